@@ -1,0 +1,76 @@
+"""What a handler is given beside its data: who it works for, and how to say how far it is."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class JobAborted(BaseException):
+    """Raised in the handler's main thread when its job is stopped and has a grace period.
+
+    A `BaseException`, so that `except Exception` lets it pass; let it pass as well, after cleaning
+    up. Whatever the handler still does or returns, the job is ended when the grace period is over.
+    """
+
+
+class JobContext:
+    """One attempt at one job, as its handler sees it.
+
+    Attributes:
+        id: the job's id.
+        uid: the user it belongs to.
+        attempt: which try this is, from 1.
+        hook: the URL that was given with the job, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002 - the contract names it so
+        uid: str,
+        attempt: int,
+        hook: str | None,
+        send: Callable[[dict[str, object]], None],
+    ) -> None:
+        self.id = id
+        self.uid = uid
+        self.attempt = attempt
+        self.hook = hook
+        self._send = send
+
+    def progress(
+        self, done: float, total: float | None = None, message: str | None = None
+    ) -> None:
+        """Say how far the job is, in any unit; cheap enough to call for every item.
+
+        Raises:
+            TypeError: `done` or `total` is not a number, or `message` not a string.
+            ValueError: `done` or `total` is not finite.
+        """
+        for name, number in (("done", done), ("total", total)):
+            if number is None and name == "total":
+                continue
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise TypeError(f"progress: {name} must be a number, not {number!r}")
+            if not math.isfinite(number):
+                raise ValueError(f"progress: {name} must be finite, not {number!r}")
+        if message is not None and not isinstance(message, str):
+            raise TypeError(f"progress: message must be a string, not {message!r}")
+        self._send({"progress": {"done": done, "total": total, "message": message}})
+
+    def notify(self, payload: object) -> None:
+        """Have the node POST this JSON value to the job's hook; without a hook, do nothing.
+
+        Returns at once; the node delivers while the job goes on.
+
+        Raises:
+            TypeError, ValueError: `payload` is not a JSON value.
+        """
+        if self.hook is not None:
+            json.dumps(payload, allow_nan=False)
+            self._send({"notify": payload})

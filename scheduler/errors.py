@@ -1,0 +1,68 @@
+"""What can go wrong, by what the caller can do about it.
+
+SchedulerError
+├── StartError          the operator: mend the configuration or the surroundings, then start again
+├── Unavailable         anybody: the same call may work in a moment
+│   ├── StoreUnavailable
+│   └── QueueUnavailable
+├── Invalid             the client: send something else; says field by field what
+├── TooLarge            the client: send less
+├── NotFound            the client: there is no such job for this user
+└── Conflict            the client: the job or the key is already something else
+
+Expected results are not here: they are values (`Outcome`, `Claim | None`). Only `scheduler.api`
+maps these to status codes, and only `main` to an exit status.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class SchedulerError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class StartError(SchedulerError):
+    """The node cannot start; the message is one line for the person who started it."""
+
+
+class Unavailable(SchedulerError):
+    """A store or queue did not take the call; nothing of it is half done."""
+
+
+class StoreUnavailable(Unavailable):
+    """The store did not answer, or answered that it cannot take the call now."""
+
+
+class QueueUnavailable(Unavailable):
+    """The queue did not answer, or answered that it cannot take the call now."""
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong with a request."""
+
+    pointer: str
+    """Where: a JSON pointer (RFC 6901) into the body, or the name of a query parameter."""
+    detail: str
+    """What came, and what is allowed."""
+
+
+class Invalid(SchedulerError):
+    """The request is malformed; `flaws` says where and why."""
+
+    def __init__(self, detail: str, flaws: tuple[Flaw, ...] = ()) -> None:
+        super().__init__(detail)
+        self.flaws = flaws
+
+
+class TooLarge(SchedulerError):
+    """The request is larger than the configuration allows."""
+
+
+class NotFound(SchedulerError):
+    """No such job, or it is another user's: the two are not told apart."""
+
+
+class Conflict(SchedulerError):
+    """The job, or the idempotency key, is already in a state that rules the call out."""

@@ -1,0 +1,279 @@
+"""What is promised: the contracts between the rooms of this house. Read them as the specification.
+
+    service ─┬─▶ Store   the truth: jobs and nodes
+    worker  ─┤
+    sweeper ─┴─▶ Queue   hints: ids to run, abort flags, wake-ups
+    all     ───▶ Clock   time and chance
+
+Each has one contract suite in `tests/contract`, which every implementation passes. All methods of
+`Store` raise `StoreUnavailable`, all of `Queue` raise `QueueUnavailable`, when the server behind
+them does not take the call; then nothing is half done, but a write may have been done whole with
+its answer lost. Every write is therefore safe to repeat. Cancelling any method is safe as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from asyncio import Event
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from scheduler.job import Claim, Cleanup, Job, NewJob, Node, Progress, Settlement, Status
+
+
+class Clock(Protocol):
+    """The only source of time. Durations are measured by `monotonic`, which never jumps."""
+
+    def now(self) -> datetime:
+        """The wall-clock time as aware UTC, whole milliseconds. May jump; only for people to read."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that all processes of this machine share and that never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds of `monotonic`."""
+        ...
+
+
+class Inserted(NamedTuple):
+    """What `Store.insert` stored, or had stored before under the same idempotency keys."""
+
+    jobs: Sequence[Job]
+    created: bool
+
+
+class Released(NamedTuple):
+    """What became of the jobs of nodes that are gone."""
+
+    to_enqueue: Sequence[str]
+    """Ids that wait for a worker now: queued again, or aborted with their clean-up pending."""
+    ended: Sequence[str]
+    """Ids that are final now: aborted, or terminated because their nodes died too often."""
+
+
+class Store(Protocol):
+    """The truth about jobs and nodes. What it has answered is durable.
+
+    Writes are guarded: each names the state it expects, and changes nothing where that does not
+    hold. Concurrent calls on one job, from any node, behave as if they came one after the other.
+    """
+
+    identity: str
+    """A random id made with the database: tells whether two nodes share one store."""
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+        """Store jobs as queued, all or none; the answer has the order of `jobs`.
+
+        Where `(uid, idempotency_key)` of all of them is stored already, with the same fingerprints,
+        nothing is stored and the earlier jobs are the answer, with `created` false.
+
+        Raises:
+            Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
+        """
+        ...
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job as it stands, or None where there is none of this id."""
+        ...
+
+    async def page(
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        before_id: str | None = None,
+        limit: int,
+        bytes_max: int,
+    ) -> Sequence[Job]:
+        """A user's jobs, newest first (by id, which is a UUIDv7), from the first before `before_id`.
+
+        At most `limit` jobs, and no more once their JSON texts together pass `bytes_max`; but
+        always one where there is one. Without `statuses` all statuses match.
+        """
+        ...
+
+    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+        """Take those of the jobs that nobody has: queued ones to run, aborted ones to clean up.
+
+        A queued job becomes running: owner and node name are set, attempt and token grow by one,
+        progress is emptied. An aborted one with its clean-up pending and without an owner gets
+        owner and token only. The others are left out of the answer, as are all where `node_id` is
+        not registered. Of concurrent calls for one job exactly one gets it.
+        """
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
+        """End attempts; the answer has the ids of those that took effect, each for itself.
+
+        Takes effect where the job is running and has the settlement's token. The owner is dropped.
+        To be queued again is refused to a job whose abort is requested: it becomes aborted instead,
+        with the death that the settlement carries. A job that becomes aborted and is undoable has
+        its clean-up pending from then on.
+        """
+        ...
+
+    async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
+        """End a clean-up: `done` or `failed` are kept, `pending` gives it back for another try.
+
+        False, and no effect, where the token does not hold or the clean-up is not pending.
+        """
+        ...
+
+    async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
+        """Keep progress by (job id, token); where the token does not hold any more, drop it."""
+        ...
+
+    async def request_abort(
+        self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
+    ) -> Job | None:
+        """Note durably that the user wants the job ended, and answer the job as it stands then.
+
+        A queued job is aborted at once (with its clean-up pending, if an earlier attempt began and
+        it is undoable). A running one is marked; the first request's time, reason and grace period
+        are kept. A final one is unchanged. None, and no effect, where the id is unknown or
+        another user's.
+        """
+        ...
+
+    async def unfinished(
+        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
+    ) -> Sequence[str]:
+        """Ids of a user's queued and running jobs whose abort is not requested yet, oldest first."""
+        ...
+
+    async def register(self, node: Node) -> None:
+        """Make a node known, so that it may claim. Its `beat` begins at 0."""
+        ...
+
+    async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
+        """Show that the node lives: its beat grows. Answers the ids it owns with an abort requested.
+
+        None where the node is not registered any more: others presumed it dead, and it owns nothing.
+        """
+        ...
+
+    async def nodes(self) -> Sequence[Node]:
+        """The nodes that are registered, by name."""
+        ...
+
+    async def bury(self, node_id: str, *, beat: int | None = None) -> bool:
+        """Forget a node: from now on it can claim nothing, and `release_orphans` takes its jobs.
+
+        With `beat`, only where the node did not renew since that was seen; else false.
+        """
+        ...
+
+    async def release_orphans(self, *, losses_max: int, at: datetime) -> Released:
+        """Take back what nodes own that are not registered any more, as one transaction.
+
+        A running job whose abort is requested becomes aborted, with `NOTHING_RAN`. Another one
+        counts a loss: with the `losses_max`-th it ends terminated with kind lost, before that it is
+        queued again. A pending clean-up loses its owner; after `losses_max` losses it has failed.
+        """
+        ...
+
+    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+        """Ids that wait for a worker, oldest first: queued jobs, and pending clean-ups without owner.
+
+        Only ids smaller than `before_id`: with an id made from a time, those of jobs that are older.
+        """
+        ...
+
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+        """All ids that wait for a worker, oldest first, in pages of at most so many ids."""
+        ...
+
+    async def delete_finished(self, *, before: datetime, limit: int) -> int:
+        """Delete at most `limit` jobs that were final before then, and say how many it were.
+
+        A job whose clean-up is pending is kept.
+        """
+        ...
+
+
+class Queue(Protocol):
+    """Hints in Redis, shared by all nodes: which ids wait, whose abort is asked, what changed.
+
+    Nothing here is the truth. An id may be missing or come twice; a flag or message may be lost.
+    Everything that relies on the queue has a second way, by the store, that is only slower.
+    """
+
+    async def join(self, store_identity: str) -> None:
+        """Register this installation's store in the namespace, or find it registered.
+
+        Raises:
+            StartError: another store is registered there.
+        """
+        ...
+
+    async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
+        """Add ids at the end, or ahead of all others, and wake a waiting worker for each."""
+        ...
+
+    async def dequeue(self, *, wait_s: float) -> str | None:
+        """Move the next id to this node's in-flight list, and answer it; None after `wait_s`.
+
+        The id stays in flight until `acknowledge` or `give_back`. When the call is cancelled an id
+        may have been moved with nobody to know it: it is in flight, and `recover` returns it once
+        the node is gone, `missing` before.
+        """
+        ...
+
+    async def acknowledge(self, job_id: str) -> None:
+        """Drop an id from this node's in-flight list."""
+        ...
+
+    async def give_back(self, job_id: str) -> None:
+        """Return an id from this node's in-flight list to the head of the queue."""
+        ...
+
+    async def recover(self, live_node_ids: Collection[str]) -> int:
+        """Return the in-flight ids of all other nodes to the head of the queue; how many it were."""
+        ...
+
+    async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the ids that stand neither near the head of the queue nor in flight anywhere.
+
+        "Near" is a bounded number of places: an id far behind is reported as missing as well.
+        """
+        ...
+
+    async def forgetful(self) -> bool:
+        """Whether the server lost, or may have lost, ids since `remember` was last called.
+
+        True for a flushed, restarted or failed-over server, and for a new namespace.
+        """
+        ...
+
+    async def remember(self) -> None:
+        """Declare that every waiting id has been enqueued on the server as it is now."""
+        ...
+
+    async def announce_abort(self, job_id: str, *, node_id: str) -> None:
+        """Raise the job's abort flag (kept for a day) and tell the node that runs it."""
+        ...
+
+    async def abort_announced(self, job_id: str) -> bool:
+        """Whether the job's abort flag is up."""
+        ...
+
+    def aborts(self) -> AsyncIterator[str]:
+        """Ids whose abort is announced to this node, as they come. Ends only by cancellation.
+
+        Connects again by itself. What was announced while it was not connected is lost.
+        """
+        ...
+
+    async def announce_change(self, job_ids: Sequence[str]) -> None:
+        """Wake whoever waits in `watch` for one of these jobs, on any node."""
+        ...
+
+    def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
+        """An event that is set whenever a change of the job is announced, or may have been missed."""
+        ...
