@@ -43,9 +43,7 @@ class JobContext:
         self.hook = hook
         self._send = send
 
-    def progress(
-        self, done: float, total: float | None = None, message: str | None = None
-    ) -> None:
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the job is, in any unit; cheap enough to call for every item.
 
         Raises:

@@ -93,8 +93,9 @@ def handler(
     _check_seconds("grace_s", grace_s, above=None)
 
     def mark(function: F) -> F:
-        for what in filter(None, (function, on_abort)):
-            _parameters(what)
+        _parameters(function)
+        if on_abort is not None:
+            _parameters(on_abort)
         options = HandlerOptions(
             name=name,
             doc=(inspect.getdoc(function) or "").partition("\n")[0] or None,
@@ -190,5 +191,6 @@ def _check_seconds(name: str, seconds: float | None, *, above: float | None) -> 
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"handler: {name} must be a number of seconds, not {seconds!r}")
     if not 0 <= seconds < float("inf") or seconds == above:
-        raise ValueError(f"handler: {name} must be {'above' if above == 0 else 'at least'} 0, "
-                         f"not {seconds!r}")
+        raise ValueError(
+            f"handler: {name} must be {'above' if above == 0 else 'at least'} 0, not {seconds!r}"
+        )

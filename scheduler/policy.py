@@ -60,9 +60,7 @@ def conclude(
             return settlement(Status.TERMINATED, error=failure(claim.task, outcome))
 
 
-def failure(
-    task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped
-) -> Failure:
+def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped) -> Failure:
     """The error that a user reads for an attempt that ended without success."""
     match outcome:
         case Unreturnable(message):

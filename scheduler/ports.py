@@ -91,7 +91,7 @@ class Store(Protocol):
         limit: int,
         bytes_max: int,
     ) -> Sequence[Job]:
-        """A user's jobs, newest first (by id, which is a UUIDv7), from the first before `before_id`.
+        """A user's jobs, newest first (by id, a UUIDv7), from the first before `before_id`.
 
         At most `limit` jobs, and no more once their JSON texts together pass `bytes_max`; but
         always one where there is one. Without `statuses` all statuses match.
@@ -144,7 +144,7 @@ class Store(Protocol):
     async def unfinished(
         self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
     ) -> Sequence[str]:
-        """Ids of a user's queued and running jobs whose abort is not requested yet, oldest first."""
+        """Ids of a user's queued and running jobs with no abort requested yet, oldest first."""
         ...
 
     async def register(self, node: Node) -> None:
@@ -152,9 +152,9 @@ class Store(Protocol):
         ...
 
     async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
-        """Show that the node lives: its beat grows. Answers the ids it owns with an abort requested.
+        """Show that the node lives: its beat grows. The answer: ids it owns with an abort requested.
 
-        None where the node is not registered any more: others presumed it dead, and it owns nothing.
+        None where the node is not registered any more: others presumed it dead, it owns nothing.
         """
         ...
 
@@ -179,9 +179,9 @@ class Store(Protocol):
         ...
 
     async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
-        """Ids that wait for a worker, oldest first: queued jobs, and pending clean-ups without owner.
+        """Ids that wait for a worker, oldest first: queued jobs, pending clean-ups without owner.
 
-        Only ids smaller than `before_id`: with an id made from a time, those of jobs that are older.
+        Only ids smaller than `before_id`: made from a time, it means the jobs that are older.
         """
         ...
 
@@ -234,7 +234,7 @@ class Queue(Protocol):
         ...
 
     async def recover(self, live_node_ids: Collection[str]) -> int:
-        """Return the in-flight ids of all other nodes to the head of the queue; how many it were."""
+        """Return the in-flight ids of all other nodes to the head of the queue; how many."""
         ...
 
     async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
@@ -275,5 +275,5 @@ class Queue(Protocol):
         ...
 
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
-        """An event that is set whenever a change of the job is announced, or may have been missed."""
+        """An event that is set when a change of the job is announced, or may have been missed."""
         ...

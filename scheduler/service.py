@@ -1,0 +1,247 @@
+"""What the API may ask: submit, get, list, abort.
+
+    submit   store.insert ──▶ queue.enqueue           the row first, or the id would run nothing
+    abort    store.request_abort ──▶ queue.announce   durable first, then fast
+
+A queue that is away makes neither fail: the store has it, and the sweeper and the heartbeat make
+up for the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from scheduler.errors import NotFound, QueueUnavailable, Unavailable
+from scheduler.job import FINAL, Cleanup, JsonText, NewJob, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from scheduler.handler import HandlerOptions
+    from scheduler.job import Job, Node
+    from scheduler.ports import Clock, Inserted, Queue, Store
+
+PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A page of a list ends early here, so that one answer never fills the node's memory."""
+ABORTS_AT_ONCE_MAX: Final = 200
+"""How many jobs one `abort_all` asks the store about at a time: enough to fill its batches."""
+LOOK_AGAIN_S: Final = 2.0
+"""A waiting request looks at the store this often, because a message of a change may be lost."""
+PROBE_S: Final = 2.0
+"""How long a readiness probe waits for the store and the queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A job as its user asks for it."""
+
+    uid: str
+    task: str
+    data: JsonText
+    hook: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a user's jobs, newest first; `next_before` leads to the older ones, if there are."""
+
+    jobs: Sequence[Job]
+    next_before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aborts:
+    """What `abort_all` came to."""
+
+    aborted: int
+    aborting: int
+
+
+class Service:
+    """The scheduler's use cases. Knows jobs and users; knows nothing of HTTP."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        new_id: Callable[[], str],
+        tasks: Mapping[str, HandlerOptions],
+        draining: asyncio.Event,
+    ) -> None:
+        self.tasks = tasks
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._new_id = new_id
+        self._draining = draining
+
+    async def submit(
+        self,
+        submissions: Sequence[Submission],
+        *,
+        idempotency_key: str | None = None,
+        fingerprint: str | None = None,
+    ) -> Inserted:
+        """Store the jobs, all or none, and have them run.
+
+        With an idempotency key, a second call with the same key and fingerprint answers the jobs
+        of the first, with `created` false. The key of several jobs is one for the whole request.
+
+        Raises:
+            Conflict: the key came before, with another fingerprint.
+            StoreUnavailable: nothing is stored.
+        """
+        now = self._clock.now()
+        several = len(submissions) > 1
+        inserted = await self._store.insert(
+            [
+                NewJob(
+                    id=self._new_id(),
+                    uid=submission.uid,
+                    task=submission.task,
+                    data=submission.data,
+                    hook=submission.hook,
+                    undoable=self.tasks[submission.task].undoable,
+                    created_at=now,
+                    idempotency_key=_key_of(idempotency_key, place if several else None),
+                    fingerprint=fingerprint if idempotency_key is not None else None,
+                )
+                for place, submission in enumerate(submissions)
+            ]
+        )
+        if inserted.created:
+            # When the queue is away the rows wait in the store, and the sweeper enqueues them.
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue([job.id for job in inserted.jobs])
+        return inserted
+
+    async def get(self, uid: str, job_id: str, *, wait_s: float = 0.0) -> Job:
+        """The job; with `wait_s`, once it is final or the time is up.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        job = await self._store.get(job_id)
+        if job is None or job.uid != uid:
+            raise NotFound(f"user {uid!r} has no job {job_id!r}")
+        return job if wait_s <= 0 else await self._final(job, wait_s=wait_s)
+
+    async def page(
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status],
+        task: str | None,
+        before_id: str | None,
+        limit: int,
+    ) -> Page:
+        """Some of a user's jobs, newest first; none for a user nobody has heard of."""
+        jobs = await self._store.page(
+            uid,
+            statuses=statuses,
+            task=task,
+            before_id=before_id,
+            limit=limit + 1,
+            bytes_max=PAGE_BYTES_MAX,
+        )
+        shown = jobs[:limit]
+        cut_by_bytes = sum(_size(job) for job in shown) >= PAGE_BYTES_MAX
+        more = len(jobs) > limit or cut_by_bytes
+        return Page(shown, shown[-1].id if more else None)
+
+    async def abort(
+        self,
+        uid: str,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        grace_s: float | None = None,
+        wait_s: float = 0.0,
+    ) -> Job:
+        """Ask that a job end, durably, and answer it: aborted, being stopped, or ended before.
+
+        With `wait_s`, the answer comes once the job is final or the time is up.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        job = await self._store.request_abort(
+            job_id, uid=uid, reason=reason, grace_s=grace_s, at=self._clock.now()
+        )
+        if job is None:
+            raise NotFound(f"user {uid!r} has no job {job_id!r}")
+        await self._announce(job)
+        return await self._final(job, wait_s=wait_s)
+
+    async def abort_all(
+        self, uid: str, *, statuses: Collection[Status], task: str | None
+    ) -> Aborts:
+        """Abort every job of a user that matches and is not final."""
+        counts = {Status.ABORTED: 0, Status.RUNNING: 0}
+        while ids := await self._store.unfinished(
+            uid, statuses=statuses, task=task, limit=ABORTS_AT_ONCE_MAX
+        ):
+            async with asyncio.TaskGroup() as group:
+                aborts = [group.create_task(self._abort_if_there(uid, each)) for each in ids]
+            for job in filter(None, (abort.result() for abort in aborts)):
+                if job.status in counts:
+                    counts[job.status] += 1
+        return Aborts(aborted=counts[Status.ABORTED], aborting=counts[Status.RUNNING])
+
+    async def nodes(self) -> Sequence[Node]:
+        """The nodes that are up, by name."""
+        return await self._store.nodes()
+
+    async def obstacles(self) -> Mapping[str, str]:
+        """What keeps this node from taking work now, by what it is; empty when it is ready."""
+        found = {"draining": "the node is draining"} if self._draining.is_set() else {}
+        for name, probe in (("store", self._store.nodes), ("queue", self._queue.forgetful)):
+            try:
+                async with asyncio.timeout(PROBE_S):
+                    await probe()
+            except (Unavailable, TimeoutError) as error:
+                found[name] = str(error) or f"no answer within {PROBE_S} s"
+        return found
+
+    async def _abort_if_there(self, uid: str, job_id: str) -> Job | None:
+        with suppress(NotFound):
+            return await self.abort(uid, job_id)
+        return None
+
+    async def _announce(self, job: Job) -> None:
+        """Tell those who can act on it; the heartbeat and the sweeper would, a little later."""
+        with suppress(QueueUnavailable):
+            if job.status is Status.RUNNING and job.owner is not None:
+                await self._queue.announce_abort(job.id, node_id=job.owner)
+            elif job.status is Status.ABORTED:
+                await self._queue.announce_change([job.id])
+                if job.abort and job.abort.cleanup is Cleanup.PENDING and job.owner is None:
+                    await self._queue.enqueue([job.id], ahead=True)
+
+    async def _final(self, job: Job, *, wait_s: float) -> Job:
+        """The job once it is final, or as it stands when the time is up."""
+        if job.status in FINAL or wait_s <= 0:
+            return job
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s), self._queue.watch(job.id) as changed:
+                # Look after watching began: a change in between would be missed otherwise.
+                while (job := await self._store.get(job.id) or job).status not in FINAL:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_AGAIN_S):
+                            await changed.wait()
+                    changed.clear()
+        return job
+
+
+def _key_of(key: str | None, place: int | None) -> str | None:
+    """The key of one job of a request; `place` is None where the request has one job."""
+    return key if key is None or place is None else f"{key}\x1f{place}"
+
+
+def _size(job: Job) -> int:
+    return len(job.data) + len(job.result or "")
