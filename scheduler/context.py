@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class JobContext:
                 continue
             if isinstance(number, bool) or not isinstance(number, int | float):
                 raise TypeError(f"progress: {name} must be a number, not {number!r}")
-            if not math.isfinite(number):
+            if not abs(number) <= sys.float_info.max:  # NaN is not either
                 raise ValueError(f"progress: {name} must be finite, not {number!r}")
         if message is not None and not isinstance(message, str):
             raise TypeError(f"progress: message must be a string, not {message!r}")

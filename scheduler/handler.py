@@ -16,20 +16,24 @@ import inspect
 import sys
 import traceback
 import types
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from scheduler.errors import StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Function = Callable[..., Any]
 
 F = TypeVar("F", bound="Function")
 
-MARK: Final = "__scheduler_handlers__"
+LIST: Final = "__scheduler_handlers__"
+"""Global in which a file's handlers are listed, whatever else becomes of their functions' names."""
+
 PACKAGE: Final = "handlers"
 """Name under which a handlers folder is imported, wherever it lies: `from handlers.x import y`."""
 
@@ -56,12 +60,8 @@ class Handler:
     options: HandlerOptions
     function: Function
     on_abort: Function | None
-
-    @property
-    def place(self) -> str:
-        """File and line, for the person who has to mend it."""
-        code = inspect.unwrap(self.function).__code__
-        return f"{code.co_filename}:{code.co_firstlineno}"
+    place: str
+    """File and line of the decorator, for the person who has to mend it."""
 
 
 def handler(
@@ -91,6 +91,9 @@ def handler(
         raise ValueError(f"handler: the name must be 1 to 200 printable characters, not {name!r}")
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
+    caller = sys._getframe(1)  # noqa: SLF001 - the file that says @handler, whatever it decorates
+    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    listed: list[Handler] = caller.f_globals.setdefault(LIST, [])
 
     def mark(function: F) -> F:
         _parameters(function)
@@ -103,8 +106,7 @@ def handler(
             grace_s=grace_s,
             undoable=on_abort is not None,
         )
-        marks = [*getattr(function, MARK, ()), Handler(options, function, on_abort)]
-        setattr(function, MARK, marks)
+        listed.append(Handler(options, function, on_abort, place))
         return function
 
     return mark
@@ -123,34 +125,36 @@ def load(folder: Path) -> Mapping[str, Handler]:
     """
     if not folder.is_dir():
         raise StartError(f"[handlers] path = {str(folder)!r}: there is no such folder")
-    package = types.ModuleType(PACKAGE)
-    package.__path__ = [str(folder)]
-    sys.modules[PACKAGE] = package
     found: dict[str, Handler] = {}
-    for file in sorted(folder.glob("*.py")):
-        for each in _import(file):
-            name = each.options.name
-            if name in found:
-                raise StartError(
-                    f"{each.place}: a handler named {name!r} is already at {found[name].place}"
-                )
-            found[name] = each
+    for each in _listed(folder.absolute()):
+        name = each.options.name
+        if name in found:
+            raise StartError(
+                f"{each.place}: a handler named {name!r} is already at {found[name].place}"
+            )
+        found[name] = each
     return found
 
 
-def _import(file: Path) -> Iterator[Handler]:
+def _listed(folder: Path) -> Sequence[Handler]:
+    package = types.ModuleType(PACKAGE)
+    package.__path__ = [str(folder)]
+    sys.modules[PACKAGE] = package
+    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith("."))
+    modules = [_import(file) for file in files]
+    return [each for module in modules for each in vars(module).get(LIST, ())]
+
+
+def _import(file: Path) -> types.ModuleType:
     try:
-        module = importlib.import_module(f"{PACKAGE}.{file.stem}")
+        return importlib.import_module(f"{PACKAGE}.{file.stem}")
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - a user's file may raise anything, SystemExit too
+    except BaseException as error:  # a user's file may raise anything, SystemExit too
         raise StartError(
             f"{_place_of(error, file)}: the handler file does not import: "
             f"{type(error).__name__}: {error}".replace("\n", " ")
         ) from error
-    for value in vars(module).values():
-        if inspect.isfunction(value) and value.__module__ == module.__name__:
-            yield from getattr(value, MARK, ())
 
 
 def _place_of(error: BaseException, file: Path) -> str:
@@ -165,24 +169,19 @@ def _place_of(error: BaseException, file: Path) -> str:
     return f"{file}:{lines[-1]}" if lines else str(file)
 
 
+@cache  # asked for each job, and slow to find out
 def _parameters(function: Function) -> int:
     """How many arguments it takes of `data` and `job`: 1 or 2.
 
     Raises:
-        TypeError: it takes neither one nor two positional arguments.
+        TypeError: it can be called with neither.
     """
-    positional = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.VAR_POSITIONAL,
-    )
-    parameters = inspect.signature(function).parameters.values()
-    accepted = [parameter for parameter in parameters if parameter.kind in positional]
-    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in accepted):
-        return 2
-    if len(accepted) not in (1, 2):
-        raise TypeError(f"handler: {function.__qualname__} must take (data) or (data, job)")
-    return len(accepted)
+    signature = inspect.signature(function)
+    for arguments in (("data", "job"), ("data",)):
+        with suppress(TypeError):
+            signature.bind(*arguments)
+            return len(arguments)
+    raise TypeError(f"handler: it must take (data) or (data, job), not {signature}")
 
 
 def _check_seconds(name: str, seconds: float | None, *, above: float | None) -> None:

@@ -64,7 +64,7 @@ class FailureKind(StrEnum):
 
 
 class Cleanup(StrEnum):
-    """How far the handler's `on_abort` got, for a job that has one and was aborted after it began."""
+    """How far the `on_abort` of a job got that was aborted after it had begun."""
 
     PENDING = "pending"
     DONE = "done"

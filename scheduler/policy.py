@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 def conclude(
     claim: Claim, outcome: Outcome, *, at: datetime, progress: Progress | None
-) -> Settlement | None:
-    """What to write for an attempt that ended this way; None where nothing may be written any more.
+) -> Settlement:
+    """What to write for an attempt that ended this way.
 
-    An attempt whose lease is lost writes nothing: its job belongs to whoever found the node dead.
+    An attempt that the node gave up, draining or without a lease, goes back to the queue; where
+    another node has taken the job over meanwhile, the token no longer holds and nothing is written.
     """
 
     def settlement(status: Status, **fields: object) -> Settlement:
@@ -52,10 +53,8 @@ def conclude(
             return settlement(Status.SUCCESSFUL, result=result)
         case Stopped(StopReason.ABORT, death):
             return settlement(Status.ABORTED, death=death)
-        case Stopped(StopReason.DRAIN, _):
+        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, _):
             return settlement(Status.QUEUED)
-        case Stopped(StopReason.LEASE_LOST, _):
-            return None
         case _:
             return settlement(Status.TERMINATED, error=failure(claim.task, outcome))
 

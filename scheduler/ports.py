@@ -28,7 +28,7 @@ class Clock(Protocol):
     """The only source of time. Durations are measured by `monotonic`, which never jumps."""
 
     def now(self) -> datetime:
-        """The wall-clock time as aware UTC, whole milliseconds. May jump; only for people to read."""
+        """The wall-clock time as aware UTC, in whole milliseconds. May jump: only for people."""
         ...
 
     def monotonic(self) -> float:
@@ -152,7 +152,7 @@ class Store(Protocol):
         ...
 
     async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
-        """Show that the node lives: its beat grows. The answer: ids it owns with an abort requested.
+        """Show that the node lives: its beat grows. Answers those it owns with an abort requested.
 
         None where the node is not registered any more: others presumed it dead, it owns nothing.
         """
@@ -185,7 +185,7 @@ class Store(Protocol):
         """
         ...
 
-    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+    def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
         """All ids that wait for a worker, oldest first, in pages of at most so many ids."""
         ...
 

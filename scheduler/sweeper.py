@@ -1,0 +1,127 @@
+"""What makes up for everything that got lost: dead nodes, lost ids, old jobs.
+
+Every second, on every node; each step is guarded, so that it does not matter how many do it.
+
+    dead nodes    a beat that did not change for lease_s is buried; what it owned is released
+    lost ids      a server that forgot is told all waiting ids anew; the oldest are looked after
+    old jobs      deleted in small steps once they were final for the retention time
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from scheduler.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from scheduler.job import Node
+    from scheduler.ports import Clock, Queue, Store
+
+log = structlog.get_logger()
+
+SWEEP_EVERY_S: Final = 1.0
+"""With lease_s it bounds the recovery of a dead node's jobs: seen late by one sweep, buried late by
+another, so within lease_s + 2 s."""
+LOST_AFTER_S: Final = 5.0
+"""An id that waits for longer than this is looked for in the queue: submit has long enqueued it."""
+LOOK_AFTER_MAX: Final = 100
+"""How many of the oldest waiting ids are looked for at a time."""
+ENQUEUE_MAX: Final = 1000
+"""How many ids are enqueued at a time when the queue has to be told all."""
+DELETE_MAX: Final = 500
+"""How many old jobs are deleted at a time: short enough to delay nobody."""
+
+
+class Sweeper:
+    """The node's share in keeping the installation whole."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        node_id: str,
+        id_before: Callable[[datetime], str],
+        lease_s: float,
+        losses_max: int,
+        retention_s: float,
+    ) -> None:
+        """Collaborators.
+
+        Args:
+            id_before: the smallest job id of an instant, to compare ids with.
+            retention_s: for how long final jobs are kept; 0 for ever.
+        """
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._node_id = node_id
+        self._id_before = id_before
+        self._lease_s = lease_s
+        self._losses_max = losses_max
+        self._retention_s = retention_s
+        self._beats: dict[str, tuple[int, float]] = {}
+
+    async def run(self) -> None:
+        """Sweep for ever. What a store or queue does not take now is done by a later sweep."""
+        while True:
+            for step in (self.release_the_dead, self.restore_ids, self.delete_the_old):
+                try:
+                    await step()
+                except Unavailable as error:
+                    log.warning("a sweep was cut short", step=step.__name__, error=str(error))
+            await self._clock.sleep(SWEEP_EVERY_S)
+
+    async def release_the_dead(self) -> None:
+        """Bury nodes that fell silent, and give what they held to the living."""
+        nodes = await self._store.nodes()
+        for node in self._silent(nodes):
+            if await self._store.bury(node.id, beat=node.beat):
+                log.warning("a node is presumed dead", silent_node=node.name)
+        released = await self._store.release_orphans(
+            losses_max=self._losses_max, at=self._clock.now()
+        )
+        await self._queue.recover({node.id for node in nodes} | {self._node_id})
+        await self._queue.enqueue(released.to_enqueue, ahead=True)
+        await self._queue.announce_change([*released.to_enqueue, *released.ended])
+
+    async def restore_ids(self) -> None:
+        """Enqueue what waits in the store and is not, or not for sure, in the queue."""
+        if await self._queue.forgetful():
+            async for ids in self._store.pages_of_waiting(page=ENQUEUE_MAX):
+                await self._queue.enqueue(ids)
+            await self._queue.remember()
+            log.warning("the queue was empty or new: all waiting jobs are enqueued again")
+        long_ago = self._clock.now() - timedelta(seconds=LOST_AFTER_S)
+        oldest = await self._store.waiting(
+            before_id=self._id_before(long_ago), limit=LOOK_AFTER_MAX
+        )
+        await self._queue.enqueue(await self._queue.missing(oldest), ahead=True)
+
+    async def delete_the_old(self) -> None:
+        """Delete some of the jobs that have been final for long enough."""
+        if self._retention_s > 0:
+            before = self._clock.now() - timedelta(seconds=self._retention_s)
+            await self._store.delete_finished(before=before, limit=DELETE_MAX)
+
+    def _silent(self, nodes: Iterable[Node]) -> list[Node]:
+        """The nodes, other than this one, whose beat stood still for a lease before our eyes."""
+        now = self._clock.monotonic()
+        seen = {
+            node.id: self._beats[node.id]
+            if self._beats.get(node.id, (None,))[0] == node.beat
+            else (node.beat, now)
+            for node in nodes
+            if node.id != self._node_id
+        }
+        self._beats = seen
+        return [
+            node for node in nodes if node.id in seen and now - seen[node.id][1] >= self._lease_s
+        ]

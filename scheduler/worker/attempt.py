@@ -1,0 +1,147 @@
+"""One attempt at one job: from its claim to its outcome, and the only way to stop it.
+
+    run ──▶ converse with the pool process ──▶ end frame ──▶ Returned, Raised, …
+                     │                └─ process died ─────▶ Crashed
+    stop(reason) ────┘ SIGTERM ─ grace period ─ end the tree ─▶ Stopped
+
+Everybody who wants a job ended calls `stop`: the abort watcher, the time limit, a lost lease, a
+drain. The first reason counts, and an end frame that is here already beats them all. Both are
+decided on the event loop, in one step each, so there is no moment at which both are true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Any
+
+from scheduler.job import (
+    Crashed,
+    Death,
+    JsonText,
+    Progress,
+    Raised,
+    Returned,
+    Stopped,
+    StopReason,
+    Unreturnable,
+)
+from scheduler.policy import grace_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from scheduler.handler import HandlerOptions
+    from scheduler.job import Claim, Outcome
+    from scheduler.worker.pool_process import PoolProcess
+    from scheduler.worker.slots import Slots
+
+    Message = Mapping[str, Any]
+
+
+class Attempt:
+    """A claim that is being worked on."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        process: PoolProcess,
+        slots: Slots,
+        options: HandlerOptions,
+        node_grace_s: float,
+        time_limit_s: float | None,
+        notify: Callable[[Claim, object], None],
+    ) -> None:
+        self.claim = claim
+        self.progress: Progress | None = None
+        self.hinted = asyncio.Event()
+        """Set by whoever heard that an abort may be requested, to wake the watcher."""
+        self._process = process
+        self._slots = slots
+        self._grace_s = grace_s(options.grace_s, node_grace_s)
+        self._time_limit_s = time_limit_s
+        self._notify = notify
+        self._end: Message | None = None
+        self._stopped: StopReason | None = None
+        self._over = asyncio.Event()
+
+    async def run(self) -> Outcome:
+        """Run the handler to its end, or until it is stopped."""
+        limit = self._begin_time_limit()
+        async with asyncio.TaskGroup() as group:
+            talk = group.create_task(self._converse(), name=f"job {self.claim.id}")
+            await self._over.wait()
+            limit.cancel()
+            if self._stopped is None:
+                return await self._outcome()
+            return Stopped(self._stopped, await self._stop(talk))
+
+    def stop(self, reason: StopReason, *, grace_s: float | None = None) -> None:
+        """End the attempt early; without effect where it has ended, or was stopped before.
+
+        Args:
+            grace_s: seconds between SIGTERM and SIGKILL; None for the handler's or the node's.
+        """
+        if self._over.is_set():
+            return
+        self._stopped = reason
+        self._grace_s = self._grace_s if grace_s is None else grace_s
+        self._over.set()
+
+    def _begin_time_limit(self) -> asyncio.Handle:
+        loop = asyncio.get_running_loop()
+        if self._time_limit_s is None:
+            return loop.call_soon(lambda: None)
+        return loop.call_later(self._time_limit_s, self.stop, StopReason.TIME_LIMIT)
+
+    async def _converse(self) -> None:
+        claim = self.claim
+        job = {
+            "purpose": claim.purpose,
+            "task": claim.task,
+            "id": claim.id,
+            "uid": claim.uid,
+            "attempt": claim.attempt,
+            "hook": claim.hook,
+            "data": claim.data,
+        }
+        self._end = await self._process.converse(job, note=self._note)
+        if self._end is not None and self._end["progress"] is not None:
+            self.progress = Progress(**self._end["progress"])
+        self._over.set()
+
+    def _note(self, message: Message) -> None:
+        """Keep what the handler says on the way."""
+        if "progress" in message:
+            self.progress = Progress(**message["progress"])
+        elif "notify" in message:
+            self._notify(self.claim, message["notify"])
+
+    async def _stop(self, talk: asyncio.Task[None]) -> Death:
+        """SIGTERM, the grace period, then the end of the whole tree."""
+        if self._grace_s > 0:
+            self._process.send(signal.SIGTERM)
+            await asyncio.wait({talk}, timeout=self._grace_s)
+        unwound = talk.done()
+        ended = await self._slots.end(self._process)
+        # The process itself, idle or dead after SIGTERM, needed no more than that; others did.
+        others = ended.processes - ended.held
+        needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
+        return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
+
+    async def _outcome(self) -> Outcome:
+        """What the end frame says, or how the process died without one."""
+        end = self._end
+        if end is None:
+            await self._slots.end(self._process)
+            return Crashed(self._process.exit_status)
+        if end["leftovers"]:
+            await self._slots.end(self._process)
+        match end:
+            case {"returned": text}:
+                return Returned(JsonText(text))
+            case {"unreturnable": message}:
+                return Unreturnable(message)
+            case _:
+                return Raised(**end["raised"])

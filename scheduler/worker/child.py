@@ -1,0 +1,182 @@
+"""Runs in the pool process: read a job's frame, run its handler, write how it ended; and again.
+
+    begin    once, as the executor's initializer: contain, then say hello
+    serve    the one call that the executor ever makes; returns when the node closes the channel
+
+Everything a handler can do wrong ends as a frame, or as this process's death; both are outcomes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.context import JobContext
+from scheduler.handler import call
+from scheduler.worker.containment import contain, leftovers
+from scheduler.worker.frames import frame, receive
+from scheduler.worker.stopper import Stopper
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from scheduler.handler import Handler
+
+    Message = Mapping[str, object]
+
+PROGRESS_EVERY_S: Final = 0.1
+"""Progress in between is kept, not sent: a tight loop may report each item and cost nothing."""
+TRACEBACK_MAX: Final = 32 * 1024
+"""Characters of a traceback that are kept, half of its head and half of its tail."""
+OWN_FOLDER: Final = str(Path(__file__).parents[1])
+"""Frames of files in here are ours, and left out of a user's traceback."""
+
+_child: Child | None = None
+
+
+def begin(connection: socket.socket, result_bytes_max: int) -> None:
+    """Prepare this process and tell the node who it is and which handlers it has."""
+    from scheduler.worker.preload import FAULT, HANDLERS  # noqa: PLC0415 - only exists in here
+
+    global _child  # noqa: PLW0603 - an initializer can leave things for the call in no other way
+    contain()
+    _child = Child(connection, HANDLERS, result_bytes_max=result_bytes_max)
+    options = [asdict(handler.options) for handler in HANDLERS.values()]
+    _child.send(
+        {"pid": os.getpid(), "fork_server": os.getppid(), "fault": FAULT, "handlers": options}
+    )
+
+
+def serve() -> None:
+    """Run jobs until the node closes the channel."""
+    assert _child is not None  # noqa: S101 - the executor ran the initializer
+    _child.serve()
+
+
+class Child:
+    """One pool process's side of the channel."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        handlers: Mapping[str, Handler],
+        *,
+        result_bytes_max: int,
+    ) -> None:
+        self._connection = connection
+        self._handlers = handlers
+        self._result_bytes_max = result_bytes_max
+        self._pid = os.getpid()
+        self._stopper = Stopper()
+        self._progress: object = None
+        self._reported_at = 0.0
+
+    def serve(self) -> None:
+        """Read and run one job after the other."""
+        self._stopper.install()
+        while (body := receive(self._connection)) is not None:
+            job = json.loads(body)
+            self._stopper.install()
+            self._progress, self._reported_at = None, 0.0
+            end = self._end_of(job)
+            if os.getpid() != self._pid:
+                os._exit(0)  # a fork of the handler that came back here would answer a second time
+            self.send({**end, "progress": self._progress, "leftovers": leftovers()})
+
+    def send(self, message: Message) -> None:
+        """Write one frame, whole, whatever signal comes."""
+        body = json.dumps(message, ensure_ascii=False).encode(errors="replace")
+        with self._stopper.shielded():
+            self._connection.sendall(frame(body))
+
+    def _end_of(self, job: dict[str, Any]) -> Message:
+        """Run a job to its end, whatever end that is."""
+        handler = self._handlers[job["task"]]
+        function = handler.on_abort if job["purpose"] == "clean" else handler.function
+        context = JobContext(
+            id=job["id"],
+            uid=job["uid"],
+            attempt=job["attempt"],
+            hook=job["hook"],
+            send=self._note,
+        )
+        try:
+            result = self._call(function, json.loads(job["data"]), context)
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything; it goes on
+            return {"raised": _described(error)}
+        return self._returned(result)
+
+    def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
+        if function is None:  # its on_abort was taken away since the job was submitted
+            return None
+        if not inspect.iscoroutinefunction(function):
+            with self._stopper.armed():
+                return call(function, data, job)
+        with asyncio.Runner() as runner:
+            return runner.run(self._run_async(function, data, job))
+
+    async def _run_async(self, function: Callable[..., Any], data: object, job: object) -> object:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine under a runner is a task
+        with self._stopper.armed(lambda: loop.call_soon_threadsafe(task.cancel)):
+            return await call(function, data, job)
+
+    def _note(self, message: Message) -> None:
+        """Send what a job context says; of progress only the latest, and not too often."""
+        if "progress" in message:
+            self._progress = message["progress"]
+            now = time.monotonic()
+            if now - self._reported_at < PROGRESS_EVERY_S:
+                return
+            self._reported_at = now
+        self.send(message)
+
+    def _returned(self, result: object) -> Message:
+        """A result as JSON text, or why it cannot be one."""
+        try:
+            text = json.dumps(result, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            size = len(text.encode())
+        except (TypeError, ValueError, RecursionError) as error:
+            return {"unreturnable": f"the result is not a JSON value: {error}"}
+        if size > self._result_bytes_max:
+            allowed = self._result_bytes_max
+            return {"unreturnable": f"the result is {size} bytes of JSON; allowed are {allowed}"}
+        return {"returned": text}
+
+
+def _described(error: BaseException) -> Message:
+    """An exception as its user reads it, without the frames of this package."""
+    kind = type(error)
+    name = kind.__qualname__
+    return {
+        "type": name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}",
+        "message": _text(error),
+        "traceback": _traceback(error),
+    }
+
+
+def _traceback(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename.startswith(OWN_FOLDER):
+        trace = trace.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, trace))
+    except Exception as failed:  # noqa: BLE001 - formatting runs the exception's own code
+        return f"(the traceback cannot be shown: {type(failed).__name__})"
+    half = TRACEBACK_MAX // 2
+    return text if len(text) <= TRACEBACK_MAX else f"{text[:half]}\n…\n{text[-half:]}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:TRACEBACK_MAX]
+    except Exception as failed:  # noqa: BLE001 - str() of a foreign exception runs its own code
+        return f"(the message cannot be shown: {type(failed).__name__})"

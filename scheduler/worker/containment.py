@@ -1,0 +1,48 @@
+"""How a pool process makes itself the owner of all that its job starts (Linux)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+PR_SET_CHILD_SUBREAPER: Final = 36
+"""prctl(2): orphaned descendants become children of this process, not of init."""
+
+
+def contain() -> None:
+    """Make this process the one that a job's whole tree hangs on, and the first one to run out.
+
+    A session of its own keeps a terminal's Ctrl-C away; an `oom_score_adj` of 1000 makes the
+    kernel take this process, not the node, when memory is short.
+    """
+    os.setsid()
+    adopt_orphans()
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant that loses its own, so that none gets out of sight."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def leftovers() -> bool:
+    """Whether anything that a job started still runs here: a child process, or a Python thread."""
+    return threading.active_count() > 1 or _children()
+
+
+def _children() -> bool:
+    """Whether a child lives; those that only wait to be reaped are reaped."""
+    try:
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+    except ChildProcessError:
+        return False
+    return True

@@ -1,0 +1,41 @@
+"""Frames between a node and a pool process: a length (4 bytes, big endian), then JSON in UTF-8.
+
+    node ──▶ {"run": …} or {"clean": …}                          one job
+    node ◀── {"progress": …}, {"notify": …}                      any number, while it runs
+    node ◀── {"returned": …} | {"unreturnable": …} | {"raised": …}    exactly one, at its end
+
+JSON and not pickle: a handler can make its process write anything, and the node only reads text.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import socket
+
+HEADER: Final = struct.Struct(">I")
+SLACK_BYTES: Final = 256 * 1024
+"""What a frame may hold beside its `data` or `result`: names, a traceback, a progress message."""
+
+
+def frame(body: bytes) -> bytes:
+    """One frame, ready to be sent."""
+    return HEADER.pack(len(body)) + body
+
+
+def receive(connection: socket.socket) -> bytes | None:
+    """The next frame's body, blocking; None when the other side has closed."""
+    header = _exactly(connection, HEADER.size)
+    return None if header is None else _exactly(connection, *HEADER.unpack(header))
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    received = bytearray()
+    while len(received) < size:
+        chunk = connection.recv(min(size - len(received), 1 << 20))
+        if not chunk:
+            return None
+        received += chunk
+    return bytes(received)

@@ -1,0 +1,185 @@
+"""One pool process: a `ProcessPoolExecutor(max_workers=1)` that hosts the job loop of `child`.
+
+The executor starts the process (forked by the fork server, with the handlers loaded) and notices
+its death. Jobs and results do not travel through its queues: a process that is killed while it
+writes a large result leaves the executor's reader waiting for the rest for ever, and its threads
+cost the event loop ten times what frames over a socket pair do (DESIGN D4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+import socket
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import ForkServerContext
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from scheduler import tree
+from scheduler.handler import HandlerOptions
+from scheduler.worker import child
+from scheduler.worker.frames import HEADER, SLACK_BYTES, frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from multiprocessing.context import ForkServerProcess
+
+    Message = Mapping[str, Any]
+
+START_S: Final = 60.0
+"""How long a pool process may take to say hello; the first one waits for the handlers to load."""
+RETIRE_S: Final = 5.0
+"""How long an idle process may take to exit."""
+LAST_WORDS_S: Final = 0.2
+"""How long to read on after a process died: its last frame may still be in the socket. Not until
+the end of file: a grandchild that inherited the socket would keep it open (TRAPS 14)."""
+
+
+class PoolProcess:
+    """A process that runs one job at a time, until it dies, is ended, or is not needed any more."""
+
+    def __init__(
+        self,
+        *,
+        executor: ProcessPoolExecutor,
+        handle: ForkServerProcess,
+        death: asyncio.Future[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        frame_bytes_max: int,
+    ) -> None:
+        self.jobs = 0
+        self._executor = executor
+        self._handle = handle
+        self._death = death
+        self._reader = reader
+        self._writer = writer
+        self._frame_bytes_max = frame_bytes_max
+        death.add_done_callback(self._on_death)
+
+    async def greet(self) -> None:
+        """Wait until the process says that it is ready, and who it is."""
+        hello = await self._read()
+        self.fault: str | None = hello["fault"]
+        self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
+        process, fork_server = tree.stat(hello["pid"]), tree.stat(hello["fork_server"])
+        if process is None or fork_server is None:
+            raise EOFError("the pool process died at once")
+        self.process, self.fork_server = process.process, fork_server.process
+
+    @property
+    def alive(self) -> bool:
+        """Whether its death was not noticed yet."""
+        return not self._death.done()
+
+    async def converse(self, job: Message, *, note: Callable[[Message], None]) -> Message | None:
+        """Send a job and read what comes back: notes on the way, then its end.
+
+        None where the process died, or broke the protocol, before it told the end.
+        """
+        self.jobs += 1
+        try:
+            self._writer.write(frame(orjson.dumps(job)))
+            while "leftovers" not in (message := await self._read()):
+                note(message)
+        except (OSError, EOFError, ValueError):
+            return None
+        return message
+
+    def send(self, signal_: signal.Signals) -> None:
+        """Signal the process itself, if it is still there."""
+        tree.send(self.process, signal_)
+
+    async def end(self) -> tree.Ended:
+        """End the process and all that is below it, and let go of what the node held for it."""
+        ended = await asyncio.to_thread(tree.end, self.process)
+        await self.release()
+        return ended
+
+    async def retire(self) -> None:
+        """Close the channel and give the process some time to exit by itself, as programs do."""
+        self._writer.transport.abort()
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(self.release())
+            if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
+                self.send(signal.SIGKILL)
+
+    async def release(self) -> None:
+        """Close the channel, and wait until the executor is done with the process."""
+        self._writer.transport.abort()
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+
+    @property
+    def exit_status(self) -> int:
+        """How it died: an exit status, or a signal's number, negative. Known after `release`.
+
+        Asked before, it would race with the executor's thread for the one message in which the
+        fork server tells it.
+        """
+        return -1 if self._handle.exitcode is None else self._handle.exitcode
+
+    def _on_death(self, death: asyncio.Future[None]) -> None:
+        if not death.cancelled():
+            death.exception()  # BrokenProcessPool, expected: retrieved, so that nobody warns
+        death.get_loop().call_later(LAST_WORDS_S, self._writer.transport.abort)
+
+    async def _read(self) -> Message:
+        (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+        if size > self._frame_bytes_max:
+            raise ValueError(f"a frame of {size} bytes")
+        message: Message = orjson.loads(await self._reader.readexactly(size))
+        return message
+
+
+async def start(*, result_bytes_max: int) -> PoolProcess:
+    """Start a pool process and wait until it is ready.
+
+    Raises:
+        OSError, EOFError, TimeoutError, BrokenProcessPool: it did not come up.
+    """
+    ours, theirs = socket.socketpair()
+    context = _Context()
+    executor = ProcessPoolExecutor(
+        1, mp_context=context, initializer=child.begin, initargs=(theirs, result_bytes_max)
+    )
+    with theirs:  # Starting a process waits for the fork server: not on the event loop.
+        serving = await asyncio.to_thread(executor.submit, child.serve)
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    process = PoolProcess(
+        executor=executor,
+        handle=context.started[-1],
+        death=asyncio.wrap_future(serving),
+        reader=reader,
+        writer=writer,
+        # JSON text in a JSON string may double: each quote and backslash of it gets one more.
+        frame_bytes_max=2 * result_bytes_max + SLACK_BYTES,
+    )
+    try:
+        async with asyncio.timeout(START_S):
+            await process.greet()
+    except BaseException:
+        context.started[-1].kill()
+        raise
+    return process
+
+
+class _Context(ForkServerContext):
+    """The fork server's context, which remembers the process that the executor starts with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[ForkServerProcess] = []
+        # Without __main__, a node that was started as a module would load it anew in each process.
+        multiprocessing.set_forkserver_preload(["__main__", "scheduler.worker.preload"])
+
+    def Process(  # type: ignore[override]  # noqa: N802 - a class there, called in the same way
+        self,
+        *args: Any,
+        **options: Any,  # noqa: ANN401
+    ) -> ForkServerProcess:
+        process = super().Process(*args, **options)
+        self.started.append(process)
+        return process

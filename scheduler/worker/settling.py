@@ -1,0 +1,125 @@
+"""After an attempt: write what follows from its outcome, then tell those who wait for it.
+
+The store first, and as often as it takes: a result is kept until the store has it, or until the
+token shows that the job has been taken over. Only then the queue, whose loss harms nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from scheduler.errors import QueueUnavailable, StoreUnavailable
+from scheduler.job import (
+    NOTHING_RAN,
+    Cleanup,
+    Purpose,
+    Returned,
+    Status,
+    Stopped,
+    StopReason,
+    Unknown,
+)
+from scheduler.policy import backoff_s, conclude
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from random import Random
+    from typing import TypeVar
+
+    from scheduler.job import Claim, Outcome, Progress, Settlement
+    from scheduler.ports import Clock, Queue, Store
+
+    T = TypeVar("T")
+
+log = structlog.get_logger()
+
+ELSEWHERE_S: Final = 0.5
+"""A node that lets a job go because only others know its handler leaves them this head start."""
+
+
+class Settling:
+    """Ends claims."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._random = random
+
+    async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
+        """Write the end of an attempt, whatever it was for."""
+        if claim.purpose is Purpose.CLEAN:
+            await self._settle_cleanup(claim, outcome)
+        else:
+            settlement = conclude(claim, outcome, at=self._clock.now(), progress=progress)
+            await self._settle_run(claim, settlement)
+
+    async def settle_unknown(self, claim: Claim) -> None:
+        """End a claim on a job whose handler this node does not know; let others have it."""
+        nodes = await self._insist(self._store.nodes)
+        if any(claim.task in node.tasks for node in nodes):
+            await self._clock.sleep(ELSEWHERE_S)
+            await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
+        else:
+            await self.settle(claim, Unknown(), None)
+
+    async def _settle_run(self, claim: Claim, settlement: Settlement) -> None:
+        held = await self._insist(lambda: self._store.settle([settlement]))
+        if not held:
+            log.warning("the job was taken over", job=claim.id, attempt=claim.attempt)
+            return
+        log.info("job", job=claim.id, user=claim.uid, task=claim.task, status=settlement.status)
+        if settlement.status in {Status.QUEUED, Status.ABORTED}:
+            await self._enqueue(claim)
+        await self._announce(claim)
+
+    async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
+        cleanup = cleaned(outcome)
+        await self._insist(
+            lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
+        )
+        if cleanup is Cleanup.FAILED:
+            log.error("the clean-up of a job failed", job=claim.id, outcome=repr(outcome))
+        if cleanup is Cleanup.PENDING:
+            await self._enqueue(claim)
+        await self._announce(claim)
+
+    async def _enqueue(self, claim: Claim) -> None:
+        with suppress(QueueUnavailable):
+            await self._queue.enqueue([claim.id], ahead=True)
+
+    async def _announce(self, claim: Claim) -> None:
+        with suppress(QueueUnavailable):
+            await self._queue.announce_change([claim.id])
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a call until the store takes it. All its writes are guarded, so that is safe."""
+        for failures in count():
+            try:
+                return await write()
+            except StoreUnavailable as error:
+                log.warning("a result waits for the store", error=str(error))
+                await self._clock.sleep(backoff_s(failures, random=self._random))
+        raise AssertionError("unreachable")
+
+
+def cleaned(outcome: Outcome) -> Cleanup:
+    """How far a clean-up got that ended this way."""
+    match outcome:
+        case Returned():
+            return Cleanup.DONE
+        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, _):
+            return Cleanup.PENDING
+        case _:
+            return Cleanup.FAILED

@@ -1,0 +1,115 @@
+"""Where jobs run: a pool process for each worker, and a warm spare for whoever loses his.
+
+A process that a job was stopped in, that crashed, or that ran its share of jobs is never used
+again. Its worker takes the spare, at once, and the next spare starts meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures.process import BrokenProcessPool
+from itertools import count
+from typing import TYPE_CHECKING
+
+import structlog
+
+from scheduler import tree
+from scheduler.policy import backoff_s
+from scheduler.worker import pool_process
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from scheduler.ports import Clock
+    from scheduler.worker.pool_process import PoolProcess
+
+log = structlog.get_logger()
+
+
+class Slots:
+    """The pool processes of a node."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        random: Random,
+        group: asyncio.TaskGroup,
+        result_bytes_max: int,
+        jobs_per_process: int,
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._group = group
+        self._result_bytes_max = result_bytes_max
+        self._jobs_per_process = jobs_per_process
+        self._live: set[PoolProcess] = set()
+        # Held while a process starts: until its number is known it looks like an orphan.
+        self._starting = asyncio.Lock()
+        self._spare = self._begin_spare()
+
+    async def ready(self, process: PoolProcess | None, *, fresh: bool = False) -> PoolProcess:
+        """This process, where it may run another job; else the spare, and this one is let go.
+
+        Args:
+            fresh: whether the process must not have run anything yet.
+        """
+        if process in self._live:
+            worn = 0 < self._jobs_per_process <= process.jobs
+            if process.alive and not worn and not (fresh and process.jobs):
+                return process
+            await self.retire(process)
+        return await self._take()
+
+    async def _take(self) -> PoolProcess:
+        """The spare, which has run nothing yet; the next one starts at once."""
+        while True:
+            spare, self._spare = self._spare, self._begin_spare()
+            # Shielded: a taker that is cancelled must not leave half a process behind.
+            process = await asyncio.shield(spare)
+            if process.alive:
+                return process
+            await self.end(process)
+
+    async def end(self, process: PoolProcess) -> tree.Ended:
+        """End a process and everything that came from it."""
+        ended = await process.end()
+        self._live.discard(process)
+        return ended if ended.held else await self._end_orphans(process, ended)
+
+    async def retire(self, process: PoolProcess) -> None:
+        """Let an idle process exit by itself, and end it where it does not."""
+        await process.retire()
+        await self.end(process)
+
+    async def close(self) -> None:
+        """Retire all processes, the spare too."""
+        await asyncio.wait({self._spare})
+        async with asyncio.TaskGroup() as group:
+            for process in tuple(self._live):
+                group.create_task(self.retire(process), name="retire a pool process")
+
+    def _begin_spare(self) -> asyncio.Task[PoolProcess]:
+        return self._group.create_task(self._start(), name="start a pool process")
+
+    async def _start(self) -> PoolProcess:
+        """Start a process, again and again until one comes up: the machine may be out of pids."""
+        for failures in count():
+            try:
+                async with self._starting:
+                    process = await pool_process.start(result_bytes_max=self._result_bytes_max)
+                    self._live.add(process)
+                    return process
+            except (OSError, EOFError, TimeoutError, BrokenProcessPool) as error:
+                log.warning("a pool process did not start", error=repr(error))
+                await self._clock.sleep(backoff_s(failures, random=self._random))
+        raise AssertionError("unreachable")
+
+    async def _end_orphans(self, process: PoolProcess, ended: tree.Ended) -> tree.Ended:
+        """End what a process left behind that died by itself: it is below the fork server now."""
+        async with self._starting:
+            pids = {each.process.pid for each in self._live}
+            left = await asyncio.to_thread(tree.end_below, process.fork_server, spared=pids)
+        return tree.Ended(
+            ended.processes + left.processes, ended.survivors + left.survivors, held=False
+        )
