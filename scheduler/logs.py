@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import structlog
@@ -21,4 +22,6 @@ def begin(*, node: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    # A malformed request is its client's fault, and anybody could fill the log with tracebacks.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(node=node)

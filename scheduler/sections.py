@@ -67,7 +67,6 @@ class Section(BaseModel):
         strict=True,
         extra="forbid",
         frozen=True,
-        allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
 

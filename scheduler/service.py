@@ -10,15 +10,17 @@ up for the message.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from scheduler.errors import NotFound, QueueUnavailable, Unavailable
 from scheduler.job import FINAL, Cleanup, JsonText, NewJob, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from scheduler.handler import HandlerOptions
     from scheduler.job import Job, Node
@@ -97,7 +99,7 @@ class Service:
             StoreUnavailable: nothing is stored.
         """
         now = self._clock.now()
-        several = len(submissions) > 1
+        keys = _keys(idempotency_key, [submission.uid for submission in submissions])
         inserted = await self._store.insert(
             [
                 NewJob(
@@ -108,10 +110,10 @@ class Service:
                     hook=submission.hook,
                     undoable=self.tasks[submission.task].undoable,
                     created_at=now,
-                    idempotency_key=_key_of(idempotency_key, place if several else None),
-                    fingerprint=fingerprint if idempotency_key is not None else None,
+                    idempotency_key=key,
+                    fingerprint=None if key is None else fingerprint,
                 )
-                for place, submission in enumerate(submissions)
+                for submission, key in zip(submissions, keys, strict=True)
             ]
         )
         if inserted.created:
@@ -141,18 +143,14 @@ class Service:
         limit: int,
     ) -> Page:
         """Some of a user's jobs, newest first; none for a user nobody has heard of."""
-        jobs = await self._store.page(
-            uid,
-            statuses=statuses,
-            task=task,
-            before_id=before_id,
-            limit=limit + 1,
-            bytes_max=PAGE_BYTES_MAX,
-        )
-        shown = jobs[:limit]
-        cut_by_bytes = sum(_size(job) for job in shown) >= PAGE_BYTES_MAX
-        more = len(jobs) > limit or cut_by_bytes
-        return Page(shown, shown[-1].id if more else None)
+        page_before = partial(self._store.page, uid, statuses=statuses, task=task)
+        jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
+        if not jobs:
+            return Page((), None)
+        # Only the store knows whether a short page was the last one or was ended by its bytes.
+        last = jobs[-1].id
+        more = await page_before(before_id=last, limit=1, bytes_max=0)
+        return Page(jobs, last if more else None)
 
     async def abort(
         self,
@@ -186,9 +184,7 @@ class Service:
         while ids := await self._store.unfinished(
             uid, statuses=statuses, task=task, limit=ABORTS_AT_ONCE_MAX
         ):
-            async with asyncio.TaskGroup() as group:
-                aborts = [group.create_task(self._abort_if_there(uid, each)) for each in ids]
-            for job in filter(None, (abort.result() for abort in aborts)):
+            for job in await self._abort_each(uid, ids):
                 if job.status in counts:
                     counts[job.status] += 1
         return Aborts(aborted=counts[Status.ABORTED], aborting=counts[Status.RUNNING])
@@ -207,6 +203,15 @@ class Service:
             except (Unavailable, TimeoutError) as error:
                 found[name] = str(error) or f"no answer within {PROBE_S} s"
         return found
+
+    async def _abort_each(self, uid: str, job_ids: Sequence[str]) -> Sequence[Job]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                aborts = [group.create_task(self._abort_if_there(uid, each)) for each in job_ids]
+        except ExceptionGroup as failures:
+            # One answer for the caller; what is aborted stays so, and the rest may be asked again.
+            raise failures.exceptions[0] from None
+        return [job for abort in aborts if (job := abort.result()) is not None]
 
     async def _abort_if_there(self, uid: str, job_id: str) -> Job | None:
         with suppress(NotFound):
@@ -238,10 +243,12 @@ class Service:
         return job
 
 
-def _key_of(key: str | None, place: int | None) -> str | None:
-    """The key of one job of a request; `place` is None where the request has one job."""
-    return key if key is None or place is None else f"{key}\x1f{place}"
+def _keys(key: str | None, uids: Iterable[str]) -> Iterator[str | None]:
+    """A key for each job of a request: each user's first one has the key itself.
 
-
-def _size(job: Job) -> int:
-    return len(job.data) + len(job.result or "")
+    So a request that comes with the same key and asks for more, or for fewer, meets it.
+    """
+    seen = Counter[str]()
+    for uid in uids:
+        yield key if key is None or not seen[uid] else f"{key}\x1f{seen[uid]}"
+        seen[uid] += 1

@@ -98,7 +98,7 @@ class Sweeper:
             async for ids in self._store.pages_of_waiting(page=ENQUEUE_MAX):
                 await self._queue.enqueue(ids)
             await self._queue.remember()
-            log.warning("the queue was empty or new: all waiting jobs are enqueued again")
+            log.info("the queue is new or was emptied: all waiting jobs are enqueued")
         long_ago = self._clock.now() - timedelta(seconds=LOST_AFTER_S)
         oldest = await self._store.waiting(
             before_id=self._id_before(long_ago), limit=LOOK_AFTER_MAX

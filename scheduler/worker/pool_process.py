@@ -114,11 +114,7 @@ class PoolProcess:
 
     @property
     def exit_status(self) -> int:
-        """How it died: an exit status, or a signal's number, negative. Known after `release`.
-
-        Asked before, it would race with the executor's thread for the one message in which the
-        fork server tells it.
-        """
+        """How it died: an exit status, or a signal's number, negative. Known after `release`."""
         return -1 if self._handle.exitcode is None else self._handle.exitcode
 
     def _on_death(self, death: asyncio.Future[None]) -> None:
@@ -147,6 +143,9 @@ async def start(*, result_bytes_max: int) -> PoolProcess:
     )
     with theirs:  # Starting a process waits for the fork server: not on the event loop.
         serving = await asyncio.to_thread(executor.submit, child.serve)
+        # Whoever starts the next process would look, from his thread, whether this one is dead, and
+        # so take away the one message with its exit status that the executor's thread waits for.
+        multiprocessing.process._children.discard(context.started[-1])  # noqa: SLF001
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     process = PoolProcess(
         executor=executor,

@@ -30,6 +30,9 @@ FAULT: str | None = None
 containment.adopt_orphans()
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 
+# The node's path was only for finding this package (see surroundings); jobs get back their own.
+os.environ["PYTHONPATH"] = os.environ.pop("ATLANSCHEDULER_PYTHONPATH", "")
+
 try:
     HANDLERS = load(Path(os.environ["ATLANSCHEDULER_HANDLERS"]))
 except StartError as error:

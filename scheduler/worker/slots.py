@@ -8,22 +8,45 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
 import structlog
 
 from scheduler import tree
+from scheduler.errors import StartError
 from scheduler.policy import backoff_s
 from scheduler.worker import pool_process
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
     from random import Random
 
+    from scheduler.handler import HandlerOptions
     from scheduler.ports import Clock
     from scheduler.worker.pool_process import PoolProcess
 
 log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def open_slots(
+    *, clock: Clock, random: Random, result_bytes_max: int, jobs_per_process: int
+) -> AsyncIterator[Slots]:
+    """The slots of a node, for as long as the block runs; then their processes are gone."""
+    async with asyncio.TaskGroup() as group:
+        slots = Slots(
+            clock=clock,
+            random=random,
+            group=group,
+            result_bytes_max=result_bytes_max,
+            jobs_per_process=jobs_per_process,
+        )
+        try:
+            yield slots
+        finally:
+            await slots.close()
 
 
 class Slots:
@@ -81,6 +104,17 @@ class Slots:
         """Let an idle process exit by itself, and end it where it does not."""
         await process.retire()
         await self.end(process)
+
+    async def tasks(self) -> Mapping[str, HandlerOptions]:
+        """The handlers, by name, as the first pool process found them.
+
+        Raises:
+            StartError: the handlers folder does not load.
+        """
+        process = await asyncio.shield(self._spare)
+        if process.fault is not None:
+            raise StartError(process.fault)
+        return {options.name: options for options in process.handlers}
 
     async def close(self) -> None:
         """Retire all processes, the spare too."""

@@ -1,0 +1,71 @@
+"""Starts a node as `make run` does and uses it: ready, one job, one abort, SIGTERM, exit status 0."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+
+def call(method: str, url: str, body: object = None) -> object:
+    """One request; the JSON of its answer."""
+    request = urllib.request.Request(  # noqa: S310 - our own node
+        url,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def main() -> None:
+    """Run through it; any surprise raises."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "SCHEDULER_HTTP__PORT": "0",
+            "SCHEDULER_NODE__DATA_DIR": folder,
+            "SCHEDULER_HANDLERS__FILES_DIR": folder,
+        }
+        began = time.monotonic()
+        node = subprocess.Popen(
+            ["make", "--silent", "run"],  # noqa: S607
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert node.stdout is not None
+        line = node.stdout.readline()
+        found = re.search(r"ready on (\S+)", line)
+        assert found, line
+        url = found[1]
+        print(f"ready within {time.monotonic() - began:.1f} s: {line.strip()}")
+
+        job = call("POST", url, {"uid": "smoke", "task": "task1", "data": {"n": 0.1}})
+        job = call("GET", f"{url}/smoke/{job['id']}?wait=30")
+        assert job["status"] == "successful", job
+        print(f"one job: {job['status']}")
+
+        job = call("POST", url, {"uid": "smoke", "task": "task1", "data": {"n": 3600}})
+        while job["status"] == "queued":
+            job = call("GET", f"{url}/smoke/{job['id']}")
+        job = call("DELETE", f"{url}/smoke/{job['id']}?reason=smoke&wait=30")
+        assert job["status"] == "aborted", job
+        assert job["abort"]["survivors"] == 0, job
+        print(f"one abort: {job['abort']}")
+
+        node.send_signal(signal.SIGTERM)
+        status = node.wait(timeout=60)
+        assert status == 0, status
+        print("SIGTERM: exit status 0")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

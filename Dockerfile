@@ -1,0 +1,24 @@
+# One node. The build needs nothing but this folder and the pinned packages.
+FROM python:3.13-slim
+
+# tini is the init process: it reaps what has no parent left, and hands SIGTERM on to the node.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 1000 --home-dir /app scheduler
+
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
+COPY main.py config.toml ./
+COPY scheduler ./scheduler
+COPY handlers ./handlers
+RUN mkdir data files && chown scheduler data files
+
+USER scheduler
+ENV PYTHONUNBUFFERED=1 SCHEDULER_HTTP__HOST=0.0.0.0
+EXPOSE 8000
+VOLUME ["/app/data", "/app/files"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/-/health', timeout=2)"]
+ENTRYPOINT ["tini", "--", "python", "main.py"]

@@ -1,0 +1,49 @@
+# Everything runs in .venv, which the first command makes. Needs Python 3.11 or newer, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: run install test check format lock clean
+
+run: .venv/run.stamp
+	@exec $(BIN)/python main.py
+
+install: .venv/run.stamp
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Pins every package, with hashes, for all platforms. Needs uv.
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--output-file requirements.txt pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev \
+		--constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "AtlanScheduler needs Python 3.11 or newer; this is " + sys.version + ". Name another one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run.stamp: requirements.txt .venv/python.stamp
+	@echo "Installing the pinned packages into .venv …"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt .venv/python.stamp
+	@echo "Installing the pinned packages for tests and checks into .venv …"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ .venv/run.stamp

@@ -1,0 +1,46 @@
+"""SHA-256 of files: a job that keeps a processor busy."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from itertools import islice
+from reprlib import repr as brief
+
+from handlers.files import file_below, files_below, open_below
+from scheduler import JobContext, handler
+
+FILES_MAX = 5_000
+"""So that the result, some 80 bytes and a path for each, stays below a mebibyte."""
+CHUNK_BYTES = 1 << 20
+
+
+@handler("checksum")
+def checksum(data: object, job: JobContext) -> dict[str, str]:
+    """SHA-256 of files, and of all files in folders: {"paths": ["a.bin", "folder"]}."""
+    names = _names(data)
+    total = sum(file_below(name).stat().st_size for name in names)
+    done = 0
+    digests = {}
+    for name in names:
+        digest = sha256()
+        with open_below(name) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+                done += len(chunk)
+                job.progress(done, max(done, total), name)  # a file may have grown meanwhile
+        digests[name] = digest.hexdigest()
+    return digests
+
+
+def _names(data: object) -> list[str]:
+    """The files to read, each once, in the order of their names."""
+    match data:
+        case {"paths": [_, *_] as paths, **rest} if not rest:
+            pass
+        case _:
+            raise ValueError(f'data must be {{"paths": [path, …]}}, not {brief(data)}')
+    found = (name for path in paths for name in files_below(path))
+    names = list(islice(found, FILES_MAX + 1))
+    if len(names) > FILES_MAX:
+        raise ValueError(f"more than {FILES_MAX} files")
+    return sorted(set(names))

@@ -1,0 +1,67 @@
+"""Builds the application; the node runs it.
+
+The node must run it with `web.AppRunner(app, handler_cancellation=True, access_log=None)`: only
+then does a client that goes away end its long wait, and ports promise that cancelling is safe.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import orjson
+from aiohttp import web
+
+from scheduler.api import problems, state, telemetry
+from scheduler.api.openapi import document
+from scheduler.api.routes import ROUTES, UID_SEGMENT
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from scheduler.api.route import Route
+    from scheduler.service import Service
+
+
+def build_app(
+    *,
+    service: Service,
+    data_bytes_max: int,
+    bulk_jobs_max: int,
+    registry: CollectorRegistry,
+) -> web.Application:
+    """The HTTP API over a service, ready for a runner.
+
+    Args:
+        service: what the API may ask.
+        data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
+        bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
+        registry: the node's; the HTTP metrics are added to it, so it takes one application.
+    """
+    app = web.Application(middlewares=[telemetry.measuring(registry), problems.answer_problems])
+    app[state.SERVICE] = service
+    app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
+    app[state.REGISTRY] = registry
+    app[state.OPENAPI] = _openapi()
+    app.on_response_prepare.append(_finish_headers)
+    for route in ROUTES:
+        _add(app, route)
+    return app
+
+
+def _add(app: web.Application, route: Route) -> None:
+    path = route.path.replace("{uid}", UID_SEGMENT)
+    for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
+        app.router.add_route(method, path, route.function)
+
+
+@cache  # the routes are constants, and pydantic takes its time
+def _openapi() -> bytes:
+    return orjson.dumps(document(ROUTES))
+
+
+async def _finish_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Job data is private and changes: no cache keeps it, no browser guesses what it is."""
+    response.headers.popall("Server", None)  # aiohttp would tell its version and Python's
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")

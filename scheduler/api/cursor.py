@@ -1,0 +1,34 @@
+"""Where a page of a list ended, as opaque text.
+
+    "A…" = base64url( version byte · 16 bytes of the job's UUID · 4 bytes of checksum )
+
+The checksum is no secret. It keeps clients from making cursors up, so that their form stays ours
+to change: the version byte would tell.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
+from uuid import UUID
+
+VERSION: Final = b"\x01"
+
+
+def encode(job_id: str) -> str:
+    """The cursor of the page after this job. 21 bytes need no padding in base64."""
+    content = VERSION + UUID(job_id).bytes
+    return urlsafe_b64encode(content + zlib.crc32(content).to_bytes(4)).decode()
+
+
+def decode(text: str) -> str:
+    """The id of the job that the page before ended with.
+
+    Raises:
+        ValueError: `encode` did not make this text.
+    """
+    job_id = str(UUID(bytes=urlsafe_b64decode(text)[1:17]))
+    if encode(job_id) != text:
+        raise ValueError(text)
+    return job_id

@@ -1,0 +1,145 @@
+"""Every way a request can fail, as RFC 9457 problem details; the only place that knows them.
+
+SchedulerError ──┐
+HTTPException  ──┼─▶ Kind ─▶ application/problem+json
+anything else  ──┘           500, and the traceback only in the log
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import structlog
+from aiohttp import web
+
+from scheduler.api.render import json_answer
+from scheduler.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    QueueUnavailable,
+    SchedulerError,
+    StoreUnavailable,
+    TooLarge,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+RETRY_AFTER_S: Final = 2
+"""When to come back after a 503: about as long as a store takes to be restarted or failed over."""
+
+log = structlog.get_logger()
+
+
+class Kind(NamedTuple):
+    """One kind of problem: what its `type`, `status` and `title` say."""
+
+    name: str
+    status: int
+    title: str
+
+    @property
+    def uri(self) -> str:
+        """The `type` of a problem of this kind."""
+        return f"urn:atlanscheduler:problem:{self.name}"
+
+
+INVALID: Final = Kind("invalid-request", 400, "The request is malformed or invalid")
+NO_SUCH_JOB: Final = Kind("no-such-job", 404, "This user has no such job")
+NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
+WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not know the method")
+CONFLICT: Final = Kind("idempotency-conflict", 409, "The key came before with another request")
+JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be aborted")
+TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
+NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
+INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log says more")
+UNAVAILABLE: Final = Kind("unavailable", 503, "The store cannot take the request now")
+NOT_READY: Final = Kind("not-ready", 503, "This node cannot take work now")
+
+KINDS: Final = (
+    INVALID,
+    NO_SUCH_JOB,
+    NO_SUCH_PATH,
+    WRONG_METHOD,
+    CONFLICT,
+    JOB_ENDED,
+    TOO_LARGE,
+    NOT_JSON,
+    INTERNAL,
+    UNAVAILABLE,
+    NOT_READY,
+)
+BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
+    Invalid: INVALID,
+    TooLarge: TOO_LARGE,
+    NotFound: NO_SUCH_JOB,
+    Conflict: CONFLICT,
+    StoreUnavailable: UNAVAILABLE,
+    QueueUnavailable: UNAVAILABLE,
+}
+BY_STATUS: Final[Mapping[int, Kind]] = {404: NO_SUCH_PATH, 405: WRONG_METHOD, 415: NOT_JSON}
+"""For what aiohttp raises by itself, and for what the body's reading raises in its words."""
+
+
+def problem(
+    kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
+) -> web.Response:
+    """A problem as an answer; `members` are extensions of RFC 9457, section 3.2."""
+    document = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": str(RETRY_AFTER_S), **(headers or {})}
+    return json_answer(
+        document | members,
+        status=kind.status,
+        headers=headers,
+        content_type="application/problem+json",
+    )
+
+
+@web.middleware
+async def answer_problems(request: web.Request, handler: Following) -> web.StreamResponse:
+    """Answer every error of the views as a problem (aiohttp insists on the name `handler`)."""
+    try:
+        return await handler(request)
+    except ConnectionError:
+        raise  # the client is gone: there is nobody to answer, and aiohttp knows it
+    except web.HTTPException as error:
+        answer = _of_http(request, error)
+    except SchedulerError as error:
+        answer = _of_scheduler(request, error)
+    except Exception as error:  # noqa: BLE001 - the outermost middleware: nothing else may leave
+        answer = _of_defect(request, error)
+    if not request.content.at_eof():
+        answer.force_close()  # nobody reads the rest of the body: the client may stop sending
+    return answer
+
+
+def _of_scheduler(request: web.Request, error: SchedulerError) -> web.Response:
+    kind = BY_ERROR.get(type(error))
+    if kind is None:
+        return _of_defect(request, error)
+    if isinstance(error, Invalid):
+        errors = [flaw._asdict() for flaw in error.flaws]
+        return problem(kind, str(error), errors=errors)
+    return problem(kind, str(error))
+
+
+def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods | {"OPTIONS"}))
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers={"Allow": allowed})
+        detail = f"{request.method[:20]} is not allowed here; allowed are {allowed}"
+        return problem(WRONG_METHOD, detail, headers={"Allow": allowed})
+    kind = BY_STATUS.get(error.status) or Kind(f"http-{error.status}", error.status, error.reason)
+    detail = error.text if kind is NOT_JSON and error.text else kind.title
+    return problem(kind, detail)
+
+
+def _of_defect(request: web.Request, error: Exception) -> web.Response:
+    log.error("request failed", exc_info=error, method=request.method, path=request.path)
+    return problem(INTERNAL, "an unexpected error; it is in the node's log")

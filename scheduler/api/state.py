@@ -1,0 +1,26 @@
+"""What the views find in the application: their collaborators and limits, under typed keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from scheduler.service import Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one request may bring; each is a key of `[limits]` in the configuration."""
+
+    data_bytes_max: int
+    bulk_jobs_max: int
+
+
+SERVICE: Final = web.AppKey("service", Service)
+LIMITS: Final = web.AppKey("limits", Limits)
+REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
+OPENAPI: Final = web.AppKey("openapi", bytes)
+"""The OpenAPI document as JSON: it does not change while the node runs."""

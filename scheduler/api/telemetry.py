@@ -1,0 +1,62 @@
+"""HTTP metrics, by the route's template and never by its path: uids would be endless labels."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from prometheus_client import Counter, Histogram, Info
+
+from scheduler import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from prometheus_client import CollectorRegistry
+
+    Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60)
+"""Up to the longest wait that a client may ask for."""
+
+
+def measuring(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - aiohttp's Middleware is private
+    """A middleware that counts and times every request that gets an answer."""
+    Info("scheduler_build", "Version of this node.", registry=registry).info(
+        {"version": __version__}
+    )
+    answered = Counter(
+        "scheduler_http_requests",
+        "Requests answered, by route, method and status.",
+        ("route", "method", "status"),
+        registry=registry,
+    )
+    seconds = Histogram(
+        "scheduler_http_request_seconds",
+        "Time to answer a request, waiting on the client's wish included.",
+        ("route", "method"),
+        buckets=BUCKETS_S,
+        registry=registry,
+    )
+
+    @web.middleware
+    async def measure(request: web.Request, handler: Following) -> web.StreamResponse:
+        began = perf_counter()
+        answer = await handler(request)
+        route, method = _route(request), _method(request)
+        answered.labels(route, method, str(answer.status)).inc()
+        seconds.labels(route, method).observe(perf_counter() - began)
+        return answer
+
+    return measure
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "none"
+
+
+def _method(request: web.Request) -> str:
+    return request.method if request.method in METHODS else "other"

@@ -1,0 +1,319 @@
+"""A node: builds everything from the configuration, runs it, and takes it down in order.
+
+start   data_dir locked, leftovers of a killed node ended ─ warden ─ store ─ queue ─ handlers
+        ─ HTTP ─ lease ─ sweeper ─ workers ─ ready line
+serve   until SIGTERM or SIGINT; a second one exits at once and leaves the rest to the warden
+drain   no new claims ─ running jobs get drain_s, then go back to the queue ─ workers ─ lease
+        ─ HTTP ─ pool processes ─ queue ─ store ─ warden
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+import uvloop
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from scheduler import __version__, logs
+from scheduler.api.app import build_app
+from scheduler.api.hooks import open_hooks
+from scheduler.clock import SystemClock, id_before, new_id
+from scheduler.errors import StartError, Unavailable
+from scheduler.job import Node, StopReason
+from scheduler.lease import Lease
+from scheduler.queue import open_queue
+from scheduler.service import Service
+from scheduler.store import open_store
+from scheduler.surroundings import (
+    forget_predecessors,
+    is_private,
+    mark_descendants,
+    occupied,
+    reach,
+)
+from scheduler.sweeper import Sweeper
+from scheduler.urls import redacted
+from scheduler.warden.handle import open_warden
+from scheduler.worker.roster import Roster
+from scheduler.worker.settling import Settling
+from scheduler.worker.slots import open_slots
+from scheduler.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator, Sequence
+
+    from scheduler.config import Config
+    from scheduler.ports import Queue, Store
+
+REPORT_EVERY_S: Final = 0.5
+"""How often progress is written: often enough to watch, seldom enough to cost nothing."""
+SETTLE_S: Final = 60.0
+"""How long a drain waits, after drain_s, for stopped jobs to end and the store to take them."""
+ANSWER_S: Final = 5.0
+"""How long open requests may take to end when the HTTP server closes."""
+
+
+def run(config: Config) -> None:
+    """Run a node until it is drained.
+
+    Raises:
+        StartError: it cannot start; nothing was left behind.
+    """
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(config))
+    except BaseExceptionGroup as group:
+        raise _sole_start_error(group) or group from None
+
+
+async def serve(config: Config) -> None:
+    """Start, serve, drain: one node's life."""
+    name = config.node.name or socket.gethostname()
+    logs.begin(node=name)
+    async with AsyncExitStack() as stack:
+        node = await assemble(config, name, stack)
+        async with asyncio.TaskGroup() as chores:
+            running = [chores.create_task(chore, name=what) for what, chore in node.chores()]
+            await node.work()
+            for chore in running:
+                chore.cancel()
+        await node.lease.end()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """A node's parts, once all of them are there."""
+
+    config: Config
+    card: Node
+    url: str
+    store: Store
+    queue: Queue
+    roster: Roster
+    lease: Lease
+    sweeper: Sweeper
+    workers: Sequence[Worker]
+    draining: asyncio.Event
+
+    def chores(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
+        """What runs beside the workers, by name, for as long as the node does."""
+        yield "keep the lease", self.lease.keep()
+        yield "sweep", self.sweeper.run()
+        yield "hear of aborts", self._hear_of_aborts()
+        yield "report progress", self._report_progress()
+
+    async def work(self) -> None:
+        """Let the workers work until a signal comes, and then until they are through."""
+        with _signals(self.draining):
+            try:
+                async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as crew:
+                    for number, worker in enumerate(self.workers, 1):
+                        crew.create_task(worker.run(), name=f"worker {number}")
+                    _say(self._ready_line())
+                    await self.draining.wait()
+                    self._drain(patience)
+            except TimeoutError:
+                _say("some jobs did not end in time; they are recovered when a node starts")
+
+    def _drain(self, patience: asyncio.Timeout) -> None:
+        loop, drain_s = asyncio.get_running_loop(), self.config.node.drain_s
+        _say(f"draining: {len(self.roster)} running jobs get {drain_s:g} s; again to end at once")
+        for worker in self.workers:
+            worker.drain()
+        loop.call_later(drain_s, self.roster.stop_all, StopReason.DRAIN)
+        patience.reschedule(loop.time() + drain_s + SETTLE_S)
+
+    def _ready_line(self) -> str:
+        card, config = self.card, self.config
+        return (
+            f"AtlanScheduler {card.version} is ready on {self.url} (node {card.name}, "
+            f"{card.workers} workers, {len(card.tasks)} handlers, "
+            f"store {redacted(config.store.url)}, queue {redacted(config.queue.url)})"
+        )
+
+    async def _hear_of_aborts(self) -> None:
+        async for job_id in self.queue.aborts():
+            self.roster.hint(job_id)
+
+    async def _report_progress(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            with suppress(Unavailable):
+                if news := self.roster.news():
+                    await self.store.report(news)
+
+
+async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
+    """Build every part on those that are there; the stack takes them down in reverse."""
+    clock, random = SystemClock(), Random()  # noqa: S311 - spreads waits, keeps no secrets
+    node_id = f"{name}-{secrets.token_hex(4)}"
+    data_dir = stack.enter_context(occupied(config.node.data_dir))
+    mark_descendants(config, data_dir, node_id)
+    warden = await stack.enter_async_context(open_warden())
+    store = await reach(
+        f"store {redacted(config.store.url)}",
+        lambda: open_store(config.store.url, data_dir=data_dir),
+        stack,
+    )
+    queue = await reach(
+        f"queue {redacted(config.queue.url)}",
+        lambda: open_queue(
+            config.queue.url,
+            namespace=config.queue.namespace,
+            node_id=node_id,
+            data_dir=data_dir,
+            random=random,
+        ),
+        stack,
+    )
+    await queue.join(store.identity)
+    slots = await stack.enter_async_context(
+        open_slots(
+            clock=clock,
+            random=random,
+            result_bytes_max=config.limits.result_bytes_max,
+            jobs_per_process=config.node.jobs_per_process,
+        )
+    )
+    tasks = await slots.tasks()
+    hooks = await stack.enter_async_context(open_hooks(clock=clock, random=random))
+    draining = asyncio.Event()
+    service = Service(
+        store=store, queue=queue, clock=clock, new_id=new_id, tasks=tasks, draining=draining
+    )
+    url = await _open_http(config, service, stack)
+    card = Node(
+        id=node_id,
+        name=name,
+        version=__version__,
+        workers=config.node.workers or os.cpu_count() or 1,
+        tasks=tuple(sorted(tasks)),
+        running=0,
+        beat=0,
+        started_at=clock.now(),
+    )
+    roster = Roster()
+    lease = Lease(
+        card,
+        store=store,
+        clock=clock,
+        lease_s=config.node.lease_s,
+        losses_max=config.node.losses_max,
+        running=lambda: len(roster),
+        on_abort_requested=roster.hint,
+        on_held=warden.hold,
+        on_lost=lambda: roster.stop_all(StopReason.LEASE_LOST, grace_s=0),
+    )
+    sweeper = Sweeper(
+        store=store,
+        queue=queue,
+        clock=clock,
+        node_id=node_id,
+        id_before=id_before,
+        lease_s=config.node.lease_s,
+        losses_max=config.node.losses_max,
+        retention_s=config.retention.finished_s,
+    )
+    settling = Settling(store=store, queue=queue, clock=clock, random=random)
+    workers = [
+        Worker(
+            store=store,
+            queue=queue,
+            clock=clock,
+            random=random,
+            slots=slots,
+            lease=lease,
+            roster=roster,
+            settling=settling,
+            tasks=tasks,
+            node_id=node_id,
+            notify=hooks.notify,
+            idle_window_s=config.queue.idle_window_s,
+            first_look_s=config.abort.first_look_s,
+            longest_look_s=config.abort.longest_look_s,
+            grace_s=config.abort.grace_s,
+        )
+        for _ in range(card.workers)
+    ]
+    if is_private(config.store.url):
+        await forget_predecessors(store)
+    await lease.begin()
+    return Parts(
+        config=config,
+        card=card,
+        url=url,
+        store=store,
+        queue=queue,
+        roster=roster,
+        lease=lease,
+        sweeper=sweeper,
+        workers=workers,
+        draining=draining,
+    )
+
+
+async def _open_http(config: Config, service: Service, stack: AsyncExitStack) -> str:
+    """Serve the API, and answer its URL."""
+    app = build_app(
+        service=service,
+        data_bytes_max=config.limits.data_bytes_max,
+        bulk_jobs_max=config.limits.bulk_jobs_max,
+        registry=CollectorRegistry(),
+    )
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        handler_cancellation=True,  # a client that went away waits for nothing
+        shutdown_timeout=ANSWER_S,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    host, port = config.http.host, config.http.port
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise StartError(f"[http] {host}:{port} cannot be listened on: {error.strerror}") from error
+    address = runner.addresses[0]
+    return f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+
+
+@contextmanager
+def _signals(draining: asyncio.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT drain; the second one exits at once, and the warden ends the jobs."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal(signal_: signal.Signals) -> None:
+        if draining.is_set():
+            _say("ended at once; the jobs are recovered when a node starts")
+            os._exit(128 + signal_)
+        draining.set()
+
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_, on_signal, signal_)
+    try:
+        yield
+    finally:
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(signal_)
+
+
+def _sole_start_error(error: BaseException) -> StartError | None:
+    """The start error in a group of nothing else: each task group on its way wrapped it once."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, StartError) else None
+
+
+def _say(line: str) -> None:
+    """Tell the person who started the node."""
+    print(line, flush=True)  # noqa: T201

@@ -1,0 +1,194 @@
+"""How a node's workers get their ids: through one connection, in the order they came.
+
+    worker ─ take ─▶ place ┐                     ┌─▶ take.lua   as many as there are places
+    worker ─ take ─▶ place ┼─▶ serve: one round ─┤
+    worker ─ take ─▶ place ┘                     └─▶ BLMOVE     if there was none: wait for one
+
+Ids are moved to the node's in-flight list, never popped. The feed knows which of them somebody
+*holds*: was given, and has not acknowledged. What is in flight and held by nobody is a *stray*: its
+answer got lost, its worker left while it came, or its end could not be told. Strays go back to the
+head of the queue, so nothing that goes wrong here keeps an id from the workers for longer than
+`RESTORE_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from scheduler.errors import QueueUnavailable
+from scheduler.queue.server import ANSWER_S
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import AsyncIterator
+
+    from scheduler.queue.keys import Keys
+    from scheduler.queue.scripts import Scripts
+    from scheduler.queue.server import Server
+
+BLOCK_S: Final = 2.0
+"""How long one BLMOVE waits. Finite, so that a server that hangs is noticed: after
+`BLOCK_S + ANSWER_S` the waiting workers are told."""
+
+LOOK_S: Final = 0.1
+"""The shortest wait: long enough for one look at the server, even where `wait_s` is 0."""
+
+RESTORE_S: Final = 10.0
+"""How often strays are looked for where nothing failed: a lost connection may leave a BLMOVE behind
+on the server, which still moves one id after the look that followed the loss."""
+
+
+class Feed:
+    """One node's in-flight list, and the workers that wait for what comes into it."""
+
+    def __init__(
+        self,
+        server: Server,
+        scripts: Scripts,
+        *,
+        keys: Keys,
+        node_id: str,
+        block_s: float = BLOCK_S,
+    ) -> None:
+        self._server = server
+        self._scripts = scripts
+        self._queue = keys.queue
+        self._inflight = keys.inflight(node_id)
+        self._node_id = node_id
+        self._block_s = block_s
+        self._places: deque[Future[str]] = deque()
+        self._held: Counter[str] = Counter()
+        self._wanted = asyncio.Event()
+        self._restore_at = 0.0
+
+    async def take(self, *, wait_s: float) -> str | None:
+        """Wait in line for an id; None after `wait_s`.
+
+        Raises:
+            QueueUnavailable: the server failed while we waited.
+        """
+        place: Future[str] = asyncio.get_running_loop().create_future()
+        self._places.append(place)
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(max(wait_s, LOOK_S)):
+                return await place
+        except TimeoutError:
+            # The id may have come in the very turn of the loop in which our time was up.
+            return _arrived(place)
+        except asyncio.CancelledError:
+            if job_id := _arrived(place):
+                self._hand(job_id)
+            raise
+        finally:
+            with suppress(ValueError):
+                self._places.remove(place)
+
+    async def acknowledge(self, job_id: str) -> None:
+        """Drop a held id."""
+        async with self._letting_go(job_id):
+            await self._server.commands.lrem(self._inflight, 1, job_id)
+
+    async def give_back(self, job_id: str) -> None:
+        """Return a held id to the head of the queue."""
+        async with self._letting_go(job_id):
+            await self._scripts.give_back(self._node_id, job_id)
+
+    async def serve(self) -> None:
+        """Serve the places as they come; the background task of a feed."""
+        while True:
+            await self._wanted.wait()
+            try:
+                await self._round()
+            except QueueUnavailable as error:
+                self._fail(error)
+
+    async def close(self) -> None:
+        """Return whatever is in flight, once `serve` and all workers have ended."""
+        with suppress(QueueUnavailable):  # then the sweeper of another node does it
+            async with self._server.answering():
+                await self._scripts.recover([self._node_id])
+
+    async def _round(self) -> None:
+        await self._restore()
+        count = sum(not place.done() for place in self._places)
+        if not count:
+            self._wanted.clear()
+            return
+        for job_id in await self._move(count):
+            self._held[job_id] += 1
+            self._hand(job_id)
+
+    async def _move(self, count: int) -> list[str]:
+        """Move up to so many ids, or wait for one; they are held by whoever gets the answer."""
+        async with self._server.answering():
+            if taken := await self._scripts.take(self._node_id, count):
+                return taken
+        async with self._server.answering(within_s=self._block_s + ANSWER_S):
+            job_id = await self._server.blocking.blmove(
+                self._queue,
+                self._inflight,
+                self._block_s,  # type: ignore[arg-type]  # the server takes fractions
+            )
+        return [str(job_id)] if job_id else []
+
+    async def _restore(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._restore_at:
+            return
+        async with self._server.answering():
+            await self._scripts.restore(self._node_id, list(self._held.elements()))
+        self._restore_at = now + RESTORE_S
+
+    @asynccontextmanager
+    async def _letting_go(self, job_id: str) -> AsyncIterator[None]:
+        """Hold an id until the server took its end; where it does not, make it a stray.
+
+        To let go before the server did would have a restoration in between take it for one.
+        """
+        try:
+            async with self._server.answering():
+                yield
+        except BaseException:
+            self._restore_soon()
+            raise
+        finally:
+            self._drop(job_id)
+
+    def _hand(self, job_id: str) -> None:
+        """Give an id to the first place that is still taken, or let it go back to the queue."""
+        while self._places:
+            place = self._places.popleft()
+            if not place.done():
+                place.set_result(job_id)
+                return
+        self._drop(job_id)
+        self._restore_soon()
+
+    def _fail(self, error: QueueUnavailable) -> None:
+        """Tell all who wait; the next of them makes the next try, when its own backoff is over."""
+        for place in self._places:
+            if not place.done():
+                place.set_exception(QueueUnavailable(*error.args))
+        self._places.clear()
+        self._wanted.clear()
+        self._restore_at = 0.0
+
+    def _drop(self, job_id: str) -> None:
+        self._held[job_id] -= 1
+        if self._held[job_id] <= 0:
+            del self._held[job_id]
+
+    def _restore_soon(self) -> None:
+        self._restore_at = 0.0
+        self._wanted.set()
+
+
+def _arrived(place: Future[str]) -> str | None:
+    """What a place got in the last moment before it was left."""
+    if not place.done() or place.cancelled() or place.exception():
+        return None
+    return place.result()

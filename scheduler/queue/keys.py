@@ -1,0 +1,71 @@
+"""Every key and channel of one installation: the only place that knows their names.
+
+    {scheduler}:queue               list    ids that wait, the next one at its left end
+    {scheduler}:inflight:<node id>  list    ids that a node took and has not acknowledged
+    {scheduler}:nodes               set     ids of the nodes that may have an in-flight list
+    {scheduler}:epoch               string  run id of the server that knows every waiting id
+    {scheduler}:store               string  identity of the store that this namespace belongs to
+    {scheduler}:abort:<job id>      string  the job's abort flag; expires
+    {scheduler}:aborts:<node id>    channel ids whose abort is announced to a node
+    {scheduler}:changed:<job id>    channel a change of one job
+
+The braces make them one hash tag: a Redis Cluster keeps all of them in one slot, without which it
+would refuse every script that touches two.
+"""
+
+# ruff: noqa: D102 - the table above says what each is
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scheduler.errors import StartError
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names within one namespace.
+
+    Raises:
+        StartError: the namespace cannot be a hash tag: it is empty or has braces.
+    """
+
+    namespace: str
+
+    def __post_init__(self) -> None:
+        if not self.namespace or {"{", "}"} & set(self.namespace):
+            raise StartError(
+                f"[queue] namespace: {self.namespace!r} is not allowed;"
+                " it takes at least one character, and no braces"
+            )
+
+    @property
+    def queue(self) -> str:
+        return self._key("queue")
+
+    @property
+    def nodes(self) -> str:
+        return self._key("nodes")
+
+    @property
+    def epoch(self) -> str:
+        return self._key("epoch")
+
+    @property
+    def store(self) -> str:
+        return self._key("store")
+
+    def inflight(self, node_id: str) -> str:
+        return self._key(f"inflight:{node_id}")
+
+    def abort(self, job_id: str) -> str:
+        return self._key(f"abort:{job_id}")
+
+    def aborts(self, node_id: str) -> str:
+        return self._key(f"aborts:{node_id}")
+
+    def changed(self, job_id: str) -> str:
+        return self._key(f"changed:{job_id}")
+
+    def _key(self, rest: str) -> str:
+        return f"{{{self.namespace}}}:{rest}"

@@ -1,0 +1,11 @@
+-- Move up to ARGV[1] ids from the head of the queue to a node's in-flight list, and answer them.
+-- KEYS: queue, in-flight list, nodes. ARGV: how many, node id.
+-- The node is named first: an in-flight list that no one knows of could not be recovered.
+redis.call('SADD', KEYS[3], ARGV[2])
+local taken = {}
+for i = 1, tonumber(ARGV[1]) do
+    local id = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
+    if not id then break end
+    taken[i] = id
+end
+return taken

@@ -1,0 +1,141 @@
+"""The queue on one Redis or Valkey server: `ports.Queue`, whose sentences are not repeated here."""
+
+# ruff: noqa: D102 - see scheduler.ports.Queue
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from scheduler.errors import StartError
+from scheduler.queue.feed import Feed
+from scheduler.queue.news import News
+from scheduler.queue.scripts import Scripts
+
+if TYPE_CHECKING:
+    from asyncio import Event
+    from collections.abc import AsyncIterator, Collection, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from random import Random
+
+    from scheduler.queue.keys import Keys
+    from scheduler.queue.server import Server
+
+FLAG_S: Final = 24 * 60 * 60
+"""How long an abort flag is kept: longer than any outage after which a watcher still needs it."""
+
+NEAR: Final = 10_000
+"""How many places from the head of the queue are near; a server reads them in about 1 ms."""
+
+
+class RedisQueue:
+    """One node's view of the queue. `feed.serve` and `news.listen` run while it is in use."""
+
+    def __init__(
+        self, server: Server, *, keys: Keys, node_id: str, private: bool, random: Random
+    ) -> None:
+        scripts = Scripts(server, keys)
+        self.feed = Feed(server, scripts, keys=keys, node_id=node_id)
+        self.news = News(server, keys=keys, node_id=node_id, random=random)
+        self._server = server
+        self._scripts = scripts
+        self._keys = keys
+        self._node_id = node_id
+        self._private = private
+        self._store_identity: str | None = None
+        self._run_id: str | None = None
+        """The run of the server that `forgetful` last looked at."""
+
+    async def join(self, store_identity: str) -> None:
+        async with self._server.answering():
+            registered = await self._register(store_identity)
+            if registered != store_identity and self._private:
+                # Nobody else is here: the database file was replaced, so these ids are nobody's.
+                await self._server.commands.flushdb()
+                registered = await self._register(store_identity)
+        if registered != store_identity:
+            raise StartError(
+                f"[queue] namespace: {self._keys.namespace!r} on {self._server.where} belongs to"
+                " another store; give this installation a namespace of its own, or, if that store"
+                f" is gone for good, delete the key {self._keys.store}"
+            )
+        self._store_identity = store_identity
+
+    async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
+        if not job_ids:
+            return
+        async with self._server.answering():
+            if ahead:
+                await self._server.commands.lpush(self._keys.queue, *reversed(job_ids))
+            else:
+                await self._server.commands.rpush(self._keys.queue, *job_ids)
+
+    async def dequeue(self, *, wait_s: float) -> str | None:
+        return await self.feed.take(wait_s=wait_s)
+
+    async def acknowledge(self, job_id: str) -> None:
+        await self.feed.acknowledge(job_id)
+
+    async def give_back(self, job_id: str) -> None:
+        await self.feed.give_back(job_id)
+
+    async def recover(self, live_node_ids: Collection[str]) -> int:
+        async with self._server.answering():
+            gone = await self._nodes() - {self._node_id, *live_node_ids}
+            return await self._scripts.recover(sorted(gone)) if gone else 0
+
+    async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
+        async with self._server.answering():
+            return await self._scripts.missing(job_ids, await self._nodes(), near=NEAR)
+
+    async def forgetful(self) -> bool:
+        async with self._server.answering():
+            self._run_id = await self._server.run_id()
+            return await self._scripts.forgetful(self._run_id)
+
+    async def remember(self) -> None:
+        if self._run_id is None:
+            await self.forgetful()
+        async with self._server.answering():
+            await self._scripts.remember(str(self._run_id))
+            if self._store_identity is not None:
+                # What forgot the ids forgot the registration as well.
+                await self._server.commands.set(self._keys.store, self._store_identity, nx=True)
+
+    async def announce_abort(self, job_id: str, *, node_id: str) -> None:
+        here = node_id == self._node_id
+        if here:
+            self.news.hear_abort(job_id)
+        async with self._server.answering(), self._server.commands.pipeline() as pipe:
+            pipe.set(self._keys.abort(job_id), 1, ex=FLAG_S)
+            if not here:
+                pipe.publish(self._keys.aborts(node_id), job_id)
+            await pipe.execute()
+
+    async def abort_announced(self, job_id: str) -> bool:
+        async with self._server.answering():
+            return bool(await self._server.commands.exists(self._keys.abort(job_id)))
+
+    def aborts(self) -> AsyncIterator[str]:
+        return self.news.aborts()
+
+    async def announce_change(self, job_ids: Sequence[str]) -> None:
+        self.news.hear_changes(job_ids)
+        async with (
+            self._server.answering(),
+            self._server.commands.pipeline(transaction=False) as pipe,
+        ):
+            for job_id in job_ids:
+                pipe.publish(self._keys.changed(job_id), "")
+            await pipe.execute()
+
+    def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
+        return self.news.watch(job_id)
+
+    async def _register(self, store_identity: str) -> str:
+        async with self._server.commands.pipeline() as pipe:
+            pipe.set(self._keys.store, store_identity, nx=True)
+            pipe.get(self._keys.store)
+            return str((await pipe.execute())[-1])
+
+    async def _nodes(self) -> set[str]:
+        return set(map(str, await self._server.commands.smembers(self._keys.nodes)))

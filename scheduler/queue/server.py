@@ -1,0 +1,147 @@
+"""The Redis or Valkey server as seen from here: two clients, and one place for what goes wrong.
+
+`commands` answers in milliseconds; it sends a command that got lost a second time, and shares few
+connections among many callers. `blocking` waits for ids and messages, and sends nothing twice.
+
+No wait is cut off by redis-py, which would end a blocking command after 5 s, and would write by
+`asyncio.wait_for`, which on Python 3.11 can swallow a cancellation. `Server.answering` does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as NoReply
+
+from scheduler.errors import QueueUnavailable, StartError
+from scheduler.urls import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import ConnectionPool, Redis
+
+ANSWER_S: Final = 2.0
+"""How long a command may take; a server that is slower than this is as good as gone."""
+
+CONNECTIONS_MAX: Final = 16
+"""Connections for commands; more callers than these wait in line, for at most `ANSWER_S`."""
+
+VERSION_MIN: Final = (6, 2)
+"""The first Redis with LMOVE and BLMOVE; every Valkey has them."""
+
+REFUSALS: Final = {
+    *("BUSY", "CLUSTERDOWN", "EXECABORT", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM"),
+    *("NOREPLICAS", "OOM", "READONLY", "TRYAGAIN", "UNBLOCKED"),
+}
+"""Error codes of a server that understood, and cannot or may not do it now."""
+
+LOST: Final = (ConnectionLost, NoReply, TimeoutError, OSError)
+
+_Pool = TypeVar("_Pool", bound="ConnectionPool")
+
+
+class Server(NamedTuple):
+    """Two clients of one server."""
+
+    where: str
+    """How messages name it; without its password."""
+    commands: Redis
+    blocking: Redis
+
+    @asynccontextmanager
+    async def answering(self, *, within_s: float | None = ANSWER_S) -> AsyncIterator[None]:
+        """Expect the server's answer in here, within so many seconds; None waits for a message.
+
+        Raises:
+            QueueUnavailable: it did not answer, or answered that it cannot take the call now.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                yield
+        except LOST as error:
+            reason = str(error) or f"nothing came within {within_s} s"
+            raise QueueUnavailable(f"{self.where} does not answer: {reason}") from error
+        except ResponseError as error:
+            if _code(error) not in REFUSALS:
+                raise
+            raise QueueUnavailable(f"{self.where} refuses: {error}") from error
+
+    async def run_id(self) -> str:
+        """The random id of this run of the server; another one after a restart or a failover."""
+        facts = await self.commands.info("server")
+        return str(facts["run_id"])
+
+
+@asynccontextmanager
+async def open_server(url: str, *, where: str | None = None) -> AsyncIterator[Server]:
+    """Connect to a server, and close every connection at the end.
+
+    Raises:
+        StartError: the URL is wrong, or the server too old.
+        QueueUnavailable: nobody answers there.
+    """
+    # A lost command is sent a second time at once, for the server may merely have restarted; every
+    # write stands that. A blocking one is not: the id that its lost answer moved would be unknown.
+    commands = _pool(
+        aioredis.BlockingConnectionPool,
+        url,
+        max_connections=CONNECTIONS_MAX,
+        timeout=ANSWER_S,
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
+    )
+    # With no error to retry at all, redis-py does not reconnect pub/sub behind our back either.
+    blocking = _pool(aioredis.ConnectionPool, url, retry=Retry(NoBackoff(), 0, supported_errors=()))
+    async with (
+        aioredis.Redis.from_pool(commands) as quick,
+        aioredis.Redis.from_pool(blocking) as patient,
+    ):
+        server = Server(where or f"the queue at {redacted(url)}", quick, patient)
+        await _greet(server)
+        yield server
+
+
+def _pool(kind: type[_Pool], url: str, **options: object) -> _Pool:
+    """A pool of connections that speak text and RESP2, which keeps messages apart from answers."""
+    try:
+        database = urlsplit(url).path.strip("/")
+        if not url.startswith("unix:") and database and not database.isdecimal():
+            raise ValueError("redis-py would silently take database 0")  # noqa: TRY301
+        pool = kind.from_url(
+            url,
+            protocol=2,
+            decode_responses=True,
+            socket_timeout=None,
+            socket_connect_timeout=ANSWER_S,
+            **options,
+        )
+        # Does not connect yet, but takes every option of the URL, or raises.
+        pool.make_connection()  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, RedisError) as error:
+        raise StartError(
+            f'[queue] url: {redacted(url)} is not allowed; it takes "embedded",'
+            " redis://host:port/database, rediss://host:port/database or unix:///path"
+        ) from error
+    return pool
+
+
+async def _greet(server: Server) -> None:
+    async with server.answering():
+        facts = await server.commands.info("server")
+    version = str(facts["redis_version"])
+    if tuple(map(int, version.split(".")[:2])) < VERSION_MIN:
+        required = ".".join(map(str, VERSION_MIN))
+        raise StartError(f"[queue] url: {server.where} is Redis {version}; {required} is required")
+
+
+def _code(error: ResponseError) -> str:
+    """The first word of the server's answer; redis-py cuts it off where it has a class for it."""
+    return error.status_code or str(error).partition(" ")[0]

@@ -1,0 +1,36 @@
+"""What a database must be able to do for the store: run a named statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Argument = str | int | float | None
+"""What travels to a statement: many rows travel as JSON in one text."""
+
+
+class Row(Protocol):
+    """One row of an answer."""
+
+    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401 - what the column holds
+        """The value of a column, by name."""
+        ...
+
+
+class Database(Protocol):
+    """A database with the schema of `migrations/`.
+
+    `fetch` raises `StoreUnavailable` where the database does not take the statement now.
+    """
+
+    identity: str
+    """A random id made with the database."""
+
+    async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
+        """Run the statement of `sql/<name>.sql` as a transaction of its own; the rows it answers.
+
+        Cancelled, it has run whole or not at all.
+        """
+        ...

@@ -1,0 +1,119 @@
+"""What statements answer: rows as the words of `job.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from scheduler.job import (
+    Abort,
+    Claim,
+    Cleanup,
+    Death,
+    Failure,
+    FailureKind,
+    Job,
+    Node,
+    Progress,
+    Purpose,
+    Status,
+)
+from scheduler.store.batches import EPOCH, MILLISECOND
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scheduler.store.database import Row
+
+
+def job(row: Row) -> Job:
+    """The job of a row with all columns."""
+    return Job(
+        id=row["id"],
+        uid=row["uid"],
+        status=Status(row["status"]),
+        task=row["task"],
+        data=row["data"],
+        hook=row["hook"],
+        result=row["result"],
+        error=_failure(row["error"]),
+        progress=_progress(row["progress"]),
+        attempt=row["attempt"],
+        node=row["node"],
+        owner=row["owner"],
+        created_at=_instant(row["created_at"]),
+        started_at=_maybe_instant(row["started_at"]),
+        finished_at=_maybe_instant(row["finished_at"]),
+        abort=_abort(row),
+    )
+
+
+def claim(row: Row) -> Claim:
+    """The claim of a row that was just claimed."""
+    return Claim(
+        id=row["id"],
+        uid=row["uid"],
+        task=row["task"],
+        data=row["data"],
+        hook=row["hook"],
+        attempt=row["attempt"],
+        token=row["token"],
+        purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,
+    )
+
+
+def node(row: Row) -> Node:
+    """The node of a row."""
+    return Node(
+        id=row["id"],
+        name=row["name"],
+        version=row["version"],
+        workers=row["workers"],
+        tasks=tuple(orjson.loads(row["tasks"])),
+        running=row["running"],
+        beat=row["beat"],
+        started_at=_instant(row["started_at"]),
+    )
+
+
+def _abort(row: Row) -> Abort | None:
+    if row["abort_requested_at"] is None:
+        return None
+    ended = row["status"] == Status.ABORTED
+    cleanup = row["cleanup"]
+    return Abort(
+        requested_at=_instant(row["abort_requested_at"]),
+        reason=row["abort_reason"],
+        grace_s=row["abort_grace_s"],
+        finished_at=_instant(row["finished_at"]) if ended else None,
+        death=_death(row) if ended else None,
+        cleanup=None if cleanup is None else Cleanup(cleanup),
+    )
+
+
+def _death(row: Row) -> Death:
+    return Death(
+        signal=row["abort_signal"],
+        processes=row["abort_processes"],
+        survivors=row["abort_survivors"],
+    )
+
+
+def _failure(stored: str | None) -> Failure | None:
+    if stored is None:
+        return None
+    fields = orjson.loads(stored)
+    return Failure(**{**fields, "kind": FailureKind(fields["kind"])})
+
+
+def _progress(stored: str | None) -> Progress | None:
+    return None if stored is None else Progress(**orjson.loads(stored))
+
+
+def _instant(stored: int) -> datetime:
+    return EPOCH + stored * MILLISECOND
+
+
+def _maybe_instant(stored: int | None) -> datetime | None:
+    return None if stored is None else _instant(stored)

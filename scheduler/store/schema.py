@@ -1,0 +1,55 @@
+"""Bring a database to the schema that this version of the scheduler knows. Forward only."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from scheduler.errors import StartError
+from scheduler.store.statements import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from scheduler.store.database import Row
+    from scheduler.store.statements import Dialect
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS installation (identity text NOT NULL, version integer NOT NULL)
+"""
+_LOOK: Final = "SELECT identity, version FROM installation"
+
+
+async def migrate(
+    dialect: Dialect,
+    *,
+    place: str,
+    run: Callable[[str], Awaitable[object]],
+    fetch: Callable[[str], Awaitable[Iterable[Row]]],
+) -> str:
+    """Run the migrations that the database lacks, and answer its identity, made by the first.
+
+    The caller sees to it that nobody else does the same at the same time.
+
+    Args:
+        dialect: what the database speaks.
+        place: where the database is, for messages.
+        run: runs a script, whole or not at all.
+        fetch: answers the rows of a query.
+
+    Raises:
+        StartError: the schema is newer than this version knows.
+    """
+    await run(_TABLE)
+    if not list(await fetch(_LOOK)):
+        await run(f"INSERT INTO installation VALUES ('{secrets.token_hex(16)}', 0)")  # noqa: S608
+    (installation,) = await fetch(_LOOK)
+    scripts, version = migrations(dialect), installation["version"]
+    if version > len(scripts):
+        raise StartError(
+            f"{place}: the schema is of version {version}, and this scheduler knows up to"
+            f" {len(scripts)}: a newer one has been here, start that again"
+        )
+    for number, script in enumerate(scripts[version:], version + 1):
+        await run(f"{script}; UPDATE installation SET version = {number}")  # noqa: S608
+    return str(installation["identity"])

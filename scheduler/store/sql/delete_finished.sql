@@ -1,0 +1,11 @@
+-- Delete some of the jobs that were final before an instant and have nothing left to clean up.
+DELETE FROM jobs
+ WHERE id IN (SELECT id
+                FROM jobs
+               WHERE finished_at < $1
+                 AND (cleanup IS NULL OR cleanup <> 'pending')
+               ORDER BY finished_at
+               LIMIT $2
+                 FOR UPDATE SKIP LOCKED -- PostgreSQL only
+             )
+RETURNING id

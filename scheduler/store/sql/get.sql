@@ -1,0 +1,2 @@
+-- The job of an id.
+SELECT * FROM jobs WHERE id = $1

@@ -1,0 +1,27 @@
+-- A user's newest jobs of some statuses, until they are enough in number or in bytes.
+WITH newest AS (
+    -- Of each status the newest: a range of the index each, however many jobs there are of others.
+    SELECT jobs.id, jobs.bytes
+      FROM json_each($2) AS wanted
+      JOIN LATERAL (SELECT id, bytes         -- PostgreSQL only
+      JOIN jobs ON jobs.id IN (SELECT id     -- SQLite only
+              FROM jobs
+             WHERE uid = $1
+               AND status = wanted.key
+               AND id < $3
+               AND (CAST($4 AS text) IS NULL OR task = $4)
+             ORDER BY id DESC
+             LIMIT $5)
+      AS jobs ON true -- PostgreSQL only
+), counted AS (
+    SELECT id,
+           row_number() OVER (ORDER BY id DESC) AS place,
+           sum(bytes) OVER (ORDER BY id DESC) - bytes AS bytes_before
+      FROM newest
+)
+SELECT jobs.*
+  FROM counted
+  JOIN jobs ON jobs.id = counted.id
+ WHERE counted.place <= $5
+   AND counted.bytes_before <= CAST($6 AS bigint)
+ ORDER BY jobs.id DESC

@@ -1,0 +1,40 @@
+-- Take back the jobs whose owners are not registered any more.
+WITH orphans AS (
+    SELECT id, token FROM jobs WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM nodes)
+), held AS (
+    -- By token: while we waited for the lock another sweeper may have released the job, and a node
+    -- that registered after we looked at `nodes` may have claimed it. By owner: a settle may have
+    -- ended the attempt.
+    SELECT jobs.id
+      FROM orphans
+      JOIN jobs ON jobs.id = orphans.id
+     WHERE jobs.token = orphans.token
+       AND jobs.owner IS NOT NULL
+     ORDER BY jobs.id FOR UPDATE OF jobs -- PostgreSQL only
+)
+-- All conditions are asked of `jobs`, which is what PostgreSQL reads again after it has waited.
+UPDATE jobs
+   SET owner = NULL,
+       status = CASE WHEN jobs.abort_requested_at IS NOT NULL THEN 'aborted'
+                     WHEN jobs.losses + 1 >= $1 THEN 'terminated'
+                     ELSE 'queued' END,
+       losses = CASE WHEN jobs.abort_requested_at IS NOT NULL AND jobs.status = 'running' THEN 0
+                     ELSE jobs.losses + 1 END,
+       error = CASE WHEN jobs.abort_requested_at IS NULL AND jobs.losses + 1 >= $1
+                    THEN CAST($3 AS text) END,
+       bytes = CASE WHEN jobs.abort_requested_at IS NULL AND jobs.losses + 1 >= $1
+                    THEN jobs.bytes + length(CAST($3 AS text)) ELSE jobs.bytes END,
+       started_at = CASE WHEN jobs.abort_requested_at IS NULL AND jobs.losses + 1 < $1
+                         THEN NULL ELSE jobs.started_at END,
+       finished_at = CASE WHEN jobs.status = 'aborted' THEN jobs.finished_at
+                          WHEN jobs.abort_requested_at IS NOT NULL OR jobs.losses + 1 >= $1
+                          THEN CAST($2 AS bigint) END,
+       abort_processes = CASE WHEN jobs.abort_requested_at IS NOT NULL
+                              THEN coalesce(jobs.abort_processes, 0) END,
+       abort_survivors = CASE WHEN jobs.abort_requested_at IS NOT NULL THEN 0 END,
+       cleanup = CASE WHEN jobs.abort_requested_at IS NULL OR NOT jobs.undoable THEN NULL
+                      WHEN jobs.status = 'aborted' AND jobs.losses + 1 >= $1 THEN 'failed'
+                      ELSE 'pending' END
+  FROM held
+ WHERE jobs.id = held.id
+RETURNING jobs.id, jobs.waiting, jobs.finished_at = $2 AS ended

@@ -1,0 +1,62 @@
+"""SQL once: the texts of `sql/` and `migrations/`, spoken in the dialect of each database.
+
+Three things differ, and nothing else may: the sign before a parameter's number, the name of the
+function that unfolds a JSON object, and lines that end in `-- PostgreSQL only` or `-- SQLite only`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_HERE: Final = Path(__file__).parent
+_COMMENT: Final = re.compile(r"--.*")
+
+
+class Dialect(Enum):
+    """A database's own SQL."""
+
+    SQLITE = "SQLite"
+    POSTGRESQL = "PostgreSQL"
+
+
+class Statement(NamedTuple):
+    """One named statement, ready to run."""
+
+    text: str
+    writes: bool
+
+
+def statements(dialect: Dialect) -> Mapping[str, Statement]:
+    """All statements, by name."""
+    return {
+        file.stem: _statement(translated(file.read_text("utf-8"), dialect))
+        for file in (_HERE / "sql").glob("*.sql")
+    }
+
+
+def migrations(dialect: Dialect) -> Sequence[str]:
+    """The scripts that make the schema: the first makes version 1, each other the next one."""
+    files = sorted((_HERE / "migrations").glob("*.sql"))
+    return [translated(file.read_text("utf-8"), dialect) for file in files]
+
+
+def translated(text: str, dialect: Dialect) -> str:
+    """The text in a dialect, without its comments."""
+    others = tuple(f"-- {each.value} only" for each in Dialect if each is not dialect)
+    ours = (line for line in text.splitlines() if not line.endswith(others))
+    plain = _COMMENT.sub("", "\n".join(ours))
+    if dialect is Dialect.SQLITE:
+        return re.sub(r"\$(\d)", r"?\1", plain)
+    # jsonb is parsed once for all fields of a row, json once for each of them.
+    return plain.replace("json_each(", "jsonb_each(")
+
+
+def _statement(text: str) -> Statement:
+    # Every write says what took effect, so RETURNING is what tells a write from a read.
+    return Statement(text, writes="RETURNING" in text)

@@ -1,0 +1,180 @@
+"""The `Store` port in SQL. What each call promises stands in `scheduler/ports.py`.
+
+Each write is one guarded statement, and the rows that it returns say what took effect.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from scheduler.job import Status
+from scheduler.policy import lost_failure
+from scheduler.ports import Inserted, Released
+from scheduler.store import batches, rows
+from scheduler.store.repeats import must_differ, stored_before
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from scheduler.job import Claim, Cleanup, Job, NewJob, Node, Progress, Settlement
+    from scheduler.store.database import Database, Row
+
+BEFORE_ALL_IDS: Final = ""
+AFTER_ALL_IDS: Final = "~"
+"""Ids are lower-case hexadecimal digits and dashes: this is greater than each of them."""
+
+
+class SqlStore:
+    """The store, on a database. Every method is documented at the port."""
+
+    def __init__(self, database: Database) -> None:
+        self.identity = database.identity
+        self._fetch = database.fetch
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+        """See `Store`."""
+        must_differ(jobs)
+        batch = batches.batch(map(batches.new_job, jobs))
+        if stored := await self._fetch("insert", batch):
+            found = {row["id"]: row for row in stored}
+            return Inserted([rows.job(found[new.id]) for new in jobs], created=True)
+        return stored_before(jobs, await self._fetch("stored", batch))
+
+    async def get(self, job_id: str) -> Job | None:
+        """See `Store`."""
+        found = await self._fetch("get", job_id)
+        return rows.job(found[0]) if found else None
+
+    async def page(
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        before_id: str | None = None,
+        limit: int,
+        bytes_max: int,
+    ) -> Sequence[Job]:
+        """See `Store`."""
+        wanted = batches.keys(statuses or Status)
+        before = AFTER_ALL_IDS if before_id is None else before_id
+        page = await self._fetch("page", uid, wanted, before, task, limit, bytes_max)
+        return [rows.job(row) for row in page]
+
+    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+        """See `Store`."""
+        claimed = await self._fetch(
+            "claim", batches.keys(job_ids), node_id, batches.milliseconds(at)
+        )
+        return [rows.claim(row) for row in claimed]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
+        """See `Store`."""
+        # Two ends of one attempt in one batch: the first counts, as it would in two.
+        ends = {(end.id, end.token): end for end in reversed(settlements)}.values()
+        # Two statements, because each settlement stands for itself.
+        given_back = [end for end in ends if end.status is Status.QUEUED]
+        final = [end for end in ends if end.status is not Status.QUEUED]
+        return await self._end("settle", final) | await self._end("give_back", given_back)
+
+    async def _end(self, name: str, ends: Sequence[Settlement]) -> set[str]:
+        if not ends:
+            return set()
+        return _ids(await self._fetch(name, batches.batch(map(batches.settlement, ends))))
+
+    async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
+        """See `Store`."""
+        return bool(await self._fetch("settle_cleanup", job_id, token, cleanup))
+
+    async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "report",
+            batches.batch(
+                {"id": job_id, "token": token, "progress": batches.json(made)}
+                for (job_id, token), made in progress.items()
+            ),
+        )
+
+    async def request_abort(
+        self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
+    ) -> Job | None:
+        """See `Store`."""
+        requested = await self._fetch(
+            "request_abort", job_id, uid, batches.milliseconds(at), reason, grace_s
+        )
+        if requested:
+            return rows.job(requested[0])
+        job = await self.get(job_id)
+        return job if job is not None and job.uid == uid else None
+
+    async def unfinished(
+        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
+    ) -> Sequence[str]:
+        """See `Store`."""
+        ids: set[str] = set()
+        # Queued first: a job that moves on to running in between is seen twice, not missed.
+        for status in (Status.QUEUED, Status.RUNNING):
+            if status in statuses or not statuses:
+                ids |= _ids(await self._fetch("unfinished", uid, status, task, limit))
+        return sorted(ids)[:limit]
+
+    async def register(self, node: Node) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "register",
+            node.id,
+            node.name,
+            node.version,
+            node.workers,
+            batches.json(node.tasks),
+            node.running,
+            batches.milliseconds(node.started_at),
+        )
+
+    async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
+        """See `Store`."""
+        if not await self._fetch("renew", node_id, running):
+            return None
+        return _ids(await self._fetch("aborts", node_id))
+
+    async def nodes(self) -> Sequence[Node]:
+        """See `Store`."""
+        return [rows.node(row) for row in await self._fetch("nodes")]
+
+    async def bury(self, node_id: str, *, beat: int | None = None) -> bool:
+        """See `Store`."""
+        return bool(await self._fetch("bury", node_id, beat))
+
+    async def release_orphans(self, *, losses_max: int, at: datetime) -> Released:
+        """See `Store`."""
+        lost = batches.json(lost_failure(losses_max))
+        released = await self._fetch("release_orphans", losses_max, batches.milliseconds(at), lost)
+        return Released(
+            to_enqueue=sorted(row["id"] for row in released if row["waiting"]),
+            ended=sorted(row["id"] for row in released if row["ended"]),
+        )
+
+    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+        """See `Store`."""
+        before = AFTER_ALL_IDS if before_id is None else before_id
+        return await self._waiting(BEFORE_ALL_IDS, before, limit)
+
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+        """See `Store`."""
+        last = BEFORE_ALL_IDS
+        while ids := await self._waiting(last, AFTER_ALL_IDS, page):
+            yield ids
+            last = ids[-1]
+
+    async def _waiting(self, after: str, before: str, limit: int) -> Sequence[str]:
+        return [row["id"] for row in await self._fetch("waiting", after, before, limit)]
+
+    async def delete_finished(self, *, before: datetime, limit: int) -> int:
+        """See `Store`."""
+        return len(await self._fetch("delete_finished", batches.milliseconds(before), limit))
+
+
+def _ids(found: Sequence[Row]) -> set[str]:
+    return {row["id"] for row in found}

@@ -1,0 +1,95 @@
+"""What a node needs around it before it can run: its folder, for itself alone, and its servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import structlog
+
+from scheduler.errors import StartError, Unavailable
+from scheduler.lock import locked
+from scheduler.warden.cookie import COOKIE, end_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+    from scheduler.config import Config
+    from scheduler.ports import Store
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+ROOT: Final = Path(__file__).parents[1]
+"""Where this package is found."""
+REACH_S: Final = 10.0
+"""How long a start waits for a store or a queue that is not up yet."""
+TRY_AGAIN_S: Final = 0.5
+"""Between two tries to reach it: a person is watching, and a server boots in about a second."""
+
+
+@contextmanager
+def occupied(folder: str) -> Iterator[Path]:
+    """Hold a data_dir for this node alone, and end what a killed node of it left running.
+
+    Raises:
+        StartError: the folder cannot be made or written to, or another node has it.
+    """
+    data_dir = Path(folder).resolve()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"[node] data_dir {data_dir}: {error.strerror}") from error
+    with locked(data_dir / "node.lock", guards=data_dir):
+        end_all(f"{data_dir} ")  # with the lock held, whatever bears its name is nobody's
+        yield data_dir
+
+
+def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
+    """Set what every process that this node starts finds in its environment."""
+    os.environ[COOKIE] = f"{data_dir} {node_id}"
+    # The fork server and the warden are interpreters of their own, and the node may have been
+    # started from any folder. (A fork server that cannot import what to preload says nothing.)
+    path = os.environ.get("PYTHONPATH", "")
+    os.environ["ATLANSCHEDULER_PYTHONPATH"] = path
+    os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}"
+    os.environ["ATLANSCHEDULER_HANDLERS"] = str(Path(config.handlers.path).resolve())
+    os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(Path(config.handlers.files_dir).resolve())
+
+
+async def reach(
+    what: str, open_: Callable[[], AbstractAsyncContextManager[T]], stack: AsyncExitStack
+) -> T:
+    """Open what may not be up yet: try for `REACH_S`, and say so once.
+
+    Raises:
+        StartError: it could not be reached within that time.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at, announced = loop.time() + REACH_S, False
+    while True:
+        try:
+            return await stack.enter_async_context(open_())
+        except Unavailable as error:
+            if loop.time() >= give_up_at:
+                raise StartError(f"the {what} cannot be reached: {error}") from error
+            if not announced:
+                log.warning(f"waiting up to {REACH_S:g} s for the {what}", error=str(error))
+            announced = True
+        await asyncio.sleep(TRY_AGAIN_S)
+
+
+def is_private(store_url: str) -> bool:
+    """Whether the store serves one node: then every other node in it is dead."""
+    return store_url.startswith("sqlite")
+
+
+async def forget_predecessors(store: Store) -> None:
+    """Bury all nodes of a store that is this node's alone, without waiting for their leases."""
+    for node in await store.nodes():
+        await store.bury(node.id)

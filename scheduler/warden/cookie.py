@@ -1,0 +1,56 @@
+"""What belongs to a node, known by its cookie: an environment variable that all of it inherits."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from scheduler import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COOKIE: Final = "ATLANSCHEDULER_NODE"
+"""Name of the variable; its value is `DATA_DIR NODE_ID`."""
+ROUNDS_MAX: Final = 200
+"""How often to look for processes that appear while others are ended."""
+
+
+def end_jobs(cookie: str, node: int) -> None:
+    """End everything below the node's own children: pool processes, and what came from them."""
+    for process in list(_bearers(cookie)):
+        found = tree.stat(process.pid)
+        if found is not None and found.parent == node:
+            tree.end_below(process)
+
+
+def end_all(cookie: str) -> None:
+    """End everything that bears a cookie which begins like this, until nothing does."""
+    for _ in range(ROUNDS_MAX):
+        bearers = list(_bearers(cookie))
+        if not bearers:
+            return
+        for process in bearers:
+            tree.end(process)
+
+
+def _bearers(cookie: str) -> Iterator[tree.Process]:
+    """The living processes whose cookie begins like this, but for this one and its ancestors."""
+    mark = f"{COOKIE}={cookie}".encode()
+    own = set(_ancestry(os.getpid()))
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in own:
+            continue
+        with suppress(OSError):
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            found = tree.stat(int(entry.name))
+            if any(each.startswith(mark) for each in environment) and found is not None:
+                yield found.process
+
+
+def _ancestry(pid: int) -> Iterator[int]:
+    while pid > 0 and (found := tree.stat(pid)) is not None:
+        yield pid
+        pid = found.parent

@@ -1,0 +1,34 @@
+"""Fixtures for all tests, and what every test must leave as it found it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.nodes import node, start_node_fixture
+from tests.postgres import postgres_server, postgres_url
+from tests.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = [
+    "namespace_fixture",
+    "node",
+    "own_redis_fixture",
+    "postgres_server",
+    "postgres_url",
+    "redis_binary",
+    "redis_server",
+    "start_node_fixture",
+]
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """A file that does not exist; the test handlers make it when they begin."""
+    return tmp_path / "begun"

@@ -1,0 +1,34 @@
+"""Waiting for what must come true, without sleeping for a guessed time."""
+
+from __future__ import annotations
+
+import asyncio
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOOK_S = 0.01
+
+
+async def eventually(
+    predicate: Callable[[], object], *, within_s: float = 5.0, saying: str = ""
+) -> None:
+    """Look until the predicate, plain or async, answers something true.
+
+    Raises:
+        AssertionError: it did not within `within_s`; says what it answered last.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_s
+    while True:
+        answer = predicate()
+        if isawaitable(answer):
+            answer = await answer
+        if answer:
+            return
+        if loop.time() > deadline:
+            name = saying or getattr(predicate, "__qualname__", repr(predicate))
+            raise AssertionError(f"not within {within_s} s: {name} (last answer: {answer!r})")
+        await asyncio.sleep(LOOK_S)

@@ -1,0 +1,156 @@
+"""A `Queue` in memory, and the server that the queues of several nodes share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scheduler.errors import QueueUnavailable, StartError
+
+if TYPE_CHECKING:
+    from asyncio import Event
+    from collections.abc import AsyncIterator, Collection, Sequence
+
+
+NEAR = 1000
+"""Places from the head of the queue that `missing` looks at."""
+
+
+@dataclass
+class MemoryServer:
+    """What the queues of several nodes share."""
+
+    ids: deque[str] = field(default_factory=deque)
+    inflight: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    flags: set[str] = field(default_factory=set)
+    readers: defaultdict[str, set[asyncio.Queue[str]]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    watchers: defaultdict[str, set[Event]] = field(default_factory=lambda: defaultdict(set))
+    store_identity: str | None = None
+    remembers: bool = False
+    arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
+    watched: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once somebody watches: a test waits for it before it changes the job."""
+
+    def flush(self) -> None:
+        """Forget everything, as a server does that is emptied or restarted without a file."""
+        self.ids.clear()
+        self.inflight.clear()
+        self.flags.clear()
+        self.store_identity = None
+        self.remembers = False
+
+
+class MemoryQueue:
+    """A `Queue` as one node sees it."""
+
+    def __init__(self, server: MemoryServer | None = None, *, node_id: str = "a") -> None:
+        self.server = server or MemoryServer()
+        self.away = False
+        self._node_id = node_id
+
+    @property
+    def _inflight(self) -> list[str]:
+        return self.server.inflight[self._node_id]
+
+    def _answer(self) -> None:
+        if self.away:
+            raise QueueUnavailable("the queue does not answer")
+
+    async def join(self, store_identity: str) -> None:
+        self._answer()
+        registered = self.server.store_identity or store_identity
+        if registered != store_identity:
+            raise StartError("another store is registered in this namespace")
+        self.server.store_identity = registered
+
+    async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
+        self._answer()
+        if ahead:
+            self.server.ids.extendleft(reversed(job_ids))
+        else:
+            self.server.ids.extend(job_ids)
+        async with self.server.arrival:
+            self.server.arrival.notify_all()
+
+    async def dequeue(self, *, wait_s: float) -> str | None:
+        self._answer()
+        try:
+            async with asyncio.timeout(wait_s or None), self.server.arrival:
+                if wait_s:
+                    await self.server.arrival.wait_for(lambda: self.server.ids)
+        except TimeoutError:
+            return None
+        if not self.server.ids:
+            return None
+        self._inflight.append(self.server.ids.popleft())
+        return self._inflight[-1]
+
+    async def acknowledge(self, job_id: str) -> None:
+        self._answer()
+        if job_id in self._inflight:
+            self._inflight.remove(job_id)
+
+    async def give_back(self, job_id: str) -> None:
+        self._answer()
+        if job_id in self._inflight:
+            self._inflight.remove(job_id)
+            await self.enqueue([job_id], ahead=True)
+
+    async def recover(self, live_node_ids: Collection[str]) -> int:
+        self._answer()
+        gone = set(self.server.inflight) - {self._node_id, *live_node_ids}
+        ids = [job_id for node_id in sorted(gone) for job_id in self.server.inflight.pop(node_id)]
+        await self.enqueue(ids, ahead=True)
+        return len(ids)
+
+    async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
+        self._answer()
+        known = set(list(self.server.ids)[:NEAR]).union(*self.server.inflight.values())
+        return [job_id for job_id in job_ids if job_id not in known]
+
+    async def forgetful(self) -> bool:
+        self._answer()
+        return not self.server.remembers
+
+    async def remember(self) -> None:
+        self._answer()
+        self.server.remembers = True
+
+    async def announce_abort(self, job_id: str, *, node_id: str) -> None:
+        self._answer()
+        self.server.flags.add(job_id)
+        for reader in self.server.readers[node_id]:
+            reader.put_nowait(job_id)
+
+    async def abort_announced(self, job_id: str) -> bool:
+        self._answer()
+        return job_id in self.server.flags
+
+    async def aborts(self) -> AsyncIterator[str]:
+        unread: asyncio.Queue[str] = asyncio.Queue()
+        self.server.readers[self._node_id].add(unread)
+        try:
+            while True:
+                yield await unread.get()
+        finally:
+            self.server.readers[self._node_id].discard(unread)
+
+    async def announce_change(self, job_ids: Sequence[str]) -> None:
+        self._answer()
+        for event in [event for job_id in job_ids for event in self.server.watchers[job_id]]:
+            event.set()
+
+    @asynccontextmanager
+    async def watch(self, job_id: str) -> AsyncIterator[Event]:
+        event = asyncio.Event()
+        self.server.watchers[job_id].add(event)
+        self.server.watched.set()
+        try:
+            yield event
+        finally:
+            self.server.watchers[job_id].discard(event)

@@ -1,0 +1,134 @@
+"""Jobs as the store in memory keeps them, and what can become of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from scheduler.job import (
+    NOTHING_RAN,
+    Claim,
+    Cleanup,
+    Death,
+    Job,
+    NewJob,
+    Purpose,
+    Status,
+)
+from scheduler.policy import lost_failure
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scheduler.job import Node
+
+
+@dataclass
+class Row:
+    """A job with what only the store knows of it."""
+
+    job: Job
+    undoable: bool
+    key: str | None
+    fingerprint: str | None
+    token: int = 0
+    losses: int = 0
+
+    def change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a Job
+        self.job = replace(self.job, **changes)
+
+    @property
+    def cleaning(self) -> bool:
+        return self.job.abort is not None and self.job.abort.cleanup is Cleanup.PENDING
+
+    @property
+    def waits(self) -> bool:
+        """For a worker: to be run, or to be cleaned up after."""
+        return self.job.status is Status.QUEUED or (self.cleaning and self.job.owner is None)
+
+    def finish_abort(self, *, at: datetime, death: Death) -> None:
+        """Become aborted; what an attempt began is to be undone, where that can be."""
+        cleanup = Cleanup.PENDING if self.undoable and self.job.attempt else None
+        abort = self.job.abort and replace(
+            self.job.abort, finished_at=at, death=death, cleanup=cleanup
+        )
+        self.losses = 0
+        self.change(status=Status.ABORTED, owner=None, finished_at=at, abort=abort)
+
+    def requeue(self) -> None:
+        self.change(status=Status.QUEUED, owner=None, started_at=None)
+
+    def set_cleanup(self, cleanup: Cleanup) -> None:
+        assert self.job.abort is not None
+        self.change(owner=None, abort=replace(self.job.abort, cleanup=cleanup))
+
+
+def new_row(new: NewJob) -> Row:
+    job = Job(
+        id=new.id,
+        uid=new.uid,
+        status=Status.QUEUED,
+        task=new.task,
+        data=new.data,
+        hook=new.hook,
+        result=None,
+        error=None,
+        progress=None,
+        attempt=0,
+        node=None,
+        owner=None,
+        created_at=new.created_at,
+        started_at=None,
+        finished_at=None,
+        abort=None,
+    )
+    return Row(job, new.undoable, new.idempotency_key, new.fingerprint)
+
+
+def claim_of(row: Row, node: Node, at: datetime) -> Claim:
+    row.token += 1
+    purpose = Purpose.RUN if row.job.status is Status.QUEUED else Purpose.CLEAN
+    row.change(owner=node.id)
+    if purpose is Purpose.RUN:
+        row.change(
+            status=Status.RUNNING,
+            node=node.name,
+            attempt=row.job.attempt + 1,
+            started_at=at,
+            progress=None,
+        )
+    job = row.job
+    return Claim(
+        id=job.id,
+        uid=job.uid,
+        task=job.task,
+        data=job.data,
+        hook=job.hook,
+        attempt=job.attempt,
+        token=row.token,
+        purpose=purpose,
+    )
+
+
+def release(row: Row, *, losses_max: int, at: datetime) -> bool:
+    """Take a job back from a node that is gone; whether it is final from now on."""
+    if row.job.status is Status.RUNNING and row.job.abort is not None:
+        row.finish_abort(at=at, death=NOTHING_RAN)
+        return True
+    row.losses += 1
+    if row.job.status is Status.ABORTED:
+        row.set_cleanup(Cleanup.FAILED if row.losses >= losses_max else Cleanup.PENDING)
+        return False
+    if row.losses < losses_max:
+        row.requeue()
+        return False
+    error = lost_failure(losses_max)
+    row.change(status=Status.TERMINATED, owner=None, error=error, finished_at=at)
+    return True
+
+
+def size_of(job: Job) -> int:
+    texts = job.data + (job.result or "")
+    return len(texts.encode()) + (len(orjson.dumps(job.error)) if job.error else 0)

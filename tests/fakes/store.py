@@ -1,0 +1,235 @@
+"""A `Store` in a dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from scheduler.errors import Conflict, StoreUnavailable
+from scheduler.job import (
+    FINAL,
+    NOTHING_RAN,
+    Abort,
+    Claim,
+    Cleanup,
+    Job,
+    NewJob,
+    Status,
+)
+from scheduler.ports import Inserted, Released
+from tests.fakes.rows import Row, claim_of, new_row, release, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from scheduler.job import Node, Progress, Settlement
+
+
+class MemoryStore:
+    """A `Store` in a dictionary; every call is one step, so all of them are atomic."""
+
+    def __init__(self) -> None:
+        self.identity = uuid4().hex
+        self.away = False
+        self.rows: dict[str, Row] = {}
+        self._nodes: dict[str, Node] = {}
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreUnavailable("the store does not answer")
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+        self._answer()
+        keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key]
+        if len(set(keys)) < len(keys):
+            raise Conflict("two jobs of one request have the same idempotency key")
+        earlier = [row for row in map(self._stored, jobs) if row is not None]
+        if not earlier:
+            self.rows |= {new.id: new_row(new) for new in jobs}
+            return Inserted([self.rows[new.id].job for new in jobs], created=True)
+        if len(earlier) < len(jobs):
+            raise Conflict("this idempotency key came with a request of other jobs before")
+        created = [row.job.id for row in earlier] == [new.id for new in jobs]
+        return Inserted([row.job for row in earlier], created=created)
+
+    def _stored(self, new: NewJob) -> Row | None:
+        """What is stored under the id or the key of a job."""
+        row = self.rows.get(new.id)
+        if row is None and new.idempotency_key is not None:
+            wanted = (new.uid, new.idempotency_key)
+            row = next(
+                (each for each in self.rows.values() if (each.job.uid, each.key) == wanted), None
+            )
+        if row is not None and row.fingerprint != new.fingerprint:
+            raise Conflict("this idempotency key came with another request before")
+        return row
+
+    async def get(self, job_id: str) -> Job | None:
+        self._answer()
+        row = self.rows.get(job_id)
+        return None if row is None else row.job
+
+    async def page(
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        before_id: str | None = None,
+        limit: int,
+        bytes_max: int,
+    ) -> Sequence[Job]:
+        self._answer()
+        found: list[Job] = []
+        size = 0
+        for job in self._jobs(uid, statuses or Status, task)[::-1]:
+            if before_id is not None and job.id >= before_id:
+                continue
+            if len(found) == limit or size > bytes_max:
+                break
+            found.append(job)
+            size += size_of(job)
+        return found
+
+    def _jobs(self, uid: str, statuses: Iterable[Status], task: str | None) -> list[Job]:
+        """A user's jobs that match, oldest first."""
+        wanted = set(statuses)
+        jobs = (self.rows[job_id].job for job_id in sorted(self.rows))
+        return [
+            job
+            for job in jobs
+            if job.uid == uid and job.status in wanted and task in (None, job.task)
+        ]
+
+    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+        self._answer()
+        node = self._nodes.get(node_id)
+        if node is None:
+            return []
+        free = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
+        return [claim_of(row, node, at) for row in free if row.waits]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
+        self._answer()
+        return {end.id for end in settlements if self._settle(end)}
+
+    def _settle(self, end: Settlement) -> bool:
+        row = self._held(end.id, end.token)
+        if row is None:
+            return False
+        row.change(progress=end.progress or row.job.progress, result=end.result, error=end.error)
+        unwanted = end.status is Status.QUEUED and row.job.abort is not None
+        if unwanted or end.status is Status.ABORTED:
+            row.finish_abort(at=end.at, death=end.death or NOTHING_RAN)
+        elif end.status is Status.QUEUED:
+            row.requeue()
+        else:
+            row.change(status=end.status, owner=None, finished_at=end.at)
+        return True
+
+    def _held(self, job_id: str, token: int) -> Row | None:
+        """The row of a running job, if the token holds."""
+        row = self.rows.get(job_id)
+        holds = row is not None and row.token == token and row.job.status is Status.RUNNING
+        return row if holds else None
+
+    async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
+        self._answer()
+        row = self.rows.get(job_id)
+        if row is None or row.token != token or not row.cleaning or row.job.owner is None:
+            return False
+        row.set_cleanup(cleanup)
+        return True
+
+    async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
+        self._answer()
+        for (job_id, token), each in progress.items():
+            if row := self._held(job_id, token):
+                row.change(progress=each)
+
+    async def request_abort(
+        self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
+    ) -> Job | None:
+        self._answer()
+        row = self.rows.get(job_id)
+        if row is None or row.job.uid != uid:
+            return None
+        if row.job.status not in FINAL and row.job.abort is None:
+            row.change(abort=Abort(requested_at=at, reason=reason, grace_s=grace_s))
+            if row.job.status is Status.QUEUED:
+                row.finish_abort(at=at, death=NOTHING_RAN)
+        return row.job
+
+    async def unfinished(
+        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
+    ) -> Sequence[str]:
+        self._answer()
+        wanted = set(statuses or Status) - FINAL
+        return [job.id for job in self._jobs(uid, wanted, task) if job.abort is None][:limit]
+
+    async def register(self, node: Node) -> None:
+        self._answer()
+        self._nodes.setdefault(node.id, replace(node, beat=0))
+
+    async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
+        self._answer()
+        node = self._nodes.get(node_id)
+        if node is None:
+            return None
+        self._nodes[node_id] = replace(node, running=running, beat=node.beat + 1)
+        jobs = (row.job for row in self.rows.values())
+        return {
+            job.id
+            for job in jobs
+            if job.owner == node_id and job.status is Status.RUNNING and job.abort is not None
+        }
+
+    async def nodes(self) -> Sequence[Node]:
+        self._answer()
+        return sorted(self._nodes.values(), key=lambda node: (node.name, node.id))
+
+    async def bury(self, node_id: str, *, beat: int | None = None) -> bool:
+        self._answer()
+        node = self._nodes.get(node_id)
+        if node is None or beat not in (None, node.beat):
+            return False
+        del self._nodes[node_id]
+        return True
+
+    async def release_orphans(self, *, losses_max: int, at: datetime) -> Released:
+        self._answer()
+        orphans = [
+            row
+            for row in self.rows.values()
+            if row.job.owner is not None and row.job.owner not in self._nodes
+        ]
+        ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
+        return Released(sorted(row.job.id for row in orphans if row.waits), sorted(ended))
+
+    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+        self._answer()
+        return [each for each in self._waiting() if before_id is None or each < before_id][:limit]
+
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+        self._answer()
+        last = ""
+        while ids := [each for each in self._waiting() if each > last][:page]:
+            yield ids
+            last = ids[-1]
+
+    def _waiting(self) -> list[str]:
+        return sorted(job_id for job_id, row in self.rows.items() if row.waits)
+
+    async def delete_finished(self, *, before: datetime, limit: int) -> int:
+        self._answer()
+        final = [
+            (row.job.finished_at, job_id)
+            for job_id, row in self.rows.items()
+            if row.job.finished_at is not None and not row.cleaning
+        ]
+        old = [job_id for finished_at, job_id in sorted(final) if finished_at < before][:limit]
+        for job_id in old:
+            del self.rows[job_id]
+        return len(old)

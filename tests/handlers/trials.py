@@ -1,0 +1,199 @@
+"""Handlers that do what handlers should not, for the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from scheduler import JobAborted, JobContext, handler
+
+
+@handler("echo")
+def echo(data: Any) -> Any:
+    """Return the data."""
+    return data
+
+
+@handler("told")
+def told(data: Any, job: JobContext) -> Any:
+    """Return what the context says."""
+    return {"id": job.id, "uid": job.uid, "attempt": job.attempt, "hook": job.hook}
+
+
+@handler("async_echo")
+async def async_echo(data: Any) -> Any:
+    """Return the data, after a turn of the loop."""
+    await asyncio.sleep(0)
+    return data
+
+
+@handler("fail")
+def fail(data: Any) -> Any:
+    """Raise."""
+    raise ValueError(data)
+
+
+@handler("exit")
+def leave(data: Any) -> Any:
+    """Raise SystemExit."""
+    sys.exit(data)
+
+
+@handler("crash")
+def crash(data: Any) -> Any:
+    """Die: by a signal where the number is negative, else with that exit status."""
+    if data < 0:
+        os.kill(os.getpid(), -data)
+        signal.pause()
+    os._exit(data)
+
+
+@handler("nonsense")
+def nonsense(data: Any) -> Any:
+    """Return what is not JSON."""
+    return {"object": object, "nan": float("nan"), "surrogate": "\ud800"}[data]
+
+
+@handler("large")
+def large(data: Any) -> Any:
+    """Return a string of so many bytes."""
+    return "x" * int(data)
+
+
+@handler("wait")
+def wait(data: Any, job: JobContext) -> Any:
+    """Touch a file, then wait for ever; say in the file how it ended."""
+    path = Path(data["file"])
+    path.write_text("begun")
+    try:
+        while True:
+            time.sleep(60)
+    except JobAborted:
+        path.write_text("unwound")
+        raise
+
+
+@handler("async_wait")
+async def async_wait(data: Any) -> Any:
+    """Like wait, but async."""
+    path = Path(data["file"])
+    path.write_text("begun")
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        path.write_text("unwound")
+
+
+@handler("stubborn")
+def stubborn(data: Any) -> Any:
+    """Refuse to end, whatever comes."""
+    Path(data["file"]).write_text("begun")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:  # noqa: BLE001, S110
+            pass
+
+
+@handler("regex")
+def regex(data: Any) -> Any:
+    """Hold the GIL in C for ever."""
+    Path(data["file"]).write_text("begun")
+    return bool(re.match(r"(a+)+$", "a" * 64 + "b"))
+
+
+@handler("digest", timeout_s=300)
+def digest(data: Any) -> Any:
+    """Use the CPU in C for ever."""
+    Path(data["file"]).write_text("begun")
+    while True:
+        hashlib.pbkdf2_hmac("sha256", b"x", b"y", 10_000_000)
+
+
+@handler("limited", timeout_s=0.2, grace_s=0)
+def limited(data: Any) -> Any:
+    """Run longer than it may."""
+    time.sleep(3600)
+
+
+@handler("children")
+def children(data: Any) -> Any:
+    """Start children: plain, in a session of its own, and one that detached itself; then wait."""
+    subprocess.Popen(["sleep", "1000"])
+    subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    subprocess.run(["sh", "-c", "(setsid sleep 1000 >/dev/null 2>&1 &) ; exit 0"], check=True)
+    Path(data["file"]).write_text("begun")
+    time.sleep(3600)
+
+
+@handler("leave_child")
+def leave_child(data: Any) -> Any:
+    """Return, with a child still running."""
+    return subprocess.Popen(["sleep", "1000"], start_new_session=True).pid
+
+
+@handler("leave_thread")
+def leave_thread(data: Any) -> Any:
+    """Return, with a thread still running."""
+    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    return None
+
+
+@handler("leave_fork")
+def leave_fork(data: Any) -> Any:
+    """Return twice."""
+    return os.fork()
+
+
+@handler("count")
+def count(data: Any, job: JobContext) -> Any:
+    """Report progress for each of so many steps."""
+    for i in range(data["n"]):
+        job.progress(i + 1, data["n"], f"step {i + 1}")
+    return data["n"]
+
+
+def _undo(data: Any, job: JobContext) -> None:
+    """Append a line for each time it ran."""
+    with Path(data["file"] + ".undone").open("a") as file:
+        file.write(f"{job.id} {os.getpid()}\n")
+
+
+@handler("undoable", on_abort=_undo)
+def undoable(data: Any) -> Any:
+    """Wait for ever; can be undone."""
+    Path(data["file"]).write_text(f"{os.getpid()}")
+    time.sleep(3600)
+
+
+def _fail_to_undo(data: Any) -> None:
+    raise RuntimeError("cannot be undone")
+
+
+@handler("not_undoable", on_abort=_fail_to_undo)
+def not_undoable(data: Any) -> Any:
+    """Wait for ever; undoing it fails."""
+    Path(data["file"]).write_text("begun")
+    time.sleep(3600)
+
+
+@handler("notify")
+def notify(data: Any, job: JobContext) -> Any:
+    """Tell the hook."""
+    job.notify(data)
+
+
+@handler("pid")
+def pid(data: Any) -> Any:
+    """Return the number of the process it runs in."""
+    return os.getpid()

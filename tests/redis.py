@@ -1,0 +1,141 @@
+"""Real Redis-compatible servers for tests, which leave nothing behind.
+
+    redis_server   one server for the whole session; each test has a namespace of its own in it
+    own_redis      a server of this test alone, to be stopped, started, frozen or filled at will
+    namespace      a name that no other test uses
+
+A missing server program fails the test: it is never skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+import redis
+import redis.asyncio as aioredis
+
+from scheduler.queue.binary import find_binary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BOOT_S = 10.0
+
+
+class RedisServer:
+    """A server on 127.0.0.1 that keeps nothing on disk, and its port over restarts."""
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        self._binary = binary
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def client(self) -> aioredis.Redis:
+        """A plain client, to look at what the queue left there. Close it: `async with`."""
+        return aioredis.from_url(self.url, decode_responses=True, protocol=2)
+
+    def start(self) -> None:
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binary, *f"--port {self.port} --bind 127.0.0.1 --save".split(), ""],
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_for_ping()
+
+    def stop(self) -> None:
+        """End it at once; what it held is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def freeze(self) -> None:
+        """Have it hang: connections hold, and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def command(self, *words: str) -> object:
+        """Send one command from outside the event loop, such as CONFIG SET or REPLICAOF."""
+        with redis.Redis(port=self.port, socket_timeout=5) as client:
+            answer: object = client.execute_command(*words)
+            return answer
+
+    def _wait_for_ping(self) -> None:
+        deadline = time.monotonic() + BOOT_S
+        while True:
+            try:
+                self.command("PING")
+            except redis.ConnectionError:
+                log = (self._folder / "redis.log").read_text()
+                assert self._process is not None
+                assert self._process.poll() is None, f"the server ended at start:\n{log}"
+                assert time.monotonic() < deadline, f"no answer within {BOOT_S} s:\n{log}"
+                time.sleep(0.005)
+            else:
+                return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def redis_binary() -> str:
+    return asyncio.run(find_binary())
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    redis_binary: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    server = RedisServer(redis_binary, tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(name="own_redis")
+def own_redis_fixture(
+    redis_binary: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    server = RedisServer(redis_binary, tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(name="namespace")
+def namespace_fixture() -> str:
+    return f"test-{uuid4().hex[:12]}"

@@ -1,0 +1,149 @@
+"""The API over the real service and stores in memory, asked by a real HTTP client.
+
+Every answer that the tests see is compared with the OpenAPI document on its way.
+"""
+
+# ruff: noqa: ANN401 - what goes over HTTP is of any type
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from openapi_schema_validator import OAS31Validator
+from prometheus_client import CollectorRegistry
+
+from scheduler.api.app import build_app
+from scheduler.api.openapi import document
+from scheduler.api.routes import ROUTES
+from scheduler.clock import new_id
+from scheduler.handler import HandlerOptions
+from scheduler.job import Settlement, Status
+from scheduler.service import Service
+from tests.fakes import FakeClock, MemoryQueue, MemoryStore
+from tests.stores import node
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+    from aiohttp.test_utils import TestClient
+    from pytest_aiohttp.plugin import AiohttpClient
+
+    from scheduler.job import Claim
+
+DOCUMENT = document(ROUTES)
+TASKS = {
+    "task1": HandlerOptions(name="task1", doc="Counts.", timeout_s=60, grace_s=1.5),
+    "task2": HandlerOptions(name="task2", undoable=True),
+}
+DATA_BYTES_MAX = 1024 * 1024
+BULK_JOBS_MAX = 1000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, read whole."""
+
+    status: int
+    headers: Any
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.text)
+
+    @property
+    def flaws(self) -> dict[str, str]:
+        """What is said to be wrong, by pointer."""
+        assert self.status == 400, self.text
+        return {flaw["pointer"]: flaw["detail"] for flaw in self.json["errors"]}
+
+
+@dataclass
+class Api:
+    """A node's API, and what is behind it."""
+
+    client: TestClient[Any, Any]
+    store: MemoryStore
+    queue: MemoryQueue
+    clock: FakeClock
+    draining: asyncio.Event
+
+    async def get(self, path: str, **kwargs: Any) -> Answer:
+        return await self.ask("GET", path, **kwargs)
+
+    async def delete(self, path: str, **kwargs: Any) -> Answer:
+        return await self.ask("DELETE", path, **kwargs)
+
+    async def post(self, body: Any, **headers: str) -> Answer:
+        """Submit; bytes go as they are, everything else as JSON."""
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        headers = {"Content-Type": "application/json", **headers}
+        return await self.ask("POST", "/", data=BytesIO(data), headers=headers)
+
+    async def ask(self, method: str, path: str, **kwargs: Any) -> Answer:
+        async with self.client.request(method, path, **kwargs) as response:
+            answer = Answer(response.status, response.headers, await response.text())
+            _compare(method, response, answer)
+            return answer
+
+    async def submit(self, uid: str = "u1", **fields: Any) -> str:
+        """Submit a job, and answer its id."""
+        answer = await self.post({"uid": uid, "task": "task1", **fields})
+        assert answer.status == 202, answer.text
+        return str(answer.json["id"])
+
+    async def start(self, job_id: str) -> Claim:
+        """Have a node claim the job."""
+        await self.store.register(node("a1"))
+        (claim,) = await self.store.claim([job_id], node_id="a1", at=self.clock.now())
+        return claim
+
+    async def end(self, claim: Claim, status: Status = Status.SUCCESSFUL, **fields: Any) -> None:
+        """Have the attempt end, and tell whoever watches."""
+        at = self.clock.now()
+        end = Settlement(id=claim.id, token=claim.token, status=status, at=at, **fields)
+        assert await self.store.settle([end])
+        await self.queue.announce_change([claim.id])
+
+    @property
+    def stored(self) -> int:
+        return len(self.store.rows)
+
+
+@pytest.fixture
+async def api(aiohttp_client: AiohttpClient) -> Api:
+    store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
+    service = Service(
+        store=store, queue=queue, clock=clock, new_id=new_id, tasks=TASKS, draining=draining
+    )
+    app = build_app(
+        service=service,
+        data_bytes_max=DATA_BYTES_MAX,
+        bulk_jobs_max=BULK_JOBS_MAX,
+        registry=CollectorRegistry(),
+    )
+    return Api(await aiohttp_client(app), store, queue, clock, draining)
+
+
+def _compare(method: str, response: ClientResponse, answer: Answer) -> None:
+    """The answer is one that the document knows, with a body of the shape it has there."""
+    path = _template(response.url.raw_path)
+    operation = DOCUMENT["paths"].get(path, {}).get(method.lower())
+    if operation is None:
+        return
+    described = operation["responses"][str(answer.status)]
+    media = answer.headers["Content-Type"].partition(";")[0]
+    schema = described["content"][media]["schema"]
+    body = answer.json if media.endswith("json") else answer.text
+    OAS31Validator({**schema, "components": DOCUMENT["components"]}).validate(body)
+
+
+def _template(path: str) -> str:
+    parts = path.split("/")[1:]
+    if "" in parts or parts[0] == "-":
+        return path
+    return {1: "/{uid}", 2: "/{uid}/{id}"}.get(len(parts), path)

@@ -1,0 +1,88 @@
+"""The OpenAPI document: valid, complete, and made of what really checks the requests."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+from openapi_spec_validator import validate
+
+from scheduler import errors
+from scheduler.api.problems import BY_ERROR, BY_STATUS, KINDS
+from scheduler.api.routes import ROUTES
+from tests.unit.api.conftest import DOCUMENT
+
+if TYPE_CHECKING:
+    from tests.unit.api.conftest import Api
+
+
+async def test_the_document_is_valid_openapi(api: Api) -> None:
+    answer = await api.get("/-/openapi.json")
+
+    validate(answer.json)
+    assert answer.json == DOCUMENT
+
+
+def test_every_route_is_in_the_document() -> None:
+    described = {(m.upper(), path) for path, item in DOCUMENT["paths"].items() for m in item}
+
+    assert described == {(route.method, route.path) for route in ROUTES}
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
+    operations = [each for item in DOCUMENT["paths"].values() for each in item.values()]
+
+    assert len({each["operationId"] for each in operations}) == len(operations)
+    assert all(each["summary"].endswith(".") for each in operations)
+
+
+async def test_every_route_that_is_served_is_in_the_document(api: Api) -> None:
+    assert api.client.app is not None
+    served = {
+        (route.method, route.resource.canonical)
+        for route in api.client.app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+
+    assert served == {(route.method, route.path) for route in ROUTES}
+
+
+def test_every_problem_is_described() -> None:
+    assert all(kind.uri in DOCUMENT["info"]["description"] for kind in KINDS)
+    described = {kind for route in ROUTES for kind in route.problems}
+    anywhere = {kind for kind in KINDS if kind.status in (404, 405, 500)}
+    assert described | anywhere == set(KINDS)
+    assert len({kind.uri for kind in KINDS}) == len(KINDS)
+    assert all(kind.status == status for status, kind in BY_STATUS.items())
+
+
+def test_every_error_that_a_request_can_meet_is_a_problem() -> None:
+    """An error that is forgotten would be answered as a defect."""
+    classes = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
+    leaves = {
+        each
+        for each in classes
+        if issubclass(each, errors.SchedulerError) and not each.__subclasses__()
+    }
+
+    assert set(BY_ERROR) == leaves - {errors.StartError}
+
+
+def test_the_parameters_of_a_route_are_those_that_are_checked() -> None:
+    listed = DOCUMENT["paths"]["/{uid}"]["get"]["parameters"]
+
+    assert [(each["in"], each["name"]) for each in listed] == [
+        ("path", "uid"),
+        ("query", "status"),
+        ("query", "task"),
+        ("query", "limit"),
+        ("query", "after"),
+    ]
+    assert listed[3]["schema"]["maximum"] == 1000
+    assert all(each["description"] for each in listed)
+
+
+@pytest.mark.parametrize("model", ["NewJob", "AbortOrder"])
+def test_a_body_takes_no_unknown_fields(model: str) -> None:
+    assert DOCUMENT["components"]["schemas"][model]["additionalProperties"] is False

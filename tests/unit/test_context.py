@@ -1,0 +1,104 @@
+"""The job context: what a handler says reaches the node, or is refused where it is said."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from scheduler import JobAborted, JobContext
+
+Frames = list[dict[str, object]]
+
+
+def context(sent: Frames, *, hook: str | None = None) -> JobContext:
+    return JobContext(id="1", uid="u", attempt=2, hook=hook, send=sent.append)
+
+
+def test_a_handler_can_read_who_it_works_for() -> None:
+    """The contract names these four."""
+    job = context([], hook="http://h")
+    assert (job.id, job.uid, job.attempt, job.hook) == ("1", "u", 2, "http://h")
+
+
+def test_progress_is_sent_as_it_was_said() -> None:
+    """In units of the handler's own."""
+    sent: Frames = []
+    context(sent).progress(3, 10.5, "c.png")
+    assert sent == [{"progress": {"done": 3, "total": 10.5, "message": "c.png"}}]
+
+
+def test_total_and_message_may_be_unknown() -> None:
+    """Who reads a stream cannot tell how long it is."""
+    sent: Frames = []
+    context(sent).progress(3)
+    assert sent == [{"progress": {"done": 3, "total": None, "message": None}}]
+
+
+@pytest.mark.parametrize("number", ["3", True, b"3", [3]])
+def test_what_is_no_number_is_refused(number: float) -> None:
+    """In the handler's own line, where its author sees it."""
+    with pytest.raises(TypeError, match="progress: done must be a number"):
+        context([]).progress(number)
+    with pytest.raises(TypeError, match="progress: total must be a number"):
+        context([]).progress(1, number)
+
+
+def test_done_is_never_unknown() -> None:
+    """There is nothing else to tell."""
+    with pytest.raises(TypeError, match="done must be a number, not None"):
+        context([]).progress(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 10**400])
+def test_a_number_that_json_or_a_float_cannot_hold_is_refused(number: float) -> None:
+    """The node and its clients read JSON, and hold progress in a float."""
+    with pytest.raises(ValueError, match="progress: done must be finite"):
+        context([]).progress(number)
+    with pytest.raises(ValueError, match="progress: total must be finite"):
+        context([]).progress(1, number)
+
+
+def test_a_message_is_a_text() -> None:
+    """Not an object that happens to print well."""
+    with pytest.raises(TypeError, match="message must be a string, not 5"):
+        context([]).progress(1, 2, 5)  # type: ignore[arg-type]
+
+
+def test_what_is_refused_is_not_sent() -> None:
+    """Half a frame would cost the job its process."""
+    sent: Frames = []
+    with pytest.raises(ValueError, match="finite"):
+        context(sent).progress(1, float("nan"))
+    assert sent == []
+
+
+def test_a_notification_goes_to_the_hook() -> None:
+    """Any JSON value."""
+    sent: Frames = []
+    context(sent, hook="http://h").notify({"page": [1, None]})
+    assert json.loads(json.dumps(sent)) == [{"notify": {"page": [1, None]}}]
+
+
+def test_without_a_hook_a_notification_goes_nowhere() -> None:
+    """A handler need not ask whether somebody listens."""
+    sent: Frames = []
+    context(sent).notify({"page": 1})
+    assert sent == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"), [(object(), TypeError), (float("nan"), ValueError), ({1, 2}, TypeError)]
+)
+def test_a_notification_that_is_no_json_is_refused(payload: object, error: type[Exception]) -> None:
+    """In the handler's own line, and nothing is sent."""
+    sent: Frames = []
+    with pytest.raises(error):
+        context(sent, hook="http://h").notify(payload)
+    assert sent == []
+
+
+def test_an_abort_passes_those_who_catch_every_exception() -> None:
+    """`except Exception: log and go on` is in many handlers; a job that is aborted must not."""
+    assert issubclass(JobAborted, BaseException)
+    assert not issubclass(JobAborted, Exception)

@@ -1,0 +1,56 @@
+"""The turns of the loop in which an id and the end of a wait for it meet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, cast
+
+import pytest
+
+from scheduler.queue.feed import LOOK_S, Feed
+from scheduler.queue.keys import Keys
+
+NOBODY = cast("Any", None)
+"""A server that nothing here asks."""
+
+
+@pytest.fixture
+def feed() -> Feed:
+    return Feed(NOBODY, NOBODY, keys=Keys("test"), node_id="a")
+
+
+async def test_an_id_that_comes_as_the_time_is_up_is_not_lost(feed: Feed) -> None:
+    """Both callbacks run in one turn: first the id is there, then the wait is cancelled."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        worker = group.create_task(feed.take(wait_s=LOOK_S))
+        await asyncio.sleep(0)
+        loop.call_at(loop.time() + LOOK_S / 2, feed._hand, "1")
+        time.sleep(2 * LOOK_S)  # noqa: ASYNC251 - both are due when the loop goes on
+
+    assert worker.result() == "1"
+
+
+async def test_an_id_that_comes_as_its_worker_is_cancelled_goes_to_the_next(feed: Feed) -> None:
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(feed.take(wait_s=60))
+        second = group.create_task(feed.take(wait_s=60))
+        await asyncio.sleep(0)
+        feed._hand("1")
+        first.cancel()
+
+    assert first.cancelled()
+    assert second.result() == "1"
+
+
+async def test_an_id_that_comes_as_the_last_worker_is_cancelled_is_a_stray(feed: Feed) -> None:
+    async with asyncio.TaskGroup() as group:
+        worker = group.create_task(feed.take(wait_s=60))
+        await asyncio.sleep(0)
+        feed._held["1"] += 1
+        feed._hand("1")
+        worker.cancel()
+
+    assert not feed._held, "so that the next round returns it to the queue"
+    assert feed._wanted.is_set(), "which comes at once"
