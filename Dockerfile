@@ -5,7 +5,7 @@ FROM python:3.13-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 1000 --home-dir /app scheduler
+    && useradd --uid 10001 --home-dir /app --no-create-home scheduler
 
 WORKDIR /app
 COPY requirements.txt ./

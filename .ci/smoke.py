@@ -1,4 +1,4 @@
-"""Starts a node as `make run` does and uses it: ready, one job, one abort, SIGTERM, exit status 0."""
+"""Starts a node by `make run` and uses it: ready, one job, one abort, SIGTERM, exit status 0."""
 
 from __future__ import annotations
 

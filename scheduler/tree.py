@@ -87,13 +87,18 @@ def send(process: Process, signal_: signal.Signals) -> None:
 
 
 def end(root: Process) -> Ended:
-    """End a process and all that is below it."""
+    """End a process and all that is below it, and see them leave the process table."""
+    killed = kill(root)
+    return killed._replace(survivors=_await_gone({root, *killed.survivors}))
+
+
+def kill(root: Process) -> Ended:
+    """End a process and all that is below it; not waiting for the root to be reaped."""
     send(root, signal.SIGSTOP)
     below = end_below(root)
     held = _lives(root)
     send(root, signal.SIGKILL)
-    survivors = _await_gone({root, *below.survivors})
-    return Ended(below.processes + held, survivors, held)
+    return Ended(below.processes + held, below.survivors, held)
 
 
 def end_below(ancestor: Process, *, spared: Container[int] = ()) -> Ended:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +11,7 @@ from tests.postgres import postgres_server, postgres_url
 from tests.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from pathlib import Path
 
 __all__ = [
     "namespace_fixture",

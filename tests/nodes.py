@@ -112,13 +112,14 @@ class Node:
         mark = f"TRIAL={self.trial}".encode()
         return [pid for pid in _pids() if mark in _environ(pid)]
 
-    async def alone(self) -> None:
-        """Wait until nothing runs but the node's own: itself, the warden, the fork server and its
-        resource tracker, the embedded queue, a pool process for each worker, and a spare.
+    async def alone(self, *, but: int = 0) -> None:
+        """Wait until nothing runs but what the node needs.
+
+        Itself, the warden, the fork server and its resource tracker, the embedded queue (`but` one
+        where it has none), a pool process for each worker, and a spare.
         """
-        await eventually(
-            lambda: len(self.processes()) == 5 + self.workers + 1, saying="nothing of a job runs"
-        )
+        own = 5 + self.workers + 1 - but
+        await eventually(lambda: len(self.processes()) == own, saying="nothing of a job runs")
 
     async def gone(self, *, within_s: float = 5.0) -> None:
         """Wait until nothing of it runs any more."""
@@ -141,7 +142,9 @@ class Node:
             "HANDLERS__PATH": HANDLERS,
             "HANDLERS__FILES_DIR": self.folder / "files",
         }
-        overrides = {f"SCHEDULER_{key}": str(each) for key, each in (defaults | settings).items()}
+        overrides = {
+            f"SCHEDULER_{key}": str(each) for key, each in {**defaults, **settings}.items()
+        }
         clean = {key: each for key, each in os.environ.items() if not key.startswith("SCHEDULER_")}
         return {**clean, **overrides, "TRIAL": self.trial}
 

@@ -98,7 +98,7 @@ class ChildServer:
             log.warning("the embedded queue does not end: it is killed", after_s=END_S)
         finally:
             if process.returncode is None:
-                pass
+                process.kill()
         await process.wait()
 
     async def _boot(self) -> bool:

@@ -78,8 +78,9 @@ class Home:
         lines = self.log.read_text(errors="replace").splitlines()
         return lines[-1] if lines else "it printed nothing"
 
-    def note_socket(self, socket: Path) -> None:
-        """Say where the server listens, for the node that may find it left behind."""
+    def begin(self, socket: Path) -> None:
+        """Empty the log, and say where the server listens for whoever finds it left behind."""
+        self.log.write_bytes(b"")
         self.server_lock.path.write_bytes(os.fsencode(socket))
 
     def noted_socket(self) -> Path:
@@ -101,7 +102,7 @@ def socket_path(home: Home) -> Iterator[Path]:
     socket = home.socket
     if len(os.fsencode(socket)) > SOCKET_PATH_MAX:
         socket = Path(tempfile.mkdtemp(prefix="atlanscheduler-")).resolve() / socket.name
-    home.note_socket(socket)
+    home.begin(socket)
     try:
         yield socket
     finally:

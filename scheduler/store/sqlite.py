@@ -85,7 +85,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
     """
     async with AsyncExitStack() as stack:
         with _usable(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path)
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
             writer = await stack.enter_async_context(_connected(path.as_uri()))
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
@@ -108,6 +108,15 @@ async def _connected(uri: str) -> AsyncIterator[aiosqlite.Connection]:
     async with aiosqlite.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None) as connection:
         connection.row_factory = sqlite3.Row
         yield connection
+
+
+def _make(path: Path) -> None:
+    """Make the file and its folder, or find out here that it cannot be opened.
+
+    When aiosqlite finds out, its thread goes on for a moment and may complain after our loop ended.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.open("ab").close()
 
 
 @contextmanager

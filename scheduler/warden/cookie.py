@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "ATLANSCHEDULER_NODE"
 """Name of the variable; its value is `DATA_DIR NODE_ID`."""
-ROUNDS_MAX: Final = 200
+LOOK_AGAIN_S: Final = 0.005
+ROUNDS_MAX: Final = 2000
 """How often to look for processes that appear while others are ended."""
 
 
@@ -33,7 +35,8 @@ def end_all(cookie: str) -> None:
         if not bearers:
             return
         for process in bearers:
-            tree.end(process)
+            tree.kill(process)  # not waiting: their parent is init now, which reaps when it likes
+        time.sleep(LOOK_AGAIN_S)
 
 
 def _bearers(cookie: str) -> Iterator[tree.Process]:

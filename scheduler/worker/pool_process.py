@@ -33,6 +33,7 @@ START_S: Final = 60.0
 """How long a pool process may take to say hello; the first one waits for the handlers to load."""
 RETIRE_S: Final = 5.0
 """How long an idle process may take to exit."""
+_CHILDREN: Final[set[object]] = multiprocessing.process._children  # type: ignore[attr-defined]  # noqa: SLF001
 LAST_WORDS_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
 the end of file: a grandchild that inherited the socket would keep it open (TRAPS 14)."""
@@ -145,7 +146,7 @@ async def start(*, result_bytes_max: int) -> PoolProcess:
         serving = await asyncio.to_thread(executor.submit, child.serve)
         # Whoever starts the next process would look, from his thread, whether this one is dead, and
         # so take away the one message with its exit status that the executor's thread waits for.
-        multiprocessing.process._children.discard(context.started[-1])  # noqa: SLF001
+        _CHILDREN.discard(context.started[-1])
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     process = PoolProcess(
         executor=executor,
@@ -174,9 +175,9 @@ class _Context(ForkServerContext):
         # Without __main__, a node that was started as a module would load it anew in each process.
         multiprocessing.set_forkserver_preload(["__main__", "scheduler.worker.preload"])
 
-    def Process(  # type: ignore[override]  # noqa: N802 - a class there, called in the same way
+    def Process(  # type: ignore[override]  # noqa: N802 - there a class, called in the same way
         self,
-        *args: Any,
+        *args: Any,  # noqa: ANN401
         **options: Any,  # noqa: ANN401
     ) -> ForkServerProcess:
         process = super().Process(*args, **options)

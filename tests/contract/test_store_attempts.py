@@ -120,13 +120,14 @@ async def test_a_final_status_never_changes(store: Store, first: Status, then: S
     assert await known(store, claim.id) == before
 
 
-async def test_a_settlement_with_an_old_token_changes_nothing(store: Store) -> None:
+@pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.QUEUED])
+async def test_a_settlement_with_an_old_token_changes_nothing(store: Store, status: Status) -> None:
     """I2. A node that looked dead comes back with a result, while another one runs the job."""
     late = await running(store, node_id="a1")
     await store.settle([end(late, Status.QUEUED)])
     current = await claimed(store, late.id, node_id="b1")
 
-    assert not await store.settle([end(late)])
+    assert not await store.settle([end(late, status)])
 
     assert current.token > late.token
     job = await known(store, late.id)

@@ -137,7 +137,7 @@ async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="cannot be used as a database"):
+    with pytest.raises(StartError, match="cannot be opened or made: Is a directory"):
         async with open_store(f"sqlite:///{tmp_path}", data_dir=tmp_path):
             pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import re
@@ -99,7 +100,7 @@ def stubborn(data: Any) -> Any:
     Path(data["file"]).write_text("begun")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
-        try:
+        try:  # noqa: SIM105 - what people write
             time.sleep(60)
         except BaseException:  # noqa: BLE001, S110
             pass
@@ -197,3 +198,21 @@ def notify(data: Any, job: JobContext) -> Any:
 def pid(data: Any) -> Any:
     """Return the number of the process it runs in."""
     return os.getpid()
+
+
+@handler("until")
+def until(data: Any) -> Any:
+    """Make a file, and return once somebody removed it."""
+    path = Path(data["file"])
+    path.write_text("begun")
+    while path.exists():
+        time.sleep(0.01)
+
+
+@handler("exclusive")
+def exclusive(data: Any) -> Any:
+    """Hold a file locked for ever; fail at once where somebody else does."""
+    with Path(data["lock"]).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        Path(data["file"]).write_text("begun")
+        time.sleep(3600)

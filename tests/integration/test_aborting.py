@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.eventually import eventually
-from tests.nodes import Node, Nodes
+
+if TYPE_CHECKING:
+    from tests.nodes import Node, Nodes
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.nodes import Node, Nodes
+if TYPE_CHECKING:
+    from tests.nodes import Node, Nodes
 
 
 async def test_a_job_runs_and_its_result_is_kept(node: Node) -> None:

@@ -1,0 +1,225 @@
+"""A node's life: starting, refusing to start, draining, dying and coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.eventually import eventually
+from tests.nodes import HANDLERS, ROOT
+
+if TYPE_CHECKING:
+    from tests.nodes import Node, Nodes
+
+TWINS = """
+from scheduler import handler
+@handler('x')
+def x(data): pass
+@handler('x')
+def y(data): pass
+"""
+FAR: dict[str, Any] = {"QUEUE__IDLE_WINDOW_S": 3600}
+"""Without the safety net, so that what a test sees is not owed to it."""
+
+
+async def refusal(folder: Path, **settings: object) -> str:
+    """Start a node that must not start; what it says on standard error, which must be short."""
+    environment = {
+        **os.environ,
+        "SCHEDULER_HTTP__PORT": "0",
+        "SCHEDULER_HANDLERS__PATH": str(HANDLERS),
+        **{f"SCHEDULER_{key}": str(each) for key, each in settings.items()},
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "main.py"),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2, said.decode()
+    assert b"Traceback" not in said
+    return said.decode()
+
+
+async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:
+    """Two nodes on one SQLite file would each think the other's jobs lost."""
+    node = start_node()
+    said = await refusal(node.folder)
+    assert str(node.folder / "data") in said
+    assert str(node.process.pid) in said
+    assert (await node.outcome("echo", 1))["result"] == 1
+
+
+async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
+    """Naming the port spares a search."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"127.0.0.1:{port}" in await refusal(tmp_path, HTTP__PORT=port)
+
+
+async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_wait(
+    tmp_path: Path,
+) -> None:
+    """It may only be booting; and a password stays a secret."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    async with asyncio.TaskGroup() as group:
+        queue = group.create_task(
+            refusal(tmp_path / "one", QUEUE__URL="redis://:sesame@127.0.0.1:1/0")
+        )
+        store = group.create_task(
+            refusal(tmp_path / "two", STORE__URL="postgresql://u:sesame@127.0.0.1:1/db")
+        )
+    for said, what in ((queue.result(), "redis://:***@"), (store.result(), "postgresql://u:***@")):
+        wait, last = said.strip().splitlines()
+        assert "waiting up to 10 s" in wait
+        assert "cannot be reached" in last
+        assert what in last
+        assert "sesame" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def broken(:\n", "bad.py:1"),
+        ("import nowhere\n", "bad.py:1"),
+        ("\n\nraise SystemExit(3)\n", "bad.py:3"),
+        (TWINS, "'x'"),
+    ],
+)
+async def test_handlers_that_do_not_load_stop_the_start(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    """A node without a handler that somebody counts on must not take jobs."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "bad.py").write_text(text)
+    said = await refusal(tmp_path, HANDLERS__PATH="handlers")
+    assert told in said
+    assert len(said.strip().splitlines()) == 1
+
+
+async def test_a_missing_handlers_folder_stops_the_start(tmp_path: Path) -> None:
+    """Most often it is the wrong working folder."""
+    assert "no such folder" in await refusal(tmp_path, HANDLERS__PATH="nowhere")
+
+
+async def test_a_drain_lets_running_jobs_finish_and_leaves_nothing(
+    start_node: Nodes, begun: Path
+) -> None:
+    """A deployment must not cost anybody his work."""
+    node = start_node(**FAR)
+    job = await node.submit("until", {"file": str(begun)})
+    await eventually(begun.exists)
+    node.signal(signal.SIGTERM)
+    await eventually(lambda: _is_draining(node))
+    begun.unlink()
+    assert node.ended() == 0
+    await node.gone()
+    again = start_node(**FAR)
+    assert (await again.job(job))["status"] == "successful"
+    assert (await again.job(job))["attempt"] == 1
+
+
+async def test_a_job_that_outlasts_the_drain_runs_again_without_counting_as_lost(
+    start_node: Nodes, begun: Path
+) -> None:
+    """It goes back to the queue, and the next node, here the same, takes it."""
+    node = start_node(NODE__DRAIN_S=0.1, NODE__LOSSES_MAX=1, **FAR)
+    job = await node.submit("wait", {"file": str(begun)})
+    await eventually(begun.exists)
+    assert node.drain() == 0
+    await node.gone()
+    assert begun.read_text() == "unwound"
+    begun.unlink()
+    again = start_node(NODE__LOSSES_MAX=1, **FAR)
+    await eventually(begun.exists)
+    found = await again.job(job)
+    assert (found["status"], found["attempt"]) == ("running", 2)
+
+
+async def test_the_second_signal_ends_the_node_at_once_with_all_it_started(
+    start_node: Nodes, begun: Path
+) -> None:
+    """Somebody who presses Ctrl-C twice means it; the jobs are recovered later."""
+    node = start_node(NODE__DRAIN_S=600, **FAR)
+    job = await node.submit("stubborn", {"file": str(begun)})
+    await eventually(begun.exists)
+    node.signal(signal.SIGINT)
+    await eventually(lambda: _is_draining(node))
+    node.signal(signal.SIGINT)
+    assert node.ended() == 128 + signal.SIGINT
+    await node.gone(within_s=2)
+    begun.unlink()
+    again = start_node(**FAR)
+    await eventually(begun.exists)
+    assert (await again.job(job))["attempt"] == 2
+
+
+async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
+    start_node: Nodes, begun: Path
+) -> None:
+    """The warden ends the trees; the store knows the jobs."""
+    node = start_node(**FAR)
+    tree = await node.submit("children", {"file": str(begun)})
+    await eventually(begun.exists)
+    queued = [await node.submit("digest", {"file": f"{begun}{i}"}) for i in range(3)]
+    node.kill()
+    await node.gone(within_s=2)
+    begun.unlink()
+    again = start_node(**FAR)
+    await eventually(begun.exists)
+    assert (await again.job(tree))["attempt"] == 2
+    for job in (tree, *queued):
+        assert (await again.abort(job, "grace_s=0&wait=30"))[0] == 200
+
+
+async def test_what_outlived_node_and_warden_ends_when_the_node_is_started_again(
+    start_node: Nodes, begun: Path
+) -> None:
+    """The worst case: nobody was left to clean up."""
+    node = start_node(**FAR)
+    await node.submit("children", {"file": str(begun)})
+    await eventually(begun.exists)
+    node.signal(signal.SIGSTOP)  # or it would start another warden
+    for pid in node.processes():
+        if b"scheduler.warden" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    node.kill()
+    assert node.processes()
+    again = start_node(**FAR)
+    await node.gone(within_s=2)
+    assert (await again.outcome("echo", 1))["status"] == "successful"
+
+
+async def test_a_job_that_takes_its_node_down_every_time_is_given_up(
+    start_node: Nodes, begun: Path
+) -> None:
+    """It would keep the installation from ever coming up again."""
+    for losses in (1, 2):
+        node = start_node(NODE__LOSSES_MAX=2, **FAR)
+        if losses == 1:
+            job = await node.submit("wait", {"file": str(begun)})
+        await eventually(begun.exists)
+        begun.unlink()
+        node.kill()
+        await node.gone()
+    last = start_node(NODE__LOSSES_MAX=2, **FAR)
+    found = await last.job(job, wait_s=10)
+    assert (found["status"], found["error"]["kind"]) == ("terminated", "lost")
+    assert not begun.exists()
+
+
+async def _is_draining(node: Node) -> bool:
+    status, answer = await node.call("GET", "/-/ready")
+    return status == 503 and "draining" in str(answer)
