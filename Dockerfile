@@ -13,7 +13,9 @@ RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
 COPY main.py config.toml ./
 COPY scheduler ./scheduler
 COPY handlers ./handlers
-RUN mkdir data files && chown scheduler data files
+# Compiled here, because the node's user cannot, and each of its processes would at each start.
+RUN python -m compileall -q scheduler handlers \
+    && mkdir data files && chown scheduler data files
 
 USER scheduler
 ENV PYTHONUNBUFFERED=1 SCHEDULER_HTTP__HOST=0.0.0.0

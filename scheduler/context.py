@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+MESSAGE_MAX: Final = 1000
+"""Characters of a progress message that are kept: it is a line for a person to read."""
+NOTIFY_BYTES_MAX: Final = 64 * 1024
+"""Size of a notification as JSON: it tells that something happened, it does not carry data."""
 
 
 class JobAborted(BaseException):
@@ -46,6 +51,8 @@ class JobContext:
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the job is, in any unit; cheap enough to call for every item.
 
+        Of the message the first `MESSAGE_MAX` characters are kept.
+
         Raises:
             TypeError: `done` or `total` is not a number, or `message` not a string.
             ValueError: `done` or `total` is not finite.
@@ -59,7 +66,8 @@ class JobContext:
                 raise ValueError(f"progress: {name} must be finite, not {number!r}")
         if message is not None and not isinstance(message, str):
             raise TypeError(f"progress: message must be a string, not {message!r}")
-        self._send({"progress": {"done": done, "total": total, "message": message}})
+        shown = message and message[:MESSAGE_MAX]
+        self._send({"progress": {"done": done, "total": total, "message": shown}})
 
     def notify(self, payload: object) -> None:
         """Have the node POST this JSON value to the job's hook; without a hook, do nothing.
@@ -67,8 +75,10 @@ class JobContext:
         Returns at once; the node delivers while the job goes on.
 
         Raises:
-            TypeError, ValueError: `payload` is not a JSON value.
+            TypeError, ValueError: `payload` is not a JSON value, or larger than `NOTIFY_BYTES_MAX`.
         """
         if self.hook is not None:
-            json.dumps(payload, allow_nan=False)
+            size = len(json.dumps(payload, allow_nan=False))
+            if size > NOTIFY_BYTES_MAX:
+                raise ValueError(f"notify: {size} bytes of JSON; allowed are {NOTIFY_BYTES_MAX}")
             self._send({"notify": payload})

@@ -30,6 +30,7 @@ from scheduler.clock import SystemClock, id_before, new_id
 from scheduler.errors import StartError, Unavailable
 from scheduler.job import Node, StopReason
 from scheduler.lease import Lease
+from scheduler.metrics import Metrics
 from scheduler.queue import open_queue
 from scheduler.service import Service
 from scheduler.store import open_store
@@ -39,6 +40,7 @@ from scheduler.surroundings import (
     mark_descendants,
     occupied,
     reach,
+    require_containment,
 )
 from scheduler.sweeper import Sweeper
 from scheduler.urls import redacted
@@ -46,6 +48,7 @@ from scheduler.warden.handle import open_warden
 from scheduler.worker.roster import Roster
 from scheduler.worker.settling import Settling
 from scheduler.worker.slots import open_slots
+from scheduler.worker.vigil import open_vigil
 from scheduler.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ def run(config: Config) -> None:
     Raises:
         StartError: it cannot start; nothing was left behind.
     """
+    require_containment()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))
@@ -190,7 +194,8 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     service = Service(
         store=store, queue=queue, clock=clock, new_id=new_id, tasks=tasks, draining=draining
     )
-    url = await _open_http(config, service, stack)
+    registry = CollectorRegistry()
+    url = await _open_http(config, service, registry, stack)
     card = Node(
         id=node_id,
         name=name,
@@ -223,7 +228,16 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         losses_max=config.node.losses_max,
         retention_s=config.retention.finished_s,
     )
-    settling = Settling(store=store, queue=queue, clock=clock, random=random)
+    settling = Settling(
+        store=store,
+        queue=queue,
+        clock=clock,
+        random=random,
+        on_aborted=Metrics(registry).aborted,
+    )
+    vigil = await stack.enter_async_context(
+        open_vigil(store=store, clock=clock, random=random, settling=settling)
+    )
     workers = [
         Worker(
             store=store,
@@ -234,6 +248,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             lease=lease,
             roster=roster,
             settling=settling,
+            vigil=vigil,
             tasks=tasks,
             node_id=node_id,
             notify=hooks.notify,
@@ -261,13 +276,15 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     )
 
 
-async def _open_http(config: Config, service: Service, stack: AsyncExitStack) -> str:
+async def _open_http(
+    config: Config, service: Service, registry: CollectorRegistry, stack: AsyncExitStack
+) -> str:
     """Serve the API, and answer its URL."""
     app = build_app(
         service=service,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
-        registry=CollectorRegistry(),
+        registry=registry,
     )
     runner = web.AppRunner(
         app,

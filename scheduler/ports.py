@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from scheduler.job import Claim, Cleanup, Job, NewJob, Node, Progress, Settlement, Status
+    from scheduler.job import (
+        Claim,
+        Cleanup,
+        Death,
+        Job,
+        NewJob,
+        Node,
+        Progress,
+        Settlement,
+        Status,
+    )
 
 
 class Clock(Protocol):
@@ -129,6 +139,13 @@ class Store(Protocol):
         """Keep progress by (job id, token); where the token does not hold any more, drop it."""
         ...
 
+    async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
+        """Show, in the receipt of an abort that is under way, who outlived SIGKILL so far.
+
+        Without effect where the token does not hold or no abort is requested.
+        """
+        ...
+
     async def request_abort(
         self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
     ) -> Job | None:
@@ -220,8 +237,8 @@ class Queue(Protocol):
         """Move the next id to this node's in-flight list, and answer it; None after `wait_s`.
 
         The id stays in flight until `acknowledge` or `give_back`. When the call is cancelled an id
-        may have been moved with nobody to know it: it is in flight, and `recover` returns it once
-        the node is gone, `missing` before.
+        may have been moved with nobody to know it: while the node lives the queue itself returns it
+        to the head within seconds, and `recover` does once the node is gone.
         """
         ...
 
@@ -247,7 +264,8 @@ class Queue(Protocol):
     async def forgetful(self) -> bool:
         """Whether the server lost, or may have lost, ids since `remember` was last called.
 
-        True for a flushed, restarted or failed-over server, and for a new namespace.
+        True for a flushed, restarted or failed-over server, and for a new namespace. Leaves a mark,
+        by which `remember` knows whether the server forgot again meanwhile.
         """
         ...
 
@@ -275,5 +293,9 @@ class Queue(Protocol):
         ...
 
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
-        """An event that is set when a change of the job is announced, or may have been missed."""
+        """An event that is set when a change of the job is announced, or may have been missed.
+
+        It is usually set once soon after the block is entered. Never raises: while the queue is
+        away only changes made on this node are noticed.
+        """
         ...

@@ -1,9 +1,10 @@
-"""What a node needs around it before it can run: its folder, for itself alone, and its servers."""
+"""What a node needs before it can run: Linux, its folder for itself alone, and its servers."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,6 +32,25 @@ REACH_S: Final = 10.0
 """How long a start waits for a store or a queue that is not up yet."""
 TRY_AGAIN_S: Final = 0.5
 """Between two tries to reach it: a person is watching, and a server boots in about a second."""
+
+
+def require_containment(*, platform: str = sys.platform, proc: Path = Path("/proc")) -> None:
+    """Refuse a machine where the processes of a job could not all be found, let alone ended.
+
+    Raises:
+        StartError: it is no Linux, or its kernel does not tell the children of a process.
+    """
+    if platform != "linux":
+        raise StartError(
+            f"a node runs on Linux, and this is {platform}: only there can it find and end all"
+            " processes of a job; run it in the container instead: docker compose up --build"
+        )
+    pid = os.getpid()
+    if not (proc / f"{pid}/task/{pid}/children").exists():
+        raise StartError(
+            f"{proc} does not list the children of a process, so a node could not find all"
+            " processes of a job: the kernel needs CONFIG_PROC_CHILDREN, and /proc mounted"
+        )
 
 
 @contextmanager

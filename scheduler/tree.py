@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 VERIFY_S: Final = 2.0
 """How long to wait for killed processes to leave the process table. A kill takes milliseconds;
@@ -99,6 +99,13 @@ def kill(root: Process) -> Ended:
     held = _lives(root)
     send(root, signal.SIGKILL)
     return Ended(below.processes + held, below.survivors, held)
+
+
+def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
+    """Kill those again that outlived it, and answer those that still do."""
+    for process in survivors:
+        send(process, signal.SIGKILL)
+    return _await_gone(set(survivors))
 
 
 def end_below(ancestor: Process, *, spared: Container[int] = ()) -> Ended:

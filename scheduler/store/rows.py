@@ -87,7 +87,7 @@ def _abort(row: Row) -> Abort | None:
         reason=row["abort_reason"],
         grace_s=row["abort_grace_s"],
         finished_at=_instant(row["finished_at"]) if ended else None,
-        death=_death(row) if ended else None,
+        death=None if row["abort_processes"] is None else _death(row),
         cleanup=None if cleanup is None else Cleanup(cleanup),
     )
 

@@ -85,8 +85,9 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
     """
     async with AsyncExitStack() as stack:
         with _usable(path):
-            _make(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
+            _make(path)
             writer = await stack.enter_async_context(_connected(path.as_uri()))
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             # FULL: what is answered is on the disk. NORMAL loses the last commits with the power.
@@ -111,11 +112,11 @@ async def _connected(uri: str) -> AsyncIterator[aiosqlite.Connection]:
 
 
 def _make(path: Path) -> None:
-    """Make the file and its folder, or find out here that it cannot be opened.
+    """Make the file, or find out here that it cannot be opened.
 
     When aiosqlite finds out, its thread goes on for a moment and may complain after our loop ended.
+    Only under the lock: to close a file drops what SQLite has locked of it in this process.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.open("ab").close()
 
 

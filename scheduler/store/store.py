@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from scheduler.job import Claim, Cleanup, Job, NewJob, Node, Progress, Settlement
+    from scheduler.job import Claim, Cleanup, Death, Job, NewJob, Node, Progress, Settlement
     from scheduler.store.database import Database, Row
 
 BEFORE_ALL_IDS: Final = ""
@@ -95,6 +95,12 @@ class SqlStore:
                 {"id": job_id, "token": token, "progress": batches.json(made)}
                 for (job_id, token), made in progress.items()
             ),
+        )
+
+    async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "note_survivors", job_id, token, death.signal, death.processes, death.survivors
         )
 
     async def request_abort(

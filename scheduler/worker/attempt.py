@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from scheduler.handler import HandlerOptions
     from scheduler.job import Claim, Outcome
+    from scheduler.tree import Process
     from scheduler.worker.pool_process import PoolProcess
     from scheduler.worker.slots import Slots
 
@@ -57,6 +58,8 @@ class Attempt:
         self.progress: Progress | None = None
         self.hinted = asyncio.Event()
         """Set by whoever heard that an abort may be requested, to wake the watcher."""
+        self.survivors: tuple[Process, ...] = ()
+        """What outlived SIGKILL when the attempt was stopped."""
         self._process = process
         self._slots = slots
         self._grace_s = grace_s(options.grace_s, node_grace_s)
@@ -125,6 +128,7 @@ class Attempt:
             await asyncio.wait({talk}, timeout=self._grace_s)
         unwound = talk.done()
         ended = await self._slots.end(self._process)
+        self.survivors = ended.survivors
         # The process itself, idle or dead after SIGTERM, needed no more than that; others did.
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from random import Random
     from typing import TypeVar
 
-    from scheduler.job import Claim, Outcome, Progress, Settlement
+    from scheduler.job import Abort, Claim, Outcome, Progress, Settlement
     from scheduler.ports import Clock, Queue, Store
 
     T = TypeVar("T")
@@ -51,11 +51,13 @@ class Settling:
         queue: Queue,
         clock: Clock,
         random: Random,
+        on_aborted: Callable[[Abort], None],
     ) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
         self._random = random
+        self._on_aborted = on_aborted
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
         """Write the end of an attempt, whatever it was for."""
@@ -83,6 +85,8 @@ class Settling:
         if settlement.status in {Status.QUEUED, Status.ABORTED}:
             await self._enqueue(claim)
         await self._announce(claim)
+        if settlement.status is Status.ABORTED:
+            await self._count(claim)
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         cleanup = cleaned(outcome)
@@ -102,6 +106,12 @@ class Settling:
     async def _announce(self, claim: Claim) -> None:
         with suppress(QueueUnavailable):
             await self._queue.announce_change([claim.id])
+
+    async def _count(self, claim: Claim) -> None:
+        with suppress(StoreUnavailable):
+            job = await self._store.get(claim.id)
+            if job is not None and job.abort is not None:
+                self._on_aborted(job.abort)
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call until the store takes it. All its writes are guarded, so that is safe."""

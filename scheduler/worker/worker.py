@@ -12,7 +12,7 @@ later, even with an empty or a missing queue.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from scheduler.worker.roster import Roster
     from scheduler.worker.settling import Settling
     from scheduler.worker.slots import Slots
+    from scheduler.worker.vigil import Vigil
 
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ class Worker:
         lease: Lease,
         roster: Roster,
         settling: Settling,
+        vigil: Vigil,
         tasks: Mapping[str, HandlerOptions],
         node_id: str,
         notify: Callable[[Claim, object], None],
@@ -72,6 +74,7 @@ class Worker:
         self._lease = lease
         self._roster = roster
         self._settling = settling
+        self._vigil = vigil
         self._tasks = tasks
         self._node_id = node_id
         self._notify = notify
@@ -150,7 +153,8 @@ class Worker:
         fresh = claim.purpose is Purpose.CLEAN
         self._process = await self._slots.ready(self._process, fresh=fresh)
         attempt = self._attempt(claim, options, self._process)
-        with self._roster.entry(attempt):
+        with ExitStack() as holding:
+            holding.enter_context(self._roster.entry(attempt))
             if self._lease.unbroken(mark):
                 outcome = await self._run(attempt)
             else:
@@ -158,10 +162,15 @@ class Worker:
             if isinstance(outcome, Crashed) and not self._lease.unbroken(mark):
                 # The warden ended the process because this node did not act in time itself.
                 outcome = Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
-            await self._settling.settle(claim, outcome, attempt.progress)
+            if attempt.survivors and isinstance(outcome, Stopped):
+                self._vigil.begin(attempt, outcome, holding=holding.pop_all())
+            else:
+                await self._settling.settle(claim, outcome, attempt.progress)
 
     async def _run(self, attempt: Attempt) -> Outcome:
-        """Run the attempt, with its watcher beside it."""
+        """Run the attempt, with its watcher beside it; a clean-up cannot be aborted."""
+        if attempt.claim.purpose is Purpose.CLEAN:
+            return await attempt.run()
         looks = looks_s(first_s=self._first_look_s, longest_s=self._longest_look_s)
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(

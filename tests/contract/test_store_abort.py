@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scheduler.job import NOTHING_RAN, Cleanup, Status
+from scheduler.job import NOTHING_RAN, Cleanup, Death, Status
 from tests.stores import (
     AT,
     DEATH,
@@ -189,3 +189,35 @@ async def test_unfinished_are_those_that_an_abort_would_still_change(store: Stor
     assert await unfinished(Status.RUNNING, Status.SUCCESSFUL) == [ids[1]]
     assert await unfinished(Status.SUCCESSFUL) == []
     assert await unfinished(task="task1") == [ids[1], ids[5]]
+
+
+async def test_survivors_are_shown_while_the_abort_is_under_way(store: Store) -> None:
+    """A job that cannot be killed is not reported dead, and its user sees why."""
+    claim = await running(store)
+    await abort(store, claim.id)
+    stuck = Death(signal="SIGKILL", processes=3, survivors=2)
+
+    await store.note_survivors(claim.id, token=claim.token, death=stuck)
+
+    job = await known(store, claim.id)
+    assert (job.status, job.abort and job.abort.death) == (Status.RUNNING, stuck)
+    assert job.abort is not None
+    assert job.abort.finished_at is None
+    await store.settle([end(claim, Status.ABORTED, death=DEATH)])
+    job = await known(store, claim.id)
+    assert (job.status, job.abort and job.abort.death) == (Status.ABORTED, DEATH)
+
+
+async def test_survivors_are_not_shown_for_another_attempt_nor_without_an_abort(
+    store: Store,
+) -> None:
+    """I2: an old token changes nothing."""
+    claim = await running(store)
+    stuck = Death(signal="SIGKILL", processes=3, survivors=2)
+    before = await known(store, claim.id)
+    await store.note_survivors(claim.id, token=claim.token, death=stuck)
+    assert await known(store, claim.id) == before
+    await abort(store, claim.id)
+    before = await known(store, claim.id)
+    await store.note_survivors(claim.id, token=claim.token - 1, death=stuck)
+    assert await known(store, claim.id) == before

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from scheduler.job import Node, Progress, Settlement
+    from scheduler.job import Death, Node, Progress, Settlement
 
 
 class MemoryStore:
@@ -148,6 +148,12 @@ class MemoryStore:
         for (job_id, token), each in progress.items():
             if row := self._held(job_id, token):
                 row.change(progress=each)
+
+    async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
+        self._answer()
+        row = self._held(job_id, token)
+        if row is not None and row.job.abort is not None:
+            row.change(abort=replace(row.job.abort, death=death))
 
     async def request_abort(
         self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime

@@ -37,7 +37,7 @@ CREATE TABLE jobs (
     abort_grace_s double precision CHECK (abort_grace_s >= 0),
     abort_signal text,
     abort_processes integer CHECK (abort_processes >= 0),
-    abort_survivors integer,
+    abort_survivors integer CHECK (abort_survivors >= 0),
     cleanup text CHECK (cleanup IN ('pending', 'done', 'failed')),
     waiting boolean NOT NULL GENERATED ALWAYS AS (
         status = 'queued' OR (cleanup IS NOT NULL AND cleanup = 'pending' AND owner IS NULL)
@@ -68,11 +68,14 @@ CREATE TABLE jobs (
     CONSTRAINT an_abort_was_requested
         CHECK (abort_requested_at IS NOT NULL
                OR (status <> 'aborted' AND abort_reason IS NULL AND abort_grace_s IS NULL)),
+    CONSTRAINT a_death_is_told_whole_and_only_of_an_abort
+        CHECK ((abort_processes IS NULL) = (abort_survivors IS NULL)
+               AND (abort_signal IS NULL OR abort_processes IS NOT NULL)
+               AND (abort_processes IS NULL
+                    OR status = 'aborted'
+                    OR (status = 'running' AND abort_requested_at IS NOT NULL))),
     CONSTRAINT an_abort_proves_death
-        CHECK ((status = 'aborted') = (abort_processes IS NOT NULL)
-               AND (status = 'aborted') = (abort_survivors IS NOT NULL)
-               AND (abort_survivors IS NULL OR abort_survivors = 0)
-               AND (abort_signal IS NULL OR status = 'aborted')),
+        CHECK (status <> 'aborted' OR (abort_survivors IS NOT NULL AND abort_survivors = 0)),
     CONSTRAINT only_an_abort_is_cleaned_up
         CHECK (cleanup IS NULL OR (status = 'aborted' AND undoable))
 );

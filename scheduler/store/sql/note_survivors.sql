@@ -1,0 +1,10 @@
+-- Show who outlived SIGKILL so far, while an abort is under way and the attempt's token holds.
+UPDATE jobs
+   SET abort_signal = $3,
+       abort_processes = $4,
+       abort_survivors = $5
+ WHERE id = $1
+   AND token = $2
+   AND status = 'running'
+   AND abort_requested_at IS NOT NULL
+RETURNING id
