@@ -53,8 +53,8 @@ def conclude(
             return settlement(Status.SUCCESSFUL, result=result)
         case Stopped(StopReason.ABORT, death):
             return settlement(Status.ABORTED, death=death)
-        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, _):
-            return settlement(Status.QUEUED)
+        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, death):
+            return settlement(Status.QUEUED, death=death)  # kept where an abort was requested
         case _:
             return settlement(Status.TERMINATED, error=failure(claim.task, outcome))
 

@@ -226,6 +226,25 @@ async def test_a_sweep_that_waited_leaves_alone_what_a_new_node_has_claimed(
     assert (await known(store, claim.id)).owner == "b1"
 
 
+@pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.QUEUED])
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_a_batch_locks_its_jobs_in_the_order_of_their_ids(
+    store: Store, rival: asyncpg.Connection, status: Status, turn: int
+) -> None:
+    """Else two batches of the same jobs each hold what the other waits for, until one is shot."""
+    claims = [await running(store), await running(store)]
+    lock = "SELECT FROM jobs WHERE id = $1 FOR UPDATE NOWAIT"
+
+    async with asyncio.TaskGroup() as group, rival.transaction():
+        await rival.execute(lock, claims[1].id)
+        group.create_task(store.settle([end(claim, status) for claim in claims[::turn]]))
+        await eventually(lambda: _somebody_waits(rival))
+
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            async with rival.transaction():
+                await rival.execute(lock, claims[0].id)
+
+
 async def test_a_deletion_does_not_wait_for_another_node_that_deletes(
     store: Store, rival: asyncpg.Connection
 ) -> None:
@@ -256,8 +275,12 @@ async def _after(rival: asyncpg.Connection, sql: str, call: Coroutine[object, ob
     async with asyncio.TaskGroup() as group, rival.transaction():
         await rival.execute(sql)
         task = group.create_task(call)
-        await eventually(lambda: rival.fetchval("SELECT bool_or(NOT granted) FROM pg_locks"))
+        await eventually(lambda: _somebody_waits(rival))
     return task.result()
+
+
+async def _somebody_waits(rival: asyncpg.Connection) -> bool:
+    return bool(await rival.fetchval("SELECT bool_or(NOT granted) FROM pg_locks"))
 
 
 async def _answers(store: Store, job_id: str) -> bool:
