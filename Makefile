@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format lock clean
+.PHONY: run install test check format flights bench-abort lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -22,6 +22,14 @@ check: .venv/dev.stamp
 format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Imports a real file of 336,776 rows, once to the end and once aborted in the middle.
+flights: .venv/dev.stamp
+	$(BIN)/python -m tests.flights
+
+# How long an abort takes, ours and the peers'. ROUNDS=3 is done in three minutes.
+bench-abort: .venv/dev.stamp
+	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # Pins every package, with hashes, for all platforms. Needs uv.
 lock:

@@ -7,14 +7,14 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 
-def call(method: str, url: str, body: object = None) -> object:
+def call(method: str, url: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
     """One request; the JSON of its answer."""
     request = urllib.request.Request(  # noqa: S310 - our own node
         url,
@@ -27,48 +27,52 @@ def call(method: str, url: str, body: object = None) -> object:
 
 
 def main() -> None:
-    """Run through it; any surprise raises."""
+    """Start, use, stop; any surprise raises."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "SCHEDULER_HTTP__PORT": "0",
-            "SCHEDULER_NODE__DATA_DIR": folder,
-            "SCHEDULER_HANDLERS__FILES_DIR": folder,
-        }
         began = time.monotonic()
         make = subprocess.Popen(
             ["make", "--silent", "run"],  # noqa: S607
-            env=environment,
+            env={
+                **os.environ,
+                "SCHEDULER_HTTP__PORT": "0",
+                "SCHEDULER_NODE__DATA_DIR": folder,
+                "SCHEDULER_HANDLERS__FILES_DIR": folder,
+            },
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert make.stdout is not None
-        line = make.stdout.readline()
-        found = re.search(r"ready on (\S+)", line)
-        assert found, line
-        url = found[1]
-        print(f"ready within {time.monotonic() - began:.1f} s: {line.strip()}")
+        try:
+            assert make.stdout is not None
+            # The first time, lines about the installation come before it.
+            line = next((line for line in make.stdout if "ready on" in line), "not ready")
+            print(f"{time.monotonic() - began:.1f} s: {line.strip()}")
+            use(re.findall(r"ready on (\S+)", line)[0])
+            # To the node: make hands a signal on and then dies of it, whatever the node's status.
+            (node,) = Path(f"/proc/{make.pid}/task/{make.pid}/children").read_text().split()
+            os.kill(int(node), signal.SIGTERM)
+            status = make.wait(timeout=60)
+            assert status == 0, status
+            print("SIGTERM: exit status 0")
+        finally:
+            make.terminate()
+            make.wait()
 
-        job = call("POST", url, {"uid": "smoke", "task": "task1", "data": {"n": 0.1}})
-        job = call("GET", f"{url}/smoke/{job['id']}?wait=30")
-        assert job["status"] == "successful", job
-        print(f"one job: {job['status']}")
 
-        job = call("POST", url, {"uid": "smoke", "task": "task1", "data": {"n": 3600}})
-        while job["status"] == "queued":
-            job = call("GET", f"{url}/smoke/{job['id']}")
-        job = call("DELETE", f"{url}/smoke/{job['id']}?reason=smoke&wait=30")
-        assert job["status"] == "aborted", job
-        assert job["abort"]["survivors"] == 0, job
-        print(f"one abort: {job['abort']}")
+def use(url: str) -> None:
+    """Run one job to its end, and abort one."""
+    job = call("POST", url, {"uid": "smoke", "task": "task1", "data": {"n": 0.1}})
+    job = call("GET", f"{url}/smoke/{job['id']}?wait=30")
+    assert job["status"] == "successful", job
+    print(f"one job: {job['status']}")
 
-        # To the node: make hands a signal on and then dies of it, whatever the node's own status.
-        (node,) = Path(f"/proc/{make.pid}/task/{make.pid}/children").read_text().split()
-        os.kill(int(node), signal.SIGTERM)
-        status = make.wait(timeout=60)
-        assert status == 0, status
-        print("SIGTERM: exit status 0")
+    job = call("POST", url, {"uid": "smoke", "task": "task1", "data": {"n": 3600}})
+    while job["status"] == "queued":
+        job = call("GET", f"{url}/smoke/{job['id']}")
+    job = call("DELETE", f"{url}/smoke/{job['id']}?reason=smoke&wait=30")
+    assert job["status"] == "aborted", job
+    assert job["abort"]["survivors"] == 0, job
+    print(f"one abort: {job['abort']}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

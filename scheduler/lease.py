@@ -40,7 +40,6 @@ class Lease:
         store: Store,
         clock: Clock,
         lease_s: float,
-        losses_max: int,
         running: Callable[[], int],
         on_abort_requested: Callable[[str], None],
         on_held: Callable[[float], None],
@@ -50,7 +49,6 @@ class Lease:
 
         Args:
             node: as it registers.
-            losses_max: as `Store.release_orphans` takes it.
             running: how many attempts run now, for the node's row.
             on_abort_requested: told of each job of ours whose abort the store knows of.
             on_held: told, at each renewal, the instant of `monotonic` up to which we may run.
@@ -60,7 +58,6 @@ class Lease:
         self._store = store
         self._clock = clock
         self._lease_s = lease_s
-        self._losses_max = losses_max
         self._running = running
         self._on_abort_requested = on_abort_requested
         self._on_held = on_held
@@ -77,6 +74,10 @@ class Lease:
         """Whether the lease was held all the time since the mark, and is now."""
         self._notice_loss()
         return self._held.is_set() and mark == self._times_lost
+
+    async def held(self) -> None:
+        """Wait until the lease is held: what is claimed without it is only given back."""
+        await self._held.wait()
 
     async def begin(self) -> None:
         """Register the node; from here on it may claim."""
@@ -122,6 +123,7 @@ class Lease:
             self._on_abort_requested(job_id)
 
     def _hold_from(self, sent: float) -> None:
+        self._notice_loss()  # the answer may have come after what it renews had ended
         self._held_until = sent + fence_s(self._lease_s)
         if self._clock.monotonic() < self._held_until:
             self._held.set()
@@ -138,9 +140,12 @@ class Lease:
         self._on_lost()
 
     async def _rejoin(self) -> None:
-        """Others presumed us dead. Let go of all that was ours, then come back with nothing."""
+        """Others presumed us dead: end all that runs, and come back.
+
+        What nobody took over meanwhile is ours again, so no other attempt begins before this one's
+        end is settled. What we know nothing of is given back as strays are.
+        """
         self._lose()
-        await self._store.release_orphans(losses_max=self._losses_max, at=self._clock.now())
         sent = self._clock.monotonic()
         await self._store.register(self._node)
         self._hold_from(sent)

@@ -48,6 +48,7 @@ from scheduler.warden.handle import open_warden
 from scheduler.worker.roster import Roster
 from scheduler.worker.settling import Settling
 from scheduler.worker.slots import open_slots
+from scheduler.worker.strays import Strays
 from scheduler.worker.vigil import open_vigil
 from scheduler.worker.worker import Worker
 
@@ -87,10 +88,13 @@ async def serve(config: Config) -> None:
         node = await assemble(config, name, stack)
         async with asyncio.TaskGroup() as chores:
             running = [chores.create_task(chore, name=what) for what, chore in node.chores()]
-            await node.work()
+            through = await node.work()
             for chore in running:
                 chore.cancel()
-        await node.lease.end()
+        if (
+            through
+        ):  # else it runs out, and others begin nothing before the warden has ended it here
+            await node.lease.end()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +109,7 @@ class Parts:
     roster: Roster
     lease: Lease
     sweeper: Sweeper
+    strays: Strays
     workers: Sequence[Worker]
     draining: asyncio.Event
 
@@ -112,11 +117,12 @@ class Parts:
         """What runs beside the workers, by name, for as long as the node does."""
         yield "keep the lease", self.lease.keep()
         yield "sweep", self.sweeper.run()
+        yield "look for strays", self.strays.run()
         yield "hear of aborts", self._hear_of_aborts()
         yield "report progress", self._report_progress()
 
-    async def work(self) -> None:
-        """Let the workers work until a signal comes, and then until they are through."""
+    async def work(self) -> bool:
+        """Let the workers work until a signal, and then to their end; whether it came in time."""
         with _signals(self.draining):
             try:
                 async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as crew:
@@ -127,6 +133,8 @@ class Parts:
                     self._drain(patience)
             except TimeoutError:
                 _say("some jobs did not end in time; they are recovered when a node starts")
+                return False
+        return True
 
     def _drain(self, patience: asyncio.Timeout) -> None:
         loop, drain_s = asyncio.get_running_loop(), self.config.node.drain_s
@@ -212,7 +220,6 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         store=store,
         clock=clock,
         lease_s=config.node.lease_s,
-        losses_max=config.node.losses_max,
         running=lambda: len(roster),
         on_abort_requested=roster.hint,
         on_held=warden.hold,
@@ -235,6 +242,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         random=random,
         on_aborted=Metrics(registry).aborted,
     )
+    strays = Strays(store=store, clock=clock, roster=roster, settling=settling, node_id=node_id)
     vigil = await stack.enter_async_context(
         open_vigil(store=store, clock=clock, random=random, settling=settling)
     )
@@ -271,6 +279,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         roster=roster,
         lease=lease,
         sweeper=sweeper,
+        strays=strays,
         workers=workers,
         draining=draining,
     )

@@ -118,6 +118,14 @@ class Store(Protocol):
         """
         ...
 
+    async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
+        """The claims by which a node owns jobs now, but for those on the jobs of these ids.
+
+        Where the answer to `claim` was lost, the node finds here what it was given. A claim that is
+        under way may be in the answer or not.
+        """
+        ...
+
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
         """End attempts; the answer has the ids of those that took effect, each for itself.
 

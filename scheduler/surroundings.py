@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing.util
 import os
 import sys
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import structlog
 
 from scheduler.errors import StartError, Unavailable
 from scheduler.lock import locked
-from scheduler.warden.cookie import COOKIE, end_all
+from scheduler.warden.cookie import COOKIE, SCRATCH, end_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ def occupied(folder: str) -> Iterator[Path]:
 def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     """Set what every process that this node starts finds in its environment."""
     os.environ[COOKIE] = f"{data_dir} {node_id}"
+    os.environ[SCRATCH] = multiprocessing.util.get_temp_dir()
     # The fork server and the warden are interpreters of their own, and the node may have been
     # started from any folder. (A fork server that cannot import what to preload says nothing.)
     path = os.environ.get("PYTHONPATH", "")

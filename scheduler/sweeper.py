@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from scheduler.errors import Unavailable
+from scheduler.errors import StoreUnavailable, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from scheduler.job import Node
@@ -81,8 +81,7 @@ class Sweeper:
 
     async def release_the_dead(self) -> None:
         """Bury nodes that fell silent, and give what they held to the living."""
-        nodes = await self._store.nodes()
-        for node in self._silent(nodes):
+        for node in self._silent(nodes := await self._nodes()):
             if await self._store.bury(node.id, beat=node.beat):
                 log.warning("a node is presumed dead", silent_node=node.name)
         released = await self._store.release_orphans(
@@ -110,6 +109,16 @@ class Sweeper:
         if self._retention_s > 0:
             before = self._clock.now() - timedelta(seconds=self._retention_s)
             await self._store.delete_finished(before=before, limit=DELETE_MAX)
+
+    async def _nodes(self) -> Sequence[Node]:
+        """The nodes that are registered."""
+        try:
+            return await self._store.nodes()
+        except StoreUnavailable:
+            # Nobody could renew: with the store back, each has a whole lease to be heard again,
+            # and to settle the results that waited for it.
+            self._beats.clear()
+            raise
 
     def _silent(self, nodes: Iterable[Node]) -> list[Node]:
         """The nodes, other than this one, whose beat stood still for a lease before our eyes."""

@@ -69,6 +69,11 @@ class SqlStore:
         )
         return [rows.claim(row) for row in claimed]
 
+    async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
+        """See `Store`."""
+        held = await self._fetch("claims_of", node_id, batches.keys(but))
+        return [rows.claim(row) for row in held]
+
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
         """See `Store`."""
         # Two ends of one attempt in one batch: the first counts, as it would in two.

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "ATLANSCHEDULER_NODE"
 """Name of the variable; its value is `DATA_DIR NODE_ID`."""
+SCRATCH: Final = "ATLANSCHEDULER_SCRATCH"
+"""Name of a variable with the folder of the fork server's socket, which a killed node leaves."""
 LOOK_AGAIN_S: Final = 0.005
 ROUNDS_MAX: Final = 2000
 """How often to look for processes that appear while others are ended."""

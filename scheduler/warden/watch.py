@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import struct
 import time
 from typing import Final
 
-from scheduler.warden.cookie import COOKIE, end_all, end_jobs
+from scheduler.warden.cookie import COOKIE, SCRATCH, end_all, end_jobs
 
 MESSAGE: Final = struct.Struct("d")
 FAREWELL: Final = -1.0
@@ -24,6 +25,7 @@ def main() -> None:
     while (message := _next_message(deadline)) != FAREWELL:
         if message is None:
             end_all(cookie)
+            shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
             return
         if message == deadline:
             end_jobs(cookie, node)

@@ -1,8 +1,8 @@
 """One attempt at one job: from its claim to its outcome, and the only way to stop it.
 
-    run ──▶ converse with the pool process ──▶ end frame ──▶ Returned, Raised, …
-                     │                └─ process died ─────▶ Crashed
-    stop(reason) ────┘ SIGTERM ─ grace period ─ end the tree ─▶ Stopped
+    run ──▶ wait for a pool process ──▶ converse with it ──▶ end frame ──▶ Returned, Raised, …
+                     │                          │   └─ process died ─────▶ Crashed
+    stop(reason) ────┴─ nothing ran ─▶ Stopped ◀┴ SIGTERM ─ grace period ─ end the tree
 
 Everybody who wants a job ended calls `stop`: the abort watcher, the time limit, a lost lease, a
 drain. The first reason counts, and an end frame that is here already beats them all. Both are
@@ -16,6 +16,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from scheduler.job import (
+    NOTHING_RAN,
     Crashed,
     Death,
     JsonText,
@@ -29,7 +30,7 @@ from scheduler.job import (
 from scheduler.policy import grace_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from scheduler.handler import HandlerOptions
     from scheduler.job import Claim, Outcome
@@ -47,20 +48,26 @@ class Attempt:
         self,
         claim: Claim,
         *,
-        process: PoolProcess,
+        ready: Callable[[], Awaitable[PoolProcess]],
         slots: Slots,
         options: HandlerOptions,
         node_grace_s: float,
         time_limit_s: float | None,
         notify: Callable[[Claim, object], None],
     ) -> None:
+        """Collaborators.
+
+        Args:
+            ready: waits for the process to run in; may be cancelled while it does.
+        """
         self.claim = claim
         self.progress: Progress | None = None
         self.hinted = asyncio.Event()
         """Set by whoever heard that an abort may be requested, to wake the watcher."""
         self.survivors: tuple[Process, ...] = ()
         """What outlived SIGKILL when the attempt was stopped."""
-        self._process = process
+        self._ready = ready
+        self._process: PoolProcess | None = None
         self._slots = slots
         self._grace_s = grace_s(options.grace_s, node_grace_s)
         self._time_limit_s = time_limit_s
@@ -71,13 +78,11 @@ class Attempt:
 
     async def run(self) -> Outcome:
         """Run the handler to its end, or until it is stopped."""
-        limit = self._begin_time_limit()
         async with asyncio.TaskGroup() as group:
             talk = group.create_task(self._converse(), name=f"job {self.claim.id}")
             await self._over.wait()
-            limit.cancel()
             if self._stopped is None:
-                return await self._outcome()
+                return await self._outcome(await talk)
             return Stopped(self._stopped, await self._stop(talk))
 
     def stop(self, reason: StopReason, *, grace_s: float | None = None) -> None:
@@ -98,8 +103,12 @@ class Attempt:
             return loop.call_soon(lambda: None)
         return loop.call_later(self._time_limit_s, self.stop, StopReason.TIME_LIMIT)
 
-    async def _converse(self) -> None:
-        claim = self.claim
+    async def _converse(self) -> PoolProcess:
+        """Wait for the process, and talk with it until it has told the end."""
+        process = await self._ready()
+        if self._over.is_set():  # stopped meanwhile: then the handler does not begin
+            return process
+        self._process, claim = process, self.claim
         job = {
             "purpose": claim.purpose,
             "task": claim.task,
@@ -109,10 +118,13 @@ class Attempt:
             "hook": claim.hook,
             "data": claim.data,
         }
-        self._end = await self._process.converse(job, note=self._note)
+        limit = self._begin_time_limit()
+        self._end = await process.converse(job, note=self._note)
+        limit.cancel()
         if self._end is not None and self._end["progress"] is not None:
             self.progress = Progress(**self._end["progress"])
         self._over.set()
+        return process
 
     def _note(self, message: Message) -> None:
         """Keep what the handler says on the way."""
@@ -121,8 +133,11 @@ class Attempt:
         elif "notify" in message:
             self._notify(self.claim, message["notify"])
 
-    async def _stop(self, talk: asyncio.Task[None]) -> Death:
+    async def _stop(self, talk: asyncio.Task[PoolProcess]) -> Death:
         """SIGTERM, the grace period, then the end of the whole tree."""
+        if self._process is None:
+            talk.cancel()
+            return NOTHING_RAN
         if self._grace_s > 0:
             self._process.send(signal.SIGTERM)
             await asyncio.wait({talk}, timeout=self._grace_s)
@@ -134,14 +149,14 @@ class Attempt:
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
 
-    async def _outcome(self) -> Outcome:
+    async def _outcome(self, process: PoolProcess) -> Outcome:
         """What the end frame says, or how the process died without one."""
         end = self._end
         if end is None:
-            await self._slots.end(self._process)
-            return Crashed(self._process.exit_status)
+            await self._slots.end(process)
+            return Crashed(process.exit_status)
         if end["leftovers"]:
-            await self._slots.end(self._process)
+            await self._slots.end(process)
         match end:
             case {"returned": text}:
                 return Returned(JsonText(text))

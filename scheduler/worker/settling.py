@@ -78,10 +78,11 @@ class Settling:
 
     async def _settle_run(self, claim: Claim, settlement: Settlement) -> None:
         held = await self._insist(lambda: self._store.settle([settlement]))
-        if not held:
+        if held:
+            log.info("job", job=claim.id, user=claim.uid, task=claim.task, status=settlement.status)
+        else:
+            # Or an earlier try was taken and its answer lost: so tell those who wait all the same.
             log.warning("the job was taken over", job=claim.id, attempt=claim.attempt)
-            return
-        log.info("job", job=claim.id, user=claim.uid, task=claim.task, status=settlement.status)
         if settlement.status in {Status.QUEUED, Status.ABORTED}:
             await self._enqueue(claim)
         await self._announce(claim)

@@ -74,6 +74,8 @@ class Slots:
     async def ready(self, process: PoolProcess | None, *, fresh: bool = False) -> PoolProcess:
         """This process, where it may run another job; else the spare, and this one is let go.
 
+        Cancelled, it leaves the spare where it is; the process given must not be used again.
+
         Args:
             fresh: whether the process must not have run anything yet.
         """
@@ -81,15 +83,19 @@ class Slots:
             worn = 0 < self._jobs_per_process <= process.jobs
             if process.alive and not worn and not (fresh and process.jobs):
                 return process
-            await self.retire(process)
+            # Shielded: a process whose owner is cancelled must not be left half retired.
+            await asyncio.shield(self._group.create_task(self.retire(process)))
         return await self._take()
 
     async def _take(self) -> PoolProcess:
         """The spare, which has run nothing yet; the next one starts at once."""
         while True:
-            spare, self._spare = self._spare, self._begin_spare()
+            spare = self._spare
             # Shielded: a taker that is cancelled must not leave half a process behind.
             process = await asyncio.shield(spare)
+            if spare is not self._spare:
+                continue  # somebody who waited as well has it
+            self._spare = self._begin_spare()
             if process.alive:
                 return process
             await self.end(process)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from scheduler.errors import QueueUnavailable, Unavailable
+from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.job import NOTHING_RAN, Crashed, Purpose, Stopped, StopReason
 from scheduler.policy import backoff_s, idle_s, looks_s
 from scheduler.worker.attempt import Attempt
@@ -91,15 +92,12 @@ class Worker:
         failures = 0
         while not self._draining:
             try:
-                claim = await self._next()
+                await self._turn()
+                failures = 0
             except Unavailable as error:
                 log.warning("a worker waits", error=str(error))
                 failures += 1
                 await self._pause(backoff_s(failures, random=self._random))
-            else:
-                failures = 0
-                if claim is not None:
-                    await self._see_through(claim)
 
     def drain(self) -> None:
         """Take no further job; end the wait for one."""
@@ -107,17 +105,37 @@ class Worker:
         if self._waiting is not None:
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
-    async def _next(self) -> Claim | None:
-        """Wait for an id and claim its job; None where there was nothing to claim."""
-        self._process = await self._slots.ready(self._process)
+    async def _turn(self) -> None:
+        """Wait for an id and see its job through, where it is to be had."""
+        await self._ready()
         job_id = await self._dequeue()
-        ids = await self._store.waiting(limit=1) if job_id is None else [job_id]
-        if self._draining and job_id is not None:
+        if job_id is None:
+            for waiting_id in () if self._draining else await self._store.waiting(limit=1):
+                await self._take(waiting_id, dequeued=False)
+        elif self._draining:
             await self._queue.give_back(job_id)
-        if self._draining or not ids:
-            return None
-        claims = await self._store.claim(ids, node_id=self._node_id, at=self._clock.now())
-        if job_id is not None:
+        else:
+            await self._take(job_id, dequeued=True)
+
+    async def _take(self, job_id: str, *, dequeued: bool) -> None:
+        """Claim a job and see it through; nothing where somebody else has it."""
+        mark = self._lease.mark()  # before the claim: a lease that ended since took it away again
+        with ExitStack() as holding:
+            holding.enter_context(self._roster.expecting(job_id))
+            claim = await self._claim(job_id, dequeued=dequeued)
+            if claim is not None:
+                await self._see_through(claim, mark=mark, holding=holding)
+
+    async def _claim(self, job_id: str, *, dequeued: bool) -> Claim | None:
+        try:
+            claims = await self._store.claim([job_id], node_id=self._node_id, at=self._clock.now())
+        except StoreUnavailable:
+            # Still queued, or ours with the answer lost; either way its id is not to rest with us.
+            if dequeued:
+                with suppress(QueueUnavailable):
+                    await self._queue.give_back(job_id)
+            raise
+        if dequeued:
             with suppress(QueueUnavailable):
                 await self._queue.acknowledge(job_id)
         return claims[0] if claims else None
@@ -128,6 +146,7 @@ class Worker:
         wait_s = idle_s(window_s=self._idle_window_s, random=self._random)
         with suppress(TimeoutError):
             async with asyncio.timeout(0 if self._draining else None) as self._waiting:
+                await self._lease.held()
                 try:
                     job_id = await self._queue.dequeue(wait_s=wait_s)
                 except QueueUnavailable as error:
@@ -142,30 +161,31 @@ class Worker:
                 await self._clock.sleep(seconds)
         self._waiting = None
 
-    async def _see_through(self, claim: Claim) -> None:
+    async def _see_through(self, claim: Claim, *, mark: int, holding: ExitStack) -> None:
         """Everything from a claim to its settlement."""
         options = self._tasks.get(claim.task)
         if options is None:
             await self._settling.settle_unknown(claim)
             return
-        mark = self._lease.mark()
-        # A clean-up gets a fresh process: the job's own code may have broken the one at hand.
-        fresh = claim.purpose is Purpose.CLEAN
-        self._process = await self._slots.ready(self._process, fresh=fresh)
-        attempt = self._attempt(claim, options, self._process)
-        with ExitStack() as holding:
-            holding.enter_context(self._roster.entry(attempt))
-            if self._lease.unbroken(mark):
-                outcome = await self._run(attempt)
-            else:
-                outcome = Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
-            if isinstance(outcome, Crashed) and not self._lease.unbroken(mark):
-                # The warden ended the process because this node did not act in time itself.
-                outcome = Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
-            if attempt.survivors and isinstance(outcome, Stopped):
-                self._vigil.begin(attempt, outcome, holding=holding.pop_all())
-            else:
-                await self._settling.settle(claim, outcome, attempt.progress)
+        attempt = self._attempt(claim, options)
+        holding.enter_context(self._roster.entry(attempt))
+        outcome = await self._outcome(attempt, mark)
+        if attempt.survivors and isinstance(outcome, Stopped):
+            self._vigil.begin(attempt, outcome, holding=holding.pop_all())
+        else:
+            await self._settling.settle(claim, outcome, attempt.progress)
+
+    async def _outcome(self, attempt: Attempt, mark: int) -> Outcome:
+        """Run the attempt, unless it must not begin."""
+        if not self._lease.unbroken(mark):
+            return Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
+        if self._draining:  # whoever stops all when the drain's time is up may have been here
+            return Stopped(StopReason.DRAIN, NOTHING_RAN)
+        outcome = await self._run(attempt)
+        if isinstance(outcome, Crashed) and not self._lease.unbroken(mark):
+            # The warden ended the process because this node did not act in time itself.
+            return Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
+        return outcome
 
     async def _run(self, attempt: Attempt) -> Outcome:
         """Run the attempt, with its watcher beside it; a clean-up cannot be aborted."""
@@ -181,14 +201,22 @@ class Worker:
             watcher.cancel()
         return outcome
 
-    def _attempt(self, claim: Claim, options: HandlerOptions, process: PoolProcess) -> Attempt:
+    def _attempt(self, claim: Claim, options: HandlerOptions) -> Attempt:
         clean = claim.purpose is Purpose.CLEAN
         return Attempt(
             claim,
-            process=process,
+            # A clean-up gets a fresh process: the job's own code may have broken the one at hand.
+            ready=partial(self._ready, fresh=clean),
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,
             time_limit_s=CLEANUP_LIMIT_S if clean else options.timeout_s,
             notify=self._notify,
         )
+
+    async def _ready(self, *, fresh: bool = False) -> PoolProcess:
+        """This worker's process, or its next one."""
+        # Let go of it first: when this is cancelled, it may be on its way out.
+        process, self._process = self._process, None
+        self._process = await self._slots.ready(process, fresh=fresh)
+        return self._process

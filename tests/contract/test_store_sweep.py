@@ -61,6 +61,30 @@ async def test_jobs_that_are_claimed_between_pages_do_not_shift_them(store: Stor
     assert seen == [job.id for job in sent]
 
 
+async def test_a_node_finds_the_claims_that_it_was_given(store: Store) -> None:
+    """The answer that told of them may have been lost."""
+    run, clean = await running(store, node_id="a1"), await cleaning(store, node_id="a1")
+    await running(store, node_id="b1")
+    await queued(store)
+
+    assert {claim.id: claim for claim in await store.claims_of("a1", but=[])} == {
+        run.id: run,
+        clean.id: clean,
+    }
+    assert list(await store.claims_of("a1", but=[run.id, "unknown"])) == [clean]
+    assert list(await store.claims_of("a1", but=[run.id, clean.id])) == []
+    assert list(await store.claims_of("unknown", but=[])) == []
+
+
+async def test_what_a_node_has_settled_it_does_not_hold(store: Store) -> None:
+    ended, given_back = await running(store), await running(store)
+    clean = await cleaning(store)
+    await store.settle([end(ended), end(given_back, Status.QUEUED)])
+    await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.DONE)
+
+    assert list(await store.claims_of("a1", but=[])) == []
+
+
 async def test_final_jobs_are_deleted_oldest_end_first(store: Store) -> None:
     claims = [await running(store) for _ in range(4)]
     for claim, seconds in zip(claims, (30, 10, 20, 40), strict=True):

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -33,3 +40,13 @@ class FakeClock:
             if due <= self._passed_s:
                 woken.set()
         self._sleepers = [each for each in self._sleepers if not each[1].is_set()]
+
+    async def pass_until(self, predicate: Callable[[], object], *, saying: str = "") -> None:
+        """Let time pass, a second at each look, until the predicate answers something true."""
+
+        async def come_true() -> bool:
+            self.advance(1)
+            answer = predicate()
+            return bool(await answer if isawaitable(answer) else answer)
+
+        await eventually(come_true, saying=saying)

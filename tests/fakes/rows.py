@@ -89,9 +89,8 @@ def new_row(new: NewJob) -> Row:
 
 def claim_of(row: Row, node: Node, at: datetime) -> Claim:
     row.token += 1
-    purpose = Purpose.RUN if row.job.status is Status.QUEUED else Purpose.CLEAN
     row.change(owner=node.id)
-    if purpose is Purpose.RUN:
+    if row.job.status is Status.QUEUED:
         row.change(
             status=Status.RUNNING,
             node=node.name,
@@ -99,6 +98,11 @@ def claim_of(row: Row, node: Node, at: datetime) -> Claim:
             started_at=at,
             progress=None,
         )
+    return claim_as_it_is(row)
+
+
+def claim_as_it_is(row: Row) -> Claim:
+    """The claim by which a job is held now."""
     job = row.job
     return Claim(
         id=job.id,
@@ -108,7 +112,7 @@ def claim_of(row: Row, node: Node, at: datetime) -> Claim:
         hook=job.hook,
         attempt=job.attempt,
         token=row.token,
-        purpose=purpose,
+        purpose=Purpose.RUN if job.status is Status.RUNNING else Purpose.CLEAN,
     )
 
 

@@ -18,7 +18,7 @@ from scheduler.job import (
     Status,
 )
 from scheduler.ports import Inserted, Released
-from tests.fakes.rows import Row, claim_of, new_row, release, size_of
+from tests.fakes.rows import Row, claim_as_it_is, claim_of, new_row, release, size_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
@@ -110,6 +110,11 @@ class MemoryStore:
             return []
         free = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
         return [claim_of(row, node, at) for row in free if row.waits]
+
+    async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
+        self._answer()
+        held = (row for row in self.rows.values() if row.job.owner == node_id)
+        return [claim_as_it_is(row) for row in held if row.job.id not in but]
 
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
         self._answer()

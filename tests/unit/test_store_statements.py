@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
-READS = {"aborts", "get", "nodes", "page", "stored", "unfinished", "waiting"}
+READS = {"aborts", "claims_of", "get", "nodes", "page", "stored", "unfinished", "waiting"}
 
 
 @pytest.fixture

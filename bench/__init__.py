@@ -1,0 +1,1 @@
+"""Benchmarks: what is promised about time, measured on real processes, beside the peers."""

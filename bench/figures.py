@@ -1,0 +1,109 @@
+"""From samples to figures: percentiles, a table to read, JSON to keep."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+HEAD: Final = (
+    "| case | n | p50 ms | p99 ms | max ms | p50 of a round, ms | receipt p50 / p99 / max"
+    " | still alive | target ms |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One abort."""
+
+    ms: float
+    """What is measured: from the call until what the case says."""
+    receipt_ms: float | None = None
+    """What our node says itself: from the request until death was verified."""
+    reaped_ms: float | None = None
+    """Until a peer's process, which may be a zombie for a while, left the process table."""
+    survivors: int = 0
+    """Processes of the job that run after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What was measured of one case, round by round."""
+
+    case: str
+    target_ms: Mapping[str, float] = field(default_factory=dict)
+    """By what it bounds: p50, p99."""
+    rounds: list[Sequence[Sample]] = field(default_factory=list)
+
+    def figures(self) -> Mapping[str, Any]:
+        """What is kept."""
+        samples = [sample for samples in self.rounds for sample in samples]
+        return {
+            "case": self.case,
+            "samples": len(samples),
+            "ms": summary(each.ms for each in samples),
+            "p50_ms_of_a_round": _spread([[each.ms for each in some] for some in self.rounds]),
+            "receipt_latency_ms": summary(each.receipt_ms for each in samples),
+            "reaped_ms": summary(each.reaped_ms for each in samples),
+            "survivors_max": max(each.survivors for each in samples),
+            "target_ms": self.target_ms,
+        }
+
+
+def summary(values: Iterable[float | None]) -> Mapping[str, float] | None:
+    """p50, p99 and max of those that are there; None where none is."""
+    present = sorted(value for value in values if value is not None)
+    if not present:
+        return None
+    return {
+        "p50": round(percentile(present, 50), 1),
+        "p99": round(percentile(present, 99), 1),
+        "max": round(present[-1], 1),
+    }
+
+
+def percentile(ascending: Sequence[float], percent: float) -> float:
+    """The smallest value that so many percent of all do not exceed (nearest rank)."""
+    return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]
+
+
+def table(rows: Iterable[Row]) -> str:
+    """A Markdown table."""
+    return "\n".join([HEAD, *(_line(row.figures()) for row in rows)])
+
+
+def write(file: Path, rows: Iterable[Row], about: Mapping[str, Any]) -> None:
+    """Keep all figures, and what they were measured on."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    document = {**about, "rows": [row.figures() for row in rows]}
+    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _spread(rounds: Sequence[Sequence[float]]) -> Mapping[str, float]:
+    """The median of the rounds' medians, and how far they lie apart."""
+    medians = [median(each) for each in rounds]
+    return {
+        "median": round(median(medians), 1),
+        "min": round(min(medians), 1),
+        "max": round(max(medians), 1),
+    }
+
+
+def _line(figures: Mapping[str, Any]) -> str:
+    ms, spread, receipt = figures["ms"], figures["p50_ms_of_a_round"], figures["receipt_latency_ms"]
+    cells = (
+        figures["case"],
+        figures["samples"],
+        *ms.values(),
+        f"{spread['median']} ({spread['min']}–{spread['max']})",  # noqa: RUF001
+        " / ".join(map(str, receipt.values())) if receipt else "–",  # noqa: RUF001
+        figures["survivors_max"],
+        ", ".join(f"{of} ≤ {most:g}" for of, most in figures["target_ms"].items()),
+    )
+    return f"| {' | '.join(map(str, cells))} |"

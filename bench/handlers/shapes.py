@@ -1,0 +1,24 @@
+"""The jobs of the benchmark, as handlers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from bench import shapes
+from scheduler import handler
+
+handler("loop")(shapes.loop)
+handler("tree")(shapes.tree)
+handler("sleep")(shapes.sleep)
+
+
+@handler("noop")
+def noop(data: Any) -> None:
+    """Do nothing."""
+
+
+@handler("stamp")
+def stamp(data: Any) -> float:
+    """Return when it started, by the clock that all processes of a machine share."""
+    return time.monotonic()

@@ -1,0 +1,103 @@
+"""A node of ours, used over connections that stay open, as a client would."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import aiohttp
+
+from bench.figures import Sample
+from bench.processes import GONE, state
+from bench.shapes import RUN_S
+from tests.eventually import eventually
+from tests.nodes import Body, Node
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+HANDLERS: Final = Path(__file__).parent / "handlers"
+WAIT_S: Final = 30
+"""How long an abort may take, and a job to end."""
+BEGIN_S: Final = 60.0
+"""How long a job may take to begin."""
+OPEN_S: Final = 3600.0
+"""How long an idle connection stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that is under way."""
+
+    id: str
+    cookie: str
+    pid: int
+    """The process that runs it."""
+
+
+class Ours:
+    """A node and its client."""
+
+    def __init__(self, node: Node, session: aiohttp.ClientSession, folder: Path) -> None:
+        self.url = node.url
+        self._session = session
+        self._folder = folder
+
+    async def call(self, method: str, path: str, body: object = None) -> tuple[int, Body]:
+        """One request; the status and the JSON of the answer."""
+        async with self._session.request(method, self.url + path, json=body) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def submit(self, task: str, data: object = None) -> Body:
+        """Submit a job."""
+        status, job = await self.call("POST", "/", {"uid": "bench", "task": task, "data": data})
+        assert status == 202, job
+        return job
+
+    async def begin(self, shape: str) -> Running:
+        """Submit a job and wait until it is under way."""
+        cookie = uuid4().hex
+        file = self._folder / cookie
+        job = await self.submit(shape, {"file": str(file), "cookie": cookie})
+        await eventually(file.exists, within_s=BEGIN_S, saying=f"a {shape} job begins")
+        await asyncio.sleep(RUN_S)
+        return Running(job["id"], cookie, int(file.read_text()))
+
+    async def job(self, job_id: str, *, wait_s: float = 0) -> Body:
+        """The job; with `wait_s`, once it is final."""
+        status, job = await self.call("GET", f"/bench/{job_id}?wait={wait_s}")
+        assert status == 200, job
+        return job
+
+    async def abort(self, job: Running) -> Sample:
+        """Abort a job with grace 0, from the request to the answer that proves its death."""
+        sent_at = time.monotonic()
+        status, answer = await self.call("DELETE", f"/bench/{job.id}?grace_s=0&wait={WAIT_S}")
+        ms = (time.monotonic() - sent_at) * 1000
+        assert (status, answer["status"]) == (200, "aborted"), answer
+        assert state(job.pid) in GONE, f"{job.pid} is there"
+        return Sample(ms=ms, receipt_ms=answer["abort"]["latency_ms"])
+
+    async def connect(self, connections: int) -> None:
+        """Have so many connections open."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(connections):
+                group.create_task(self.call("GET", "/-/health"))
+
+
+@asynccontextmanager
+async def open_node(folder: Path, **settings: object) -> AsyncIterator[Ours]:
+    """A node for as long as the block runs: `NODE__WORKERS=4` sets `[node] workers`."""
+    node = await asyncio.to_thread(Node, folder, {"HANDLERS__PATH": HANDLERS, **settings})
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=OPEN_S)
+    timeout = aiohttp.ClientTimeout(2 * WAIT_S)
+    try:
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            yield Ours(node, session, folder)
+    finally:
+        node.close()

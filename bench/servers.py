@@ -1,0 +1,57 @@
+"""The servers that the benchmark brings: the same programs as the tests', with durable writes."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from scheduler.queue.binary import find_binary
+from tests.postgres import PostgresServer
+from tests.redis import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+SETTINGS: Final = "-c log_min_messages=warning"
+"""PostgreSQL's defaults: unlike in the tests, a commit waits for the disk."""
+
+
+@asynccontextmanager
+async def open_redis(folder: Path) -> AsyncIterator[str]:
+    """The URL of a Redis-compatible server of our own."""
+    server = RedisServer(await find_binary(), folder)
+    await asyncio.to_thread(server.start)
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def open_postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of our own."""
+    # Not below our folder: that is closed to others, and the server runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="bench-postgres-"))
+    folder.chmod(0o755)
+    try:
+        server = DurablePostgres(folder)
+        server.start()
+        try:
+            yield server.url()
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+class DurablePostgres(PostgresServer):
+    """The tests' server, without their settings."""
+
+    def start(self) -> None:
+        """Start it."""
+        listen = f"-h 127.0.0.1 -p {self.port} -k {self._data}"
+        self._control("-l", str(self._data / "log"), "-o", f"{listen} {SETTINGS}", "start")

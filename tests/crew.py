@@ -1,0 +1,169 @@
+"""A node's worker in this process, on fake slots: each instant of a job's life can be held.
+
+Store and queue are behind gates for the worker, not for the service that the tests call. Nothing
+happens by time but what a test lets pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+
+from scheduler.clock import new_id
+from scheduler.handler import HandlerOptions
+from scheduler.job import Job, JsonText, Node
+from scheduler.lease import Lease
+from scheduler.service import Service, Submission
+from scheduler.worker.roster import Roster
+from scheduler.worker.settling import Settling
+from scheduler.worker.strays import Strays
+from scheduler.worker.vigil import Vigil
+from scheduler.worker.worker import Worker
+from tests.eventually import eventually
+from tests.fakes import AT, FakeClock, MemoryQueue
+from tests.fakes.slots import FakeProcess, FakeSlots
+from tests.gate import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from scheduler.job import Abort
+    from scheduler.ports import Store
+    from scheduler.worker.slots import Slots
+
+NEVER_S = 1_000_000.0
+"""For what must not happen by time, however far a test advances the clock."""
+IDLE_S = 1_000.0
+"""For what a test may bring about by advancing the clock."""
+NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
+
+
+TASKS = {
+    "task1": HandlerOptions(name="task1"),
+    "undoable": HandlerOptions(name="undoable", undoable=True),
+}
+
+
+class Crew:
+    """One worker, with all it needs."""
+
+    def __init__(self, behind: Store, group: asyncio.TaskGroup) -> None:
+        self.behind = behind
+        self.store = Gate(behind)
+        self.queue = MemoryQueue()
+        self.gated_queue = Gate(self.queue)
+        self.clock = FakeClock()
+        self.slots = FakeSlots()
+        self.roster = Roster()
+        self.aborted: list[Abort] = []
+        random = Random(1)  # noqa: S311 - spreads backoffs
+        store, queue = cast("Any", self.store), cast("Any", self.gated_queue)
+        self.settling = Settling(
+            store=store,
+            queue=queue,
+            clock=self.clock,
+            random=random,
+            on_aborted=self.aborted.append,
+        )
+        self.lease = Lease(
+            NODE,
+            store=behind,
+            clock=self.clock,
+            lease_s=NEVER_S,
+            running=lambda: len(self.roster),
+            on_abort_requested=self.roster.hint,
+            on_held=lambda _: None,
+            on_lost=lambda: None,
+        )
+        self.strays = Strays(
+            store=store,
+            clock=self.clock,
+            roster=self.roster,
+            settling=self.settling,
+            node_id=NODE.id,
+        )
+        self.service = Service(
+            store=behind,
+            queue=self.queue,
+            clock=self.clock,
+            new_id=new_id,
+            tasks=TASKS,
+            draining=asyncio.Event(),
+        )
+        self.worker = Worker(
+            store=store,
+            queue=queue,
+            clock=self.clock,
+            random=random,
+            slots=cast("Slots", self.slots),
+            lease=self.lease,
+            roster=self.roster,
+            settling=self.settling,
+            vigil=Vigil(
+                store=store,
+                clock=self.clock,
+                random=random,
+                settling=self.settling,
+                group=group,
+            ),
+            tasks=TASKS,
+            node_id=NODE.id,
+            notify=lambda _, __: None,
+            idle_window_s=IDLE_S,
+            first_look_s=NEVER_S,
+            longest_look_s=NEVER_S,
+            grace_s=0,
+        )
+
+    async def submit(self, task: str = "task1") -> str:
+        """Submit a job; its id."""
+        inserted = await self.service.submit(
+            [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)]
+        )
+        return inserted.jobs[0].id
+
+    async def abort(self, job_id: str) -> Job:
+        """Ask that a job end, and have its node hear of it."""
+        job = await self.service.abort("u1", job_id)
+        self.roster.hint(job_id)
+        return job
+
+    async def job(self, job_id: str) -> Job:
+        job = await self.behind.get(job_id)
+        assert job is not None
+        return job
+
+    async def becomes(self, job_id: str, status: str) -> Job:
+        """Wait until a job has a status, while time passes."""
+
+        async def arrived() -> bool:
+            return (await self.job(job_id)).status == status
+
+        await self.clock.pass_until(arrived, saying=f"{job_id} is {status}")
+        return await self.job(job_id)
+
+    async def running(self) -> FakeProcess:
+        """The process in which a job runs now, once one does, while time passes."""
+
+        def busy() -> list[FakeProcess]:
+            return [process for process in self.slots.given if process.begun.is_set()]
+
+        await self.clock.pass_until(busy, saying="a job runs")
+        return busy()[0]
+
+    async def idle(self) -> None:
+        """Wait until the worker has nothing left to do for any job."""
+        await eventually(lambda: not self.roster.expected, saying="the worker is idle")
+
+
+@asynccontextmanager
+async def at_work(store: Store) -> AsyncIterator[Crew]:
+    """A crew that works on a store, and is drained at the end."""
+    async with asyncio.TaskGroup() as group:
+        crew = Crew(store, group)
+        await crew.lease.begin()
+        group.create_task(crew.worker.run(), name="worker")
+        yield crew
+        crew.worker.drain()

@@ -1,0 +1,93 @@
+"""Slots whose processes do what a test says: they end, die or go on when it wants."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Any
+
+from scheduler.tree import Ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Message = Mapping[str, Any]
+
+
+class FakeProcess:
+    """A pool process in which a job runs until the test, or a signal, says how it ends."""
+
+    def __init__(self, *, heeds_sigterm: bool = False) -> None:
+        self.alive = True
+        self.jobs = 0
+        self.exit_status = 0
+        self.frames: list[Message] = []
+        """The jobs it was sent."""
+        self.signals: list[signal.Signals] = []
+        self.begun = asyncio.Event()
+        self._heeds_sigterm = heeds_sigterm
+        self._end: asyncio.Future[Message | None] | None = None
+        self._note: Callable[[Message], None] | None = None
+
+    async def converse(self, job: Message, *, note: Callable[[Message], None]) -> Message | None:
+        self.jobs += 1
+        self.frames.append(job)
+        self._note = note
+        if not self.alive:
+            return None
+        self._end = asyncio.get_running_loop().create_future()
+        self.begun.set()
+        return await self._end
+
+    def send(self, signal_: signal.Signals) -> None:
+        self.signals.append(signal_)
+        if self._heeds_sigterm:
+            self.die(-signal_)
+
+    def report(self, done: float) -> None:
+        """Have the handler report progress."""
+        assert self._note is not None
+        self._note({"progress": {"done": done, "total": None, "message": None}})
+
+    def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
+        """Have the handler return."""
+        self._tell({"returned": text, "progress": None, "leftovers": leftovers})
+
+    def die(self, exit_status: int) -> None:
+        if self.alive:
+            self.alive, self.exit_status = False, exit_status
+            self._tell(None)
+
+    def _tell(self, end: Message | None) -> None:
+        self.begun.clear()
+        if self._end is not None and not self._end.done():
+            self._end.set_result(end)
+
+
+class FakeSlots:
+    """Hands out processes, while `open` is set."""
+
+    def __init__(self, *, heed_sigterm: bool = False) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.given: list[FakeProcess] = []
+        self.ended: list[FakeProcess] = []
+        self._heed_sigterm = heed_sigterm
+
+    @property
+    def frames(self) -> list[Message]:
+        """The jobs that were sent to any of the processes."""
+        return [frame for process in self.given for frame in process.frames]
+
+    async def ready(self, process: FakeProcess | None, *, fresh: bool = False) -> FakeProcess:
+        if process is not None and process.alive and not (fresh and process.jobs):
+            return process
+        await self.open.wait()
+        self.given.append(FakeProcess(heeds_sigterm=self._heed_sigterm))
+        return self.given[-1]
+
+    async def end(self, process: FakeProcess) -> Ended:
+        held = process.alive
+        process.die(-signal.SIGKILL)
+        self.ended.append(process)
+        return Ended(int(held), (), held)

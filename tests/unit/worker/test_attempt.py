@@ -1,0 +1,208 @@
+"""An attempt: who stops it, when, and what it then says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from scheduler.handler import HandlerOptions
+from scheduler.job import (
+    NOTHING_RAN,
+    Claim,
+    Crashed,
+    Death,
+    JsonText,
+    Progress,
+    Purpose,
+    Returned,
+    Stopped,
+    StopReason,
+)
+from scheduler.worker.attempt import Attempt
+from tests.eventually import eventually
+from tests.fakes.slots import FakeProcess, FakeSlots
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from scheduler.job import Outcome
+
+CLAIM = Claim(
+    id="1",
+    uid="u1",
+    task="task1",
+    data=JsonText("null"),
+    hook=None,
+    attempt=1,
+    token=1,
+    purpose=Purpose.RUN,
+)
+KILLED = Death(signal="SIGKILL", processes=1, survivors=0)
+LONG_S = 3600.0
+
+
+class Trial:
+    """An attempt that runs, and the slots it runs in."""
+
+    def __init__(self, slots: FakeSlots, attempt: Attempt, run: asyncio.Task[Outcome]) -> None:
+        self.slots, self.attempt, self.run = slots, attempt, run
+
+    async def process(self) -> FakeProcess:
+        await eventually(lambda: self.slots.frames)
+        return self.slots.given[0]
+
+
+@asynccontextmanager
+async def running(
+    *, slots: FakeSlots | None = None, time_limit_s: float | None = None, grace_s: float = 0
+) -> AsyncIterator[Trial]:
+    slots = slots or FakeSlots()
+    attempt = Attempt(
+        CLAIM,
+        ready=cast("Any", lambda: slots.ready(None)),
+        slots=cast("Any", slots),
+        options=HandlerOptions(name="task1"),
+        node_grace_s=grace_s,
+        time_limit_s=time_limit_s,
+        notify=lambda _, __: None,
+    )
+    async with asyncio.TaskGroup() as group:
+        yield Trial(slots, attempt, group.create_task(attempt.run()))
+
+
+async def test_a_result_is_the_outcome() -> None:
+    """And its process goes on to the next job."""
+    async with running() as trial:
+        (await trial.process()).finish("1")
+    assert trial.run.result() == Returned(JsonText("1"))
+    assert not trial.slots.ended
+
+
+async def test_what_a_job_left_running_ends_with_it() -> None:
+    """No process outlives its job, also when nobody aborted it."""
+    async with running() as trial:
+        (await trial.process()).finish("1", leftovers=True)
+    assert trial.slots.ended == trial.slots.given
+
+
+async def test_a_death_without_a_result_is_a_crash() -> None:
+    """With its exit status, for whoever has to find out why."""
+    async with running() as trial:
+        (await trial.process()).die(3)
+    assert trial.run.result() == Crashed(3)
+
+
+@pytest.mark.parametrize("reason", StopReason)
+async def test_whoever_stops_it_the_process_is_ended(reason: StopReason) -> None:
+    """One way to stop, whatever the reason."""
+    async with running() as trial:
+        await trial.process()
+        trial.attempt.stop(reason)
+    assert trial.run.result() == Stopped(reason, KILLED)
+    assert trial.slots.ended == trial.slots.given
+
+
+async def test_the_first_reason_counts() -> None:
+    """Or a drain would put back into the queue what its user has aborted."""
+    async with running() as trial:
+        await trial.process()
+        trial.attempt.stop(StopReason.ABORT)
+        trial.attempt.stop(StopReason.DRAIN)
+    assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
+
+
+async def test_a_result_that_is_there_beats_a_stop() -> None:
+    """The contract: a result that reached the node before the stop began wins."""
+    async with running() as trial:
+        process = await trial.process()
+        process.finish("1")
+        await asyncio.wait({trial.run})
+        trial.attempt.stop(StopReason.ABORT)
+    assert trial.run.result() == Returned(JsonText("1"))
+
+
+async def test_once_the_stop_has_begun_no_result_counts() -> None:
+    """The contract's other half: whatever the handler still returns, the job ends aborted."""
+    async with running(grace_s=LONG_S) as trial:
+        process = await trial.process()
+        trial.attempt.stop(StopReason.ABORT)
+        await eventually(lambda: process.signals)
+        process.finish("1")
+    assert trial.run.result() == Stopped(
+        StopReason.ABORT, Death(signal="SIGTERM", processes=1, survivors=0)
+    )
+
+
+async def test_a_handler_that_ends_in_its_grace_period_is_not_killed() -> None:
+    """The receipt names the last signal that was needed."""
+    async with running(slots=FakeSlots(heed_sigterm=True), grace_s=LONG_S) as trial:
+        process = await trial.process()
+        trial.attempt.stop(StopReason.ABORT)
+    assert process.signals == [signal.SIGTERM]
+    assert trial.run.result() == Stopped(
+        StopReason.ABORT, Death(signal="SIGTERM", processes=1, survivors=0)
+    )
+
+
+async def test_a_handler_that_outlasts_its_grace_period_is_killed() -> None:
+    """However long it would go on."""
+    async with running(grace_s=0.01) as trial:
+        process = await trial.process()
+        trial.attempt.stop(StopReason.ABORT)
+    assert process.signals == [signal.SIGTERM]
+    assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
+
+
+async def test_the_grace_period_of_the_request_counts() -> None:
+    """Who asks for the end knows best how long it may take."""
+    async with running(grace_s=LONG_S) as trial:
+        process = await trial.process()
+        trial.attempt.stop(StopReason.ABORT, grace_s=0)
+    assert not process.signals
+    assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
+
+
+async def test_stopped_before_it_has_a_process_it_never_begins() -> None:
+    """Nor does its end wait for a process that may be long in coming."""
+    slots = FakeSlots()
+    slots.open.clear()
+    async with running(slots=slots) as trial:
+        trial.attempt.stop(StopReason.ABORT)
+    assert trial.run.result() == Stopped(StopReason.ABORT, NOTHING_RAN)
+
+
+async def test_stopped_in_the_moment_its_process_is_there_it_never_begins() -> None:
+    """The process is whole, and does the next job."""
+    slots = FakeSlots()
+    slots.open.clear()
+    async with running(slots=slots) as trial:
+        await asyncio.sleep(0)
+        slots.open.set()
+        trial.attempt.stop(StopReason.ABORT)
+    assert trial.run.result() == Stopped(StopReason.ABORT, NOTHING_RAN)
+    assert not slots.frames
+    assert not slots.ended
+
+
+async def test_the_time_limit_begins_with_the_process() -> None:
+    """A handler is not to blame for what the node needs to start it."""
+    slots = FakeSlots()
+    slots.open.clear()
+    async with running(slots=slots, time_limit_s=0.01) as trial:
+        await asyncio.sleep(0.05)
+        assert not trial.run.done()
+        slots.open.set()
+    assert trial.run.result() == Stopped(StopReason.TIME_LIMIT, KILLED)
+    assert slots.frames
+
+
+async def test_progress_is_kept_whatever_becomes_of_the_attempt() -> None:
+    """It tells how far an aborted job got."""
+    async with running() as trial:
+        (await trial.process()).report(3)
+        trial.attempt.stop(StopReason.ABORT)
+    assert trial.attempt.progress == Progress(done=3)

@@ -1,0 +1,190 @@
+"""The lease: proof of life to others, and the node's own deadline for what it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from scheduler.errors import StoreUnavailable
+from scheduler.lease import Lease
+from scheduler.policy import fence_s, renewal_s
+from tests.eventually import eventually
+from tests.fakes import FakeClock, MemoryStore
+from tests.gate import Gate
+from tests.stores import abort, node, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LEASE_S = 6.0
+RENEWAL_S, FENCE_S = renewal_s(LEASE_S), fence_s(LEASE_S)
+
+
+class House:
+    """A lease, and what it calls out."""
+
+    def __init__(self) -> None:
+        self.behind, self.clock = MemoryStore(), FakeClock()
+        self.store = Gate(self.behind)
+        self.aborts: list[str] = []
+        self.held: list[float] = []
+        self.losses = 0
+        self.lease = Lease(
+            node(),
+            store=cast("Any", self.store),
+            clock=self.clock,
+            lease_s=LEASE_S,
+            running=lambda: 3,
+            on_abort_requested=self.aborts.append,
+            on_held=self.held.append,
+            on_lost=self._lose,
+        )
+
+    def _lose(self) -> None:
+        self.losses += 1
+
+    async def beat(self) -> int | None:
+        """How often others saw it renew; None where they do not know it."""
+        return next((each.beat for each in await self.behind.nodes()), None)
+
+    async def renews(self, beats: int) -> None:
+        """Let time for one renewal pass, and see it arrive."""
+        await eventually(lambda: len(self.clock._sleepers) == 2)
+        self.clock.advance(RENEWAL_S)
+
+        async def arrived() -> bool:
+            return await self.beat() == beats
+
+        await eventually(arrived)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        await self.lease.begin()
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self.lease.keep())
+            await eventually(lambda: len(self.clock._sleepers) == 2)
+            yield
+            keeping.cancel()
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+async def test_it_is_renewed_in_time(house: House) -> None:
+    """Two renewals may fail before anybody presumes the node dead."""
+    async with house.kept():
+        mark = house.lease.mark()
+        for beats in (1, 2, 3, 4):
+            await house.renews(beats)
+        assert house.lease.unbroken(mark)
+    assert house.losses == 0
+    assert house.held == [place * RENEWAL_S + FENCE_S for place in range(5)]
+
+
+async def test_a_renewal_brings_the_aborts(house: House) -> None:
+    """The third way of an abort, the one that works without Redis."""
+    async with house.kept():
+        claim = await running(house.behind)
+        await abort(house.behind, claim.id)
+        await house.renews(1)
+        await eventually(lambda: house.aborts == [claim.id])
+
+
+async def test_what_runs_is_ended_at_the_deadline_though_a_renewal_hangs(house: House) -> None:
+    """I1. Others begin the jobs after the lease; the store that hangs may hang for us alone."""
+    async with house.kept():
+        mark = house.lease.mark()
+        hanging = house.store.hold("renew", "before")
+        house.clock.advance(RENEWAL_S)
+        await hanging.reached.wait()
+        house.clock.advance(FENCE_S - RENEWAL_S - 0.001)
+        assert house.lease.unbroken(mark)
+        house.clock.advance(0.001)
+        await eventually(lambda: house.losses == 1)
+        assert not house.lease.unbroken(mark)
+        hanging.let()
+
+
+async def test_a_node_that_was_stopped_notices_before_it_acts(house: House) -> None:
+    """After SIGCONT the guard may be the last to wake: whoever asks first finds out."""
+    async with house.kept():
+        mark = house.lease.mark()
+        house.clock._passed_s += FENCE_S  # and nobody has been woken yet
+        assert not house.lease.unbroken(mark)
+        assert house.losses == 1
+
+
+async def test_an_answer_that_comes_after_the_deadline_does_not_undo_the_loss(
+    house: House,
+) -> None:
+    """The warden has ended the jobs by then; they must not be taken for crashed."""
+    async with house.kept():
+        mark = house.lease.mark()
+        hanging = house.store.hold("renew", "after")
+        house.clock.advance(RENEWAL_S)
+        await hanging.reached.wait()
+        house.clock._passed_s += FENCE_S - RENEWAL_S
+        hanging.let()
+        await eventually(lambda: len(house.held) == 2)
+        assert house.losses == 1
+        assert not house.lease.unbroken(mark)
+        assert house.lease.unbroken(house.lease.mark())
+
+
+async def test_a_store_that_is_away_is_tried_again(house: House) -> None:
+    """One lost renewal is no reason to give up."""
+    async with house.kept():
+        failing = house.store.hold("renew", "before")
+        house.clock.advance(RENEWAL_S)
+        await failing.reached.wait()
+        failing.let(StoreUnavailable("away"))
+        await house.renews(1)
+        assert house.losses == 0
+
+
+async def test_a_node_that_was_buried_ends_all_and_comes_back(house: House) -> None:
+    """Others may run its jobs by now."""
+    async with house.kept():
+        mark = house.lease.mark()
+        await house.behind.bury("a1")
+        await house.renews(0)
+        await eventually(lambda: len(house.held) == 2)
+        assert house.losses == 1
+        assert not house.lease.unbroken(mark)
+        await house.renews(1)
+
+
+async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(house: House) -> None:
+    """I1. What ran is only just being killed; nobody may begin the job before that is over."""
+    async with house.kept():
+        claim = await running(house.behind)
+        await house.behind.bury("a1")
+        await house.renews(0)
+        await eventually(lambda: len(house.held) == 2)
+        job = await house.behind.get(claim.id)
+        assert job is not None
+        assert (job.status, job.owner) == ("running", "a1")
+
+
+async def test_who_waits_for_the_lease_goes_on_when_it_is_held_again(house: House) -> None:
+    """Workers claim nothing in between: they could only give it back."""
+    async with house.kept():
+        await house.lease.held()
+        house.lease._lose()
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(house.lease.held())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            await house.renews(1)
+
+
+async def test_at_the_end_others_need_not_wait_for_it(house: House) -> None:
+    """A drained node leaves nothing that somebody would have to bury."""
+    await house.lease.begin()
+    await house.lease.end()
+    assert await house.beat() is None

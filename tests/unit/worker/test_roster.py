@@ -1,0 +1,87 @@
+"""The roster: hints find the attempts they are meant for, whenever they come."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from scheduler.job import Progress, StopReason
+from scheduler.worker.roster import Roster
+from tests.unit.worker.test_attempt import CLAIM
+
+if TYPE_CHECKING:
+    from scheduler.job import Claim
+
+
+class Entered:
+    """What the roster knows of an attempt."""
+
+    def __init__(self, claim: Claim = CLAIM) -> None:
+        self.claim = claim
+        self.hinted = asyncio.Event()
+        self.progress: Progress | None = None
+        self.stops: list[StopReason] = []
+
+    def stop(self, reason: StopReason, *, grace_s: float | None) -> None:
+        del grace_s
+        self.stops.append(reason)
+
+
+def entered(token: int = 1) -> Any:  # noqa: ANN401 - passes for an attempt
+    return cast("Any", Entered(replace(CLAIM, token=token)))
+
+
+def test_a_hint_that_comes_before_the_claim_is_answered_is_kept() -> None:
+    """The user's abort may overtake the answer that tells this node of its own claim."""
+    roster, attempt = Roster(), entered()
+    with roster.expecting(CLAIM.id):
+        roster.hint(CLAIM.id)
+        with roster.entry(attempt):
+            assert attempt.hinted.is_set()
+
+
+def test_a_hint_is_not_kept_for_another_attempt() -> None:
+    """Nor for a job that is none of this node's: what is kept must not grow."""
+    roster, attempt = Roster(), entered()
+    roster.hint(CLAIM.id)
+    with roster.expecting(CLAIM.id):
+        roster.hint(CLAIM.id)
+    with roster.expecting(CLAIM.id), roster.entry(attempt):
+        assert not attempt.hinted.is_set()
+    assert not roster.expected
+
+
+def test_a_job_is_expected_while_anybody_expects_it() -> None:
+    """An id may come to two workers; the one without a claim lets go first."""
+    roster = Roster()
+    with roster.expecting(CLAIM.id):
+        with roster.expecting(CLAIM.id):
+            pass
+        assert list(roster.expected) == [CLAIM.id]
+    assert not roster.expected
+
+
+def test_an_attempt_and_its_successor_are_told_apart() -> None:
+    """A result may still wait for the store when the job, taken over, comes back to this node."""
+    roster, first, second = Roster(), entered(1), entered(2)
+    with roster.entry(second):
+        with roster.entry(first):
+            assert len(roster) == 2
+        roster.stop_all(StopReason.DRAIN)
+        roster.hint(CLAIM.id)
+    assert (first.stops, second.stops) == ([], [StopReason.DRAIN])
+    assert second.hinted.is_set()
+    assert len(roster) == 0
+
+
+def test_progress_is_news_once() -> None:
+    """It is written twice a second: what did not change costs nothing."""
+    roster, attempt = Roster(), entered()
+    with roster.entry(attempt):
+        assert not roster.news()
+        attempt.progress = Progress(done=1)
+        assert roster.news() == {(CLAIM.id, 1): Progress(done=1)}
+        assert not roster.news()
+        attempt.progress = Progress(done=2)
+        assert roster.news() == {(CLAIM.id, 1): Progress(done=2)}

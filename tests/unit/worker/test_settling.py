@@ -1,0 +1,109 @@
+"""Settling: a result is kept until the store has it, and whoever waits for it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.errors import StoreUnavailable
+from scheduler.job import Cleanup, Crashed, JsonText, Returned, Status, Stopped, StopReason
+from scheduler.worker.settling import cleaned
+from tests.crew import NODE
+from tests.unit.worker.test_attempt import KILLED
+
+if TYPE_CHECKING:
+    from scheduler.job import Outcome
+    from tests.crew import Crew
+
+LOST = StoreUnavailable("the answer was lost")
+
+
+async def test_a_result_waits_for_a_store_that_is_away(crew: Crew) -> None:
+    """I7. The work is done, and may have taken hours."""
+    job_id = await crew.submit()
+    process = await crew.running()
+    settle = crew.store.hold("settle", "before")
+    process.finish('"done"')
+    await settle.reached.wait()
+    settle.let(LOST)
+    assert (await crew.becomes(job_id, "successful")).result == '"done"'
+
+
+async def test_who_waits_is_told_though_the_answer_of_the_store_was_lost(crew: Crew) -> None:
+    """The second try finds nothing to do; the first had told nobody."""
+    job_id = await crew.submit()
+    process = await crew.running()
+    async with crew.queue.watch(job_id) as changed:
+        crew.store.lose_answer("settle", LOST)
+        process.finish()
+        await crew.clock.pass_until(changed.is_set)
+    assert (await crew.job(job_id)).status is Status.SUCCESSFUL
+
+
+async def test_a_clean_up_is_due_at_once_though_the_answer_of_the_store_was_lost(
+    crew: Crew,
+) -> None:
+    """Its id is enqueued by whoever writes the abort, however often it takes."""
+    job_id = await crew.submit("undoable")
+    await crew.running()
+    crew.store.lose_answer("settle", LOST)
+    await crew.abort(job_id)
+    await crew.becomes(job_id, "aborted")
+    await crew.clock.pass_until(lambda: len(crew.slots.frames) == 2)
+    assert crew.slots.frames[-1]["purpose"] == "clean"
+    crew.slots.given[-1].finish()
+
+
+async def test_who_was_taken_over_changes_nothing(crew: Crew) -> None:
+    """I2. The successor's attempt is the one that counts."""
+    job_id = await crew.submit()
+    process = await crew.running()
+    settle = crew.store.hold("settle", "before")
+    process.finish('"late"')
+    await settle.reached.wait()
+    await crew.behind.bury("a")
+    await crew.behind.release_orphans(losses_max=3, at=crew.clock.now())
+    settle.let()
+    await crew.idle()
+    assert (await crew.job(job_id)).result is None
+
+
+async def test_an_abort_counts_once_with_the_proof_of_death(crew: Crew) -> None:
+    """The histogram must not know of aborts that did not come true."""
+    job_id = await crew.submit()
+    await crew.running()
+    await crew.abort(job_id)
+    await crew.becomes(job_id, "aborted")
+    await crew.idle()
+    (abort,) = crew.aborted
+    assert abort.death == KILLED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cleanup"),
+    [
+        (Returned(JsonText("null")), Cleanup.DONE),
+        (Stopped(StopReason.DRAIN, KILLED), Cleanup.PENDING),
+        (Stopped(StopReason.LEASE_LOST, KILLED), Cleanup.PENDING),
+        (Stopped(StopReason.TIME_LIMIT, KILLED), Cleanup.FAILED),
+        (Crashed(1), Cleanup.FAILED),
+    ],
+)
+def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cleanup) -> None:
+    """Only what was none of its fault is no failure of it."""
+    assert cleaned(outcome) is cleanup
+
+
+async def test_what_only_others_can_run_is_left_to_them(crew: Crew) -> None:
+    """With a head start, so that it does not come back here a thousand times a second."""
+    await crew.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
+    crew.worker._tasks = {}
+    job_id = await crew.submit()
+    await crew.becomes(job_id, "running")
+    await asyncio.sleep(0)
+    assert list(crew.roster.expected) == [job_id], "and is no stray meanwhile"
+    crew.worker.drain()
+    await crew.becomes(job_id, "queued")

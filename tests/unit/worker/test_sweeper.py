@@ -1,0 +1,159 @@
+"""The sweeper: who is presumed dead, and what is looked after when nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from scheduler.clock import id_before
+from scheduler.errors import StoreUnavailable
+from scheduler.job import Status
+from scheduler.sweeper import LOST_AFTER_S, Sweeper
+from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
+from tests.stores import end, known, new, node, queued, running
+
+LEASE_S = 6.0
+
+
+class House:
+    """The sweeper of node `me`, in an installation with others."""
+
+    def __init__(self) -> None:
+        self.store, self.clock, self.server = MemoryStore(), FakeClock(), MemoryServer()
+        self.queue = MemoryQueue(self.server, node_id="me")
+        self.sweeper = Sweeper(
+            store=self.store,
+            queue=self.queue,
+            clock=self.clock,
+            node_id="me",
+            id_before=id_before,
+            lease_s=LEASE_S,
+            losses_max=3,
+            retention_s=60.0,
+        )
+
+    async def sweep(self, *, after_s: float) -> None:
+        self.clock.advance(after_s)
+        await self.sweeper.release_the_dead()
+
+    async def names(self) -> list[str]:
+        return [each.id for each in await self.store.nodes()]
+
+
+@pytest.fixture
+async def house() -> House:
+    house = House()
+    await house.store.register(node("me"))
+    return house
+
+
+async def test_a_node_that_is_silent_for_its_lease_is_buried_and_its_jobs_run_again(
+    house: House,
+) -> None:
+    """I4. Within the lease and two sweeps, as the constant says."""
+    claim = await running(house.store, node_id="dead")
+    await house.sweep(after_s=0)
+    await house.sweep(after_s=LEASE_S - 0.001)
+    assert await house.names() == ["dead", "me"]
+    await house.sweep(after_s=0.001)
+    assert await house.names() == ["me"]
+    assert (await known(house.store, claim.id)).status is Status.QUEUED
+    assert list(house.server.ids) == [claim.id]
+
+
+async def test_a_node_that_renews_lives(house: House) -> None:
+    """However slowly, as long as its beat changes within the lease."""
+    await house.store.register(node("slow"))
+    for _ in range(5):
+        await house.sweep(after_s=LEASE_S - 0.1)
+        await house.store.renew("slow", running=0)
+    assert "slow" in await house.names()
+
+
+async def test_a_node_does_not_bury_itself(house: House) -> None:
+    """Its lease is its own business: it knows better than others whether it lives."""
+    await house.sweep(after_s=0)
+    await house.sweep(after_s=10 * LEASE_S)
+    assert await house.names() == ["me"]
+
+
+async def test_nobody_is_buried_for_the_silence_of_the_store(house: House) -> None:
+    """None could renew, and finished results wait to be written: they get a whole lease anew."""
+    await house.store.register(node("other"))
+    await house.sweep(after_s=0)
+    house.store.away = True
+    with pytest.raises(StoreUnavailable):
+        await house.sweep(after_s=10 * LEASE_S)
+    house.store.away = False
+    await house.sweep(after_s=0)
+    await house.sweep(after_s=LEASE_S - 0.001)
+    assert "other" in await house.names()
+    await house.sweep(after_s=0.001)
+    assert "other" not in await house.names()
+
+
+async def test_what_a_dead_node_had_in_flight_goes_back(house: House) -> None:
+    """It had dequeued the id and not yet claimed the job."""
+    job_id = await queued(house.store)
+    dead = MemoryQueue(house.server, node_id="dead")
+    await dead.enqueue([job_id])
+    await dead.dequeue(wait_s=0)
+    await house.sweep(after_s=0)
+    assert list(house.server.ids) == [job_id]
+
+
+async def test_an_emptied_queue_hears_of_all_that_waits(house: House) -> None:
+    """D1: Redis may be emptied at any moment."""
+    ids = [await queued(house.store) for _ in range(3)]
+    await house.sweeper.restore_ids()
+    assert list(house.server.ids) == ids
+    await house.sweeper.restore_ids()
+    assert list(house.server.ids) == ids, "once is enough"
+
+
+async def test_an_id_that_got_lost_is_enqueued_again(house: House) -> None:
+    """Its submit was cut off between the store and the queue."""
+    await house.queue.remember()
+    job_id = await queued(house.store)
+    await house.sweeper.restore_ids()
+    assert list(house.server.ids) == [job_id]
+
+
+async def test_an_id_that_was_submitted_just_now_is_not_lost(house: House) -> None:
+    """Its submit is between the store and the queue at this moment."""
+    await house.queue.remember()
+    just_now = house.clock.now() - timedelta(seconds=LOST_AFTER_S - 1)
+    await house.store.insert([replace(new(), id=id_before(just_now))])
+    await house.sweeper.restore_ids()
+    assert not house.server.ids
+    house.clock.advance(2)
+    await house.sweeper.restore_ids()
+    assert house.server.ids
+
+
+async def test_old_jobs_are_deleted_and_young_ones_kept(house: House) -> None:
+    """Retention counts from the end of a job."""
+    claim = await running(house.store)
+    await house.store.settle([end(claim, ended_s=0)])
+    house.clock.advance(59)
+    await house.sweeper.delete_the_old()
+    assert await house.store.get(claim.id) is not None
+    house.clock.advance(2)
+    await house.sweeper.delete_the_old()
+    assert await house.store.get(claim.id) is None
+
+
+async def test_one_step_that_fails_does_not_keep_the_others_from_their_work(
+    house: House,
+) -> None:
+    """Without Redis old jobs must go all the same, and after it the next sweep be whole."""
+    claim = await running(house.store)
+    await house.store.settle([end(claim, ended_s=0)])
+    house.queue.away = True
+    async with asyncio.TaskGroup() as group:
+        sweeping = group.create_task(house.sweeper.run())
+        await house.clock.pass_until(lambda: claim.id not in house.store.rows)
+        sweeping.cancel()
