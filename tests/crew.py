@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scheduler.clock import new_id
 from scheduler.handler import HandlerOptions
-from scheduler.job import Job, JsonText, Node
+from scheduler.job import Job, JsonText, Node, StopReason
 from scheduler.lease import Lease
 from scheduler.service import Service, Submission
 from scheduler.worker.roster import Roster
@@ -37,6 +37,8 @@ NEVER_S = 1_000_000.0
 """For what must not happen by time, however far a test advances the clock."""
 IDLE_S = 1_000.0
 """For what a test may bring about by advancing the clock."""
+END_S = 5.0
+"""For a worker to end that is drained and has nothing left to do."""
 NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
 
 
@@ -164,6 +166,9 @@ async def at_work(store: Store) -> AsyncIterator[Crew]:
     async with asyncio.TaskGroup() as group:
         crew = Crew(store, group)
         await crew.lease.begin()
-        group.create_task(crew.worker.run(), name="worker")
+        working = group.create_task(crew.worker.run(), name="worker")
         yield crew
         crew.worker.drain()
+        crew.roster.stop_all(StopReason.DRAIN)
+        await asyncio.wait({working}, timeout=END_S)
+        working.cancel()  # a test that failed may have left it held at a gate

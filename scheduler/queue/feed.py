@@ -33,9 +33,6 @@ BLOCK_S: Final = 2.0
 """How long one BLMOVE waits. Finite, so that a server that hangs is noticed: after
 `BLOCK_S + ANSWER_S` the waiting workers are told."""
 
-LOOK_S: Final = 0.1
-"""The shortest wait: long enough for one look at the server, even where `wait_s` is 0."""
-
 RESTORE_S: Final = 10.0
 """How often strays are looked for where nothing failed: a lost connection may leave a BLMOVE behind
 on the server, which still moves one id after the look that followed the loss."""
@@ -74,7 +71,7 @@ class Feed:
         self._places.append(place)
         self._wanted.set()
         try:
-            async with asyncio.timeout(max(wait_s, LOOK_S)):
+            async with asyncio.timeout(wait_s):
                 return await place
         except TimeoutError:
             # The id may have come in the very turn of the loop in which our time was up.

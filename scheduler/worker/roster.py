@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Set
 
     from scheduler.job import Progress, StopReason
     from scheduler.worker.attempt import Attempt
@@ -34,9 +34,9 @@ class Roster:
         return len(self._attempts)
 
     @property
-    def expected(self) -> Collection[str]:
-        """Ids of the jobs that somebody here claims, runs or settles."""
-        return self._expected.keys()
+    def expected(self) -> Set[str]:
+        """Ids of the jobs that somebody here claims, runs or settles at this moment."""
+        return frozenset(self._expected)
 
     @contextmanager
     def expecting(self, job_id: str) -> Iterator[None]:

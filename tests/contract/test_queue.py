@@ -6,13 +6,13 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.eventually import eventually
 from tests.queues import ANSWER_S, PAUSE_S, all_of, house_fixture, opened, patiently, queue_fixture  # noqa: F401
 from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
 
 if TYPE_CHECKING:
+    import pytest
+
     from scheduler.ports import Queue
     from tests.queues import House
 
@@ -38,16 +38,9 @@ async def test_to_enqueue_nothing_does_nothing(queue: Queue, house: House) -> No
     assert await house.queued() == []
 
 
-@pytest.mark.parametrize("wait_s", [0.0, PAUSE_S])
-async def test_an_empty_queue_answers_none_when_the_time_is_up(queue: Queue, wait_s: float) -> None:
+async def test_an_empty_queue_answers_none_when_the_time_is_up(queue: Queue) -> None:
     async with asyncio.timeout(ANSWER_S):
-        assert await queue.dequeue(wait_s=wait_s) is None
-
-
-async def test_a_look_without_waiting_finds_what_is_there(queue: Queue) -> None:
-    await queue.enqueue(["1"])
-
-    assert await queue.dequeue(wait_s=0) == "1"
+        assert await queue.dequeue(wait_s=PAUSE_S) is None
 
 
 async def test_what_is_enqueued_wakes_a_worker_for_each_on_any_node(

@@ -15,7 +15,7 @@ import redis.asyncio as aioredis
 from scheduler.errors import StartError
 from scheduler.queue import open_queue
 from tests.eventually import eventually
-from tests.queues import CHANCE, embedded_url, patiently
+from tests.queues import CHANCE, PAUSE_S, embedded_url, patiently
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -214,7 +214,7 @@ async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
 
     async with embedded(tmp_path, "c") as queue:
         assert await queue.forgetful()
-        assert await queue.dequeue(wait_s=0) is None
+        assert await queue.dequeue(wait_s=PAUSE_S) is None
     assert (tmp_path / "queue.broken" / "appendonlydir").is_dir()
 
 
@@ -227,7 +227,7 @@ async def test_another_database_file_empties_the_private_namespace(tmp_path: Pat
 
         await queue.join("store-2")
 
-        assert await queue.dequeue(wait_s=0) is None
+        assert await queue.dequeue(wait_s=PAUSE_S) is None
         assert await queue.forgetful()
         await queue.join("store-2")
 
@@ -251,7 +251,7 @@ async def test_a_program_in_path_that_is_too_old_is_passed_over(
 ) -> None:
     write_program(programs / "redis-server", "echo 'Redis server v=6.0.16 sha=0:0'")
     async with embedded(tmp_path / "data") as queue:
-        assert await queue.dequeue(wait_s=0) is None
+        assert await queue.dequeue(wait_s=PAUSE_S) is None
 
 
 @pytest.mark.usefixtures("programs")

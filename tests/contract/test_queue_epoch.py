@@ -9,6 +9,7 @@ import pytest
 from scheduler.errors import StartError
 from tests.queues import (  # noqa: F401
     ANSWER_S,
+    PAUSE_S,
     all_of,
     channels,
     heard,
@@ -123,7 +124,7 @@ async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
 
 async def test_when_the_last_node_ends_no_node_remains(house: House) -> None:
     async with house.open("b") as other:
-        await other.dequeue(wait_s=0)
+        await other.dequeue(wait_s=PAUSE_S)
         assert await house.look.sismember(house.key("nodes"), "b")
 
     assert not await house.look.sismember(house.key("nodes"), "b")

@@ -8,11 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from scheduler.queue.feed import LOOK_S, Feed
+from scheduler.queue.feed import Feed
 from scheduler.queue.keys import Keys
 
 NOBODY = cast("Any", None)
 """A server that nothing here asks."""
+
+WAIT_S = 0.1
 
 
 @pytest.fixture
@@ -24,10 +26,10 @@ async def test_an_id_that_comes_as_the_time_is_up_is_not_lost(feed: Feed) -> Non
     """Both callbacks run in one turn: first the id is there, then the wait is cancelled."""
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
-        worker = group.create_task(feed.take(wait_s=LOOK_S))
+        worker = group.create_task(feed.take(wait_s=WAIT_S))
         await asyncio.sleep(0)
-        loop.call_at(loop.time() + LOOK_S / 2, feed._hand, "1")
-        time.sleep(2 * LOOK_S)  # noqa: ASYNC251 - both are due when the loop goes on
+        loop.call_at(loop.time() + WAIT_S / 2, feed._hand, "1")
+        time.sleep(2 * WAIT_S)  # noqa: ASYNC251 - both are due when the loop goes on
 
     assert worker.result() == "1"
 
