@@ -88,12 +88,11 @@ async def serve(config: Config) -> None:
         node = await assemble(config, name, stack)
         async with asyncio.TaskGroup() as chores:
             running = [chores.create_task(chore, name=what) for what, chore in node.chores()]
-            through = await node.work()
+            came_to_their_end = await node.work()
             for chore in running:
                 chore.cancel()
-        if (
-            through
-        ):  # else it runs out, and others begin nothing before the warden has ended it here
+        # Else the lease runs out: others begin nothing before the warden has ended it here.
+        if came_to_their_end:
             await node.lease.end()
 
 

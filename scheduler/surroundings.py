@@ -6,7 +6,7 @@ import asyncio
 import multiprocessing.util
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -62,13 +62,28 @@ def occupied(folder: str) -> Iterator[Path]:
         StartError: the folder cannot be made or written to, or another node has it.
     """
     data_dir = Path(folder).resolve()
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(f"[node] data_dir {data_dir}: {error.strerror}") from error
-    with locked(data_dir / "node.lock", guards=data_dir):
+    with ExitStack() as stack:
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(data_dir / "node.lock", guards=data_dir))
+        except OSError as error:
+            raise StartError(f"[node] data_dir {data_dir}: {error.strerror}") from error
         end_all(f"{data_dir} ")  # with the lock held, whatever bears its name is nobody's
         yield data_dir
+
+
+def made(folder: str) -> Path:
+    """The folder that the shipped handlers read and write below, made where it is not there.
+
+    Raises:
+        StartError: it cannot be made.
+    """
+    files_dir = Path(folder).resolve()
+    try:
+        files_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"[handlers] files_dir {files_dir}: {error.strerror}") from error
+    return files_dir
 
 
 def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
@@ -81,7 +96,7 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     os.environ["ATLANSCHEDULER_PYTHONPATH"] = path
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}"
     os.environ["ATLANSCHEDULER_HANDLERS"] = str(Path(config.handlers.path).resolve())
-    os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(Path(config.handlers.files_dir).resolve())
+    os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(made(config.handlers.files_dir))
 
 
 async def reach(

@@ -61,6 +61,13 @@ async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:
     assert (await node.outcome("echo", 1))["result"] == 1
 
 
+@pytest.mark.parametrize("key", ["NODE__DATA_DIR", "HANDLERS__FILES_DIR"])
+async def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path, key: str) -> None:
+    """A file in its place, a read-only disk: the operator must be told which."""
+    (tmp_path / "taken").write_text("a file")
+    assert f"{tmp_path / 'taken'}: File exists" in await refusal(tmp_path, **{key: "taken"})
+
+
 async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
     """Naming the port spares a search."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
