@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Set
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from scheduler.job import Progress, StopReason
     from scheduler.worker.attempt import Attempt
@@ -34,7 +35,7 @@ class Roster:
         return len(self._attempts)
 
     @property
-    def expected(self) -> Set[str]:
+    def expected(self) -> AbstractSet[str]:
         """Ids of the jobs that somebody here claims, runs or settles at this moment."""
         return frozenset(self._expected)
 
