@@ -30,6 +30,8 @@ class Sample:
     """Until a peer's process, which may be a zombie for a while, left the process table."""
     survivors: int = 0
     """Processes of the job that run after it."""
+    requests_per_s: float | None = None
+    """How many were answered meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Row:
             "p50_ms_of_a_round": _spread([[each.ms for each in some] for some in self.rounds]),
             "receipt_latency_ms": summary(each.receipt_ms for each in samples),
             "reaped_ms": summary(each.reaped_ms for each in samples),
+            "requests_per_s": summary(each.requests_per_s for each in samples),
             "survivors_max": max(each.survivors for each in samples),
             "target_ms": self.target_ms,
         }
@@ -97,8 +100,9 @@ def _spread(rounds: Sequence[Sequence[float]]) -> Mapping[str, float]:
 
 def _line(figures: Mapping[str, Any]) -> str:
     ms, spread, receipt = figures["ms"], figures["p50_ms_of_a_round"], figures["receipt_latency_ms"]
+    load = figures["requests_per_s"]
     cells = (
-        figures["case"],
+        figures["case"] + (f" ({load['p50']:.0f} answered)" if load else ""),
         figures["samples"],
         *ms.values(),
         f"{spread['median']} ({spread['min']}–{spread['max']})",  # noqa: RUF001

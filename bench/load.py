@@ -17,6 +17,8 @@ import uvloop
 
 TICK_S: Final = 0.01
 SUBMIT_EVERY: Final = 20
+LATE_MAX_S: Final = 0.05
+"""What was due longer ago is left out: after a pause of ours, users would not come in a crowd."""
 OPEN_MAX: Final = 200
 """Requests that wait for an answer; while there are so many, those that are due are left out."""
 
@@ -38,7 +40,7 @@ class Load:
         async with asyncio.TaskGroup() as group:
             while True:
                 due = int((loop.time() - begun_at) * rate)
-                for number in range(sent, due):
+                for number in range(max(sent, due - int(rate * LATE_MAX_S)), due):
                     if self._open < OPEN_MAX:
                         self._open += 1
                         group.create_task(self._request(number))

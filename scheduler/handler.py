@@ -78,7 +78,8 @@ def handler(
 
     Args:
         name: 1 to 200 characters.
-        timeout_s: time limit of one attempt in seconds; the job then ends `terminated`.
+        timeout_s: time limit of one attempt in seconds; the job then ends `terminated`. Its
+            `on_abort` gets as long once more, or a minute where there is no limit.
         grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's.
         on_abort: may run more than once for one job, so it must not mind.
 

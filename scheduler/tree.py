@@ -1,7 +1,8 @@
 """Ending a process and everything that came from it, and knowing that it is gone.
 
-    freeze    SIGSTOP the root, then whatever `/proc/*/task/*/children` shows below it, again and
-              again, until nothing new appears: what is stopped can start nothing
+    freeze    SIGSTOP the root, then each process that `/proc/*/task/*/children` shows below it, as
+              soon as it is seen and with its whole group, again and again, until nothing new
+              appears: what is stopped can start nothing
     kill      SIGKILL all but the root; a pool process is a child subreaper, so whatever was
               orphaned in between, however it detached itself, is below the root once more
     root      last, when nothing but zombies is left below it
@@ -18,7 +19,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,8 +29,11 @@ VERIFY_S: Final = 2.0
 what is still there after this sits in the kernel (state D) and is a survivor."""
 PAUSE_S: Final = 0.0005
 """Between two looks at the process table; doubles up to 32 times that."""
-DEAD: Final = "ZX"
+DEAD: Final = (b"Z", b"X")
 """States of a process that is over and only waits to be reaped."""
+UNSEEN: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
+"""What the table says of a process that is not there, or not ours to see. Any other error, as for
+too many open files, says nothing of it, least of all that it is gone."""
 
 
 class Process(NamedTuple):
@@ -45,8 +48,10 @@ class Stat(NamedTuple):
     """What `/proc/PID/stat` says of a process."""
 
     process: Process
-    state: str
     parent: int
+    group: int
+    lives: bool
+    """Whether it is more than a zombie."""
 
 
 class Ended(NamedTuple):
@@ -61,12 +66,14 @@ class Ended(NamedTuple):
 def stat(pid: int) -> Stat | None:
     """The process of this number, or None where there is none (proc_pid_stat(5))."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
+        text = _read(f"/proc/{pid}/stat")
+    except UNSEEN:
         return None
     # The second field is the program's name in parentheses, which may itself contain any of them.
-    fields = text[text.rindex(")") + 2 :].split()
-    return Stat(Process(pid, int(fields[19])), fields[0], int(fields[1]))
+    fields = text[text.rindex(b")") + 2 :].split()
+    # A process whose first thread has ended looks like a zombie, while its other threads go on.
+    lives = fields[0] not in DEAD or int(fields[17]) > 1
+    return Stat(Process(pid, int(fields[19])), int(fields[1]), int(fields[2]), lives)
 
 
 def is_there(process: Process) -> bool:
@@ -93,12 +100,14 @@ def end(root: Process) -> Ended:
 
 
 def kill(root: Process) -> Ended:
-    """End a process and all that is below it; not waiting for the root to be reaped."""
+    """End a process and all that is below it; not waiting for anything to be reaped."""
     send(root, signal.SIGSTOP)
+    _stop_group(root.pid, root)
     below = end_below(root)
+    left = {child.process for child in _children(root)}  # zombies: whoever adopts them reaps them
     held = _lives(root)
     send(root, signal.SIGKILL)
-    return Ended(below.processes + held, below.survivors, held)
+    return Ended(below.processes + held, tuple(left.union(below.survivors)), held)
 
 
 def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
@@ -117,72 +126,101 @@ def end_below(ancestor: Process, *, spared: Container[int] = ()) -> Ended:
     met: set[Process] = set()
     deadline = time.monotonic() + VERIFY_S
     for pause_s in _pauses():
-        living = _freeze(ancestor, spared)
+        living = _freeze(ancestor, spared, deadline=deadline)
         met |= living
         for process in living:
             send(process, signal.SIGKILL)
         if not living or time.monotonic() > deadline:
             break
         time.sleep(pause_s)
-    return Ended(len(met), tuple(filter(_lives, met)))
+    return Ended(len(met), tuple(living))
 
 
-def _freeze(ancestor: Process, spared: Container[int]) -> set[Process]:
+def _freeze(ancestor: Process, spared: Container[int], *, deadline: float) -> set[Process]:
     """Stop everything that lives below a process, until a look finds nothing new."""
     frozen: set[Process] = set()
-    while fresh := {each for each in _below(ancestor, spared) if each not in frozen}:
-        for process in fresh:
-            send(process, signal.SIGSTOP)
-        frozen |= fresh
+    home = stat(ancestor.pid)
+    found = -1
+    while found < len(frozen) and time.monotonic() < deadline:
+        found = len(frozen)
+        for each in _below(ancestor, spared):
+            if each.process not in frozen:
+                # Before the next look: a process that forks and exits is gone a moment later.
+                send(each.process, signal.SIGSTOP)
+                if home is not None and each.group != home.group:
+                    _stop_group(each.group, each.process)
+                frozen.add(each.process)
     return frozen
 
 
-def _below(ancestor: Process, spared: Container[int]) -> Iterator[Process]:
-    """The living descendants of a process, parents first."""
+def _stop_group(group: int, member: Process) -> None:
+    """Stop a group, if that process, stopped before, is in it: one step, which no fork escapes.
+
+    Whoever began a group outside of another's session has only his own descendants in it. And as
+    long as a stopped process is in it, its number is given to nobody else.
+    """
+    found = stat(member.pid)
+    if (
+        found is not None
+        and found.process == member
+        and found.group == group
+        and group not in {0, 1, os.getpgrp()}
+    ):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGSTOP)
+
+
+def _below(ancestor: Process, spared: Container[int]) -> Iterator[Stat]:
+    """The living descendants of a process, parents first, and the latest child before others."""
     parents = [ancestor]
     while parents:
         parent = parents.pop()
         for child in _children(parent):
             if parent is ancestor and child.process.pid in spared:
                 continue
-            parents.append(child.process)
-            if child.state not in DEAD:
-                yield child.process
+            if child.lives:
+                parents.append(child.process)
+                yield child
 
 
-def _children(parent: Process) -> list[Stat]:
+def _children(parent: Process) -> Iterator[Stat]:
     """The children of all threads of a process; none where it is gone."""
     pids: list[int] = []
-    for task in _tasks(parent.pid):
-        with suppress(OSError):
-            pids += map(int, (task / "children").read_text().split())
+    with suppress(*UNSEEN):
+        for thread in os.listdir(f"/proc/{parent.pid}/task"):  # noqa: PTH208 - as _read
+            pids += map(int, _read(f"/proc/{parent.pid}/task/{thread}/children").split())
     if not is_there(parent):  # the number may be a stranger's by now, and so its children
-        return []
-    children = filter(None, map(stat, pids))
-    return [child for child in children if child.parent == parent.pid]
-
-
-def _tasks(pid: int) -> list[Path]:
-    with suppress(OSError):
-        return list(Path(f"/proc/{pid}/task").iterdir())
-    return []
+        return
+    for pid in reversed(pids):
+        child = stat(pid)
+        if child is not None and child.parent == parent.pid:
+            yield child
 
 
 def _lives(process: Process) -> bool:
     """Whether the process is there and more than a zombie."""
     found = stat(process.pid)
-    return found is not None and found.process == process and found.state not in DEAD
+    return found is not None and found.process == process and found.lives
 
 
 def _await_gone(processes: set[Process]) -> tuple[Process, ...]:
-    """Wait until all have left the process table; those that have not within `VERIFY_S`."""
+    """Wait until all have left the process table; those that live on for longer than `VERIFY_S`."""
     deadline = time.monotonic() + VERIFY_S
     for pause_s in _pauses():
         processes = {process for process in processes if is_there(process)}
         if not processes or time.monotonic() > deadline:
             break
         time.sleep(pause_s)
-    return tuple(processes)
+    return tuple(filter(_lives, processes))
+
+
+def _read(path: str) -> bytes:
+    """A file of `/proc`, with the bare calls: a look at many processes must take little time."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return b"".join(iter(lambda: os.read(file, 1 << 16), b""))
+    finally:
+        os.close(file)
 
 
 def _pauses() -> Iterator[float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.nodes import node, start_node_fixture
+from tests.nodes import node, own_node, start_node_fixture
 from tests.postgres import postgres_server, postgres_url
 from tests.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "namespace_fixture",
     "node",
+    "own_node",
     "own_redis_fixture",
     "postgres_server",
     "postgres_url",

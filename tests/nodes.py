@@ -1,6 +1,7 @@
 """Real nodes for tests: `python main.py` in a process of its own, used over HTTP.
 
     node         one node for the whole session, embedded, with two workers: for what harms nothing
+    own_node     one for the tests of a file, which count its processes: each leaves none behind
     start_node   starts nodes of this test alone, to be killed, drained and configured at will
 
 What a node leaves running is found by a variable in the environment of all its processes that only
@@ -14,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -130,7 +132,8 @@ class Node:
         if self.process.poll() is None:
             self.kill()
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the warden is at it as well
+                os.kill(pid, signal.SIGKILL)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -200,5 +203,14 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         node = nodes()
         yield node
         assert node.drain() == 0, node.log
+    finally:
+        nodes.close()
+
+
+@pytest.fixture(scope="module")
+def own_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    nodes = Nodes(tmp_path_factory.mktemp("own"))
+    try:
+        yield nodes()
     finally:
         nodes.close()

@@ -24,7 +24,7 @@ ROUNDS_MAX: Final = 2000
 
 def end_jobs(cookie: str, node: int) -> None:
     """End everything below the node's own children: pool processes, and what came from them."""
-    for process in list(_bearers(cookie)):
+    for process in _bearers(cookie):
         found = tree.stat(process.pid)
         if found is not None and found.parent == node:
             tree.end_below(process)
@@ -33,26 +33,29 @@ def end_jobs(cookie: str, node: int) -> None:
 def end_all(cookie: str) -> None:
     """End everything that bears a cookie which begins like this, until nothing does."""
     for _ in range(ROUNDS_MAX):
-        bearers = list(_bearers(cookie))
-        if not bearers:
-            return
-        for process in bearers:
+        process = None
+        for process in _bearers(cookie):
             tree.kill(process)  # not waiting: their parent is init now, which reaps when it likes
+        if process is None:
+            return
         time.sleep(LOOK_AGAIN_S)
 
 
 def _bearers(cookie: str) -> Iterator[tree.Process]:
-    """The living processes whose cookie begins like this, but for this one and its ancestors."""
+    """The living processes whose cookie begins like this, but for this one and its ancestors.
+
+    The oldest first, and one at a time: that is the fork server, on which hangs whatever jobs
+    started. To look at them would take long: the kernel has us wait while a process forks.
+    """
     mark = f"{COOKIE}={cookie}".encode()
     own = set(_ancestry(os.getpid()))
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) in own:
-            continue
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    table = [found.process for pid in pids if (found := tree.stat(pid)) and pid not in own]
+    for process in sorted(table, key=lambda each: each.started):
         with suppress(OSError):
-            environment = (entry / "environ").read_bytes().split(b"\0")
-            found = tree.stat(int(entry.name))
-            if any(each.startswith(mark) for each in environment) and found is not None:
-                yield found.process
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+            if any(each.startswith(mark) for each in environment) and tree.is_there(process):
+                yield process
 
 
 def _ancestry(pid: int) -> Iterator[int]:

@@ -97,7 +97,7 @@ class PoolProcess:
     async def end(self) -> tree.Ended:
         """End the process and all that is below it, and let go of what the node held for it."""
         ended = await asyncio.to_thread(tree.end, self.process)
-        await self.release()
+        await self.release(wait=self.process not in ended.survivors)
         return ended
 
     async def retire(self) -> None:
@@ -108,10 +108,13 @@ class PoolProcess:
             if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
                 self.send(signal.SIGKILL)
 
-    async def release(self) -> None:
-        """Close the channel, and wait until the executor is done with the process."""
+    async def release(self, *, wait: bool = True) -> None:
+        """Close the channel, and wait until the executor is done with the process.
+
+        Not for one that outlives SIGKILL: its worker must go on, and a vigil begin.
+        """
         self._writer.transport.abort()
-        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        await asyncio.to_thread(self._executor.shutdown, wait=wait, cancel_futures=True)
 
     @property
     def exit_status(self) -> int:

@@ -29,8 +29,9 @@ class Stopper:
         self._strike: Callable[[], object] = _raise
 
     def install(self) -> None:
-        """Take SIGTERM over, also from a handler of an earlier job that changed it."""
+        """Take SIGTERM over, also from a handler of an earlier job that changed or blocked it."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     @contextmanager
     def armed(self, strike: Callable[[], object] | None = None) -> Iterator[None]:

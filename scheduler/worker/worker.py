@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CLEANUP_LIMIT_S: Final = 60.0
-"""Time limit of an `on_abort`: it undoes, and its user waits for that."""
+"""Time limit of an `on_abort` whose handler has none: it undoes, and its user waits for that."""
 
 
 class Worker:
@@ -210,7 +210,7 @@ class Worker:
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,
-            time_limit_s=CLEANUP_LIMIT_S if clean else options.timeout_s,
+            time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
             notify=self._notify,
         )
 

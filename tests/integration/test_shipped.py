@@ -28,7 +28,7 @@ ORDER = {"file": "flights.csv.zip", "database": "flights.db", "table": "flights"
 def shipped(start_node: Nodes) -> Node:
     """A node with the handlers of this repository."""
     node = start_node(HANDLERS__PATH=ROOT / "handlers")
-    (node.folder / "files").mkdir()
+    (node.folder / "files").mkdir(exist_ok=True)
     return node
 
 

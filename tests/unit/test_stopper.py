@@ -1,0 +1,113 @@
+"""SIGTERM in a pool process, sent to the process of the tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler import JobAborted
+from scheduler.worker.stopper import Stopper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def stopper() -> Iterator[Stopper]:
+    before = signal.getsignal(signal.SIGTERM)
+    stopper = Stopper()
+    stopper.install()
+    yield stopper
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    signal.signal(signal.SIGTERM, before)
+
+
+def terminate() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_running_handler_is_interrupted_where_it_is(stopper: Stopper) -> None:
+    """So that its own `finally` and `with` blocks run."""
+
+    def handler() -> None:
+        terminate()
+        pytest.fail("the handler went on")
+
+    with pytest.raises(JobAborted), stopper.armed():
+        handler()
+
+
+def test_a_signal_that_came_first_strikes_when_the_handler_begins(stopper: Stopper) -> None:
+    """The abort of a job may be faster than its start."""
+    terminate()
+    with pytest.raises(JobAborted), stopper.armed():
+        pytest.fail("the handler began")
+
+
+def test_a_process_that_runs_no_handler_only_remembers(stopper: Stopper) -> None:
+    """An exception between two jobs would end the process, in the middle of a frame."""
+    terminate()
+    with stopper.shielded():
+        terminate()
+    assert stopper.asked
+
+
+def test_a_frame_is_finished_before_the_signal_strikes(stopper: Stopper) -> None:
+    """Half a frame would be taken for the death of the process."""
+    written = []
+
+    def handler() -> None:
+        with stopper.shielded():
+            terminate()
+            written.append("whole")
+        written.append("more")
+
+    with pytest.raises(JobAborted), stopper.armed():
+        handler()
+    assert written == ["whole"]
+
+
+def test_the_signal_strikes_once(stopper: Stopper) -> None:
+    """A second exception would tear the clean-up that the first one set off."""
+    cleaned = []
+
+    def handler() -> None:
+        try:
+            terminate()
+        finally:
+            terminate()
+            with stopper.shielded():
+                terminate()
+            cleaned.append(True)
+
+    with pytest.raises(JobAborted), stopper.armed():
+        handler()
+    assert cleaned
+
+
+def test_an_async_handler_is_struck_in_its_own_way(stopper: Stopper) -> None:
+    """An exception out of nowhere would break its event loop; so its task is cancelled."""
+    struck = []
+    with stopper.armed(lambda: struck.append(True)):
+        terminate()
+        terminate()
+    assert struck == [True]
+
+
+def test_after_the_handler_nothing_strikes(stopper: Stopper) -> None:
+    """Its result is about to be written, and a stop that comes now is the node's to decide."""
+    with stopper.armed():
+        pass
+    terminate()
+
+
+def test_what_an_earlier_job_did_to_the_signal_is_undone(stopper: Stopper) -> None:
+    """Ignored or blocked, it would cost the next job its clean-up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    stopper.install()
+    with pytest.raises(JobAborted), stopper.armed():
+        os.kill(os.getpid(), signal.SIGTERM)  # to the process: it waits where it is blocked
