@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from bench.figures import Row
 
-ROUNDS: Final = 15
+ROUNDS: Final = 10
 RESULTS: Final = Path(__file__).parent / "results" / "abort.json"
 
 

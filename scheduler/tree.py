@@ -140,8 +140,7 @@ def _freeze(ancestor: Process, spared: Container[int], *, deadline: float) -> se
     """Stop everything that lives below a process, until a look finds nothing new."""
     frozen: set[Process] = set()
     home = stat(ancestor.pid)
-    found = -1
-    while found < len(frozen) and time.monotonic() < deadline:
+    while True:
         found = len(frozen)
         for each in _below(ancestor, spared):
             if each.process not in frozen:
@@ -150,7 +149,8 @@ def _freeze(ancestor: Process, spared: Container[int], *, deadline: float) -> se
                 if home is not None and each.group != home.group:
                     _stop_group(each.group, each.process)
                 frozen.add(each.process)
-    return frozen
+        if len(frozen) == found or time.monotonic() > deadline:
+            return frozen
 
 
 def _stop_group(group: int, member: Process) -> None:

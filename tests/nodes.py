@@ -24,6 +24,7 @@ import aiohttp
 import pytest
 
 from tests.eventually import eventually
+from tests.trees import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,19 +122,23 @@ class Node:
         where it has none), a pool process for each worker, and a spare.
         """
         own = 5 + self.workers + 1 - but
-        await eventually(lambda: len(self.processes()) == own, saying="nothing of a job runs")
+        try:
+            await eventually(lambda: len(self.processes()) == own)
+        except AssertionError as late:
+            there = "\n".join(f"{pid}: {_command(pid)}" for pid in self.processes())
+            raise AssertionError(f"{own} processes are its own, and there are:\n{there}") from late
 
     async def gone(self, *, within_s: float = 5.0) -> None:
         """Wait until nothing of it runs any more."""
         await eventually(lambda: not self.processes(), within_s=within_s, saying="nothing runs")
 
     def close(self) -> None:
-        """End it, whatever state it is in."""
-        if self.process.poll() is None:
-            self.kill()
-        for pid in self.processes():
-            with suppress(ProcessLookupError):  # the warden is at it as well
-                os.kill(pid, signal.SIGKILL)
+        """End it, whatever state it is in, and what is left of its jobs."""
+        self.kill()
+        while left := members(self):
+            for pid in left:
+                with suppress(ProcessLookupError):  # the warden is at it as well
+                    os.kill(pid, signal.SIGKILL)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -171,6 +176,16 @@ def _environ(pid: int) -> bytes:
         return b""
 
 
+def _command(pid: int) -> str:
+    """What it runs, and in which state it is."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return "gone"
+    return f"{command[:200]} ({' '.join(re.findall('(?:State|PPid):(.*)', status))})"
+
+
 class Nodes:
     """Starts nodes, and ends what is left of them."""
 
@@ -185,6 +200,9 @@ class Nodes:
         return node
 
     def close(self) -> None:
+        """End all of them: first the nodes, or one would run the jobs of another again."""
+        for node in self._started:
+            node.kill()
         for node in self._started:
             node.close()
 

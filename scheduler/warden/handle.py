@@ -60,7 +60,7 @@ async def open_warden() -> AsyncIterator[Warden]:
             yield warden
         finally:
             keeping.cancel()
-    await warden.dismiss()
+            await warden.dismiss()
 
 
 async def _start() -> Process:

@@ -39,14 +39,18 @@ async def refusal(folder: Path, **settings: object) -> str:
         **{f"SCHEDULER_{key}": str(each) for key, each in settings.items()},
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "main.py"),
+        *(sys.executable, "-W", "error", str(ROOT / "main.py")),
         cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    _, said = await process.communicate()
+    try:
+        _, said = await process.communicate()
+    finally:
+        if process.returncode is None:  # the test failed meanwhile, and leaves nothing
+            process.kill()
+            await process.communicate()
     assert process.returncode == 2, said.decode()
     assert b"Traceback" not in said
     return said.decode()

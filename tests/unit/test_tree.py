@@ -62,8 +62,12 @@ def started() -> Iterator[Started]:
 
 @contextmanager
 def adopting() -> Iterator[None]:
-    """Adopt and reap all orphans, as the fork server does for a node, if slowly; leave none."""
+    """Adopt and reap all orphans, as the fork server does for a node, if slowly; leave none.
+
+    The servers and the node that all tests share are children of this process as well: spared.
+    """
     adopt_orphans()
+    spared = frozenset(children(os.getpid()))
     over = threading.Event()
 
     def reap() -> None:
@@ -76,7 +80,7 @@ def adopting() -> Iterator[None]:
     try:
         yield
     finally:
-        while left := family(os.getpid()):
+        while left := set(children(os.getpid())) - spared:
             for pid in left:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -146,6 +150,7 @@ def test_chains_that_fork_all_the_time_are_overtaken(
     started: Started, detach: str, *, leads: bool
 ) -> None:
     """What was seen a moment ago is gone, and its child is where nobody looked yet."""
+    before = set(children(os.getpid()))
     root = started(
         "until = time.monotonic() + 20\n"
         "for _ in range(20):\n"
@@ -161,7 +166,7 @@ def test_chains_that_fork_all_the_time_are_overtaken(
     ended = tree.end(root)
     assert ended.processes > 20
     assert not tree.end_again(ended.survivors)
-    assert not living(family(os.getpid()))
+    assert not living(set(children(os.getpid())) - before)
 
 
 async def test_a_group_is_stopped_before_anybody_looks_for_its_members(
@@ -348,13 +353,15 @@ def test_a_root_that_survives_is_reported(
 
 def family(ancestor: int) -> list[int]:
     """Everything below a process, zombies too."""
-    children: dict[int, list[int]] = {}
-    for pid, (_, parent) in states().items():
-        children.setdefault(parent, []).append(pid)
-    found = list(children.get(ancestor, []))
+    found = children(ancestor)
     for pid in found:
-        found += children.get(pid, [])
+        found += children(pid)
     return found
+
+
+def children(parent: int) -> list[int]:
+    """The children of a process, zombies too."""
+    return [pid for pid, (_, of) in states().items() if of == parent]
 
 
 async def grown(root: tree.Process, size: int) -> None:
