@@ -70,9 +70,10 @@ def _headless(node: Node) -> set[int]:
     """Processes whose first thread has ended; what the table says of them looks like a zombie."""
     wanted = f"TRIAL={node.trial}".encode()
     return {
-        int(task.parts[2])
-        for task in Path("/proc").glob("[0-9]*/task/[0-9]*")
-        if task.parts[2] != task.name and wanted in _read(int(task.name), "environ")
+        pid
+        for pid in _pids()
+        for thread in _threads(pid)
+        if thread != pid and wanted in _read(thread, "environ")
     }
 
 
@@ -84,6 +85,13 @@ def states() -> dict[int, tuple[str, int]]:
 
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return []
 
 
 def _read(pid: int, name: str) -> bytes:
