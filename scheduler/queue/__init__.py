@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from scheduler.queue.beside import beside
+from scheduler.beside import beside
 from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
 from scheduler.queue.redis_queue import RedisQueue
@@ -48,11 +48,5 @@ async def open_queue(
         server = await stack.enter_async_context(open_server(url, where=where))
         queue = RedisQueue(server, keys=keys, node_id=node_id, private=embedded, random=random)
         stack.push_async_callback(queue.feed.close)
-        await stack.enter_async_context(
-            beside(
-                queue_feed=queue.feed.serve(),
-                queue_news=queue.news.listen(),
-                queue_subscriptions=queue.news.subscribe(),
-            )
-        )
+        await stack.enter_async_context(beside(**queue.services()))
         yield queue

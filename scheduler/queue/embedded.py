@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 import structlog
 
+from scheduler.beside import beside
 from scheduler.errors import StartError
 from scheduler.lock import locked
-from scheduler.queue.beside import beside
 from scheduler.queue.binary import find_binary
 from scheduler.queue.child import END_S, LOOK_S, ChildServer, replies
 from scheduler.queue.home import Home, remove_socket, socket_path

@@ -18,12 +18,13 @@ from collections import Counter, deque
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from scheduler.batch import Batch
 from scheduler.errors import QueueUnavailable
 from scheduler.queue.server import ANSWER_S
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from scheduler.queue.keys import Keys
     from scheduler.queue.scripts import Scripts
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 BLOCK_S: Final = 2.0
 """How long one BLMOVE waits. Finite, so that a server that hangs is noticed: after
 `BLOCK_S + ANSWER_S` the waiting workers are told."""
+
+IDS_MAX: Final = 1000
+"""How many ids are acknowledged in one script, which nothing else on the server can interrupt."""
 
 RESTORE_S: Final = 10.0
 """How often strays are looked for where nothing failed: a lost connection may leave a BLMOVE behind
@@ -56,6 +60,7 @@ class Feed:
         self._inflight = keys.inflight(node_id)
         self._node_id = node_id
         self._block_s = block_s
+        self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX)
         self._places: deque[Future[str]] = deque()
         self._held: Counter[str] = Counter()
         self._wanted = asyncio.Event()
@@ -87,11 +92,11 @@ class Feed:
     async def acknowledge(self, job_id: str) -> None:
         """Drop a held id."""
         async with self._letting_go(job_id):
-            await self._server.commands.lrem(self._inflight, 1, job_id)
+            await self.acknowledged(job_id)
 
     async def give_back(self, job_id: str) -> None:
         """Return a held id to the head of the queue."""
-        async with self._letting_go(job_id):
+        async with self._letting_go(job_id), self._server.answering():
             await self._scripts.give_back(self._node_id, job_id)
 
     async def serve(self) -> None:
@@ -108,6 +113,11 @@ class Feed:
         with suppress(QueueUnavailable):  # then the sweeper of another node does it
             async with self._server.answering():
                 await self._scripts.recover([self._node_id])
+
+    async def _acknowledge_all(self, job_ids: Sequence[str]) -> Sequence[None]:
+        async with self._server.answering():
+            await self._scripts.acknowledge(self._node_id, job_ids)
+        return [None] * len(job_ids)
 
     async def _round(self) -> None:
         await self._restore()
@@ -147,8 +157,7 @@ class Feed:
         To let go before the server did would have a restoration in between take it for one.
         """
         try:
-            async with self._server.answering():
-                yield
+            yield
         except BaseException:
             self._restore_soon()
             raise

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from scheduler.batch import Batch
 from scheduler.errors import StartError
 from scheduler.queue.feed import Feed
 from scheduler.queue.news import News
@@ -13,7 +15,7 @@ from scheduler.queue.scripts import Scripts
 
 if TYPE_CHECKING:
     from asyncio import Event
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from random import Random
 
@@ -27,8 +29,12 @@ NEAR: Final = 10_000
 """How many places from the head of the queue are near; a server reads them in about 1 ms."""
 
 
+IDS_MAX: Final = 1000
+"""How many ids go into one command, which nothing else on the server can interrupt."""
+
+
 class RedisQueue:
-    """One node's view of the queue. `feed.serve` and `news.listen` run while it is in use."""
+    """One node's view of the queue; `services` run while it is in use."""
 
     def __init__(
         self, server: Server, *, keys: Keys, node_id: str, private: bool, random: Random
@@ -36,6 +42,8 @@ class RedisQueue:
         scripts = Scripts(server, keys)
         self.feed = Feed(server, scripts, keys=keys, node_id=node_id)
         self.news = News(server, keys=keys, node_id=node_id, random=random)
+        self._append = Batch(self._append_all, weight=len, weight_max=IDS_MAX)
+        self._announce = Batch(self._announce_all, weight=len, weight_max=IDS_MAX)
         self._server = server
         self._scripts = scripts
         self._keys = keys
@@ -44,6 +52,17 @@ class RedisQueue:
         self._store_identity: str | None = None
         self._run_id: str | None = None
         """The run of the server that `forgetful` last looked at."""
+
+    def services(self) -> Mapping[str, Coroutine[None, None, None]]:
+        """What runs while the queue is in use, by name."""
+        return {
+            "queue_feed": self.feed.serve(),
+            "queue_acknowledge": self.feed.acknowledged.serve(),
+            "queue_append": self._append.serve(),
+            "queue_announce": self._announce.serve(),
+            "queue_news": self.news.listen(),
+            "queue_subscriptions": self.news.subscribe(),
+        }
 
     async def join(self, store_identity: str) -> None:
         async with self._server.answering():
@@ -61,13 +80,11 @@ class RedisQueue:
         self._store_identity = store_identity
 
     async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
-        if not job_ids:
-            return
-        async with self._server.answering():
-            if ahead:
+        if ahead and job_ids:
+            async with self._server.answering():
                 await self._server.commands.lpush(self._keys.queue, *reversed(job_ids))
-            else:
-                await self._server.commands.rpush(self._keys.queue, *job_ids)
+        elif job_ids:
+            await self._append(job_ids)
 
     async def dequeue(self, *, wait_s: float) -> str | None:
         return await self.feed.take(wait_s=wait_s)
@@ -120,16 +137,21 @@ class RedisQueue:
 
     async def announce_change(self, job_ids: Sequence[str]) -> None:
         self.news.hear_changes(job_ids)
-        async with (
-            self._server.answering(),
-            self._server.commands.pipeline(transaction=False) as pipe,
-        ):
-            for job_id in job_ids:
-                pipe.publish(self._keys.changed(job_id), "")
-            await pipe.execute()
+        if job_ids:
+            await self._announce(job_ids)
 
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
         return self.news.watch(job_id)
+
+    async def _append_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
+        async with self._server.answering():
+            await self._server.commands.rpush(self._keys.queue, *chain(*calls))
+        return [None] * len(calls)
+
+    async def _announce_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
+        async with self._server.answering():
+            await self._scripts.announce([self._keys.changed(job_id) for job_id in chain(*calls)])
+        return [None] * len(calls)
 
     async def _register(self, store_identity: str) -> str:
         async with self._server.commands.pipeline() as pipe:

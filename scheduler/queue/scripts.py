@@ -31,7 +31,9 @@ class Scripts:
         self._server = server
         self._keys = keys
         self._take = load("take")
+        self._acknowledge = load("acknowledge")
         self._give_back = load("give_back")
+        self._announce = load("announce")
         self._restore = load("restore")
         self._recover = load("recover")
         self._missing = load("missing")
@@ -44,8 +46,14 @@ class Scripts:
         taken: list[str] = await self._take(keys, [count, node_id], client=self._server.blocking)
         return taken
 
+    async def acknowledge(self, node_id: str, job_ids: Sequence[str]) -> None:
+        await self._acknowledge([self._keys.inflight(node_id)], job_ids)
+
     async def give_back(self, node_id: str, job_id: str) -> None:
         await self._give_back([self._keys.queue, self._keys.inflight(node_id)], [job_id])
+
+    async def announce(self, channels: Sequence[str]) -> None:
+        await self._announce([], channels)
 
     async def restore(self, node_id: str, held: Collection[str]) -> int:
         keys = [self._keys.queue, self._keys.inflight(node_id)]

@@ -1,5 +1,7 @@
 """The store: the truth about jobs and nodes, in SQLite or PostgreSQL.
 
+    GroupedStore ── calls that meet become one
+       │
     SqlStore ── what the port promises, each call one named statement
        │ fetch(name, …)
     Database ─┬─ sqlite     one writing connection, one reading one, a lock file
@@ -16,10 +18,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from scheduler.beside import beside
 from scheduler.errors import StartError
+from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
-from scheduler.store.store import SqlStore
 from scheduler.urls import redacted
 
 if TYPE_CHECKING:
@@ -50,7 +53,9 @@ async def open_store(url: str, *, data_dir: Path) -> AsyncIterator[Store]:
         StoreUnavailable: the server does not answer; it may in a moment.
     """
     async with _database(url, data_dir) as database:
-        yield SqlStore(database)
+        store = GroupedStore(database)
+        async with beside(**store.services()):
+            yield store
 
 
 def _database(url: str, data_dir: Path) -> AbstractAsyncContextManager[Database]:

@@ -34,12 +34,22 @@ class SqlStore:
 
     async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
         """See `Store`."""
+        stored = await self.store_new(jobs)
+        if stored is not None:
+            return Inserted(stored, created=True)
+        batch = batches.batch(map(batches.new_job, jobs))
+        return stored_before(jobs, await self._fetch("stored", batch))
+
+    async def store_new(self, jobs: Sequence[NewJob]) -> Sequence[Job] | None:
+        """Store jobs that are all new; None, and no effect, where any of them is stored already.
+
+        Raises:
+            Conflict: two of them have the same idempotency key.
+        """
         must_differ(jobs)
         batch = batches.batch(map(batches.new_job, jobs))
-        if stored := await self._fetch("insert", batch):
-            found = {row["id"]: row for row in stored}
-            return Inserted([rows.job(found[new.id]) for new in jobs], created=True)
-        return stored_before(jobs, await self._fetch("stored", batch))
+        found = {row["id"]: row for row in await self._fetch("insert", batch)}
+        return [rows.job(found[new.id]) for new in jobs] if found else None
 
     async def get(self, job_id: str) -> Job | None:
         """See `Store`."""
@@ -76,6 +86,10 @@ class SqlStore:
 
     async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
         """See `Store`."""
+        return {job_id for job_id, _ in await self.ended(settlements)}
+
+    async def ended(self, settlements: Sequence[Settlement]) -> set[tuple[str, int]]:
+        """End attempts; those that took effect, by job id and token."""
         # Two ends of one attempt in one batch: the first counts, as it would in two.
         ends = {(end.id, end.token): end for end in reversed(settlements)}.values()
         # Two statements, because each settlement stands for itself.
@@ -83,10 +97,11 @@ class SqlStore:
         final = [end for end in ends if end.status is not Status.QUEUED]
         return await self._end("settle", final) | await self._end("give_back", given_back)
 
-    async def _end(self, name: str, ends: Sequence[Settlement]) -> set[str]:
+    async def _end(self, name: str, ends: Sequence[Settlement]) -> set[tuple[str, int]]:
         if not ends:
             return set()
-        return _ids(await self._fetch(name, batches.batch(map(batches.settlement, ends))))
+        ended = await self._fetch(name, batches.batch(map(batches.settlement, ends)))
+        return {(row["id"], row["token"]) for row in ended}
 
     async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
         """See `Store`."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from scheduler.queue.beside import beside
+from scheduler.beside import beside
 
 
 async def for_ever() -> None:

@@ -1,0 +1,114 @@
+"""The store with group commit: calls that meet share a statement, and with it a transaction.
+
+A commit waits for the disk, and one of fifty jobs waits no longer than one of one. What is hot is
+grouped: `insert`, `claim` and `settle`. Every other call is as rare as what people do.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scheduler.batch import Batch
+from scheduler.errors import Conflict
+from scheduler.ports import Inserted
+from scheduler.store.store import SqlStore
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Coroutine, Mapping, Sequence
+    from datetime import datetime
+
+    from scheduler.job import Claim, NewJob, Settlement
+    from scheduler.store.database import Database
+
+ROWS_MAX: Final = 1000
+"""Of one statement, so that none holds up the others for long; as many as a bulk request has."""
+ROW_BYTES: Final = 4096
+"""A row with more text than this counts as several: a thousand large ones would fill the memory."""
+
+
+class _Taking(NamedTuple):
+    """One call of `claim`."""
+
+    job_ids: Sequence[str]
+    node_id: str
+    at: datetime
+
+
+class GroupedStore(SqlStore):
+    """The store; `services` run while it is in use."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._insert = Batch(self._insert_all, weight=_rows, weight_max=ROWS_MAX)
+        self._claim = Batch(self._claim_all, weight=_ids, weight_max=ROWS_MAX)
+        self._settle = Batch(self._settle_all, weight=_ends, weight_max=ROWS_MAX)
+
+    def services(self) -> Mapping[str, Coroutine[None, None, None]]:
+        """Its background tasks, by name."""
+        return {
+            "insert": self._insert.serve(),
+            "claim": self._claim.serve(),
+            "settle": self._settle.serve(),
+        }
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+        """See `Store`."""
+        return await self._insert(jobs)
+
+    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+        """See `Store`."""
+        return await self._claim(_Taking(job_ids, node_id, at))
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
+        """See `Store`."""
+        return await self._settle(settlements)
+
+    async def _insert_all(self, calls: Sequence[Sequence[NewJob]]) -> Sequence[Inserted]:
+        if len(calls) == 1:
+            return [await super().insert(calls[0])]
+        stored = await self.store_new([new for jobs in calls for new in jobs])
+        if stored is None:
+            raise Conflict("one of these calls, who knows which, meets what is stored")
+        rest = iter(stored)
+        return [Inserted(list(islice(rest, len(jobs))), created=True) for jobs in calls]
+
+    async def _claim_all(self, calls: Sequence[_Taking]) -> Sequence[Sequence[Claim]]:
+        """Claim for each node what is asked for it; of two calls for one job the first gets it."""
+        claimed: dict[tuple[str, str], Claim] = {}
+        for node_id in {call.node_id for call in calls}:
+            its = [call for call in calls if call.node_id == node_id]
+            ids = [job_id for call in its for job_id in call.job_ids]
+            at = max(call.at for call in its)
+            claims = await super().claim(ids, node_id=node_id, at=at)
+            claimed |= {(node_id, claim.id): claim for claim in claims}
+        return [
+            [
+                claim
+                for job_id in call.job_ids
+                if (claim := claimed.pop((call.node_id, job_id), None)) is not None
+            ]
+            for call in calls
+        ]
+
+    async def _settle_all(self, calls: Sequence[Sequence[Settlement]]) -> Sequence[Collection[str]]:
+        """End all attempts; of two calls for one attempt the first one ended it."""
+        ended = await self.ended([end for ends in calls for end in ends])
+        answers = []
+        for ends in calls:
+            its = ended & {(end.id, end.token) for end in ends}
+            ended -= its
+            answers.append({job_id for job_id, _ in its})
+        return answers
+
+
+def _rows(jobs: Sequence[NewJob]) -> int:
+    return sum(1 + len(new.data) // ROW_BYTES for new in jobs)
+
+
+def _ids(taking: _Taking) -> int:
+    return len(taking.job_ids)
+
+
+def _ends(ends: Sequence[Settlement]) -> int:
+    return sum(1 + len(end.result or "") // ROW_BYTES for end in ends)
