@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
+    from scheduler.figures import Ending, Span, Standing
     from scheduler.job import (
         Claim,
         Cleanup,
@@ -93,7 +94,7 @@ class Store(Protocol):
 
     async def page(
         self,
-        uid: str,
+        uid: str | None,
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
@@ -103,8 +104,9 @@ class Store(Protocol):
     ) -> Sequence[Job]:
         """A user's jobs, newest first (by id, a UUIDv7), from the first before `before_id`.
 
-        At most `limit` jobs, and no more once their JSON texts together pass `bytes_max`; but
-        always one where there is one. Without `statuses` all statuses match.
+        Without `uid` the jobs of all users. At most `limit` jobs, and no more once their JSON texts
+        together pass `bytes_max`; but always one where there is one. Without `statuses` all
+        statuses match.
         """
         ...
 
@@ -170,6 +172,34 @@ class Store(Protocol):
         self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
     ) -> Sequence[str]:
         """Ids of a user's queued and running jobs with no abort requested yet, oldest first."""
+        ...
+
+    async def unfinished_by_user(
+        self, *, statuses: Collection[Status], task: str | None = None, limit: int
+    ) -> Mapping[str, int]:
+        """How many of these jobs each user has: of the oldest `limit` ones of each status."""
+        ...
+
+    async def standing(self, *, count_max: int) -> Standing:
+        """How many jobs are queued, counted up to `count_max`, how many run, and the oldest queued.
+
+        The three are looked up one after the other: a job that moves on may be in two, or in none.
+        """
+        ...
+
+    async def endings(self, *, since: datetime, limit: int) -> Sequence[Ending]:
+        """Of the newest `limit` jobs that became final since then, how many in each step and how.
+
+        By when they ended, newest first; steps in which nothing ended are left out.
+        """
+        ...
+
+    async def spans(self, *, since: datetime, limit: int) -> Sequence[Span]:
+        """How long the newest `limit` jobs that became final since then waited and ran.
+
+        Those that ended before they were started are left out. Newest end first; never negative,
+        though the clocks of two nodes may differ.
+        """
         ...
 
     async def register(self, node: Node) -> None:

@@ -48,7 +48,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of a user's jobs, newest first; `next_before` leads to the older ones, if there are."""
+    """Some jobs, newest first; `next_before` leads to the older ones, if there are."""
 
     jobs: Sequence[Job]
     next_before: str | None
@@ -135,14 +135,14 @@ class Service:
 
     async def page(
         self,
-        uid: str,
+        uid: str | None,
         *,
         statuses: Collection[Status],
         task: str | None,
         before_id: str | None,
         limit: int,
     ) -> Page:
-        """Some of a user's jobs, newest first; none for a user nobody has heard of."""
+        """Some jobs of a user, or of all, newest first; none for a user nobody has heard of."""
         page_before = partial(self._store.page, uid, statuses=statuses, task=task)
         jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
         if not jobs:

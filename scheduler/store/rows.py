@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from scheduler.figures import Ending, Standing
 from scheduler.job import (
     Abort,
     Claim,
@@ -75,6 +76,16 @@ def node(row: Row) -> Node:
         beat=row["beat"],
         started_at=_instant(row["started_at"]),
     )
+
+
+def standing(row: Row) -> Standing:
+    """How many jobs wait and run."""
+    return Standing(row["queued"], row["running"], _maybe_instant(row["oldest_queued_at"]))
+
+
+def ending(row: Row) -> Ending:
+    """How many jobs ended within one step."""
+    return Ending(_instant(row["at"]), Status(row["status"]), row["jobs"])
 
 
 def _abort(row: Row) -> Abort | None:

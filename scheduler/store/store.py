@@ -5,9 +5,11 @@ Each write is one guarded statement, and the rows that it returns say what took 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from scheduler.job import Status
+from scheduler.figures import STEP, Span
+from scheduler.job import FINAL, Status
 from scheduler.policy import lost_failure
 from scheduler.ports import Inserted, Released
 from scheduler.store import batches, rows
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from datetime import datetime
 
+    from scheduler.figures import Ending, Standing
     from scheduler.job import Claim, Cleanup, Death, Job, NewJob, Node, Progress, Settlement
     from scheduler.store.database import Database, Row
 
@@ -58,7 +61,7 @@ class SqlStore:
 
     async def page(
         self,
-        uid: str,
+        uid: str | None,
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
@@ -69,7 +72,11 @@ class SqlStore:
         """See `Store`."""
         wanted = batches.keys(statuses or Status)
         before = AFTER_ALL_IDS if before_id is None else before_id
-        page = await self._fetch("page", uid, wanted, before, task, limit, bytes_max)
+        how_much = (wanted, before, task, limit, bytes_max)
+        if uid is None:
+            page = await self._fetch("page_of_all", *how_much)
+        else:
+            page = await self._fetch("page", uid, *how_much)
         return [rows.job(row) for row in page]
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
@@ -145,6 +152,32 @@ class SqlStore:
             if status in statuses or not statuses:
                 ids |= _ids(await self._fetch("unfinished", uid, status, task, limit))
         return sorted(ids)[:limit]
+
+    async def unfinished_by_user(
+        self, *, statuses: Collection[Status], task: str | None = None, limit: int
+    ) -> Mapping[str, int]:
+        """See `Store`."""
+        found = Counter[str]()
+        for status in sorted(set(statuses) - FINAL):
+            counted = await self._fetch("unfinished_by_user", status, task, limit)
+            found.update({row["uid"]: row["jobs"] for row in counted})
+        return found
+
+    async def standing(self, *, count_max: int) -> Standing:
+        """See `Store`."""
+        (row,) = await self._fetch("standing", count_max)
+        return rows.standing(row)
+
+    async def endings(self, *, since: datetime, limit: int) -> Sequence[Ending]:
+        """See `Store`."""
+        step = STEP // batches.MILLISECOND
+        counted = await self._fetch("endings", batches.milliseconds(since), limit, step)
+        return [rows.ending(row) for row in counted]
+
+    async def spans(self, *, since: datetime, limit: int) -> Sequence[Span]:
+        """See `Store`."""
+        found = await self._fetch("spans", batches.milliseconds(since), limit)
+        return [Span(row["waited_ms"] / 1000, row["ran_ms"] / 1000) for row in found]
 
     async def register(self, node: Node) -> None:
         """See `Store`."""

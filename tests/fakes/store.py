@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from scheduler.errors import Conflict, StoreUnavailable
+from scheduler.figures import STEP, Ending, Span, Standing
 from scheduler.job import (
     FINAL,
     NOTHING_RAN,
@@ -73,7 +76,7 @@ class MemoryStore:
 
     async def page(
         self,
-        uid: str,
+        uid: str | None,
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
@@ -93,14 +96,14 @@ class MemoryStore:
             size += size_of(job)
         return found
 
-    def _jobs(self, uid: str, statuses: Iterable[Status], task: str | None) -> list[Job]:
-        """A user's jobs that match, oldest first."""
+    def _jobs(self, uid: str | None, statuses: Iterable[Status], task: str | None) -> list[Job]:
+        """The jobs that match, oldest first."""
         wanted = set(statuses)
         jobs = (self.rows[job_id].job for job_id in sorted(self.rows))
         return [
             job
             for job in jobs
-            if job.uid == uid and job.status in wanted and task in (None, job.task)
+            if uid in (None, job.uid) and job.status in wanted and task in (None, job.task)
         ]
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
@@ -179,6 +182,51 @@ class MemoryStore:
         self._answer()
         wanted = set(statuses or Status) - FINAL
         return [job.id for job in self._jobs(uid, wanted, task) if job.abort is None][:limit]
+
+    async def unfinished_by_user(
+        self, *, statuses: Collection[Status], task: str | None = None, limit: int
+    ) -> Mapping[str, int]:
+        self._answer()
+        found = Counter[str]()
+        for status in set(statuses) - FINAL:
+            jobs = [job for job in self._jobs(None, [status], task) if job.abort is None]
+            found.update(job.uid for job in jobs[:limit])
+        return found
+
+    async def standing(self, *, count_max: int) -> Standing:
+        self._answer()
+        queued = self._jobs(None, [Status.QUEUED], None)
+        return Standing(
+            queued=min(len(queued), count_max),
+            running=len(self._jobs(None, [Status.RUNNING], None)),
+            oldest_queued_at=queued[0].created_at if queued else None,
+        )
+
+    async def endings(self, *, since: datetime, limit: int) -> Sequence[Ending]:
+        self._answer()
+        found = Counter(
+            (at - timedelta(seconds=at.timestamp() % STEP.total_seconds()), job.status)
+            for at, job in self._ended(since)[:limit]
+        )
+        ordered = sorted(found.items(), key=lambda each: (-each[0][0].timestamp(), each[0][1]))
+        return [Ending(at, status, jobs) for (at, status), jobs in ordered]
+
+    async def spans(self, *, since: datetime, limit: int) -> Sequence[Span]:
+        self._answer()
+        return [
+            Span(
+                max(0, (job.started_at - job.created_at).total_seconds()),
+                max(0, (at - job.started_at).total_seconds()),
+            )
+            for at, job in self._ended(since)[:limit]
+            if job.started_at is not None
+        ]
+
+    def _ended(self, since: datetime) -> list[tuple[datetime, Job]]:
+        """The jobs that became final since then and when, newest first."""
+        ends = [(row.job.finished_at, row.job) for row in self.rows.values()]
+        found = [(at, job) for at, job in ends if at is not None and at >= since]
+        return sorted(found, key=lambda each: each[0], reverse=True)
 
     async def register(self, node: Node) -> None:
         self._answer()

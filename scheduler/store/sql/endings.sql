@@ -1,0 +1,9 @@
+-- How many of the newest jobs that ended since an instant did so in each step of time, and how.
+SELECT finished_at / $3 * $3 AS at, status, count(*) AS jobs
+  FROM (SELECT finished_at, status
+          FROM jobs
+         WHERE finished_at >= $1
+         ORDER BY finished_at DESC
+         LIMIT $2) AS newest
+ GROUP BY at, status
+ ORDER BY at DESC, status

@@ -1,0 +1,26 @@
+-- The newest jobs of all users of some statuses, until they are enough in number or in bytes.
+WITH newest AS (
+    -- Of each status the newest, as in page.sql, from the index that begins with it.
+    SELECT jobs.id, jobs.bytes
+      FROM json_each($1) AS wanted
+      JOIN LATERAL (SELECT id, bytes         -- PostgreSQL only
+      JOIN jobs ON jobs.id IN (SELECT id     -- SQLite only
+              FROM jobs
+             WHERE status = wanted.key
+               AND id < $2
+               AND (CAST($3 AS text) IS NULL OR task = $3)
+             ORDER BY id DESC
+             LIMIT $4)
+      AS jobs ON true -- PostgreSQL only
+), counted AS (
+    SELECT id,
+           row_number() OVER (ORDER BY id DESC) AS place,
+           sum(bytes) OVER (ORDER BY id DESC) - bytes AS bytes_before
+      FROM newest
+)
+SELECT jobs.*
+  FROM counted
+  JOIN jobs ON jobs.id = counted.id
+ WHERE counted.place <= $4
+   AND counted.bytes_before <= CAST($5 AS bigint)
+ ORDER BY jobs.id DESC

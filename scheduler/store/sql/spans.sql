@@ -1,0 +1,9 @@
+-- How long the newest jobs that ended since an instant waited and ran; clocks may have jumped.
+SELECT CASE WHEN started_at > created_at THEN started_at - created_at ELSE 0 END AS waited_ms,
+       CASE WHEN finished_at > started_at THEN finished_at - started_at ELSE 0 END AS ran_ms
+  FROM (SELECT created_at, started_at, finished_at
+          FROM jobs
+         WHERE finished_at >= $1
+         ORDER BY finished_at DESC
+         LIMIT $2) AS newest
+ WHERE started_at IS NOT NULL
