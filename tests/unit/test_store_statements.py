@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
-READS = {"aborts", "claims_of", "get", "nodes", "page", "stored", "unfinished", "waiting"}
+READS = {
+    "aborts",
+    "claims_of",
+    "endings",
+    "get",
+    "nodes",
+    "page",
+    "page_of_all",
+    "spans",
+    "standing",
+    "stored",
+    "unfinished",
+    "unfinished_by_user",
+    "waiting",
+}
 
 
 @pytest.fixture
