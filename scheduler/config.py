@@ -27,6 +27,7 @@ from scheduler.errors import StartError
 from scheduler.sections import (
     AbortSection,
     HandlersSection,
+    HooksSection,
     HttpSection,
     LimitsSection,
     NodeSection,
@@ -68,6 +69,7 @@ class Config(Section):
     abort: AbortSection = AbortSection()
     handlers: HandlersSection = HandlersSection()
     limits: LimitsSection = LimitsSection()
+    hooks: HooksSection = HooksSection()
     retention: RetentionSection = RetentionSection()
 
 
@@ -161,12 +163,15 @@ def _flaw(detail: ErrorDetails, file: Path, overrides: Mapping[tuple[str, str], 
             )
         case "value_error", str(section):
             return f"[{section}] {detail['ctx']['error']}"
-        case _, str(section), str(key):
-            must = f"must be {allowed(SECTIONS[section].model_fields[key])}"
+        case _, str(section), str(key), *_:
+            field = SECTIONS[section].model_fields[key]
+            must = f"must be {allowed(field)}"
+            value = overrides.get((section, key), detail["input"])
+            shown = _shown(value) if field.repr else "***"
             if (section, key) in overrides:
                 variable = f"SCHEDULER_{section}__{key}".upper()
-                return f"environment: {variable} = {_shown(overrides[section, key])}: {must}"
-            return f"{file}: [{section}] {key} = {_shown(detail['input'])}: {must}"
+                return f"environment: {variable} = {shown}: {must}"
+            return f"{file}: [{section}] {key} = {shown}: {must}"
         case _, section:
             return f"{file}: {section} = {_shown(detail['input'])}: must be a section, [{section}]"
         case unforeseen:

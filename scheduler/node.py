@@ -16,6 +16,7 @@ import signal
 import socket
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_network
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -196,7 +197,16 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         )
     )
     tasks = await slots.tasks()
-    hooks = await stack.enter_async_context(open_hooks(clock=clock, random=random))
+    hooks = await stack.enter_async_context(
+        open_hooks(
+            store=store,
+            clock=clock,
+            random=random,
+            secret=config.hooks.secret,
+            allow=[ip_network(network) for network in config.hooks.allow],
+            give_up_s=config.hooks.give_up_s,
+        )
+    )
     draining = asyncio.Event()
     service = Service(
         store=store, queue=queue, clock=clock, new_id=new_id, tasks=tasks, draining=draining
@@ -240,6 +250,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         clock=clock,
         random=random,
         on_aborted=Metrics(registry).aborted,
+        on_call_due=hooks.hint,
     )
     strays = Strays(store=store, clock=clock, roster=roster, settling=settling, node_id=node_id)
     vigil = await stack.enter_async_context(
@@ -258,7 +269,6 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             vigil=vigil,
             tasks=tasks,
             node_id=node_id,
-            notify=hooks.notify,
             idle_window_s=config.queue.idle_window_s,
             first_look_s=config.abort.first_look_s,
             longest_look_s=config.abort.longest_look_s,

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.figures import Ending, Span, Standing
+    from scheduler.hook import HookCall, Verdict
     from scheduler.job import (
         Claim,
         Cleanup,
         Death,
         Job,
+        JsonText,
         NewJob,
         Node,
         Progress,
@@ -202,6 +204,32 @@ class Store(Protocol):
         """
         ...
 
+    async def add_call(
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+    ) -> None:
+        """Have the job's hook called with this payload; without effect where the id is stored.
+
+        Only for who holds the claim: without effect where its token does not hold any more.
+        The end of a job that has a hook adds a call as well, whoever writes it, in the same
+        transaction, due at once and with the job's id as its own.
+        """
+        ...
+
+    async def take_calls(self, *, at: datetime, until: datetime, limit: int) -> Sequence[HookCall]:
+        """Take up to `limit` of the calls that are due at `at`, for a try each.
+
+        Of concurrent callers each gets others. A call that is not settled is due again at `until`.
+        """
+        ...
+
+    async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
+        """Note what came of the try that `call` was taken for; false where another has begun."""
+        ...
+
+    async def calls(self, job_id: str, *, limit: int) -> Sequence[HookCall]:
+        """The first `limit` calls of a job's hook, oldest first. They are deleted with the job."""
+        ...
+
     async def register(self, node: Node) -> None:
         """Make a node known, so that it may claim. Its `beat` begins at 0."""
         ...
@@ -247,7 +275,7 @@ class Store(Protocol):
     async def delete_finished(self, *, before: datetime, limit: int) -> int:
         """Delete at most `limit` jobs that were final before then, and say how many it were.
 
-        A job whose clean-up is pending is kept.
+        A job whose clean-up is pending is kept, and one whose hook is to be called.
         """
         ...
 

@@ -6,10 +6,19 @@ the README must say. Bounds are wide: they keep out what cannot be meant.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from scheduler.urls import redacted
 
@@ -57,6 +66,31 @@ QueueUrl = Annotated[
     str,
     StringConstraints(max_length=4000, pattern=r"^(embedded|(rediss?|unix)://\P{Cc}+)$"),
     Words("embedded, redis://…, rediss://… or unix://…"),
+]
+
+
+def _signing_keys(text: str) -> str:
+    for key in text.split():
+        size = len(base64.b64decode(key.removeprefix("whsec_"), validate=True))
+        if not key.startswith("whsec_") or not 24 <= size <= 64:
+            raise ValueError(key)
+    return text
+
+
+def _network(text: str) -> str:
+    ip_network(text)
+    return text
+
+
+SigningKeys = Annotated[
+    str,
+    AfterValidator(_signing_keys),
+    Words("empty, or whsec_ and 24 to 64 bytes in base64; several are separated by blanks"),
+]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_network)], ...],
+    Field(strict=False),  # TOML has lists, and a frozen section has tuples
+    Words('a list of networks, such as ["10.0.0.0/8", "fd00::/8"]'),
 ]
 
 
@@ -161,6 +195,17 @@ class LimitsSection(Section):
     """the size of one job's `result`, as JSON"""
     bulk_jobs_max: int = Field(1000, ge=1, le=10_000)
     """how many jobs one `POST /` may bring"""
+
+
+class HooksSection(Section):
+    """The calls of hooks."""
+
+    secret: SigningKeys = Field("", repr=False)
+    """`whsec_…` signs calls (Standard Webhooks); two keys while one replaces the other"""
+    allow: Networks = ()
+    """networks that may be called although they are not public: `["10.0.0.0/8"]`"""
+    give_up_s: float = Field(86_400.0, ge=0, le=2_592_000)
+    """for how long a call that fails is tried again, a day by default"""
 
 
 class RetentionSection(Section):

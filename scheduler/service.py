@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from scheduler.handler import HandlerOptions
+    from scheduler.hook import HookCall
     from scheduler.job import Job, Node
     from scheduler.ports import Clock, Inserted, Queue, Store
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A page of a list ends early here, so that one answer never fills the node's memory."""
+CALLS_MAX: Final = 1000
+"""How many calls of a hook one answer shows."""
 ABORTS_AT_ONCE_MAX: Final = 200
 """How many jobs one `abort_all` asks the store about at a time: enough to fill its batches."""
 LOOK_AGAIN_S: Final = 2.0
@@ -132,6 +135,15 @@ class Service:
         if job is None or job.uid != uid:
             raise NotFound(f"user {uid!r} has no job {job_id!r}")
         return job if wait_s <= 0 else await self._final(job, wait_s=wait_s)
+
+    async def hook_calls(self, uid: str, job_id: str) -> Sequence[HookCall]:
+        """The calls of a job's hook so far, oldest first.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        await self.get(uid, job_id)
+        return await self._store.calls(job_id, limit=CALLS_MAX)
 
     async def page(
         self,

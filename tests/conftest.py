@@ -8,6 +8,7 @@ import pytest
 
 from tests.nodes import node, own_node, start_node_fixture
 from tests.postgres import postgres_server, postgres_url
+from tests.receiver import receiver_fixture
 from tests.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "own_redis_fixture",
     "postgres_server",
     "postgres_url",
+    "receiver_fixture",
     "redis_binary",
     "redis_server",
     "start_node_fixture",

@@ -68,6 +68,7 @@ class Crew:
             clock=self.clock,
             random=random,
             on_aborted=self.aborted.append,
+            on_call_due=lambda: None,
         )
         self.lease = Lease(
             NODE,
@@ -112,7 +113,6 @@ class Crew:
             ),
             tasks=TASKS,
             node_id=NODE.id,
-            notify=lambda _, __: None,
             idle_window_s=IDLE_S,
             first_look_s=NEVER_S,
             longest_look_s=NEVER_S,

@@ -58,6 +58,7 @@ def new(
     undoable: bool = False,
     key: str | None = None,
     fingerprint: str | None = None,
+    hook: str | None = None,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
     return NewJob(
@@ -65,7 +66,7 @@ def new(
         uid=uid,
         task=task,
         data=JsonText(data),
-        hook="https://example.org/hook",
+        hook=hook,
         undoable=undoable,
         created_at=AT,
         idempotency_key=key,

@@ -9,7 +9,7 @@ from scheduler.api import cursor
 from scheduler.api.bodies import read_json
 from scheduler.api.models import ListQuery, Query, WaitQuery
 from scheduler.api.queries import idempotency_key, job_in_path, query, user_in_path
-from scheduler.api.render import job_document, json_answer
+from scheduler.api.render import call_document, job_document, json_answer
 from scheduler.api.state import LIMITS, SERVICE
 from scheduler.api.submissions import fingerprint, sound_jobs, submission
 
@@ -62,6 +62,14 @@ async def get_job(request: web.Request) -> web.Response:
     uid, job_id = job_in_path(request)
     wait_s = query(request, WaitQuery).wait
     return json_answer(job_document(await request.app[SERVICE].get(uid, job_id, wait_s=wait_s)))
+
+
+async def list_hook_calls(request: web.Request) -> web.Response:
+    """List the calls of a job's hook: what was told or is to be, and how that went."""
+    uid, job_id = job_in_path(request)
+    query(request, Query)
+    calls = await request.app[SERVICE].hook_calls(uid, job_id)
+    return json_answer([call_document(call) for call in calls])
 
 
 def _submissions(jobs: Sequence[NewJob], *, several: bool, data_bytes_max: int) -> list[Submission]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.handler import HandlerOptions
+    from scheduler.hook import HookCall
     from scheduler.job import Abort, Failure, Job, JsonText, Node, Progress
 
     Document = dict[str, Any]
@@ -51,6 +52,19 @@ def job_document(job: Job) -> Document:
         "started_at": _instant_or_none(job.started_at),
         "finished_at": _instant_or_none(job.finished_at),
         "abort": _abort(job.abort),
+    }
+
+
+def call_document(call: HookCall) -> Document:
+    """A call of a hook, for whoever waits for it."""
+    return {
+        "id": call.id,
+        "event": call.event,
+        "status": call.status,
+        "tries": call.tries,
+        "answer": call.answer,
+        "created_at": instant(call.created_at),
+        "due_at": _instant_or_none(call.due_at),
     }
 
 

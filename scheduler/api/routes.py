@@ -118,6 +118,14 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
+        path="/{uid}/{id}/hooks",
+        function=jobs.list_hook_calls,
+        place=JobPath,
+        answers={200: Answer(description="The calls, oldest first", shape=list[shapes.HookCall])},
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
         path="/-/health",
         function=operations.health,
         answers={200: Answer(description="It lives", shape=shapes.Health)},

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from scheduler.hook import CallStatus, Event  # noqa: TC001 - pydantic reads them
 from scheduler.job import Cleanup, FailureKind, Status  # noqa: TC001 - pydantic reads them
 
 Instant = Annotated[
@@ -78,6 +79,21 @@ class Job(Shape):
     started_at: Instant | None
     finished_at: Instant | None
     abort: Abort | None
+
+
+class HookCall(Shape):
+    """A call of a job's hook."""
+
+    id: Annotated[str, Field(description="the `webhook-id` of the call, the same in each try")]
+    event: Event
+    status: CallStatus
+    tries: Annotated[int, Field(description="how often it was tried, or begun to be")]
+    answer: Annotated[
+        str | None,
+        Field(description="what came of the last try: an HTTP status, or why there was none"),
+    ]
+    created_at: Instant
+    due_at: Annotated[Instant | None, Field(description="when it is tried next at the latest")]
 
 
 class Aborts(Shape):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from scheduler.figures import Ending, Standing
+from scheduler.hook import CallStatus, Event, HookCall
 from scheduler.job import (
     Abort,
     Claim,
@@ -86,6 +87,21 @@ def standing(row: Row) -> Standing:
 def ending(row: Row) -> Ending:
     """How many jobs ended within one step."""
     return Ending(_instant(row["at"]), Status(row["status"]), row["jobs"])
+
+
+def call(row: Row) -> HookCall:
+    """The call of a row."""
+    return HookCall(
+        id=row["id"],
+        job_id=row["job_id"],
+        event=Event(row["event"]),
+        payload=row["payload"],
+        status=CallStatus(row["status"]),
+        tries=row["tries"],
+        created_at=_instant(row["created_at"]),
+        due_at=_maybe_instant(row["due_at"]),
+        answer=row["answer"],
+    )
 
 
 def _abort(row: Row) -> Abort | None:

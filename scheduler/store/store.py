@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.figures import Ending, Standing
-    from scheduler.job import Claim, Cleanup, Death, Job, NewJob, Node, Progress, Settlement
+    from scheduler.hook import HookCall, Verdict
+    from scheduler.job import (
+        Claim,
+        Cleanup,
+        Death,
+        Job,
+        JsonText,
+        NewJob,
+        Node,
+        Progress,
+        Settlement,
+    )
     from scheduler.store.database import Database, Row
 
 BEFORE_ALL_IDS: Final = ""
@@ -178,6 +189,30 @@ class SqlStore:
         """See `Store`."""
         found = await self._fetch("spans", batches.milliseconds(since), limit)
         return [Span(row["waited_ms"] / 1000, row["ran_ms"] / 1000) for row in found]
+
+    async def add_call(
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+    ) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "add_call", call_id, claim.id, claim.token, payload, batches.milliseconds(at)
+        )
+
+    async def take_calls(self, *, at: datetime, until: datetime, limit: int) -> Sequence[HookCall]:
+        """See `Store`."""
+        instants = batches.milliseconds(at), batches.milliseconds(until)
+        return [rows.call(row) for row in await self._fetch("take_calls", *instants, limit)]
+
+    async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
+        """See `Store`."""
+        due_at = None if verdict.due_at is None else batches.milliseconds(verdict.due_at)
+        return bool(
+            await self._fetch("settle_call", call.id, call.tries, verdict.status, due_at, answer)
+        )
+
+    async def calls(self, job_id: str, *, limit: int) -> Sequence[HookCall]:
+        """See `Store`."""
+        return [rows.call(row) for row in await self._fetch("calls", job_id, limit)]
 
     async def register(self, node: Node) -> None:
         """See `Store`."""

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from scheduler.job import (
     NOTHING_RAN,
@@ -30,7 +32,7 @@ from scheduler.job import (
 from scheduler.policy import grace_s
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from scheduler.handler import HandlerOptions
     from scheduler.job import Claim, Outcome
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
     from scheduler.worker.slots import Slots
 
     Message = Mapping[str, Any]
+
+
+log = structlog.get_logger()
+
+NOTIFICATIONS_MAX: Final = 1000
+"""Of one attempt; further ones are dropped: a loop must not fill the store."""
 
 
 class Attempt:
@@ -53,12 +61,13 @@ class Attempt:
         options: HandlerOptions,
         node_grace_s: float,
         time_limit_s: float | None,
-        notify: Callable[[Claim, object], None],
+        notify: Callable[[Claim, int, object], Coroutine[None, None, None]],
     ) -> None:
         """Collaborators.
 
         Args:
             ready: waits for the process to run in; may be cancelled while it does.
+            notify: keeps the so-manieth notification of the attempt, as long as that may take.
         """
         self.claim = claim
         self.progress: Progress | None = None
@@ -72,14 +81,16 @@ class Attempt:
         self._grace_s = grace_s(options.grace_s, node_grace_s)
         self._time_limit_s = time_limit_s
         self._notify = notify
+        self._notified = 0
         self._end: Message | None = None
         self._stopped: StopReason | None = None
         self._over = asyncio.Event()
 
     async def run(self) -> Outcome:
         """Run the handler to its end, or until it is stopped."""
-        async with asyncio.TaskGroup() as group:
-            talk = group.create_task(self._converse(), name=f"job {self.claim.id}")
+        # It ends when all that the handler notified of is stored: before the end of the job is.
+        async with asyncio.TaskGroup() as self._group:
+            talk = self._group.create_task(self._converse(), name=f"job {self.claim.id}")
             await self._over.wait()
             if self._stopped is None:
                 return await self._outcome(await talk)
@@ -131,7 +142,15 @@ class Attempt:
         if "progress" in message:
             self.progress = Progress(**message["progress"])
         elif "notify" in message:
-            self._notify(self.claim, message["notify"])
+            self._keep(message["notify"])
+
+    def _keep(self, payload: object) -> None:
+        """Have a notification stored, beside the job."""
+        self._notified += 1
+        if self._notified <= NOTIFICATIONS_MAX:
+            self._group.create_task(self._notify(self.claim, self._notified, payload))
+        elif self._notified == NOTIFICATIONS_MAX + 1:
+            log.warning("notifications are dropped: the job has too many", job=self.claim.id)
 
     async def _stop(self, talk: asyncio.Task[PoolProcess]) -> Death:
         """SIGTERM, the grace period, then the end of the whole tree."""

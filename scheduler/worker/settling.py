@@ -6,6 +6,7 @@ token shows that the job has been taken over. Only then the queue, whose loss ha
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from scheduler.errors import QueueUnavailable, StoreUnavailable
 from scheduler.job import (
     NOTHING_RAN,
     Cleanup,
+    JsonText,
     Purpose,
     Returned,
     Status,
@@ -52,12 +54,14 @@ class Settling:
         clock: Clock,
         random: Random,
         on_aborted: Callable[[Abort], None],
+        on_call_due: Callable[[], None],
     ) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
         self._random = random
         self._on_aborted = on_aborted
+        self._on_call_due = on_call_due
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
         """Write the end of an attempt, whatever it was for."""
@@ -66,6 +70,13 @@ class Settling:
         else:
             settlement = conclude(claim, outcome, at=self._clock.now(), progress=progress)
             await self._settle_run(claim, settlement)
+
+    async def keep_notification(self, claim: Claim, number: int, payload: object) -> None:
+        """Have the job's hook called with what its handler says; each number of a claim once."""
+        call_id, said = f"{claim.id}-{claim.token}-{number}", JsonText(json.dumps(payload))
+        at = self._clock.now()
+        await self._insist(lambda: self._store.add_call(claim, call_id, said, at=at))
+        self._on_call_due()
 
     async def settle_unknown(self, claim: Claim) -> None:
         """End a claim on a job whose handler this node does not know; let others have it."""
@@ -105,6 +116,8 @@ class Settling:
             await self._queue.enqueue([claim.id], ahead=True)
 
     async def _announce(self, claim: Claim) -> None:
+        if claim.hook is not None:
+            self._on_call_due()
         with suppress(QueueUnavailable):
             await self._queue.announce_change([claim.id])
 

@@ -25,7 +25,7 @@ from scheduler.worker.attempt import Attempt
 from scheduler.worker.watcher import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from random import Random
 
     from scheduler.handler import HandlerOptions
@@ -61,7 +61,6 @@ class Worker:
         vigil: Vigil,
         tasks: Mapping[str, HandlerOptions],
         node_id: str,
-        notify: Callable[[Claim, object], None],
         idle_window_s: float,
         first_look_s: float,
         longest_look_s: float,
@@ -78,7 +77,6 @@ class Worker:
         self._vigil = vigil
         self._tasks = tasks
         self._node_id = node_id
-        self._notify = notify
         self._idle_window_s = idle_window_s
         self._first_look_s = first_look_s
         self._longest_look_s = longest_look_s
@@ -211,7 +209,7 @@ class Worker:
             options=options,
             node_grace_s=self._grace_s,
             time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
-            notify=self._notify,
+            notify=self._settling.keep_notification,
         )
 
     async def _ready(self, *, fresh: bool = False) -> PoolProcess:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from scheduler.hook import CallStatus, Event, HookCall
 from scheduler.job import (
     NOTHING_RAN,
     Claim,
@@ -22,7 +23,7 @@ from scheduler.policy import lost_failure
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduler.job import Node
+    from scheduler.job import JsonText, Node
 
 
 @dataclass
@@ -131,6 +132,23 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
     error = lost_failure(losses_max)
     row.change(status=Status.TERMINATED, owner=None, error=error, finished_at=at)
     return True
+
+
+def call_of(
+    job_id: str, at: datetime, *, id_: str | None = None, payload: JsonText | None = None
+) -> HookCall:
+    """A call that is due: of the job's end, or with what its handler says."""
+    return HookCall(
+        id=id_ or job_id,
+        job_id=job_id,
+        event=Event.ENDED if payload is None else Event.NOTIFIED,
+        payload=payload,
+        status=CallStatus.DUE,
+        tries=0,
+        created_at=at,
+        due_at=at,
+        answer=None,
+    )
 
 
 def size_of(job: Job) -> int:

@@ -49,6 +49,11 @@ class FakeProcess:
         assert self._note is not None
         self._note({"progress": {"done": done, "total": None, "message": None}})
 
+    def notify(self, payload: object) -> None:
+        """Have the handler tell its job's hook something."""
+        assert self._note is not None
+        self._note({"notify": payload})
+
     def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
         """Have the handler return."""
         self._tell({"returned": text, "progress": None, "leftovers": leftovers})

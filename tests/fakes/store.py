@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.figures import STEP, Ending, Span, Standing
+from scheduler.hook import CallStatus
 from scheduler.job import (
     FINAL,
     NOTHING_RAN,
@@ -21,13 +22,14 @@ from scheduler.job import (
     Status,
 )
 from scheduler.ports import Inserted, Released
-from tests.fakes.rows import Row, claim_as_it_is, claim_of, new_row, release, size_of
+from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from scheduler.job import Death, Node, Progress, Settlement
+    from scheduler.hook import HookCall, Verdict
+    from scheduler.job import Death, JsonText, Node, Progress, Settlement
 
 
 class MemoryStore:
@@ -37,6 +39,7 @@ class MemoryStore:
         self.identity = uuid4().hex
         self.away = False
         self.rows: dict[str, Row] = {}
+        self.hook_calls: dict[str, HookCall] = {}
         self._nodes: dict[str, Node] = {}
 
     def _answer(self) -> None:
@@ -228,6 +231,48 @@ class MemoryStore:
         found = [(at, job) for at, job in ends if at is not None and at >= since]
         return sorted(found, key=lambda each: each[0], reverse=True)
 
+    async def add_call(
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+    ) -> None:
+        self._answer()
+        row = self.rows.get(claim.id)
+        if row is not None and row.token == claim.token and row.job.owner is not None:
+            self.hook_calls.setdefault(call_id, call_of(claim.id, at, id_=call_id, payload=payload))
+
+    async def take_calls(self, *, at: datetime, until: datetime, limit: int) -> Sequence[HookCall]:
+        self._answer()
+        self._call_for_ends()
+        due = [
+            (call.due_at, call.id)
+            for call in self.hook_calls.values()
+            if call.due_at is not None and call.due_at <= at
+        ]
+        taken = [self.hook_calls[call_id] for _, call_id in sorted(due)[:limit]]
+        for call in taken:
+            self.hook_calls[call.id] = replace(call, tries=call.tries + 1, due_at=until)
+        return [self.hook_calls[call.id] for call in taken]
+
+    def _call_for_ends(self) -> None:
+        """What the databases do by a trigger: each end of a job that has a hook adds a call."""
+        for job in (row.job for row in self.rows.values()):
+            if job.hook is not None and job.finished_at is not None:
+                self.hook_calls.setdefault(job.id, call_of(job.id, job.finished_at))
+
+    async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
+        self._answer()
+        stored = self.hook_calls.get(call.id)
+        if stored is None or stored.tries != call.tries or stored.status is not CallStatus.DUE:
+            return False
+        changes = {"status": verdict.status, "due_at": verdict.due_at, "answer": answer}
+        self.hook_calls[call.id] = replace(stored, **changes)  # type: ignore[arg-type]
+        return True
+
+    async def calls(self, job_id: str, *, limit: int) -> Sequence[HookCall]:
+        self._answer()
+        self._call_for_ends()
+        found = (call for call in self.hook_calls.values() if call.job_id == job_id)
+        return sorted(found, key=lambda call: (call.created_at, call.id))[:limit]
+
     async def register(self, node: Node) -> None:
         self._answer()
         self._nodes.setdefault(node.id, replace(node, beat=0))
@@ -283,12 +328,17 @@ class MemoryStore:
 
     async def delete_finished(self, *, before: datetime, limit: int) -> int:
         self._answer()
+        self._call_for_ends()
+        due = {call.job_id for call in self.hook_calls.values() if call.due_at is not None}
         final = [
             (row.job.finished_at, job_id)
             for job_id, row in self.rows.items()
-            if row.job.finished_at is not None and not row.cleaning
+            if row.job.finished_at is not None and not row.cleaning and job_id not in due
         ]
         old = [job_id for finished_at, job_id in sorted(final) if finished_at < before][:limit]
         for job_id in old:
             del self.rows[job_id]
+        self.hook_calls = {
+            call_id: call for call_id, call in self.hook_calls.items() if call.job_id in self.rows
+        }
         return len(old)

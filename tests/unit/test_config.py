@@ -218,6 +218,36 @@ def test_a_wrong_value_in_the_environment_is_said_with_its_variable(file: Path, 
     assert line.endswith(": must be an integer from 0 to 65535")
 
 
+@pytest.mark.parametrize(
+    "secret", ["whsec_c2hvcnQ=", "whsec_*", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "whsec_\u00e4"]
+)
+def test_a_wrong_signing_key_is_not_shown(file: Path, secret: str) -> None:
+    """It may be wrong by a letter, and logs are read by many."""
+    line = complaint(file, f'[hooks]\nsecret = "{secret}"')
+    assert line.startswith("own.toml: [hooks] secret = ***: must be empty, or whsec_ and 24 to 64")
+    line = complaint(file, "", SCHEDULER_HOOKS__SECRET=secret)
+    assert line.startswith("environment: SCHEDULER_HOOKS__SECRET = ***: must be ")
+
+
+def test_signing_keys_are_never_shown(file: Path) -> None:
+    """Two of them, while one replaces the other."""
+    file.touch()
+    key = "whsec_" + "YWFh" * 8
+    config = load(file, {"SCHEDULER_HOOKS__SECRET": f"{key} {key}"})
+    assert config.hooks.secret == f"{key} {key}"
+    assert "whsec" not in repr(config)
+
+
+def test_networks_are_a_list_of_networks(file: Path) -> None:
+    """From the environment, too, as TOML."""
+    file.touch()
+    config = load(file, {"SCHEDULER_HOOKS__ALLOW": '["10.0.0.0/8", "::1/128"]'})
+    assert config.hooks.allow == ("10.0.0.0/8", "::1/128")
+    line = complaint(file, '[hooks]\nallow = ["10.0.0.0/8", "localhost"]')
+    assert line.startswith('own.toml: [hooks] allow = "localhost": must be a list of networks')
+    assert complaint(file, "[hooks]\nallow = 1").startswith("own.toml: [hooks] allow = 1: must be")
+
+
 def test_an_override_does_not_hide_that_the_section_is_none(file: Path) -> None:
     """Nothing of a file is quietly replaced."""
     line = complaint(file, "http = 5", SCHEDULER_HTTP__PORT="80")

@@ -19,6 +19,7 @@ HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
 READS = {
     "aborts",
+    "calls",
     "claims_of",
     "endings",
     "get",

@@ -22,12 +22,12 @@ from scheduler.job import (
     Stopped,
     StopReason,
 )
-from scheduler.worker.attempt import Attempt
+from scheduler.worker.attempt import NOTIFICATIONS_MAX, Attempt
 from tests.eventually import eventually
 from tests.fakes.slots import FakeProcess, FakeSlots
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from scheduler.job import Outcome
 
@@ -56,9 +56,17 @@ class Trial:
         return self.slots.given[0]
 
 
+async def forget(_claim: Claim, _number: int, _payload: object) -> None:
+    """Keep nothing of what a handler tells."""
+
+
 @asynccontextmanager
 async def running(
-    *, slots: FakeSlots | None = None, time_limit_s: float | None = None, grace_s: float = 0
+    *,
+    slots: FakeSlots | None = None,
+    time_limit_s: float | None = None,
+    grace_s: float = 0,
+    notify: Callable[[Claim, int, object], Coroutine[None, None, None]] = forget,
 ) -> AsyncIterator[Trial]:
     slots = slots or FakeSlots()
     attempt = Attempt(
@@ -68,7 +76,7 @@ async def running(
         options=HandlerOptions(name="task1"),
         node_grace_s=grace_s,
         time_limit_s=time_limit_s,
-        notify=lambda _, __: None,
+        notify=notify,
     )
     async with asyncio.TaskGroup() as group:
         yield Trial(slots, attempt, group.create_task(attempt.run()))
@@ -206,3 +214,37 @@ async def test_progress_is_kept_whatever_becomes_of_the_attempt() -> None:
         (await trial.process()).report(3)
         trial.attempt.stop(StopReason.ABORT)
     assert trial.attempt.progress == Progress(done=3)
+
+
+async def test_it_ends_once_all_that_its_handler_tells_is_kept() -> None:
+    """The end is written next: a node that dies after it has lost no notification."""
+    kept, store_is_back = list[tuple[int, object]](), asyncio.Event()
+
+    async def keep(_: Claim, number: int, payload: object) -> None:
+        await store_is_back.wait()
+        kept.append((number, payload))
+
+    async with running(notify=keep) as trial:
+        process = await trial.process()
+        process.notify("a")
+        process.notify("b")
+        process.finish("1")
+        assert not (await asyncio.wait({trial.run}, timeout=0.05))[0]
+        store_is_back.set()
+        assert await trial.run == Returned(JsonText("1"))
+    assert kept == [(1, "a"), (2, "b")]
+
+
+async def test_a_handler_that_tells_without_end_is_cut_short() -> None:
+    """A loop must not fill the store."""
+    kept = list[int]()
+
+    async def keep(_: Claim, number: int, _payload: object) -> None:
+        kept.append(number)
+
+    async with running(notify=keep) as trial:
+        process = await trial.process()
+        for number in range(NOTIFICATIONS_MAX + 5):
+            process.notify(number)
+        process.finish()
+    assert kept == list(range(1, NOTIFICATIONS_MAX + 1))

@@ -1,0 +1,90 @@
+"""Where a call may go: to public addresses, and to those that the operator allows.
+
+Users name hooks, and the node stands in a network that they may not be in. So the address is looked
+at that a socket is about to be connected to: a name that is looked up anew (DNS rebinding), or an
+address in an unusual spelling, comes to the same place.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from ipaddress import IPv4Network
+
+    Address = IPv4Address | IPv6Address
+    Network = IPv4Network | IPv6Network
+
+REFUSED: Final = tuple(
+    map(
+        ip_network,
+        (
+            "0.0.0.0/8",  # this network
+            "10.0.0.0/8",  # private
+            "100.64.0.0/10",  # between a provider and its customers (CGNAT)
+            "127.0.0.0/8",  # loopback
+            "169.254.0.0/16",  # link-local, where clouds serve credentials
+            "172.16.0.0/12",  # private
+            "192.0.0.0/24",  # protocol assignments
+            "192.0.2.0/24",  # documentation
+            "192.88.99.0/24",  # relays of 6to4
+            "192.168.0.0/16",  # private
+            "198.18.0.0/15",  # benchmarks
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # reserved, and broadcast
+            "::/96",  # unspecified, loopback, and IPv4 in its oldest disguise
+            "64:ff9b::/96",  # IPv4 behind NAT64
+            "64:ff9b:1::/48",  # the same, local
+            "100::/64",  # discarded
+            "2001::/23",  # protocol assignments, Teredo among them
+            "2001:db8::/32",  # documentation
+            "2002::/16",  # IPv4 by 6to4
+            "3fff::/20",  # documentation
+            "5f00::/16",  # segment routing
+            "fc00::/7",  # private
+            "fe80::/10",  # link-local
+            "fec0::/10",  # site-local
+            "ff00::/8",  # multicast
+        ),
+    )
+)
+"""Not public, or leading to others. Source: IANA's special-purpose address registries, 2025.
+
+As a table of our own, because Python's `is_global` differs between its releases and lets the
+translated ones pass."""
+
+
+class AddressRefusedError(OSError):
+    """A hook leads to an address that is not to be called."""
+
+
+def refusal(address: Address, allow: Collection[Network]) -> str | None:
+    """Why an address is not to be called; None where it may be."""
+    plain = (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
+    if any(plain in network for network in allow):
+        return None
+    for network in REFUSED:
+        if plain in network:
+            return f"{plain} is in {network}, which is not public; [hooks] allow does not name it"
+    return None
+
+
+def guarded(allow: Collection[Network]) -> Callable[[Any], socket.socket]:
+    """Makes the sockets of calls: only for addresses that may be called.
+
+    The one who connects asks it with each address that it is about to try.
+    """
+
+    def make(place: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+        family, kind, protocol, _, (host, *_) = place
+        if reason := refusal(ip_address(host.partition("%")[0]), allow):
+            raise AddressRefusedError(errno.EACCES, reason)
+        return socket.socket(family, kind, protocol)
+
+    return make

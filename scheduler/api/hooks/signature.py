@@ -1,0 +1,34 @@
+"""The Standard Webhooks scheme: by it a receiver knows that a call is ours, whole and recent.
+
+Source: Standard Webhooks specification 1.0.0, <https://www.standardwebhooks.com>.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+PREFIX: Final = "whsec_"
+
+
+def keys(secret: str) -> Sequence[bytes]:
+    """The keys in a configured secret: several while one replaces another."""
+    return [base64.b64decode(each.removeprefix(PREFIX)) for each in secret.split()]
+
+
+def headers(call_id: str, body: bytes, *, at: datetime, keys: Sequence[bytes]) -> Mapping[str, str]:
+    """The headers of a call: who checks one of the signatures with his key finds it good."""
+    timestamp = str(int(at.timestamp()))
+    identified = {"webhook-id": call_id, "webhook-timestamp": timestamp}
+    if not keys:
+        return identified
+    signed = f"{call_id}.{timestamp}.".encode() + body
+    digests = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
+    signature = " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
+    return identified | {"webhook-signature": signature}

@@ -1,0 +1,10 @@
+-- Have the hook of a job called with what its handler says, where the attempt's token holds.
+INSERT INTO hook_calls (id, job_id, event, payload, created_at, due_at)
+SELECT $1, jobs.id, 'job.notified', $4, CAST($5 AS bigint), CAST($5 AS bigint)
+  FROM jobs
+ WHERE jobs.id = $2
+   AND jobs.token = $3
+   AND jobs.owner IS NOT NULL
+   FOR KEY SHARE OF jobs -- PostgreSQL only
+ON CONFLICT (id) DO NOTHING
+RETURNING id

@@ -1,0 +1,43 @@
+"""Signatures, as the reference implementation of Standard Webhooks checks them."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from scheduler.api.hooks.signature import headers, keys
+
+OLD, NEW = (f"whsec_{base64.b64encode(letter * 24).decode()}" for letter in (b"a", b"b"))
+BODY = '{"wörd": 1}'.encode()
+
+
+def signed(secret: str, *, at: datetime | None = None) -> dict[str, str]:
+    return dict(headers("id-1", BODY, at=at or datetime.now(UTC), keys=keys(secret)))
+
+
+def test_a_receiver_with_the_key_finds_it_good() -> None:
+    assert Webhook(OLD).verify(BODY, signed(OLD)) == {"wörd": 1}
+
+
+def test_while_keys_change_receivers_with_either_find_it_good() -> None:
+    both = signed(f"{NEW} {OLD}")
+    assert Webhook(OLD).verify(BODY, both) == Webhook(NEW).verify(BODY, both) == {"wörd": 1}
+
+
+@pytest.mark.parametrize("what", ["key", "body", "id", "time"])
+def test_a_receiver_finds_out_what_is_not_ours(what: str) -> None:
+    secret = NEW if what == "key" else OLD
+    at = datetime(2026, 1, 1, tzinfo=UTC) if what == "time" else None
+    sent = signed(secret, at=at)
+    if what == "id":
+        sent["webhook-id"] = "id-2"
+    body = BODY + b" " if what == "body" else BODY
+    with pytest.raises(WebhookVerificationError):
+        Webhook(OLD).verify(body, sent)
+
+
+def test_without_a_key_a_call_is_not_signed() -> None:
+    assert set(signed("")) == {"webhook-id", "webhook-timestamp"}
