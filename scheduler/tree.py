@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 VERIFY_S: Final = 2.0
 """How long to wait for killed processes to leave the process table. A kill takes milliseconds;
 what is still there after this sits in the kernel (state D) and is a survivor."""
-PAUSE_S: Final = 0.0005
-"""Between two looks at the process table; doubles up to 32 times that."""
+AGAIN_S: Final = 0.2
+"""The same for survivors, which are looked for again and again: not to hold a thread for long."""
+PAUSE_S: Final = 0.0001
+"""Before the second look at the process table: a look takes less, and a death a few times that."""
+PAUSE_MAX_S: Final = 0.016
+"""Up to which the pauses double: looking for what is slow to die must not cost much."""
 DEAD: Final = (b"Z", b"X")
 """States of a process that is over and only waits to be reaped."""
 UNSEEN: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
@@ -227,4 +231,4 @@ def _pauses() -> Iterator[float]:
     pause_s = PAUSE_S
     while True:
         yield pause_s
-        pause_s = min(pause_s * 2, PAUSE_S * 32)
+        pause_s = min(pause_s * 2, PAUSE_MAX_S)

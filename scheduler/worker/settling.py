@@ -94,9 +94,9 @@ class Settling:
         else:
             # Or an earlier try was taken and its answer lost: so tell those who wait all the same.
             log.warning("the job was taken over", job=claim.id, attempt=claim.attempt)
+        await self._announce(claim)
         if settlement.status in {Status.QUEUED, Status.ABORTED}:
             await self._enqueue(claim)
-        await self._announce(claim)
         if settlement.status is Status.ABORTED:
             await self._count(claim)
 
