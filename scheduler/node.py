@@ -14,6 +14,7 @@ import os
 import secrets
 import signal
 import socket
+import threading
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -79,6 +80,10 @@ def run(config: Config) -> None:
             runner.run(serve(config))
     except BaseExceptionGroup as group:
         raise _sole_start_error(group) or group from None
+    if threading.active_count() > 1:
+        # One waits for a pool process that outlives SIGKILL, and the interpreter would wait for it.
+        _say("ended, but for a process that cannot be killed; see the log")
+        os._exit(0)
 
 
 async def serve(config: Config) -> None:
@@ -188,8 +193,10 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         stack,
     )
     await queue.join(store.identity)
+    workers = config.node.workers or os.cpu_count() or 1
     slots = await stack.enter_async_context(
         open_slots(
+            workers=workers,
             clock=clock,
             random=random,
             result_bytes_max=config.limits.result_bytes_max,
@@ -217,7 +224,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         id=node_id,
         name=name,
         version=__version__,
-        workers=config.node.workers or os.cpu_count() or 1,
+        workers=workers,
         tasks=tuple(sorted(tasks)),
         running=0,
         beat=0,
@@ -256,7 +263,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     vigil = await stack.enter_async_context(
         open_vigil(store=store, clock=clock, random=random, settling=settling)
     )
-    workers = [
+    crew = [
         Worker(
             store=store,
             queue=queue,
@@ -289,7 +296,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         lease=lease,
         sweeper=sweeper,
         strays=strays,
-        workers=workers,
+        workers=crew,
         draining=draining,
     )
 

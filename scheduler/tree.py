@@ -100,7 +100,8 @@ def send(process: Process, signal_: signal.Signals) -> None:
 def end(root: Process) -> Ended:
     """End a process and all that is below it, and see them leave the process table."""
     killed = kill(root)
-    return killed._replace(survivors=_await_gone({root, *killed.survivors}))
+    left = _await_gone({root, *killed.survivors}, within_s=VERIFY_S)
+    return killed._replace(survivors=left)
 
 
 def kill(root: Process) -> Ended:
@@ -118,10 +119,10 @@ def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
     """Kill those again that outlived it, and answer those that still do."""
     for process in survivors:
         send(process, signal.SIGKILL)
-    return _await_gone(set(survivors))
+    return _await_gone(set(survivors), within_s=AGAIN_S)
 
 
-def end_below(ancestor: Process, *, spared: Container[int] = ()) -> Ended:
+def end_below(ancestor: Process, *, spared: Container[Process] = ()) -> Ended:
     """End everything below a process but not itself, nor its children in `spared`.
 
     The ancestor must adopt orphans (a child subreaper); then whatever detaches itself while this
@@ -140,7 +141,7 @@ def end_below(ancestor: Process, *, spared: Container[int] = ()) -> Ended:
     return Ended(len(met), tuple(living))
 
 
-def _freeze(ancestor: Process, spared: Container[int], *, deadline: float) -> set[Process]:
+def _freeze(ancestor: Process, spared: Container[Process], *, deadline: float) -> set[Process]:
     """Stop everything that lives below a process, until a look finds nothing new."""
     frozen: set[Process] = set()
     home = stat(ancestor.pid)
@@ -174,13 +175,13 @@ def _stop_group(group: int, member: Process) -> None:
             os.killpg(group, signal.SIGSTOP)
 
 
-def _below(ancestor: Process, spared: Container[int]) -> Iterator[Stat]:
+def _below(ancestor: Process, spared: Container[Process]) -> Iterator[Stat]:
     """The living descendants of a process, parents first, and the latest child before others."""
     parents = [ancestor]
     while parents:
         parent = parents.pop()
         for child in _children(parent):
-            if parent is ancestor and child.process.pid in spared:
+            if parent is ancestor and child.process in spared:
                 continue
             if child.lives:
                 parents.append(child.process)
@@ -207,9 +208,9 @@ def _lives(process: Process) -> bool:
     return found is not None and found.process == process and found.lives
 
 
-def _await_gone(processes: set[Process]) -> tuple[Process, ...]:
-    """Wait until all have left the process table; those that live on for longer than `VERIFY_S`."""
-    deadline = time.monotonic() + VERIFY_S
+def _await_gone(processes: set[Process], *, within_s: float) -> tuple[Process, ...]:
+    """Wait until all have left the process table; those that live on for longer."""
+    deadline = time.monotonic() + within_s
     for pause_s in _pauses():
         processes = {process for process in processes if is_there(process)}
         if not processes or time.monotonic() > deadline:

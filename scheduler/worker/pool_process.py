@@ -14,7 +14,7 @@ import signal
 import socket
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import ForkServerContext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
@@ -25,9 +25,12 @@ from scheduler.worker.frames import HEADER, SLACK_BYTES, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
     from multiprocessing.context import ForkServerProcess
 
     Message = Mapping[str, Any]
+
+T = TypeVar("T")
 
 START_S: Final = 60.0
 """How long a pool process may take to say hello; the first one waits for the handlers to load."""
@@ -47,6 +50,7 @@ class PoolProcess:
         *,
         executor: ProcessPoolExecutor,
         handle: ForkServerProcess,
+        threads: Executor,
         death: asyncio.Future[None],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
@@ -55,6 +59,7 @@ class PoolProcess:
         self.jobs = 0
         self._executor = executor
         self._handle = handle
+        self._threads = threads
         self._death = death
         self._reader = reader
         self._writer = writer
@@ -96,30 +101,35 @@ class PoolProcess:
 
     async def end(self) -> tree.Ended:
         """End the process and all that is below it, and let go of what the node held for it."""
-        ended = await asyncio.to_thread(tree.end, self.process)
-        await self.release(wait=self.process not in ended.survivors)
+        ended = await self._in_thread(self._end)
+        self._writer.transport.abort()
         return ended
 
     async def retire(self) -> None:
         """Close the channel and give the process some time to exit by itself, as programs do."""
         self._writer.transport.abort()
-        async with asyncio.TaskGroup() as group:
-            gone = group.create_task(self.release())
-            if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
-                self.send(signal.SIGKILL)
-
-    async def release(self, *, wait: bool = True) -> None:
-        """Close the channel, and wait until the executor is done with the process.
-
-        Not for one that outlives SIGKILL: its worker must go on, and a vigil begin.
-        """
-        self._writer.transport.abort()
-        await asyncio.to_thread(self._executor.shutdown, wait=wait, cancel_futures=True)
+        gone = self._in_thread(self._release)
+        if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
+            self.send(signal.SIGKILL)
 
     @property
     def exit_status(self) -> int:
-        """How it died: an exit status, or a signal's number, negative. Known after `release`."""
+        """How it died: an exit status, or a signal's number, negative. Known after `end`."""
         return -1 if self._handle.exitcode is None else self._handle.exitcode
+
+    def _in_thread(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def _end(self) -> tree.Ended:
+        """All that takes time, in one go."""
+        ended = tree.end(self.process)
+        # Not waiting for one that outlives SIGKILL: its worker must go on, and a vigil begin.
+        self._release(wait=self.process not in ended.survivors)
+        return ended
+
+    def _release(self, *, wait: bool = True) -> None:
+        """Wait until the executor is done with the process."""
+        self._executor.shutdown(wait=wait, cancel_futures=True)
 
     def _on_death(self, death: asyncio.Future[None]) -> None:
         if not death.cancelled():
@@ -134,8 +144,11 @@ class PoolProcess:
         return message
 
 
-async def start(*, result_bytes_max: int) -> PoolProcess:
+async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
     """Start a pool process and wait until it is ready.
+
+    Args:
+        threads: where it is ended, with a thread for each process that may be ended at once.
 
     Raises:
         OSError, EOFError, TimeoutError, BrokenProcessPool: it did not come up.
@@ -154,6 +167,7 @@ async def start(*, result_bytes_max: int) -> PoolProcess:
     process = PoolProcess(
         executor=executor,
         handle=context.started[-1],
+        threads=threads,
         death=asyncio.wrap_future(serving),
         reader=reader,
         writer=writer,

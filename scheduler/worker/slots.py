@@ -2,13 +2,18 @@
 
 A process that a job was stopped in, that crashed, or that ran its share of jobs is never used
 again. Its worker takes the spare, at once, and the next spare starts meanwhile.
+
+Ending a process takes a thread, for seconds where something outlives SIGKILL. Here is one for each
+that may be ended at once, so that no abort waits for another, nor for what else threads are for.
 """
 
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -21,6 +26,7 @@ from scheduler.worker import pool_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from concurrent.futures import Executor
     from random import Random
 
     from scheduler.handler import HandlerOptions
@@ -32,21 +38,24 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def open_slots(
-    *, clock: Clock, random: Random, result_bytes_max: int, jobs_per_process: int
+    *, workers: int, clock: Clock, random: Random, result_bytes_max: int, jobs_per_process: int
 ) -> AsyncIterator[Slots]:
     """The slots of a node, for as long as the block runs; then their processes are gone."""
-    async with asyncio.TaskGroup() as group:
-        slots = Slots(
-            clock=clock,
-            random=random,
-            group=group,
-            result_bytes_max=result_bytes_max,
-            jobs_per_process=jobs_per_process,
-        )
-        try:
-            yield slots
-        finally:
-            await slots.close()
+    # Of each worker the process at hand and one that retires, and the spare.
+    with ThreadPoolExecutor(2 * workers + 1, "end") as threads:
+        async with asyncio.TaskGroup() as group:
+            slots = Slots(
+                clock=clock,
+                random=random,
+                group=group,
+                threads=threads,
+                result_bytes_max=result_bytes_max,
+                jobs_per_process=jobs_per_process,
+            )
+            try:
+                yield slots
+            finally:
+                await slots.close()
 
 
 class Slots:
@@ -58,15 +67,19 @@ class Slots:
         clock: Clock,
         random: Random,
         group: asyncio.TaskGroup,
+        threads: Executor,
         result_bytes_max: int,
         jobs_per_process: int,
     ) -> None:
         self._clock = clock
         self._random = random
         self._group = group
+        self._threads = threads
         self._result_bytes_max = result_bytes_max
         self._jobs_per_process = jobs_per_process
         self._live: set[PoolProcess] = set()
+        # What outlived SIGKILL, and may be there yet: its own job answers for it, and no other.
+        self._undying: set[tree.Process] = set()
         # Held while a process starts: until its number is known it looks like an orphan.
         self._starting = asyncio.Lock()
         self._spare = self._begin_spare()
@@ -104,7 +117,10 @@ class Slots:
         """End a process and everything that came from it."""
         ended = await process.end()
         self._live.discard(process)
-        return ended if ended.held else await self._end_orphans(process, ended)
+        if not ended.held:
+            ended = await self._end_orphans(process, ended)
+        self._undying.update(ended.survivors)
+        return ended
 
     async def retire(self, process: PoolProcess) -> None:
         """Let an idle process exit by itself, and end it where it does not."""
@@ -137,7 +153,9 @@ class Slots:
         for failures in count():
             try:
                 async with self._starting:
-                    process = await pool_process.start(result_bytes_max=self._result_bytes_max)
+                    process = await pool_process.start(
+                        threads=self._threads, result_bytes_max=self._result_bytes_max
+                    )
                     self._live.add(process)
                     return process
             except (OSError, EOFError, TimeoutError, BrokenProcessPool) as error:
@@ -148,8 +166,10 @@ class Slots:
     async def _end_orphans(self, process: PoolProcess, ended: tree.Ended) -> tree.Ended:
         """End what a process left behind that died by itself: it is below the fork server now."""
         async with self._starting:
-            pids = {each.process.pid for each in self._live}
-            left = await asyncio.to_thread(tree.end_below, process.fork_server, spared=pids)
+            self._undying = set(filter(tree.is_there, self._undying))
+            spared = self._undying.union(each.process for each in self._live)
+            end = partial(tree.end_below, process.fork_server, spared=spared)
+            left = await asyncio.get_running_loop().run_in_executor(self._threads, end)
         return tree.Ended(
             ended.processes + left.processes, ended.survivors + left.survivors, held=False
         )

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from pathlib import Path
 from random import random
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
@@ -16,7 +13,7 @@ from tests.eventually import eventually
 from tests.trees import members, there, zombies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.nodes import Node
 
@@ -33,7 +30,6 @@ HARD = [
     "default",
     "headless",
 ]
-FREEZER = Path("/sys/fs/cgroup/freezer")
 RESULT_BYTES_MAX = 1024 * 1024
 ABORTS = 100
 
@@ -59,52 +55,6 @@ async def test_a_job_that_will_not_end_is_ended(
     assert abort["survivors"] == 0
     assert abort["latency_ms"] < (grace_s + 5) * 1000
     assert (await own_node.outcome("echo", way))["result"] == way
-
-
-@pytest.fixture
-def freezer() -> Iterator[Path]:
-    """A control group whose members, once frozen, outlive SIGKILL, as in state D."""
-    group = FREEZER / f"atlan-{uuid4().hex}"
-    group.mkdir()
-    yield group
-    (group / "freezer.state").write_text("THAWED")
-    deadline = time.monotonic() + 5
-    while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    group.rmdir()
-
-
-@pytest.mark.skipif(not os.access(FREEZER, os.W_OK), reason="needs root and a cgroup v1 freezer")
-@pytest.mark.parametrize("which", ["the job's own process", "a child of it"])
-async def test_a_job_is_not_reported_dead_while_a_process_of_it_outlives_the_kill(
-    own_node: Node, begun: Path, freezer: Path, which: str
-) -> None:
-    """The receipt shows it, the worker goes on, and in the end it comes true."""
-    await own_node.alone()
-    job = await own_node.submit("undone_when_allowed", {"file": str(begun)})
-    await eventually(lambda: begun.exists() and begun.read_text())
-    own, child = begun.read_text().split()
-    (freezer / "cgroup.procs").write_text(child if which == "a child of it" else own)
-    (freezer / "freezer.state").write_text("FROZEN")
-    await own_node.abort(job, "grace_s=0")
-
-    async def survivors() -> object:
-        return (await own_node.job(job))["abort"]["survivors"]
-
-    await eventually(survivors, within_s=20)
-    assert await survivors() == 1
-    assert (await own_node.job(job))["status"] == "running"
-    assert not Path(f"{begun}.undone").exists()
-    for _ in range(own_node.workers):
-        assert (await own_node.outcome("echo", 1))["status"] == "successful"
-    Path(f"{begun}.allowed").touch()
-    (freezer / "freezer.state").write_text("THAWED")
-    found = await own_node.job(job, wait_s=30)
-    assert (found["status"], found["abort"]["survivors"]) == ("aborted", 0)
-    assert found["abort"]["processes"] == 2
-    await eventually(Path(f"{begun}.undone").exists)
-    assert Path(f"{begun}.undone").read_text().endswith(" []\n")
-    await own_node.alone()
 
 
 async def test_an_async_job_that_swallows_its_cancellation_ends_after_the_grace_period(

@@ -241,7 +241,7 @@ async def test_what_is_left_below_an_adopter_is_ended_but_for_the_spared(started
     )
     await grown(root, 3)
     spared = min(pid for pid in family(root.pid) if name_of(pid) == "sleep")
-    assert tree.end_below(root, spared={spared}).processes == 2
+    assert tree.end_below(root, spared={process_of(spared)}).processes == 2
     assert there([root.pid, spared]) == [root.pid, spared]
     assert "T" not in {state(root.pid), state(spared)}
     assert tree.end(root).processes == 2
@@ -334,6 +334,7 @@ def test_one_that_survives_below_an_adopter_is_reported(
     (child,) = map(process_of, family(root.pid))
     Undying(monkeypatch, child)
     assert tree.end_below(root) == tree.Ended(1, (child,))
+    assert tree.end_below(root, spared={child}) == tree.Ended(0, ())
     monkeypatch.undo()
     assert tree.end_below(root) == tree.Ended(1, ())
 

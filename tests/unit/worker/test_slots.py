@@ -72,6 +72,7 @@ def works(monkeypatch: pytest.MonkeyPatch) -> Works:
 @asynccontextmanager
 async def opened(works: Works) -> AsyncIterator[Slots]:
     async with open_slots(
+        workers=1,
         clock=FakeClock(),
         random=Random(1),  # noqa: S311
         result_bytes_max=1,
