@@ -25,6 +25,8 @@ from scheduler.api import cursor
 from scheduler.job import Status
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
+INTEGER_MAX: Final = 2**64 - 1
+"""Of the integers that orjson reads."""
 HOOK_CHARS_MAX: Final = 2048
 REASON_CHARS_MAX: Final = 500
 GRACE_S_MAX: Final = 3600
@@ -34,11 +36,16 @@ LIMIT_MAX: Final = 1000
 LIMIT_DEFAULT: Final = 100
 
 _URL: Final = TypeAdapter(HttpUrl)
-_SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
 
 def _decimal_text(value: object) -> object:
-    """An integer as the text a path would have; `type` because a bool is an int to Python."""
+    """An integer as the text a path would have; `type` because a bool is an int to Python.
+
+    To JSON 7.0 is an integer too.
+    """
+    if type(value) is float and value.is_integer() and value <= INTEGER_MAX:
+        return str(int(value))
     return str(value) if type(value) is int else value
 
 
@@ -49,8 +56,8 @@ def _url(text: str) -> str:
 
 
 def _plain_number(value: object) -> object:
-    """Refuse what Python would read as a number too: `1_0`, ` 7`, `1e1`, `inf`."""
-    if isinstance(value, str) and not _SECONDS.fullmatch(value):
+    """Refuse what Python would read as a number and JSON would not: `1_0`, ` 7`, `inf`."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         raise ValueError(value)
     return value
 
@@ -64,7 +71,12 @@ Uid = Annotated[
     StringConstraints(strict=True, pattern=UID_PATTERN),
     BeforeValidator(_decimal_text),
     WithJsonSchema(
-        {"anyOf": [{"type": "string", "pattern": UID_PATTERN}, {"type": "integer", "minimum": 0}]}
+        {
+            "anyOf": [
+                {"type": "string", "pattern": UID_PATTERN},
+                {"type": "integer", "minimum": 0, "maximum": INTEGER_MAX},
+            ]
+        }
     ),
     Field(
         description="1 to 200 characters without '/' and control characters, not starting with "
@@ -95,6 +107,9 @@ Wait = Annotated[
 Statuses = Annotated[
     frozenset[Status],
     BeforeValidator(_names),
+    WithJsonSchema(
+        {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*Status]}}
+    ),
     Field(description=f"one or more of {', '.join(Status)}, with commas between"),
 ]
 TaskFilter = Annotated[

@@ -96,10 +96,10 @@ def _parameters(model: type[BaseModel] | None, where: str, components: Json) -> 
 
 
 def _of_text(schema: Json) -> Json:
-    """The schema of a parameter: it may be left out, but text is never null."""
+    """The schema of a parameter: it may be left out, but text is never null, nor an empty list."""
     if schema.get("default", ...) is None:
         return dict(schema["anyOf"][0])
-    return schema
+    return {key: each for key, each in schema.items() if (key, each) != ("default", [])}
 
 
 def _headers(route: Route) -> Iterator[Json]:

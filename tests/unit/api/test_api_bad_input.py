@@ -61,7 +61,7 @@ async def test_a_body_that_is_no_job_is_refused(api: Api, body: bytes) -> None:
     [
         (True, "true"),
         (None, "null"),
-        (1.0, "1.0"),
+        (1.5, "1.5"),
         (-5, "-5"),
         ("", '""'),
         ("-a", '"-a"'),

@@ -1,0 +1,63 @@
+"""What Schemathesis is told of the API beyond its OpenAPI document; loaded by its command line."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import schemathesis
+
+from scheduler.api.models import WAIT_S_MAX
+
+NODE_MAKES = "after"
+"""A cursor: only the node makes one, and what else has the same form is refused by its checksum."""
+TASK = "echo"
+"""Which names are known is the node's to say, so no document can list them."""
+HOOK = {"type": "string", "pattern": "^https?://[a-z]{1,9}\\.example(/[a-z]{0,9})?$"}
+"""Which texts are URLs is more than a pattern can say."""
+WAIT_S = 0.05
+ENDLESS = "text/event-stream"
+
+
+@schemathesis.hook
+def before_call(_: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 - has no type to name
+    """Wait for no job for long, where the wait that was made up is one that the node takes."""
+    with suppress(TypeError, ValueError):
+        if WAIT_S < float((case.query or {}).get("wait", 0)) <= WAIT_S_MAX:
+            case.query["wait"] = WAIT_S
+    for job in case.body if isinstance(case.body, list) else [case.body]:
+        if isinstance(job, dict) and "data" in job:
+            job["data"] = _readable(job["data"])
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The value without integers of more than 64 bits: no schema of "any JSON" leaves them out."""
+    match value:
+        case list():
+            return [_readable(each) for each in value]
+        case dict():
+            return {key: _readable(each) for key, each in value.items()}
+        case int() | float() if abs(value) >= 2**63:
+            return 0
+    return value
+
+
+@schemathesis.hook
+def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
+    """Leave out what no description can make testable, and name a task that is there."""
+    fields = raw_schema["components"]["schemas"]["NewJob"]["properties"]
+    fields["task"]["enum"] = [TASK]
+    fields["hook"]["anyOf"][0] = HOOK
+    for item in raw_schema["paths"].values():
+        for operation in item.values():
+            parameters = operation.get("parameters", [])
+            operation["parameters"] = [each for each in parameters if each["name"] != NODE_MAKES]
+    raw_schema["paths"] = {
+        path: item for path, item in raw_schema["paths"].items() if not _endless(item)
+    }
+
+
+def _endless(item: dict[str, Any]) -> bool:
+    """Whether an answer of a path goes on for as long as its client listens."""
+    answers = (operation["responses"].get("200", {}) for operation in item.values())
+    return any(ENDLESS in answer.get("content", {}) for answer in answers)
