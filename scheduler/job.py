@@ -166,6 +166,12 @@ class Job:
     finished_at: datetime | None
     abort: Abort | None
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it: it is final, and no clean-up is to follow."""
+        cleaning = self.abort is not None and self.abort.cleanup is Cleanup.PENDING
+        return self.status in FINAL and not cleaning
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:

@@ -48,6 +48,7 @@ from scheduler.sweeper import Sweeper
 from scheduler.urls import redacted
 from scheduler.warden.handle import open_warden
 from scheduler.worker.roster import Roster
+from scheduler.worker.scribe import Scribe
 from scheduler.worker.settling import Settling
 from scheduler.worker.slots import open_slots
 from scheduler.worker.strays import Strays
@@ -115,6 +116,7 @@ class Parts:
     lease: Lease
     sweeper: Sweeper
     strays: Strays
+    scribe: Scribe
     workers: Sequence[Worker]
     draining: asyncio.Event
 
@@ -123,6 +125,7 @@ class Parts:
         yield "keep the lease", self.lease.keep()
         yield "sweep", self.sweeper.run()
         yield "look for strays", self.strays.run()
+        yield "write logs", self.scribe.run()
         yield "hear of aborts", self._hear_of_aborts()
         yield "report progress", self._report_progress()
 
@@ -251,11 +254,13 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         losses_max=config.node.losses_max,
         retention_s=config.retention.finished_s,
     )
+    scribe = Scribe(store=store, queue=queue, clock=clock)
     settling = Settling(
         store=store,
         queue=queue,
         clock=clock,
         random=random,
+        scribe=scribe,
         on_aborted=Metrics(registry).aborted,
         on_call_due=hooks.hint,
     )
@@ -276,6 +281,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             vigil=vigil,
             tasks=tasks,
             node_id=node_id,
+            hear=scribe.hear,
             idle_window_s=config.queue.idle_window_s,
             first_look_s=config.abort.first_look_s,
             longest_look_s=config.abort.longest_look_s,
@@ -296,6 +302,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         lease=lease,
         sweeper=sweeper,
         strays=strays,
+        scribe=scribe,
         workers=crew,
         draining=draining,
     )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Settlement,
         Status,
     )
+    from scheduler.output import Page, Written
 
 
 class Clock(Protocol):
@@ -149,6 +150,18 @@ class Store(Protocol):
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
         """Keep progress by (job id, token); where the token does not hold any more, drop it."""
+        ...
+
+    async def write_log(self, written: Collection[Written]) -> None:
+        """Keep pages of jobs' logs; a page whose token does not hold is dropped.
+
+        Each takes its slot from the page that is there, unless that has a greater number, or is the
+        same one and longer: so pages may come late, twice, or in any order.
+        """
+        ...
+
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[Page]:
+        """The pages of a job's log that end behind this place, in their order."""
         ...
 
     async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
@@ -275,7 +288,8 @@ class Store(Protocol):
     async def delete_finished(self, *, before: datetime, limit: int) -> int:
         """Delete at most `limit` jobs that were final before then, and say how many it were.
 
-        A job whose clean-up is pending is kept, and one whose hook is to be called.
+        Their logs go with them. Kept is a job whose clean-up is pending, and one whose hook is to
+        be called.
         """
         ...
 

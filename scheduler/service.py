@@ -16,15 +16,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from scheduler.errors import NotFound, QueueUnavailable, Unavailable
+from scheduler.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.job import FINAL, Cleanup, JsonText, NewJob, Status
+from scheduler.output import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from scheduler.handler import HandlerOptions
     from scheduler.hook import HookCall
     from scheduler.job import Job, Node
+    from scheduler.output import Line
     from scheduler.ports import Clock, Inserted, Queue, Store
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -145,6 +155,36 @@ class Service:
         await self.get(uid, job_id)
         return await self._store.calls(job_id, limit=CALLS_MAX)
 
+    async def log(
+        self, uid: str, job_id: str, *, follow: bool
+    ) -> AsyncGenerator[Sequence[Line], None]:
+        """The lines that a job printed: at once what there is, perhaps nothing.
+
+        With `follow` also what it prints from then on, until it is over.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        job: Job | None = await self.get(uid, job_id)
+        found, end = await self._lines(job_id, after=0)
+        yield found
+        if not follow:
+            return
+        async with self._queue.watch(job_id) as changed:
+            while job is not None and not job.over:
+                await _change(changed)
+                with suppress(StoreUnavailable):
+                    # The job before its log: all that it prints is written before its end is.
+                    now = await self._store.get(job_id)
+                    found, end = await self._lines(job_id, after=end)
+                    yield found
+                    job = now
+
+    async def _lines(self, job_id: str, *, after: int) -> tuple[Sequence[Line], int]:
+        """What a job printed behind a place, and the place behind that."""
+        found = list(lines(await self._store.log(job_id, after=after), after=after))
+        return found, found[-1].end if found else after
+
     async def page(
         self,
         uid: str | None,
@@ -248,11 +288,16 @@ class Service:
             async with asyncio.timeout(wait_s), self._queue.watch(job.id) as changed:
                 # Look after watching began: a change in between would be missed otherwise.
                 while (job := await self._store.get(job.id) or job).status not in FINAL:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_AGAIN_S):
-                            await changed.wait()
-                    changed.clear()
+                    await _change(changed)
         return job
+
+
+async def _change(changed: asyncio.Event) -> None:
+    """Wait until something changed, or may have."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_AGAIN_S):
+            await changed.wait()
+    changed.clear()
 
 
 def _keys(key: str | None, uids: Iterable[str]) -> Iterator[str | None]:

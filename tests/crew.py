@@ -17,6 +17,7 @@ from scheduler.job import Job, JsonText, Node, StopReason
 from scheduler.lease import Lease
 from scheduler.service import Service, Submission
 from scheduler.worker.roster import Roster
+from scheduler.worker.scribe import Scribe
 from scheduler.worker.settling import Settling
 from scheduler.worker.strays import Strays
 from scheduler.worker.vigil import Vigil
@@ -62,11 +63,13 @@ class Crew:
         self.aborted: list[Abort] = []
         random = Random(1)  # noqa: S311 - spreads backoffs
         store, queue = cast("Any", self.store), cast("Any", self.gated_queue)
+        self.scribe = Scribe(store=store, queue=queue, clock=self.clock)
         self.settling = Settling(
             store=store,
             queue=queue,
             clock=self.clock,
             random=random,
+            scribe=self.scribe,
             on_aborted=self.aborted.append,
             on_call_due=lambda: None,
         )
@@ -113,6 +116,7 @@ class Crew:
             ),
             tasks=TASKS,
             node_id=NODE.id,
+            hear=self.scribe.hear,
             idle_window_s=IDLE_S,
             first_look_s=NEVER_S,
             longest_look_s=NEVER_S,

@@ -15,6 +15,7 @@ from aiohttp import web
 from scheduler.api import problems, state, telemetry
 from scheduler.api.openapi import document
 from scheduler.api.routes import ROUTES, UID_SEGMENT
+from scheduler.api.streams import end_streams
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -43,6 +44,8 @@ def build_app(
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.REGISTRY] = registry
     app[state.OPENAPI] = _openapi()
+    app[state.STREAMS] = set()
+    app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
     for route in ROUTES:
         _add(app, route)

@@ -199,3 +199,11 @@ class ListQuery(MatchQuery):
         AfterValidator(lambda text: None if text is None else cursor.decode(text)),
         Field(description="where the page before ended, taken from its Link header"),
     ] = None
+
+
+class LogQuery(Query):
+    """How to read a job's log."""
+
+    follow: Annotated[
+        bool, Field(description="true or false: whether to go on until the job is over")
+    ] = False

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from scheduler.api import aborts, jobs, operations, shapes
+from scheduler.api import aborts, jobs, logs, operations, shapes
 from scheduler.api.models import (
     AbortOrder,
     AbortQuery,
     JobPath,
     ListQuery,
+    LogQuery,
     MatchQuery,
     NewJob,
     UserPath,
@@ -122,6 +123,22 @@ ROUTES: Final = (
         function=jobs.list_hook_calls,
         place=JobPath,
         answers={200: Answer(description="The calls, oldest first", shape=list[shapes.HookCall])},
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/{uid}/{id}/log",
+        function=logs.read_log,
+        place=JobPath,
+        query=LogQuery,
+        answers={
+            200: Answer(
+                description="Its lines, each after the time and the stream: stdout, stderr, or "
+                "notice where a further attempt begins or something is left out",
+                shape=str,
+                media="text/plain",
+            )
+        },
         problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
     ),
     Route(

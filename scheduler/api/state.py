@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,3 +25,5 @@ LIMITS: Final = web.AppKey("limits", Limits)
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 """The OpenAPI document as JSON: it does not change while the node runs."""
+STREAMS: Final = web.AppKey("streams", set[asyncio.Timeout])
+"""The ends of the answers that go on now, to be brought forward when the node closes its server."""

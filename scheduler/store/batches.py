@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from scheduler.job import Failure, NewJob, Progress, Settlement
+    from scheduler.output import Written
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -73,6 +74,21 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
         "signal": death.signal,
         "processes": death.processes,
         "survivors": death.survivors,
+    }
+
+
+def page(written: Written) -> Mapping[str, Any]:
+    """The columns of a page of a job's log; its blocks are rows of a time, a stream and a text."""
+    page = written.page
+    blocks = [(milliseconds(block.at), block.stream, block.text) for block in page.blocks]
+    return {
+        "id": written.job_id,
+        "token": written.token,
+        "slot": page.slot,
+        "page": page.number,
+        "place": page.place,
+        "bytes": page.size,
+        "blocks": orjson.dumps(blocks).decode(),
     }
 
 

@@ -21,6 +21,7 @@ from scheduler.job import (
     Purpose,
     Status,
 )
+from scheduler.output import Block, Page, Stream
 from scheduler.store.batches import EPOCH, MILLISECOND
 
 if TYPE_CHECKING:
@@ -102,6 +103,15 @@ def call(row: Row) -> HookCall:
         due_at=_maybe_instant(row["due_at"]),
         answer=row["answer"],
     )
+
+
+def page(row: Row) -> Page:
+    """The page of a job's log."""
+    blocks = (
+        Block(_instant(at), Stream(stream), text)
+        for at, stream, text in orjson.loads(row["blocks"])
+    )
+    return Page(row["page"], row["place"], tuple(blocks))
 
 
 def _abort(row: Row) -> Abort | None:

@@ -92,7 +92,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             # FULL: what is answered is on the disk. NORMAL loses the last commits with the power.
             await writer.execute_fetchall("PRAGMA synchronous = FULL")
-            # Else a job that is deleted would leave the calls of its hook behind.
+            # Else a job that is deleted would leave its log and the calls of its hook behind.
             await writer.execute_fetchall("PRAGMA foreign_keys = ON")
             identity = await migrate(
                 Dialect.SQLITE,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Progress,
         Settlement,
     )
+    from scheduler.output import Page, Written
     from scheduler.store.database import Database, Row
 
 BEFORE_ALL_IDS: Final = ""
@@ -134,6 +135,14 @@ class SqlStore:
                 for (job_id, token), made in progress.items()
             ),
         )
+
+    async def write_log(self, written: Collection[Written]) -> None:
+        """See `Store`."""
+        await self._fetch("write_log", batches.batch(map(batches.page, written)))
+
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[Page]:
+        """See `Store`."""
+        return [rows.page(row) for row in await self._fetch("log", job_id, after)]
 
     async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
         """See `Store`."""

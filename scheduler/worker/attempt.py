@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from scheduler.handler import HandlerOptions
     from scheduler.job import Claim, Outcome
+    from scheduler.output import Stream
     from scheduler.tree import Process
     from scheduler.worker.pool_process import PoolProcess
     from scheduler.worker.slots import Slots
@@ -62,6 +64,7 @@ class Attempt:
         node_grace_s: float,
         time_limit_s: float | None,
         notify: Callable[[Claim, int, object], Coroutine[None, None, None]],
+        hear: Callable[[Claim, Stream, bytes], None],
     ) -> None:
         """Collaborators.
 
@@ -82,6 +85,7 @@ class Attempt:
         self._time_limit_s = time_limit_s
         self._notify = notify
         self._notified = 0
+        self._hear = partial(hear, claim)
         self._end: Message | None = None
         self._stopped: StopReason | None = None
         self._over = asyncio.Event()
@@ -130,7 +134,7 @@ class Attempt:
             "data": claim.data,
         }
         limit = self._begin_time_limit()
-        self._end = await process.converse(job, note=self._note)
+        self._end = await process.converse(job, note=self._note, hear=self._hear)
         limit.cancel()
         if self._end is not None and self._end["progress"] is not None:
             self.progress = Progress(**self._end["progress"])

@@ -22,11 +22,13 @@ from scheduler.context import JobContext
 from scheduler.handler import call
 from scheduler.worker.containment import contain, leftovers
 from scheduler.worker.frames import frame, receive
+from scheduler.worker.printing import Printing
 from scheduler.worker.stopper import Stopper
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from multiprocessing.connection import Connection
 
     from scheduler.handler import Handler
 
@@ -42,13 +44,18 @@ OWN_FOLDER: Final = str(Path(__file__).parents[1])
 _child: Child | None = None
 
 
-def begin(connection: socket.socket, result_bytes_max: int) -> None:
+def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_max: int) -> None:
     """Prepare this process and tell the node who it is and which handlers it has."""
     from scheduler.worker.preload import FAULT, HANDLERS  # noqa: PLC0415 - only exists in here
 
     global _child  # noqa: PLW0603 - an initializer can leave things for the call in no other way
     contain()
-    _child = Child(connection, HANDLERS, result_bytes_max=result_bytes_max)
+    _child = Child(
+        connection,
+        HANDLERS,
+        printing=Printing(output),
+        result_bytes_max=result_bytes_max,
+    )
     options = [asdict(handler.options) for handler in HANDLERS.values()]
     _child.send(
         {"pid": os.getpid(), "fork_server": os.getppid(), "fault": FAULT, "handlers": options}
@@ -69,10 +76,12 @@ class Child:
         connection: socket.socket,
         handlers: Mapping[str, Handler],
         *,
+        printing: Printing,
         result_bytes_max: int,
     ) -> None:
         self._connection = connection
         self._handlers = handlers
+        self._printing = printing
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
         self._stopper = Stopper()
@@ -85,10 +94,12 @@ class Child:
         while (body := receive(self._connection)) is not None:
             job = json.loads(body)
             self._stopper.install()
+            self._printing.restore()
             self._progress, self._reported_at = None, 0.0
             end = self._end_of(job)
             if os.getpid() != self._pid:
                 os._exit(0)  # a fork of the handler that came back here would answer a second time
+            self._printing.flush()  # what is printed goes before the end, or it goes nowhere
             self.send({**end, "progress": self._progress, "leftovers": leftovers()})
 
     def send(self, message: Message) -> None:

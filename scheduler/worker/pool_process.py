@@ -22,11 +22,14 @@ from scheduler import tree
 from scheduler.handler import HandlerOptions
 from scheduler.worker import child
 from scheduler.worker.frames import HEADER, SLACK_BYTES, frame
+from scheduler.worker.pipes import Pipes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
     from multiprocessing.context import ForkServerProcess
+
+    from scheduler.worker.pipes import Hear
 
     Message = Mapping[str, Any]
 
@@ -54,6 +57,7 @@ class PoolProcess:
         death: asyncio.Future[None],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        pipes: Pipes,
         frame_bytes_max: int,
     ) -> None:
         self.jobs = 0
@@ -63,6 +67,7 @@ class PoolProcess:
         self._death = death
         self._reader = reader
         self._writer = writer
+        self._pipes = pipes
         self._frame_bytes_max = frame_bytes_max
         death.add_done_callback(self._on_death)
 
@@ -81,18 +86,23 @@ class PoolProcess:
         """Whether its death was not noticed yet."""
         return not self._death.done()
 
-    async def converse(self, job: Message, *, note: Callable[[Message], None]) -> Message | None:
-        """Send a job and read what comes back: notes on the way, then its end.
+    async def converse(
+        self, job: Message, *, note: Callable[[Message], None], hear: Hear
+    ) -> Message | None:
+        """Send a job and read what comes back: notes and output on the way, then its end.
 
-        None where the process died, or broke the protocol, before it told the end.
+        None where the process died, or broke the protocol, before it told the end: then its last
+        words are heard when it is let go of.
         """
         self.jobs += 1
+        self._pipes.listen(hear)
         try:
             self._writer.write(frame(orjson.dumps(job)))
             while "leftovers" not in (message := await self._read()):
                 note(message)
         except (OSError, EOFError, ValueError):
             return None
+        self._pipes.hush()
         return message
 
     def send(self, signal_: signal.Signals) -> None:
@@ -103,6 +113,7 @@ class PoolProcess:
         """End the process and all that is below it, and let go of what the node held for it."""
         ended = await self._in_thread(self._end)
         self._writer.transport.abort()
+        self._pipes.close()
         return ended
 
     async def retire(self) -> None:
@@ -154,11 +165,18 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
         OSError, EOFError, TimeoutError, BrokenProcessPool: it did not come up.
     """
     ours, theirs = socket.socketpair()
+    pipes = Pipes()
     context = _Context()
     executor = ProcessPoolExecutor(
-        1, mp_context=context, initializer=child.begin, initargs=(theirs, result_bytes_max)
+        1,
+        mp_context=context,
+        initializer=child.begin,
+        initargs=(theirs, pipes.theirs, result_bytes_max),
     )
-    with theirs:  # Starting a process waits for the fork server: not on the event loop.
+    with (
+        theirs,
+        pipes.handed_over(),
+    ):  # Starting a process waits for the fork server: not on the event loop.
         serving = await asyncio.to_thread(executor.submit, child.serve)
         # Whoever starts the next process would look, from his thread, whether this one is dead, and
         # so take away the one message with its exit status that the executor's thread waits for.
@@ -171,6 +189,7 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
         death=asyncio.wrap_future(serving),
         reader=reader,
         writer=writer,
+        pipes=pipes,
         # JSON text in a JSON string may double: each quote and backslash of it gets one more.
         frame_bytes_max=2 * result_bytes_max + SLACK_BYTES,
     )
@@ -179,6 +198,7 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
             await process.greet()
     except BaseException:
         context.started[-1].kill()
+        pipes.close()
         raise
     return process
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from scheduler.job import Abort, Claim, Outcome, Progress, Settlement
     from scheduler.ports import Clock, Queue, Store
+    from scheduler.worker.scribe import Scribe
 
     T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Settling:
         queue: Queue,
         clock: Clock,
         random: Random,
+        scribe: Scribe,
         on_aborted: Callable[[Abort], None],
         on_call_due: Callable[[], None],
     ) -> None:
@@ -60,15 +62,18 @@ class Settling:
         self._queue = queue
         self._clock = clock
         self._random = random
+        self._scribe = scribe
         self._on_aborted = on_aborted
         self._on_call_due = on_call_due
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
-        """Write the end of an attempt, whatever it was for."""
+        """Write the end of an attempt, whatever it was for; what it printed goes before."""
+        at = self._clock.now()
+        await self._insist(lambda: self._scribe.finish(claim))
         if claim.purpose is Purpose.CLEAN:
             await self._settle_cleanup(claim, outcome)
         else:
-            settlement = conclude(claim, outcome, at=self._clock.now(), progress=progress)
+            settlement = conclude(claim, outcome, at=at, progress=progress)
             await self._settle_run(claim, settlement)
 
     async def keep_notification(self, claim: Claim, number: int, payload: object) -> None:

@@ -25,12 +25,13 @@ from scheduler.worker.attempt import Attempt
 from scheduler.worker.watcher import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from random import Random
 
     from scheduler.handler import HandlerOptions
     from scheduler.job import Claim, Outcome
     from scheduler.lease import Lease
+    from scheduler.output import Stream
     from scheduler.ports import Clock, Queue, Store
     from scheduler.worker.pool_process import PoolProcess
     from scheduler.worker.roster import Roster
@@ -61,6 +62,7 @@ class Worker:
         vigil: Vigil,
         tasks: Mapping[str, HandlerOptions],
         node_id: str,
+        hear: Callable[[Claim, Stream, bytes], None],
         idle_window_s: float,
         first_look_s: float,
         longest_look_s: float,
@@ -77,6 +79,7 @@ class Worker:
         self._vigil = vigil
         self._tasks = tasks
         self._node_id = node_id
+        self._hear = hear
         self._idle_window_s = idle_window_s
         self._first_look_s = first_look_s
         self._longest_look_s = longest_look_s
@@ -210,6 +213,7 @@ class Worker:
             node_grace_s=self._grace_s,
             time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
             notify=self._settling.keep_notification,
+            hear=self._hear,
         )
 
     async def _ready(self, *, fresh: bool = False) -> PoolProcess:

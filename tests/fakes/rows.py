@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.job import JsonText, Node
+    from scheduler.output import Page
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Row:
     fingerprint: str | None
     token: int = 0
     losses: int = 0
+    log: dict[int, Page] = field(default_factory=dict)
+    """By slot."""
 
     def change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a Job
         self.job = replace(self.job, **changes)

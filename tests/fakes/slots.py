@@ -6,10 +6,13 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, Any
 
+from scheduler.output import Stream
 from scheduler.tree import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from scheduler.worker.pipes import Hear
 
     Message = Mapping[str, Any]
 
@@ -28,11 +31,15 @@ class FakeProcess:
         self._heeds_sigterm = heeds_sigterm
         self._end: asyncio.Future[Message | None] | None = None
         self._note: Callable[[Message], None] | None = None
+        self._hear: Hear | None = None
 
-    async def converse(self, job: Message, *, note: Callable[[Message], None]) -> Message | None:
+    async def converse(
+        self, job: Message, *, note: Callable[[Message], None], hear: Hear
+    ) -> Message | None:
         self.jobs += 1
         self.frames.append(job)
         self._note = note
+        self._hear = hear
         if not self.alive:
             return None
         self._end = asyncio.get_running_loop().create_future()
@@ -53,6 +60,11 @@ class FakeProcess:
         """Have the handler tell its job's hook something."""
         assert self._note is not None
         self._note({"notify": payload})
+
+    def say(self, text: str) -> None:
+        """Have the handler print something."""
+        assert self._hear is not None
+        self._hear(Stream.STDOUT, text.encode())
 
     def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
         """Have the handler return."""

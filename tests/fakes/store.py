@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from scheduler.hook import HookCall, Verdict
     from scheduler.job import Death, JsonText, Node, Progress, Settlement
+    from scheduler.output import Page, Written
 
 
 class MemoryStore:
@@ -159,6 +160,20 @@ class MemoryStore:
         for (job_id, token), each in progress.items():
             if row := self._held(job_id, token):
                 row.change(progress=each)
+
+    async def write_log(self, written: Collection[Written]) -> None:
+        self._answer()
+        for job_id, token, page in written:
+            row = self.rows.get(job_id)
+            if row is not None and row.token == token:
+                there = row.log.get(page.slot, page)
+                row.log[page.slot] = max(page, there, key=lambda each: (each.number, each.size))
+
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[Page]:
+        self._answer()
+        row = self.rows.get(job_id)
+        pages = [] if row is None else row.log.values()
+        return sorted((page for page in pages if page.end > after), key=lambda page: page.number)
 
     async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
         self._answer()

@@ -23,6 +23,7 @@ READS = {
     "claims_of",
     "endings",
     "get",
+    "log",
     "nodes",
     "page",
     "page_of_all",

@@ -146,4 +146,5 @@ def _template(path: str) -> str:
     parts = path.split("/")[1:]
     if "" in parts or parts[0] == "-":
         return path
-    return {1: "/{uid}", 2: "/{uid}/{id}"}.get(len(parts), path)
+    templates = {1: "/{uid}", 2: "/{uid}/{id}", 3: f"/{{uid}}/{{id}}/{parts[-1]}"}
+    return templates.get(len(parts), path)

@@ -77,6 +77,7 @@ async def running(
         node_grace_s=grace_s,
         time_limit_s=time_limit_s,
         notify=notify,
+        hear=lambda *_: None,
     )
     async with asyncio.TaskGroup() as group:
         yield Trial(slots, attempt, group.create_task(attempt.run()))

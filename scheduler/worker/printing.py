@@ -1,0 +1,58 @@
+"""Runs in the pool process: what a job prints goes to the node, line by line.
+
+At the level of file descriptors, so that it holds for child processes and libraries in C as well.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.connection import Connection
+    from typing import TextIO
+
+LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
+
+
+class Printing:
+    """The standard output and error of this process, as every job finds them."""
+
+    def __init__(self, pipes: Sequence[Connection]) -> None:
+        """Print into pipes, the one for standard output first."""
+        # Held, so that they stay open: a handler may close or replace descriptors 1 and 2.
+        self._pipes = pipes
+        self._streams = (_lines(1), _lines(2))
+        self.restore()
+        # Without effect where a handler's file has set logging up already.
+        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+
+    def restore(self) -> None:
+        """Take back what an earlier job may have closed, redirected or replaced."""
+        for descriptor, pipe in enumerate(self._pipes, 1):
+            os.dup2(pipe.fileno(), descriptor)
+        if any(stream.closed for stream in self._streams):
+            self._streams = (_lines(1), _lines(2))
+        sys.stdout, sys.stderr = self._streams
+
+    def flush(self) -> None:
+        """Send off what the job left in buffers, whatever objects it put there."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+
+
+def _lines(descriptor: int) -> TextIO:
+    """A file that writes each line at once, and any text: a lone surrogate too, escaped."""
+    return open(
+        descriptor,
+        "w",
+        buffering=1,
+        encoding="utf-8",
+        errors="backslashreplace",
+        closefd=False,
+    )

@@ -1,0 +1,100 @@
+"""Handlers that print, as handlers do and as they should not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from scheduler import handler
+
+logger = logging.getLogger("talk")
+
+
+@handler("talk")
+def talk(data: Any) -> Any:
+    """Say something in each way there is."""
+    print("printed", "ü")
+    sys.stdout.write("unfinished")
+    print("to stderr", file=sys.stderr)
+    logger.info("logged")
+    logger.debug("not logged")
+    subprocess.run(["sh", "-c", "echo from a child; echo its error >&2"], check=True)
+    os.write(1, b"by descriptor\n")
+
+
+@handler("talk_until")
+def talk_until(data: Any) -> Any:
+    """Say that it begins, and end once a file is there."""
+    print("begun")
+    while not Path(data["file"]).exists():
+        time.sleep(0.01)
+    print("ended")
+
+
+@handler("talk_bytes")
+def talk_bytes(data: Any) -> Any:
+    """Write these bytes, given as Latin-1, in as many pieces."""
+    for piece in data:
+        os.write(1, piece.encode("latin-1"))
+        time.sleep(0.02)
+
+
+@handler("talk_much")
+def talk_much(data: Any) -> Any:
+    """Write so many megabytes of numbered lines."""
+    sys.stdout.write("the first line\n")
+    block = b"".join(b"%07d %s\n" % (number, b"x" * 91) for number in range(10_000))
+    for _ in range(data["megabytes"]):
+        rest = memoryview(block)
+        while rest:
+            rest = rest[os.write(1, rest) :]
+    sys.stdout.write("the last line\n")
+
+
+@handler("talk_and_die")
+def talk_and_die(data: Any) -> Any:
+    """Say something, and be killed at once."""
+    print("last words")
+    os.kill(os.getpid(), 9)
+
+
+@handler("talk_and_close")
+def talk_and_close(data: Any) -> Any:
+    """Close what it printed to, in three ways."""
+    print("closing")
+    sys.stdout.close()
+    os.close(2)
+    sys.stderr = None
+
+
+@handler("talk_on", timeout_s=0.5, grace_s=5)
+def talk_on(data: Any) -> Any:
+    """Talk until it is stopped, and then once more."""
+    print("begun")
+    try:
+        time.sleep(3600)
+    finally:
+        print("stopped")
+
+
+def _undo(data: Any) -> None:
+    print("undone")
+
+
+@handler("talk_undo", on_abort=_undo)
+def talk_undo(data: Any) -> Any:
+    """Say that it begins, and wait to be aborted."""
+    print("begun")
+    Path(data["file"]).write_text("begun")
+    time.sleep(3600)
+
+
+@handler("talk_after")
+def talk_after(data: Any) -> Any:
+    """Leave a child that goes on talking when the job has ended."""
+    subprocess.Popen(["sh", "-c", "while true; do echo too late; done"])
