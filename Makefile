@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format flights bench-abort lock clean
+.PHONY: run install test check format flights chaos bench-abort lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -26,6 +26,11 @@ format: .venv/dev.stamp
 # Imports a real file of 336,776 rows, once to the end and once aborted in the middle.
 flights: .venv/dev.stamp
 	$(BIN)/python -m tests.flights
+
+# Breaks everything for so long, then counts. SEED repeats the faults of an earlier run; KEEP=1 puts
+# the counts into docs/reliability.md.
+chaos: .venv/dev.stamp
+	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
 # How long an abort takes, ours and the peers'. ROUNDS=3 is done in three minutes.
 bench-abort: .venv/dev.stamp

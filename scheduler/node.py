@@ -364,5 +364,6 @@ def _sole_start_error(error: BaseException) -> StartError | None:
 
 
 def _say(line: str) -> None:
-    """Tell the person who started the node."""
-    print(line, flush=True)  # noqa: T201
+    """Tell the person who started the node, if there is still somebody and room for it."""
+    with suppress(OSError):
+        print(line, flush=True)  # noqa: T201

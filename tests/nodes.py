@@ -40,16 +40,23 @@ Body = Any
 class Node:
     """A running node."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, object],
+        *,
+        program: Path = ROOT / "main.py",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.workers = int(str(settings.get("NODE__WORKERS", 2)))
         self.trial = uuid4().hex
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "node.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", str(ROOT / "main.py")],
+                [sys.executable, "-W", "error", str(program)],
                 cwd=folder,
-                env=self._environment(settings),
+                env={**self._environment(settings), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -161,7 +168,10 @@ class Node:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.search(r"ready on (http://\S+)", line)
-        assert found, f"not ready: {line!r}\n{self.log}"
+        if found is None:
+            status = self.ended()
+            self.close()
+            raise AssertionError(f"not ready, exit status {status}: {line!r}\n{self.log}")
         return found[1]
 
 

@@ -199,6 +199,7 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
     except BaseException:
         context.started[-1].kill()
         pipes.close()
+        writer.transport.abort()
         raise
     return process
 

@@ -1,0 +1,95 @@
+"""Clients that submit, abort and look, as real ones do: again and elsewhere when they must."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from tests.chaos.installation import PAUSE_S, UID
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tests.chaos.installation import Installation
+
+OPEN_MAX: Final = 16
+"""Jobs that may wait or run at a time: more would only measure how long the queue is."""
+MANNERS: Final = {"plain": 6, "parent": 2, "stubborn": 1, "fails": 1}
+DURATIONS_S: Final = {0.0: 1, 0.2: 3, 1.0: 3, 4.0: 2}
+ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "look": 3, "list_all": 1}
+BULK: Final = 3
+
+_numbers = count(1)
+
+
+class Client:
+    """One client of an installation."""
+
+    def __init__(self, site: Installation, random: Random) -> None:
+        self._site = site
+        self._ledger = site.ledger
+        self._random = random
+
+    async def work(self, over: asyncio.Event) -> None:
+        """Do one thing after the other until it is over."""
+        while not over.is_set():
+            act = self._drawn(ACTS)
+            await getattr(self, f"_{act}")()
+            await asyncio.sleep(self._random.uniform(0, PAUSE_S))
+
+    async def submit(self, *, key: str | None = None, **data: object) -> str | None:
+        """Submit a job; with a key, again until it is answered. Its id, if it was accepted."""
+        job = self._new(**data)
+        headers = {} if key is None else {"Idempotency-Key": key}
+        while True:
+            answer = await self._site.call("POST", "/", job, headers=headers)
+            if answer is not None:
+                self._ledger.accept(answer[1])
+                return str(answer[1]["id"])
+            if key is None:
+                return None
+            await asyncio.sleep(PAUSE_S)
+
+    async def _submit(self) -> None:
+        if len(self._ledger.open) < OPEN_MAX:
+            await self.submit(key=self._random.choice([None, uuid4().hex]))
+
+    async def _submit_many(self) -> None:
+        if len(self._ledger.open) < OPEN_MAX:
+            answer = await self._site.call("POST", "/", [self._new() for _ in range(BULK)])
+            for job in answer[1] if answer else ():
+                self._ledger.accept(job)
+
+    async def _abort(self) -> None:
+        if not (jobs := self._ledger.open):
+            return
+        job = self._random.choice(jobs)
+        wait_s = self._random.choice([0, 0, 2])
+        asked_at = time.monotonic()
+        answer = await self._site.call("DELETE", f"/{UID}/{job['id']}?wait={wait_s}", wait_s=wait_s)
+        if answer is not None and answer[0] != 409:
+            self._ledger.answer_abort(*answer[:2])
+            self._ledger.saw(answer[1], asked_at=asked_at)
+
+    async def _look(self) -> None:
+        if self._ledger.accepted:
+            await self._site.job(self._random.choice([*self._ledger.accepted]))
+        for job in self._ledger.open[:BULK]:
+            await self._site.job(job["id"])
+
+    async def _list_all(self) -> None:
+        await self._site.jobs()
+
+    def _new(self, **data: object) -> dict[str, Any]:
+        drawn = {"manner": self._drawn(MANNERS), "for_s": self._drawn(DURATIONS_S)}
+        return {
+            "uid": UID,
+            "task": "guarded",
+            "data": {"folder": str(self._ledger.folder), "n": next(_numbers), **drawn, **data},
+        }
+
+    def _drawn(self, weights: dict[Any, int]) -> Any:  # noqa: ANN401 - one of the keys
+        return self._random.choices([*weights], [*weights.values()])[0]

@@ -1,0 +1,212 @@
+"""The faults. Each does its harm and answers the instant from which recovery counts.
+
+A harm that lasts, such as a stopped node, is undone by a task of its own: others are to take over
+meanwhile. One that nobody can make up for, such as a store that is down, is over when it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from random import Random
+    from typing import Any
+
+    from tests.chaos.installation import Installation
+    from tests.chaos.members import Member
+    from tests.postgres import PostgresServer
+    from tests.redis import RedisServer
+
+LEASE_S: Final = 3.0
+STOPPED_S: Final = (1.2 * LEASE_S, 2.5 * LEASE_S)
+"""How long a node is stopped: longer than its lease."""
+DOWN_S: Final = (0.0, 1.5 * LEASE_S)
+"""How long a killed node, or a lost server, is away: others may take over, or not yet."""
+FULL_S: Final = (1.0, 3.0)
+JUMP_S: Final = 24 * 3600
+
+
+class Harm(NamedTuple):
+    """What a fault did."""
+
+    since: float
+    """The instant of the monotonic clock from which recovery counts."""
+    patients: Sequence[Mapping[str, Any]] = ()
+    """Jobs that ran on a node that was struck."""
+
+
+class Fault(Protocol):
+    """A function that does harm."""
+
+    __name__: str
+
+    def __call__(self, site: Site, /) -> Awaitable[Harm]: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a fault strikes."""
+
+    nodes: Installation
+    random: Random
+    postgres: PostgresServer
+    redis: RedisServer
+    postgres_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    redis_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the fault that is at the server: two at once would only hinder each other."""
+
+
+async def kill_node(site: Site) -> Harm:
+    """SIGKILL; its supervisor starts it again, soon or only after its lease."""
+    return await _strike(site, _killed)
+
+
+async def stop_node(site: Site) -> Harm:
+    """SIGSTOP for longer than its lease, then SIGCONT."""
+    return await _strike(site, _stopped)
+
+
+async def drain_node(site: Site) -> Harm:
+    """A restart as operators do it."""
+    async with site.nodes.victim() as member:
+        await member.drain()
+        await member.start()
+    return Harm(time.monotonic())
+
+
+async def jump_clock(site: Site) -> Harm:
+    """Set a node's wall clock forth or back by up to a day."""
+    async with site.nodes.victim() as member:
+        member.jump(site.random.randint(-JUMP_S, JUMP_S))
+    return Harm(time.monotonic())
+
+
+async def fill_disk(site: Site) -> Harm:
+    """Let the node write nothing more to any file, for a while."""
+    async with site.nodes.victim() as member:
+        member.fill_disk()
+        await asyncio.sleep(site.random.uniform(*FULL_S))
+        member.free_disk()
+    return Harm(time.monotonic())
+
+
+async def kill_embedded_queue(site: Site) -> Harm:
+    """SIGKILL the private Valkey of a node."""
+    async with site.nodes.victim() as member:
+        member.kill_queue()
+    return Harm(time.monotonic())
+
+
+async def flush_redis(site: Site) -> Harm:
+    """FLUSHALL."""
+    async with site.redis_lock:
+        await asyncio.to_thread(site.redis.command, "FLUSHALL")
+    return Harm(time.monotonic())
+
+
+async def restart_redis(site: Site) -> Harm:
+    """Restart it; what it held is gone."""
+    async with site.redis_lock:
+        await asyncio.to_thread(site.redis.restart)
+    return Harm(time.monotonic())
+
+
+async def lose_redis(site: Site) -> Harm:
+    """Take it away for a while."""
+    async with site.redis_lock:
+        await asyncio.to_thread(site.redis.stop)
+        await asyncio.sleep(site.random.uniform(*DOWN_S))
+        await asyncio.to_thread(site.redis.start)
+    return Harm(time.monotonic())
+
+
+async def freeze_redis(site: Site) -> Harm:
+    """Let it hang for a while: connections hold, and nothing answers."""
+    async with site.redis_lock:
+        site.redis.freeze()
+        await asyncio.sleep(site.random.uniform(*DOWN_S))
+        site.redis.thaw()
+    return Harm(time.monotonic())
+
+
+async def cut_redis(site: Site) -> Harm:
+    """Cut all connections to it."""
+    async with site.redis_lock:
+        for kind in ("normal", "pubsub"):
+            await asyncio.to_thread(site.redis.command, "CLIENT", "KILL", "TYPE", kind)
+    return Harm(time.monotonic())
+
+
+async def restart_postgres(site: Site) -> Harm:
+    """`pg_ctl -m immediate`: a crash, and its recovery from the log."""
+    async with site.postgres_lock:
+        await asyncio.to_thread(site.postgres.restart)
+    return Harm(time.monotonic())
+
+
+async def cut_postgres(site: Site) -> Harm:
+    """Cut all connections to it, in the middle of whatever they are at."""
+    async with site.postgres_lock, site.postgres.connection() as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'AtlanScheduler'"
+        )
+    return Harm(time.monotonic())
+
+
+OF_A_TOWN: Final[Mapping[Fault, int]] = {
+    kill_node: 4,
+    stop_node: 3,
+    drain_node: 1,
+    jump_clock: 1,
+    flush_redis: 2,
+    restart_redis: 1,
+    lose_redis: 2,
+    freeze_redis: 1,
+    cut_redis: 1,
+    restart_postgres: 2,
+    cut_postgres: 2,
+}
+"""What may happen to several nodes on PostgreSQL and Redis, and how often."""
+OF_A_HERMIT: Final[Mapping[Fault, int]] = {
+    kill_node: 3,
+    stop_node: 1,
+    drain_node: 1,
+    jump_clock: 2,
+    fill_disk: 3,
+    kill_embedded_queue: 2,
+}
+"""What may happen to one node on SQLite."""
+
+
+async def _strike(site: Site, blow: Callable[[Site, Member], Awaitable[None]]) -> Harm:
+    """Strike a node that runs jobs, and leave it to a task of its own to get up again."""
+    struck: asyncio.Future[Harm] = asyncio.get_running_loop().create_future()
+
+    async def harm() -> None:
+        async with site.nodes.victim() as member:
+            running = await site.nodes.jobs("&status=running")
+            patients = [job for job in running if job["node"] == member.name]
+            struck.set_result(Harm(time.monotonic(), patients))
+            await blow(site, member)
+
+    site.nodes.mend(blow.__name__, harm())
+    return await struck
+
+
+async def _killed(site: Site, member: Member) -> None:
+    await member.kill()
+    await asyncio.sleep(site.random.uniform(*DOWN_S))
+    await member.buried()
+    await member.start()
+
+
+async def _stopped(site: Site, member: Member) -> None:
+    member.signal(signal.SIGSTOP)
+    await asyncio.sleep(site.random.uniform(*STOPPED_S))
+    member.signal(signal.SIGCONT)

@@ -1,0 +1,130 @@
+"""Nodes that share a store and a queue, as their clients see them: one URL after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from tests.chaos.ledger import FINAL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from random import Random
+
+    from tests.chaos.ledger import Ledger
+    from tests.chaos.members import Member
+
+    Job = dict[str, Any]
+
+UID: Final = "chaos"
+ANSWER_S: Final = 3.0
+"""A client's patience, before it asks another node: one may be stopped, or wait for its store."""
+ANSWERS: Final = {200, 202, 409}
+PAGE: Final = 500
+PAUSE_S: Final = 0.1
+"""Before a client tries again elsewhere."""
+
+
+class Installation:
+    """A town of several nodes, or a hermit."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        members: Sequence[Member],
+        ledger: Ledger,
+        random: Random,
+        group: asyncio.TaskGroup,
+        session: aiohttp.ClientSession,
+    ) -> None:
+        self.name = name
+        self.members = members
+        self.ledger = ledger
+        self._random = random
+        self._group = group
+        self._session = session
+        self._mending: set[asyncio.Task[None]] = set()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        wait_s: float = 0,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, Any, Mapping[str, str]] | None:
+        """One request to any node; None where it was refused, cut, or the node cannot take it.
+
+        Whatever is neither 2xx, 409 nor 503 is wrong, and ends the run.
+        """
+        url = self._random.choice(self.members).url
+        timeout = aiohttp.ClientTimeout(ANSWER_S + wait_s)
+        try:
+            async with self._session.request(
+                method, url + path, json=body, headers=headers, timeout=timeout
+            ) as answer:
+                told = await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError):
+            self.ledger.counts["not answered"] += 1
+            return None
+        if answer.status == 503:
+            self.ledger.counts["answered 503"] += 1
+            return None
+        assert answer.status in ANSWERS, f"{method} {path} was answered {answer.status}: {told}"
+        return answer.status, told, answer.headers
+
+    async def look(self, path: str, *, wait_s: float = 0) -> tuple[Any, Mapping[str, str]]:
+        """What is there, by whichever node answers in the end."""
+        while True:
+            if (answer := await self.call("GET", path, wait_s=wait_s)) is not None:
+                return answer[1:]
+            await asyncio.sleep(PAUSE_S)
+
+    async def job(self, job_id: str, *, wait_s: float = 0) -> Job:
+        """A job as it stands now, or once it is final."""
+        while True:
+            asked_at = time.monotonic()
+            patience_s = min(wait_s, ANSWER_S)
+            job, _ = await self.look(f"/{UID}/{job_id}?wait={patience_s}", wait_s=patience_s)
+            self.ledger.saw(job, asked_at=asked_at)
+            if not wait_s or job["status"] in FINAL:
+                return dict(job)
+
+    async def jobs(self, query: str = "") -> list[Job]:
+        """All jobs that there are."""
+        found: list[Job] = []
+        path: str | None = f"/{UID}?limit={PAGE}{query}"
+        while path is not None:
+            asked_at = time.monotonic()
+            page, headers = await self.look(path)
+            for job in page:
+                self.ledger.saw(job, asked_at=asked_at)
+            found += page
+            link = headers.get("Link", "")
+            path = link[link.index("<") + 1 : link.index(">")] if link else None
+        return found
+
+    @asynccontextmanager
+    async def victim(self) -> AsyncIterator[Member]:
+        """A node for a fault to strike, and nobody else until the block ends."""
+        whole = [member for member in self.members if not member.harmed.locked()]
+        member = self._random.choice(whole or list(self.members))
+        async with member.harmed:
+            yield member
+
+    def mend(self, what: str, mending: Any) -> None:  # noqa: ANN401 - any coroutine
+        """Have a harm undone in its own time; the run does not end before."""
+        task = self._group.create_task(mending, name=what)
+        self._mending.add(task)
+        task.add_done_callback(self._mending.discard)
+
+    async def mended(self) -> None:
+        """Wait until every harm is undone."""
+        while self._mending:
+            await asyncio.wait(set(self._mending))

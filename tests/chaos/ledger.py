@@ -1,0 +1,87 @@
+"""What the clients were answered, and whether any two answers contradict each other."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Job = dict[str, Any]
+
+FINAL: Final = frozenset({"successful", "terminated", "aborted"})
+LASTING: Final = ("status", "result", "error", "attempt", "finished_at")
+"""What never changes in a job that is final; its clean-up may still be going on."""
+
+
+class Ledger:
+    """Keeps answers, and notes what was wrong with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.accepted: dict[str, Job] = {}
+        self.aborts: dict[str, tuple[float, int, Job]] = {}
+        """The first answer to an abort of each job: when, status code, and the job."""
+        self.wrong: list[str] = []
+        self.counts = Counter[str]()
+        self._finals: dict[str, tuple[float, Job]] = {}
+        self._numbers: dict[int, str] = {}
+        (folder / "locks").mkdir(parents=True)
+
+    @property
+    def open(self) -> list[Job]:
+        """Accepted jobs that nobody has seen at their end."""
+        return [job for job in self.accepted.values() if job["id"] not in self._finals]
+
+    def accept(self, job: Job) -> None:
+        """Keep a job that was answered with 2xx."""
+        number = job["data"]["n"]
+        if self._numbers.setdefault(number, job["id"]) != job["id"]:
+            self.wrong.append(f"one submission became two jobs: {self._numbers[number]}, {job}")
+        self.accepted[job["id"]] = job
+
+    def answer_abort(self, status: int, job: Job) -> None:
+        """Keep the answer to an abort: 200 aborted, 202 being stopped."""
+        self.aborts.setdefault(job["id"], (time.monotonic(), status, job))
+        if (status == 200) != (job["status"] == "aborted"):
+            self.wrong.append(f"an abort was answered {status} with {job}")
+
+    def saw(self, job: Job, *, asked_at: float) -> None:
+        """Compare a job with what was seen of it before; `asked_at` is when it was asked for."""
+        seen_at, before = self._finals.get(job["id"], (float("inf"), job))
+        if asked_at > seen_at and any(job[key] != before[key] for key in LASTING):
+            self.wrong.append(f"a final job changed: {before} became {job}")
+        if job["status"] in FINAL and job["id"] not in self._finals:
+            self._finals[job["id"]] = (time.monotonic(), job)
+            self._must_be_dead(job)
+
+    def begun(self) -> list[tuple[str, int, float]]:
+        """Every attempt that a handler began: id, number, and when."""
+        rows = map(str.split, self._diary("begun"))
+        return [(job_id, int(attempt), float(at)) for job_id, attempt, at in rows]
+
+    def overlaps(self) -> list[str]:
+        """What handlers said that were not alone."""
+        return self._diary("overlaps")
+
+    def undone(self) -> set[str]:
+        """Ids of the jobs whose clean-up began."""
+        return set(self._diary("undone"))
+
+    def _diary(self, name: str) -> list[str]:
+        file = self.folder / name
+        return file.read_text().splitlines() if file.exists() else []
+
+    def _must_be_dead(self, job: Job) -> None:
+        """Nothing of a job that is shown as final holds its lock, but the clean-up of an abort."""
+        file = self.folder / "locks" / job["id"]
+        if not file.exists() or (job["abort"] or {}).get("cleanup"):
+            return
+        with file.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.wrong.append(f"something lives of a job that is final: {job}")

@@ -1,0 +1,163 @@
+"""A whole run: build both installations, let it storm, let them rest, and count."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+
+from tests.chaos.clients import Client
+from tests.chaos.faults import LEASE_S, OF_A_HERMIT, OF_A_TOWN, Site
+from tests.chaos.installation import Installation
+from tests.chaos.ledger import FINAL, Ledger
+from tests.chaos.members import Member
+from tests.chaos.storm import Storm
+from tests.chaos.verdict import verdict
+from tests.eventually import eventually
+from tests.postgres import running_postgres
+from tests.redis import RedisServer
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from tests.chaos.faults import Fault
+    from tests.chaos.installation import Job
+    from tests.postgres import PostgresServer
+
+CLIENTS: Final = 3
+REST_S: Final = 90.0
+"""For every job to come to its end once nothing strikes any more."""
+SETTINGS: Final[Mapping[str, object]] = {
+    "NODE__LEASE_S": LEASE_S,
+    "NODE__DRAIN_S": 1,
+    "NODE__LOSSES_MAX": 1000,  # nodes die here more often than jobs are to be given up for it
+    "QUEUE__IDLE_WINDOW_S": 2,
+    "ABORT__GRACE_S": 0.3,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one installation went through, and what of it was wrong."""
+
+    name: str
+    jobs: Sequence[Job]
+    counts: Counter[str]
+    recoveries: Sequence[tuple[str, float]]
+    wrong: Sequence[str]
+
+
+async def run(
+    *, seconds: float, seed: str, nodes: int, folder: Path, redis_binary: str
+) -> Sequence[Result]:
+    """Let chaos reign over a town and a hermit, and answer what became of each."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(running_postgres())
+        redis = RedisServer(redis_binary, folder)
+        redis.start()
+        stack.callback(redis.stop)
+        servers = {"STORE__URL": postgres.url(), "QUEUE__URL": redis.url}
+        town = Trial("town", nodes, folder=folder, settings=servers, faults=OF_A_TOWN)
+        hermit = Trial("hermit", 1, folder=folder, settings={}, faults=OF_A_HERMIT)
+        for trial in (town, hermit):
+            stack.callback(trial.close)
+        async with asyncio.TaskGroup() as group:
+            ways = [
+                group.create_task(trial.go_through(postgres, redis, seconds=seconds, seed=seed))
+                for trial in (town, hermit)
+            ]
+        return [way.result() for way in ways]
+
+
+class Trial:
+    """One installation's way through a run."""
+
+    def __init__(
+        self,
+        name: str,
+        nodes: int,
+        *,
+        folder: Path,
+        settings: Mapping[str, object],
+        faults: Mapping[Fault, int],
+    ) -> None:
+        self._name = name
+        self._faults = faults
+        self._ledger = Ledger(folder / f"{name}-jobs")
+        self._members = [
+            Member(f"{name}-{number}", folder=folder, settings={**SETTINGS, **settings})
+            for number in range(1, nodes + 1)
+        ]
+        self._recoveries: list[tuple[str, float]] = []
+
+    async def go_through(
+        self, postgres: PostgresServer, redis: RedisServer, *, seconds: float, seed: str
+    ) -> Result:
+        """Start, storm, rest, drain; then the count."""
+        jobs: Sequence[Job] = ()
+        random = Random(f"{seed} {self._name}")  # noqa: S311 - to be repeated, not to be secret
+        async with asyncio.TaskGroup() as group:
+            for member in self._members:
+                group.create_task(member.start())
+        try:
+            async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+                nodes = Installation(
+                    self._name,
+                    members=self._members,
+                    ledger=self._ledger,
+                    random=random,
+                    group=group,
+                    session=session,
+                )
+                await self._storm(Site(nodes, random, postgres, redis), seconds)
+                jobs = await self._rest(nodes)
+            for member in self._members:
+                await member.drain()
+        except* AssertionError as flaws:
+            self._ledger.wrong.extend(map(str, flaws.exceptions))
+        return Result(
+            name=self._name,
+            jobs=jobs,
+            counts=self._ledger.counts,
+            recoveries=self._recoveries,
+            wrong=verdict(self._ledger, jobs),
+        )
+
+    async def _storm(self, site: Site, seconds: float) -> None:
+        """Clients and faults, for so long; then until every harm is undone."""
+        over = asyncio.Event()
+        storm = Storm(site, self._faults, site.random)
+        asyncio.get_running_loop().call_later(seconds, over.set)
+        async with asyncio.TaskGroup() as group:
+            for number in range(CLIENTS):
+                own = Random(f"{number} {site.random.random()}")  # noqa: S311 - as above
+                group.create_task(Client(site.nodes, own).work(over))
+            group.create_task(storm.rage(over))
+        await site.nodes.mended()
+        self._recoveries = storm.recoveries
+
+    async def _rest(self, nodes: Installation) -> Sequence[Job]:
+        """Wait until every job that is there is at its end, cleaned up; all of them."""
+
+        async def at_rest() -> bool:
+            return not [job for job in await nodes.jobs() if not _is_over(job)]
+
+        await eventually(at_rest, within_s=REST_S, saying="every job is at its end")
+        for member in self._members:
+            member.must_live()
+        return await nodes.jobs()
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for member in self._members:
+            member.close()
+
+
+def _is_over(job: Job) -> bool:
+    return job["status"] in FINAL and (job["abort"] or {}).get("cleanup") != "pending"

@@ -1,0 +1,90 @@
+"""The count at the end: each promise of the README, asked of what there is and was answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos.ledger import FINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.chaos.ledger import Ledger
+
+    Job = dict[str, Any]
+
+
+def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
+    """Everything that is wrong, in words; `jobs` are all that the store has, at rest."""
+    found = {job["id"]: job for job in jobs}
+    return [
+        *ledger.wrong,
+        *(f"two attempts at once: {line}" for line in ledger.overlaps()),
+        *(f"an accepted job is lost: {job}" for key, job in ledger.accepted.items()
+          if key not in found),
+        *_twice(jobs),
+        *(flaw for job in jobs for flaw in _ends(job)),
+        *_attempts(ledger, found),
+        *_aborts(ledger, found),
+        *_attempts_after_aborts(ledger),
+        *_cleanups(ledger, jobs),
+    ]  # fmt: skip
+
+
+def _twice(jobs: Sequence[Job]) -> Iterator[str]:
+    """A submission, however often it was repeated under its key, is one job."""
+    for number, times in Counter(job["data"]["n"] for job in jobs).items():
+        if times > 1:
+            yield f"submission {number} is stored {times} times"
+
+
+def _ends(job: Job) -> Iterator[str]:
+    """Each job came to an end that its handler, or an abort, accounts for."""
+    if job["status"] not in FINAL:
+        yield f"a job came to no end: {job}"
+    elif job["status"] == "successful":
+        if job["result"] != {"n": job["data"]["n"], "attempt": job["attempt"]}:
+            yield f"the result is not that of the last attempt: {job}"
+    elif job["status"] == "terminated":
+        if job["data"]["manner"] != "fails" or job["error"]["kind"] != "exception":
+            yield f"a job ended for no reason of its own: {job}"
+    elif job["abort"]["survivors"] != 0 or job["abort"]["cleanup"] not in {None, "done"}:
+        yield f"an abort is not proven or not cleaned up: {job}"
+
+
+def _attempts(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
+    """No attempt began twice, and none beyond the last one that the store knows of."""
+    begun = ledger.begun()
+    for (key, attempt), times in Counter((key, attempt) for key, attempt, _ in begun).items():
+        if times > 1:
+            yield f"attempt {attempt} of {key} began {times} times"
+        if key in found and attempt > found[key]["attempt"]:
+            yield f"attempt {attempt} of {key} is unknown to the store: {found[key]}"
+
+
+def _aborts(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
+    """A job whose abort was answered is what was said of it."""
+    for key, (_, status, told) in ledger.aborts.items():
+        job = found.get(key, told)
+        if status == 200 and job["status"] != "aborted":
+            yield f"an abort was answered 200, and the job is {job}"
+        if job["abort"] is None or job["attempt"] > told["attempt"]:
+            yield f"an abort was answered, and forgotten: {told} became {job}"
+
+
+def _attempts_after_aborts(ledger: Ledger) -> Iterator[str]:
+    """After an abort was answered no new attempt began."""
+    for key, attempt, at in ledger.begun():
+        if key in ledger.aborts:
+            answered_at, status, told = ledger.aborts[key]
+            if attempt > told["attempt"] or (status == 200 and at > answered_at):
+                yield f"attempt {attempt} of {key} began after its abort was answered: {told}"
+
+
+def _cleanups(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
+    """What is called cleaned up was cleaned up."""
+    undone = ledger.undone()
+    for job in jobs:
+        if job["abort"] and job["abort"]["cleanup"] == "done" and job["id"] not in undone:
+            yield f"the clean-up is called done and never began: {job}"

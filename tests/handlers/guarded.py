@@ -1,0 +1,71 @@
+"""A handler that is its own witness: it holds a lock while anything of it lives, and keeps a diary.
+
+FOLDER/locks/ID   held by the job and by the child that it starts
+FOLDER/overlaps   a line for each attempt, or clean-up, that found the lock held
+FOLDER/begun      a line for each attempt: id, number, instant of the monotonic clock
+FOLDER/undone     a line for each clean-up: id
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from scheduler import JobContext, handler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STEP_S = 0.05
+
+
+@contextmanager
+def alone(folder: Path, job: JobContext) -> Iterator[IO[str]]:
+    """Hold the job's lock, or say in the diary who was not alone."""
+    with (folder / "locks" / job.id).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note(folder / "overlaps", f"{job.id} {job.attempt}")
+            raise
+        yield lock
+
+
+def note(diary: Path, line: str) -> None:
+    """Add a line in one write, so that lines of many processes do not mix."""
+    file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, f"{line}\n".encode())
+    os.close(file)
+
+
+def undo(data: Any, job: JobContext) -> None:
+    """Begin only when nothing of the job lives any more."""
+    folder = Path(data["folder"])
+    with alone(folder, job):
+        note(folder / "undone", job.id)
+
+
+@handler("guarded", grace_s=0.3, on_abort=undo)
+def guarded(data: Any, job: JobContext) -> Any:
+    """Work for some time, in one of several manners, and say which attempt it was."""
+    folder = Path(data["folder"])
+    with alone(folder, job) as lock:
+        note(folder / "begun", f"{job.id} {job.attempt} {time.monotonic()}")
+        if data["manner"] == "parent":
+            sleep = ["sleep", "1000"]
+            subprocess.Popen(sleep, pass_fds=[lock.fileno()], start_new_session=True)
+        if data["manner"] == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        steps = round(data["for_s"] / STEP_S)
+        for step in range(steps):
+            job.progress(step, steps)
+            time.sleep(STEP_S)
+        if data["manner"] == "fails":
+            raise ValueError(data["n"])
+        return {"n": data["n"], "attempt": job.attempt}
