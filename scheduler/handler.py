@@ -34,6 +34,9 @@ F = TypeVar("F", bound="Function")
 LIST: Final = "__scheduler_handlers__"
 """Global in which a file's handlers are listed, whatever else becomes of their functions' names."""
 
+MEMORY_BYTES_MIN: Final = 64 * 1024 * 1024
+"""An interpreter with some handlers has a third of this before it does anything."""
+
 PACKAGE: Final = "handlers"
 """Name under which a handlers folder is imported, wherever it lies: `from handlers.x import y`."""
 
@@ -49,6 +52,8 @@ class HandlerOptions:
     """Time limit of one attempt; None for none."""
     grace_s: float | None = None
     """Between SIGTERM and SIGKILL; None for the node's."""
+    memory_bytes: int | None = None
+    """How much memory each of its processes may take; None for what the machine allows."""
     undoable: bool = False
     """Whether it has an `on_abort`."""
 
@@ -69,6 +74,7 @@ def handler(
     *,
     timeout_s: float | None = None,
     grace_s: float | None = None,
+    memory_bytes: int | None = None,
     on_abort: Function | None = None,
 ) -> Callable[[F], F]:
     """Make a function the handler of all jobs whose `task` is `name`.
@@ -81,6 +87,8 @@ def handler(
         timeout_s: time limit of one attempt in seconds; the job then ends `terminated`. Its
             `on_abort` gets as long once more, or a minute where there is no limit.
         grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's.
+        memory_bytes: how much memory each process of a job may take, the interpreter's own share
+            among it; beyond it, `MemoryError` is raised.
         on_abort: may run more than once for one job, so it must not mind.
 
     Raises:
@@ -92,6 +100,7 @@ def handler(
         raise ValueError(f"handler: the name must be 1 to 200 printable characters, not {name!r}")
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
+    _check_bytes("memory_bytes", memory_bytes)
     caller = sys._getframe(1)  # noqa: SLF001 - the file that says @handler, whatever it decorates
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     listed: list[Handler] = caller.f_globals.setdefault(LIST, [])
@@ -105,6 +114,7 @@ def handler(
             doc=(inspect.getdoc(function) or "").partition("\n")[0] or None,
             timeout_s=timeout_s,
             grace_s=grace_s,
+            memory_bytes=memory_bytes,
             undoable=on_abort is not None,
         )
         listed.append(Handler(options, function, on_abort, place))
@@ -194,3 +204,12 @@ def _check_seconds(name: str, seconds: float | None, *, above: float | None) -> 
         raise ValueError(
             f"handler: {name} must be {'above' if above == 0 else 'at least'} 0, not {seconds!r}"
         )
+
+
+def _check_bytes(name: str, count: int | None) -> None:
+    if count is None:
+        return
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"handler: {name} must be a number of bytes, not {count!r}")
+    if not MEMORY_BYTES_MIN <= count < 2**63:
+        raise ValueError(f"handler: {name} must be at least {MEMORY_BYTES_MIN}, not {count!r}")

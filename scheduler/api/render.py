@@ -88,6 +88,7 @@ def task_document(options: HandlerOptions) -> Document:
         "doc": options.doc,
         "timeout_s": options.timeout_s,
         "grace_s": options.grace_s,
+        "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
     }
 

@@ -122,6 +122,7 @@ class Task(Shape):
     doc: Annotated[str | None, Field(description="first line of its docstring")]
     timeout_s: Annotated[float | None, Field(description="time limit of one attempt")]
     grace_s: Annotated[float | None, Field(description="between SIGTERM and SIGKILL")]
+    memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
     on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
 
 

@@ -22,6 +22,7 @@ from scheduler.context import JobContext
 from scheduler.handler import call
 from scheduler.worker.containment import contain, leftovers
 from scheduler.worker.frames import frame, receive
+from scheduler.worker.memory import Memory
 from scheduler.worker.printing import Printing
 from scheduler.worker.stopper import Stopper
 
@@ -85,6 +86,7 @@ class Child:
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
         self._stopper = Stopper()
+        self._memory = Memory()
         self._progress: object = None
         self._reported_at = 0.0
 
@@ -100,7 +102,7 @@ class Child:
             if os.getpid() != self._pid:
                 os._exit(0)  # a fork of the handler that came back here would answer a second time
             self._printing.flush()  # what is printed goes before the end, or it goes nowhere
-            self.send({**end, "progress": self._progress, "leftovers": leftovers()})
+            self.send({**end, "progress": self._progress, "leftovers": self._leftovers()})
 
     def send(self, message: Message) -> None:
         """Write one frame, whole, whatever signal comes."""
@@ -120,10 +122,16 @@ class Child:
             send=self._note,
         )
         try:
-            result = self._call(function, json.loads(job["data"]), context)
+            data = json.loads(job["data"])
+            with self._memory.limited(handler.options.memory_bytes):
+                result = self._call(function, data, context)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything; it goes on
             return {"raised": _described(error)}
         return self._returned(result)
+
+    def _leftovers(self) -> bool:
+        """Whether the job left something that would be in the next one's way."""
+        return leftovers() or not self._memory.is_as_before()
 
     def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
         if function is None:  # its on_abort was taken away since the job was submitted

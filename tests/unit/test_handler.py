@@ -61,7 +61,7 @@ def test_the_options_say_all_that_the_node_needs(folder: Path) -> None:
     text = """
 def undo(data): ...
 
-@handler("resize", timeout_s=600, grace_s=0, on_abort=undo)
+@handler("resize", timeout_s=600, grace_s=0, memory_bytes=1 << 30, on_abort=undo)
 def resize(data, job):
     \"\"\"Make images small.
 
@@ -75,6 +75,7 @@ def resize(data, job):
         "doc": "Make images small.",
         "timeout_s": 600,
         "grace_s": 0,
+        "memory_bytes": 1 << 30,
         "undoable": True,
     }
     assert found.on_abort is not None
@@ -91,6 +92,7 @@ def test_without_options_nothing_is_limited_and_nothing_undone() -> None:
         "doc": None,
         "timeout_s": None,
         "grace_s": None,
+        "memory_bytes": None,
         "undoable": False,
     }
 
@@ -266,6 +268,11 @@ def test_hidden_files_are_not_handlers(folder: Path) -> None:
         ({"timeout_s": float("inf")}, ValueError, "timeout_s must be above 0"),
         ({"grace_s": -1}, ValueError, "grace_s must be at least 0"),
         ({"grace_s": "1"}, TypeError, "grace_s must be a number of seconds"),
+        ({"memory_bytes": "1G"}, TypeError, "memory_bytes must be a number of bytes, not '1G'"),
+        ({"memory_bytes": True}, TypeError, "memory_bytes must be a number of bytes"),
+        ({"memory_bytes": 1e9}, TypeError, "memory_bytes must be a number of bytes"),
+        ({"memory_bytes": 1 << 20}, ValueError, "memory_bytes must be at least 67108864"),
+        ({"memory_bytes": 1 << 64}, ValueError, "memory_bytes must be at least"),
     ],
 )
 def test_a_wrong_option_is_refused_where_it_is_written(

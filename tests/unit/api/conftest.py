@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 DOCUMENT = document(ROUTES)
 TASKS = {
-    "task1": HandlerOptions(name="task1", doc="Counts.", timeout_s=60, grace_s=1.5),
+    "task1": HandlerOptions(
+        name="task1", doc="Counts.", timeout_s=60, grace_s=1.5, memory_bytes=1 << 30
+    ),
     "task2": HandlerOptions(name="task2", undoable=True),
 }
 DATA_BYTES_MAX = 1024 * 1024

@@ -47,8 +47,22 @@ async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
 
 async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
     assert (await api.get("/-/tasks")).json == [
-        {"name": "task1", "doc": "Counts.", "timeout_s": 60, "grace_s": 1.5, "on_abort": False},
-        {"name": "task2", "doc": None, "timeout_s": None, "grace_s": None, "on_abort": True},
+        {
+            "name": "task1",
+            "doc": "Counts.",
+            "timeout_s": 60,
+            "grace_s": 1.5,
+            "memory_bytes": 1 << 30,
+            "on_abort": False,
+        },
+        {
+            "name": "task2",
+            "doc": None,
+            "timeout_s": None,
+            "grace_s": None,
+            "memory_bytes": None,
+            "on_abort": True,
+        },
     ]
 
 
