@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -62,6 +63,8 @@ class Lease:
         self._on_abort_requested = on_abort_requested
         self._on_held = on_held
         self._on_lost = on_lost
+        self._beat = node.beat
+        """As far as ours may be in the store, where each renewal that was sent may have arrived."""
         self._held_until = 0.0
         self._times_lost = 0
         self._held = asyncio.Event()
@@ -114,6 +117,7 @@ class Lease:
     async def _renew(self) -> None:
         self._notice_loss()  # the process may have been stopped for longer than the lease
         sent = self._clock.monotonic()
+        self._beat += 1
         aborts = await self._store.renew(self._node.id, running=self._running())
         if aborts is None:
             await self._rejoin()
@@ -143,10 +147,12 @@ class Lease:
         """Others presumed us dead: end all that runs, and come back.
 
         What nobody took over meanwhile is ours again, so no other attempt begins before this one's
-        end is settled. What we know nothing of is given back as strays are.
+        end is settled. What we know nothing of is given back as strays are. The beat goes on: with
+        one that others saw before, they would take us for silent since then, and bury us again.
         """
         self._lose()
         sent = self._clock.monotonic()
-        await self._store.register(self._node)
+        self._beat += 1
+        await self._store.register(replace(self._node, beat=self._beat))
         self._hold_from(sent)
         log.warning("the node was presumed dead, and is back")

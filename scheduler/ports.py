@@ -244,7 +244,11 @@ class Store(Protocol):
         ...
 
     async def register(self, node: Node) -> None:
-        """Make a node known, so that it may claim. Its `beat` begins at 0."""
+        """Make a node known, so that it may claim. Its `beat` begins at the one it brings.
+
+        A node that comes back brings one that nobody has seen of it: `bury` takes another for the
+        silence that it was presumed dead for. No effect where it is registered.
+        """
         ...
 
     async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:

@@ -234,6 +234,7 @@ class SqlStore:
             batches.json(node.tasks),
             node.running,
             batches.milliseconds(node.started_at),
+            node.beat,
         )
 
     async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:

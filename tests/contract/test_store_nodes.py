@@ -23,6 +23,13 @@ async def test_registered_nodes_are_listed_by_name(store: Store) -> None:
     assert list(await store.nodes()) == [a, b]
 
 
+async def test_a_node_comes_back_with_the_beat_that_it_brings(store: Store) -> None:
+    """So that nobody takes it for silent by a beat from before."""
+    await store.register(replace(node(), beat=7))
+    assert [each.beat for each in await store.nodes()] == [7]
+    assert not await store.bury("a1", beat=0)
+
+
 async def test_to_register_again_changes_nothing(store: Store) -> None:
     """The answer to the first call may have been lost."""
     await store.register(node())

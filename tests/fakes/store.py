@@ -290,7 +290,7 @@ class MemoryStore:
 
     async def register(self, node: Node) -> None:
         self._answer()
-        self._nodes.setdefault(node.id, replace(node, beat=0))
+        self._nodes.setdefault(node.id, node)
 
     async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
         self._answer()

@@ -152,11 +152,25 @@ async def test_a_node_that_was_buried_ends_all_and_comes_back(house: House) -> N
     async with house.kept():
         mark = house.lease.mark()
         await house.behind.bury("a1")
-        await house.renews(0)
+        await house.renews(2)
         await eventually(lambda: len(house.held) == 2)
         assert house.losses == 1
         assert not house.lease.unbroken(mark)
+        await house.renews(3)
+
+
+async def test_a_node_that_comes_back_is_not_taken_for_silent_since_then(house: House) -> None:
+    """I1. A slow sweeper remembers the beat it was silent at, and must not bury it again by that.
+
+    The answer of the last renewal before the silence may have been lost, so that counts as well.
+    """
+    async with house.kept():
+        house.store.lose_answer("renew", StoreUnavailable("lost"))
         await house.renews(1)
+        await house.behind.bury("a1")
+        await house.renews(3)
+        assert not await house.behind.bury("a1", beat=0)
+        assert not await house.behind.bury("a1", beat=1)
 
 
 async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(house: House) -> None:
@@ -164,7 +178,7 @@ async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(house: Ho
     async with house.kept():
         claim = await running(house.behind)
         await house.behind.bury("a1")
-        await house.renews(0)
+        await house.renews(2)
         await eventually(lambda: len(house.held) == 2)
         job = await house.behind.get(claim.id)
         assert job is not None
