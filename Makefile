@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format flights chaos bench-abort lock clean
+.PHONY: run install test check format model flights chaos bench-abort lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -22,6 +22,10 @@ check: .venv/dev.stamp
 format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The models of tests/model, from a new seed: so many examples of each. About five minutes.
+model: .venv/dev.stamp
+	EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/model --timeout=0 -p no:randomly $(ARGS)
 
 # Imports a real file of 336,776 rows, once to the end and once aborted in the middle.
 flights: .venv/dev.stamp

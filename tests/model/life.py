@@ -1,0 +1,123 @@
+"""The model of one job's life: what must be true of it, in as few words as it takes.
+
+It is told what was asked of the store, and says what the store must have answered. Written from the
+sentences of `scheduler.ports`, and from no implementation of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.job import FINAL, Cleanup, Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scheduler.job import Job
+
+LOSSES_MAX: Final = 3
+
+
+@dataclass
+class Life:
+    """A job, as the model believes it to be."""
+
+    id: str
+    undoable: bool
+    status: Status = Status.QUEUED
+    attempt: int = 0
+    token: int = 0
+    losses: int = 0
+    owner: str | None = None
+    abort_asked: bool = False
+    cleanup: Cleanup | None = None
+    result: str | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.status is Status.QUEUED or (self.cleaning and self.owner is None)
+
+    @property
+    def cleaning(self) -> bool:
+        return self.cleanup is Cleanup.PENDING
+
+    def holds(self, token: int) -> bool:
+        """Whether an attempt with this token may still write."""
+        return self.status is Status.RUNNING and self.token == token
+
+    def cleans(self, token: int) -> bool:
+        """Whether a clean-up with this token may still write."""
+        return self.cleaning and self.owner is not None and self.token == token
+
+    def claim(self, owner: str) -> None:
+        self.token, self.owner = self.token + 1, owner
+        if self.status is Status.QUEUED:
+            self.status, self.attempt = Status.RUNNING, self.attempt + 1
+
+    def settle(self, status: Status, *, result: str | None, at: datetime) -> None:
+        if status is Status.ABORTED or (status is Status.QUEUED and self.abort_asked):
+            self._become_aborted(at)
+        elif status is Status.QUEUED:
+            self.status, self.owner = Status.QUEUED, None
+        else:
+            self._end(status, at)
+            self.result = result
+
+    def ask_abort(self, at: datetime) -> None:
+        if self.status in FINAL:
+            return
+        self.abort_asked = True
+        if self.status is Status.QUEUED:
+            self._become_aborted(at)
+
+    def release(self, at: datetime) -> None:
+        """Its owner is gone."""
+        if self.status is Status.RUNNING and self.abort_asked:
+            self._become_aborted(at)
+            return
+        self.owner, self.losses = None, self.losses + 1
+        too_often = self.losses >= LOSSES_MAX
+        if self.status is Status.RUNNING and too_often:
+            self._end(Status.TERMINATED, at)
+        elif self.status is Status.RUNNING:
+            self.status = Status.QUEUED
+        elif too_often:
+            self.cleanup = Cleanup.FAILED
+
+    def finish_cleanup(self, cleanup: Cleanup) -> None:
+        self.cleanup, self.owner = cleanup, None
+
+    def _become_aborted(self, at: datetime) -> None:
+        self._end(Status.ABORTED, at)
+        self.losses = 0
+        self.cleanup = Cleanup.PENDING if self.undoable and self.attempt else None
+
+    def _end(self, status: Status, at: datetime) -> None:
+        self.status, self.owner, self.finished_at = status, None, at
+
+    def shown(self) -> dict[str, Any]:
+        """What everybody must be shown."""
+        return {
+            "status": self.status,
+            "attempt": self.attempt,
+            "owner": self.owner,
+            "abort_asked": self.abort_asked,
+            "cleanup": self.cleanup,
+            "result": self.result,
+            "finished_at": self.finished_at,
+        }
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """The same, of a job that a store answered."""
+    return {
+        "status": job.status,
+        "attempt": job.attempt,
+        "owner": job.owner,
+        "abort_asked": job.abort is not None,
+        "cleanup": job.abort and job.abort.cleanup,
+        "result": job.result,
+        "finished_at": job.finished_at,
+    }

@@ -1,0 +1,68 @@
+"""A node as the model sees it: what it runs, until when it may, and its own sweeper and clocks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from scheduler.clock import id_before
+from scheduler.policy import fence_s
+from scheduler.sweeper import Sweeper
+from tests.fakes import FakeClock, MemoryQueue
+from tests.model.life import LOSSES_MAX
+
+if TYPE_CHECKING:
+    from scheduler.job import Claim
+    from scheduler.ports import Store
+
+LEASE_S: Final = 6.0
+
+_numbers = count(1)
+
+
+class JumpingClock(FakeClock):
+    """Whose wall clock somebody sets, while its monotonic one goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+class Member:
+    """One start of one node. It keeps its lease as `scheduler.lease` does."""
+
+    def __init__(self, store: Store, *, now: float) -> None:
+        self.id = f"node-{next(_numbers)}"
+        self.clock = JumpingClock()
+        self.clock.advance(now)
+        self.renewed_at = now
+        """When the store last heard of it."""
+        self.beats = 0
+        self.running: dict[str, Claim] = {}
+        """The attempts whose processes are alive."""
+        self.held_until = now + fence_s(LEASE_S)
+        self.sweeper = Sweeper(
+            store=store,
+            queue=MemoryQueue(node_id=self.id),
+            clock=self.clock,
+            node_id=self.id,
+            id_before=id_before,
+            lease_s=LEASE_S,
+            losses_max=LOSSES_MAX,
+            retention_s=0,
+        )
+
+    def __repr__(self) -> str:
+        return self.id
+
+    def hold_from(self, sent: float) -> None:
+        """A renewal that was sent then has been answered."""
+        self.held_until = sent + fence_s(LEASE_S)
+
+    @property
+    def may_run(self) -> bool:
+        return self.clock.monotonic() < self.held_until

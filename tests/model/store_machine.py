@@ -1,0 +1,424 @@
+"""Any interleaving of several nodes on one store, held against the model after every step.
+
+    rule ──▶ the store does it ──▶ the model says what the answer must be ──▶ all jobs are compared
+             members run, are fenced, die and come back; their sweepers are the real ones
+
+Time passes only by a rule. A member whose lease is over has killed what it ran; so has one that
+was told it was buried. What it still writes comes late, and that is what the tokens are for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from scheduler.job import (
+    FINAL,
+    Cleanup,
+    Failure,
+    FailureKind,
+    JsonText,
+    Purpose,
+    Settlement,
+    Status,
+)
+from scheduler.job import Progress as Made
+from tests.model.life import LOSSES_MAX, Life, shown
+from tests.model.member import LEASE_S, Member
+from tests.stores import AT, DEATH, new, node
+from tests.witness import Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from scheduler.job import Claim, NewJob
+    from scheduler.ports import Store
+    from tests.model.effort import Run
+
+UID: Final = "u1"
+ALL: Final = 10_000
+"""A limit that no example reaches."""
+JOBS_MAX: Final = 4
+MEMBERS_MAX: Final = 3
+"""Few, so that they meet."""
+SELDOM: Final = st.sampled_from([False, False, False, True])
+ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED, Status.QUEUED)
+RAISED: Final = Failure(kind=FailureKind.EXCEPTION, message="no")
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Several nodes on a store that is empty at first, and again in the end."""
+
+    jobs = Bundle("jobs")
+    members = Bundle("members")
+    held = Bundle("held")
+    """A claim, with the member that was given it."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        super().__init__()
+        self.store, self.run = store, run
+        self.lives: dict[str, Life] = {}
+        self.keys: dict[str, str] = {}
+        """The ids of the jobs that brought them."""
+        self.up: dict[str, Member] = {}
+        self.registered: set[str] = set()
+        self.looks: dict[str, tuple[int, float]] = {}
+        """The beat at which somebody first saw each member, and when."""
+        self.now = 0.0
+        self.told = 0
+        self.witness = Witness()
+
+    # What users do
+
+    @initialize(target=jobs)
+    def begin(self) -> Any:  # noqa: ANN401 - hypothesis'
+        return multiple(*self._insert([new(UID), new(UID, undoable=True)]))
+
+    @precondition(lambda self: len(self.lives) < JOBS_MAX)
+    @rule(target=jobs, undoable=st.booleans(), key=st.sampled_from([None, None, "k"]))
+    def insert(self, undoable: bool, key: str | None) -> str:  # noqa: FBT001 - hypothesis'
+        """A key brings the earlier job, as long as there is one."""
+        if key is None:
+            return self._insert([new(UID, undoable=undoable)])[0]
+        job, earlier = new(UID, key=key, fingerprint="f"), self.keys.get(key)
+        again = earlier in self.lives
+        inserted = self.run(self.store.insert([job]))
+        self.keys[key] = str(earlier) if again else job.id
+        assert [each.id for each in inserted.jobs] == [self.keys[key]]
+        assert inserted.created != again
+        self.lives.setdefault(self.keys[key], Life(job.id, undoable=False))
+        return self.keys[key]
+
+    @rule(job_id=jobs, strangers=SELDOM, member=members)
+    def request_abort(self, job_id: str, strangers: bool, member: Member) -> None:  # noqa: FBT001
+        at = member.clock.now()
+        answer = self.run(
+            self.store.request_abort(
+                job_id, uid="u2" if strangers else UID, reason=None, grace_s=None, at=at
+            )
+        )
+        life = self.lives.get(job_id)
+        if life is None or strangers:
+            assert answer is None
+            return
+        life.ask_abort(at)
+        assert shown(answer) == life.shown()
+        self.witness.abort_answered(answer)
+
+    # What nodes do
+
+    @initialize(target=members)
+    def start_two(self) -> Any:  # noqa: ANN401 - hypothesis'
+        return multiple(self.start(), self.start())
+
+    @precondition(lambda self: len(self.up) < MEMBERS_MAX)
+    @rule(target=members)
+    def start(self) -> Member:
+        member = Member(self.store, now=self.now)
+        self.up[member.id] = member
+        self._register(member)
+        return member
+
+    @rule(target=held, member=members, job_ids=st.none() | st.lists(jobs), lost=SELDOM)
+    def claim(self, member: Member, job_ids: Sequence[str] | None, lost: bool) -> Any:  # noqa: ANN401, FBT001
+        """What waits in the store, or what a queue brings, twice or late. Some answers are lost."""
+        ids = self.run(self.store.waiting(limit=ALL)) if job_ids is None else job_ids
+        claims = self.run(self.store.claim(ids, node_id=member.id, at=member.clock.now()))
+        waiting = {each for each in ids if (life := self.lives.get(each)) and life.waits}
+        assert {claim.id for claim in claims} == (waiting if self._known(member) else set())
+        for claim in claims:
+            self._claimed(member, claim)
+        return multiple(*(() if lost else self._begun(member, claims)))
+
+    @rule(of=held, more=st.lists(held, max_size=2), status=st.sampled_from(ENDS))
+    def settle(
+        self, of: tuple[Member, Claim], more: Sequence[tuple[Member, Claim]], status: Status
+    ) -> None:
+        """Of any claim there ever was, by its node: it may have come back, or tried before."""
+        batch = [
+            (claim, self._allowed(claim, status), member.clock.now())
+            for member, claim in [of, *more]
+            if member.id in self.up and self._ended(member, claim)
+        ]
+        settled = self.run(self.store.settle([_settlement(*each) for each in batch]))
+        assert set(settled) == {claim.id for claim, *_ in batch if self._settled(claim, batch)}
+
+    @rule(of=held, cleanup=st.sampled_from(Cleanup))
+    def write(self, of: tuple[Member, Claim], cleanup: Cleanup) -> None:
+        """What else an attempt writes: progress, who outlived a kill, the end of a clean-up."""
+        member, claim = of
+        if member.id not in self.up:
+            return
+        self._tell(claim)
+        self._ended(member, claim)
+        done = self.run(self.store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup))
+        life = self.lives.get(claim.id)
+        cleans = life is not None and life.cleans(claim.token)
+        assert done == cleans
+        if life is not None and cleans:
+            life.finish_cleanup(cleanup)
+
+    @rule(member=members, lost=SELDOM)
+    def do_the_chores(self, member: Member, lost: bool) -> None:  # noqa: FBT001 - hypothesis'
+        self._renew(member, lost=lost)
+        self._give_back_strays(member)
+        self._sweep(member)
+
+    @rule(member=consumes(members), drained=st.booleans())
+    def leave(self, member: Member, drained: bool) -> None:  # noqa: FBT001 - hypothesis'
+        """Its processes end with it. Only if it was drained, others are told."""
+        self._kill(member)
+        del self.up[member.id]
+        if drained:
+            self._give_back(member, self.run(self.store.claims_of(member.id, but=())))
+            self.run(self.store.bury(member.id))
+            self.registered.discard(member.id)
+
+    # What makes up for it
+
+    @rule(
+        seconds=st.sampled_from([0.5, 2.0, LEASE_S, 4 * LEASE_S]),
+        member=members,
+        hours=st.integers(-2, 2),
+    )
+    def time_passes(self, seconds: float, member: Member, hours: int) -> None:
+        """And nobody does anything, but that somebody sets a wall clock."""
+        member.clock.ahead = timedelta(hours=hours)
+        self._pass(seconds)
+
+    @rule(silent=members)
+    def a_node_falls_silent(self, silent: Member) -> None:
+        """It is stopped, or cut off, for longer than its lease; the others do as always."""
+        for _ in range(4):
+            for member in list(self.up.values()):
+                if member is not silent:
+                    self._renew(member, lost=False)
+                    self._sweep(member)
+            self._pass(LEASE_S / 3)
+
+    @rule(member=members)
+    def bury_late(self, member: Member) -> None:
+        """By a sweeper that was slow: the node may have renewed, or come back meanwhile."""
+        beat, seen_at = self.looks.setdefault(member.id, (member.beats, self.now))
+        if self.now - seen_at < LEASE_S:
+            return
+        del self.looks[member.id]
+        buried = self.run(self.store.bury(member.id, beat=beat))
+        assert buried == (self._known(member) and member.beats == beat)
+        if buried:
+            self.registered.remove(member.id)
+
+    @rule(member=members)
+    def delete_the_old(self, member: Member) -> None:
+        before = member.clock.now()
+        old = {life.id for life in self.lives.values() if _is_old(life, before)}
+        assert self.run(self.store.delete_finished(before=before, limit=ALL)) == len(old)
+        for job_id in old:
+            del self.lives[job_id]
+            self.witness.forget(job_id)
+
+    # What must be true at any time
+
+    @invariant()
+    def every_job_is_as_the_model_has_it(self) -> None:
+        page = self.run(self.store.page(UID, limit=ALL, bytes_max=ALL * ALL))
+        assert [job.id for job in page] == sorted(self.lives, reverse=True)
+        for job in page:
+            assert shown(job) == self.lives[job.id].shown()
+            self.witness.see(job)
+
+    @invariant()
+    def what_waits_is_to_be_had(self) -> None:
+        waiting = sorted(life.id for life in self.lives.values() if life.waits)
+        assert self.run(self.store.waiting(limit=ALL)) == waiting
+
+    def teardown(self) -> None:
+        """I4: with one node that comes back everything comes to an end. I8: nothing is left."""
+        self.run(self._end_all())
+
+    async def _end_all(self) -> None:
+        store = self.store
+        for each in await store.nodes():
+            await store.bury(each.id)
+        await store.release_orphans(losses_max=LOSSES_MAX, at=AT)
+        await store.register(node("last"))
+        ids = await store.waiting(limit=ALL)
+        claims = await store.claim(ids, node_id="last", at=AT)
+        runs = [claim for claim in claims if claim.purpose is Purpose.RUN]
+        settled = await store.settle([_settlement(each, Status.SUCCESSFUL, AT) for each in runs])
+        assert set(settled) == {claim.id for claim in runs}
+        for claim in claims:
+            if claim.purpose is Purpose.CLEAN:
+                assert await store.settle_cleanup(claim.id, token=claim.token, cleanup=Cleanup.DONE)
+        for life in self.lives.values():
+            job = await store.get(life.id)
+            assert job is not None
+            assert job.status in FINAL
+            assert job.owner is None
+            self.witness.see(job)
+        await store.bury("last")
+        await store.delete_finished(before=AT + timedelta(days=9), limit=ALL)
+        assert not await store.page(UID, limit=1, bytes_max=ALL)
+
+    # The model's own steps
+
+    def _insert(self, jobs: Sequence[NewJob]) -> list[str]:
+        for _ in range(2):  # the answer may be lost, and then the same jobs come again
+            inserted = self.run(self.store.insert(jobs))
+            assert ([job.id for job in inserted.jobs], inserted.created) == (
+                [each.id for each in jobs],
+                True,
+            )
+        self.lives |= {each.id: Life(each.id, each.undoable) for each in jobs}
+        return [each.id for each in jobs]
+
+    def _known(self, member: Member) -> bool:
+        return member.id in self.registered
+
+    def _register(self, member: Member) -> None:
+        member.beats, member.renewed_at = member.beats + 1, self.now
+        self.run(self.store.register(replace(node(member.id), beat=member.beats)))
+        self.registered.add(member.id)
+        member.hold_from(self.now)
+
+    def _pass(self, seconds: float) -> None:
+        """Whoever has lost the lease by then has ended all that it ran."""
+        self.now += seconds
+        for member in self.up.values():
+            member.clock.advance(seconds)
+            if not member.may_run:
+                self._kill(member)
+
+    def _renew(self, member: Member, *, lost: bool) -> None:
+        aborts = self.run(self.store.renew(member.id, running=len(member.running)))
+        assert (aborts is not None) == self._known(member)
+        if aborts is None:
+            self._kill(member)
+            self._register(member)
+            return
+        member.beats, member.renewed_at = member.beats + 1, self.now
+        running = (life for life in self.lives.values() if life.status is Status.RUNNING)
+        assert set(aborts) == {
+            life.id for life in running if life.owner == member.id and life.abort_asked
+        }
+        if not lost:
+            member.hold_from(self.now)
+
+    def _give_back_strays(self, member: Member) -> None:
+        """What the node holds without knowing, because an answer was lost."""
+        held = self.run(self.store.claims_of(member.id, but=member.running))
+        mine = {life.id: life.token for life in self.lives.values() if life.owner == member.id}
+        assert {claim.id: claim.token for claim in held} == {
+            job_id: token for job_id, token in mine.items() if job_id not in member.running
+        }
+        self._give_back(member, held)
+
+    def _sweep(self, member: Member) -> None:
+        self.run(member.sweeper.release_the_dead())
+        there = {each.id for each in self.run(self.store.nodes())}
+        for buried in self.registered - there:
+            dead = self.up.get(buried)
+            assert dead is None or self.now - dead.renewed_at >= LEASE_S, "a living node is buried"
+        self.registered = there
+        self._release(at=member.clock.now())
+
+    def _tell(self, claim: Claim) -> None:
+        self.told += 1
+        made = Made(done=float(self.told))
+        self.run(self.store.report({(claim.id, claim.token): made}))
+        self.run(self.store.note_survivors(claim.id, token=claim.token, death=DEATH))
+        job = self.run(self.store.get(claim.id))
+        if job is not None and not self.lives[claim.id].holds(claim.token):
+            assert job.progress != made
+
+    def _claimed(self, member: Member, claim: Claim) -> None:
+        self.witness.claimed(claim)
+        life = self.lives[claim.id]
+        was_queued = life.status is Status.QUEUED
+        life.claim(member.id)
+        assert (claim.token, claim.attempt) == (life.token, life.attempt)
+        assert (claim.purpose is Purpose.RUN) == was_queued
+
+    def _begun(self, member: Member, claims: Sequence[Claim]) -> list[tuple[Member, Claim]]:
+        """What a node was told that it has runs there, unless its lease is over."""
+        for claim in claims:
+            if member.may_run:
+                self.witness.begins(claim.id, (member, claim))
+                member.running[claim.id] = claim
+        return [(member, claim) for claim in claims]
+
+    def _ended(self, member: Member, claim: Claim) -> bool:
+        """Have its processes end: nothing is written of what still runs."""
+        self.witness.ends(claim.id, (member, claim))
+        if member.running.get(claim.id) == claim:
+            del member.running[claim.id]
+        return True
+
+    def _kill(self, member: Member) -> None:
+        for claim in list(member.running.values()):
+            self._ended(member, claim)
+
+    def _allowed(self, claim: Claim, status: Status) -> Status:
+        """No attempt says that it was aborted which nobody asked to be."""
+        life = self.lives.get(claim.id)
+        unasked = life is not None and life.holds(claim.token) and not life.abort_asked
+        return Status.QUEUED if unasked and status is Status.ABORTED else status
+
+    def _settled(self, claim: Claim, batch: Sequence[tuple[Claim, Status, datetime]]) -> bool:
+        """Whether the token held; then the first settlement of the batch that has it counts."""
+        life = self.lives.get(claim.id)
+        if life is None or not life.holds(claim.token):
+            return False
+        _, status, at = next(each for each in batch if each[0] == claim)
+        end = _settlement(claim, status, at)
+        life.settle(status, result=end.result, at=at)
+        return True
+
+    def _give_back(self, member: Member, claims: Sequence[Claim]) -> None:
+        """As a node does that has the claim and will not run the job."""
+        at = member.clock.now()
+        for claim in claims:
+            self._ended(member, claim)
+            if claim.purpose is Purpose.RUN:
+                assert self.run(self.store.settle([_settlement(claim, Status.QUEUED, at)]))
+                self.lives[claim.id].settle(Status.QUEUED, result=None, at=at)
+            else:
+                assert self.run(
+                    self.store.settle_cleanup(claim.id, token=claim.token, cleanup=Cleanup.PENDING)
+                )
+                self.lives[claim.id].finish_cleanup(Cleanup.PENDING)
+
+    def _release(self, at: datetime) -> None:
+        for life in self.lives.values():
+            if life.owner is not None and life.owner not in self.registered:
+                life.release(at)
+
+
+def _settlement(claim: Claim, status: Status, at: datetime) -> Settlement:
+    return Settlement(
+        id=claim.id,
+        token=claim.token,
+        status=status,
+        at=at,
+        result=JsonText(f'"by {claim.token}"') if status is Status.SUCCESSFUL else None,
+        error=RAISED if status is Status.TERMINATED else None,
+        death=DEATH if status in {Status.ABORTED, Status.QUEUED} else None,
+    )
+
+
+def _is_old(life: Life, before: datetime) -> bool:
+    return life.finished_at is not None and life.finished_at < before and not life.cleaning

@@ -1,0 +1,84 @@
+"""A witness of what is shown of jobs: holds what was seen and answered against what comes later.
+
+It knows nothing of how a job came to be as it is, only what can never be again (DESIGN.md):
+
+    I1 two attempts at once     I2 a token that did not grow     I3 a final status that changed
+    I5 an attempt after an abort was answered                    I7 a result that changed
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scheduler.job import FINAL, TRANSITIONS, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from scheduler.job import Claim, Job, Status
+
+
+class Witness:
+    """Sees jobs and claims, and objects."""
+
+    def __init__(self) -> None:
+        self.alive: dict[str, object] = {}
+        """What runs a job now, by its id."""
+        self._seen: dict[str, Job] = {}
+        self._tokens: dict[str, int] = {}
+        self._aborted: set[str] = set()
+
+    def see(self, job: Job) -> None:
+        """A job as it is shown now; some of what it went through may not have been seen."""
+        before = self._seen.get(job.id, job)
+        assert job.status in _reachable(before.status), f"I3: {before.status} became {job.status}"
+        assert job.attempt >= before.attempt, "I2: attempts only grow"
+        if before.status in FINAL:
+            assert _lasting(job) == _lasting(before), "I3, I7: a final job changed"
+        if before.abort is not None:
+            assert job.abort is not None, "I5: an abort was forgotten"
+            assert job.abort.requested_at == before.abort.requested_at, "I5: the first one counts"
+            assert job.attempt == before.attempt, "I5: an attempt began after the abort"
+        self._seen[job.id] = job
+
+    def abort_answered(self, job: Job) -> None:
+        """A user was told that the job is aborted, or being stopped."""
+        if job.abort is not None:
+            self._aborted.add(job.id)
+
+    def claimed(self, claim: Claim) -> None:
+        """A node was given a job."""
+        assert claim.token > self._tokens.get(claim.id, 0), "I2: a token came twice"
+        self._tokens[claim.id] = claim.token
+        if claim.purpose is Purpose.RUN:
+            assert claim.id not in self._aborted, "I5: an aborted job is to run"
+
+    def begins(self, job_id: str, runner: object) -> None:
+        """Something of the job runs from now on."""
+        assert job_id not in self.alive, f"I1: {runner} runs what {self.alive[job_id]} runs"
+        self.alive[job_id] = runner
+
+    def ends(self, job_id: str, runner: object) -> None:
+        """Nothing of it runs any more, if it was this."""
+        if self.alive.get(job_id) == runner:
+            del self.alive[job_id]
+
+    def forget(self, job_id: str) -> None:
+        """The job was old, and is deleted."""
+        del self._seen[job_id]
+
+
+def _reachable(status: Status) -> Collection[Status]:
+    """What a job may be, of which nobody looked for a while."""
+    found: set[Status] = set()
+    ahead = {status}
+    while ahead:
+        found |= ahead
+        ahead = {after for each in ahead for after in TRANSITIONS[each]} - found
+    return found
+
+
+def _lasting(job: Job) -> Job:
+    """What a final job keeps: all but how far its clean-up got, and who is at that."""
+    return replace(job, owner=None, abort=job.abort and replace(job.abort, cleanup=None))
