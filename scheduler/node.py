@@ -52,6 +52,7 @@ from scheduler.worker.scribe import Scribe
 from scheduler.worker.settling import Settling
 from scheduler.worker.slots import open_slots
 from scheduler.worker.strays import Strays
+from scheduler.worker.turns import open_turns
 from scheduler.worker.vigil import open_vigil
 from scheduler.worker.worker import Worker
 
@@ -268,6 +269,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     vigil = await stack.enter_async_context(
         open_vigil(store=store, clock=clock, random=random, settling=settling)
     )
+    turns = await stack.enter_async_context(open_turns(slots, number=card.workers, clock=clock))
     crew = [
         Worker(
             store=store,
@@ -275,6 +277,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             clock=clock,
             random=random,
             slots=slots,
+            turns=turns,
             lease=lease,
             roster=roster,
             settling=settling,

@@ -135,6 +135,7 @@ class Store(Protocol):
         """End attempts; the answer has the ids of those that took effect, each for itself.
 
         Takes effect where the job is running and has the settlement's token. The owner is dropped.
+        An attempt that is queued again with `NOTHING_RAN` did not begin, and is not counted.
         To be queued again is refused to a job whose abort is requested: it becomes aborted instead,
         with the death that the settlement carries. A job that becomes aborted and is undoable has
         its clean-up pending from then on.

@@ -20,6 +20,7 @@ from scheduler.worker.roster import Roster
 from scheduler.worker.scribe import Scribe
 from scheduler.worker.settling import Settling
 from scheduler.worker.strays import Strays
+from scheduler.worker.turns import Turns
 from scheduler.worker.vigil import Vigil
 from scheduler.worker.worker import Worker
 from tests.eventually import eventually
@@ -98,12 +99,16 @@ class Crew:
             tasks=TASKS,
             draining=asyncio.Event(),
         )
+        self.turns = Turns(
+            cast("Slots", self.slots), number=NODE.workers, clock=self.clock, group=group
+        )
         self.worker = Worker(
             store=store,
             queue=queue,
             clock=self.clock,
             random=random,
             slots=cast("Slots", self.slots),
+            turns=self.turns,
             lease=self.lease,
             roster=self.roster,
             settling=self.settling,
@@ -175,4 +180,5 @@ async def at_work(store: Store) -> AsyncIterator[Crew]:
         crew.worker.drain()
         crew.roster.stop_all(StopReason.DRAIN)
         await asyncio.wait({working}, timeout=END_S)
+        crew.turns.close()
         working.cancel()  # a test that failed may have left it held at a gate

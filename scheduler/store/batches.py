@@ -71,6 +71,7 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
         "error": error,
         "progress": None if end.progress is None else json(end.progress),
         "bytes": _bytes(end.result) + _bytes(error),
+        "unbegun": int(end.death == NOTHING_RAN),
         "signal": death.signal,
         "processes": death.processes,
         "survivors": death.survivors,

@@ -93,12 +93,16 @@ class Slots:
             fresh: whether the process must not have run anything yet.
         """
         if process in self._live:
-            worn = 0 < self._jobs_per_process <= process.jobs
-            if process.alive and not worn and not (fresh and process.jobs):
+            if self.usable(process) and not (fresh and process.jobs):
                 return process
             # Shielded: a process whose owner is cancelled must not be left half retired.
             await asyncio.shield(self._group.create_task(self.retire(process)))
         return await self._take()
+
+    def usable(self, process: PoolProcess) -> bool:
+        """Whether a process may run another job."""
+        worn = 0 < self._jobs_per_process <= process.jobs
+        return process in self._live and process.alive and not worn
 
     async def _take(self) -> PoolProcess:
         """The spare, which has run nothing yet; the next one starts at once."""

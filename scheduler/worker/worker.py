@@ -1,8 +1,12 @@
-"""A worker: one coroutine that takes one job after the other and sees it through.
+"""A worker: takes one job after the other and sees it through.
 
     next id ─▶ claim ─▶ attempt, with its watcher ─▶ conclude ─▶ settle ─▶ tell who waits
-       ▲                                                                       │
+       ▲         its turn in one of the node's slots │                         │
        └───────────────────────────────────────────────────────────────────────┘
+
+It has three hands for that, each of which does all of it: while one runs a job, another one may
+fetch and claim the next, and the third write what became of the last. So its slot waits for neither
+store nor queue.
 
 The id is a hint and the claim is the job: whoever has no claim runs nothing, however often an id
 comes. A worker that hears of no id for a while looks at the store itself, so that jobs run, only
@@ -12,20 +16,20 @@ later, even with an empty or a missing queue.
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.job import NOTHING_RAN, Crashed, Purpose, Stopped, StopReason
+from scheduler.job import NOTHING_RAN, Crashed, Death, Purpose, Stopped, StopReason
 from scheduler.policy import backoff_s, idle_s, looks_s
 from scheduler.worker.attempt import Attempt
 from scheduler.worker.watcher import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from random import Random
 
     from scheduler.handler import HandlerOptions
@@ -37,16 +41,20 @@ if TYPE_CHECKING:
     from scheduler.worker.roster import Roster
     from scheduler.worker.settling import Settling
     from scheduler.worker.slots import Slots
+    from scheduler.worker.turns import Turn, Turns
     from scheduler.worker.vigil import Vigil
 
 log = structlog.get_logger()
 
+KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
+HANDS: Final = 3
+"""Of a worker: one job runs, one is ready, one is being settled. More would only hold more."""
 CLEANUP_LIMIT_S: Final = 60.0
 """Time limit of an `on_abort` whose handler has none: it undoes, and its user waits for that."""
 
 
 class Worker:
-    """Works on one job at a time, in a pool process of its own."""
+    """Works on jobs, one at a time, while it fetches the next and settles the last."""
 
     def __init__(
         self,
@@ -56,6 +64,7 @@ class Worker:
         clock: Clock,
         random: Random,
         slots: Slots,
+        turns: Turns,
         lease: Lease,
         roster: Roster,
         settling: Settling,
@@ -73,6 +82,7 @@ class Worker:
         self._clock = clock
         self._random = random
         self._slots = slots
+        self._turns = turns
         self._lease = lease
         self._roster = roster
         self._settling = settling
@@ -84,48 +94,53 @@ class Worker:
         self._first_look_s = first_look_s
         self._longest_look_s = longest_look_s
         self._grace_s = grace_s
-        self._process: PoolProcess | None = None
         self._draining = False
-        self._waiting: asyncio.Timeout | None = None
+        self._interrupts: set[Callable[[], object]] = set()
+        """What ends the waits that a drain is not to wait for."""
 
     async def run(self) -> None:
         """Work until `drain`, and on to the end of the job that runs then."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(HANDS):
+                group.create_task(self._work(), name=f"hand {number + 1}")
+
+    async def _work(self) -> None:
+        """Take one turn after the other; after a failed one keep it for a while, unused."""
         failures = 0
         while not self._draining:
-            try:
-                await self._turn()
-                failures = 0
-            except Unavailable as error:
-                log.warning("a worker waits", error=str(error))
-                failures += 1
-                await self._pause(backoff_s(failures, random=self._random))
+            with self._turns.turn() as turn:
+                try:
+                    await self._use(turn)
+                    failures = 0
+                except Unavailable as error:
+                    log.warning("a worker waits", error=str(error))
+                    failures += 1
+                    await self._pause(backoff_s(failures, random=self._random))
 
     def drain(self) -> None:
-        """Take no further job; end the wait for one."""
+        """Take no further job, and give back what has not begun."""
         self._draining = True
-        if self._waiting is not None:
-            self._waiting.reschedule(asyncio.get_running_loop().time())
+        for interrupt in tuple(self._interrupts):
+            interrupt()
 
-    async def _turn(self) -> None:
+    async def _use(self, turn: Turn) -> None:
         """Wait for an id and see its job through, where it is to be had."""
-        await self._ready()
-        job_id = await self._dequeue()
-        if job_id is None:
+        if (job_id := await self._dequeue(turn)) is None:
             for waiting_id in () if self._draining else await self._store.waiting(limit=1):
-                await self._take(waiting_id, dequeued=False)
+                await self._take(waiting_id, turn, dequeued=False)
         elif self._draining:
             await self._queue.give_back(job_id)
         else:
-            await self._take(job_id, dequeued=True)
+            await self._take(job_id, turn, dequeued=True)
 
-    async def _take(self, job_id: str, *, dequeued: bool) -> None:
+    async def _take(self, job_id: str, turn: Turn, *, dequeued: bool) -> None:
         """Claim a job and see it through; nothing where somebody else has it."""
         mark = self._lease.mark()  # before the claim: a lease that ended since took it away again
         with ExitStack() as holding:
             holding.enter_context(self._roster.expecting(job_id))
             claim = await self._claim(job_id, dequeued=dequeued)
             if claim is not None:
-                await self._see_through(claim, mark=mark, holding=holding)
+                await self._see_through(claim, turn, mark=mark, holding=holding)
 
     async def _claim(self, job_id: str, *, dequeued: bool) -> Claim | None:
         try:
@@ -141,36 +156,58 @@ class Worker:
                 await self._queue.acknowledge(job_id)
         return claims[0] if claims else None
 
-    async def _dequeue(self) -> str | None:
+    async def _dequeue(self, turn: Turn) -> str | None:
         """The next id; None after a random part of the idle window, at once when draining."""
-        job_id = None
         wait_s = idle_s(window_s=self._idle_window_s, random=self._random)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0 if self._draining else None) as self._waiting:
-                await self._lease.held()
-                try:
-                    job_id = await self._queue.dequeue(wait_s=wait_s)
-                except QueueUnavailable as error:
-                    log.warning("the queue is away; looking at the store", error=str(error))
-                    await self._clock.sleep(wait_s)
-        self._waiting = None
-        return job_id
+        async with self._unless_draining():
+            await turn.enter()
+            await self._lease.held()
+            since = self._clock.monotonic()
+            try:
+                return await self._queue.dequeue(wait_s=wait_s)
+            except QueueUnavailable as error:
+                log.warning("the queue is away; looking at the store", error=str(error))
+                await self._clock.sleep(wait_s)
+            finally:
+                self._turns.pace.fetched(within_s=self._clock.monotonic() - since)
+        return None
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0 if self._draining else None) as self._waiting:
-                await self._clock.sleep(seconds)
-        self._waiting = None
+        async with self._unless_draining():
+            await self._clock.sleep(seconds)
 
-    async def _see_through(self, claim: Claim, *, mark: int, holding: ExitStack) -> None:
+    @asynccontextmanager
+    async def _unless_draining(self) -> AsyncIterator[None]:
+        """Leave the block where it waits, once the drain begins."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as wait:
+                with self._interruptible(lambda: wait.reschedule(0)):
+                    yield
+
+    @contextmanager
+    def _interruptible(self, interrupt: Callable[[], object]) -> Iterator[None]:
+        """Have this called once the drain begins, if that is before the end of the block."""
+        if self._draining:
+            interrupt()
+        self._interrupts.add(interrupt)
+        try:
+            yield
+        finally:
+            self._interrupts.discard(interrupt)
+
+    async def _see_through(
+        self, claim: Claim, turn: Turn, *, mark: int, holding: ExitStack
+    ) -> None:
         """Everything from a claim to its settlement."""
         options = self._tasks.get(claim.task)
         if options is None:
+            turn.over()
             await self._settling.settle_unknown(claim)
             return
-        attempt = self._attempt(claim, options)
+        attempt = self._attempt(claim, options, turn, mark)
         holding.enter_context(self._roster.entry(attempt))
         outcome = await self._outcome(attempt, mark)
+        turn.over()
         if attempt.survivors and isinstance(outcome, Stopped):
             self._vigil.begin(attempt, outcome, holding=holding.pop_all())
         else:
@@ -185,7 +222,7 @@ class Worker:
         outcome = await self._run(attempt)
         if isinstance(outcome, Crashed) and not self._lease.unbroken(mark):
             # The warden ended the process because this node did not act in time itself.
-            return Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
+            return Stopped(StopReason.LEASE_LOST, KILLED_BY_WARDEN)
         return outcome
 
     async def _run(self, attempt: Attempt) -> Outcome:
@@ -202,12 +239,23 @@ class Worker:
             watcher.cancel()
         return outcome
 
-    def _attempt(self, claim: Claim, options: HandlerOptions) -> Attempt:
+    def _attempt(self, claim: Claim, options: HandlerOptions, turn: Turn, mark: int) -> Attempt:
         clean = claim.purpose is Purpose.CLEAN
-        return Attempt(
+
+        async def ready() -> PoolProcess:
+            give_back = partial(attempt.stop, StopReason.DRAIN)
+            with self._interruptible(give_back):
+                # A clean-up gets a fresh process: the job's own code may have broken the one at
+                # hand.
+                process = await turn.process(fresh=clean, late=give_back)
+            # The lease may have ended while we waited, and nobody have noticed yet: asked for it,
+            # the lease has all that runs here stopped, and this attempt with it.
+            self._lease.unbroken(mark)
+            return process
+
+        attempt = Attempt(
             claim,
-            # A clean-up gets a fresh process: the job's own code may have broken the one at hand.
-            ready=partial(self._ready, fresh=clean),
+            ready=ready,
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,
@@ -215,10 +263,4 @@ class Worker:
             notify=self._settling.keep_notification,
             hear=self._hear,
         )
-
-    async def _ready(self, *, fresh: bool = False) -> PoolProcess:
-        """This worker's process, or its next one."""
-        # Let go of it first: when this is cancelled, it may be on its way out.
-        process, self._process = self._process, None
-        self._process = await self._slots.ready(process, fresh=fresh)
-        return self._process
+        return attempt

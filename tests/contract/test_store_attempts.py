@@ -9,6 +9,7 @@ import pytest
 
 from scheduler.job import (
     FINAL,
+    NOTHING_RAN,
     Cleanup,
     Failure,
     FailureKind,
@@ -277,3 +278,14 @@ async def test_a_running_job_is_no_clean_up(store: Store) -> None:
 
 def _error(status: Status) -> Failure | None:
     return FAILURE if status is Status.TERMINATED else None
+
+
+async def test_an_attempt_that_did_not_begin_is_not_counted(store: Store) -> None:
+    """A user who reads 2 would look for what went wrong with the first; only its token is used."""
+    first = await running(store)
+    await store.settle([end(first, Status.QUEUED, death=NOTHING_RAN)])
+    assert (await known(store, first.id)).attempt == 0
+    second = await claimed(store, first.id)
+    assert (second.attempt, second.token > first.token) == (1, True)
+    await store.settle([end(second, Status.QUEUED, death=DEATH)])
+    assert (await known(store, first.id)).attempt == 1

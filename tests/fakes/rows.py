@@ -61,8 +61,9 @@ class Row:
         self.losses = 0
         self.change(status=Status.ABORTED, owner=None, finished_at=at, abort=abort)
 
-    def requeue(self) -> None:
-        self.change(status=Status.QUEUED, owner=None, started_at=None)
+    def requeue(self, *, begun: bool = True) -> None:
+        attempt = self.job.attempt if begun else self.job.attempt - 1
+        self.change(status=Status.QUEUED, owner=None, started_at=None, attempt=attempt)
 
     def set_cleanup(self, cleanup: Cleanup) -> None:
         assert self.job.abort is not None

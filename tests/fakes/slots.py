@@ -103,6 +103,9 @@ class FakeSlots:
         self.given.append(FakeProcess(heeds_sigterm=self._heed_sigterm))
         return self.given[-1]
 
+    def usable(self, process: FakeProcess) -> bool:
+        return process.alive
+
     async def end(self, process: FakeProcess) -> Ended:
         held = process.alive
         process.die(-signal.SIGKILL)

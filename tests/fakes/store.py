@@ -136,7 +136,7 @@ class MemoryStore:
         if unwanted or end.status is Status.ABORTED:
             row.finish_abort(at=end.at, death=end.death or NOTHING_RAN)
         elif end.status is Status.QUEUED:
-            row.requeue()
+            row.requeue(begun=end.death != NOTHING_RAN)
         else:
             row.change(status=end.status, owner=None, finished_at=end.at)
         return True

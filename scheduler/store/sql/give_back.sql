@@ -4,6 +4,7 @@ WITH batch AS (
            CAST(value ->> 'token' AS bigint) AS token,
            CAST(value ->> 'at' AS bigint) AS at,
            value ->> 'progress' AS progress,
+           CAST(value ->> 'unbegun' AS integer) AS unbegun,
            value ->> 'signal' AS signal,
            CAST(value ->> 'processes' AS integer) AS processes,
            CAST(value ->> 'survivors' AS integer) AS survivors
@@ -22,6 +23,8 @@ UPDATE jobs
    SET owner = NULL,
        progress = coalesce(held.progress, jobs.progress),
        status = CASE WHEN jobs.abort_requested_at IS NULL THEN 'queued' ELSE 'aborted' END,
+       attempt = CASE WHEN jobs.abort_requested_at IS NULL THEN jobs.attempt - held.unbegun
+                      ELSE jobs.attempt END,
        losses = CASE WHEN jobs.abort_requested_at IS NULL THEN jobs.losses ELSE 0 END,
        started_at = CASE WHEN jobs.abort_requested_at IS NULL THEN NULL ELSE jobs.started_at END,
        finished_at = CASE WHEN jobs.abort_requested_at IS NULL THEN NULL ELSE held.at END,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.job import Cleanup, Crashed, JsonText, Returned, Status, Stopped, StopReason
 from scheduler.worker.settling import cleaned
 from tests.crew import NODE
+from tests.eventually import eventually
 from tests.unit.worker.test_attempt import KILLED
 
 if TYPE_CHECKING:
@@ -102,8 +102,11 @@ async def test_what_only_others_can_run_is_left_to_them(crew: Crew) -> None:
     await crew.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
     crew.worker._tasks = {}
     job_id = await crew.submit()
-    await crew.becomes(job_id, "running")
-    await asyncio.sleep(0)
+
+    async def claimed() -> bool:
+        return (await crew.job(job_id)).status == "running"
+
+    await eventually(claimed)  # and no time passes
     assert list(crew.roster.expected) == [job_id], "and is no stray meanwhile"
     crew.worker.drain()
     await crew.becomes(job_id, "queued")

@@ -1,0 +1,197 @@
+"""Whose turn it is: a node's slots, and the jobs in hand that take turns in them.
+
+    enter ─▶ fetch, claim ─▶ slot ─▶ run ─▶ over ─▶ settle
+      │                        │             │
+      │ as many in hand as     │ first come, └─▶ the next one in line runs
+      │ there are slots, or    │ first served
+      ▼ twice, at a quick pace ▼
+
+The line is one for the whole node, so what is claimed ahead waits for whichever slot is free first,
+never for the job of one worker. Where all slots turn out to be with long jobs, it goes back to the
+queue after `PATIENCE_S`: another node may have a slot that idles, and the user's job should not be
+shown as running by a node that does not run it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from scheduler.worker.pace import SHORT_S, Pace
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import AsyncIterator, Callable
+    from typing import Self
+
+    from scheduler.ports import Clock
+    from scheduler.worker.pool_process import PoolProcess
+    from scheduler.worker.slots import Slots
+
+PATIENCE_S: Final = SHORT_S
+"""How long a claim waits in line: amid short jobs, several of them end within this time."""
+
+
+@asynccontextmanager
+async def open_turns(slots: Slots, *, number: int, clock: Clock) -> AsyncIterator[Turns]:
+    """So many slots of a node, each with a process, for as long as the block runs."""
+    async with asyncio.TaskGroup() as group:
+        turns = Turns(slots, number=number, clock=clock, group=group)
+        try:
+            yield turns
+        finally:
+            turns.close()
+
+
+class Turns:
+    """The slots, and how many jobs may be in hand for them."""
+
+    def __init__(
+        self, slots: Slots, *, number: int, clock: Clock, group: asyncio.TaskGroup
+    ) -> None:
+        self.pace = Pace()
+        self._clock = clock
+        self._slots = slots
+        self._group = group
+        self._fit = 0
+        """Slots that have their process, idle or at work."""
+        self._in_hand = 0
+        self._outside: deque[Future[None]] = deque()
+        self._line: deque[Future[PoolProcess]] = deque()
+        self._idle: list[PoolProcess] = []
+        self._fittings: set[asyncio.Task[None]] = set()
+        for _ in range(number):
+            self._fit_out(None)
+
+    def turn(self) -> Turn:
+        """A turn for one more job, to be entered."""
+        return Turn(self, clock=self._clock)
+
+    async def enter(self) -> None:
+        """Wait until one more job may be in hand."""
+        place: Future[None] = asyncio.get_running_loop().create_future()
+        self._outside.append(place)
+        self._let_in()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it came in the very turn of the loop in which we left
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Have one job less in hand."""
+        self._in_hand -= 1
+        self._let_in()
+
+    async def process(self, *, late: Callable[[], object]) -> PoolProcess:
+        """Wait in line for a process; `late` is called once that takes too long."""
+        if self._idle:
+            return self._idle.pop()
+        place: Future[PoolProcess] = asyncio.get_running_loop().create_future()
+        self._line.append(place)
+        timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._give_up, late)
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if not place.cancelled():
+                self._hand_on(place.result())
+            raise
+        finally:
+            timer.cancel()
+
+    def give_back(self, process: PoolProcess | None) -> None:
+        """Let the next one in line have a process, or the one that takes its place."""
+        if process is not None and self._slots.usable(process):
+            self._hand_on(process)
+        else:
+            self._fit -= 1
+            self._fit_out(process)
+
+    async def ready(self, process: PoolProcess, *, fresh: bool) -> PoolProcess:
+        """This process, where it may run another job; else another one."""
+        return await self._slots.ready(process, fresh=fresh)
+
+    def close(self) -> None:
+        """Fit out no more slots."""
+        for fitting in self._fittings:
+            fitting.cancel()
+
+    def _give_up(self, late: Callable[[], object]) -> None:
+        self.pace.waited_in_vain()
+        late()
+
+    def _let_in(self) -> None:
+        most = 2 * self._fit if self.pace.quick else self._fit
+        while self._outside and self._in_hand < most:
+            place = self._outside.popleft()
+            if not place.done():
+                place.set_result(None)
+                self._in_hand += 1
+
+    def _hand_on(self, process: PoolProcess) -> None:
+        while self._line:
+            place = self._line.popleft()
+            if not place.done():
+                place.set_result(process)
+                return
+        self._idle.append(process)
+
+    def _fit_out(self, process: PoolProcess | None) -> None:
+        """Get a slot its next process, beside all else."""
+
+        async def fit_out() -> None:
+            fit = await self._slots.ready(process)
+            self._fit += 1
+            self._hand_on(fit)
+            self._let_in()
+
+        fitting = self._group.create_task(fit_out(), name="fit out a slot")
+        self._fittings.add(fitting)
+        fitting.add_done_callback(self._fittings.discard)
+
+
+class Turn:
+    """One job's turn; `over` at the end of the block, or before."""
+
+    def __init__(self, turns: Turns, *, clock: Clock) -> None:
+        self._turns = turns
+        self._clock = clock
+        self._entered = False
+        self._since: float | None = None
+        """When a process came; from then on this turn has one to give back."""
+        self._process: PoolProcess | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over()
+
+    async def enter(self) -> None:
+        """Wait until one more job may be in hand."""
+        await self._turns.enter()
+        self._entered = True
+
+    async def process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
+        """Wait in line for a process to run in; `late` is called once that takes too long.
+
+        Args:
+            fresh: whether it must not have run anything yet.
+        """
+        process = await self._turns.process(late=late)
+        # Not ours before it is ready: if we are cancelled meanwhile it may be on its way out.
+        self._since = self._clock.monotonic()
+        self._process = await self._turns.ready(process, fresh=fresh)
+        return self._process
+
+    def over(self) -> None:
+        """Let others have what this turn had."""
+        if self._since is not None:
+            self._turns.pace.ran(for_s=self._clock.monotonic() - self._since)
+            self._turns.give_back(self._process)
+        if self._entered:
+            self._turns.leave()
+        self._since, self._entered = None, False

@@ -1,0 +1,208 @@
+"""Turns: how many jobs are in hand, and who gets the slot that is free."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, cast
+
+from scheduler.worker import turns as module
+from scheduler.worker.pace import AT_ONCE_S, SHORT_S, STREAK, Pace
+from scheduler.worker.turns import Turn, Turns, open_turns
+from tests.eventually import eventually
+from tests.fakes import FakeClock
+from tests.fakes.slots import FakeProcess, FakeSlots
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pytest
+
+    from scheduler.worker.slots import Slots
+
+
+class Line:
+    """The turns of a node with some slots, and those who want one."""
+
+    def __init__(self, turns: Turns, slots: FakeSlots, group: asyncio.TaskGroup) -> None:
+        self.turns, self.slots = turns, slots
+        self.late: list[Turn] = []
+        self._group = group
+
+    async def settle(self) -> None:
+        """Let everybody go as far as they come."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def entered(self) -> Turn:
+        turn = self.turns.turn()
+        await turn.enter()
+        return turn
+
+    def entering(self) -> asyncio.Task[Turn]:
+        return self._group.create_task(self.entered())
+
+    def waiting(self, turn: Turn, *, fresh: bool = False) -> asyncio.Task[FakeProcess]:
+        async def wait() -> FakeProcess:
+            process = await turn.process(fresh=fresh, late=lambda: self.late.append(turn))
+            return cast("FakeProcess", process)
+
+        return self._group.create_task(wait())
+
+    def quicken(self) -> None:
+        for _ in range(STREAK):
+            self.turns.pace.ran(for_s=0)
+
+
+@asynccontextmanager
+async def line(slots: int = 1) -> AsyncIterator[Line]:
+    fake = FakeSlots()
+    async with (
+        asyncio.TaskGroup() as group,
+        open_turns(cast("Slots", fake), number=slots, clock=FakeClock()) as turns,
+    ):
+        there = Line(turns, fake, group)
+        await there.settle()
+        yield there
+
+
+async def test_as_many_jobs_are_in_hand_as_there_are_slots() -> None:
+    """What is claimed beyond that would keep other nodes from it, and gain nothing."""
+    async with line(slots=2) as there:
+        first, _ = await there.entered(), await there.entered()
+        third = there.entering()
+        await there.settle()
+        assert not third.done()
+        first.over()
+        await third
+
+
+async def test_at_a_quick_pace_there_is_one_more_for_each_slot() -> None:
+    async with line(slots=2) as there:
+        there.quicken()
+        for _ in range(4):
+            await there.entered()
+        fifth = there.entering()
+        await there.settle()
+        assert not fifth.done()
+        fifth.cancel()
+
+
+async def test_without_a_process_nothing_is_taken_in_hand() -> None:
+    """It would be shown as running while the machine has no pid for it."""
+    async with line() as there:
+        turn = await there.entered()
+        process = await there.waiting(turn)
+        there.slots.open.clear()
+        process.die(-9)
+        turn.over()
+        waits = there.entering()
+        await there.settle()
+        assert not waits.done()
+        there.slots.open.set()
+        await waits
+
+
+async def test_the_first_in_line_gets_whichever_slot_is_free_first() -> None:
+    """Claimed ahead, a job waits for no worker in particular: one of them may be at it for long."""
+    async with line(slots=2) as there:
+        there.quicken()
+        turns = [await there.entered() for _ in range(4)]
+        processes = [there.waiting(turn) for turn in turns]
+        await there.settle()
+        assert [process.done() for process in processes] == [True, True, False, False]
+        turns[1].over()
+        await there.settle()
+        assert processes[2].result() is processes[1].result()
+        turns[2].over()
+        await processes[3]
+
+
+async def test_nobody_overtakes_who_was_told_but_has_not_gone_yet() -> None:
+    """In the turn of the loop in which a slot becomes free, somebody else may come."""
+    async with line() as there:
+        there.quicken()
+        runs, waits = await there.entered(), await there.entered()
+        await there.waiting(runs)
+        first = there.waiting(waits)
+        await there.settle()
+        runs.over()
+        late = await there.entered()
+        second = there.waiting(late)
+        await first
+        assert not second.done()
+        waits.over()
+        await second
+
+
+async def test_who_waits_in_line_for_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the node stops to claim ahead: its jobs are long after all."""
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    async with line() as there:
+        there.quicken()
+        runs, waits = await there.entered(), await there.entered()
+        await there.waiting(runs)
+        waiting = there.waiting(waits)
+        await eventually(lambda: there.late == [waits])
+        assert not there.turns.pace.quick
+        waiting.cancel()
+
+
+async def test_a_slot_is_not_lost_with_who_leaves_as_it_comes() -> None:
+    """Both in one turn of the loop: the process is handed on, and then its taker is cancelled."""
+    async with line() as there:
+        there.quicken()
+        runs, leaves = await there.entered(), await there.entered()
+        await there.waiting(runs)
+        leaving = there.waiting(leaves)
+        await there.settle()
+        runs.over()
+        leaving.cancel()
+        await there.settle()
+        leaves.over()
+        await there.waiting(await there.entered())
+
+
+async def test_a_place_is_not_lost_with_who_leaves_as_it_comes() -> None:
+    async with line() as there:
+        first = await there.entered()
+        leaving, stays = there.entering(), there.entering()
+        await there.settle()
+        first.over()
+        leaving.cancel()
+        await stays
+
+
+async def test_a_process_that_is_cancelled_for_on_its_way_is_not_used_again() -> None:
+    """It may be half retired."""
+    async with line() as there:
+        runs = await there.entered()
+        old = await there.waiting(runs)
+        old.jobs = 1
+        runs.over()
+        there.slots.open.clear()
+        turn = await there.entered()
+        fresh = there.waiting(turn, fresh=True)
+        await there.settle()
+        fresh.cancel()
+        await there.settle()
+        turn.over()
+        there.slots.open.set()
+        assert await there.waiting(await there.entered()) is not old
+
+
+def test_the_pace_is_quick_amid_many_short_jobs_that_waited_already() -> None:
+    """A long one, or an id that had to be waited for, and claims need not be ready any more."""
+    pace = Pace()
+    for _ in range(STREAK):
+        assert not pace.quick
+        pace.ran(for_s=SHORT_S / 2)
+    assert pace.quick
+    pace.fetched(within_s=AT_ONCE_S / 2)
+    assert pace.quick
+    pace.fetched(within_s=AT_ONCE_S * 2)
+    assert not pace.quick
+    for _ in range(STREAK):
+        pace.ran(for_s=0)
+    pace.ran(for_s=SHORT_S)
+    assert not pace.quick

@@ -1,0 +1,125 @@
+"""A job that is claimed while another one runs: claimed, not started, and treated as that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.job import NOTHING_RAN, StopReason
+from scheduler.worker import turns
+from scheduler.worker.pace import STREAK
+from tests.crew import NODE
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from scheduler.job import Job
+    from tests.crew import Crew
+    from tests.fakes.slots import FakeProcess
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told by real time that he waits too long."""
+    monkeypatch.setattr(turns, "PATIENCE_S", 3600.0)
+
+
+async def one_runs_one_is_ready(crew: Crew) -> tuple[FakeProcess, str]:
+    """A job runs; the id of another one that is claimed."""
+    await crew.submit()
+    process = await crew.running()
+    for _ in range(STREAK):
+        crew.turns.pace.ran(for_s=0)
+    job_id = await crew.submit()
+    crew.turns._let_in()
+
+    async def claimed() -> bool:
+        return (await crew.job(job_id)).status == "running"
+
+    await eventually(claimed)
+    return process, job_id
+
+
+async def job_is(crew: Crew, job_id: str, status: str) -> Job:
+    """Wait until a job has a status, while no time passes."""
+
+    async def arrived() -> bool:
+        return (await crew.job(job_id)).status == status
+
+    await eventually(arrived)
+    return await crew.job(job_id)
+
+
+async def test_it_begins_as_soon_as_the_other_one_ends(crew: Crew) -> None:
+    """Neither the commit of the other's end nor a claim is waited for."""
+    process, job_id = await one_runs_one_is_ready(crew)
+    settle = crew.store.hold("settle", "before")
+    process.finish()
+    await settle.reached.wait()
+    await eventually(process.begun.is_set)
+    assert [frame["id"] for frame in process.frames][1:] == [job_id]
+    settle.let()
+    process.finish()
+    assert (await job_is(crew, job_id, "successful")).attempt == 1
+
+
+async def test_there_is_never_more_than_one_for_each_slot(crew: Crew) -> None:
+    _, _ = await one_runs_one_is_ready(crew)
+    third = await crew.submit()
+    assert list(crew.queue.server.ids) == [third]
+    assert (await crew.job(third)).status == "queued"
+
+
+async def test_aborted_it_ends_at_once_and_nothing_ran(crew: Crew) -> None:
+    """Like a queued one: the job in the slot before it is nobody's reason to wait."""
+    process, job_id = await one_runs_one_is_ready(crew)
+    await crew.abort(job_id)
+    job = await job_is(crew, job_id, "aborted")
+    assert job.abort is not None
+    assert job.abort.death == NOTHING_RAN
+    assert process.begun.is_set(), "the other one runs on"
+    assert len(crew.slots.frames) == 1
+
+
+async def test_a_drain_gives_it_back_at_once(crew: Crew) -> None:
+    """The running job may take all of drain_s; this one need not wait for that."""
+    process, job_id = await one_runs_one_is_ready(crew)
+    crew.worker.drain()
+    assert (await job_is(crew, job_id, "queued")).attempt == 0
+    assert process.begun.is_set()
+    await eventually(lambda: list(crew.queue.server.ids) == [job_id])
+    assert not crew.queue.server.inflight[NODE.id]
+
+
+async def test_a_lost_lease_gives_it_back(crew: Crew) -> None:
+    """I1. Another node takes it over, and this one must not begin it."""
+    _, job_id = await one_runs_one_is_ready(crew)
+    crew.lease._lose()
+    crew.roster.stop_all(StopReason.LEASE_LOST, grace_s=0)
+    assert (await job_is(crew, job_id, "queued")).attempt == 0
+    assert len(crew.slots.frames) == 1
+
+
+async def test_it_does_not_begin_under_a_lease_that_ended_while_it_waited(crew: Crew) -> None:
+    """I1. The node was stopped for a while, wakes up, and this is the first thing it does."""
+    process, job_id = await one_runs_one_is_ready(crew)
+    crew.lease._on_lost = lambda: crew.roster.stop_all(StopReason.LEASE_LOST, grace_s=0)
+    crew.lease._held_until = crew.clock.monotonic()
+    process.finish()
+    assert (await job_is(crew, job_id, "queued")).attempt == 0
+    assert len(crew.slots.frames) == 1
+
+
+async def test_behind_a_job_that_turns_out_to_be_long_it_goes_back(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another node may have a slot that idles; and it counts as no attempt."""
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.01)
+    process, job_id = await one_runs_one_is_ready(crew)
+    assert (await job_is(crew, job_id, "queued")).attempt == 0
+    await eventually(lambda: list(crew.queue.server.ids) == [job_id])
+    assert not crew.turns.pace.quick
+    process.finish()
+    await eventually(process.begun.is_set)
+    process.finish()
+    assert (await job_is(crew, job_id, "successful")).attempt == 1
