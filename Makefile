@@ -36,7 +36,8 @@ flights: .venv/dev.stamp
 chaos: .venv/dev.stamp
 	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
-# How long an abort takes, ours and the peers'. ROUNDS=3 is done in three minutes.
+# How long an abort takes, ours and the peers': bench/results/aborts.json and docs/aborts.md.
+# ROUNDS=3 is done in two minutes.
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS))
 

@@ -25,8 +25,9 @@ from uuid import uuid4
 
 import uvloop
 
-from bench.figures import table, write
+from bench.figures import table
 from bench.lineup import open_cases
+from bench.page import keep
 from bench.processes import RUN, end_marked
 from scheduler import __version__
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from bench.figures import Row
 
 ROUNDS: Final = 10
-RESULTS: Final = Path(__file__).parent / "results" / "abort.json"
 
 
 async def measure(rounds: int, folder: Path) -> Sequence[Row]:
@@ -53,10 +53,9 @@ async def measure(rounds: int, folder: Path) -> Sequence[Row]:
 
 
 def main() -> None:
-    """Measure, print the table, and keep the figures."""
+    """Measure, print the table, and keep the figures, also in `docs/aborts.md`."""
     arguments = argparse.ArgumentParser(prog="make bench-abort")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments.add_argument("--out", type=Path, default=RESULTS)
     parsed = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     run = os.environ[RUN] = uuid4().hex
@@ -68,8 +67,9 @@ def main() -> None:
             rows = runner.run(measure(parsed.rounds, Path(folder)))
     finally:
         end_marked(RUN, run)
-    print(table(rows))
-    write(parsed.out, rows, _about(parsed.rounds))
+    document = {**_about(parsed.rounds), "rows": [row.figures() for row in rows]}
+    print(table(document["rows"]))
+    keep(document)
 
 
 def _about(rounds: int) -> Mapping[str, Any]:

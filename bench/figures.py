@@ -1,8 +1,7 @@
-"""From samples to figures: percentiles, a table to read, JSON to keep."""
+"""From samples to figures: percentiles, and a table to read."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from statistics import median
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
 HEAD: Final = (
-    "| case | n | p50 ms | p99 ms | max ms | p50 of a round, ms | receipt p50 / p99 / max"
-    " | still alive | target ms |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    "| case | aborts | p50 ms | p99 ms | max ms | still alive | target ms |\n"
+    "|---|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -76,16 +74,9 @@ def percentile(ascending: Sequence[float], percent: float) -> float:
     return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]
 
 
-def table(rows: Iterable[Row]) -> str:
-    """A Markdown table."""
-    return "\n".join([HEAD, *(_line(row.figures()) for row in rows)])
-
-
-def write(file: Path, rows: Iterable[Row], about: Mapping[str, Any]) -> None:
-    """Keep all figures, and what they were measured on."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    document = {**about, "rows": [row.figures() for row in rows]}
-    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+def table(figures: Iterable[Mapping[str, Any]]) -> str:
+    """A Markdown table of what the rows came to."""
+    return "\n".join([HEAD, *map(_line, figures)])
 
 
 def _spread(rounds: Sequence[Sequence[float]]) -> Mapping[str, float]:
@@ -99,14 +90,11 @@ def _spread(rounds: Sequence[Sequence[float]]) -> Mapping[str, float]:
 
 
 def _line(figures: Mapping[str, Any]) -> str:
-    ms, spread, receipt = figures["ms"], figures["p50_ms_of_a_round"], figures["receipt_latency_ms"]
     load = figures["requests_per_s"]
     cells = (
         figures["case"] + (f" ({load['p50']:.0f} answered)" if load else ""),
         figures["samples"],
-        *ms.values(),
-        f"{spread['median']} ({spread['min']}–{spread['max']})",  # noqa: RUF001
-        " / ".join(map(str, receipt.values())) if receipt else "–",  # noqa: RUF001
+        *figures["ms"].values(),
         figures["survivors_max"],
         ", ".join(f"{of} ≤ {most:g}" for of, most in figures["target_ms"].items()),
     )
