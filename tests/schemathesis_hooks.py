@@ -45,7 +45,9 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON
 @schemathesis.hook
 def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
     """Leave out what no description can make testable, and name a task that is there."""
-    fields = raw_schema["components"]["schemas"]["NewJob"]["properties"]
+    new_job = raw_schema["components"]["schemas"]["NewJob"]
+    new_job["examples"][0]["task"] = TASK
+    fields = new_job["properties"]
     fields["task"]["enum"] = [TASK]
     fields["hook"]["anyOf"][0] = HOOK
     for item in raw_schema["paths"].values():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
-from scheduler.api import problems, state, telemetry
+from scheduler.api import docs, problems, state, telemetry
 from scheduler.api.openapi import document
 from scheduler.api.routes import ROUTES, UID_SEGMENT
 from scheduler.api.streams import end_streams
@@ -43,7 +43,7 @@ def build_app(
     app[state.SERVICE] = service
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.REGISTRY] = registry
-    app[state.OPENAPI] = _openapi()
+    app[state.OPENAPI], app[state.DOCS] = _described()
     app[state.STREAMS] = set()
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
@@ -59,8 +59,10 @@ def _add(app: web.Application, route: Route) -> None:
 
 
 @cache  # the routes are constants, and pydantic takes its time
-def _openapi() -> bytes:
-    return orjson.dumps(document(ROUTES))
+def _described() -> tuple[bytes, str]:
+    """The OpenAPI document, and its page."""
+    described = document(ROUTES)
+    return orjson.dumps(described), docs.page(described)
 
 
 async def _finish_headers(_: web.Request, response: web.StreamResponse) -> None:

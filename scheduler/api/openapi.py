@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter
 
 from scheduler import __version__
-from scheduler.api import shapes
+from scheduler.api import examples, shapes
 from scheduler.api.problems import INTERNAL, INVALID, JOB_ENDED, KINDS, NOT_READY
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def document(routes: Sequence[Route]) -> Json:
     paths: Json = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
+    for name, schema in components.items():
+        if name in examples.BY_SCHEMA:
+            schema["examples"] = [examples.BY_SCHEMA[name]]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -139,7 +142,11 @@ def _problem(kinds: Sequence[Kind], components: Json) -> Json:
         "description": "; or: ".join(kind.title for kind in kinds),
         "content": {
             "application/problem+json": {
-                "schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+                "schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas},
+                "examples": {
+                    kind.name: {"summary": kind.title, "value": examples.of_problem(kind)}
+                    for kind in kinds
+                },
             }
         },
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from scheduler.api.docs import POLICY
 from scheduler.api.problems import NOT_READY, problem
 from scheduler.api.render import json_answer, node_document, task_document
-from scheduler.api.state import OPENAPI, REGISTRY, SERVICE
+from scheduler.api.state import DOCS, OPENAPI, REGISTRY, SERVICE
 
 
 async def health(_: web.Request) -> web.Response:
@@ -45,3 +46,9 @@ async def metrics(request: web.Request) -> web.Response:
 async def openapi(request: web.Request) -> web.Response:
     """Describe this API as OpenAPI 3.1."""
     return web.Response(body=request.app[OPENAPI], content_type="application/json")
+
+
+async def docs(request: web.Request) -> web.Response:
+    """Describe this API as a page to read."""
+    headers = {"Content-Security-Policy": POLICY}
+    return web.Response(text=request.app[DOCS], content_type="text/html", headers=headers)

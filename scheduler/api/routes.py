@@ -181,4 +181,10 @@ ROUTES: Final = (
         function=operations.openapi,
         answers={200: Answer(description="This document", shape=dict[str, Any])},
     ),
+    Route(
+        method="GET",
+        path="/-/docs",
+        function=operations.docs,
+        answers={200: Answer(description="A page of HTML", shape=str, media="text/html")},
+    ),
 )

@@ -25,5 +25,7 @@ LIMITS: Final = web.AppKey("limits", Limits)
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 """The OpenAPI document as JSON: it does not change while the node runs."""
+DOCS: Final = web.AppKey("docs", str)
+"""The same as a page."""
 STREAMS: Final = web.AppKey("streams", set[asyncio.Timeout])
 """The ends of the answers that go on now, to be brought forward when the node closes its server."""

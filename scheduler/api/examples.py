@@ -1,0 +1,96 @@
+"""Examples for the OpenAPI document: what a request or an answer looks like, by name of its schema.
+
+A test holds each against its schema.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler import __version__
+from scheduler.api.problems import INVALID, JOB_ENDED, NOT_READY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scheduler.api.problems import Kind
+
+RECEIPT: Final = {
+    "requested_at": "2026-11-23T14:08:50.682Z",
+    "reason": "wrong input",
+    "finished_at": "2026-11-23T14:08:50.700Z",
+    "latency_ms": 18,
+    "signal": "SIGTERM",
+    "processes": 1,
+    "survivors": 0,
+    "cleanup": None,
+}
+JOB: Final = {
+    "id": "01a208bc-e538-7404-822a-df0cc3d7b9b4",
+    "uid": "ada",
+    "status": "aborted",
+    "task": "task1",
+    "data": {"n": 30},
+    "hook": None,
+    "result": None,
+    "error": None,
+    "progress": {"done": 3, "total": 30, "message": None},
+    "attempt": 1,
+    "node": "node-a",
+    "created_at": "2026-11-23T14:08:46.904Z",
+    "started_at": "2026-11-23T14:08:46.915Z",
+    "finished_at": "2026-11-23T14:08:50.700Z",
+    "abort": RECEIPT,
+}
+
+BY_SCHEMA: Final[Mapping[str, Any]] = {
+    "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
+    "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
+    "Job": JOB,
+    "Abort": RECEIPT,
+    "Aborts": {"aborted": 3, "aborting": 1},
+    "HookCall": {
+        "id": JOB["id"],
+        "event": "job.ended",
+        "status": "delivered",
+        "tries": 2,
+        "answer": "204",
+        "created_at": "2026-11-23T14:08:50.700Z",
+        "due_at": None,
+    },
+    "Task": {
+        "name": "task1",
+        "doc": "Wait for n seconds.",
+        "timeout_s": None,
+        "grace_s": 5.0,
+        "memory_bytes": None,
+        "on_abort": False,
+    },
+    "Node": {
+        "name": "node-a",
+        "id": "node-a-5f1c2d3e",
+        "version": __version__,
+        "workers": 2,
+        "running": 1,
+        "tasks": ["task1"],
+        "started_at": "2026-11-23T14:00:00.000Z",
+    },
+    "Health": {"status": "ok"},
+    "Ready": {"status": "ready"},
+}
+
+MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
+    INVALID: {
+        "detail": "limit: got 0; allowed: how many jobs at most, 1 to 1000",
+        "errors": [{"pointer": "limit", "detail": "got 0; allowed: 1 to 1000"}],
+    },
+    JOB_ENDED: {"job": {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}},
+    NOT_READY: {"reasons": {"draining": "the node is draining"}},
+}
+"""What an example of a problem has beyond what each has."""
+
+
+def of_problem(kind: Kind) -> dict[str, Any]:
+    """A problem of this kind."""
+    plain = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": kind.title}
+    return plain | dict(MEMBERS.get(kind, {}))
