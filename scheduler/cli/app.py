@@ -1,0 +1,92 @@
+"""The table of commands, and what their errors come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from scheduler import __version__
+from scheduler.cli import aborting, following, looking, submitting
+from scheduler.cli.output import complain
+from scheduler.cli.running import run_node
+from scheduler.cli.statuses import Exit
+from scheduler.client import ClientError, NoSuchJob, Problem, Unreachable
+
+NODE_EPILOG: Final = (
+    "SIGTERM or SIGINT drains the node; a second one ends it at once. "
+    "Exit status: 0 after a drain, 2 where the node cannot start, 1 for a defect."
+)
+JOB_EPILOG: Final = (
+    "Exit status: 0 successful, 3 terminated, 4 aborted, 5 time up, 6 no such job, "
+    "7 no node answers, 1 refused by the node, 2 wrong usage."
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it by position
+    if wanted:
+        typer.echo(f"AtlanScheduler {__version__}")
+        raise typer.Exit
+
+
+def node(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Configuration of the node (default: config.toml)."),
+    ] = None,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback has done it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> int:
+    """Run a node of AtlanScheduler, or, with a command, talk to one."""
+    if ctx.invoked_subcommand is None:
+        return run_node(config)
+    if config is not None:
+        raise typer.BadParameter("it is for running a node, not for a command to it")
+    return Exit.DONE
+
+
+def build_app() -> typer.Typer:
+    """All commands."""
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True, epilog=NODE_EPILOG)(node)
+    app.command("submit")(submitting.submit)
+    app.command("list")(looking.list_jobs)
+    app.command("show")(looking.show)
+    app.command("wait", epilog=JOB_EPILOG)(following.wait)
+    app.command("watch", epilog=JOB_EPILOG)(following.watch)
+    app.command("logs")(following.logs)
+    app.command("abort")(aborting.abort)
+    app.command("abort-all")(aborting.abort_all)
+    app.command("tasks")(looking.tasks)
+    app.command("nodes")(looking.nodes)
+    return app
+
+
+def main_of() -> int:
+    """Run the command that the arguments of this process name."""
+    try:
+        return int(build_app()(standalone_mode=False) or Exit.DONE)
+    except typer.Abort:
+        return Exit.INTERRUPTED
+    except typer.TyperException as wrong:
+        complain(f"{wrong.format_message()} (--help says more)")
+        return Exit.USAGE
+    except ClientError as error:
+        complain(str(error))
+        return _status_of(error)
+
+
+def _status_of(error: ClientError) -> Exit:
+    match error:
+        case NoSuchJob():
+            return Exit.NO_SUCH_JOB
+        case Unreachable():
+            return Exit.UNREACHABLE
+        case Problem(status=400):
+            return Exit.USAGE
+        case _:
+            return Exit.REFUSED

@@ -1,0 +1,44 @@
+"""Where a node is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The parts of a node's URL that a connection needs."""
+
+    scheme: str
+    host: str
+    port: int | None
+    prefix: str
+    """A path that a proxy in front of the node wants before each of the API's."""
+
+    @property
+    def origin(self) -> str:
+        """The URL up to its path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
+
+
+def address(url: str) -> Address:
+    """Take a URL apart.
+
+    Raises:
+        ValueError: it is no http or https URL, or has what a node's URL has not.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{url!r} is no URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{url!r} is not like {DEFAULT_URL}")
+    if "@" in parts.netloc:
+        raise ValueError("a node's URL has no user and no password; pass a header instead")
+    return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))

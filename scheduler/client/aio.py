@@ -1,0 +1,185 @@
+"""The client for programs with an event loop: the methods of `Client`, each to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from scheduler.client import calls
+from scheduler.client.address import DEFAULT_URL
+from scheduler.client.answers import value_of
+from scheduler.client.events import Following
+from scheduler.client.patience import Deadline, pauses
+from scheduler.client.problems import Lost, Unavailable, Unreachable
+from scheduler.client.session import Session
+from scheduler.client.reading import log_line_of
+from scheduler.client.shapes import NewJob
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+    from types import TracebackType
+
+    from scheduler.client.calls import Call, Request
+    from scheduler.client.events import Event
+    from scheduler.client.session import Stream
+    from scheduler.client.shapes import Aborts, Job, LogLine, Node, Task
+    from scheduler.job import Status
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A node, or a proxy in front of several, asked over HTTP, by many tasks at once.
+
+    To be used as `async with AsyncClient(url) as client`. Arguments and errors are those of
+    `Client`. What `watch` and `log` stream ends with their iterators: close one that you leave
+    before its end (`contextlib.aclosing`).
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        timeout_s: float = 30.0,
+        retry_s: float = 2.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._session = Session(url, timeout_s=timeout_s, headers=headers or {})
+        self._retry_s = retry_s
+
+    async def submit(
+        self,
+        uid: str,
+        task: str,
+        data: Any = None,  # noqa: ANN401 - JSON
+        *,
+        hook: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Submit a job; once this returns, it is stored and will reach an end."""
+        job = NewJob(uid=uid, task=task, data=data, hook=hook)
+        return await self._ask(calls.submit(job, idempotency_key))
+
+    async def submit_all(
+        self, jobs: Sequence[NewJob], *, idempotency_key: str | None = None
+    ) -> Sequence[Job]:
+        """Submit several jobs, all or none of them; the answer has their order."""
+        return await self._ask(calls.submit_all(jobs, idempotency_key))
+
+    async def get(self, uid: str, job_id: str) -> Job:
+        """The job as it stands."""
+        return await self._ask(calls.get(uid, job_id))
+
+    async def list(
+        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None
+    ) -> AsyncIterator[Job]:
+        """A user's jobs, newest first, page by page as they are taken."""
+        call: Call[calls.Page] | None = calls.page(uid, statuses=statuses, task=task)
+        while call is not None:
+            page = await self._ask(call)
+            for job in page.jobs:
+                yield job
+            call = page.following
+
+    async def wait(self, uid: str, job_id: str, *, timeout_s: float | None = None) -> Job:
+        """The job, once it is final.
+
+        Raises:
+            TimeoutError: it is not within `timeout_s`.
+        """
+        deadline = Deadline(timeout_s)
+        while True:
+            job = await self._ask(calls.get(uid, job_id, wait_s=deadline.wait_s()))
+            if job.final:
+                return job
+
+    async def abort(
+        self,
+        uid: str,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        grace_s: float | None = None,
+        wait_s: float = 60.0,
+    ) -> Job:
+        """Abort a job: aborted, with the proof of death, or being stopped after `wait_s` (≤ 60).
+
+        Raises:
+            JobEnded: it ended otherwise before.
+        """
+        return await self._ask(
+            calls.abort(uid, job_id, reason=reason, grace_s=grace_s, wait_s=wait_s)
+        )
+
+    async def abort_all(
+        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None
+    ) -> Aborts:
+        """Abort all of a user's jobs that match and have not ended; how many they were."""
+        return await self._ask(calls.abort_all(uid, statuses=statuses, task=task))
+
+    async def tasks(self) -> Sequence[Task]:
+        """The handlers, by name."""
+        return await self._ask(calls.tasks())
+
+    async def nodes(self) -> Sequence[Node]:
+        """The live nodes, by name."""
+        return await self._ask(calls.nodes())
+
+    async def watch(self, uid: str, job_id: str, *, log: bool = False) -> AsyncIterator[Event]:
+        """What happens to a job, from how it stands now to its end; with `log`, what it prints too.
+
+        A lost connection is made anew, and goes on where it broke.
+        """
+        following = Following(uid, job_id, log=log)
+        while not following.over:
+            await asyncio.sleep(following.pause_s)
+            with suppress(Lost):
+                async with self._stream(following.request()) as stream:
+                    async for line in stream.lines:
+                        if event := following.feed(line):
+                            yield event
+                    following.end(stream.status)
+
+    async def log(self, uid: str, job_id: str, *, follow: bool = False) -> AsyncIterator[LogLine]:
+        """The lines that a job printed; with `follow`, until its end as they come.
+
+        Raises:
+            Lost: the connection broke; lines that came are repeated when it is called again.
+        """
+        async with self._stream(calls.output(uid, job_id, follow=follow)) as stream:
+            async for line in stream.lines:
+                yield log_line_of(line)
+
+    async def __aenter__(self) -> Self:
+        await self._session.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def _ask(self, call: Call[T]) -> T:
+        async def attempt() -> T:
+            return value_of(call, await self._session.ask(call))
+
+        return await self._again(attempt)
+
+    @asynccontextmanager
+    async def _stream(self, request: Request) -> AsyncIterator[Stream]:
+        async with AsyncExitStack() as stack:
+            yield await self._again(
+                lambda: stack.enter_async_context(self._session.stream(request))
+            )
+
+    async def _again(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make an attempt, and while nobody can take it, some more."""
+        for pause_s in pauses(self._retry_s):
+            with suppress(Unreachable, Unavailable):
+                return await attempt()
+            await asyncio.sleep(pause_s)
+        return await attempt()

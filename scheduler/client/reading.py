@@ -1,0 +1,96 @@
+"""The API's JSON as values. A key that a newer node adds is passed over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from scheduler.client.shapes import Abort, Aborts, Job, JobState, LogLine, Node, Task
+from scheduler.job import Cleanup, Failure, FailureKind, Progress, Status
+
+Document = dict[str, Any]
+
+
+def job_of(document: Document) -> Job:
+    """A job from its JSON."""
+    return Job(**_state(document), data=document["data"], result=document["result"])
+
+
+def state_of(document: Document) -> JobState:
+    """A job from the JSON of an event."""
+    return JobState(**_state(document))
+
+
+def aborts_of(document: Document) -> Aborts:
+    """The counts from their JSON."""
+    return Aborts(aborted=document["aborted"], aborting=document["aborting"])
+
+
+def task_of(document: Document) -> Task:
+    """A handler from its JSON."""
+    return Task(**{name: document[name] for name in Task.__slots__})
+
+
+def node_of(document: Document) -> Node:
+    """A node from its JSON."""
+    fields = {name: document[name] for name in Node.__slots__}
+    return Node(**fields | {"started_at": instant(document["started_at"])})
+
+
+def progress_of(document: Document) -> Progress:
+    """Progress from its JSON."""
+    return Progress(done=document["done"], total=document["total"], message=document["message"])
+
+
+def log_line_of(text: str) -> LogLine:
+    """A line of a log from its text: when, where, what."""
+    at, stream, words = text.split(" ", 2)
+    return LogLine(at=instant(at), stream=stream, text=words)
+
+
+def instant(text: str) -> datetime:
+    """An aware instant from RFC 3339."""
+    return datetime.fromisoformat(text)
+
+
+def _state(document: Document) -> Document:
+    return {
+        **{name: document[name] for name in ("id", "uid", "task", "hook", "attempt", "node")},
+        "status": Status(document["status"]),
+        "error": _failure(document["error"]),
+        "progress": document["progress"] and progress_of(document["progress"]),
+        "created_at": instant(document["created_at"]),
+        "started_at": _instant_or_none(document["started_at"]),
+        "finished_at": _instant_or_none(document["finished_at"]),
+        "abort": _abort(document["abort"]),
+    }
+
+
+def _failure(document: Document | None) -> Failure | None:
+    if document is None:
+        return None
+    return Failure(
+        kind=FailureKind(document["kind"]),
+        message=document["message"],
+        type=document["type"],
+        traceback=document["traceback"],
+    )
+
+
+def _abort(document: Document | None) -> Abort | None:
+    if document is None:
+        return None
+    fields = {name: document[name] for name in Abort.__slots__}
+    cleanup = document["cleanup"]
+    return Abort(
+        **fields
+        | {
+            "requested_at": instant(document["requested_at"]),
+            "finished_at": _instant_or_none(document["finished_at"]),
+            "cleanup": None if cleanup is None else Cleanup(cleanup),
+        }
+    )
+
+
+def _instant_or_none(text: str | None) -> datetime | None:
+    return None if text is None else instant(text)

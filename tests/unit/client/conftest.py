@@ -1,0 +1,129 @@
+"""Both clients, asked alike, over the API in this process or a server that misbehaves."""
+
+# ruff: noqa: ANN401 - what is given and answered is of any type
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scheduler.client import AsyncClient, Client
+from tests.unit.api.conftest import Api, api
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+__all__ = ["Api", "api"]
+
+
+class Either:
+    """One of the clients: a method of `Client` runs in a thread, one of `AsyncClient` here."""
+
+    def __init__(self, client: Client | AsyncClient) -> None:
+        self._client = client
+
+    async def do(self, method: str, *args: Any, **options: Any) -> Any:
+        """Call a method."""
+        call = getattr(self._client, method)
+        if inspect.iscoroutinefunction(call):
+            return await call(*args, **options)
+        return await asyncio.to_thread(call, *args, **options)
+
+    async def all(self, method: str, *args: Any, **options: Any) -> list[Any]:
+        """All that a method iterates over."""
+        call = getattr(self._client, method)
+        if inspect.isasyncgenfunction(call):
+            return [each async for each in call(*args, **options)]
+        return await asyncio.to_thread(lambda: list(call(*args, **options)))
+
+
+@pytest.fixture(params=[Client, AsyncClient])
+async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Any]]:
+    """Make a client of each kind; all are closed after the test."""
+    made: list[Client | AsyncClient] = []
+
+    async def connect_to(url: str, **options: Any) -> Either:
+        client = request.param(url, **options)
+        made.append(client)
+        if isinstance(client, AsyncClient):
+            await client.__aenter__()
+        return Either(client)
+
+    yield connect_to
+    for client in made:
+        if isinstance(client, AsyncClient):
+            await client.__aexit__(None, None, None)
+        else:
+            client.close()
+
+
+@pytest.fixture
+async def client(connect: Callable[..., Any], api: Api) -> Either:
+    """A client of the API in this process."""
+    found: Either = await connect(str(api.client.make_url("/")))
+    return found
+
+
+@dataclass
+class Server:
+    """Answers what it is told to, request by request; the last answer again and again.
+
+    An answer is what goes over the connection; it is closed after each.
+    """
+
+    answers: list[bytes]
+    url: str = ""
+    requests: list[str] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        for line in head.lower().splitlines():
+            if line.startswith("content-length:"):
+                await reader.readexactly(int(line.partition(":")[2]))
+        self.requests.append(head)
+        writer.write(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
+        await writer.drain()
+        writer.close()
+
+    def header(self, name: str) -> list[str | None]:
+        """The header of this name in each request."""
+        found = []
+        for request in self.requests:
+            lines = dict(line.split(": ", 1) for line in request.splitlines()[1:] if line)
+            found.append({key.lower(): value for key, value in lines.items()}.get(name.lower()))
+        return found
+
+
+def reply(body: str, *, status: str = "200 OK", media: str = "application/json") -> bytes:
+    """An answer over HTTP, whose connection stays open as far as its reader knows."""
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {len(body.encode())}"
+        f"\r\n\r\n{body}"
+    ).encode()
+
+
+@pytest.fixture
+async def misbehaving() -> AsyncIterator[Callable[..., Any]]:
+    """Start servers that answer as they are told."""
+    async with asyncio.TaskGroup() as group:
+        stop = asyncio.Event()
+
+        async def start(*answers: bytes) -> Server:
+            server = Server(list(answers))
+            listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+            port = listening.sockets[0].getsockname()[1]
+            server.url = f"http://127.0.0.1:{port}"
+
+            async def keep() -> None:
+                async with listening:
+                    await stop.wait()
+
+            group.create_task(keep())
+            return server
+
+        yield start
+        stop.set()

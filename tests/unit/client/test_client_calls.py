@@ -1,0 +1,196 @@
+"""What both clients promise, over the API as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.cli.output import say_json
+from scheduler.client import (
+    Aborts,
+    AsyncClient,
+    Cleanup,
+    Client,
+    JobEnded,
+    NewJob,
+    NoSuchJob,
+    Problem,
+    Status,
+)
+from scheduler.job import Death, Failure, FailureKind, Progress
+from tests.stores import node
+
+if TYPE_CHECKING:
+    from tests.unit.client.conftest import Api, Either
+
+NOBODYS = "01a208bc-e538-7404-822a-df0cc3d7b9b4"
+
+
+def public(kind: type) -> dict[str, list[str]]:
+    methods = inspect.getmembers(kind, inspect.isfunction)
+    return {
+        name: list(inspect.signature(method).parameters)
+        for name, method in methods
+        if not name.startswith("_") and name != "close"
+    }
+
+
+def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
+    """Whoever knows one knows the other."""
+    assert public(Client) == public(AsyncClient)
+    assert set(public(Client)) >= {"submit", "submit_all", "get", "list", "wait", "abort"}
+
+
+async def test_a_submitted_job_comes_back_typed(client: Either, api: Api) -> None:
+    job = await client.do("submit", "ada", "task1", {"n": [1, None, "ü"]}, hook="http://a.example")
+    assert (job.uid, job.task, job.status) == ("ada", "task1", Status.QUEUED)
+    assert (job.data, job.hook, job.result) == ({"n": [1, None, "ü"]}, "http://a.example", None)
+    assert job.created_at == api.clock.now()
+    assert job.created_at.utcoffset() == timedelta(0)
+    assert not job.final
+
+
+async def test_a_job_has_all_that_its_json_has(
+    client: Either, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is lost on the way in, nor on the way out to `--json`."""
+    job_id = await api.submit("ada", data={"n": 1})
+    claim = await api.start(job_id)
+    error = Failure(kind=FailureKind.EXCEPTION, type="ValueError", message="no", traceback="T")
+    progress = Progress(done=3, total=10, message="three")
+    await api.end(claim, Status.TERMINATED, error=error, progress=progress)
+    job = await client.do("get", "ada", job_id)
+    assert (job.error, job.progress, job.attempt, job.node) == (error, progress, 1, "node-a")
+    assert job.finished_at.tzinfo is UTC
+    say_json(job)
+    assert json.loads(capsys.readouterr().out) == (await api.get(f"/ada/{job_id}")).json
+
+
+async def test_the_same_key_submits_once(client: Either, api: Api) -> None:
+    first = await client.do("submit", "ada", "task1", 1, idempotency_key="k")
+    again = await client.do("submit", "ada", "task1", 1, idempotency_key="k")
+    assert first == again
+    with pytest.raises(Problem, match="key") as refused:
+        await client.do("submit", "ada", "task1", 2, idempotency_key="k")
+    assert refused.value.status == 409
+    assert refused.value.type == "urn:atlanscheduler:problem:idempotency-conflict"
+    assert api.stored == 1
+
+
+async def test_without_a_key_each_submission_is_one(client: Either, api: Api) -> None:
+    """The client's own key is another one for each call."""
+    for _ in range(2):
+        await client.do("submit", "ada", "task1", 1)
+    assert api.stored == 2
+
+
+async def test_several_jobs_are_submitted_in_their_order(client: Either) -> None:
+    wanted = [NewJob(uid=f"u{n}", task="task1", data=n) for n in range(3)]
+    jobs = await client.do("submit_all", wanted)
+    assert [(job.uid, job.data) for job in jobs] == [("u0", 0), ("u1", 1), ("u2", 2)]
+
+
+async def test_a_list_goes_through_all_pages_newest_first(client: Either, api: Api) -> None:
+    """A page has 100 jobs; whoever iterates sees no pages."""
+    wanted = [NewJob(uid="ada", task=f"task{1 + n % 2}", data=n) for n in range(230)]
+    await client.do("submit_all", wanted)
+    assert [job.data for job in await client.all("list", "ada")] == list(range(229, -1, -1))
+    odd = await client.all("list", "ada", statuses=[Status.QUEUED], task="task2")
+    assert [job.data for job in odd] == list(range(229, -1, -2))
+    assert await client.all("list", "ada", statuses=[Status.ABORTED]) == []
+    assert await client.all("list", "nobody") == []
+    assert api.stored == 230
+
+
+async def test_a_uid_may_have_any_characters_that_the_api_allows(client: Either) -> None:
+    uid = "a b?c=d&e#f%2Fg;é\\"
+    job = await client.do("submit", uid, "task1")
+    assert (await client.do("get", uid, job.id)).uid == uid
+    assert [each.id for each in await client.all("list", uid)] == [job.id]
+
+
+async def test_a_job_that_is_not_there_is_said_so(client: Either, api: Api) -> None:
+    job_id = await api.submit("ada")
+    for uid, wanted in (("ada", NOBODYS), ("bob", job_id)):
+        with pytest.raises(NoSuchJob):
+            await client.do("get", uid, wanted)
+
+
+async def test_what_is_wrong_with_a_request_is_said_place_by_place(client: Either) -> None:
+    with pytest.raises(Problem, match="tusk") as refused:
+        await client.do("submit", "ada", "tusk")
+    assert (refused.value.status, refused.value.title) == (
+        400,
+        "The request is malformed or invalid",
+    )
+    assert [flaw.pointer for flaw in refused.value.errors] == ["/task"]
+
+
+async def test_what_is_no_json_is_not_sent(client: Either, api: Api) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        await client.do("submit", "ada", "task1", float("nan"))
+    assert api.stored == 0
+
+
+async def test_an_abort_brings_the_proof_of_death(client: Either, api: Api) -> None:
+    job_id = await api.submit("ada", task="task2")
+    claim = await api.start(job_id)
+    stopping = await client.do("abort", "ada", job_id, reason="wrong", grace_s=0.5, wait_s=0)
+    assert (stopping.status, stopping.abort.finished_at) == (Status.RUNNING, None)
+    death = Death(signal="SIGKILL", processes=3, survivors=0)
+    await api.end(claim, Status.ABORTED, death=death)
+    job = await client.do("abort", "ada", job_id)
+    assert job.status is Status.ABORTED
+    abort = job.abort
+    assert (abort.signal, abort.processes, abort.survivors) == ("SIGKILL", 3, 0)
+    assert (abort.reason, abort.cleanup) == ("wrong", Cleanup.PENDING)
+    assert abort.latency_ms == 0
+
+
+async def test_a_job_that_ended_before_its_abort_comes_with_the_problem(
+    client: Either, api: Api
+) -> None:
+    job_id = await api.submit("ada")
+    await api.end(await api.start(job_id))
+    with pytest.raises(JobEnded) as ended:
+        await client.do("abort", "ada", job_id)
+    assert (ended.value.status, ended.value.job.status) == (409, Status.SUCCESSFUL)
+
+
+async def test_all_that_match_are_aborted(client: Either, api: Api) -> None:
+    await api.start(await api.submit("ada"))
+    await api.submit("ada")
+    await api.submit("ada", task="task2")
+    aborts = await client.do("abort_all", "ada", statuses=[Status.QUEUED], task="task2")
+    assert aborts == Aborts(aborted=1, aborting=0)
+    assert await client.do("abort_all", "ada") == Aborts(aborted=1, aborting=1)
+
+
+async def test_a_wait_ends_with_the_job(client: Either, api: Api) -> None:
+    job_id = await api.submit("ada")
+    claim = await api.start(job_id)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(client.do("wait", "ada", job_id))
+        await api.end(claim)
+    assert waiting.result().status is Status.SUCCESSFUL
+
+
+async def test_a_wait_ends_when_its_time_is_up(client: Either, api: Api) -> None:
+    job_id = await api.submit("ada")
+    with pytest.raises(TimeoutError, match=r"did not end within 0\.05 s"):
+        await client.do("wait", "ada", job_id, timeout_s=0.05)
+
+
+async def test_handlers_and_nodes_are_listed(client: Either, api: Api) -> None:
+    await api.store.register(node("a1"))
+    task1, task2 = await client.do("tasks")
+    assert (task1.name, task1.doc, task1.timeout_s, task1.grace_s) == ("task1", "Counts.", 60, 1.5)
+    assert (task2.name, task2.on_abort) == ("task2", True)
+    (found,) = await client.do("nodes")
+    assert found.name == node("a1").name
+    assert found.started_at == node("a1").started_at

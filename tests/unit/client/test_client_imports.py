@@ -1,0 +1,55 @@
+"""What is loaded for whom."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.nodes import ROOT
+
+SERVER = {
+    "aiosqlite",
+    "asyncpg",
+    "orjson",
+    "prometheus_client",
+    "pydantic",
+    "redis",
+    "scheduler.api",
+    "scheduler.config",
+    "scheduler.node",
+    "scheduler.ports",
+    "scheduler.store",
+    "structlog",
+    "uvloop",
+}
+COMMAND_LINE = {"argparse", "rich", "scheduler.client", "typer"}
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after it ran the code."""
+    script = f"import sys\ntry:\n    {code}\nfinally:\n    print('LOADED', *sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    return set(output.rpartition("LOADED ")[2].split())
+
+
+def test_the_client_loads_nothing_of_the_server() -> None:
+    """A program that submits a job needs no database driver, and no aiohttp if it does not wait."""
+    assert not loaded("import scheduler.client") & {*SERVER, "aiohttp"}
+    assert not loaded("from scheduler.client import AsyncClient") & SERVER
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["submit", "--help"], ["wait", "--help"]])
+def test_help_loads_neither_the_server_nor_anything_as_heavy(arguments: list[str]) -> None:
+    """It is asked for while somebody types."""
+    modules = loaded(f"sys.argv[1:] = {arguments}; import main; main.main()")
+    assert "typer" in modules
+    assert not modules & {*SERVER, "aiohttp", "asyncio"}
+
+
+def test_a_pool_process_loads_no_command_line() -> None:
+    """Each one imports main.py, and each would pay for it with time and memory."""
+    assert not loaded("import main") & {*SERVER, *COMMAND_LINE, "aiohttp"}

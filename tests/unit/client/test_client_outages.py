@@ -1,0 +1,158 @@
+"""What the clients do when answers are late, lost, or not a node's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scheduler.client import Client, ClientError, Problem, Unavailable, Unreachable
+from scheduler.client.patience import pauses
+from tests.unit.client.conftest import reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOST = b""
+UNAVAILABLE = reply(
+    json.dumps({"type": "urn:atlanscheduler:problem:unavailable", "status": 503}),
+    status="503 Service Unavailable",
+    media="application/problem+json",
+)
+
+
+def job(**fields: Any) -> str:  # noqa: ANN401 - JSON
+    nothing = ("hook", "result", "error", "progress", "node", "started_at", "finished_at", "abort")
+    now = "2026-11-25T15:42:54.123Z"
+    basics = {"id": "1", "uid": "ada", "status": "queued", "task": "t", "data": 1, "attempt": 0}
+    return json.dumps({**basics, **dict.fromkeys(nothing), "created_at": now, **fields})
+
+
+async def test_a_submission_whose_answer_was_lost_is_sent_again_under_its_key(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    """Else a lost answer would cost a job, or make two of it."""
+    server = await misbehaving(LOST, LOST, reply(job(), status="202 Accepted"))
+    client = await connect(server.url)
+    assert (await client.do("submit", "ada", "t", 1)).id == "1"
+    keys = server.header("Idempotency-Key")
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    assert keys[0]
+
+
+async def test_a_node_that_cannot_take_it_now_is_asked_again(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    """What was answered 503 is not half there, so nothing is risked."""
+    server = await misbehaving(UNAVAILABLE, reply(job()))
+    client = await connect(server.url)
+    assert (await client.do("get", "ada", "1")).uid == "ada"
+
+
+async def test_without_patience_the_first_answer_counts(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    server = await misbehaving(UNAVAILABLE, reply(job()))
+    client = await connect(server.url, retry_s=0)
+    with pytest.raises(Unavailable):
+        await client.do("get", "ada", "1")
+
+
+async def test_a_connection_that_the_node_closed_meanwhile_is_made_anew(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    """Every node closes idle connections; that is no outage, and needs no patience."""
+    server = await misbehaving(reply(job()))
+    client = await connect(server.url, retry_s=0)
+    for _ in range(3):
+        await client.do("get", "ada", "1")
+    assert len(server.requests) == 3
+
+
+async def test_where_nobody_listens_that_is_said(connect: Callable[..., Any]) -> None:
+    with socket.socket() as taken:  # bound, but it does not listen
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        client = await connect(url, retry_s=0.05)
+        with pytest.raises(Unreachable, match=f"no node answers at {url}"):
+            await client.do("get", "ada", "1")
+
+
+async def test_a_node_that_is_silent_is_not_waited_for_for_ever(
+    connect: Callable[..., Any],
+) -> None:
+    silence = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await silence.wait()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = await connect(f"http://127.0.0.1:{port}", timeout_s=0.1, retry_s=0)
+    with pytest.raises(Unreachable, match="silent"):
+        await client.do("get", "ada", "1")
+    silence.set()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", "{}", '"text"'])
+async def test_what_is_no_node_is_not_taken_for_one(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], body: str
+) -> None:
+    """A wrong URL often leads to another server, which answers 200."""
+    client = await connect((await misbehaving(reply(body))).url, retry_s=0)
+    with pytest.raises(Unreachable, match="no node of AtlanScheduler"):
+        await client.do("get", "ada", "1")
+
+
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "301 Moved Permanently"])
+async def test_what_a_proxy_says_in_words_of_its_own_is_a_problem_too(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
+) -> None:
+    server = await misbehaving(reply("<h1>sorry</h1>", status=status, media="text/html"))
+    client = await connect(server.url)
+    with pytest.raises(Problem) as problem:
+        await client.do("get", "ada", "1")
+    assert str(problem.value) == status
+    assert (problem.value.type, problem.value.errors) == ("about:blank", ())
+
+
+async def test_a_proxys_path_and_headers_come_with_every_request(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    server = await misbehaving(reply(job()))
+    client = await connect(f"{server.url}/jobs/", headers={"Authorization": "Bearer x"})
+    await client.do("get", "ada", "1")
+    assert server.requests[0].startswith("GET /jobs/ada/1?wait=0.000 HTTP/1.1")
+    assert server.header("Authorization") == ["Bearer x"]
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "ftp://a", "http://", "http://a:b", "http://a?b", "http://a:b@c"]
+)
+def test_a_url_that_cannot_be_a_nodes_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"URL|like"):
+        Client(url)
+
+
+def test_pauses_double_and_end() -> None:
+    """No storm of tries, and no endless one."""
+    given: list[float] = []
+    for pause_s in pauses(0.35):
+        given.append(pause_s)
+        if len(given) == 2:
+            break
+    assert given == [0.1, 0.2]
+    assert list(pauses(0)) == []
+
+
+def test_every_error_is_one_to_be_caught() -> None:
+    assert issubclass(Unreachable, ClientError)
+    assert issubclass(Unavailable, Problem)
+    assert issubclass(Problem, ClientError)
