@@ -9,12 +9,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from scheduler.client import LogLine
+
 WIDE: Final = 10_000
 """Columns where nobody looks: what is piped on must not be folded to fit a screen."""
+STYLES: Final = {"stderr": "red", "notice": "dim"}
+"""How lines of a stream look on a terminal."""
 _CONTROLS: Final = {code: "�" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 """A job's words must not move somebody's cursor or rename their window."""
 
@@ -41,10 +46,13 @@ def say_json(value: object) -> None:
     print(text, flush=True)  # noqa: T201 - what a command is for
 
 
-def say_line(line: str) -> None:
-    """Print a line of a job's output: to a terminal without control characters, else as it is."""
-    shown = plain(line) if sys.stdout.isatty() else line
-    print(shown, flush=True)  # noqa: T201 - what a command is for
+def say_line(line: LogLine, *, times: bool = False) -> None:
+    """Print a line of a job's output: for a terminal in colour and harmless, else as it is."""
+    text = f"{_document(line.at)} {line.text}" if times else line.text
+    if sys.stdout.isatty():
+        console().print(Text(plain(text), style=STYLES.get(line.stream, "")), soft_wrap=True)
+    else:
+        print(text, flush=True)  # noqa: T201 - what a command is for
 
 
 def plain(text: str) -> str:

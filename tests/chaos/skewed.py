@@ -22,8 +22,7 @@ def main() -> int:
     sys.path.insert(0, str(Path(__file__).parents[2]))
     import uuid_utils
 
-    import main as program
-    from scheduler import clock, node
+    from scheduler import cli, clock, node
 
     file = Path(os.environ[OFFSET])
 
@@ -36,7 +35,7 @@ def main() -> int:
         return str(UUID(int=milliseconds << 80 | uuid_utils.uuid7().int & (1 << 80) - 1))
 
     vars(node).update(SystemClock=SkewedClock, new_id=new_id)
-    return program.main()
+    return cli.main()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -146,7 +147,7 @@ async def test_handlers_and_nodes_are_listed(node: Node) -> None:
 async def test_a_job_that_is_not_there_and_a_node_that_does_not_answer_differ(
     node: Node,
 ) -> None:
-    for arguments in (["show"], ["wait"], ["abort"]):
+    for arguments in (["show"], ["wait"], ["abort"], ["logs"]):
         ended = await command(node, *arguments, NOBODYS)
         assert (ended.status, ended.output) == (6, "")
         assert "has no job" in ended.errors
@@ -156,6 +157,32 @@ async def test_a_job_that_is_not_there_and_a_node_that_does_not_answer_differ(
         ended = await command(None, "show", NOBODYS, "--url", url)
     assert (ended.status, ended.output) == (7, "")
     assert ended.errors == f"atlanscheduler: no node answers at {url}: Connection refused\n"
+
+
+async def test_what_a_job_printed_is_printed(node: Node) -> None:
+    name = (await submitted(node, "ada", "talk", "--wait")).split()[0]
+    logs = await command(node, "logs", name)
+    assert "printed ü\n" in logs.output
+    assert "to stderr\n" in logs.output
+    lines = [
+        json.loads(line)
+        for line in (await command(node, "logs", name, "--json")).output.splitlines()
+    ]
+    assert {"stream": "stderr", "text": "to stderr"} in [
+        {key: line[key] for key in ("stream", "text")} for line in lines
+    ]
+    timed = (await command(node, "logs", "--times", name)).output.splitlines()
+    assert timed == [f"{line['at']} {line['text']}" for line in lines]
+
+
+async def test_what_a_job_prints_is_followed_until_its_end(node: Node, tmp_path: Path) -> None:
+    file = tmp_path / "enough"
+    name = await submitted(node, "ada", "talk_until", f'{{"file": "{file}"}}')
+    async with Terminal(node, "logs", "-f", name) as terminal:
+        await terminal.shows("begun")
+        file.touch()
+        assert await terminal.ended() == 0
+        await terminal.shows("ended")
 
 
 async def test_colours_are_for_terminals_that_want_them(node: Node) -> None:

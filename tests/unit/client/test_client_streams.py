@@ -1,0 +1,72 @@
+"""Reading streams: what is whole, and what broke."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.client import LogLine, Lost, NoSuchJob
+from scheduler.client.lines import Lines
+from tests.unit.client.conftest import reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+AT = datetime(2026, 11, 25, 15, 42, 54, 123_000, tzinfo=UTC)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(text: str) -> bytes:
+    return f"{len(text.encode()):x}\r\n{text}\r\n".encode()
+
+
+@pytest.mark.parametrize("pieces", [[b"a\nb\xc3\xbc\n\nc\n"], [b"a", b"\nb\xc3", b"\xbc\n\nc\n"]])
+def test_lines_are_whole_however_they_come(pieces: list[bytes]) -> None:
+    """A piece may end in the middle of a line, and of a letter."""
+    lines = Lines()
+    found = [line for piece in pieces for line in lines.feed(piece)]
+    assert found == ["a", "bü", "", "c"]
+
+
+async def test_a_log_comes_as_typed_lines(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    text = "2026-11-25T15:42:54.123Z stdout two  words \n2026-11-25T15:42:54.123Z stderr \n"
+    server = await misbehaving(HEAD + chunk(text[:30]) + chunk(text[30:]) + b"0\r\n\r\n")
+    client = await connect(server.url)
+    assert await client.all("log", "ada", "1", follow=True) == [
+        LogLine(at=AT, stream="stdout", text="two  words "),
+        LogLine(at=AT, stream="stderr", text=""),
+    ]
+    assert server.requests[0].startswith("GET /ada/1/log?follow=true HTTP/1.1")
+
+
+async def test_a_job_that_printed_nothing_has_an_empty_log(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    server = await misbehaving(b"HTTP/1.1 204 No Content\r\n\r\n")
+    client = await connect(server.url)
+    assert await client.all("log", "ada", "1") == []
+
+
+async def test_half_a_log_is_not_taken_for_all_of_it(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    """A node that dies in the middle must not look like a job that printed no more."""
+    line = "2026-11-25T15:42:54.123Z stdout half\n"
+    client = await connect((await misbehaving(HEAD + chunk(line))).url)
+    with pytest.raises(Lost, match="the stream broke"):
+        await client.all("log", "ada", "1")
+
+
+async def test_a_stream_that_is_refused_is_a_problem_like_any_other(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    problem = '{"type": "urn:atlanscheduler:problem:no-such-job", "detail": "none"}'
+    server = await misbehaving(reply(problem, status="404 Not Found"))
+    client = await connect(server.url)
+    with pytest.raises(NoSuchJob, match="none"):
+        await client.all("log", "ada", "1")
