@@ -46,7 +46,7 @@ def main() -> None:
             # The first time, lines about the installation come before it.
             line = next((line for line in make.stdout if "ready on" in line), "not ready")
             print(f"{time.monotonic() - began:.1f} s: {line.strip()}")
-            use(re.findall(r"ready on (\S+)", line)[0])
+            use(re.findall(r"ready on ([^\s,]+)", line)[0])
             # To the node: make hands a signal on and then dies of it, whatever the node's status.
             (node,) = Path(f"/proc/{make.pid}/task/{make.pid}/children").read_text().split()
             os.kill(int(node), signal.SIGTERM)

@@ -27,12 +27,14 @@ from prometheus_client import CollectorRegistry
 
 from scheduler import __version__, logs
 from scheduler.api.app import build_app
+from scheduler.api.dashboard import DASHBOARD
 from scheduler.api.hooks import open_hooks
 from scheduler.clock import SystemClock, id_before, new_id
 from scheduler.errors import StartError, Unavailable
 from scheduler.job import Node, StopReason
 from scheduler.lease import Lease
 from scheduler.metrics import Metrics
+from scheduler.overview import Overview
 from scheduler.queue import open_queue
 from scheduler.service import Service
 from scheduler.store import open_store
@@ -156,7 +158,8 @@ class Parts:
     def _ready_line(self) -> str:
         card, config = self.card, self.config
         return (
-            f"AtlanScheduler {card.version} is ready on {self.url} (node {card.name}, "
+            f"AtlanScheduler {card.version} is ready on {self.url}, "
+            f"dashboard {self.url}{DASHBOARD} (node {card.name}, "
             f"{card.workers} workers, {len(card.tasks)} handlers, "
             f"store {redacted(config.store.url)}, queue {redacted(config.queue.url)})"
         )
@@ -223,7 +226,8 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         store=store, queue=queue, clock=clock, new_id=new_id, tasks=tasks, draining=draining
     )
     registry = CollectorRegistry()
-    url = await _open_http(config, service, registry, stack)
+    overview = Overview(store=store, clock=clock, lease_s=config.node.lease_s)
+    url = await _open_http(config, service, overview, registry, stack)
     card = Node(
         id=node_id,
         name=name,
@@ -312,11 +316,16 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
 
 
 async def _open_http(
-    config: Config, service: Service, registry: CollectorRegistry, stack: AsyncExitStack
+    config: Config,
+    service: Service,
+    overview: Overview,
+    registry: CollectorRegistry,
+    stack: AsyncExitStack,
 ) -> str:
     """Serve the API, and answer its URL."""
     app = build_app(
         service=service,
+        overview=overview,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,

@@ -167,7 +167,7 @@ class Node:
         """Where it says that it is ready."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        found = re.search(r"ready on (http://\S+)", line)
+        found = re.search(r"ready on (http://[^\s,]+), dashboard \1/-/ui/ ", line)
         if found is None:
             status = self.ended()
             self.close()

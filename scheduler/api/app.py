@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from scheduler.api import docs, problems, state, telemetry
+from scheduler.api.dashboard import add_dashboard
 from scheduler.api.openapi import document
 from scheduler.api.routes import ROUTES, UID_SEGMENT
 from scheduler.api.streams import end_streams
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from scheduler.api.route import Route
+    from scheduler.overview import Overview
     from scheduler.service import Service
 
 
 def build_app(
     *,
     service: Service,
+    overview: Overview,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -35,12 +38,14 @@ def build_app(
 
     Args:
         service: what the API may ask.
+        overview: what the dashboard may ask beyond it.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
         registry: the node's; the HTTP metrics are added to it, so it takes one application.
     """
     app = web.Application(middlewares=[telemetry.measuring(registry), problems.answer_problems])
     app[state.SERVICE] = service
+    app[state.OVERVIEW] = overview
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.REGISTRY] = registry
     app[state.OPENAPI], app[state.DOCS] = _described()
@@ -49,6 +54,7 @@ def build_app(
     app.on_response_prepare.append(_finish_headers)
     for route in ROUTES:
         _add(app, route)
+    add_dashboard(app)
     return app
 
 

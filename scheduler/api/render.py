@@ -68,6 +68,13 @@ def call_document(call: HookCall) -> Document:
     }
 
 
+def job_outline(job: Job) -> Document:
+    """A job without what its user brought and what its handler returned: those may be large."""
+    document = job_document(job)
+    del document["data"], document["result"]
+    return document
+
+
 def node_document(node: Node) -> Document:
     """A live node, for whoever operates the fleet."""
     return {

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from scheduler.api import aborts, jobs, logs, operations, shapes
+from scheduler.api import aborts, dashboard, jobs, logs, operations, shapes
 from scheduler.api.models import (
     AbortOrder,
     AbortQuery,
@@ -186,5 +186,11 @@ ROUTES: Final = (
         path="/-/docs",
         function=operations.docs,
         answers={200: Answer(description="A page of HTML", shape=str, media="text/html")},
+    ),
+    Route(
+        method="GET",
+        path="/-/ui/",
+        function=dashboard.page,
+        answers={200: Answer(description="The dashboard", shape=str, media="text/html")},
     ),
 )

@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from scheduler.overview import Overview
 from scheduler.service import Service
 
 
@@ -21,6 +22,7 @@ class Limits:
 
 
 SERVICE: Final = web.AppKey("service", Service)
+OVERVIEW: Final = web.AppKey("overview", Overview)
 LIMITS: Final = web.AppKey("limits", Limits)
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 OPENAPI: Final = web.AppKey("openapi", bytes)

@@ -23,6 +23,7 @@ from scheduler.api.routes import ROUTES
 from scheduler.clock import new_id
 from scheduler.handler import HandlerOptions
 from scheduler.job import Settlement, Status
+from scheduler.overview import Overview
 from scheduler.service import Service
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.stores import node
@@ -124,6 +125,7 @@ async def api(aiohttp_client: AiohttpClient) -> Api:
     )
     app = build_app(
         service=service,
+        overview=Overview(store=store, clock=clock, lease_s=6.0),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),

@@ -1,0 +1,78 @@
+"""The JSON that the page asks for beyond the public API. All of it is read only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from scheduler.api import cursor
+from scheduler.api.dashboard.documents import figures_document
+from scheduler.api.models import ListQuery, MatchQuery, Query, Uid
+from scheduler.api.queries import query
+from scheduler.api.render import job_outline, json_answer, node_document
+from scheduler.api.state import OVERVIEW, SERVICE
+from scheduler.overview import COUNT_MAX
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+OneOrAll = Annotated[Uid | None, Field(description="a user, 1 to 200 characters")]
+
+
+class MatchAllQuery(MatchQuery):
+    """Which jobs of one user or of all."""
+
+    uid: OneOrAll = None
+
+
+class ListAllQuery(ListQuery):
+    """Which jobs of one user or of all, and how many."""
+
+    uid: OneOrAll = None
+
+
+async def overview(request: web.Request) -> web.Response:
+    """The figures of the whole house."""
+    query(request, Query)
+    return json_answer(figures_document(await request.app[OVERVIEW].figures()))
+
+
+async def jobs(request: web.Request) -> web.Response:
+    """Jobs of one user or of all, without their texts, and the cursor of the next page."""
+    wanted = query(request, ListAllQuery)
+    page = await request.app[SERVICE].page(
+        wanted.uid,
+        statuses=wanted.status,
+        task=wanted.task,
+        before_id=wanted.after,
+        limit=wanted.limit,
+    )
+    return json_answer(
+        {
+            "jobs": [job_outline(job) for job in page.jobs],
+            "next": page.next_before and cursor.encode(page.next_before),
+        }
+    )
+
+
+async def unfinished(request: web.Request) -> web.Response:
+    """How many jobs of which users an abort of all that match would meet."""
+    which = query(request, MatchAllQuery)
+    users = await request.app[OVERVIEW].unfinished(
+        which.uid, statuses=which.status, task=which.task
+    )
+    return json_answer({"users": users, "exact": sum(users.values()) < COUNT_MAX})
+
+
+async def nodes(request: web.Request) -> web.Response:
+    """The nodes with their heartbeats: who sees one change knows that its node lives."""
+    overview = request.app[OVERVIEW]
+    return json_answer(
+        {
+            "lease_s": overview.lease_s,
+            "nodes": [
+                {**node_document(node), "beat": node.beat} for node in await overview.nodes()
+            ],
+        }
+    )

@@ -1,0 +1,79 @@
+"""The dashboard's files, read once and served from memory: no path of a request meets the disk."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import hdrs, web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_HERE: Final = Path(__file__).parent
+TYPES: Final = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+"""What is served; other files, such as licences, only lie beside."""
+POLICY: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    # Kept, but asked for again each time: after an upgrade no browser mixes old files with new.
+    "Cache-Control": "no-cache",
+    "Vary": "Accept-Encoding",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it is served."""
+
+    content: bytes
+    packed: bytes
+    media: str
+    tag: str
+
+    def answer(self, request: web.Request) -> web.Response:
+        """The file, packed if the client can unpack it; 304 where the client has this one."""
+        if any(self.tag == tag.value for tag in request.if_none_match or ()):
+            return web.Response(status=304, headers={**POLICY, "ETag": f'"{self.tag}"'})
+        headers = {**POLICY, "ETag": f'"{self.tag}"'}
+        packs = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
+        if packs:
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return web.Response(
+            body=self.packed if packs else self.content,
+            headers=headers,
+            content_type=self.media,
+            charset="utf-8",
+        )
+
+
+@cache  # the files of an installation do not change while it runs
+def files() -> Mapping[str, File]:
+    """All files by their path below `/-/ui/`."""
+    return dict(_found(_HERE / "static")) | {
+        f"vendor/{name}": file for name, file in _found(_HERE / "vendor")
+    }
+
+
+def _found(folder: Path) -> Iterator[tuple[str, File]]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in TYPES:
+            content = path.read_bytes()
+            packed = gzip.compress(content, mtime=0)
+            tag = sha256(content).hexdigest()[:16]
+            yield (
+                path.relative_to(folder).as_posix(),
+                File(content, packed, TYPES[path.suffix], tag),
+            )

@@ -1,0 +1,47 @@
+"""Where the dashboard's parts are; `page` alone is part of the public table of routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from scheduler.api.dashboard import data
+from scheduler.api.dashboard.files import files
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+DASHBOARD: Final = "/-/ui/"
+DATA: Final[Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]] = {
+    "overview": data.overview,
+    "jobs": data.jobs,
+    "unfinished": data.unfinished,
+    "nodes": data.nodes,
+}
+
+
+async def page(request: web.Request) -> web.Response:
+    """Show the dashboard, a page for a browser."""
+    return files()["index.html"].answer(request)
+
+
+def add_dashboard(app: web.Application) -> None:
+    """Serve what the page loads; the page itself is in the table of routes."""
+    files()  # now, because nothing may read files while the loop runs
+    app.router.add_get(DASHBOARD.rstrip("/"), _to_page)
+    for name, view in DATA.items():
+        app.router.add_get(f"{DASHBOARD}data/{name}", view)
+    app.router.add_get(DASHBOARD + "{path:.+}", _file)
+
+
+async def _to_page(_: web.Request) -> web.Response:
+    # Relative, so that it holds behind a proxy that puts a path before ours.
+    return web.Response(status=308, headers={"Location": "ui/"})
+
+
+async def _file(request: web.Request) -> web.Response:
+    file = files().get(request.match_info["path"])
+    if file is None:
+        raise web.HTTPNotFound
+    return file.answer(request)

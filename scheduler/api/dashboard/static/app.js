@@ -1,0 +1,104 @@
+// The shell: what is around every page.
+import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { reach } from "./core/api.js";
+import { useConnection } from "./core/connection.js";
+import { time } from "./core/format.js";
+import { useKeys } from "./core/keys.js";
+import { go, link, useRoute } from "./core/route.js";
+import { Handlers } from "./pages/handlers.js";
+import { JobPage } from "./pages/job.js";
+import { Jobs } from "./pages/jobs.js";
+import { Nodes } from "./pages/nodes.js";
+import { Overview } from "./pages/overview.js";
+import { Help } from "./parts/help.js";
+import { Empty } from "./parts/states.js";
+
+const PULSE_MS = 5000; // how soon a node that went silently is noticed
+const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers };
+
+function App() {
+  const route = useRoute();
+  const { lost, since } = useConnection();
+  const [helps, setHelps] = useState(false);
+  usePulse();
+  const main = useFocusOnChange(route);
+  useKeys({
+    "g o": () => go(link(["overview"])),
+    "g j": () => go(link(["jobs"])),
+    "g n": () => go(link(["nodes"])),
+    "g h": () => go(link(["handlers"])),
+    n: () => go(link(["handlers"], { submit: "?" })),
+    "/": () => document.querySelector("[name=uid]")?.focus() ?? go(link(["jobs"])),
+    t: () => window.atlanTheme.toggle(),
+    "?": () => setHelps(true),
+  });
+  return html`
+    <a class="skip" href=${location.hash} onClick=${(event) => skip(event, main)}>To the content</a>
+    <${Header} route=${route} lost=${lost} onHelp=${() => setHelps(true)} />
+    ${lost && html`<${Lost} since=${since} />`}
+    <main class="container" tabindex="-1" ref=${main} data-stale=${lost}>
+      <${Page} route=${route} />
+    </main>
+    ${helps && html`<${Help} onClose=${() => setHelps(false)} />`}
+  `;
+}
+
+function Page({ route }) {
+  if (route.page === "jobs" && route.parts.length === 3) {
+    const [, uid, id] = route.parts;
+    return html`<${JobPage} key=${id} uid=${uid} id=${id} />`;
+  }
+  const Shown = PAGES[route.page];
+  if (Shown) return html`<${Shown} query=${route.query} />`;
+  return html`<${Empty} title="There is no such page"><a href="#/overview">To the overview</a><//>`;
+}
+
+function Header({ route, lost, onHelp }) {
+  return html`
+    <header class="top container">
+      <a class="brand" href="#/overview"><img src="icons/atlan.svg" alt="" width="24" height="24" />AtlanScheduler</a>
+      <nav aria-label="Pages">
+        ${Object.keys(PAGES).map(
+          (name) => html`<a href=${link([name])} aria-current=${route.page === name ? "page" : null}>${name}</a>`,
+        )}
+      </nav>
+      <span class="line" role="status" data-lost=${lost}>${lost ? "disconnected" : "live"}</span>
+      <button class="plain" aria-label="Light or dark" title="Light or dark (t)" onClick=${() => window.atlanTheme.toggle()}>◐</button>
+      <button class="plain" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${onHelp}>?</button>
+    </header>
+  `;
+}
+
+const Lost = ({ since }) => html`
+  <div class="lost" role="alert">
+    <strong>The node does not answer.</strong> This is how things were at ${time(since)};
+    the page comes back by itself when the node does.
+  </div>
+`;
+
+function usePulse() {
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || reach("/-/health").catch(() => {}), PULSE_MS);
+    return () => clearInterval(timer);
+  }, []);
+}
+
+// A screen reader, and the next Tab, go on where the new page begins.
+function useFocusOnChange(route) {
+  const main = useRef(null);
+  const where = route.parts.join("/");
+  const before = useRef(where);
+  useEffect(() => {
+    document.title = `${route.parts[2] ? `job ${route.parts[2]}` : route.page} · AtlanScheduler`;
+    if (before.current !== where) main.current.focus({ preventScroll: true });
+    before.current = where;
+  }, [where]);
+  return main;
+}
+
+function skip(event, main) {
+  event.preventDefault();
+  main.current.focus();
+}
+
+render(html`<${App} />`, document.body);

@@ -1,0 +1,51 @@
+// Talks to the node. Bodies are JSON, and whatever goes wrong is a Problem with a sentence to show.
+import { noteReached } from "./connection.js";
+
+// This file is at HOME/-/ui/core/api.js, whatever path a proxy put before HOME.
+const HOME = new URL("../../../", import.meta.url);
+
+export class Problem extends Error {
+  constructor(detail, status = 0, errors = []) {
+    super(detail);
+    this.status = status; // 0: the node was not reached
+    this.errors = errors; // [{pointer, detail}]
+  }
+}
+
+export const urlOf = (path) => new URL(path.slice(1), HOME).href;
+
+export const place = (...parts) => "/" + parts.map(encodeURIComponent).join("/");
+
+// "?a=1&b=2" of what is set.
+export function queryOf(fields) {
+  const set = Object.entries(fields).filter(([, value]) => value);
+  return set.length ? "?" + new URLSearchParams(set) : "";
+}
+
+// The JSON of the answer. `body`, if there is one, is JSON text.
+export async function ask(method, path, body) {
+  const answer = await reach(path, {
+    method,
+    body,
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+  });
+  const document = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const detail = document.detail || `The node answered with status ${answer.status}.`;
+    throw new Problem(detail, answer.status, document.errors);
+  }
+  return document;
+}
+
+// The answer, whatever its status.
+export async function reach(path, options) {
+  try {
+    const answer = await fetch(urlOf(path), { cache: "no-store", ...options });
+    noteReached(true);
+    return answer;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    noteReached(false);
+    throw new Problem("The node does not answer.");
+  }
+}

@@ -1,0 +1,68 @@
+// Loads what a page shows, and loads it again: never twice at a time, never too often.
+import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { ask } from "./api.js";
+import { useConnection } from "./connection.js";
+
+const GAP_MS = 1000; // between two loads of one thing, however much happens meanwhile
+const NOTHING = { data: null, problem: null };
+
+// {data, problem, reload, change}: while loading again, and when that fails, the old data stay.
+// Events make it faster, and are not relied on: what is shown is loaded again every so often.
+export function useData(path, { everyMs = 10_000 } = {}) {
+  const [state, setState] = useState({ path, ...NOTHING });
+  const loader = useRef(null);
+  const { lost } = useConnection();
+
+  useEffect(() => {
+    setState({ path, ...NOTHING });
+    loader.current = new Loader(path, (found) => setState((old) => ({ ...old, ...found })));
+    loader.current.reload();
+    const timer = setInterval(() => loader.current.reload(), everyMs);
+    return () => {
+      clearInterval(timer);
+      loader.current.stop();
+    };
+  }, [path, everyMs]);
+  useEffect(() => {
+    if (!lost) loader.current.reload();
+  }, [lost]);
+
+  // What was loaded for another path is not shown under this one.
+  return {
+    ...(state.path === path ? state : NOTHING),
+    reload: () => loader.current.reload(),
+    change: (changed) => setState((old) => (old.data ? { ...old, data: changed(old.data) } : old)),
+  };
+}
+
+class Loader {
+  constructor(path, found) {
+    this.path = path;
+    this.found = found;
+    this.busy = this.again = this.stopped = false;
+  }
+
+  async reload() {
+    if (this.busy) {
+      this.again = true;
+      return;
+    }
+    this.busy = true;
+    this.again = false;
+    const answer = await ask("GET", this.path).then(
+      (data) => ({ data, problem: null }),
+      (problem) => ({ problem }),
+    );
+    if (!this.stopped) this.found(answer);
+    setTimeout(() => this.rested(), document.hidden ? 5 * GAP_MS : GAP_MS);
+  }
+
+  rested() {
+    this.busy = false;
+    if (this.again && !this.stopped) this.reload();
+  }
+
+  stop() {
+    this.stopped = true;
+  }
+}

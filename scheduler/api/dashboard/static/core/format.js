@@ -1,0 +1,53 @@
+// Numbers and times as people read them.
+
+const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+export const count = (value) => number.format(value);
+
+export const jobs = (value) => `${count(value)} ${value === 1 ? "job" : "jobs"}`;
+
+const UNITS = [
+  [86400, "d", 3600, "h"],
+  [3600, "h", 60, "min"],
+  [60, "min", 1, "s"],
+];
+
+// 0.018 → "18 ms", 3.14 → "3.1 s", 75 → "1 min 15 s"
+export function duration(seconds) {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${number.format(seconds)} s`;
+  const [size, unit, small, smallUnit] = UNITS.find(([least]) => seconds >= least);
+  const rest = Math.floor((seconds % size) / small);
+  return `${Math.floor(seconds / size)} ${unit}` + (rest ? ` ${rest} ${smallUnit}` : "");
+}
+
+export const secondsBetween = (from, to) => Math.max(0, (new Date(to) - new Date(from)) / 1000);
+
+export function ago(instant, now) {
+  const seconds = Math.floor(secondsBetween(instant, now));
+  return seconds < 1 ? "just now" : `${duration(seconds)} ago`;
+}
+
+const precise = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+  hourCycle: "h23",
+});
+
+// With milliseconds, in the time zone of all the others.
+export const lineTime = (instant) => precise.format(new Date(instant));
+
+export const time = (instant) => clock.format(new Date(instant));
+
+export const moment = (instant) => day.format(new Date(instant));
+
+// The last part of an id is the random one, which tells two jobs of one moment apart.
+export const shortId = (id) => `…${id.slice(-8)}`;
+
+export function json(value) {
+  return value === undefined ? "" : JSON.stringify(value, null, 2);
+}

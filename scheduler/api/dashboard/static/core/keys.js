@@ -1,0 +1,40 @@
+// Keys that do what the mouse does. None is heard while somebody types or answers a dialog.
+import { useEffect, useRef } from "../vendor/htm-preact.js";
+
+export const KEYS = [
+  ["g o", "overview"],
+  ["g j", "jobs"],
+  ["g n", "nodes"],
+  ["g h", "handlers"],
+  ["n", "submit a new job"],
+  ["/", "filter the jobs"],
+  ["j  k", "next, previous job in the list"],
+  ["a", "abort what is shown"],
+  ["t", "light or dark"],
+  ["?", "this help"],
+];
+const PAIR_MS = 1000; // within which the second key of a pair follows the first
+
+// `actions` by key, pairs as "g o".
+export function useKeys(actions) {
+  const latest = useRef(actions);
+  latest.current = actions;
+  useEffect(() => {
+    let first = { key: "", at: 0 };
+    function onKey(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey || isBusy(event.target)) return;
+      const pair = event.timeStamp - first.at < PAIR_MS ? `${first.key} ${event.key}` : "";
+      const action = latest.current[pair] || latest.current[event.key];
+      first = { key: event.key, at: event.timeStamp };
+      if (action) {
+        event.preventDefault();
+        action();
+      }
+    }
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
+}
+
+const isBusy = (target) =>
+  document.querySelector("dialog[open]") || target.closest?.("input, textarea, select");

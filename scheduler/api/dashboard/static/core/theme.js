@@ -1,0 +1,24 @@
+// Light, dark, or as the system has it. No module: it runs before the first paint, or it would flash.
+(() => {
+  const KEY = "atlan-theme";
+  const root = document.documentElement;
+  const chosen = localStorage.getItem(KEY);
+  if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
+
+  const isDark = () =>
+    root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+
+  const changed = () => dispatchEvent(new Event("atlan-theme"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+
+  window.atlanTheme = {
+    isDark,
+    toggle() {
+      root.dataset.theme = isDark() ? "light" : "dark";
+      localStorage.setItem(KEY, root.dataset.theme);
+      changed();
+    },
+  };
+})();

@@ -1,0 +1,44 @@
+// What jobs can ask for, and the form that asks.
+import { html } from "../vendor/htm-preact.js";
+import { useData } from "../core/data.js";
+import { duration } from "../core/format.js";
+import { go, link } from "../core/route.js";
+import { Empty, Loaded } from "../parts/states.js";
+import { SubmitForm } from "../parts/submit_form.js";
+
+export function Handlers({ query }) {
+  const tasks = useData("/-/tasks");
+  const close = () => go(link(["handlers"]));
+  return html`
+    <h1>Handlers</h1>
+    <${Loaded} from=${tasks}>
+      ${(data) => html`
+        ${data.length
+          ? html`<div class="cards">${data.map((task) => html`<${TaskCard} key=${task.name} task=${task} />`)}</div>`
+          : html`<${Empty} title="No handlers">Put a file with a handler into the handlers folder, and start the node again.<//>`}
+        ${query.submit && data.length > 0 && html`<${SubmitForm} key=${query.submit} tasks=${data} chosen=${query.submit} onClose=${close} />`}
+      `}
+    <//>
+  `;
+}
+
+function grace({ grace_s }) {
+  if (grace_s === null) return "the node's";
+  return grace_s ? duration(grace_s) : "none: killed at once";
+}
+
+const TaskCard = ({ task }) => html`
+  <article class="card">
+    <h2>${task.name}</h2>
+    <p>${task.doc ?? html`<span class="note">It has no docstring.</span>`}</p>
+    <dl class="names">
+      <div><dt>Time limit</dt><dd>${task.timeout_s === null ? "none" : duration(task.timeout_s)}</dd></div>
+      <div><dt>Grace period</dt><dd>${grace(task)}</dd></div>
+      <div><dt>Abort undoes it</dt><dd>${task.on_abort ? "yes" : "no"}</dd></div>
+    </dl>
+    <footer>
+      <a href=${link(["jobs"], { task: task.name })}>Its jobs</a>
+      <a role="button" class="outline" href=${link(["handlers"], { submit: task.name })}>Submit …</a>
+    </footer>
+  </article>
+`;

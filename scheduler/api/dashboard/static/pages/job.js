@@ -1,0 +1,85 @@
+// One job, from its submission to its end, as it happens.
+import { html, useState } from "../vendor/htm-preact.js";
+import { place, queryOf } from "../core/api.js";
+import { useData } from "../core/data.js";
+import { useEvents } from "../core/events.js";
+import { json } from "../core/format.js";
+import { useKeys } from "../core/keys.js";
+import { useNow } from "../core/now.js";
+import { link } from "../core/route.js";
+import { AbortDialog } from "../parts/abort_dialog.js";
+import { HookCalls } from "../parts/hook_calls.js";
+import { Log } from "../parts/log.js";
+import { Receipt } from "../parts/receipt.js";
+import { Empty, Loaded } from "../parts/states.js";
+import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
+import { Timeline } from "../parts/timeline.js";
+
+export function JobPage({ uid, id }) {
+  const loaded = useData(place(uid, id));
+  const job = loaded.data;
+  const merge = (news) => loaded.change((old) => ({ ...old, ...news }));
+  useEvents(job && isMoving(job) ? place(uid, id) + "/events" : null, {
+    missed: loaded.reload,
+    progress: (event) => merge({ progress: JSON.parse(event).progress }),
+    status: (event) => {
+      const news = JSON.parse(event);
+      merge(news);
+      if (isFinal(news)) loaded.reload(); // for the result, which no event carries
+    },
+  });
+  if (loaded.problem?.status === 404) {
+    return html`<${Empty} title="There is no such job">It may have been deleted: finished jobs are kept for a time only. <a href="#/jobs">To the jobs</a><//>`;
+  }
+  return html`<${Loaded} from=${loaded} rows=${6}>${(shown) => html`<${Sheet} job=${shown} merge=${merge} />`}<//>`;
+}
+
+function Sheet({ job, merge }) {
+  const [aborts, setAborts] = useState(false);
+  const now = useNow(isFinal(job) ? 60_000 : 500);
+  const open = !isFinal(job) && !job.abort;
+  useKeys(open ? { a: () => setAborts(true) } : {});
+  return html`
+    <div class="head">
+      <h1>${job.task} <${Status} job=${job} /></h1>
+      ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
+      ${isFinal(job) && html`<a role="button" class="secondary outline" href=${link(["handlers"], { submit: job.task })}>Submit another</a>`}
+    </div>
+    <${Names} job=${job} />
+    ${job.progress && html`<${Progress} progress=${job.progress} />`}
+    <div class="sheet">
+      <div>
+        ${job.error && html`<${Failure} error=${job.error} />`}
+        ${job.abort && html`<${Receipt} job=${job} />`}
+        <section><h2>Timeline</h2><${Timeline} job=${job} now=${now} /></section>
+        ${job.result !== null && html`<${Text} title="Result" value=${job.result} />`}
+        <${Text} title="Data" value=${job.data} />
+        ${job.hook && html`<${HookCalls} job=${job} now=${now} />`}
+      </div>
+      <${Log} job=${job} />
+    </div>
+    ${aborts && html`<${AbortDialog} job=${job} onAborted=${merge} onClose=${() => setAborts(false)} />`}
+  `;
+}
+
+const Names = ({ job }) => html`
+  <dl class="names">
+    <div><dt>Job</dt><dd><code>${job.id}</code></dd></div>
+    <div><dt>User</dt><dd><a href=${"#/jobs" + queryOf({ uid: job.uid })}>${job.uid}</a></dd></div>
+    <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}</dd></div>
+    <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>
+  </dl>
+`;
+
+const Failure = ({ error }) => html`
+  <section class="failure">
+    <h2>${error.type ?? error.kind}</h2>
+    <p>${error.message}</p>
+    <p class="note">Kind: ${error.kind}</p>
+    ${error.traceback && html`<details open><summary>Traceback</summary><pre tabindex="0">${error.traceback}</pre></details>`}
+  </section>
+`;
+
+const Text = ({ title, value }) => html`
+  <section><h2>${title}</h2><pre class="json" tabindex="0">${json(value)}</pre></section>
+`;

@@ -1,0 +1,62 @@
+// The jobs of one user or of all, newest first.
+import { html, useState } from "../vendor/htm-preact.js";
+import { queryOf } from "../core/api.js";
+import { useData } from "../core/data.js";
+import { useEvents } from "../core/events.js";
+import { useKeys } from "../core/keys.js";
+import { link } from "../core/route.js";
+import { BulkAbort } from "../parts/bulk_abort.js";
+import { Filters } from "../parts/filters.js";
+import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
+import { Empty, Loaded } from "../parts/states.js";
+
+const PAGE = 50;
+
+export function Jobs({ query }) {
+  const { uid, task, status, after } = query;
+  const filter = { uid, task, status };
+  const tasks = useData("/-/tasks");
+  const list = useData("/-/ui/data/jobs" + queryOf({ ...filter, after, limit: PAGE }));
+  const [aborts, setAborts] = useState(false);
+  const begin = () => setAborts(true);
+  useEvents("/-/events" + queryOf({ uid }), {
+    status: list.reload,
+    missed: list.reload,
+    progress: (event) => list.change((data) => withProgress(data, JSON.parse(event))),
+  });
+  useKeys({ a: begin, j: () => step(1), k: () => step(-1) });
+  return html`
+    <div class="head">
+      <h1>Jobs</h1>
+      <button class="danger outline" title="Abort all that match (a)" onClick=${begin}>Abort all …</button>
+      <a role="button" href=${link(["handlers"], { submit: task || "?" })}>Submit a job</a>
+    </div>
+    <${Filters} query=${query} tasks=${tasks.data} />
+    <${Loaded} from=${list} rows=${8}>
+      ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} /><${Pages} query=${query} next=${data.next} />` : html`<${Nothing} filter=${filter} />`)}
+    <//>
+    ${aborts && html`<${BulkAbort} filter=${filter} onDone=${list.reload} onClose=${() => setAborts(false)} />`}
+  `;
+}
+
+// To the next or the previous job of the list.
+function step(by) {
+  const links = [...document.querySelectorAll("table.jobs a.id")];
+  const at = links.indexOf(document.activeElement);
+  links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+}
+
+function Pages({ query, next }) {
+  if (!query.after && !next) return null;
+  return html`
+    <nav class="pages" aria-label="Older and newer jobs">
+      ${query.after ? html`<a href=${link(["jobs"], { ...query, after: "" })}>← Newest</a>` : html`<span></span>`}
+      ${next && html`<a href=${link(["jobs"], { ...query, after: next })}>Older →</a>`}
+    </nav>
+  `;
+}
+
+const Nothing = ({ filter }) =>
+  Object.values(filter).some(Boolean)
+    ? html`<${Empty} title="No job matches"><a href="#/jobs">Show all jobs</a><//>`
+    : html`<${NoJobs} />`;

@@ -1,0 +1,49 @@
+// The nodes. A lease is alive while its beat changes: this page looks, as the nodes themselves do.
+import { html, useRef } from "../vendor/htm-preact.js";
+import { useData } from "../core/data.js";
+import { count, duration, moment } from "../core/format.js";
+import { useNow } from "../core/now.js";
+import { Empty, Loaded } from "../parts/states.js";
+
+const LOOK_MS = 2000;
+
+export function Nodes() {
+  const nodes = useData("/-/ui/data/nodes", { everyMs: LOOK_MS });
+  const beats = useRef(new Map());
+  const now = useNow(500);
+  return html`
+    <h1>Nodes</h1>
+    <${Loaded} from=${nodes}>
+      ${(data) =>
+        data.nodes.length
+          ? html`<div class="cards">${data.nodes.map((node) => html`<${NodeCard} key=${node.id} node=${node} quiet_s=${quiet(beats.current, node, now)} lease_s=${data.lease_s} />`)}</div>`
+          : html`<${Empty} title="No node is registered">The one that shows this page is just starting, or draining.<//>`}
+    <//>
+  `;
+}
+
+// For how long a node's beat has not changed, as far as this page could see.
+function quiet(beats, { id, beat }, now) {
+  if (beats.get(id)?.beat !== beat) beats.set(id, { beat, at: now });
+  return Math.max(0, (now - beats.get(id).at) / 1000);
+}
+
+function NodeCard({ node, quiet_s, lease_s }) {
+  const silent = quiet_s > lease_s;
+  return html`
+    <article class="card" data-bad=${silent}>
+      <h2>${node.name}</h2>
+      <p class="note"><code>${node.id}</code></p>
+      <div class="progress">
+        <progress value=${node.running} max=${node.workers} aria-label="Busy workers"></progress>
+        <span class="figure">${count(node.running)} of ${count(node.workers)}</span><span class="of">workers busy</span>
+      </div>
+      <dl class="names">
+        <div><dt>Lease</dt><dd>${silent ? `silent for ${duration(Math.round(quiet_s))}` : `renewed, holds for ${duration(lease_s)}`}</dd></div>
+        <div><dt>Version</dt><dd>${node.version}</dd></div>
+        <div><dt>Started</dt><dd>${moment(node.started_at)}</dd></div>
+        <div><dt>Handlers</dt><dd>${count(node.tasks.length)}</dd></div>
+      </dl>
+    </article>
+  `;
+}

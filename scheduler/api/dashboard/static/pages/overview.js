@@ -1,0 +1,119 @@
+// The house at a glance: what waits, what runs, what ended, and how long that takes.
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { useData } from "../core/data.js";
+import { useEvents } from "../core/events.js";
+import { count, duration, secondsBetween, time } from "../core/format.js";
+import { useNow } from "../core/now.js";
+import { link } from "../core/route.js";
+import { Chart } from "../parts/chart.js";
+import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
+import { Loaded } from "../parts/states.js";
+
+const AGE_MS = 5000; // ages and rates change although nothing happens
+const SAMPLES_MAX = 360;
+
+export function Overview() {
+  const figures = useData("/-/ui/data/overview", { everyMs: AGE_MS });
+  const newest = useData("/-/ui/data/jobs?limit=8");
+  const reload = () => [figures, newest].forEach((each) => each.reload());
+  useEvents("/-/events", {
+    status: reload,
+    missed: reload,
+    progress: (event) => newest.change((data) => withProgress(data, JSON.parse(event))),
+  });
+  const samples = useSamples(figures.data);
+  return html`
+    <h1>Overview</h1>
+    <${Loaded} from=${figures} rows=${4}>
+      ${(data) => html`
+        <${Tiles} figures=${data} />
+        <${Charts} figures=${data} samples=${samples} />
+        <${Newest} list=${newest} />
+      `}
+    <//>
+  `;
+}
+
+// What waited and ran, at each look since this page was opened.
+function useSamples(figures) {
+  const [samples, setSamples] = useState([]);
+  useEffect(() => {
+    if (!figures) return;
+    const { at, queued, running } = figures;
+    setSamples((old) => [...old, { at: new Date(at) / 1000, queued, running }].slice(-SAMPLES_MAX));
+  }, [figures?.at]);
+  return samples;
+}
+
+const Newest = ({ list }) => html`
+  <h2 class="sub">Newest jobs <a href="#/jobs">all jobs</a></h2>
+  <${Loaded} from=${list} rows=${4}>
+    ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} />` : html`<${NoJobs} />`)}
+  <//>
+`;
+
+function Tiles({ figures }) {
+  const now = useNow();
+  const { successful, terminated, aborted } = figures.last_minute;
+  const oldest = figures.oldest_queued_at;
+  return html`
+    <div class="tiles">
+      <${Tile} name="Queued" status="queued" href=${link(["jobs"], { status: "queued" })} value=${count(figures.queued) + (figures.queued_is_exact ? "" : "+")}>
+        ${oldest ? `the oldest for ${duration(secondsBetween(oldest, now))}` : "nothing waits"}
+      <//>
+      <${Tile} name="Running" status="running" href=${link(["jobs"], { status: "running" })} value=${count(figures.running)}>on all nodes<//>
+      <${Tile} name="Finished per minute" status="successful" href=${link(["jobs"], { status: "successful,terminated" })} value=${count(successful + terminated)}>
+        ${terminated ? `${count(terminated)} of them failed` : "none failed"}
+      <//>
+      <${Tile} name="Aborted per minute" status="aborted" href=${link(["jobs"], { status: "aborted" })} value=${count(aborted)}>in the last minute<//>
+      <${Span} name="Waiting, p50" quantiles=${figures.waiting} />
+      <${Span} name="Running time, p50" quantiles=${figures.ran} />
+    </div>
+  `;
+}
+
+const Tile = ({ name, status, href, value, children }) => html`
+  <a class="tile" href=${href} data-status=${status}>
+    <span class="name">${name}</span>
+    <strong>${value}</strong>
+    <small>${children}</small>
+  </a>
+`;
+
+const Span = ({ name, quantiles }) => html`
+  <div class="tile">
+    <span class="name">${name}</span>
+    <strong>${quantiles ? duration(quantiles.p50_s) : "–"}</strong>
+    <small>${quantiles ? `p95: ${duration(quantiles.p95_s)}` : "nothing ended lately"}</small>
+  </div>
+`;
+
+function Charts({ figures, samples }) {
+  const { minutes } = figures;
+  const of = (status) => minutes.map((minute) => minute[status]);
+  const partial = figures.minutes_since > minutes[0].at;
+  return html`
+    <div class="charts">
+      <${Chart}
+        title="Ended per minute"
+        kind="bars"
+        times=${minutes.map((minute) => new Date(minute.at) / 1000)}
+        series=${[
+          { name: "successful", label: "successful", values: of("successful") },
+          { name: "terminated", label: "terminated", values: of("terminated") },
+          { name: "aborted", label: "aborted", values: of("aborted") },
+        ]}
+      />
+      <${Chart}
+        title="In the house now"
+        kind="lines"
+        times=${samples.map((sample) => sample.at)}
+        series=${[
+          { name: "queued", label: "queued", values: samples.map((sample) => sample.queued) },
+          { name: "running", label: "running", values: samples.map((sample) => sample.running) },
+        ]}
+      />
+    </div>
+    ${partial && html`<p class="note">So much ended that the bars are complete only since ${time(figures.minutes_since)}.</p>`}
+  `;
+}

@@ -1,0 +1,48 @@
+// Asks why and with how much grace, and has the job aborted.
+import { html, useState } from "../vendor/htm-preact.js";
+import { ask } from "../core/api.js";
+import { Dialog } from "./dialog.js";
+import { Failed } from "./states.js";
+
+export function AbortDialog({ job, onAborted, onClose }) {
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+
+  async function abort(event) {
+    event.preventDefault();
+    const { reason, grace } = Object.fromEntries(new FormData(event.target));
+    const order = {
+      uid: job.uid,
+      id: job.id,
+      ...(reason && { reason }),
+      ...(grace && { grace_s: Number(grace) }),
+    };
+    setBusy(true);
+    try {
+      onAborted(await ask("DELETE", "/", JSON.stringify(order)));
+      onClose();
+    } catch (failed) {
+      setProblem(failed);
+      setBusy(false);
+    }
+  }
+
+  return html`
+    <${Dialog} title="Abort this job?" onClose=${onClose}>
+      <form onSubmit=${abort}>
+        <p>${job.status === "running" ? "All its processes are ended, however they detached themselves." : "It has not begun, and never will."}</p>
+        <label>Reason <small>(optional)</small><input name="reason" maxlength="500" autocomplete="off" autofocus /></label>
+        <label>
+          Grace period in seconds <small>(optional)</small>
+          <input name="grace" type="number" min="0" max="3600" step="any" placeholder="the handler's own" />
+          <small>How long it may tidy up before it is killed. 0 kills at once.</small>
+        </label>
+        ${problem && html`<${Failed} problem=${problem} />`}
+        <footer>
+          <button type="button" class="secondary" onClick=${onClose}>Keep it</button>
+          <button class="danger" aria-busy=${busy} disabled=${busy}>Abort</button>
+        </footer>
+      </form>
+    <//>
+  `;
+}

@@ -1,0 +1,66 @@
+// Aborts all that the filter shows and that has not ended: says first how many, and whose.
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { ask, place, queryOf } from "../core/api.js";
+import { count, jobs } from "../core/format.js";
+import { Dialog } from "./dialog.js";
+import { Failed, Loading } from "./states.js";
+
+export function BulkAbort({ filter, onDone, onClose }) {
+  const [state, setState] = useState({ met: null, problem: null, done: null, busy: false });
+  const change = (changed) => setState((old) => ({ ...old, ...changed }));
+  const users = Object.entries(state.met?.users ?? {}).sort((a, b) => b[1] - a[1]);
+  const total = users.reduce((sum, [, each]) => sum + each, 0);
+
+  useEffect(() => {
+    ask("GET", "/-/ui/data/unfinished" + queryOf(filter)).then(
+      (met) => change({ met }),
+      (problem) => change({ problem }),
+    );
+  }, []);
+
+  async function abort() {
+    change({ busy: true, problem: null });
+    const done = { aborted: 0, aborting: 0 };
+    const { status, task } = filter;
+    try {
+      for (const [uid] of users) {
+        const each = await ask("DELETE", place(uid) + queryOf({ status, task }));
+        done.aborted += each.aborted;
+        done.aborting += each.aborting;
+      }
+      change({ done, busy: false });
+    } catch (problem) {
+      change({ problem, busy: false });
+    }
+    onDone();
+  }
+
+  return html`
+    <${Dialog} title="Abort all that match?" onClose=${onClose}>
+      ${state.problem && html`<${Failed} problem=${state.problem} />`}
+      ${state.done
+        ? html`<p role="status">Aborted: ${count(state.done.aborted)}. Being stopped: ${count(state.done.aborting)}.</p>`
+        : state.met
+          ? html`<${Question} users=${users} total=${total} exact=${state.met.exact} />`
+          : !state.problem && html`<${Loading} rows=${1} />`}
+      <footer>
+        <button class="secondary" onClick=${onClose}>${state.done ? "Close" : "Keep them"}</button>
+        ${!state.done && total > 0 && html`<button class="danger" onClick=${abort} aria-busy=${state.busy} disabled=${state.busy}>Abort ${jobs(total)}</button>`}
+      </footer>
+    <//>
+  `;
+}
+
+const SHOWN_MAX = 6;
+
+function Question({ users, total, exact }) {
+  if (!total) return html`<p>Nothing that matches is queued or running.</p>`;
+  const more = users.length - SHOWN_MAX;
+  return html`
+    <p>This ends <strong>${exact ? "" : "at least "}${jobs(total)}</strong> that ${total === 1 ? "is" : "are"} queued or running:</p>
+    <ul class="users">
+      ${users.slice(0, SHOWN_MAX).map(([uid, each]) => html`<li><span>${uid}</span> <span>${count(each)}</span></li>`)}
+      ${more > 0 && html`<li>and ${count(more)} more ${more === 1 ? "user" : "users"}</li>`}
+    </ul>
+  `;
+}

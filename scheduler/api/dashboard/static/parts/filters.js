@@ -1,0 +1,52 @@
+// Which jobs: user, task, status. What is chosen stands in the URL and nowhere else.
+import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { refine } from "../core/route.js";
+import { STATUSES } from "./status.js";
+
+const PAUSE_MS = 300; // of typing, after which the list follows
+
+export function Filters({ query, tasks }) {
+  const timer = useRef(0);
+  const [typed, setTyped] = useState("");
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => setTyped(query.uid ?? ""), [query.uid]);
+  const chosen = new Set((query.status ?? "").split(",").filter(Boolean));
+
+  const apply = (changed) => refine(["jobs"], { ...query, after: "", ...changed });
+
+  function type(uid) {
+    setTyped(uid);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => apply({ uid: uid.trim() }), PAUSE_MS);
+  }
+
+  function toggle(status) {
+    if (!chosen.delete(status)) chosen.add(status);
+    apply({ status: STATUSES.filter((each) => chosen.has(each)).join(",") });
+  }
+
+  return html`
+    <form class="filters" role="search" aria-label="Which jobs" onSubmit=${(event) => event.preventDefault()}>
+      <label>User<input name="uid" type="search" value=${typed} placeholder="all users" autocomplete="off" spellcheck="false" onInput=${(event) => type(event.target.value)} /></label>
+      <label>
+        Task
+        <select name="task" value=${query.task ?? ""} onChange=${(event) => apply({ task: event.target.value })}>
+          <option value="">all tasks</option>
+          ${named(tasks, query.task).map((name) => html`<option value=${name} selected=${name === query.task}>${name}</option>`)}
+        </select>
+      </label>
+      <fieldset class="chips">
+        <legend>Status</legend>
+        ${STATUSES.map(
+          (status) => html`<button type="button" aria-pressed=${chosen.has(status)} data-status=${status} onClick=${() => toggle(status)}>${status}</button>`,
+        )}
+      </fieldset>
+    </form>
+  `;
+}
+
+// A task that is asked for may be one that no node knows any more.
+const named = (tasks, asked) => {
+  const names = (tasks ?? []).map((task) => task.name);
+  return asked && !names.includes(asked) ? [...names, asked] : names;
+};

@@ -1,0 +1,29 @@
+// The calls of a job's hook: what was told, and whether it was heard.
+import { html } from "../vendor/htm-preact.js";
+import { place } from "../core/api.js";
+import { useData } from "../core/data.js";
+import { ago } from "../core/format.js";
+import { Loaded } from "./states.js";
+
+const STATUS = { due: "running", delivered: "successful", given_up: "terminated" };
+
+export function HookCalls({ job, now }) {
+  const calls = useData(place(job.uid, job.id, "hooks"));
+  return html`
+    <section>
+      <h2>Calls of its hook</h2>
+      <p class="note"><code>${job.hook}</code></p>
+      <${Loaded} from=${calls} rows=${1}>
+        ${(found) => (found.length ? html`<ul class="calls">${found.map((call) => line(call, now))}</ul>` : html`<p class="note">None so far.</p>`)}
+      <//>
+    </section>
+  `;
+}
+
+const line = (call, now) => html`
+  <li key=${call.id}>
+    <span class="status" data-status=${STATUS[call.status]}>${call.status.replace("_", " ")}</span>
+    <span>${call.event}, ${ago(call.created_at, now)}</span>
+    <small>${call.tries} ${call.tries === 1 ? "try" : "tries"}${call.answer && `: ${call.answer}`}</small>
+  </li>
+`;

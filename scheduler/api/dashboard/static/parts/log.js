@@ -1,0 +1,37 @@
+// What a job printed and logged, as it prints it. Stays at the end unless somebody scrolled up.
+import { html, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+import { urlOf } from "../core/api.js";
+import { count, lineTime } from "../core/format.js";
+import { logPath, useLog } from "../core/log_stream.js";
+
+const LINE = /^(\S+Z) (stdout|stderr) (.*)$/s;
+const NEAR_PX = 40;
+
+export function Log({ job }) {
+  const { lines, dropped, problem } = useLog(job.uid, job.id);
+  const box = useRef(null);
+  const follows = useRef(true);
+  useLayoutEffect(() => {
+    if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines]);
+
+  function onScroll({ target }) {
+    follows.current = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_PX;
+  }
+
+  return html`
+    <section class="log">
+      <h2>Log <a href=${urlOf(logPath(job.uid, job.id))} target="_blank" rel="noreferrer">as text</a></h2>
+      ${problem && html`<p class="note">${problem.message}</p>`}
+      ${dropped > 0 && html`<p class="note">The first ${count(dropped)} lines are only in the text.</p>`}
+      ${lines.length
+        ? html`<div class="lines" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-label="Log">${lines.map(line)}</div>`
+        : !problem && html`<p class="note">It printed nothing${job.finished_at ? "" : " yet"}.</p>`}
+    </section>
+  `;
+}
+
+function line(text) {
+  const [, at, stream, said] = LINE.exec(text) ?? [null, "", "note", text];
+  return html`<div data-stream=${stream}><time>${at && lineTime(at)}</time><span>${said}</span></div>`;
+}

@@ -1,0 +1,33 @@
+// What is shown instead of data: nothing there, not yet there, not to be had.
+import { html } from "../vendor/htm-preact.js";
+
+export const Empty = ({ title, children }) => html`
+  <div class="empty">
+    <img src="icons/empty.svg" alt="" width="72" height="72" />
+    <h2>${title}</h2>
+    <p>${children}</p>
+  </div>
+`;
+
+export const Loading = ({ rows = 3 }) => html`
+  <div class="loading" role="status" aria-label="Loading">
+    ${Array.from({ length: rows }, () => html`<span></span>`)}
+  </div>
+`;
+
+export const Failed = ({ problem, onRetry }) => html`
+  <div class="failed" role="alert">
+    <p>${problem.message}</p>
+    ${problem.errors?.length > 1 && html`<ul>${problem.errors.map((flaw) => html`<li><code>${flaw.pointer}</code> ${flaw.detail}</li>`)}</ul>`}
+    ${onRetry && html`<button class="secondary" onClick=${onRetry}>Try again</button>`}
+  </div>
+`;
+
+// Data where there are, else why not. `children` is a function of the data.
+export function Loaded({ from, rows, children }) {
+  const refused = from.problem?.status > 0; // else the whole page says that nobody answers
+  return html`
+    ${refused && html`<${Failed} problem=${from.problem} onRetry=${from.reload} />`}
+    ${from.data ? children(from.data) : !refused && html`<${Loading} rows=${rows} />`}
+  `;
+}

@@ -1,0 +1,37 @@
+// What happened to a job and when, and how long it took to the next.
+import { html } from "../vendor/htm-preact.js";
+import { duration, moment, secondsBetween, time } from "../core/format.js";
+import { isFinal } from "./status.js";
+
+function stations(job, now) {
+  const { abort } = job;
+  const found = [{ at: job.created_at, what: "Submitted", status: "queued" }];
+  if (job.started_at) {
+    const attempt = job.attempt > 1 ? `, attempt ${job.attempt}` : "";
+    found.push({ at: job.started_at, what: `Started on ${job.node}${attempt}`, status: "running" });
+  } else if (job.attempt) {
+    found.push({ at: null, what: `Back in the queue after attempt ${job.attempt}`, status: "queued" });
+  }
+  if (abort) found.push({ at: abort.requested_at, what: "Abort requested", status: "aborted" });
+  if (isFinal(job)) found.push({ at: job.finished_at, what: job.status, status: job.status });
+  else found.push({ at: new Date(now).toISOString(), what: job.started_at ? "running" : "waiting", status: job.status, open: true });
+  return found;
+}
+
+export function Timeline({ job, now }) {
+  const all = stations(job, now);
+  return html`
+    <ol class="timeline">
+      ${all.map(({ at, what, status, open }, place) => {
+        const before = all.slice(0, place).findLast((each) => each.at);
+        return html`
+          <li data-status=${status} data-open=${Boolean(open)}>
+            <span class="what">${what}</span>
+            ${at && !open && html`<time datetime=${at} title=${moment(at)}>${time(at)}</time>`}
+            ${at && before && html`<span class="took">${open ? "for " : "after "}${duration(secondsBetween(before.at, at))}</span>`}
+          </li>
+        `;
+      })}
+    </ol>
+  `;
+}

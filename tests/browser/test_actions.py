@@ -1,0 +1,192 @@
+"""What can be done from the dashboard: submit, watch, abort one, abort many."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit, say, wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WAITING = ["pid", "pid", "pid", "echo"]
+
+
+def test_a_job_is_submitted_and_seen_to_its_end(visit: Visit, uid: str) -> None:
+    page = visit.open("handlers")
+    card = page.locator("article.card").filter(
+        has=page.get_by_role("heading", name="echo", exact=True)
+    )
+    card.get_by_role("button", name="Submit").click()
+    page.get_by_label("User").fill(uid)
+    page.get_by_label("Data").fill('{"answer": 42}')
+    page.get_by_role("button", name="Submit", exact=True).click()
+
+    expect(page).to_have_url(re.compile(f"#/jobs/{uid}/"))
+    expect(page.get_by_role("heading", name="echo")).to_contain_text("successful")
+    result = page.locator("section").filter(has=page.get_by_role("heading", name="Result"))
+    expect(result).to_contain_text('"answer": 42')
+
+
+def test_what_is_no_json_is_said_while_it_is_typed_and_not_sent(visit: Visit, uid: str) -> None:
+    page = visit.open("handlers?submit=echo")
+    page.get_by_label("User").fill(uid)
+    page.get_by_label("Data").fill('{"answer": 42')
+
+    expect(page.get_by_text("Not JSON yet:")).to_be_visible()
+    expect(page.get_by_role("button", name="Submit", exact=True)).to_be_disabled()
+    page.get_by_label("User").press("Enter")
+    assert visit.ask("GET", f"/{uid}") == []
+
+    page.get_by_label("Data").fill('{"answer": 42}')
+    expect(page.get_by_role("button", name="Submit", exact=True)).to_be_enabled()
+
+
+def test_data_are_sent_digit_by_digit(visit: Visit, uid: str) -> None:
+    """A browser would round the number, and the user would look for it in the database in vain."""
+    page = visit.open("handlers?submit=echo")
+    page.get_by_label("User").fill(uid)
+    page.get_by_label("Data").fill("[9007199254740993]")
+    page.get_by_role("button", name="Submit", exact=True).click()
+
+    expect(page).to_have_url(re.compile(f"#/jobs/{uid}/"))
+    (job,) = visit.ask("GET", f"/{uid}")
+    assert job["data"] == [9007199254740993]
+
+
+def test_what_the_node_refuses_is_shown_in_its_words(visit: Visit) -> None:
+    page = visit.open("handlers?submit=echo")
+    page.get_by_label("User").fill("-nobody")
+    page.get_by_role("button", name="Submit", exact=True).click()
+
+    expect(page.get_by_role("alert")).to_contain_text("not starting with '-'")
+    visit.forgive("400")
+
+
+def test_progress_and_log_are_seen_as_they_come(visit: Visit, uid: str, script: Path) -> None:
+    job = visit.submit("step", {"file": str(script), "total": 4}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_role("heading", name="step")).to_contain_text("running")
+
+    say(script, "cut the onions")
+    expect(page.get_by_text("25 %")).to_be_visible()
+    expect(page.locator(".progress .message")).to_have_text("cut the onions")
+    expect(page.get_by_role("log")).to_contain_text("cut the onions")
+
+    for line in ("peel", "boil", "serve"):
+        say(script, line)
+    expect(page.get_by_role("heading", name="step")).to_contain_text("successful")
+    expect(page.get_by_text("100 %")).to_be_visible()
+    expect(page.get_by_role("log").locator("div")).to_contain_text(
+        ["cut the onions", "peel", "boil", "serve"]
+    )
+    expect(page.locator("section").filter(has_text="Result").last).to_contain_text('"steps": 4')
+
+
+def test_a_job_is_aborted_with_a_reason_and_its_receipt_is_shown(
+    visit: Visit, uid: str, begun: Path
+) -> None:
+    job = visit.submit("children", {"file": str(begun)}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    page.wait_for_function("() => document.querySelector('h1')?.textContent.includes('running')")
+    wait_for(begun)
+
+    page.get_by_role("button", name="Abort").click()
+    page.get_by_label("Reason").fill("wrong input")
+    page.get_by_label("Grace period").fill("0")
+    page.get_by_role("dialog").get_by_role("button", name="Abort", exact=True).click()
+
+    receipt = page.locator(".receipt")
+    expect(receipt).to_contain_text("Every process of it is dead")
+    expect(receipt).to_contain_text("wrong input")
+    expect(receipt).to_contain_text("SIGKILL")
+    expect(receipt).to_contain_text("Survivors0")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", name="children")).to_contain_text("aborted")
+    abort = visit.ended(job)["abort"]
+    assert (abort["reason"], abort["processes"]) == ("wrong input", 4)
+
+
+def test_the_clean_up_after_an_abort_is_followed_to_its_end(
+    visit: Visit, uid: str, begun: Path
+) -> None:
+    job = visit.submit("slow_to_undo", {"file": str(begun)}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    wait_for(begun)
+
+    visit.ask("DELETE", f"/{uid}/{job['id']}?wait=30")
+    expect(page.get_by_text("is being undone")).to_be_visible()
+
+    begun.unlink()
+    expect(page.get_by_text("is undone")).to_be_visible()
+
+
+def test_an_abort_that_comes_too_late_says_so(visit: Visit, uid: str, script: Path) -> None:
+    job = visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    page.get_by_role("button", name="Abort").click()
+    say(script, "done")
+    visit.ended(job)
+    page.get_by_role("dialog").get_by_role("button", name="Abort", exact=True).click()
+
+    expect(page.get_by_role("alert")).to_contain_text("successful since before")
+    visit.forgive("409")
+
+
+def test_all_that_match_are_aborted_after_their_number_was_confirmed(
+    visit: Visit, uid: str, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("a", "b")]
+    busy = [visit.submit("wait", {"file": str(file)}, uid=f"{uid}-busy") for file in files]
+    for file in files:
+        wait_for(file)
+    *wanted, other = visit.ask("POST", "/", [{"uid": uid, "task": t} for t in WAITING])
+    page = visit.open(f"jobs?uid={uid}&task=pid")
+    statuses = page.locator("table.jobs .status")
+    dialog = page.get_by_role("dialog")
+
+    page.get_by_role("button", name="Abort all").click()
+    expect(dialog).to_contain_text("This ends 3 jobs that are queued or running")
+    dialog.get_by_role("button", name="Keep them").click()
+    expect(dialog).to_have_count(0)
+    expect(statuses).to_have_text(["○queued"] * 3)
+
+    page.get_by_role("button", name="Abort all").click()
+    dialog.get_by_role("button", name="Abort 3 jobs").click()
+    expect(dialog.get_by_role("status")).to_have_text("Aborted: 3. Being stopped: 0.")
+    expect(statuses).to_have_text(["■aborted"] * 3)
+
+    for job in busy:
+        visit.ask("DELETE", f"/{uid}-busy/{job['id']}?wait=30")
+    assert [visit.ended(job)["status"] for job in wanted] == ["aborted"] * 3
+    assert visit.ended(other)["status"] == "successful"
+
+
+def test_a_bulk_abort_of_all_users_names_them_and_ends_only_what_matches(
+    visit: Visit, uid: str, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / name for name in ("a", "b")}
+    jobs = [
+        visit.submit("undoable", {"file": str(file)}, uid=f"{uid}-{name}")
+        for name, file in files.items()
+    ]
+    for file in files.values():
+        wait_for(file)
+    waiting = visit.submit("pid", uid=uid)
+    page = visit.open("jobs?task=undoable&status=running")
+
+    page.get_by_role("button", name="Abort all").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("This ends 2 jobs that are queued or running")
+    for name in files:
+        expect(dialog).to_contain_text(f"{uid}-{name}")
+    dialog.get_by_role("button", name="Abort 2 jobs").click()
+
+    expect(dialog.get_by_role("status")).to_contain_text("Being stopped: 2")
+    assert [visit.ended(job)["status"] for job in jobs] == ["aborted", "aborted"]
+    assert visit.ended(waiting)["status"] == "successful"
+    dialog.locator("footer").get_by_role("button", name="Close").click()
+    expect(page.get_by_role("heading", name="No job matches")).to_be_visible()

@@ -1,0 +1,62 @@
+"""What happens elsewhere comes by itself; and when the node is gone, the page says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit, say, visiting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+    from tests.nodes import Nodes
+
+
+def test_the_list_follows_what_happens(visit: Visit, uid: str, script: Path) -> None:
+    page = visit.open(f"jobs?uid={uid}")
+    expect(page.get_by_role("heading", name="No job matches")).to_be_visible()
+
+    visit.submit("step", {"file": str(script), "total": 2}, uid=uid)
+    row = page.locator("table.jobs tbody tr")
+    expect(row).to_contain_text("running")
+    say(script, "one")
+    expect(row).to_contain_text("50 %")
+    say(script, "two")
+    expect(row).to_contain_text("successful")
+
+
+def test_the_overview_follows_what_happens(visit: Visit, uid: str, script: Path) -> None:
+    page = visit.open()
+    visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
+    row = page.locator("table.jobs tbody tr").filter(has_text=uid)
+    expect(row).to_contain_text("running")
+    say(script, "one")
+    expect(row).to_contain_text("successful")
+
+
+def test_a_node_that_dies_is_told_and_its_return_is_noticed(
+    browser: Browser, start_node: Nodes, script: Path
+) -> None:
+    """Numbers that look alive and are not are worse than none."""
+    node = start_node()
+    with visiting(browser, node) as visit:
+        job = visit.submit("step", {"file": str(script), "total": 1}, uid="ada")
+        page = visit.open(f"jobs/ada/{job['id']}")
+        expect(page.get_by_role("heading", name="step")).to_contain_text("running")
+        expect(page.locator(".line")).to_have_text("live")
+
+        node.kill()
+        expect(page.get_by_text("The node does not answer.")).to_be_visible()
+        expect(page.locator(".line")).to_have_text("disconnected")
+        expect(page.get_by_role("heading", name="step")).to_contain_text("running")
+
+        start_node(HTTP__PORT=node.url.rpartition(":")[2])
+        expect(page.locator(".line")).to_have_text("live")
+        expect(page.get_by_text("The node does not answer.")).to_have_count(0)
+        say(script, "done")
+        expect(page.get_by_role("heading", name="step")).to_contain_text("successful")
+        visit.forgive("ERR_")

@@ -1,0 +1,183 @@
+"""Each page of the dashboard: what it shows, with something to show and with nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from scheduler import __version__
+from tests.browser.conftest import PHONE, Visit, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.nodes import Node, Nodes
+
+PAGES = ["", "jobs", "nodes", "handlers", "handlers?submit=echo"]
+
+
+def test_a_new_house_is_empty_and_says_how_to_begin(browser: Browser, start_node: Nodes) -> None:
+    with visiting(browser, start_node()) as visit:
+        page = visit.open()
+        expect(page.get_by_text("nothing waits")).to_be_visible()
+        expect(page.get_by_text("nothing ended lately")).to_have_count(2)
+        expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
+
+        page.get_by_role("link", name="Submit the first one").click()
+        expect(page.get_by_role("dialog", name="Submit a job")).to_be_visible()
+
+
+def test_the_overview_shows_what_waits_runs_and_ends(visit: Visit, uid: str) -> None:
+    visit.ended(visit.submit("echo", uid=uid))
+    visit.ended(visit.submit("fail", uid=uid))
+
+    page = visit.open()
+
+    finished = page.get_by_role("link", name=re.compile("Finished per minute"))
+    expect(finished).to_contain_text(re.compile(r"minute\d*[1-9]"))
+    expect(finished).to_contain_text("of them failed")
+    for chart in ("Ended per minute", "In the house now"):
+        expect(page.get_by_role("figure", name=chart).locator("canvas")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text=uid)).to_have_count(2)
+
+
+def test_jobs_are_listed_newest_first_page_by_page(visit: Visit, uid: str) -> None:
+    orders = [{"uid": uid, "task": "echo", "data": number} for number in range(60)]
+    jobs = visit.ask("POST", "/", orders)
+    ids = [f"…{job['id'][-8:]}" for job in reversed(jobs)]
+
+    page = visit.open(f"jobs?uid={uid}")
+    rows = page.locator("table.jobs a.id")
+    expect(rows).to_have_text(ids[:50])
+
+    page.get_by_role("link", name="Older →").click()
+    expect(rows).to_have_text(ids[50:])
+    expect(page).to_have_url(re.compile("after="))
+
+    page.get_by_role("link", name="← Newest").click()
+    expect(rows).to_have_text(ids[:50])
+
+
+def test_a_filter_is_kept_in_the_url(visit: Visit, uid: str) -> None:
+    """A list that can be sent to somebody else, and that a reload does not lose."""
+    for task in ("echo", "fail", "pid"):
+        visit.ended(visit.submit(task, uid=uid))
+    page = visit.open("jobs")
+    rows = page.locator("table.jobs tbody tr")
+
+    page.get_by_label("User").fill(uid)
+    expect(rows).to_have_count(3)
+    page.get_by_label("Task").select_option("fail")
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name="terminated").click()
+    page.get_by_role("button", name="aborted").click()
+
+    expect(page).to_have_url(re.compile(rf"uid={uid}&task=fail&status=terminated%2Caborted$"))
+    page.reload()
+    expect(rows).to_have_count(1)
+    expect(page.get_by_label("User")).to_have_value(uid)
+    expect(page.get_by_label("Task")).to_have_value("fail")
+    expect(page.get_by_role("button", name="terminated")).to_have_attribute("aria-pressed", "true")
+
+    page.get_by_role("button", name="terminated").click()
+    expect(page.get_by_role("heading", name="No job matches")).to_be_visible()
+    page.get_by_role("link", name="Show all jobs").click()
+    expect(page.get_by_label("User")).to_have_value("")
+
+
+def test_a_job_that_failed_shows_why(visit: Visit, uid: str) -> None:
+    job = visit.ended(visit.submit("fail", "the reason", uid=uid))
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+
+    expect(page.get_by_role("heading", name="ValueError")).to_be_visible()
+    expect(page.get_by_text("the reason", exact=True)).to_be_visible()
+    expect(page.get_by_text('File "')).to_contain_text("trials.py")
+    expect(page.locator(".timeline")).to_contain_text("terminated")
+
+
+def test_a_job_that_succeeded_shows_its_data_and_result(visit: Visit, uid: str) -> None:
+    job = visit.ended(visit.submit("echo", {"a": [1, "ü"]}, uid=uid))
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+
+    for part in ("Result", "Data"):
+        section = page.locator("section").filter(has=page.get_by_role("heading", name=part))
+        expect(section.locator("pre")).to_contain_text('"ü"')
+    expect(page.get_by_role("button", name="Abort")).to_have_count(0)
+
+
+def test_a_job_that_is_not_there_is_told(visit: Visit, uid: str) -> None:
+    page = visit.open(f"jobs/{uid}/019ab000-0000-7000-8000-000000000000")
+
+    expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()
+    visit.forgive("404")
+
+
+def test_a_page_that_is_not_there_is_told(visit: Visit) -> None:
+    page = visit.open("nowhere")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+
+
+def test_the_nodes_are_shown_with_their_leases(visit: Visit) -> None:
+    page = visit.open("nodes")
+
+    card = page.locator("article.card")
+    expect(card).to_contain_text("of 2workers busy")
+    expect(card).to_contain_text("renewed, holds for 6 s")
+    expect(card).to_contain_text(__version__)
+
+
+def test_the_handlers_are_shown_with_their_options(visit: Visit) -> None:
+    page = visit.open("handlers")
+
+    card = page.locator("article.card").filter(
+        has=page.get_by_role("heading", name="limited", exact=True)
+    )
+    expect(card).to_contain_text("Run longer than it may.")
+    expect(card).to_contain_text("200 ms")
+    expect(card).to_contain_text("killed at once")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_is_the_systems_until_it_is_switched(
+    browser: Browser, node: Node, theme: str
+) -> None:
+    def is_dark() -> bool:
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        return max(map(int, re.findall(r"\d+", page.evaluate(ground))[:3])) < 128
+
+    with visiting(browser, node, color_scheme=theme) as visit:
+        page = visit.open("jobs")
+        expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+        assert is_dark() is (theme == "dark")
+
+        page.get_by_role("button", name="Light or dark").click()
+        assert is_dark() is (theme == "light")
+        page.reload()
+        assert is_dark() is (theme == "light")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_shows_every_page_without_scrolling_sideways(
+    browser: Browser, node: Node, path: str
+) -> None:
+    with visiting(browser, node, viewport=PHONE, has_touch=True) as visit:
+        visit.ended(visit.submit("echo", "x" * 300, uid="a-user-with-a-name-that-is-rather-long"))
+        page = visit.open(path)
+        expect(page.get_by_role("heading").first).to_be_visible()
+        expect(page.get_by_label("Loading")).to_have_count(0)
+
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_phone_shows_a_job_without_scrolling_sideways(browser: Browser, node: Node) -> None:
+    with visiting(browser, node, viewport=PHONE) as visit:
+        job = visit.ended(visit.submit("fail", "x" * 300, uid="u1"))
+        page = visit.open(f"jobs/u1/{job['id']}")
+        expect(page.get_by_role("heading", name="ValueError")).to_be_visible()
+
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

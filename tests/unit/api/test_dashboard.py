@@ -1,0 +1,194 @@
+"""The dashboard's files and its JSON: what the browser is given, and what it is forbidden."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import scheduler.api.dashboard
+from scheduler.api.dashboard.files import files
+from scheduler.job import JsonText, Status
+
+if TYPE_CHECKING:
+    from tests.unit.api.conftest import Api
+
+FOLDER = Path(scheduler.api.dashboard.__file__).parent
+VENDOR = FOLDER / "vendor"
+SOURCES = sorted((FOLDER / "static").rglob("*.*"))
+VENDORED = [
+    [cell.strip() for cell in line.split("|")]
+    for line in (VENDOR / "VENDORED").read_text().splitlines()
+    if not line.startswith("#")
+]
+
+
+def test_what_others_made_is_as_they_made_it() -> None:
+    """A changed copy is a fork that nobody maintains, or worse."""
+    assert {name: sha256((VENDOR / name).read_bytes()).hexdigest() for name, *_ in VENDORED} == {
+        name: digest for name, *_, digest in VENDORED
+    }
+
+
+def test_what_others_made_is_listed_with_its_origin_and_licence() -> None:
+    names = {path.name for path in VENDOR.iterdir()} - {"VENDORED"}
+    assert {name for name, *_ in VENDORED} == names
+    assert all(all(line) and len(line) == 6 for line in VENDORED)
+    packages = {package.rpartition("/")[2] for _, package, *_ in VENDORED}
+    assert {f"{package}.LICENSE" for package in packages} <= names
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_source_leads_elsewhere_or_makes_markup_of_text(path: Path) -> None:
+    """A page that runs in a closed network must not need the open one."""
+    text = path.read_text()
+    outside = re.findall(r"https?://[^\s'\"`)]+", text)
+    assert set(outside) <= {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"innerHTML|dangerouslySet|insertAdjacent|\beval\(|new Function", text)
+    if path.suffix == ".html":
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\bstyle=|\bon\w+=|<style", text)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_every_file_that_is_named_is_there(path: Path) -> None:
+    """A missing module is an empty page, and only in a browser."""
+    text = path.read_text()
+    modules = re.findall(r'from "(\.[^"]+)"', text)
+    icons = re.findall(r'(?:src|href)="([\w/.-]+)"', text)
+    static = FOLDER / "static"
+    paths = [path.parent / name for name in modules] + [static / name for name in icons]
+    named = {os.path.relpath(name, static) for name in paths}
+    assert named <= set(files())
+
+
+async def test_the_page_forbids_all_that_it_does_not_need(api: Api) -> None:
+    answer = await api.get("/-/ui/")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = dict(
+        part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
+    )
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_the_way_to_the_page_may_lack_its_last_stroke(api: Api) -> None:
+    answer = await api.get("/-/ui", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (308, "ui/")
+
+
+async def test_a_file_comes_with_its_type_and_is_not_sent_twice(api: Api) -> None:
+    answer = await api.get("/-/ui/app.js")
+    assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+    again = await api.get("/-/ui/app.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.text) == (304, "")
+
+
+async def test_a_file_is_packed_only_for_those_who_can_unpack_it(api: Api) -> None:
+    packed = await api.get("/-/ui/app.js")
+    plain = await api.get("/-/ui/app.js", headers={"Accept-Encoding": "identity"})
+
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.text == plain.text
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing.js", "vendor/VENDORED", "../api/app.py", "%2e%2e/files.py", "data/nothing"]
+)
+async def test_no_other_file_is_served(api: Api, path: str) -> None:
+    assert (await api.get(f"/-/ui/{path}")).status == 404
+
+
+async def test_the_figures_of_an_empty_house(api: Api) -> None:
+    figures = (await api.get("/-/ui/data/overview")).json
+
+    assert (figures["queued"], figures["running"]) == (0, 0)
+    assert figures["oldest_queued_at"] is figures["waiting"] is figures["ran"] is None
+    assert len(figures["minutes"]) == 30
+    assert figures["last_minute"] == {"successful": 0, "terminated": 0, "aborted": 0}
+
+
+async def test_the_figures_follow_what_happens(api: Api) -> None:
+    await api.submit()
+    running, ended = await api.submit(), await api.submit()
+    await api.start(running)
+    claim = await api.start(ended)
+    await api.end(claim, result=JsonText("1"))
+
+    figures = (await api.get("/-/ui/data/overview")).json
+
+    assert (figures["queued"], figures["running"]) == (1, 1)
+    assert figures["queued_is_exact"] is True
+    assert figures["oldest_queued_at"] == figures["at"]
+    assert figures["last_minute"]["successful"] == figures["minutes"][-1]["successful"] == 1
+    assert figures["waiting"] == figures["ran"] == {"p50_s": 0, "p95_s": 0}
+
+
+async def test_jobs_of_all_users_are_listed_without_their_texts(api: Api) -> None:
+    ids = [await api.submit(uid, data="large") for uid in ("u1", "u2", "u3")]
+
+    page = (await api.get("/-/ui/data/jobs?limit=2")).json
+    assert [(job["uid"], job["id"]) for job in page["jobs"]] == [("u3", ids[2]), ("u2", ids[1])]
+    assert not {"data", "result"} & set(page["jobs"][0])
+
+    older = (await api.get(f"/-/ui/data/jobs?limit=2&after={page['next']}")).json
+    assert ([job["id"] for job in older["jobs"]], older["next"]) == ([ids[0]], None)
+
+    assert len((await api.get("/-/ui/data/jobs?uid=u2&status=queued&task=task1")).json["jobs"]) == 1
+
+
+async def test_what_a_bulk_abort_would_meet_is_counted_by_user(api: Api) -> None:
+    for uid in ("u1", "u1", "u2"):
+        await api.submit(uid)
+    await api.start(await api.submit("u3"))
+
+    async def users(which: str) -> dict[str, int]:
+        answer = (await api.get(f"/-/ui/data/unfinished?{which}")).json
+        assert answer["exact"] is True
+        found: dict[str, int] = answer["users"]
+        return found
+
+    assert await users("") == {"u1": 2, "u2": 1, "u3": 1}
+    assert await users("uid=u1") == {"u1": 2}
+    assert await users("status=running") == {"u3": 1}
+    assert await users(f"status={Status.SUCCESSFUL}") == {}
+    assert await users("uid=nobody") == {}
+
+
+async def test_the_nodes_are_told_with_their_heartbeats(api: Api) -> None:
+    await api.start(await api.submit())
+    await api.store.renew("a1", running=1)
+
+    answer = (await api.get("/-/ui/data/nodes")).json
+
+    assert answer["lease_s"] == 6
+    assert [(node["id"], node["beat"]) for node in answer["nodes"]] == [("a1", 1)]
+
+
+@pytest.mark.parametrize(
+    "path", ["jobs?uid=-x", "jobs?status=odd", "unfinished?limit=1", "overview?x=1"]
+)
+async def test_a_wrong_question_is_answered_with_what_is_wrong(api: Api, path: str) -> None:
+    answer = await api.get(f"/-/ui/data/{path}")
+    assert answer.status == 400
+    assert len(answer.flaws) == 1
