@@ -58,7 +58,7 @@ class Attempt:
         self,
         claim: Claim,
         *,
-        ready: Callable[[], Awaitable[PoolProcess]],
+        ready: Callable[[Callable[[], object]], Awaitable[PoolProcess]],
         slots: Slots,
         options: HandlerOptions,
         node_grace_s: float,
@@ -69,7 +69,9 @@ class Attempt:
         """Collaborators.
 
         Args:
-            ready: waits for the process to run in; may be cancelled while it does.
+            ready: waits for the process to run in, and calls what it is given where the job should
+                rather go back to the queue; may be cancelled while it waits. It must not know the
+                attempt: a cycle would keep process and pipes until somebody collects it.
             notify: keeps the so-manieth notification of the attempt, as long as that may take.
         """
         self.claim = claim
@@ -120,7 +122,7 @@ class Attempt:
 
     async def _converse(self) -> PoolProcess:
         """Wait for the process, and talk with it until it has told the end."""
-        process = await self._ready()
+        process = await self._ready(partial(self.stop, StopReason.DRAIN))
         if self._over.is_set():  # stopped meanwhile: then the handler does not begin
             return process
         self._process, claim = process, self.claim

@@ -241,21 +241,10 @@ class Worker:
 
     def _attempt(self, claim: Claim, options: HandlerOptions, turn: Turn, mark: int) -> Attempt:
         clean = claim.purpose is Purpose.CLEAN
-
-        async def ready() -> PoolProcess:
-            give_back = partial(attempt.stop, StopReason.DRAIN)
-            with self._interruptible(give_back):
-                # A clean-up gets a fresh process: the job's own code may have broken the one at
-                # hand.
-                process = await turn.process(fresh=clean, late=give_back)
-            # The lease may have ended while we waited, and nobody have noticed yet: asked for it,
-            # the lease has all that runs here stopped, and this attempt with it.
-            self._lease.unbroken(mark)
-            return process
-
-        attempt = Attempt(
+        return Attempt(
             claim,
-            ready=ready,
+            # A clean-up gets a fresh process: the job's own code may have broken the one at hand.
+            ready=partial(self._ready, turn=turn, mark=mark, fresh=clean),
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,
@@ -263,4 +252,14 @@ class Worker:
             notify=self._settling.keep_notification,
             hear=self._hear,
         )
-        return attempt
+
+    async def _ready(
+        self, give_back: Callable[[], object], *, turn: Turn, mark: int, fresh: bool
+    ) -> PoolProcess:
+        """A process for an attempt; what must not wait for one any longer is given back."""
+        with self._interruptible(give_back):
+            process = await turn.process(fresh=fresh, late=give_back)
+        # The lease may have ended while we waited, and nobody have noticed yet: asked for it, the
+        # lease has all that runs here stopped, and this attempt with it.
+        self._lease.unbroken(mark)
+        return process

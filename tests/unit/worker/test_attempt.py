@@ -71,7 +71,7 @@ async def running(
     slots = slots or FakeSlots()
     attempt = Attempt(
         CLAIM,
-        ready=cast("Any", lambda: slots.ready(None)),
+        ready=cast("Any", lambda _: slots.ready(None)),
         slots=cast("Any", slots),
         options=HandlerOptions(name="task1"),
         node_grace_s=grace_s,
