@@ -6,7 +6,8 @@
 
 A call that finds nothing under way is run in the next turn of the loop, with those that came in
 this one: to wait for company would only delay it. What comes while a run is under way makes the
-next run, so runs grow with the load, up to a bound.
+next run, so runs grow with the load, up to a bound. Where nobody waits for the answer, `pause_s`
+lets them grow further: a run costs the same time of the node's however many share it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Batch(Generic[Call, Answer]):
         *,
         weight_max: int,
         weight: Callable[[Call], int] = lambda _: 1,
+        pause_s: float = 0.0,
     ) -> None:
         """Collaborators.
 
@@ -41,10 +43,12 @@ class Batch(Generic[Call, Answer]):
             run: answers calls in their order. Where it raises anything but `Unavailable` it has
                 done nothing; then each call is run alone, to find whose error that is.
             weight_max: of the calls of one run together; a heavier one runs alone.
+            pause_s: after a run; what comes meanwhile waits, and shares the next one.
         """
         self._run = run
         self._weight_max = weight_max
         self._weight = weight
+        self._pause_s = pause_s
         self._waiting: deque[tuple[Call, Future[Answer]]] = deque()
         self._wanted = asyncio.Event()
 
@@ -61,6 +65,8 @@ class Batch(Generic[Call, Answer]):
             while True:
                 await self._wanted.wait()
                 await self._answer(self._met())
+                if self._pause_s:
+                    await asyncio.sleep(self._pause_s)
         finally:
             _leave(self._waiting)
 

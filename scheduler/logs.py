@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO, cast
 
+import orjson
 import structlog
 
 
@@ -28,6 +29,10 @@ class Lossy:
             self._file.flush()
 
 
+def _json(line: object, **_: object) -> str:
+    return orjson.dumps(line, default=repr).decode()
+
+
 def begin(*, node: str) -> None:
     """Set logging up for this process."""
     on_terminal = sys.stderr.isatty()
@@ -37,7 +42,9 @@ def begin(*, node: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer()
+            if on_terminal
+            else structlog.processors.JSONRenderer(serializer=_json),
         ],
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Lossy(sys.stderr))),
         cache_logger_on_first_use=True,

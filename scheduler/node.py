@@ -10,6 +10,7 @@ drain   no new claims â”€ running jobs get drain_s, then go back to the queue â”
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -139,6 +140,7 @@ class Parts:
                 async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as crew:
                     for number, worker in enumerate(self.workers, 1):
                         crew.create_task(worker.run(), name=f"worker {number}")
+                    gc.freeze()  # what is here now stays: no collection need look through it again
                     _say(self._ready_line())
                     await self.draining.wait()
                     self._drain(patience)

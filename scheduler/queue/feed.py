@@ -37,6 +37,9 @@ BLOCK_S: Final = 2.0
 IDS_MAX: Final = 1000
 """How many ids are acknowledged in one script, which nothing else on the server can interrupt."""
 
+PAUSE_S: Final = 0.005
+"""Between two tellings of what has ended: no job waits for it, and other nodes notice no less."""
+
 RESTORE_S: Final = 10.0
 """How often strays are looked for where nothing failed: a lost connection may leave a BLMOVE behind
 on the server, which still moves one id after the look that followed the loss."""
@@ -60,7 +63,7 @@ class Feed:
         self._inflight = keys.inflight(node_id)
         self._node_id = node_id
         self._block_s = block_s
-        self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX)
+        self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX, pause_s=PAUSE_S)
         self._places: deque[Future[str]] = deque()
         self._held: Counter[str] = Counter()
         self._wanted = asyncio.Event()

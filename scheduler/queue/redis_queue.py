@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from scheduler.batch import Batch
 from scheduler.errors import StartError
-from scheduler.queue.feed import Feed
+from scheduler.queue.feed import PAUSE_S, Feed
 from scheduler.queue.news import News
 from scheduler.queue.scripts import Scripts
 
@@ -43,7 +43,7 @@ class RedisQueue:
         self.feed = Feed(server, scripts, keys=keys, node_id=node_id)
         self.news = News(server, keys=keys, node_id=node_id, random=random)
         self._append = Batch(self._append_all, weight=len, weight_max=IDS_MAX)
-        self._announce = Batch(self._announce_all, weight=len, weight_max=IDS_MAX)
+        self._announce = Batch(self._announce_all, weight=len, weight_max=IDS_MAX, pause_s=PAUSE_S)
         self._server = server
         self._scripts = scripts
         self._keys = keys

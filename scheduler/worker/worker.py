@@ -4,9 +4,9 @@
        ▲         its turn in one of the node's slots │                         │
        └───────────────────────────────────────────────────────────────────────┘
 
-It has three hands for that, each of which does all of it: while one runs a job, another one may
-fetch and claim the next, and the third write what became of the last. So its slot waits for neither
-store nor queue.
+It has some hands for that, each of which does all of it: while one runs a job, another one may
+fetch and claim the next, and others write what became of the last ones. So its slot waits for
+neither store nor queue.
 
 The id is a hint and the claim is the job: whoever has no claim runs nothing, however often an id
 comes. A worker that hears of no id for a while looks at the store itself, so that jobs run, only
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
-HANDS: Final = 3
-"""Of a worker: one job runs, one is ready, one is being settled. More would only hold more."""
+HANDS: Final = 6
+"""Of a worker: in one a job runs, in another one is ready, in the rest they are being settled."""
 CLEANUP_LIMIT_S: Final = 60.0
 """Time limit of an `on_abort` whose handler has none: it undoes, and its user waits for that."""
 
@@ -141,6 +141,10 @@ class Worker:
             claim = await self._claim(job_id, dequeued=dequeued)
             if claim is not None:
                 await self._see_through(claim, turn, mark=mark, holding=holding)
+            if dequeued:
+                # Last, so that no job waits for it; until then the id rests with us, which is true.
+                with suppress(QueueUnavailable):
+                    await self._queue.acknowledge(job_id)
 
     async def _claim(self, job_id: str, *, dequeued: bool) -> Claim | None:
         try:
@@ -151,9 +155,6 @@ class Worker:
                 with suppress(QueueUnavailable):
                     await self._queue.give_back(job_id)
             raise
-        if dequeued:
-            with suppress(QueueUnavailable):
-                await self._queue.acknowledge(job_id)
         return claims[0] if claims else None
 
     async def _dequeue(self, turn: Turn) -> str | None:

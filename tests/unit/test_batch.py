@@ -155,6 +155,18 @@ async def test_who_gives_up_during_the_run_harms_nobody(
     assert stays.result() == 4
 
 
+async def test_after_a_pause_more_have_met(doubling: Doubling) -> None:
+    """Where nobody waits for the answer, few runs of many cost less than many of few."""
+    batch = Batch[int, int](doubling, weight_max=MOST, pause_s=0.05)
+    async with beside(batch=batch.serve()), asyncio.TaskGroup() as group:
+        await batch(1)
+        for _ in range(3):
+            group.create_task(batch(1))
+            await asyncio.sleep(0.001)  # each in a turn of its own
+
+    assert doubling.runs == [[1], [1, 1, 1]]
+
+
 async def test_nobody_waits_for_a_batch_that_is_closed(doubling: Doubling) -> None:
     """A caller that is left behind would wait for ever, and the node with it."""
     batch = Batch[int, int](doubling, weight_max=1)

@@ -88,7 +88,7 @@ async def test_a_drain_gives_it_back_at_once(crew: Crew) -> None:
     assert (await job_is(crew, job_id, "queued")).attempt == 0
     assert process.begun.is_set()
     await eventually(lambda: list(crew.queue.server.ids) == [job_id])
-    assert not crew.queue.server.inflight[NODE.id]
+    await eventually(lambda: job_id not in crew.queue.server.inflight[NODE.id])
 
 
 async def test_a_lost_lease_gives_it_back(crew: Crew) -> None:
