@@ -36,6 +36,7 @@ class Batch(Generic[Call, Answer]):
         weight_max: int,
         weight: Callable[[Call], int] = lambda _: 1,
         pause_s: float = 0.0,
+        observe: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Collaborators.
 
@@ -44,11 +45,13 @@ class Batch(Generic[Call, Answer]):
                 done nothing; then each call is run alone, to find whose error that is.
             weight_max: of the calls of one run together; a heavier one runs alone.
             pause_s: after a run; what comes meanwhile waits, and shares the next one.
+            observe: told how many calls each run answers.
         """
         self._run = run
         self._weight_max = weight_max
         self._weight = weight
         self._pause_s = pause_s
+        self._observe = observe
         self._waiting: deque[tuple[Call, Future[Answer]]] = deque()
         self._wanted = asyncio.Event()
 
@@ -64,7 +67,9 @@ class Batch(Generic[Call, Answer]):
         try:
             while True:
                 await self._wanted.wait()
-                await self._answer(self._met())
+                met = self._met()
+                self._observe(len(met))
+                await self._answer(met)
                 if self._pause_s:
                     await asyncio.sleep(self._pause_s)
         finally:

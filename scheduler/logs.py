@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from contextlib import suppress
@@ -30,13 +31,18 @@ class Lossy:
 
 
 def _json(line: object, **_: object) -> str:
-    return orjson.dumps(line, default=repr).decode()
+    """As JSON; by orjson, since each job has two lines, unless something in it is no Unicode."""
+    try:
+        return orjson.dumps(line, default=repr).decode()
+    except TypeError:
+        return json.dumps(line, default=repr)
 
 
 def begin(*, node: str) -> None:
     """Set logging up for this process."""
     on_terminal = sys.stderr.isatty()
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,

@@ -30,12 +30,14 @@ from scheduler import __version__, logs
 from scheduler.api.app import build_app
 from scheduler.api.dashboard import DASHBOARD
 from scheduler.api.hooks import open_hooks
+from scheduler.chronicle import Chronicle
 from scheduler.clock import SystemClock, id_before, new_id
 from scheduler.errors import StartError, Unavailable
 from scheduler.job import Node, StopReason
 from scheduler.lease import Lease
 from scheduler.metrics import Metrics
 from scheduler.overview import Overview
+from scheduler.pulse import Pulse
 from scheduler.queue import open_queue
 from scheduler.service import Service
 from scheduler.store import open_store
@@ -121,6 +123,7 @@ class Parts:
     sweeper: Sweeper
     strays: Strays
     scribe: Scribe
+    pulse: Pulse
     workers: Sequence[Worker]
     draining: asyncio.Event
 
@@ -129,6 +132,7 @@ class Parts:
         yield "keep the lease", self.lease.keep()
         yield "sweep", self.sweeper.run()
         yield "look for strays", self.strays.run()
+        yield "measure", self.pulse.run()
         yield "write logs", self.scribe.run()
         yield "hear of aborts", self._hear_of_aborts()
         yield "report progress", self._report_progress()
@@ -181,13 +185,16 @@ class Parts:
 async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     """Build every part on those that are there; the stack takes them down in reverse."""
     clock, random = SystemClock(), Random()  # noqa: S311 - spreads waits, keeps no secrets
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    chronicle = Chronicle(metrics, clock=clock)
     node_id = f"{name}-{secrets.token_hex(4)}"
     data_dir = stack.enter_context(occupied(config.node.data_dir))
     mark_descendants(config, data_dir, node_id)
     warden = await stack.enter_async_context(open_warden())
     store = await reach(
         f"store {redacted(config.store.url)}",
-        lambda: open_store(config.store.url, data_dir=data_dir),
+        lambda: open_store(config.store.url, data_dir=data_dir, on_batch=metrics.batch),
         stack,
     )
     queue = await reach(
@@ -210,6 +217,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             random=random,
             result_bytes_max=config.limits.result_bytes_max,
             jobs_per_process=config.node.jobs_per_process,
+            on_started=metrics.processes.inc,
         )
     )
     tasks = await slots.tasks()
@@ -218,6 +226,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             store=store,
             clock=clock,
             random=random,
+            chronicle=chronicle,
             secret=config.hooks.secret,
             allow=[ip_network(network) for network in config.hooks.allow],
             give_up_s=config.hooks.give_up_s,
@@ -225,9 +234,14 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     )
     draining = asyncio.Event()
     service = Service(
-        store=store, queue=queue, clock=clock, new_id=new_id, tasks=tasks, draining=draining
+        store=store,
+        queue=queue,
+        clock=clock,
+        new_id=new_id,
+        tasks=tasks,
+        draining=draining,
+        chronicle=chronicle,
     )
-    registry = CollectorRegistry()
     overview = Overview(store=store, clock=clock, lease_s=config.node.lease_s)
     url = await _open_http(config, service, overview, registry, stack)
     card = Node(
@@ -241,6 +255,12 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         started_at=clock.now(),
     )
     roster = Roster()
+
+    def lose() -> None:
+        metrics.leases_lost.inc()
+        roster.stop_all(StopReason.LEASE_LOST, grace_s=0)
+
+    metrics.of_node(workers=card.workers, running=lambda: len(roster))
     lease = Lease(
         card,
         store=store,
@@ -249,13 +269,14 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         running=lambda: len(roster),
         on_abort_requested=roster.hint,
         on_held=warden.hold,
-        on_lost=lambda: roster.stop_all(StopReason.LEASE_LOST, grace_s=0),
+        on_lost=lose,
     )
     sweeper = Sweeper(
         store=store,
         queue=queue,
         clock=clock,
         node_id=node_id,
+        chronicle=chronicle,
         id_before=id_before,
         lease_s=config.node.lease_s,
         losses_max=config.node.losses_max,
@@ -268,7 +289,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         clock=clock,
         random=random,
         scribe=scribe,
-        on_aborted=Metrics(registry).aborted,
+        chronicle=chronicle,
         on_call_due=hooks.hint,
     )
     strays = Strays(store=store, clock=clock, roster=roster, settling=settling, node_id=node_id)
@@ -290,6 +311,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             vigil=vigil,
             tasks=tasks,
             node_id=node_id,
+            chronicle=chronicle,
             hear=scribe.hear,
             idle_window_s=config.queue.idle_window_s,
             first_look_s=config.abort.first_look_s,
@@ -312,6 +334,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         sweeper=sweeper,
         strays=strays,
         scribe=scribe,
+        pulse=Pulse(metrics, store=store, clock=clock),
         workers=crew,
         draining=draining,
     )

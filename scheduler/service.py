@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Sequence,
     )
 
+    from scheduler.chronicle import Chronicle
     from scheduler.handler import HandlerOptions
     from scheduler.hook import HookCall
     from scheduler.job import Job, Node
@@ -87,6 +88,7 @@ class Service:
         new_id: Callable[[], str],
         tasks: Mapping[str, HandlerOptions],
         draining: asyncio.Event,
+        chronicle: Chronicle,
     ) -> None:
         self.tasks = tasks
         self._store = store
@@ -94,6 +96,7 @@ class Service:
         self._clock = clock
         self._new_id = new_id
         self._draining = draining
+        self._chronicle = chronicle
 
     async def submit(
         self,
@@ -220,11 +223,14 @@ class Service:
         Raises:
             NotFound: no such job, or another user's.
         """
+        now = self._clock.now()
         job = await self._store.request_abort(
-            job_id, uid=uid, reason=reason, grace_s=grace_s, at=self._clock.now()
+            job_id, uid=uid, reason=reason, grace_s=grace_s, at=now
         )
         if job is None:
             raise NotFound(f"user {uid!r} has no job {job_id!r}")
+        if job.status is Status.ABORTED and job.finished_at == now:
+            self._chronicle.aborted_in_queue(job)
         await self._announce(job)
         return await self._final(job, wait_s=wait_s)
 

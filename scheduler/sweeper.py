@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from scheduler.chronicle import Chronicle
     from scheduler.job import Node
     from scheduler.ports import Clock, Queue, Store
 
@@ -48,6 +49,7 @@ class Sweeper:
         queue: Queue,
         clock: Clock,
         node_id: str,
+        chronicle: Chronicle,
         id_before: Callable[[datetime], str],
         lease_s: float,
         losses_max: int,
@@ -63,6 +65,7 @@ class Sweeper:
         self._queue = queue
         self._clock = clock
         self._node_id = node_id
+        self._chronicle = chronicle
         self._id_before = id_before
         self._lease_s = lease_s
         self._losses_max = losses_max
@@ -87,6 +90,7 @@ class Sweeper:
         released = await self._store.release_orphans(
             losses_max=self._losses_max, at=self._clock.now()
         )
+        self._chronicle.released(released.to_enqueue, released.ended)
         await self._queue.recover({node.id for node in nodes} | {self._node_id})
         await self._queue.enqueue(released.to_enqueue, ahead=True)
         await self._queue.announce_change([*released.to_enqueue, *released.ended])

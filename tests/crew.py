@@ -23,6 +23,7 @@ from scheduler.worker.strays import Strays
 from scheduler.worker.turns import Turns
 from scheduler.worker.vigil import Vigil
 from scheduler.worker.worker import Worker
+from tests.chronicles import Counting
 from tests.eventually import eventually
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
@@ -31,7 +32,6 @@ from tests.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scheduler.job import Abort
     from scheduler.ports import Store
     from scheduler.worker.slots import Slots
 
@@ -61,7 +61,7 @@ class Crew:
         self.clock = FakeClock()
         self.slots = FakeSlots()
         self.roster = Roster()
-        self.aborted: list[Abort] = []
+        self.chronicle = Counting(self.clock)
         random = Random(1)  # noqa: S311 - spreads backoffs
         store, queue = cast("Any", self.store), cast("Any", self.gated_queue)
         self.scribe = Scribe(store=store, queue=queue, clock=self.clock)
@@ -71,7 +71,7 @@ class Crew:
             clock=self.clock,
             random=random,
             scribe=self.scribe,
-            on_aborted=self.aborted.append,
+            chronicle=self.chronicle,
             on_call_due=lambda: None,
         )
         self.lease = Lease(
@@ -98,6 +98,7 @@ class Crew:
             new_id=new_id,
             tasks=TASKS,
             draining=asyncio.Event(),
+            chronicle=self.chronicle,
         )
         self.turns = Turns(
             cast("Slots", self.slots), number=NODE.workers, clock=self.clock, group=group
@@ -121,6 +122,7 @@ class Crew:
             ),
             tasks=TASKS,
             node_id=NODE.id,
+            chronicle=self.chronicle,
             hear=self.scribe.hear,
             idle_window_s=IDLE_S,
             first_look_s=NEVER_S,

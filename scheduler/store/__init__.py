@@ -26,7 +26,7 @@ from scheduler.store.sqlite import open_sqlite
 from scheduler.urls import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from scheduler.ports import Store
@@ -39,13 +39,16 @@ PATH_SCHEME: Final = "sqlite:///"
 
 
 @asynccontextmanager
-async def open_store(url: str, *, data_dir: Path) -> AsyncIterator[Store]:
+async def open_store(
+    url: str, *, data_dir: Path, on_batch: Callable[[str, int], None] = lambda _kind, _calls: None
+) -> AsyncIterator[Store]:
     """Open the store that `url` names, and make or update its schema.
 
     Args:
         url: `sqlite` for a file in `data_dir`; `sqlite:///relative/path` or `sqlite:////absolute`,
             taken as it stands, without escapes; `postgresql://…` or `postgres://…`.
         data_dir: made if it is not there.
+        on_batch: told what kind of calls shared a statement, and how many.
 
     Raises:
         StartError: the URL is none of these, the place cannot be used, another process uses the
@@ -53,7 +56,7 @@ async def open_store(url: str, *, data_dir: Path) -> AsyncIterator[Store]:
         StoreUnavailable: the server does not answer; it may in a moment.
     """
     async with _database(url, data_dir) as database:
-        store = GroupedStore(database)
+        store = GroupedStore(database, on_batch=on_batch)
         async with beside(**store.services()):
             yield store
 

@@ -6,6 +6,7 @@ grouped: `insert`, `claim` and `settle`. Every other call is as rare as what peo
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,7 +16,7 @@ from scheduler.ports import Inserted
 from scheduler.store.store import SqlStore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from datetime import datetime
 
     from scheduler.job import Claim, NewJob, Settlement
@@ -38,11 +39,23 @@ class _Taking(NamedTuple):
 class GroupedStore(SqlStore):
     """The store; `services` run while it is in use."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, on_batch: Callable[[str, int], None]) -> None:
         super().__init__(database)
-        self._insert = Batch(self._insert_all, weight=_rows, weight_max=ROWS_MAX)
-        self._claim = Batch(self._claim_all, weight=_ids, weight_max=ROWS_MAX)
-        self._settle = Batch(self._settle_all, weight=_ends, weight_max=ROWS_MAX)
+        self._insert = Batch(
+            self._insert_all,
+            weight=_rows,
+            weight_max=ROWS_MAX,
+            observe=partial(on_batch, "insert"),
+        )
+        self._claim = Batch(
+            self._claim_all, weight=_ids, weight_max=ROWS_MAX, observe=partial(on_batch, "claim")
+        )
+        self._settle = Batch(
+            self._settle_all,
+            weight=_ends,
+            weight_max=ROWS_MAX,
+            observe=partial(on_batch, "settle"),
+        )
 
     def services(self) -> Mapping[str, Coroutine[None, None, None]]:
         """Its background tasks, by name."""

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from random import Random
     from typing import TypeVar
 
-    from scheduler.job import Abort, Claim, Outcome, Progress, Settlement
+    from scheduler.chronicle import Chronicle
+    from scheduler.job import Claim, Outcome, Progress, Settlement
     from scheduler.ports import Clock, Queue, Store
     from scheduler.worker.scribe import Scribe
 
@@ -55,7 +56,7 @@ class Settling:
         clock: Clock,
         random: Random,
         scribe: Scribe,
-        on_aborted: Callable[[Abort], None],
+        chronicle: Chronicle,
         on_call_due: Callable[[], None],
     ) -> None:
         self._store = store
@@ -63,7 +64,7 @@ class Settling:
         self._clock = clock
         self._random = random
         self._scribe = scribe
-        self._on_aborted = on_aborted
+        self._chronicle = chronicle
         self._on_call_due = on_call_due
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
@@ -95,10 +96,10 @@ class Settling:
     async def _settle_run(self, claim: Claim, settlement: Settlement) -> None:
         held = await self._insist(lambda: self._store.settle([settlement]))
         if held:
-            log.info("job", job=claim.id, user=claim.uid, task=claim.task, status=settlement.status)
+            self._chronicle.ended(claim, settlement)
         else:
             # Or an earlier try was taken and its answer lost: so tell those who wait all the same.
-            log.warning("the job was taken over", job=claim.id, attempt=claim.attempt)
+            self._chronicle.taken_over(claim)
         await self._announce(claim)
         if settlement.status in {Status.QUEUED, Status.ABORTED}:
             await self._enqueue(claim)
@@ -110,8 +111,7 @@ class Settling:
         await self._insist(
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
         )
-        if cleanup is Cleanup.FAILED:
-            log.error("the clean-up of a job failed", job=claim.id, outcome=repr(outcome))
+        self._chronicle.cleaned(claim, cleanup)
         if cleanup is Cleanup.PENDING:
             await self._enqueue(claim)
         await self._announce(claim)
@@ -130,7 +130,7 @@ class Settling:
         with suppress(StoreUnavailable):
             job = await self._store.get(claim.id)
             if job is not None and job.abort is not None:
-                self._on_aborted(job.abort)
+                self._chronicle.aborted(job.abort)
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call until the store takes it. All its writes are guarded, so that is safe."""

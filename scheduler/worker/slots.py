@@ -25,7 +25,7 @@ from scheduler.policy import backoff_s
 from scheduler.worker import pool_process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from concurrent.futures import Executor
     from random import Random
 
@@ -38,7 +38,13 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def open_slots(
-    *, workers: int, clock: Clock, random: Random, result_bytes_max: int, jobs_per_process: int
+    *,
+    workers: int,
+    clock: Clock,
+    random: Random,
+    result_bytes_max: int,
+    jobs_per_process: int,
+    on_started: Callable[[], None],
 ) -> AsyncIterator[Slots]:
     """The slots of a node, for as long as the block runs; then their processes are gone."""
     # Of each worker the process at hand and one that retires, and the spare.
@@ -51,6 +57,7 @@ async def open_slots(
                 threads=threads,
                 result_bytes_max=result_bytes_max,
                 jobs_per_process=jobs_per_process,
+                on_started=on_started,
             )
             try:
                 yield slots
@@ -70,6 +77,7 @@ class Slots:
         threads: Executor,
         result_bytes_max: int,
         jobs_per_process: int,
+        on_started: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._random = random
@@ -77,6 +85,7 @@ class Slots:
         self._threads = threads
         self._result_bytes_max = result_bytes_max
         self._jobs_per_process = jobs_per_process
+        self._on_started = on_started
         self._live: set[PoolProcess] = set()
         # What outlived SIGKILL, and may be there yet: its own job answers for it, and no other.
         self._undying: set[tree.Process] = set()
@@ -161,6 +170,7 @@ class Slots:
                         threads=self._threads, result_bytes_max=self._result_bytes_max
                     )
                     self._live.add(process)
+                    self._on_started()
                     return process
             except (OSError, EOFError, TimeoutError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))

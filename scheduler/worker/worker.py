@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from random import Random
 
+    from scheduler.chronicle import Chronicle
     from scheduler.handler import HandlerOptions
     from scheduler.job import Claim, Outcome
     from scheduler.lease import Lease
@@ -71,6 +72,7 @@ class Worker:
         vigil: Vigil,
         tasks: Mapping[str, HandlerOptions],
         node_id: str,
+        chronicle: Chronicle,
         hear: Callable[[Claim, Stream, bytes], None],
         idle_window_s: float,
         first_look_s: float,
@@ -89,6 +91,7 @@ class Worker:
         self._vigil = vigil
         self._tasks = tasks
         self._node_id = node_id
+        self._chronicle = chronicle
         self._hear = hear
         self._idle_window_s = idle_window_s
         self._first_look_s = first_look_s
@@ -140,6 +143,7 @@ class Worker:
             holding.enter_context(self._roster.expecting(job_id))
             claim = await self._claim(job_id, dequeued=dequeued)
             if claim is not None:
+                self._chronicle.claimed(claim)
                 await self._see_through(claim, turn, mark=mark, holding=holding)
             if dequeued:
                 # Last, so that no job waits for it; until then the id rests with us, which is true.
@@ -244,8 +248,7 @@ class Worker:
         clean = claim.purpose is Purpose.CLEAN
         return Attempt(
             claim,
-            # A clean-up gets a fresh process: the job's own code may have broken the one at hand.
-            ready=partial(self._ready, turn=turn, mark=mark, fresh=clean),
+            ready=partial(self._ready, claim=claim, turn=turn, mark=mark),
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,
@@ -255,12 +258,15 @@ class Worker:
         )
 
     async def _ready(
-        self, give_back: Callable[[], object], *, turn: Turn, mark: int, fresh: bool
+        self, give_back: Callable[[], object], *, claim: Claim, turn: Turn, mark: int
     ) -> PoolProcess:
         """A process for an attempt; what must not wait for one any longer is given back."""
+        # A clean-up gets a fresh one: the job's own code may have broken the one at hand.
+        fresh = claim.purpose is Purpose.CLEAN
         with self._interruptible(give_back):
             process = await turn.process(fresh=fresh, late=give_back)
         # The lease may have ended while we waited, and nobody have noticed yet: asked for it, the
         # lease has all that runs here stopped, and this attempt with it.
         self._lease.unbroken(mark)
+        self._chronicle.began(claim)
         return process

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from scheduler.clock import id_before
 from scheduler.policy import fence_s
 from scheduler.sweeper import Sweeper
+from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue
 from tests.model.life import LOSSES_MAX
 
@@ -50,6 +51,7 @@ class Member:
             queue=MemoryQueue(node_id=self.id),
             clock=self.clock,
             node_id=self.id,
+            chronicle=Counting(self.clock),
             id_before=id_before,
             lease_s=LEASE_S,
             losses_max=LOSSES_MAX,

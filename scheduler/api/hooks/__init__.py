@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
     from random import Random
 
+    from scheduler.chronicle import Chronicle
     from scheduler.ports import Clock, Store
 
 __all__ = ["open_hooks"]
@@ -34,6 +35,7 @@ async def open_hooks(
     store: Store,
     clock: Clock,
     random: Random,
+    chronicle: Chronicle,
     secret: str,
     allow: Collection[IPv4Network | IPv6Network],
     give_up_s: float,
@@ -47,7 +49,12 @@ async def open_hooks(
     """
     async with open_caller(keys(secret), allow) as caller, asyncio.TaskGroup() as group:
         delivery = Delivery(
-            store=store, clock=clock, random=random, caller=caller, give_up_s=give_up_s
+            store=store,
+            clock=clock,
+            random=random,
+            caller=caller,
+            chronicle=chronicle,
+            give_up_s=give_up_s,
         )
         running = group.create_task(delivery.run(), name="deliver calls of hooks")
         yield delivery

@@ -11,20 +11,17 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from scheduler.errors import StoreUnavailable
-from scheduler.hook import CallStatus, verdict
+from scheduler.hook import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
     from scheduler.api.hooks.caller import Caller
+    from scheduler.chronicle import Chronicle
     from scheduler.hook import HookCall
     from scheduler.ports import Clock, Store
-
-log = structlog.get_logger()
 
 AT_ONCE_MAX: Final = 32
 """How many calls a node tries at a time."""
@@ -40,12 +37,20 @@ class Delivery:
     """A node's share in calling hooks."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, random: Random, caller: Caller, give_up_s: float
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        random: Random,
+        caller: Caller,
+        chronicle: Chronicle,
+        give_up_s: float,
     ) -> None:
         self._store = store
         self._clock = clock
         self._random = random
         self._caller = caller
+        self._chronicle = chronicle
         self._give_up_s = give_up_s
         self._trying: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
@@ -115,5 +120,4 @@ class Delivery:
                 random=self._random,
             )
             await self._store.settle_call(call, follows, answer=answer.words)
-            if follows.status is CallStatus.GIVEN_UP:
-                log.warning("a hook is given up", job=job.id, user=job.uid, answer=answer.words)
+            self._chronicle.called(call, job, follows, answer.words)

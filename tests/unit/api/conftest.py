@@ -25,6 +25,7 @@ from scheduler.handler import HandlerOptions
 from scheduler.job import Settlement, Status
 from scheduler.overview import Overview
 from scheduler.service import Service
+from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.stores import node
 
@@ -121,7 +122,13 @@ class Api:
 async def api(aiohttp_client: AiohttpClient) -> Api:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     service = Service(
-        store=store, queue=queue, clock=clock, new_id=new_id, tasks=TASKS, draining=draining
+        store=store,
+        queue=queue,
+        clock=clock,
+        new_id=new_id,
+        tasks=TASKS,
+        draining=draining,
+        chronicle=Counting(clock),
     )
     app = build_app(
         service=service,

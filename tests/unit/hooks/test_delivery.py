@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 from scheduler.api.hooks import open_hooks
 from scheduler.hook import CallStatus
 from scheduler.job import Failure, FailureKind, JsonText, Status
+from tests.chronicles import Counting
 from tests.eventually import eventually
 from tests.fakes import MemoryStore
 from tests.stores import abort, claimed, end, new
@@ -44,7 +45,11 @@ async def delivering(store: MemoryStore, **settings: Any) -> AsyncIterator[Deliv
     clock: Any = LaterClock()
     random = Random(1)  # noqa: S311 - spreads tries
     async with open_hooks(
-        store=store, clock=clock, random=random, **{**defaults, **settings}
+        store=store,
+        clock=clock,
+        random=random,
+        chronicle=Counting(clock),
+        **{**defaults, **settings},
     ) as delivery:
         yield delivery
 

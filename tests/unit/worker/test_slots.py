@@ -77,6 +77,7 @@ async def opened(works: Works) -> AsyncIterator[Slots]:
         random=Random(1),  # noqa: S311
         result_bytes_max=1,
         jobs_per_process=1,
+        on_started=lambda: None,
     ) as slots:
         yield slots
         works.let_start(10)

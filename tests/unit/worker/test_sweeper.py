@@ -12,6 +12,7 @@ from scheduler.clock import id_before
 from scheduler.errors import StoreUnavailable
 from scheduler.job import Status
 from scheduler.sweeper import LOST_AFTER_S, Sweeper
+from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.stores import end, known, new, node, queued, running
 
@@ -29,6 +30,7 @@ class House:
             queue=self.queue,
             clock=self.clock,
             node_id="me",
+            chronicle=Counting(self.clock),
             id_before=id_before,
             lease_s=LEASE_S,
             losses_max=3,

@@ -1,0 +1,106 @@
+"""What happens to jobs, told to operators: a line in the log for each change, and a count.
+
+The only place where such lines are made, so that all of them name job, user, task and attempt, and
+none of them what a user sent. The node's name is added by `logs`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import structlog
+
+from scheduler.hook import CallStatus
+from scheduler.job import Cleanup, Purpose, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from scheduler.hook import HookCall, Verdict
+    from scheduler.job import Abort, Claim, Job, Settlement
+    from scheduler.metrics import Metrics
+    from scheduler.ports import Clock
+
+log = structlog.get_logger()
+
+SAYS: Final[Mapping[Status, str]] = {
+    Status.QUEUED: "job given back",
+    Status.SUCCESSFUL: "job successful",
+    Status.TERMINATED: "job terminated",
+    Status.ABORTED: "job aborted",
+}
+
+
+class Chronicle:
+    """Tells what happens on a node."""
+
+    def __init__(self, metrics: Metrics, *, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._begun: dict[str, float] = {}
+
+    def claimed(self, claim: Claim) -> None:
+        """A job is this node's, to be run or cleaned up after."""
+        word = "job claimed" if claim.purpose is Purpose.RUN else "clean-up claimed"
+        log.info(word, **_named(claim))
+
+    def began(self, claim: Claim) -> None:
+        """Its process is there, and the handler begins."""
+        if claim.purpose is Purpose.RUN:
+            self._begun[claim.id] = self._clock.monotonic()
+            if claim.attempt == 1:
+                waited = self._clock.now() - _submitted_at(claim.id)
+                self._metrics.waiting.labels(claim.task).observe(max(0, waited.total_seconds()))
+
+    def ended(self, claim: Claim, settlement: Settlement) -> None:
+        """An attempt has ended, and the store has it."""
+        self._metrics.jobs.labels(claim.task, settlement.status).inc()
+        if (begun := self._begun.pop(claim.id, None)) is not None:
+            self._metrics.running.labels(claim.task).observe(self._clock.monotonic() - begun)
+        error = settlement.error and {"error": settlement.error.kind}
+        log.info(SAYS[settlement.status], **_named(claim), **(error or {}))
+
+    def taken_over(self, claim: Claim) -> None:
+        """An attempt has ended whose job is another's by now, or was settled before."""
+        self._begun.pop(claim.id, None)
+        log.warning("job taken over", **_named(claim))
+
+    def aborted(self, abort: Abort) -> None:
+        """An abort came true on this node."""
+        if abort.latency_ms is not None and abort.death is not None:
+            signal = abort.death.signal or "none"
+            self._metrics.aborts.labels(signal).observe(abort.latency_ms / 1000)
+
+    def aborted_in_queue(self, job: Job) -> None:
+        """A job was aborted that nobody ran."""
+        log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
+
+    def cleaned(self, claim: Claim, cleanup: Cleanup) -> None:
+        """A clean-up has ended, or waits for its next try."""
+        tell = log.error if cleanup is Cleanup.FAILED else log.info
+        tell(f"clean-up {cleanup}", **_named(claim))
+
+    def released(self, to_enqueue: Iterable[str], ended: Iterable[str]) -> None:
+        """Jobs were taken back from nodes that are gone."""
+        for word, job_ids in (("job taken back", to_enqueue), ("job ended with its node", ended)):
+            for job_id in job_ids:
+                self._metrics.released.inc()
+                log.warning(word, job=job_id)
+
+    def called(self, call: HookCall, job: Job, follows: Verdict, answer: str) -> None:
+        """A hook was tried."""
+        self._metrics.hook_calls.labels(call.event, follows.status).inc()
+        if follows.status is CallStatus.GIVEN_UP:
+            named = {"job": job.id, "user": job.uid, "task": job.task, "attempt": job.attempt}
+            log.warning("hook given up", **named, tries=call.tries, answer=answer)
+
+
+def _named(claim: Claim) -> dict[str, object]:
+    return {"job": claim.id, "user": claim.uid, "task": claim.task, "attempt": claim.attempt}
+
+
+def _submitted_at(job_id: str) -> datetime:
+    """When a UUIDv7 was made (RFC 9562): its first 48 bits are milliseconds since 1970."""
+    return datetime.fromtimestamp((UUID(job_id).int >> 80) / 1000, UTC)

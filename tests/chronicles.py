@@ -1,0 +1,25 @@
+"""A chronicle whose counts a test can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry
+
+from scheduler.chronicle import Chronicle
+from scheduler.metrics import Metrics
+
+if TYPE_CHECKING:
+    from scheduler.ports import Clock
+
+
+class Counting(Chronicle):
+    """Counts into a registry of its own."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.registry = CollectorRegistry()
+        super().__init__(Metrics(self.registry), clock=clock)
+
+    def count(self, name: str, **labels: Any) -> float:  # noqa: ANN401 - label values
+        """The value of a metric; 0 where it was never touched."""
+        return self.registry.get_sample_value(f"scheduler_{name}", labels) or 0.0
