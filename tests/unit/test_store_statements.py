@@ -1,19 +1,14 @@
-"""The texts of the statements: each tells what it does, is used, and finds its rows by an index."""
+"""The texts of the statements: each tells what it does, and is used."""
 
 from __future__ import annotations
 
 import re
-import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import scheduler.store
-from scheduler.store.statements import Dialect, migrations, statements, translated
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from scheduler.store.statements import Dialect, statements, translated
 
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
@@ -34,15 +29,6 @@ READS = {
     "unfinished_by_user",
     "waiting",
 }
-
-
-@pytest.fixture
-def sqlite() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:")
-    for script in migrations(Dialect.SQLITE):
-        connection.executescript(script)
-    yield connection
-    connection.close()
 
 
 @pytest.mark.parametrize("file", SQL, ids=lambda file: file.stem)
@@ -81,25 +67,3 @@ def test_a_text_is_spoken_in_one_dialect(dialect: Dialect) -> None:
             Dialect.POSTGRESQL: ["SELECT", "$1", "FROM", "jsonb_each($3)"],
         }[dialect]
     )
-
-
-@pytest.mark.parametrize("name", sorted(statements(Dialect.SQLITE)))
-def test_no_statement_reads_all_jobs(sqlite: sqlite3.Connection, name: str) -> None:
-    """With a million jobs, whatever looks at each of them stops the house."""
-    text, _ = statements(Dialect.SQLITE)[name]
-    arguments = [None] * max(map(int, re.findall(r"\?(\d)", text)), default=0)
-
-    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", arguments)]
-
-    # An index that has only the rows that are looked for may be read from end to end.
-    whole = r"SCAN jobs(?! USING (COVERING )?INDEX jobs_(owned|waiting|deletable))"
-    assert not [step for step in plan if re.match(whole, step)]
-
-
-def test_a_page_of_one_status_sorts_only_what_it_shows(sqlite: sqlite3.Connection) -> None:
-    """A user with a million finished jobs asks for the three that run."""
-    text, _ = statements(Dialect.SQLITE)["page"]
-
-    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", [None] * 6)]
-
-    assert "SEARCH jobs USING COVERING INDEX jobs_of_user (uid=? AND status=? AND id<?)" in plan

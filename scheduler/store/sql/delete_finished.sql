@@ -4,7 +4,7 @@ DELETE FROM jobs
                 FROM jobs
                WHERE finished_at < $1
                  AND (cleanup IS NULL OR cleanup <> 'pending')
-                 AND NOT EXISTS (SELECT 1 FROM hook_calls WHERE job_id = jobs.id AND status = 'due')
+                 AND NOT EXISTS (SELECT 1 FROM hook_calls WHERE job_id = jobs.id AND due_at IS NOT NULL)
                ORDER BY finished_at
                LIMIT $2
                  FOR UPDATE SKIP LOCKED -- PostgreSQL only

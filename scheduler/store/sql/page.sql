@@ -6,11 +6,12 @@ WITH newest AS (
       JOIN LATERAL (SELECT id, bytes         -- PostgreSQL only
       JOIN jobs ON jobs.id IN (SELECT id     -- SQLite only
               FROM jobs
+             -- In the words of the index, or PostgreSQL may read all jobs by id to find a rare status.
              WHERE uid = $1
-               AND status = wanted.key
-               AND id < $3
+               AND status >= wanted.key
+               AND (status, id) < (wanted.key, $3)
                AND (CAST($4 AS text) IS NULL OR task = $4)
-             ORDER BY id DESC
+             ORDER BY uid DESC, status DESC, id DESC
              LIMIT $5)
       AS jobs ON true -- PostgreSQL only
 ), counted AS (

@@ -6,10 +6,10 @@ WITH newest AS (
       JOIN LATERAL (SELECT id, bytes         -- PostgreSQL only
       JOIN jobs ON jobs.id IN (SELECT id     -- SQLite only
               FROM jobs
-             WHERE status = wanted.key
-               AND id < $2
+             WHERE status >= wanted.key
+               AND (status, id) < (wanted.key, $2)
                AND (CAST($3 AS text) IS NULL OR task = $3)
-             ORDER BY id DESC
+             ORDER BY status DESC, id DESC
              LIMIT $4)
       AS jobs ON true -- PostgreSQL only
 ), counted AS (
