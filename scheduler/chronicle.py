@@ -98,7 +98,9 @@ class Chronicle:
 
 
 def _named(claim: Claim) -> dict[str, object]:
-    return {"job": claim.id, "user": claim.uid, "task": claim.task, "attempt": claim.attempt}
+    named = {"job": claim.id, "user": claim.uid, "task": claim.task, "attempt": claim.attempt}
+    trace = claim.traceparent and {"trace_id": claim.traceparent.split("-")[1]}
+    return named | (trace or {})
 
 
 def _submitted_at(job_id: str) -> datetime:

@@ -185,6 +185,8 @@ class NewJob:
     undoable: bool
     """Whether the handler has an `on_abort`, so that the store knows what an abort leaves to do."""
     created_at: datetime
+    traceparent: str | None = None
+    """The trace that it was submitted in, as the W3C writes it; see `scheduler.api.tracing`."""
     idempotency_key: str | None = None
     fingerprint: str | None = None
     """Digest of the request that the key came with; the same key with another one is a conflict."""
@@ -202,6 +204,8 @@ class Claim:
     attempt: int
     token: int
     purpose: Purpose
+    traceparent: str | None = None
+    """The trace that the job was submitted in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,11 +104,15 @@ class Service:
         *,
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
+        traceparent: str | None = None,
     ) -> Inserted:
         """Store the jobs, all or none, and have them run.
 
         With an idempotency key, a second call with the same key and fingerprint answers the jobs
         of the first, with `created` false. The key of several jobs is one for the whole request.
+
+        Args:
+            traceparent: of the trace that the request belongs to; the jobs go on with it.
 
         Raises:
             Conflict: the key came before, with another fingerprint.
@@ -124,6 +128,7 @@ class Service:
                     task=submission.task,
                     data=submission.data,
                     hook=submission.hook,
+                    traceparent=traceparent,
                     undoable=self.tasks[submission.task].undoable,
                     created_at=now,
                     idempotency_key=key,

@@ -59,6 +59,7 @@ def new(
     key: str | None = None,
     fingerprint: str | None = None,
     hook: str | None = None,
+    traceparent: str | None = None,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
     return NewJob(
@@ -67,6 +68,7 @@ def new(
         task=task,
         data=JsonText(data),
         hook=hook,
+        traceparent=traceparent,
         undoable=undoable,
         created_at=AT,
         idempotency_key=key,

@@ -12,6 +12,7 @@ from scheduler.api.queries import idempotency_key, job_in_path, query, user_in_p
 from scheduler.api.render import call_document, job_document, json_answer
 from scheduler.api.state import LIMITS, SERVICE
 from scheduler.api.submissions import fingerprint, sound_jobs, submission
+from scheduler.api.tracing import traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ async def submit(request: web.Request) -> web.Response:
         _submissions(jobs, several=several, data_bytes_max=limits.data_bytes_max),
         idempotency_key=key,
         fingerprint=None if key is None else fingerprint(jobs, several=several),
+        traceparent=traceparent(request),
     )
     status = 202 if inserted.created else 200
     documents = [job_document(job) for job in inserted.jobs]

@@ -107,7 +107,8 @@ def _of_text(schema: Json) -> Json:
 
 def _headers(route: Route) -> Iterator[Json]:
     for name, meaning in route.headers.items():
-        schema = {"type": "string", "pattern": "^[\\x21-\\x7e]{1,200}$"}
+        pattern = {"pattern": route.strict[name]} if name in route.strict else {}
+        schema = {"type": "string", **pattern}
         yield {"name": name, "in": "header", "description": meaning, "schema": schema}
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Q = TypeVar("Q", bound=Query)
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+KEY_PATTERN: Final = r"[\x21-\x7e]{1,200}"
+_KEY: Final = re.compile(KEY_PATTERN)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

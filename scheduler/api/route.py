@@ -44,6 +44,8 @@ class Route:
     query: type[Query] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers it heeds, each with what it means."""
+    strict: Mapping[str, str] = field(default_factory=dict)
+    """Patterns of those that are refused where they do not match; others are ignored then."""
 
     @property
     def name(self) -> str:

@@ -31,8 +31,9 @@ from scheduler.api.problems import (
     TOO_LARGE,
     UNAVAILABLE,
 )
-from scheduler.api.queries import IDEMPOTENCY_KEY
+from scheduler.api.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.route import Answer, Route
+from scheduler.api.tracing import TRACEPARENT
 
 UID_SEGMENT: Final = "{uid:(?!-(?:/|$))[^/]+}"
 """The pattern of `{uid}` in a path: anything but `-` alone, which is the node's own."""
@@ -50,8 +51,11 @@ ROUTES: Final = (
         body=NewJob | Annotated[list[NewJob], Field(min_length=1)],
         headers={
             IDEMPOTENCY_KEY: "1 to 200 visible ASCII characters: the same key and uid again "
-            "give the same job, and nothing is submitted twice"
+            "give the same job, and nothing is submitted twice",
+            TRACEPARENT: "the trace that the jobs are to go on with, by W3C Trace Context; "
+            "one that is not valid is ignored",
         },
+        strict={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
         answers={
             202: Answer(
                 description="The job is stored and will run; for an array, the jobs in its order",

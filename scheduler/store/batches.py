@@ -49,6 +49,7 @@ def new_job(new: NewJob) -> Mapping[str, Any]:
         "uid": new.uid,
         "task": new.task,
         "hook": new.hook,
+        "traceparent": new.traceparent,
         "data": new.data,
         "bytes": _bytes(new.data),
         "undoable": new.undoable,

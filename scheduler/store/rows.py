@@ -60,6 +60,7 @@ def claim(row: Row) -> Claim:
         task=row["task"],
         data=row["data"],
         hook=row["hook"],
+        traceparent=row["traceparent"],
         attempt=row["attempt"],
         token=row["token"],
         purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,

@@ -133,6 +133,7 @@ class Attempt:
             "uid": claim.uid,
             "attempt": claim.attempt,
             "hook": claim.hook,
+            "traceparent": claim.traceparent,
             "data": claim.data,
         }
         limit = self._begin_time_limit()

@@ -14,6 +14,7 @@ import json
 import os
 import time
 import traceback
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +29,7 @@ from scheduler.worker.stopper import Stopper
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
 
     from scheduler.handler import Handler
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 PROGRESS_EVERY_S: Final = 0.1
 """Progress in between is kept, not sent: a tight loop may report each item and cost nothing."""
+TRACEPARENT: Final = "TRACEPARENT"
+"""Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
 TRACEBACK_MAX: Final = 32 * 1024
 """Characters of a traceback that are kept, half of its head and half of its tail."""
 OWN_FOLDER: Final = str(Path(__file__).parents[1])
@@ -123,7 +126,8 @@ class Child:
         )
         try:
             data = json.loads(job["data"])
-            with self._memory.limited(handler.options.memory_bytes):
+            limited = self._memory.limited(handler.options.memory_bytes)
+            with limited, traced(job["traceparent"]):
                 result = self._call(function, data, context)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything; it goes on
             return {"raised": _described(error)}
@@ -169,6 +173,21 @@ class Child:
             allowed = self._result_bytes_max
             return {"unreturnable": f"the result is {size} bytes of JSON; allowed are {allowed}"}
         return {"returned": text}
+
+
+@contextmanager
+def traced(traceparent: str | None) -> Iterator[None]:
+    """Have the job, and whatever it starts, find its trace in the environment, as tracers look.
+
+    A job without one finds none, though the node itself may have been started in one.
+    """
+    os.environ.pop(TRACEPARENT, None)
+    if traceparent is not None:
+        os.environ[TRACEPARENT] = traceparent
+    try:
+        yield
+    finally:
+        os.environ.pop(TRACEPARENT, None)
 
 
 def _described(error: BaseException) -> Message:

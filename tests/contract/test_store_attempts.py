@@ -289,3 +289,14 @@ async def test_an_attempt_that_did_not_begin_is_not_counted(store: Store) -> Non
     assert (second.attempt, second.token > first.token) == (1, True)
     await store.settle([end(second, Status.QUEUED, death=DEATH)])
     assert (await known(store, first.id)).attempt == 1
+
+
+async def test_a_claim_brings_the_trace_that_its_job_was_submitted_in(store: Store) -> None:
+    traced, untraced = new(traceparent="00-1-2-01"), new()
+    await store.insert([traced, untraced])
+
+    claims = [await claimed(store, traced.id), await claimed(store, untraced.id)]
+
+    assert [claim.traceparent for claim in claims] == ["00-1-2-01", None]
+    found = {each.id: each for each in await store.claims_of("a1", but=[])}
+    assert found == {claim.id: claim for claim in claims}

@@ -35,6 +35,7 @@ class Row:
     undoable: bool
     key: str | None
     fingerprint: str | None
+    traceparent: str | None
     token: int = 0
     losses: int = 0
     log: dict[int, Page] = field(default_factory=dict)
@@ -89,7 +90,7 @@ def new_row(new: NewJob) -> Row:
         finished_at=None,
         abort=None,
     )
-    return Row(job, new.undoable, new.idempotency_key, new.fingerprint)
+    return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent)
 
 
 def claim_of(row: Row, node: Node, at: datetime) -> Claim:
@@ -115,6 +116,7 @@ def claim_as_it_is(row: Row) -> Claim:
         task=job.task,
         data=job.data,
         hook=job.hook,
+        traceparent=row.traceparent,
         attempt=job.attempt,
         token=row.token,
         purpose=Purpose.RUN if job.status is Status.RUNNING else Purpose.CLEAN,

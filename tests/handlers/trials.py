@@ -216,3 +216,17 @@ def exclusive(data: Any) -> Any:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         Path(data["file"]).write_text("begun")
         time.sleep(3600)
+
+
+@handler("trace")
+def trace(data: Any) -> Any:
+    """Return the trace that this process, and one that it starts, find in their environments."""
+    child = [sys.executable, "-c", "import os; print(os.environ.get('TRACEPARENT'), end='')"]
+    return [os.environ.get("TRACEPARENT"), subprocess.check_output(child, text=True)]
+
+
+@handler("async_trace")
+async def async_trace(data: Any) -> Any:
+    """Return the trace that this process finds in its environment."""
+    await asyncio.sleep(0)
+    return os.environ.get("TRACEPARENT")

@@ -75,3 +75,23 @@ async def test_lines_and_counts_tell_of_jobs_and_never_of_data(
     assert ("scheduler_running_jobs", frozenset[str]()) in counted
     assert counted["scheduler_batch_calls_count", frozenset({"settle"})] >= 3
     assert counted["scheduler_pool_processes_started_total", frozenset()] >= 2
+
+
+async def test_a_trace_goes_through_handlers_their_children_and_the_log(node: Node) -> None:
+    """And not on to the next job, which may be another user's."""
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    traceparent = f"00-{trace_id}-b7ad6b7169203331-01"
+    jobs = []
+    async with aiohttp.ClientSession() as session:
+        for task in ("trace", "async_trace") * 3:
+            body = {"uid": "u1", "task": task}
+            headers = {"traceparent": traceparent}
+            async with session.post(node.url, json=body, headers=headers) as answer:
+                jobs.append(await answer.json())
+    found = [(await node.job(job, wait_s=30))["result"] for job in jobs]
+    assert found == [[traceparent, traceparent], traceparent] * 3
+    for job in jobs:
+        assert [line["trace_id"] for line in lines(node, job)] == [trace_id] * 2
+
+    for _ in range(4):
+        assert (await node.outcome("trace"))["result"] == [None, "None"]

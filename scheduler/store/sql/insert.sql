@@ -4,6 +4,7 @@ WITH batch AS (
            value ->> 'uid' AS uid,
            value ->> 'task' AS task,
            value ->> 'hook' AS hook,
+           value ->> 'traceparent' AS traceparent,
            value ->> 'data' AS data,
            CAST(value ->> 'bytes' AS bigint) AS bytes,
            CAST(value ->> 'undoable' AS boolean) AS undoable,
@@ -12,9 +13,9 @@ WITH batch AS (
            value ->> 'fingerprint' AS fingerprint
       FROM json_each($1)
 )
-INSERT INTO jobs (id, uid, task, hook, data, bytes, undoable, created_at,
+INSERT INTO jobs (id, uid, task, hook, traceparent, data, bytes, undoable, created_at,
                   idempotency_key, fingerprint, status)
-SELECT id, uid, task, hook, data, bytes, undoable, created_at, idempotency_key, fingerprint, 'queued'
+SELECT id, uid, task, hook, traceparent, data, bytes, undoable, created_at, idempotency_key, fingerprint, 'queued'
   FROM batch
  WHERE NOT EXISTS (SELECT 1 FROM batch AS again JOIN jobs ON jobs.id = again.id)
    AND NOT EXISTS (SELECT 1
