@@ -27,9 +27,9 @@ class Block:
         return [(command, output) for command, _, output in (c.partition("\n") for c in commands)]
 
 
-def blocks() -> list[Block]:
-    """All fenced blocks, in their order."""
-    return [Block(language, text) for language, text in FENCED.findall(TEXT)]
+def blocks(page: str = TEXT) -> list[Block]:
+    """All fenced blocks of a page, in their order."""
+    return [Block(language, text) for language, text in FENCED.findall(page)]
 
 
 def table(first_head: str) -> list[list[str]]:

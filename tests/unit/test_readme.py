@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def headings(page: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
 def test_the_configuration_table_shows_every_key_with_its_default_and_meaning() -> None:
     """Whoever operates a node reads the table, not the code."""
     assert table("key") == [
@@ -88,3 +97,12 @@ def test_the_example_handler_loads_packs_and_cleans_up(below: Path, tmp_path: Pa
     for _ in range(2):
         Job(pack).undo({"files": ["a.csv"], "archive": "b.tar.gz"})
         assert sorted(file.name for file in below.iterdir()) == ["a.csv", "a.tar.gz"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    """Also the heading in it that the link names."""
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in headings(there), f"{page.name} links to {target}#{anchor}"
