@@ -102,10 +102,11 @@ class Lease:
     async def _renew_regularly(self) -> None:
         while True:
             await self._clock.sleep(renewal_s(self._lease_s))
-            try:
-                await self._renew()
-            except StoreUnavailable as error:
-                log.warning("the lease was not renewed", error=str(error))
+            # No longer than until the next one is due: a connection that fell silent, where another
+            # one would do, must cost a renewal and not the lease.
+            with suppress(StoreUnavailable, TimeoutError):
+                async with asyncio.timeout(renewal_s(self._lease_s)):
+                    await self._renew()
 
     async def _guard(self) -> None:
         """Call out at the deadline, also while a renewal hangs."""

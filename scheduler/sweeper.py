@@ -9,6 +9,7 @@ Every second, on every node; each step is guarded, so that it does not matter ho
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -76,10 +77,8 @@ class Sweeper:
         """Sweep for ever. What a store or queue does not take now is done by a later sweep."""
         while True:
             for step in (self.release_the_dead, self.restore_ids, self.delete_the_old):
-                try:
+                with suppress(Unavailable):
                     await step()
-                except Unavailable as error:
-                    log.warning("a sweep was cut short", step=step.__name__, error=str(error))
             await self._clock.sleep(SWEEP_EVERY_S)
 
     async def release_the_dead(self) -> None:

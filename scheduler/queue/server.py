@@ -22,6 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoReply
 
 from scheduler.errors import QueueUnavailable, StartError
+from scheduler.outage import Outage
 from scheduler.urls import redacted
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Server(NamedTuple):
     """How messages name it; without its password."""
     commands: Redis
     blocking: Redis
+    outage: Outage
 
     @asynccontextmanager
     async def answering(self, *, within_s: float | None = ANSWER_S) -> AsyncIterator[None]:
@@ -69,11 +71,17 @@ class Server(NamedTuple):
                 yield
         except LOST as error:
             reason = str(error) or f"nothing came within {within_s} s"
-            raise QueueUnavailable(f"{self.where} does not answer: {reason}") from error
+            raise self._away(f"does not answer: {reason}") from error
         except ResponseError as error:
             if _code(error) not in REFUSALS:
                 raise
-            raise QueueUnavailable(f"{self.where} refuses: {error}") from error
+            raise self._away(f"refuses: {error}") from error
+        self.outage.answered()
+
+    def _away(self, reason: str) -> QueueUnavailable:
+        error = QueueUnavailable(f"{self.where} {reason}")
+        self.outage.met(error)
+        return error
 
     async def run_id(self) -> str:
         """The random id of this run of the server; another one after a restart or a failover."""
@@ -104,7 +112,8 @@ async def open_server(url: str, *, where: str | None = None) -> AsyncIterator[Se
         aioredis.Redis.from_pool(commands) as quick,
         aioredis.Redis.from_pool(blocking) as patient,
     ):
-        server = Server(where or f"the queue at {redacted(url)}", quick, patient)
+        name = where or f"the queue at {redacted(url)}"
+        server = Server(name, quick, patient, Outage("the queue"))
         await _greet(server)
         yield server
 

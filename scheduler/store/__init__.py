@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from scheduler.beside import beside
 from scheduler.errors import StartError
+from scheduler.store.database import Attended
 from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
@@ -56,7 +57,7 @@ async def open_store(
         StoreUnavailable: the server does not answer; it may in a moment.
     """
     async with _database(url, data_dir) as database:
-        store = GroupedStore(database, on_batch=on_batch)
+        store = GroupedStore(Attended(database), on_batch=on_batch)
         async with beside(**store.services()):
             yield store
 

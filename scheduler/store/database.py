@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from scheduler.errors import StoreUnavailable
+from scheduler.outage import Outage
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,3 +37,22 @@ class Database(Protocol):
         Cancelled, it has run whole or not at all.
         """
         ...
+
+
+class Attended:
+    """A database whose outages are told to the operator."""
+
+    def __init__(self, behind: Database) -> None:
+        self.identity = behind.identity
+        self._behind = behind
+        self._outage = Outage("the store")
+
+    async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
+        """See `Database`."""
+        try:
+            rows = await self._behind.fetch(name, *arguments)
+        except StoreUnavailable as error:
+            self._outage.met(error)
+            raise
+        self._outage.answered()
+        return rows

@@ -46,7 +46,7 @@ class PostgresDatabase:
         self._statements = statements(Dialect.POSTGRESQL)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
-        """See `Database`. When cancelled, the server is asked to roll back, and may be done."""
+        """See `Database`. When cancelled, the statement has run, runs to its end, or never will."""
         text, _ = self._statements[name]
         with available(self._place):
             for _ in range(TRIES - 1):
@@ -58,9 +58,10 @@ class PostgresDatabase:
         async with self._pool.acquire(timeout=CONNECT_S) as connection:
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
-            except asyncpg.InternalClientError:
-                # The server cut it while it was idle, and asyncpg has read half of the farewell:
-                # back in the pool it would fail the next statement too.
+            except (asyncpg.InternalClientError, TimeoutError, asyncio.CancelledError):
+                # Cut by the server while it was idle, asyncpg has read half of the farewell: back
+                # in the pool it would fail the next statement too. And where no answer came, the
+                # pool would wait for the end of the statement, that may never come either.
                 connection.terminate()
                 raise
             return rows

@@ -137,8 +137,7 @@ class Settling:
         for failures in count():
             try:
                 return await write()
-            except StoreUnavailable as error:
-                log.warning("a result waits for the store", error=str(error))
+            except StoreUnavailable:
                 await self._clock.sleep(backoff_s(failures, random=self._random))
         raise AssertionError("unreachable")
 

@@ -9,6 +9,7 @@ commit comes later is found later.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -43,10 +44,8 @@ class Strays:
         """Give strays back for ever."""
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
-            try:
+            with suppress(StoreUnavailable):
                 await self.give_back()
-            except StoreUnavailable as error:
-                log.warning("strays were not looked for", error=str(error))
 
     async def give_back(self) -> None:
         """Give back what is held here and expected by nobody."""

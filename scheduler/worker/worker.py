@@ -20,8 +20,6 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.job import NOTHING_RAN, Crashed, Death, Purpose, Stopped, StopReason
 from scheduler.policy import backoff_s, idle_s, looks_s
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
     from scheduler.worker.slots import Slots
     from scheduler.worker.turns import Turn, Turns
     from scheduler.worker.vigil import Vigil
-
-log = structlog.get_logger()
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
 HANDS: Final = 6
@@ -115,8 +111,7 @@ class Worker:
                 try:
                     await self._use(turn)
                     failures = 0
-                except Unavailable as error:
-                    log.warning("a worker waits", error=str(error))
+                except Unavailable:
                     failures += 1
                     await self._pause(backoff_s(failures, random=self._random))
 
@@ -170,8 +165,7 @@ class Worker:
             since = self._clock.monotonic()
             try:
                 return await self._queue.dequeue(wait_s=wait_s)
-            except QueueUnavailable as error:
-                log.warning("the queue is away; looking at the store", error=str(error))
+            except QueueUnavailable:  # then we look at the store, as often as when idle
                 await self._clock.sleep(wait_s)
             finally:
                 self._turns.pace.fetched(within_s=self._clock.monotonic() - since)

@@ -13,10 +13,11 @@ import pytest
 from scheduler.errors import StartError, StoreUnavailable
 from scheduler.job import Status
 from scheduler.store import open_store
-from scheduler.store.postgres import open_postgres
+from scheduler.store.postgres import CONNECT_S, open_postgres
 from scheduler.store.statements import Dialect, statements
 from scheduler.store.store import SqlStore
 from tests.eventually import eventually
+from tests.proxy import in_front_of
 from tests.stores import DEATH, end, known, later, node, queued, running
 
 if TYPE_CHECKING:
@@ -109,6 +110,21 @@ async def test_a_server_that_does_not_answer_is_unavailable_in_time(
 
         assert (await known(store, claim.id)).status is Status.RUNNING
         assert await store.settle([end(claim)])
+
+
+async def test_who_gives_up_on_a_silent_connection_does_not_wait_for_its_last_word(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    """A lease is renewed in time, or not at all; and the next call gets another connection."""
+    with in_front_of(postgres_server.port) as proxy:
+        through = postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/")
+        async with open_store(through, data_dir=tmp_path) as store:
+            proxy.swallow_old()
+            async with asyncio.timeout(CONNECT_S - 1):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await store.nodes()
+                assert await store.nodes() == []
 
 
 async def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:

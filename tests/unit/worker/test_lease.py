@@ -136,6 +136,16 @@ async def test_an_answer_that_comes_after_the_deadline_does_not_undo_the_loss(
         assert house.lease.unbroken(house.lease.mark())
 
 
+async def test_a_renewal_that_hangs_does_not_keep_back_the_next_one(house: House) -> None:
+    """A connection that fell silent costs a renewal, and not the lease."""
+    house.lease._lease_s = 0.03
+    async with house.kept():
+        hanging = house.store.hold("renew", "before")
+        house.clock.advance(RENEWAL_S)
+        await hanging.reached.wait()
+        await house.clock.pass_until(house.beat, saying="another renewal goes through")
+
+
 async def test_a_store_that_is_away_is_tried_again(house: House) -> None:
     """One lost renewal is no reason to give up."""
     async with house.kept():

@@ -1,0 +1,140 @@
+"""A TCP proxy in front of a server, in which a test does what networks do to connections.
+
+    delay_s          what comes through comes later
+    swallow()        a black hole: connections hold, and nothing comes through until `heal`
+    swallow_old()    the same for the connections that there are; new ones are as they should be
+    half_close()     the server seems to say goodbye, and still listens
+    cut()            connections are reset, and new ones as well until `heal`
+
+It runs in a thread of its own, so that a test may wait in any way for what goes through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
+    from collections.abc import Callable, Iterator
+
+CHUNK_BYTES = 65536
+
+
+@dataclass(eq=False)
+class Link:
+    """A connection through the proxy."""
+
+    client: StreamWriter
+    server: StreamWriter
+    task: asyncio.Task[Any] | None
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def reset(self) -> None:
+        self.open.set()
+        for writer in (self.client, self.server):
+            writer.transport.abort()
+
+
+class Proxy:
+    """What stands between a node and a server. Made by `in_front_of`."""
+
+    def __init__(self, port: int) -> None:
+        self.delay_s = 0.0
+        self.port = 0
+        self._behind = port
+        self._links: set[Link] = set()
+        self._swallows = False
+        self._cuts = False
+        self._loop: asyncio.AbstractEventLoop
+        self._end = asyncio.Event()
+
+    def swallow(self) -> None:
+        self._swallows = True
+        self.swallow_old()
+
+    def swallow_old(self) -> None:
+        self._with_each(lambda link: link.open.clear())
+
+    def half_close(self) -> None:
+        self._with_each(lambda link: link.client.write_eof())
+
+    def cut(self) -> None:
+        self._cuts = True
+        self._with_each(Link.reset)
+
+    def heal(self) -> None:
+        """What was held comes through after all, as its sender would have sent it again."""
+        self._swallows = self._cuts = False
+        self._with_each(lambda link: link.open.set())
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+
+    def _with_each(self, do: Callable[[Link], object]) -> None:
+        """In the thread of the proxy, and over when this returns."""
+
+        async def with_each() -> None:
+            for link in self._links:
+                do(link)
+
+        asyncio.run_coroutine_threadsafe(with_each(), self._loop).result()
+
+    async def serve(self, ready: threading.Event) -> None:
+        """Be there until the end."""
+        self._loop = asyncio.get_running_loop()
+        server = await asyncio.start_server(self._link, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await self._end.wait()
+        server.close()
+        links = list(self._links)
+        for link in links:
+            link.reset()
+        if tasks := {link.task for link in links if link.task}:
+            await asyncio.wait(tasks)
+
+    async def _link(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Pass on what one client and the server say, for as long as both are there."""
+        if self._cuts:
+            writer.transport.abort()
+            return
+        try:
+            behind, server = await asyncio.open_connection("127.0.0.1", self._behind)
+        except ConnectionError:
+            writer.transport.abort()
+            return
+        link = Link(writer, server, asyncio.current_task())
+        if not self._swallows:
+            link.open.set()
+        self._links.add(link)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pass(link, reader, server))
+            group.create_task(self._pass(link, behind, writer))
+        self._links.discard(link)
+
+    async def _pass(self, link: Link, reader: StreamReader, writer: StreamWriter) -> None:
+        with suppress(OSError):  # reset, or half closed
+            while said := await reader.read(CHUNK_BYTES):
+                await asyncio.sleep(self.delay_s)
+                await link.open.wait()
+                writer.write(said)
+                await writer.drain()
+        link.reset()
+
+
+@contextmanager
+def in_front_of(port: int) -> Iterator[Proxy]:
+    """A proxy of a server on this machine, on a port of its own."""
+    proxy, ready = Proxy(port), threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(proxy.serve(ready),), name="proxy")
+    thread.start()
+    try:
+        assert ready.wait(5)
+        yield proxy
+    finally:
+        proxy.end()
+        thread.join()
