@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format model flights chaos bench-abort lock clean
+.PHONY: run install test check format model flights chaos bench-abort bench-growth lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -40,6 +40,10 @@ chaos: .venv/dev.stamp
 # ROUNDS=3 is done in two minutes.
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# Whether a million finished jobs slow anything, on both databases.
+bench-growth: .venv/dev.stamp
+	@$(BIN)/python -m bench.growth
 
 # Pins every package, with hashes, for all platforms. Needs uv.
 lock:
