@@ -1,4 +1,4 @@
-"""Starts a node by `make run` and uses it: ready, one job, one abort, SIGTERM, exit status 0."""
+"""Starts a node by `make run` and uses it: one job, one abort, Postman's collection, SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import postman
 
 
 def call(method: str, url: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
@@ -46,7 +48,9 @@ def main() -> None:
             # The first time, lines about the installation come before it.
             line = next((line for line in make.stdout if "ready on" in line), "not ready")
             print(f"{time.monotonic() - began:.1f} s: {line.strip()}")
-            use(re.findall(r"ready on ([^\s,]+)", line)[0])
+            url = re.findall(r"ready on ([^\s,]+)", line)[0]
+            use(url)
+            postman.run(url)
             # To the node: make hands a signal on and then dies of it, whatever the node's status.
             (node,) = Path(f"/proc/{make.pid}/task/{make.pid}/children").read_text().split()
             os.kill(int(node), signal.SIGTERM)
