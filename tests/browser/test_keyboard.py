@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, wait_for
@@ -30,6 +31,7 @@ def test_a_job_is_submitted_and_aborted_by_keys_alone(visit: Visit, uid: str, be
     keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"#/jobs/{uid}/"))
     wait_for(begun)
+    expect(page.get_by_role("heading", name="wait")).to_contain_text("running")
 
     keyboard.press("a")
     expect(page.get_by_label("Reason")).to_be_focused()
@@ -76,14 +78,17 @@ def test_keys_that_are_typed_into_a_field_do_nothing_else(visit: Visit) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_dialog_gives_the_focus_back(visit: Visit) -> None:
+@pytest.mark.parametrize("keys", [["Escape"], ["Tab", "Enter"]], ids=["escape", "button"])
+def test_a_dialog_gives_the_focus_back(visit: Visit, keys: list[str]) -> None:
     page = visit.open("jobs")
     button = page.get_by_role("button", name="Abort all")
     button.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.keyboard.press("Escape")
+    for key in keys:
+        page.keyboard.press(key)
 
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(button).to_be_focused()
 
 

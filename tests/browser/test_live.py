@@ -50,13 +50,13 @@ def test_a_node_that_dies_is_told_and_its_return_is_noticed(
         expect(page.locator(".line")).to_have_text("live")
 
         node.kill()
-        expect(page.get_by_text("The node does not answer.")).to_be_visible()
+        expect(page.get_by_role("alert")).to_contain_text("The node does not answer.")
         expect(page.locator(".line")).to_have_text("disconnected")
         expect(page.get_by_role("heading", name="step")).to_contain_text("running")
 
         start_node(HTTP__PORT=node.url.rpartition(":")[2])
         expect(page.locator(".line")).to_have_text("live")
-        expect(page.get_by_text("The node does not answer.")).to_have_count(0)
+        expect(page.get_by_role("alert")).to_have_count(0)
         say(script, "done")
         expect(page.get_by_role("heading", name="step")).to_contain_text("successful")
         visit.forgive("ERR_")

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { ask } from "./api.js";
 import { useConnection } from "./connection.js";
 
-const GAP_MS = 1000; // between two loads of one thing, however much happens meanwhile
+const GAP_MS = 500; // between two loads of one thing, however much happens meanwhile
 const NOTHING = { data: null, problem: null };
 
 // {data, problem, reload, change}: while loading again, and when that fails, the old data stay.
@@ -54,7 +54,7 @@ class Loader {
       (problem) => ({ problem }),
     );
     if (!this.stopped) this.found(answer);
-    setTimeout(() => this.rested(), document.hidden ? 5 * GAP_MS : GAP_MS);
+    setTimeout(() => this.rested(), document.hidden ? 20 * GAP_MS : GAP_MS);
   }
 
   rested() {

@@ -4,12 +4,18 @@ import { html, useEffect, useRef } from "../vendor/htm-preact.js";
 export function Dialog({ title, onClose, wide, children }) {
   const dialog = useRef(null);
   useEffect(() => {
-    const opener = document.activeElement;
-    dialog.current.showModal();
-    return () => opener?.focus?.();
+    const shown = dialog.current;
+    shown.showModal();
+    return () => shown.close(); // which gives the focus back; to remove it alone would not
   }, []);
+
+  function cancel(event) {
+    event.preventDefault(); // it is closed by taking it off the page, as by its buttons
+    onClose();
+  }
+
   return html`
-    <dialog ref=${dialog} aria-label=${title} onClose=${onClose} onClick=${(event) => event.target === dialog.current && onClose()}>
+    <dialog ref=${dialog} aria-label=${title} onCancel=${cancel} onClick=${(event) => event.target === dialog.current && onClose()}>
       <article class=${wide ? "wide" : null}>
         <header>
           <button aria-label="Close" rel="prev" onClick=${onClose}></button>

@@ -22,7 +22,7 @@ export function Log({ job }) {
   return html`
     <section class="log">
       <h2>Log <a href=${urlOf(logPath(job.uid, job.id))} target="_blank" rel="noreferrer">as text</a></h2>
-      ${problem && html`<p class="note">${problem.message}</p>`}
+      ${problem?.status > 0 && html`<p class="note">${problem.message}</p>`}
       ${dropped > 0 && html`<p class="note">The first ${count(dropped)} lines are only in the text.</p>`}
       ${lines.length
         ? html`<div class="lines" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-label="Log">${lines.map(line)}</div>`

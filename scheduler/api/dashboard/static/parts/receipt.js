@@ -16,7 +16,7 @@ export function Receipt({ job }) {
     <section class="receipt" aria-live="polite" data-done=${dead}>
       <h2>Receipt of the abort</h2>
       <ul>
-        <li data-state="done">Requested at ${time(abort.requested_at)}${abort.reason && html`: <q>${abort.reason}</q>`}</li>
+        <li data-state="done"><span>Requested at ${time(abort.requested_at)}${abort.reason && html`: <q>${abort.reason}</q>`}</span></li>
         ${late
           ? html`<li data-state="failed">The job had ended before: it is ${job.status}</li>`
           : html`<li data-state=${dead ? "done" : "pending"}>${dead ? ended(abort) : "Its processes are being ended …"}</li>`}
