@@ -32,6 +32,8 @@ class MemoryServer:
     watchers: defaultdict[str, set[Event]] = field(default_factory=lambda: defaultdict(set))
     store_identity: str | None = None
     remembers: bool = False
+    marked: bool = False
+    """That somebody found it forgetful, and it forgot nothing since."""
     arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
     watched: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once somebody watches: a test waits for it before it changes the job."""
@@ -42,7 +44,7 @@ class MemoryServer:
         self.inflight.clear()
         self.flags.clear()
         self.store_identity = None
-        self.remembers = False
+        self.remembers = self.marked = False
 
 
 class MemoryQueue:
@@ -52,6 +54,7 @@ class MemoryQueue:
         self.server = server or MemoryServer()
         self.away = False
         self._node_id = node_id
+        self._looked = False
 
     @property
     def _inflight(self) -> list[str]:
@@ -115,11 +118,14 @@ class MemoryQueue:
 
     async def forgetful(self) -> bool:
         self._answer()
+        self._looked = self.server.marked = True
         return not self.server.remembers
 
     async def remember(self) -> None:
         self._answer()
-        self.server.remembers = True
+        if not self._looked:
+            await self.forgetful()
+        self.server.remembers = self.server.marked
 
     async def announce_abort(self, job_id: str, *, node_id: str) -> None:
         self._answer()

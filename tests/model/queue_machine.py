@@ -1,0 +1,184 @@
+"""Any interleaving of several nodes on one queue: ids come twice, nodes die, the server forgets.
+
+The model keeps how often each id waits and how often each node has it in flight; an id goes from
+one to the other and is never lost but with the server's memory. Which id comes first is not asked
+here: what a node moved for a worker that had left is back at the head only a moment later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    precondition,
+    rule,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scheduler.ports import Queue
+    from tests.model.effort import Run
+
+NODES_MAX: Final = 3
+IDS: Final = st.sampled_from(["1", "2", "3", "4", "5"])
+COMES_S: Final = 10.0
+"""For an id that is there, or is on its way back to the head."""
+PAUSE_S: Final = 0.02
+"""For an id that is not."""
+
+_numbers = count(1)
+
+
+class Place(Protocol):
+    """A server with a namespace of its own, and what can be done to it."""
+
+    async def open(self, node_id: str) -> Queue:
+        """The queue as another node sees it."""
+        ...
+
+    async def close(self, node_id: str) -> None:
+        """As a node does that drained."""
+        ...
+
+    async def flush(self) -> None:
+        """Have the server forget everything."""
+        ...
+
+    async def leftovers(self) -> set[str]:
+        """Close what is open still; what is kept there for a node or a worker after that."""
+        ...
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Several nodes on a queue that is empty at first, and again in the end."""
+
+    nodes = Bundle("nodes")
+    held = Bundle("held")
+    """An id, with the node that dequeued it, and how often the server had forgotten before."""
+
+    def __init__(self, place: Place, run: Run) -> None:
+        super().__init__()
+        self.place, self.run = place, run
+        self.waiting: Counter[str] = Counter()
+        self.inflight: dict[str, Counter[str]] = {}
+        self.queues: dict[str, Queue] = {}
+        """Of the nodes that live."""
+        self.knows_all = False
+        self.forgot = 0
+
+    @initialize(target=nodes)
+    def begin(self) -> Any:  # noqa: ANN401 - hypothesis'
+        nodes = str(self.start()), str(self.start())
+        self.enqueue(nodes[0], ["1", "2", "3"], ahead=False)
+        return multiple(*nodes)
+
+    @precondition(lambda self: len(self.queues) < NODES_MAX)
+    @rule(target=nodes)
+    def start(self) -> str:
+        node_id = f"node-{next(_numbers)}"
+        self.queues[node_id] = self.run(self.place.open(node_id))
+        self.inflight[node_id] = Counter()
+        return node_id
+
+    @rule(node=nodes, ids=st.lists(IDS, min_size=1, max_size=3), ahead=st.booleans())
+    def enqueue(self, node: str, ids: Sequence[str], ahead: bool) -> None:  # noqa: FBT001
+        """The same id may come again while it waits or is in flight: by a submit and a sweep."""
+        self.run(self.queues[node].enqueue(ids, ahead=ahead))
+        self.waiting.update(ids)
+
+    @rule(target=held, node=nodes, many=st.integers(1, 3))
+    def dequeue(self, node: str, many: int) -> Any:  # noqa: ANN401 - hypothesis'
+        return multiple(*(self._dequeue(node) for _ in range(min(many, self.waiting.total()))))
+
+    @rule(node=nodes)
+    def wait_in_vain(self, node: str) -> None:
+        """And leave a blocking call behind on the server, perhaps."""
+        if not self.waiting.total():
+            assert self.run(self.queues[node].dequeue(wait_s=PAUSE_S)) is None
+
+    @rule(of=consumes(held), back=st.booleans())
+    def let_go(self, of: tuple[str, str, int], back: bool) -> None:  # noqa: FBT001 - hypothesis'
+        node, job_id, forgot = of
+        # Only a node that lives, and not of an id that came anew after the server forgot it.
+        if node not in self.queues or (forgot < self.forgot and self._anywhere(job_id)):
+            return
+        queue = self.queues[node]
+        self.run(queue.give_back(job_id) if back else queue.acknowledge(job_id))
+        if self.inflight[node][job_id] > 0:
+            self.inflight[node][job_id] -= 1
+            self.waiting[job_id] += back
+
+    @rule(node=consumes(nodes), drained=st.booleans())
+    def leave(self, node: str, drained: bool) -> None:  # noqa: FBT001 - hypothesis'
+        """Killed, it keeps in flight what it had: that is lost until somebody recovers it."""
+        del self.queues[node]
+        if drained:
+            self.run(self.place.close(node))
+            self.waiting.update(self.inflight.pop(node))
+
+    @rule(node=nodes)
+    def sweep(self, node: str) -> None:
+        """Look for what is missing, and recover what dead nodes have in flight."""
+        ids = ["1", "2", "3", "4", "5", "never"]
+        missing = self.run(self.queues[node].missing(ids))
+        assert set(missing) == {each for each in ids if not self._anywhere(each)}
+        returned = self.run(self.queues[node].recover(set(self.queues)))
+        for dead in [each for each in self.inflight if each not in self.queues]:
+            lost = self.inflight.pop(dead)
+            returned -= lost.total()
+            self.waiting.update(lost)
+        assert returned >= 0  # what a call that a dead node left behind has moved may be among them
+
+    @rule()
+    def forget(self) -> None:
+        """Emptied, restarted without a file, failed over to an empty replica."""
+        self.run(self.place.flush())
+        self.waiting.clear()
+        for each in self.inflight.values():
+            each.clear()
+        self.knows_all = False
+        self.forgot += 1
+
+    @rule(node=nodes, forgets_meanwhile=st.booleans())
+    def remember(self, node: str, forgets_meanwhile: bool) -> None:  # noqa: FBT001 - hypothesis'
+        """It counts only if nothing was forgotten since somebody asked."""
+        assert self.run(self.queues[node].forgetful()) != self.knows_all
+        if forgets_meanwhile:
+            self.forget()
+        self.run(self.queues[node].remember())
+        self.knows_all = not forgets_meanwhile
+        assert self.run(self.queues[node].forgetful()) != self.knows_all
+
+    def teardown(self) -> None:
+        """Nothing is lost, whoever died; and when all have left, nothing of them remains (I8)."""
+        last = str(self.start())
+        for node in list(self.queues):
+            if node != last:
+                self.leave(node, drained=True)
+        self.sweep(last)
+        while self.waiting.total():
+            _, job_id, _ = self._dequeue(last)
+            self.run(self.queues[last].acknowledge(job_id))
+        assert self.run(self.queues[last].dequeue(wait_s=PAUSE_S)) is None
+        self.leave(last, drained=True)
+        assert self.run(self.place.leftovers()) == set()
+
+    def _dequeue(self, node: str) -> tuple[str, str, int]:
+        job_id = self.run(self.queues[node].dequeue(wait_s=COMES_S))
+        assert job_id is not None, f"lost: {self.waiting}"
+        assert self.waiting[job_id] > 0, f"{job_id} came once too often"
+        self.waiting[job_id] -= 1
+        self.inflight[node][job_id] += 1
+        return node, job_id, self.forgot
+
+    def _anywhere(self, job_id: str) -> bool:
+        return any(each[job_id] > 0 for each in (self.waiting, *self.inflight.values()))
