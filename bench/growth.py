@@ -24,6 +24,7 @@ import uvloop
 from scheduler.clock import SystemClock, new_id
 from scheduler.job import JsonText, NewJob, Node, Settlement, Status
 from scheduler.store import open_store
+from scheduler.sweeper import DELETE_BYTES_MAX, DELETE_MAX
 from tests.postgres import running_postgres
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ STARTS: Final = 5
 STEPS: Final = 20
 PAGE: Final = 100
 BYTES_MAX: Final = 8 * 1024 * 1024
-DELETE_MAX: Final = 500
-"""As the sweeper does."""
 NUMBERS: Final = {
     "sqlite": "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < %d)",
     "postgresql": "WITH n(n) AS (SELECT generate_series(1, %d))",
@@ -141,7 +140,9 @@ class House:
 
     async def delete(self) -> None:
         """One step of the retention."""
-        await self.store.delete_finished(before=SystemClock().now(), limit=DELETE_MAX)
+        await self.store.delete_finished(
+            before=SystemClock().now(), limit=DELETE_MAX, bytes_max=DELETE_BYTES_MAX
+        )
 
 
 async def timed(call: Callable[[], Awaitable[None]]) -> float:

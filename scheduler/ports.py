@@ -290,9 +290,13 @@ class Store(Protocol):
         """All ids that wait for a worker, oldest first, in pages of at most so many ids."""
         ...
 
-    async def delete_finished(self, *, before: datetime, limit: int) -> int:
+    async def delete_finished(
+        self, *, before: datetime, limit: int, bytes_max: int | None = None
+    ) -> int:
         """Delete at most `limit` jobs that were final before then, and say how many it were.
 
+        No more once their JSON texts and logs together pass `bytes_max`; but always one where there
+        is one: a step must not hold up the writes behind it, however large the jobs are.
         Their logs go with them. Kept is a job whose clean-up is pending, and one whose hook is to
         be called.
         """

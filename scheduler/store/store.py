@@ -275,9 +275,12 @@ class SqlStore:
     async def _waiting(self, after: str, before: str, limit: int) -> Sequence[str]:
         return [row["id"] for row in await self._fetch("waiting", after, before, limit)]
 
-    async def delete_finished(self, *, before: datetime, limit: int) -> int:
+    async def delete_finished(
+        self, *, before: datetime, limit: int, bytes_max: int | None = None
+    ) -> int:
         """See `Store`."""
-        return len(await self._fetch("delete_finished", batches.milliseconds(before), limit))
+        how_much = (batches.milliseconds(before), limit, bytes_max)
+        return len(await self._fetch("delete_finished", *how_much))
 
 
 def _ids(found: Sequence[Row]) -> set[str]:

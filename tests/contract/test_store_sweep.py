@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scheduler.job import Cleanup, Status
@@ -95,6 +96,17 @@ async def test_final_jobs_are_deleted_oldest_end_first(store: Store) -> None:
     assert await store.delete_finished(before=later(40), limit=2) == 1
     assert await store.delete_finished(before=later(40), limit=2) == 0
     assert await _left(store, *(claim.id for claim in claims)) == [claims[3].id]
+
+
+async def test_large_jobs_are_deleted_few_at_a_time_and_one_at_the_least(store: Store) -> None:
+    """To let go of megabytes takes time, and nobody else writes to SQLite meanwhile."""
+    for job in (await store.insert([new(data=f'"{"x" * 1000}"') for _ in range(4)])).jobs:
+        await abort(store, job.id)
+
+    step = partial(store.delete_finished, before=later(99), limit=10)
+    assert await step(bytes_max=0) == 1
+    assert await step(bytes_max=1500) == 2
+    assert await step(bytes_max=1500) == 1
 
 
 async def test_what_has_not_ended_is_kept(store: Store) -> None:

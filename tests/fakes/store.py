@@ -341,7 +341,9 @@ class MemoryStore:
     def _waiting(self) -> list[str]:
         return sorted(job_id for job_id, row in self.rows.items() if row.waits)
 
-    async def delete_finished(self, *, before: datetime, limit: int) -> int:
+    async def delete_finished(
+        self, *, before: datetime, limit: int, bytes_max: int | None = None
+    ) -> int:
         self._answer()
         self._call_for_ends()
         due = {call.job_id for call in self.hook_calls.values() if call.due_at is not None}
@@ -350,9 +352,16 @@ class MemoryStore:
             for job_id, row in self.rows.items()
             if row.job.finished_at is not None and not row.cleaning and job_id not in due
         ]
-        old = [job_id for finished_at, job_id in sorted(final) if finished_at < before][:limit]
-        for job_id in old:
-            del self.rows[job_id]
+        size, old = 0, list[str]()
+        for finished_at, job_id in sorted(final):
+            if (
+                finished_at < before
+                and len(old) < limit
+                and (bytes_max is None or size <= bytes_max)
+            ):
+                row = self.rows.pop(job_id)
+                size += size_of(row.job) + sum(page.size for page in row.log.values())
+                old.append(job_id)
         self.hook_calls = {
             call_id: call for call_id, call in self.hook_calls.items() if call.job_id in self.rows
         }

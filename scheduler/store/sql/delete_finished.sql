@@ -1,12 +1,18 @@
 -- Delete some of the jobs that were final before an instant and have nothing left to do.
+WITH old AS (
+    SELECT id, finished_at,
+           bytes + coalesce((SELECT sum(logs.bytes) FROM logs WHERE job_id = jobs.id), 0) AS bytes
+      FROM jobs
+     WHERE finished_at < $1
+       AND (cleanup IS NULL OR cleanup <> 'pending')
+       AND NOT EXISTS (SELECT 1 FROM hook_calls WHERE job_id = jobs.id AND due_at IS NOT NULL)
+     ORDER BY finished_at
+     LIMIT $2
+       FOR UPDATE SKIP LOCKED -- PostgreSQL only
+), counted AS (
+    SELECT id, sum(bytes) OVER (ORDER BY finished_at, id) - bytes AS bytes_before FROM old
+)
 DELETE FROM jobs
- WHERE id IN (SELECT id
-                FROM jobs
-               WHERE finished_at < $1
-                 AND (cleanup IS NULL OR cleanup <> 'pending')
-                 AND NOT EXISTS (SELECT 1 FROM hook_calls WHERE job_id = jobs.id AND due_at IS NOT NULL)
-               ORDER BY finished_at
-               LIMIT $2
-                 FOR UPDATE SKIP LOCKED -- PostgreSQL only
-             )
+ WHERE id IN (SELECT id FROM counted
+               WHERE CAST($3 AS bigint) IS NULL OR bytes_before <= CAST($3 AS bigint))
 RETURNING id
