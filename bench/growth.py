@@ -157,7 +157,8 @@ async def compare(name: str, few: House, many: House) -> None:
 
     def row(call: str, pairs: list[tuple[float, float]]) -> None:
         small, large = (median(each) for each in zip(*pairs, strict=True))
-        print(f"| {name} | {call} | {small:.2f} | {large:.2f} | {large / small:.2f} |", flush=True)
+        words = call.replace("_", " ")
+        print(f"| {name} | {words} | {small:.2f} | {large:.2f} | {large / small:.2f} |", flush=True)
 
     row("start", [(await timed(few.start), await timed(many.start)) for _ in range(STARTS)])
     async with AsyncExitStack() as stack:
