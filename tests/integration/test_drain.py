@@ -39,9 +39,11 @@ async def test_a_draining_node_begins_nothing_and_says_so(start_node: Nodes, beg
     begun.unlink()
     assert node.ended() == 0
 
-    again = start_node(NODE__WORKERS=1, NODE__LOSSES_MAX=1, QUEUE__IDLE_WINDOW_S=FAR)
-    assert (await again.job(running))["attempt"] == 1
-    assert [(await again.job(job, wait_s=20))["result"] for job in waiting] == [0, 1, 2, 3]
+    again = start_node(NODE__NAME="again", NODE__LOSSES_MAX=1, QUEUE__IDLE_WINDOW_S=FAR)
+    assert (await again.job(running))["status"] == "successful"
+    ends = [await again.job(job, wait_s=20) for job in waiting]
+    assert [job["result"] for job in ends] == [0, 1, 2, 3]
+    assert {(job["node"], job["attempt"]) for job in ends} == {("again", 1)}
 
 
 @pytest.mark.timeout(180)
