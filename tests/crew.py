@@ -103,6 +103,13 @@ class Crew:
         self.turns = Turns(
             cast("Slots", self.slots), number=NODE.workers, clock=self.clock, group=group
         )
+        self.vigil = Vigil(
+            store=store,
+            clock=self.clock,
+            random=random,
+            settling=self.settling,
+            group=group,
+        )
         self.worker = Worker(
             store=store,
             queue=queue,
@@ -113,13 +120,7 @@ class Crew:
             lease=self.lease,
             roster=self.roster,
             settling=self.settling,
-            vigil=Vigil(
-                store=store,
-                clock=self.clock,
-                random=random,
-                settling=self.settling,
-                group=group,
-            ),
+            vigil=self.vigil,
             tasks=TASKS,
             node_id=NODE.id,
             chronicle=self.chronicle,
@@ -183,4 +184,5 @@ async def at_work(store: Store) -> AsyncIterator[Crew]:
         crew.roster.stop_all(StopReason.DRAIN)
         await asyncio.wait({working}, timeout=END_S)
         crew.turns.close()
+        crew.vigil.give_up()
         working.cancel()  # a test that failed may have left it held at a gate

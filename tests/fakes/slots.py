@@ -12,6 +12,7 @@ from scheduler.tree import Ended
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from scheduler.tree import Process
     from scheduler.worker.pipes import Hear
 
     Message = Mapping[str, Any]
@@ -89,6 +90,8 @@ class FakeSlots:
         self.open.set()
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
+        self.outliving: tuple[Process, ...] = ()
+        """What of the next process that is ended outlives SIGKILL."""
         self._heed_sigterm = heed_sigterm
 
     @property
@@ -110,4 +113,5 @@ class FakeSlots:
         held = process.alive
         process.die(-signal.SIGKILL)
         self.ended.append(process)
-        return Ended(int(held), (), held)
+        outliving, self.outliving = self.outliving, ()
+        return Ended(int(held), outliving, held)

@@ -53,13 +53,15 @@ async def test_nothing_of_a_job_outlives_its_end(own_node: Node, begun: Path, en
     await only_the_node(own_node)
 
 
-async def test_chains_that_fork_all_the_time_end_when_their_job_crashes(
-    own_node: Node, begun: Path
+@pytest.mark.parametrize("end", ["return", "time limit", "crash"])
+async def test_chains_that_fork_all_the_time_end_with_their_job(
+    own_node: Node, begun: Path, end: str
 ) -> None:
-    """The hardest to catch, without the process they hung on."""
+    """The hardest to catch; after a crash even without the process that they hung on."""
     await own_node.alone()
-    data = seeds(own_node, begun, "chains", then="crash")
-    assert (await own_node.outcome("tree", data))["error"]["kind"] == "crash"
+    data = seeds(own_node, begun, "chains", then=end)
+    await own_node.outcome("limited_tree" if end == "time limit" else "tree", data)
+    assert begun.exists()
     await only_the_node(own_node)
 
 
