@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.chaos.installation import Installation
     from tests.chaos.members import Member
     from tests.postgres import PostgresServer
+    from tests.proxy import Proxy
     from tests.redis import RedisServer
 
 LEASE_S: Final = 3.0
@@ -56,6 +57,8 @@ class Site:
     random: Random
     postgres: PostgresServer
     redis: RedisServer
+    postgres_link: Proxy
+    redis_link: Proxy
     postgres_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     redis_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the fault that is at the server: two at once would only hinder each other."""
@@ -159,6 +162,20 @@ async def cut_postgres(site: Site) -> Harm:
     return Harm(time.monotonic())
 
 
+async def swallow_redis(site: Site) -> Harm:
+    """A black hole between the nodes and Redis: connections hold, and nothing comes through."""
+    async with site.redis_lock:
+        await _swallowed(site, site.redis_link)
+    return Harm(time.monotonic())
+
+
+async def swallow_postgres(site: Site) -> Harm:
+    """A black hole between the nodes and PostgreSQL."""
+    async with site.postgres_lock:
+        await _swallowed(site, site.postgres_link)
+    return Harm(time.monotonic())
+
+
 OF_A_TOWN: Final[Mapping[Fault, int]] = {
     kill_node: 4,
     stop_node: 3,
@@ -171,6 +188,8 @@ OF_A_TOWN: Final[Mapping[Fault, int]] = {
     cut_redis: 1,
     restart_postgres: 2,
     cut_postgres: 2,
+    swallow_redis: 1,
+    swallow_postgres: 1,
 }
 """What may happen to several nodes on PostgreSQL and Redis, and how often."""
 OF_A_HERMIT: Final[Mapping[Fault, int]] = {
@@ -210,3 +229,9 @@ async def _stopped(site: Site, member: Member) -> None:
     member.signal(signal.SIGSTOP)
     await asyncio.sleep(site.random.uniform(*STOPPED_S))
     member.signal(signal.SIGCONT)
+
+
+async def _swallowed(site: Site, link: Proxy) -> None:
+    link.swallow()
+    await asyncio.sleep(site.random.uniform(*DOWN_S))
+    link.heal()

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
 
@@ -19,6 +19,7 @@ from tests.chaos.storm import Storm
 from tests.chaos.verdict import verdict
 from tests.eventually import eventually
 from tests.postgres import running_postgres
+from tests.proxy import in_front_of
 from tests.redis import RedisServer
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tests.chaos.faults import Fault
     from tests.chaos.installation import Job
     from tests.postgres import PostgresServer
+    from tests.proxy import Proxy
 
 CLIENTS: Final = 3
 REST_S: Final = 90.0
@@ -40,6 +42,15 @@ SETTINGS: Final[Mapping[str, object]] = {
     "QUEUE__IDLE_WINDOW_S": 2,
     "ABORT__GRACE_S": 0.3,
 }
+
+
+class Servers(NamedTuple):
+    """What the town shares, and the proxies through which it does."""
+
+    postgres: PostgresServer
+    redis: RedisServer
+    postgres_link: Proxy
+    redis_link: Proxy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +73,20 @@ async def run(
         redis = RedisServer(redis_binary, folder)
         redis.start()
         stack.callback(redis.stop)
-        servers = {"STORE__URL": postgres.url(), "QUEUE__URL": redis.url}
+        postgres_link = stack.enter_context(in_front_of(postgres.port))
+        redis_link = stack.enter_context(in_front_of(redis.port))
+        servers = {
+            "STORE__URL": f"postgresql://postgres@127.0.0.1:{postgres_link.port}/postgres",
+            "QUEUE__URL": f"redis://127.0.0.1:{redis_link.port}/0",
+        }
         town = Trial("town", nodes, folder=folder, settings=servers, faults=OF_A_TOWN)
         hermit = Trial("hermit", 1, folder=folder, settings={}, faults=OF_A_HERMIT)
+        place = Servers(postgres, redis, postgres_link, redis_link)
         for trial in (town, hermit):
             stack.callback(trial.close)
         async with asyncio.TaskGroup() as group:
             ways = [
-                group.create_task(trial.go_through(postgres, redis, seconds=seconds, seed=seed))
+                group.create_task(trial.go_through(place, seconds=seconds, seed=seed))
                 for trial in (town, hermit)
             ]
         return [way.result() for way in ways]
@@ -96,9 +113,7 @@ class Trial:
         ]
         self._recoveries: list[tuple[str, float]] = []
 
-    async def go_through(
-        self, postgres: PostgresServer, redis: RedisServer, *, seconds: float, seed: str
-    ) -> Result:
+    async def go_through(self, servers: Servers, *, seconds: float, seed: str) -> Result:
         """Start, storm, rest, drain; then the count."""
         jobs: Sequence[Job] = ()
         random = Random(f"{seed} {self._name}")  # noqa: S311 - to be repeated, not to be secret
@@ -115,7 +130,7 @@ class Trial:
                     group=group,
                     session=session,
                 )
-                await self._storm(Site(nodes, random, postgres, redis), seconds)
+                await self._storm(Site(nodes, random, *servers), seconds)
                 jobs = await self._rest(nodes)
             for member in self._members:
                 await member.drain()
