@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tests.chaos.installation import Installation
 
-OPEN_MAX: Final = 16
-"""Jobs that may wait or run at a time: more would only measure how long the queue is."""
+OPEN_MAX: Final = 4
+"""Jobs of each node that may wait or run: more would only measure how long the queue is."""
 MANNERS: Final = {"plain": 6, "parent": 2, "stubborn": 1, "fails": 1}
 DURATIONS_S: Final = {0.0: 1, 0.2: 3, 1.0: 3, 4.0: 2}
 ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "look": 3, "list_all": 1}
@@ -54,11 +54,11 @@ class Client:
             await asyncio.sleep(PAUSE_S)
 
     async def _submit(self) -> None:
-        if len(self._ledger.open) < OPEN_MAX:
+        if self._has_room():
             await self.submit(key=self._random.choice([None, uuid4().hex]))
 
     async def _submit_many(self) -> None:
-        if len(self._ledger.open) < OPEN_MAX:
+        if self._has_room():
             answer = await self._site.call("POST", "/", [self._new() for _ in range(BULK)])
             for job in answer[1] if answer else ():
                 self._ledger.accept(job)
@@ -82,6 +82,9 @@ class Client:
 
     async def _list_all(self) -> None:
         await self._site.jobs()
+
+    def _has_room(self) -> bool:
+        return len(self._ledger.open) < OPEN_MAX * len(self._site.members)
 
     def _new(self, **data: object) -> dict[str, Any]:
         drawn = {"manner": self._drawn(MANNERS), "for_s": self._drawn(DURATIONS_S)}
