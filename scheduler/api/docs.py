@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -55,14 +56,18 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def _prose(text: str) -> str:
-    """Paragraphs, and lists where each line begins with a dash."""
+    """Paragraphs, lists where each line begins with a dash, and code between backticks."""
     blocks = (block.splitlines() for block in text.split("\n\n"))
     return "".join(
-        f"<ul>{''.join(f'<li>{escape(line[2:])}</li>' for line in lines)}</ul>"
+        f"<ul>{''.join(f'<li>{_line(line[2:])}</li>' for line in lines)}</ul>"
         if all(line.startswith("- ") for line in lines)
-        else f"<p>{escape(' '.join(lines))}</p>"
+        else f"<p>{_line(' '.join(lines))}</p>"
         for lines in blocks
     )
+
+
+def _line(text: str) -> str:
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def _contents(operations: Iterable[tuple[str, str, Json]]) -> str:
