@@ -1,7 +1,7 @@
 """Aborts at every instant of a job's life: by chance through a real node, and by name.
 
 Whatever the instant, the job ends aborted or successful, what was answered stays true, and nobody
-else is touched. `RACES=10000` runs as many of the random ones; `make test` runs a thousand.
+else is touched. `RACES=10000` runs as many of the random ones; `make test` runs a few hundred.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.nodes import Nodes
 
-RACES: Final = int(os.environ.get("RACES", "1000"))
+RACES: Final = int(os.environ.get("RACES", "400"))
 RACERS: Final = 8
 """Users that submit and abort at the same time; each job of theirs is one race."""
 KILLED: Final = Death(signal="SIGKILL", processes=1, survivors=0)
