@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format model flights chaos bench-abort bench-growth lock clean
+.PHONY: run install test check format model flights chaos bench bench-check bench-abort bench-growth \
+	lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -44,6 +45,14 @@ bench-abort: .venv/dev.stamp
 # Whether a million finished jobs slow anything, on both databases.
 bench-growth: .venv/dev.stamp
 	@$(BIN)/python -m bench.growth
+
+# How fast jobs are taken and worked off, ours and the peers'. ROUNDS=1 is done in some minutes.
+bench: .venv/dev.stamp
+	@$(BIN)/python -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# The same, compared with the ratios that are kept: fails where one lost a quarter.
+bench-check: .venv/dev.stamp
+	@$(BIN)/python -m bench.speed --check $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # Pins every package, with hashes, for all platforms. Needs uv.
 lock:

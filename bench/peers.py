@@ -50,7 +50,7 @@ class Peer:
 @asynccontextmanager
 async def open_peer(name: str, *, redis_url: str, log: Path) -> AsyncIterator[Peer]:
     """Celery or RQ, for as long as the block runs."""
-    python = await _environment(name)
+    python = await environment(name)
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             *(python, "-m", f"bench.{name}_peer"),
@@ -70,7 +70,7 @@ async def open_peer(name: str, *, redis_url: str, log: Path) -> AsyncIterator[Pe
             await process.wait()
 
 
-async def _environment(name: str) -> Path:
+async def environment(name: str) -> Path:
     """The Python of a peer's virtual environment."""
     home = Path(sys.prefix) / f"bench-{name}"
     python, made = home / "bin" / "python", home / "requirements.txt"

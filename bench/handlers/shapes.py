@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench import shapes
+from bench import counting, shapes
 from scheduler import handler
 
 handler("loop")(shapes.loop)
@@ -22,3 +22,9 @@ def noop(data: Any) -> None:
 def stamp(data: Any) -> float:
     """Return when it started, by the clock that all processes of a machine share."""
     return time.monotonic()
+
+
+@handler("count")
+def count(data: Any) -> None:
+    """Be busy and be counted."""
+    counting.count(data)

@@ -1,0 +1,83 @@
+"""From rounds to figures: medians, spreads, ratios; a table to read, JSON to keep and compare."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+HEAD: Final = (
+    "| measure | case | median | min | max | unit | ours ÷ this |\n|---|---|--:|--:|--:|---|--:|"
+)
+LOSS_MAX: Final = 0.25
+"""Of a ratio, against the one that is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One case of one measure, round by round."""
+
+    measure: str
+    case: str
+    unit: str
+    ours: bool = False
+    """Whether this is the case that the others of its measure are compared with."""
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The median of the rounds."""
+        return median(self.values)
+
+
+def ratios(all_series: Sequence[Series]) -> Mapping[str, float]:
+    """Ours by each other one of the same measure; both in rounds that took turns."""
+    ours = {each.measure: each.median for each in all_series if each.ours}
+    return {
+        f"{each.measure}: {each.case}": round(ours[each.measure] / each.median, 3)
+        for each in all_series
+        if not each.ours and each.measure in ours
+    }
+
+
+def table(all_series: Sequence[Series]) -> str:
+    """A Markdown table."""
+    found = ratios(all_series)
+    return "\n".join([HEAD, *(_line(each, found) for each in all_series)])
+
+
+def write(file: Path, all_series: Sequence[Series], about: Mapping[str, Any]) -> None:
+    """Keep all figures, and what they were measured on."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"measure": each.measure, "case": each.case, "unit": each.unit, "values": each.values}
+        for each in all_series
+    ]
+    document = {**about, "ratios": ratios(all_series), "rows": rows}
+    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def losses(kept: Mapping[str, float], found: Mapping[str, float]) -> Sequence[str]:
+    """The ratios that lost a quarter or more, in words."""
+    return [
+        f"{name}: {found[name]:g}, and it was {was:g}"
+        for name, was in kept.items()
+        if name in found and found[name] <= was * (1 - LOSS_MAX)
+    ]
+
+
+def _line(each: Series, found: Mapping[str, float]) -> str:
+    ratio = found.get(f"{each.measure}: {each.case}")
+    cells = (
+        each.measure,
+        each.case,
+        *(f"{value:,.6g}" for value in (each.median, min(each.values), max(each.values))),
+        each.unit,
+        "" if ratio is None else f"{ratio:.2f}",
+    )
+    return f"| {' | '.join(cells)} |"
