@@ -24,9 +24,9 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The models of tests/model, from a new seed: so many examples of each. About five minutes.
+# The models, from a new seed, so many examples of each; and trouble at every call of a story.
 model: .venv/dev.stamp
-	EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/model --timeout=0 -p no:randomly $(ARGS)
+	STRIDE=1 EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/model tests/faults --timeout=0 -p no:randomly $(ARGS)
 
 # Imports a real file of 336,776 rows, once to the end and once aborted in the middle.
 flights: .venv/dev.stamp

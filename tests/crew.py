@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from random import Random
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from scheduler.clock import new_id
+from scheduler.errors import QueueUnavailable, StoreUnavailable
 from scheduler.handler import HandlerOptions
 from scheduler.job import Job, JsonText, Node, StopReason
 from scheduler.lease import Lease
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from scheduler.ports import Store
     from scheduler.worker.slots import Slots
+    from tests.gate import Trouble
 
 NEVER_S = 1_000_000.0
 """For what must not happen by time, however far a test advances the clock."""
@@ -41,6 +43,17 @@ IDLE_S = 1_000.0
 """For what a test may bring about by advancing the clock."""
 END_S = 5.0
 """For a worker to end that is drained and has nothing left to do."""
+
+
+class Pace(NamedTuple):
+    """How fast a crew does by itself what a test may bring about at once."""
+
+    lease_s: float
+    idle_s: float
+    look_s: float
+
+
+STILL = Pace(lease_s=NEVER_S, idle_s=IDLE_S, look_s=NEVER_S)
 NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
 
 
@@ -53,13 +66,24 @@ TASKS = {
 class Crew:
     """One worker, with all it needs."""
 
-    def __init__(self, behind: Store, group: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        behind: Store,
+        group: asyncio.TaskGroup,
+        *,
+        queue: MemoryQueue | None = None,
+        clock: FakeClock | None = None,
+        slots: FakeSlots | None = None,
+        card: Node = NODE,
+        pace: Pace = STILL,
+        trouble: Trouble | None = None,
+    ) -> None:
         self.behind = behind
-        self.store = Gate(behind)
-        self.queue = MemoryQueue()
-        self.gated_queue = Gate(self.queue)
-        self.clock = FakeClock()
-        self.slots = FakeSlots()
+        self.store = Gate(behind, trouble=trouble, error=StoreUnavailable)
+        self.queue = queue or MemoryQueue()
+        self.gated_queue = Gate(self.queue, trouble=trouble, error=QueueUnavailable)
+        self.clock = clock or FakeClock()
+        self.slots = slots or FakeSlots()
         self.roster = Roster()
         self.chronicle = Counting(self.clock)
         random = Random(1)  # noqa: S311 - spreads backoffs
@@ -75,21 +99,21 @@ class Crew:
             on_call_due=lambda: None,
         )
         self.lease = Lease(
-            NODE,
-            store=behind,
+            card,
+            store=store,
             clock=self.clock,
-            lease_s=NEVER_S,
+            lease_s=pace.lease_s,
             running=lambda: len(self.roster),
             on_abort_requested=self.roster.hint,
             on_held=lambda _: None,
-            on_lost=lambda: None,
+            on_lost=self.on_lease_lost,
         )
         self.strays = Strays(
             store=store,
             clock=self.clock,
             roster=self.roster,
             settling=self.settling,
-            node_id=NODE.id,
+            node_id=card.id,
         )
         self.service = Service(
             store=behind,
@@ -101,7 +125,7 @@ class Crew:
             chronicle=self.chronicle,
         )
         self.turns = Turns(
-            cast("Slots", self.slots), number=NODE.workers, clock=self.clock, group=group
+            cast("Slots", self.slots), number=card.workers, clock=self.clock, group=group
         )
         self.vigil = Vigil(
             store=store,
@@ -122,14 +146,17 @@ class Crew:
             settling=self.settling,
             vigil=self.vigil,
             tasks=TASKS,
-            node_id=NODE.id,
+            node_id=card.id,
             chronicle=self.chronicle,
             hear=self.scribe.hear,
-            idle_window_s=IDLE_S,
-            first_look_s=NEVER_S,
-            longest_look_s=NEVER_S,
+            idle_window_s=pace.idle_s,
+            first_look_s=pace.look_s,
+            longest_look_s=pace.look_s,
             grace_s=0,
         )
+
+    def on_lease_lost(self) -> None:
+        """Nothing ends by itself: a test says how."""
 
     async def submit(self, task: str = "task1") -> str:
         """Submit a job; its id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scheduler.output import Stream
@@ -85,14 +86,16 @@ class FakeProcess:
 class FakeSlots:
     """Hands out processes, while `open` is set."""
 
-    def __init__(self, *, heed_sigterm: bool = False) -> None:
+    def __init__(
+        self, *, heed_sigterm: bool = False, make: Callable[[], FakeProcess] | None = None
+    ) -> None:
         self.open = asyncio.Event()
         self.open.set()
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
         self.outliving: tuple[Process, ...] = ()
         """What of the next process that is ended outlives SIGKILL."""
-        self._heed_sigterm = heed_sigterm
+        self._make = make or partial(FakeProcess, heeds_sigterm=heed_sigterm)
 
     @property
     def frames(self) -> list[Message]:
@@ -103,7 +106,7 @@ class FakeSlots:
         if process is not None and process.alive and not (fresh and process.jobs):
             return process
         await self.open.wait()
-        self.given.append(FakeProcess(heeds_sigterm=self._heed_sigterm))
+        self.given.append(self._make())
         return self.given[-1]
 
     def usable(self, process: FakeProcess) -> bool:

@@ -1,0 +1,52 @@
+"""Something happens to the n-th call to the store or the queue, for every n of a whole story."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import structlog
+
+from tests.faults.town import story
+from tests.faults.virtual import VirtualLoop
+from tests.gate import FAULTS, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+STRIDE: Final = int(os.environ.get("STRIDE", "5"))
+"""Every so manieth call is struck; `make model` strikes every one."""
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    """Thousands of nodes die here."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+def told(trouble: Trouble) -> Trouble:
+    """Play the story with it."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        try:
+            runner.run(story(trouble))
+        except BaseException as failure:
+            failure.add_note(f"call {trouble.nth}, {trouble.struck}, {trouble.fault.__name__}")
+            raise
+    return trouble
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_happens_to_a_call_every_invariant_holds(
+    fault: Callable[..., Awaitable[object]],
+) -> None:
+    """I1 to I8, though a call fails, is done unheard, hangs, comes twice or is answered late."""
+    calls = told(Trouble()).calls
+    for nth in range(1 + FAULTS.index(fault), calls + 1, STRIDE):
+        assert told(Trouble(nth, fault)).struck != "nothing"

@@ -1,0 +1,269 @@
+"""An installation of several nodes in one process, to which something happens.
+
+    user ── gate ─┐            ┌─ gate ── node: worker, lease, sweeper, strays, hears of aborts
+                  ├── store ───┤
+    user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node` builds
+
+The parts are the real ones, on the fakes that pass the contracts and the models; time is virtual.
+The story: jobs are submitted, two are aborted, a node is killed, the queue forgets everything,
+another node comes. Whatever strikes, I1 to I8 of DESIGN.md hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from scheduler.clock import id_before, new_id
+from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
+from scheduler.job import FINAL, JsonText, Status, StopReason
+from scheduler.service import Service, Submission
+from scheduler.sweeper import Sweeper
+from tests.chronicles import Counting
+from tests.crew import NODE, TASKS, Crew, Pace
+from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
+from tests.fakes.slots import FakeProcess, FakeSlots
+from tests.faults.virtual import VirtualClock
+from tests.gate import Gate
+from tests.witness import Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from scheduler.job import Job
+    from tests.gate import Trouble
+
+PACE: Final = Pace(lease_s=6.0, idle_s=3.0, look_s=0.5)
+LASTS_S: Final[Mapping[str, float]] = {"task1": 1.0, "undoable": 30.0}
+"""How long a handler works; a clean-up takes no time."""
+PATIENCE_S: Final = 300.0
+"""For all jobs to be final: several leases, long answers and looks at the store."""
+AGAIN_S: Final = 0.5
+
+
+class WatchedStore(MemoryStore):
+    """Shows the witness what each call has left."""
+
+    def __init__(self, witness: Witness) -> None:
+        super().__init__()
+        self._witness = witness
+
+    def _answer(self) -> None:
+        super()._answer()
+        for row in self.rows.values():
+            self._witness.see(row.job)
+            if row.job.status is Status.ABORTED and not row.cleaning:
+                assert row.job.id not in self._witness.alive, "I5: aborted, and it runs"
+
+
+class WatchedProcess(FakeProcess):
+    """A process whose handler works for its time, before the eyes of the witness."""
+
+    def __init__(self, witness: Witness) -> None:
+        super().__init__()
+        self._witness = witness
+        self._job_id = ""
+
+    async def converse(self, job: Mapping[str, Any], **listeners: Any) -> Any:  # noqa: ANN401
+        runs = job["purpose"] == "run"
+        self._job_id = job["id"]
+        self._witness.begins(self._job_id, self)
+        if runs:
+            self._witness.attempts(self._job_id)
+        over = asyncio.get_running_loop().call_later(
+            LASTS_S[job["task"]] if runs else 0.1, self.finish, f'"{self._job_id}"'
+        )
+        try:
+            return await super().converse(job, **listeners)
+        finally:
+            over.cancel()
+
+    def _tell(self, end: Any) -> None:  # noqa: ANN401 - a frame
+        self._witness.ends(self._job_id, self)
+        super()._tell(end)
+
+
+class Member(Crew):
+    """A node: what `scheduler.node` runs, but for HTTP and processes."""
+
+    def __init__(self, name: str, town: Town) -> None:
+        self.name = name
+        queue = MemoryQueue(town.server, node_id=name)
+        super().__init__(
+            town.store,
+            town.group,
+            queue=queue,
+            clock=VirtualClock(),
+            slots=FakeSlots(make=lambda: WatchedProcess(town.witness)),
+            card=replace(NODE, id=name, name=name, tasks=tuple(TASKS)),
+            pace=PACE,
+            trouble=town.trouble,
+        )
+        self.sweeper = Sweeper(
+            store=cast("Any", self.store),
+            queue=cast("Any", self.gated_queue),
+            clock=self.clock,
+            node_id=name,
+            id_before=id_before,
+            lease_s=PACE.lease_s,
+            losses_max=3,
+            retention_s=0,
+            chronicle=self.chronicle,
+        )
+        self.life = town.group.create_task(self.live(), name=f"node {name}")
+
+    def on_lease_lost(self) -> None:
+        self.roster.stop_all(StopReason.LEASE_LOST, grace_s=0)
+
+    async def live(self) -> None:
+        await insist(self.lease.begin)
+        async with asyncio.TaskGroup() as group:
+            chores = [
+                group.create_task(chore)
+                for chore in (
+                    self.lease.keep(),
+                    self.sweeper.run(),
+                    self.strays.run(),
+                    self._hear_of_aborts(),
+                )
+            ]
+            await self.worker.run()
+            for chore in chores:
+                chore.cancel()
+        await self.lease.end()
+
+    async def _hear_of_aborts(self) -> None:
+        async for job_id in self.queue.aborts():
+            self.roster.hint(job_id)
+
+    async def kill(self) -> None:
+        """The node and, by its warden, all that it ran; nothing of it is heard of any more."""
+        self.store.cut = self.gated_queue.cut = True
+        for process in self.slots.given:
+            process.die(-signal.SIGKILL)
+        self.life.cancel()
+        await asyncio.wait({self.life})
+
+    async def drain(self) -> None:
+        self.worker.drain()
+        self.roster.stop_all(StopReason.DRAIN)
+        await self.life
+        # As the queue does when it is closed.
+        self.queue.server.ids.extendleft(reversed(self.queue.server.inflight.pop(self.name, [])))
+
+
+class Town:
+    """The installation, and its user."""
+
+    def __init__(self, group: asyncio.TaskGroup, trouble: Trouble) -> None:
+        self.group, self.trouble = group, trouble
+        self.witness = Witness()
+        self.server = MemoryServer()
+        self.store = WatchedStore(self.witness)
+        self.accepted: dict[str, str] = {}
+        """Ids by what their user calls them."""
+        self.aborted: set[str] = set()
+        self.service = Service(
+            store=cast("Any", Gate(self.store, trouble=trouble, error=StoreUnavailable)),
+            queue=cast(
+                "Any",
+                Gate(
+                    MemoryQueue(self.server, node_id="user"),
+                    trouble=trouble,
+                    error=QueueUnavailable,
+                ),
+            ),
+            clock=VirtualClock(),
+            new_id=new_id,
+            tasks=TASKS,
+            draining=asyncio.Event(),
+            chronicle=Counting(VirtualClock()),
+        )
+
+    async def submit(self, name: str, task: str = "task1") -> None:
+        """As a user does: again and again with the same key, until it is answered."""
+        inserted = await insist(
+            lambda: self.service.submit(
+                [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)],
+                idempotency_key=name,
+                fingerprint=name,
+            )
+        )
+        self.accepted[name] = inserted.jobs[0].id
+
+    async def abort(self, name: str) -> None:
+        job = await insist(lambda: self.service.abort("u1", self.accepted[name]))
+        self.witness.abort_answered(job)
+        if job.abort is not None:
+            self.aborted.add(job.id)
+
+    def jobs(self) -> list[Job]:
+        return [self.store.rows[job_id].job for job_id in self.accepted.values()]
+
+    async def all_final(self) -> None:
+        """I4: everything accepted comes to an end, and so does what is to be undone."""
+        await self._wait(lambda: all(map(self._ended, self.accepted.values())))
+
+    async def only(self, member: Member) -> None:
+        """I8: every lease is given up, or buried by who comes next."""
+        await self._wait(lambda: set(self.store._nodes) == {member.name})
+
+    async def _wait(self, until: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not until():  # noqa: ASYNC110 - no second passes but when all wait for it
+                await asyncio.sleep(1)
+
+    def _ended(self, job_id: str) -> bool:
+        row = self.store.rows[job_id]
+        return row.job.status in FINAL and not row.cleaning
+
+    def check(self) -> None:
+        """What can only be said in the end."""
+        for job in self.jobs():
+            if job.id in self.aborted:
+                assert job.status is Status.ABORTED, f"I5: {job}"
+            else:
+                assert job.status is Status.SUCCESSFUL, f"I6: {job}"
+                assert job.result == f'"{job.id}"', "I7"
+        rows = self.store.rows.values()
+        assert {row.job.id for row in rows} == set(self.accepted.values()), "one key, one job"
+        assert not [row for row in rows if row.job.owner], "I8: an owner"
+        assert not any(self.server.inflight.values()), "I8: an id in flight"
+        assert not self.witness.alive, "I8: a process"
+
+
+async def insist(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - the call's
+    """Call until it is answered."""
+    while True:
+        with suppress(Unavailable):
+            return await call()
+        await asyncio.sleep(AGAIN_S)
+
+
+async def story(trouble: Trouble) -> None:
+    """What happens in the town, and to the `nth` call of it, until nothing is left to happen."""
+    async with asyncio.TaskGroup() as group:
+        town = Town(group, trouble)
+        first, second = Member("a", town), Member("b", town)
+        for name in ("one", "two", "three"):
+            await town.submit(name)
+        await town.submit("undone", "undoable")
+        await town.submit("never", "undoable")
+        await asyncio.sleep(2)
+        await town.abort("undone")
+        await first.kill()
+        town.server.flush()
+        await town.submit("four")
+        await town.abort("never")
+        third = Member("c", town)
+        await town.all_final()
+        await second.drain()
+        await third.drain()
+        last = Member("d", town)
+        await town.only(last)
+        await last.drain()
+        town.check()
+    assert len(asyncio.all_tasks()) == 1, "I8: a task"
