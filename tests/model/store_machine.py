@@ -137,12 +137,8 @@ class StoreMachine(RuleBasedStateMachine):
     def claim(self, member: Member, job_ids: Sequence[str] | None, lost: bool) -> Any:  # noqa: ANN401, FBT001
         """What waits in the store, or what a queue brings, twice or late. Some answers are lost."""
         ids = self.run(self.store.waiting(limit=ALL)) if job_ids is None else job_ids
-        claims = self.run(self.store.claim(ids, node_id=member.id, at=member.clock.now()))
-        waiting = {each for each in ids if (life := self.lives.get(each)) and life.waits}
-        assert {claim.id for claim in claims} == (waiting if self._known(member) else set())
-        for claim in claims:
-            self._claimed(member, claim)
-        return multiple(*(() if lost else self._begun(member, claims)))
+        held = self._claim(member, ids)
+        return multiple(*(() if lost else self._begun(member, held)))
 
     @rule(of=held, more=st.lists(held, max_size=2), status=st.sampled_from(ENDS))
     def settle(
@@ -209,6 +205,20 @@ class StoreMachine(RuleBasedStateMachine):
                     self._renew(member, lost=False)
                     self._sweep(member)
             self._pass(LEASE_S / 3)
+
+    @rule(target=held, silent=members, heir=members, status=st.sampled_from(ENDS))
+    def a_node_is_taken_over(self, silent: Member, heir: Member, status: Status) -> Any:  # noqa: ANN401
+        """Another one runs its jobs when it is back, and writes what it has of them."""
+        if silent is heir:
+            return multiple()
+        late = self._begun(silent, self._claim(silent, self.run(self.store.waiting(limit=ALL))))
+        self.a_node_falls_silent(silent)
+        waiting = self.run(self.store.waiting(limit=ALL))
+        held = self._begun(heir, self._claim(heir, waiting))
+        for each in late:
+            self.write(each, Cleanup.DONE)
+            self.settle(each, [], status)
+        return multiple(*late, *held)
 
     @rule(member=members)
     def bury_late(self, member: Member) -> None:
@@ -344,6 +354,16 @@ class StoreMachine(RuleBasedStateMachine):
         job = self.run(self.store.get(claim.id))
         if job is not None and not self.lives[claim.id].holds(claim.token):
             assert job.progress != made
+
+    def _claim(self, member: Member, ids: Sequence[str]) -> Sequence[Claim]:
+        claims: Sequence[Claim] = self.run(
+            self.store.claim(ids, node_id=member.id, at=member.clock.now())
+        )
+        waiting = {each for each in ids if (life := self.lives.get(each)) and life.waits}
+        assert {claim.id for claim in claims} == (waiting if self._known(member) else set())
+        for claim in claims:
+            self._claimed(member, claim)
+        return claims
 
     def _claimed(self, member: Member, claim: Claim) -> None:
         self.witness.claimed(claim)
