@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduler.hook import HookCall, Verdict
-    from scheduler.job import Abort, Claim, Job, Settlement
+    from scheduler.job import Abort, Claim, Job, Outcome, Settlement
     from scheduler.metrics import Metrics
     from scheduler.ports import Clock
 
@@ -77,10 +77,12 @@ class Chronicle:
         """A job was aborted that nobody ran."""
         log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
 
-    def cleaned(self, claim: Claim, cleanup: Cleanup) -> None:
-        """A clean-up has ended, or waits for its next try."""
-        tell = log.error if cleanup is Cleanup.FAILED else log.info
-        tell(f"clean-up {cleanup}", **_named(claim))
+    def cleaned(self, claim: Claim, cleanup: Cleanup, outcome: Outcome) -> None:
+        """A clean-up has ended, or waits for its next try; why it failed is told only here."""
+        if cleanup is Cleanup.FAILED:
+            log.error("clean-up failed", **_named(claim), outcome=repr(outcome))
+        else:
+            log.info(f"clean-up {cleanup}", **_named(claim))
 
     def released(self, to_enqueue: Iterable[str], ended: Iterable[str]) -> None:
         """Jobs were taken back from nodes that are gone."""

@@ -111,7 +111,7 @@ class Settling:
         await self._insist(
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
         )
-        self._chronicle.cleaned(claim, cleanup)
+        self._chronicle.cleaned(claim, cleanup, outcome)
         if cleanup is Cleanup.PENDING:
             await self._enqueue(claim)
         await self._announce(claim)

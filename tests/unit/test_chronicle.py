@@ -15,6 +15,7 @@ from scheduler.clock import id_before
 from scheduler.job import (
     Claim,
     Cleanup,
+    Crashed,
     Failure,
     FailureKind,
     JsonText,
@@ -115,7 +116,7 @@ def test_a_clean_up_is_told_apart_and_counts_as_no_job(
     clean = Claim(**{**_fields(CLAIM), "purpose": Purpose.CLEAN})
     chronicle.claimed(clean)
     chronicle.began(clean)
-    chronicle.cleaned(clean, Cleanup.FAILED)
+    chronicle.cleaned(clean, Cleanup.FAILED, Crashed(1))
 
     assert [(line["event"], line["log_level"]) for line in lines] == [
         ("clean-up claimed", "info"),
