@@ -11,6 +11,7 @@ const NOTHING = { data: null, problem: null };
 export function useData(path, { everyMs = 10_000 } = {}) {
   const [state, setState] = useState({ path, ...NOTHING });
   const loader = useRef(null);
+  const wasLost = useRef(false);
   const { lost } = useConnection();
 
   useEffect(() => {
@@ -24,7 +25,8 @@ export function useData(path, { everyMs = 10_000 } = {}) {
     };
   }, [path, everyMs]);
   useEffect(() => {
-    if (!lost) loader.current.reload();
+    if (wasLost.current && !lost) loader.current.reload();
+    wasLost.current = lost;
   }, [lost]);
 
   // What was loaded for another path is not shown under this one.

@@ -62,10 +62,10 @@ function Tiles({ figures }) {
         ${oldest ? `the oldest for ${duration(secondsBetween(oldest, now))}` : "nothing waits"}
       <//>
       <${Tile} name="Running" status="running" href=${link(["jobs"], { status: "running" })} value=${count(figures.running)}>on all nodes<//>
-      <${Tile} name="Finished per minute" status="successful" href=${link(["jobs"], { status: "successful,terminated" })} value=${count(successful + terminated)}>
+      <${Tile} name="Finished / min" status="successful" href=${link(["jobs"], { status: "successful,terminated" })} value=${count(successful + terminated)}>
         ${terminated ? `${count(terminated)} of them failed` : "none failed"}
       <//>
-      <${Tile} name="Aborted per minute" status="aborted" href=${link(["jobs"], { status: "aborted" })} value=${count(aborted)}>in the last minute<//>
+      <${Tile} name="Aborted / min" status="aborted" href=${link(["jobs"], { status: "aborted" })} value=${count(aborted)}>in the last minute<//>
       <${Span} name="Waiting, p50" quantiles=${figures.waiting} />
       <${Span} name="Running time, p50" quantiles=${figures.ran} />
     </div>
