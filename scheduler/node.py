@@ -30,8 +30,10 @@ from scheduler import __version__, logs
 from scheduler.api.app import build_app
 from scheduler.api.dashboard import DASHBOARD
 from scheduler.api.hooks import open_hooks
+from scheduler.change import progressed
 from scheduler.chronicle import Chronicle
 from scheduler.clock import SystemClock, id_before, new_id
+from scheduler.course import Course
 from scheduler.errors import StartError, Unavailable
 from scheduler.job import Node, StopReason
 from scheduler.lease import Lease
@@ -124,6 +126,7 @@ class Parts:
     strays: Strays
     scribe: Scribe
     pulse: Pulse
+    course: Course
     workers: Sequence[Worker]
     draining: asyncio.Event
 
@@ -134,6 +137,7 @@ class Parts:
         yield "look for strays", self.strays.run()
         yield "measure", self.pulse.run()
         yield "write logs", self.scribe.run()
+        yield "read the course of changes", self.course.run()
         yield "hear of aborts", self._hear_of_aborts()
         yield "report progress", self._report_progress()
 
@@ -179,7 +183,10 @@ class Parts:
             await asyncio.sleep(REPORT_EVERY_S)
             with suppress(Unavailable):
                 if news := self.roster.news():
-                    await self.store.report(news)
+                    await self.store.report(
+                        {(claim.id, claim.token): progress for claim, progress in news}
+                    )
+                    self.queue.announce([progressed(*each) for each in news])
 
 
 async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
@@ -233,9 +240,11 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         )
     )
     draining = asyncio.Event()
+    course = Course(store=store, queue=queue, clock=clock)
     service = Service(
         store=store,
         queue=queue,
+        course=course,
         clock=clock,
         new_id=new_id,
         tasks=tasks,
@@ -335,6 +344,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         strays=strays,
         scribe=scribe,
         pulse=Pulse(metrics, store=store, clock=clock),
+        course=course,
         workers=crew,
         draining=draining,
     )

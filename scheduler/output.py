@@ -86,17 +86,18 @@ class Line(NamedTuple):
     """The place behind it."""
 
 
-def lines(pages: Iterable[Page], *, after: int = 0) -> Iterator[Line]:
-    """The lines on these pages that end behind a place; a notice wherever something is missing."""
+def lines(pages: Iterable[Page], *, after: int = 0, until: int | None = None) -> Iterator[Line]:
+    """The lines on these pages between two places; a notice wherever something is missing."""
     for page in pages:
-        if page.place > after:
-            missing = f"{page.place - after} bytes are left out here"
-            yield Line(page.blocks[0].at, Stream.NOTICE, missing, page.place)
+        begins = page.place if until is None else min(page.place, until)
+        if begins > after:
+            missing = f"{begins - after} bytes are left out here"
+            yield Line(page.blocks[0].at, Stream.NOTICE, missing, begins)
         place = page.place
         for block in page.blocks:
             for whole, text in _lines(block.text):
                 place += len(whole.encode())
-                if place > after:
+                if after < place and (until is None or place <= until):
                     yield Line(block.at, block.stream, text, place)
         after = max(after, place)
 

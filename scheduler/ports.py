@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
+    from scheduler.change import Change
     from scheduler.figures import Ending, Span, Standing
     from scheduler.hook import HookCall, Verdict
     from scheduler.job import (
@@ -93,6 +94,13 @@ class Store(Protocol):
 
     async def get(self, job_id: str) -> Job | None:
         """The job as it stands, or None where there is none of this id."""
+        ...
+
+    async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """Those of the jobs that are there, without what may be large: `data` and `result`.
+
+        `data` reads null, and `result` None.
+        """
         ...
 
     async def page(
@@ -377,12 +385,30 @@ class Queue(Protocol):
         """
         ...
 
-    async def announce_change(self, job_ids: Sequence[str]) -> None:
-        """Wake whoever waits in `watch` for one of these jobs, on any node."""
+    def announce(self, changes: Sequence[Change]) -> None:
+        """Tell changes to all nodes, soon and in this order, and wake who waits in `watch`.
+
+        While the queue is away they wait; where they become too many, a gap is told instead.
+        """
+        ...
+
+    async def latest_change(self) -> str:
+        """The id of the last change that was told; of a gap, told by this, where there is none."""
+        ...
+
+    async def changes(
+        self, change_id: str, *, limit: int, wait_s: float = 0.0
+    ) -> Sequence[tuple[str, Change]] | None:
+        """The change of this id and at most so many behind it, each with its id, in their order.
+
+        Waits up to `wait_s` where there is none behind it. Only the last few ten thousand are
+        kept, and none where the server forgets: None where this one is not there, so that nobody
+        knows what came after it. A change may be told twice.
+        """
         ...
 
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
-        """An event that is set when a change of the job is announced, or may have been missed.
+        """An event that is set when a change of the job is told, or may have been missed.
 
         It is usually set once soon after the block is entered. Never raises: while the queue is
         away only changes made on this node are noticed.

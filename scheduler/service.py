@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from scheduler.change import changed, queued
 from scheduler.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
+from scheduler.events import JobEvents
+from scheduler.follower import JobFollower
 from scheduler.job import FINAL, Cleanup, JsonText, NewJob, Status
 from scheduler.output import lines
 
@@ -31,7 +34,10 @@ if TYPE_CHECKING:
         Sequence,
     )
 
+    from scheduler.change import Position
     from scheduler.chronicle import Chronicle
+    from scheduler.course import Course
+    from scheduler.events import Event
     from scheduler.handler import HandlerOptions
     from scheduler.hook import HookCall
     from scheduler.job import Job, Node
@@ -86,6 +92,7 @@ class Service:
         queue: Queue,
         clock: Clock,
         new_id: Callable[[], str],
+        course: Course,
         tasks: Mapping[str, HandlerOptions],
         draining: asyncio.Event,
         chronicle: Chronicle,
@@ -93,6 +100,7 @@ class Service:
         self.tasks = tasks
         self._store = store
         self._queue = queue
+        self._course = course
         self._clock = clock
         self._new_id = new_id
         self._draining = draining
@@ -138,6 +146,7 @@ class Service:
             ]
         )
         if inserted.created:
+            self._queue.announce([queued(job) for job in inserted.jobs])
             # When the queue is away the rows wait in the store, and the sweeper enqueues them.
             with suppress(QueueUnavailable):
                 await self._queue.enqueue([job.id for job in inserted.jobs])
@@ -178,9 +187,9 @@ class Service:
         yield found
         if not follow:
             return
-        async with self._queue.watch(job_id) as changed:
+        async with self._queue.watch(job_id) as news:
             while job is not None and not job.over:
-                await _change(changed)
+                await _change(news)
                 with suppress(StoreUnavailable):
                     # The job before its log: all that it prints is written before its end is.
                     now = await self._store.get(job_id)
@@ -192,6 +201,24 @@ class Service:
         """What a job printed behind a place, and the place behind that."""
         found = list(lines(await self._store.log(job_id, after=after), after=after))
         return found, found[-1].end if found else after
+
+    async def job_events(
+        self, uid: str, job_id: str, *, after: Position | None, log: bool
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """What happens to a job until it is over, its present first; see `events`.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        job = await self.get(uid, job_id)
+        follower = JobFollower(job, after=after, log=log, store=self._store, course=self._course)
+        return follower.events()
+
+    def all_events(
+        self, uid: str | None, *, after: Position | None, log: bool
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """What happens to all jobs, or a user's, from now on or behind a position."""
+        return JobEvents(store=self._store, course=self._course).of_jobs(uid, after=after, log=log)
 
     async def page(
         self,
@@ -283,32 +310,33 @@ class Service:
 
     async def _announce(self, job: Job) -> None:
         """Tell those who can act on it; the heartbeat and the sweeper would, a little later."""
+        if job.abort is None:
+            return  # it ended otherwise before
+        self._queue.announce([changed(job.id, job.uid)])
         with suppress(QueueUnavailable):
             if job.status is Status.RUNNING and job.owner is not None:
                 await self._queue.announce_abort(job.id, node_id=job.owner)
-            elif job.status is Status.ABORTED:
-                await self._queue.announce_change([job.id])
-                if job.abort and job.abort.cleanup is Cleanup.PENDING and job.owner is None:
-                    await self._queue.enqueue([job.id], ahead=True)
+            elif job.abort.cleanup is Cleanup.PENDING and job.owner is None:
+                await self._queue.enqueue([job.id], ahead=True)
 
     async def _final(self, job: Job, *, wait_s: float) -> Job:
         """The job once it is final, or as it stands when the time is up."""
         if job.status in FINAL or wait_s <= 0:
             return job
         with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s), self._queue.watch(job.id) as changed:
+            async with asyncio.timeout(wait_s), self._queue.watch(job.id) as news:
                 # Look after watching began: a change in between would be missed otherwise.
                 while (job := await self._store.get(job.id) or job).status not in FINAL:
-                    await _change(changed)
+                    await _change(news)
         return job
 
 
-async def _change(changed: asyncio.Event) -> None:
+async def _change(news: asyncio.Event) -> None:
     """Wait until something changed, or may have."""
     with suppress(TimeoutError):
         async with asyncio.timeout(LOOK_AGAIN_S):
-            await changed.wait()
-    changed.clear()
+            await news.wait()
+    news.clear()
 
 
 def _keys(key: str | None, uids: Iterable[str]) -> Iterator[str | None]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from scheduler.change import GAP, changed
 from scheduler.errors import StoreUnavailable, Unavailable
 
 if TYPE_CHECKING:
@@ -89,13 +90,14 @@ class Sweeper:
         for node in self._silent(nodes := await self._nodes()):
             if await self._store.bury(node.id, beat=node.beat):
                 log.warning("a node is presumed dead", silent_node=node.name)
+                self._queue.announce([GAP])  # of what it did last it may have told nobody
         released = await self._store.release_orphans(
             losses_max=self._losses_max, at=self._clock.now()
         )
         self._chronicle.released(released.to_enqueue, released.ended)
+        self._queue.announce(list(map(changed, (*released.to_enqueue, *released.ended))))
         await self._queue.recover({node.id for node in nodes} | {self._node_id})
         await self._queue.enqueue(released.to_enqueue, ahead=True)
-        await self._queue.announce_change([*released.to_enqueue, *released.ended])
 
     async def restore_ids(self) -> None:
         """Enqueue what waits in the store and is not, or not for sure, in the queue."""

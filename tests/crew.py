@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from scheduler.clock import new_id
+from scheduler.course import Course
 from scheduler.errors import QueueUnavailable, StoreUnavailable
 from scheduler.handler import HandlerOptions
 from scheduler.job import Job, JsonText, Node, StopReason
@@ -118,6 +119,7 @@ class Crew:
         self.service = Service(
             store=behind,
             queue=self.queue,
+            course=Course(store=behind, queue=self.queue, clock=self.clock),
             clock=self.clock,
             new_id=new_id,
             tasks=TASKS,

@@ -201,6 +201,27 @@ class ListQuery(MatchQuery):
     ] = None
 
 
+class EventsQuery(Query):
+    """What to be told of, and since when."""
+
+    log: Annotated[
+        bool, Field(description="true or false: whether to be told of each line that is printed")
+    ] = False
+    last_event_id: Annotated[
+        str | None,
+        Field(description="the id of the last event that came, for who cannot send a header"),
+    ] = None
+
+
+class UserEventsQuery(EventsQuery):
+    """Whose jobs to be told of."""
+
+    uid: Annotated[
+        Annotated[str, StringConstraints(pattern=UID_PATTERN)] | None,
+        Field(description="the user; without it, the jobs of all"),
+    ] = None
+
+
 class LogQuery(Query):
     """How to read a job's log."""
 

@@ -117,10 +117,9 @@ def _answer(answer: Answer, components: Json) -> Json:
         name: {"description": meaning, "schema": {"type": "string"}}
         for name, meaning in answer.headers.items()
     }
-    described: Json = {
-        "description": answer.description,
-        "content": _content(answer.media, answer.shape, "serialization", components),
-    }
+    described: Json = {"description": answer.description}
+    if answer.shape is not None:
+        described["content"] = _content(answer.media, answer.shape, "serialization", components)
     return described | ({"headers": headers} if headers else {})
 
 

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from scheduler.change import Change
     from scheduler.handler import HandlerOptions
     from scheduler.hook import HookCall
     from scheduler.job import Abort, Failure, Job, JsonText, Node, Progress
+    from scheduler.output import Line
 
     Document = dict[str, Any]
 
@@ -73,6 +75,27 @@ def job_outline(job: Job) -> Document:
     document = job_document(job)
     del document["data"], document["result"]
     return document
+
+
+def progress_document(change: Change) -> Document:
+    """How far an attempt is."""
+    return {
+        "id": change.job_id,
+        "uid": change.uid,
+        "attempt": change.attempt,
+        "progress": _progress(change.progress),
+    }
+
+
+def line_document(job_id: str, uid: str, line: Line) -> Document:
+    """A line that a job printed."""
+    return {
+        "id": job_id,
+        "uid": uid,
+        "at": instant(line.at),
+        "stream": line.stream,
+        "text": line.text,
+    }
 
 
 def node_document(node: Node) -> Document:

@@ -21,8 +21,8 @@ class Answer:
     """An answer that is no problem."""
 
     description: str
-    shape: Any
-    """A type that pydantic can make a JSON schema of."""
+    shape: Any = None
+    """A type that pydantic can make a JSON schema of; None where there is no body."""
     media: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers it may have, each with what it says."""

@@ -9,15 +9,18 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from scheduler.api import aborts, dashboard, jobs, logs, operations, shapes
+from scheduler.api import aborts, dashboard, events, jobs, logs, operations, shapes
+from scheduler.api.events import LAST_EVENT_ID
 from scheduler.api.models import (
     AbortOrder,
     AbortQuery,
+    EventsQuery,
     JobPath,
     ListQuery,
     LogQuery,
     MatchQuery,
     NewJob,
+    UserEventsQuery,
     UserPath,
     WaitQuery,
 )
@@ -42,6 +45,13 @@ Submitted = shapes.Job | list[shapes.Job]
 ABORTED: Final = Answer(description="The job is aborted: no process of it lives", shape=shapes.Job)
 ABORTING: Final = Answer(description="The job is being stopped", shape=shapes.Job)
 ABORT_PROBLEMS: Final = (INVALID, NO_SUCH_JOB, JOB_ENDED, UNAVAILABLE)
+
+EVENTS: Final = Answer(
+    description="Server-Sent Events, as they come: `status` with a job, without its data and "
+    "result; `progress`; `log`; `reset` where it is not known what came after the last event",
+    shape=str,
+    media="text/event-stream",
+)
 
 ROUTES: Final = (
     Route(
@@ -128,6 +138,28 @@ ROUTES: Final = (
         place=JobPath,
         answers={200: Answer(description="The calls, oldest first", shape=list[shapes.HookCall])},
         problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/{uid}/{id}/events",
+        function=events.follow_job,
+        place=JobPath,
+        query=EventsQuery,
+        headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
+        answers={
+            200: EVENTS,
+            204: Answer(description="The job is over, and the client was told of its end"),
+        },
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/events",
+        function=events.follow_jobs,
+        query=UserEventsQuery,
+        headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
+        answers={200: EVENTS},
+        problems=(INVALID,),
     ),
     Route(
         method="GET",

@@ -1,7 +1,8 @@
 """The queue: hints for the nodes of one installation, on a Redis or Valkey server.
 
-Read `redis_queue` for what each call does, `feed` for how ids reach the workers, `news` for how
-messages do, `keys` and `lua/` for what is on the server, `embedded` for a server of our own.
+Read `redis_queue` for what each call does, `feed` for how ids reach the workers, `changes` and
+`news` for how nodes tell each other, `keys` and `lua/` for what is on the server, `embedded` for a
+server of our own.
 """
 
 from __future__ import annotations
@@ -48,5 +49,6 @@ async def open_queue(
         server = await stack.enter_async_context(open_server(url, where=where))
         queue = RedisQueue(server, keys=keys, node_id=node_id, private=embedded, random=random)
         stack.push_async_callback(queue.feed.close)
+        stack.push_async_callback(queue.course.close)
         await stack.enter_async_context(beside(**queue.services()))
         yield queue

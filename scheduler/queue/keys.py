@@ -6,6 +6,7 @@
     {scheduler}:epoch               string  run id of the server that knows every waiting id
     {scheduler}:store               string  identity of the store that this namespace belongs to
     {scheduler}:abort:<job id>      string  the job's abort flag; expires
+    {scheduler}:changes             stream  the last changes of all jobs
     {scheduler}:aborts:<node id>    channel ids whose abort is announced to a node
     {scheduler}:changed:<job id>    channel a change of one job
 
@@ -54,6 +55,10 @@ class Keys:
     @property
     def store(self) -> str:
         return self._key("store")
+
+    @property
+    def changes(self) -> str:
+        return self._key("changes")
 
     def inflight(self, node_id: str) -> str:
         return self._key(f"inflight:{node_id}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from scheduler.batch import Batch
 from scheduler.errors import StartError
-from scheduler.queue.feed import PAUSE_S, Feed
+from scheduler.queue.changes import Changes
+from scheduler.queue.feed import Feed
 from scheduler.queue.news import News
 from scheduler.queue.scripts import Scripts
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from random import Random
 
+    from scheduler.change import Change
     from scheduler.queue.keys import Keys
     from scheduler.queue.server import Server
 
@@ -43,7 +45,7 @@ class RedisQueue:
         self.feed = Feed(server, scripts, keys=keys, node_id=node_id)
         self.news = News(server, keys=keys, node_id=node_id, random=random)
         self._append = Batch(self._append_all, weight=len, weight_max=IDS_MAX)
-        self._announce = Batch(self._announce_all, weight=len, weight_max=IDS_MAX, pause_s=PAUSE_S)
+        self.course = Changes(server, scripts, keys=keys, random=random)
         self._server = server
         self._scripts = scripts
         self._keys = keys
@@ -59,7 +61,7 @@ class RedisQueue:
             "queue_feed": self.feed.serve(),
             "queue_acknowledge": self.feed.acknowledged.serve(),
             "queue_append": self._append.serve(),
-            "queue_announce": self._announce.serve(),
+            "queue_announce": self.course.serve(),
             "queue_news": self.news.listen(),
             "queue_subscriptions": self.news.subscribe(),
         }
@@ -135,10 +137,17 @@ class RedisQueue:
     def aborts(self) -> AsyncIterator[str]:
         return self.news.aborts()
 
-    async def announce_change(self, job_ids: Sequence[str]) -> None:
-        self.news.hear_changes(job_ids)
-        if job_ids:
-            await self._announce(job_ids)
+    def announce(self, changes: Sequence[Change]) -> None:
+        self.news.hear_changes(change.job_id for change in changes)
+        self.course.announce(changes)
+
+    async def changes(
+        self, change_id: str, *, limit: int, wait_s: float = 0.0
+    ) -> Sequence[tuple[str, Change]] | None:
+        return await self.course.read(change_id, limit=limit, wait_s=wait_s)
+
+    async def latest_change(self) -> str:
+        return await self.course.latest()
 
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
         return self.news.watch(job_id)
@@ -146,11 +155,6 @@ class RedisQueue:
     async def _append_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
         async with self._server.answering():
             await self._server.commands.rpush(self._keys.queue, *chain(*calls))
-        return [None] * len(calls)
-
-    async def _announce_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
-        async with self._server.answering():
-            await self._scripts.announce([self._keys.changed(job_id) for job_id in chain(*calls)])
         return [None] * len(calls)
 
     async def _register(self, store_identity: str) -> str:

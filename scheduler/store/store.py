@@ -71,6 +71,10 @@ class SqlStore:
         found = await self._fetch("get", job_id)
         return rows.job(found[0]) if found else None
 
+    async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """See `Store`."""
+        return [rows.job(row) for row in await self._fetch("outlines", batches.keys(job_ids))]
+
     async def page(
         self,
         uid: str | None,

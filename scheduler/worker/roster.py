@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from scheduler.job import Progress, StopReason
+    from scheduler.job import Claim, Progress, StopReason
     from scheduler.worker.attempt import Attempt
 
 
@@ -76,14 +76,12 @@ class Roster:
         for attempt in self._attempts:
             attempt.stop(reason, grace_s=grace_s)
 
-    def news(self) -> Mapping[tuple[str, int], Progress]:
-        """Progress, by job id and token, that changed since this was last asked."""
+    def news(self) -> Sequence[tuple[Claim, Progress]]:
+        """Attempts whose progress changed since this was last asked."""
         fresh = {
             attempt: attempt.progress
             for attempt in self._attempts
             if attempt.progress is not None and attempt.progress != self._reported.get(attempt)
         }
         self._reported |= fresh
-        return {
-            (attempt.claim.id, attempt.claim.token): progress for attempt, progress in fresh.items()
-        }
+        return [(attempt.claim, progress) for attempt, progress in fresh.items()]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from scheduler.errors import QueueUnavailable, StoreUnavailable
+from scheduler.change import printed
+from scheduler.errors import StoreUnavailable
 from scheduler.job import Purpose
 from scheduler.output import Stream, Written
 from scheduler.worker.tape import Tape
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
+    from scheduler.change import Change
     from scheduler.job import Claim
     from scheduler.output import Page
     from scheduler.ports import Clock, Queue, Store
@@ -75,8 +77,7 @@ class Scribe:
         await self._store.write_log(written)
         for script in scripts:
             script.forget(written)
-        with suppress(QueueUnavailable):
-            await self._queue.announce_change(list({each.job_id for each in written}))
+        self._queue.announce([told for script in scripts if (told := script.told()) is not None])
 
 
 class _Script:
@@ -88,6 +89,7 @@ class _Script:
         """Whether it has to be found out yet where the attempts before ended."""
         self._tape = Tape()
         self._unwritten: dict[int, Written] = {}
+        self._told = self._written = 0
 
     def record(self, at: datetime, stream: Stream, data: bytes) -> None:
         self._tape.record(at, stream, data)
@@ -99,6 +101,7 @@ class _Script:
         """Go on behind what is there already."""
         if pages:
             self._tape.follow(pages[-1])
+            self._told = self._written = pages[-1].end
         self.follows = False
 
     def unwritten(self) -> Collection[Written]:
@@ -112,6 +115,14 @@ class _Script:
         for each in written:
             if self._unwritten.get(each.page.slot) is each:
                 del self._unwritten[each.page.slot]
+                self._written = max(self._written, each.page.end)
+
+    def told(self) -> Change | None:
+        """What is new in the store since this was last asked, as a change."""
+        if self._written == self._told:
+            return None
+        begins, self._told = self._told, self._written
+        return printed(self.claim, begins, self._told)
 
 
 def _heading(claim: Claim) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from scheduler.change import changed
 from scheduler.errors import QueueUnavailable, StoreUnavailable
 from scheduler.job import (
     NOTHING_RAN,
@@ -123,8 +124,7 @@ class Settling:
     async def _announce(self, claim: Claim) -> None:
         if claim.hook is not None:
             self._on_call_due()
-        with suppress(QueueUnavailable):
-            await self._queue.announce_change([claim.id])
+        self._queue.announce([changed(claim.id, claim.uid)])
 
     async def _count(self, claim: Claim) -> None:
         with suppress(StoreUnavailable):

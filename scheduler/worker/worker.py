@@ -20,6 +20,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from scheduler.change import running
 from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.job import NOTHING_RAN, Crashed, Death, Purpose, Stopped, StopReason
 from scheduler.policy import backoff_s, idle_s, looks_s
@@ -146,14 +147,18 @@ class Worker:
                     await self._queue.acknowledge(job_id)
 
     async def _claim(self, job_id: str, *, dequeued: bool) -> Claim | None:
+        now = self._clock.now()
         try:
-            claims = await self._store.claim([job_id], node_id=self._node_id, at=self._clock.now())
+            claims = await self._store.claim([job_id], node_id=self._node_id, at=now)
         except StoreUnavailable:
             # Still queued, or ours with the answer lost; either way its id is not to rest with us.
             if dequeued:
                 with suppress(QueueUnavailable):
                     await self._queue.give_back(job_id)
             raise
+        self._queue.announce(
+            [running(claim, now) for claim in claims if claim.purpose is Purpose.RUN]
+        )
         return claims[0] if claims else None
 
     async def _dequeue(self, turn: Turn) -> str | None:

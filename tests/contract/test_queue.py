@@ -33,7 +33,7 @@ async def test_ids_that_go_ahead_come_first_in_their_own_order(queue: Queue) -> 
 
 async def test_to_enqueue_nothing_does_nothing(queue: Queue, house: House) -> None:
     await queue.enqueue([])
-    await queue.announce_change([])
+    queue.announce([])
 
     assert await house.queued() == []
 

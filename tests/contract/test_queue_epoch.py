@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scheduler.change import changed
 from scheduler.errors import StartError
+from tests.eventually import eventually
 from tests.queues import (  # noqa: F401
     ANSWER_S,
     PAUSE_S,
@@ -113,12 +115,18 @@ async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
 ) -> None:
     await live_a_life(queue, house, leave_some=False)
 
-    assert await house.keys() == {
+    owned = {
         house.key("store"),  # the installation's
         house.key("epoch"),  # the server's
         house.key("nodes"),  # of the nodes that are open: this one
+        house.key("changes"),  # bounded
         house.key("abort:2"),  # expires
     }
+
+    async def only_those() -> bool:
+        return await house.keys() == owned
+
+    await eventually(only_those)  # nobody waited for the changes to be told
     assert {str(node) for node in await house.look.smembers(house.key("nodes"))} == {"a"}
 
 
@@ -141,7 +149,7 @@ async def live_a_life(queue: Queue, house: House, *, leave_some: bool) -> None:
             assert await queue.dequeue(wait_s=ANSWER_S) == job_id
         await queue.give_back("3")
         await other.acknowledge("1")
-        await queue.announce_change(["1"])
+        queue.announce([changed("1")])
         await other.dequeue(wait_s=ANSWER_S)
     if not leave_some:
         await queue.acknowledge("2")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scheduler.change import changed
 from tests.eventually import eventually
 from tests.queues import (  # noqa: F401
     ANSWER_S,
@@ -84,7 +85,7 @@ async def test_a_change_wakes_who_watches_the_job_on_any_node(queue: Queue, hous
     async with house.open("b") as other, other.watch("1") as event, other.watch("2") as unrelated:
         await heard(event)  # what happened before the subscription held may have been missed
         await heard(unrelated)
-        await queue.announce_change(["1", "3"])
+        queue.announce([changed("1"), changed("3")])
 
         await heard(event)
         assert not unrelated.is_set()
@@ -94,10 +95,10 @@ async def test_all_who_watch_a_job_are_woken(queue: Queue, house: House) -> None
     async with house.open("b") as other, other.watch("1") as first:
         await heard(first)
         async with other.watch("1") as second:
-            await queue.announce_change(["1"])
+            queue.announce([changed("1")])
             await heard(first)
             await heard(second)
-        await queue.announce_change(["1"])
+        queue.announce([changed("1")])
         await heard(first)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from redis.exceptions import ResponseError
 
+from scheduler.change import changed
 from scheduler.errors import QueueUnavailable, StartError
 from scheduler.queue import open_queue
 from scheduler.queue.feed import BLOCK_S
@@ -40,7 +41,6 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "remember": lambda queue: queue.remember(),
     "announce_abort": lambda queue: queue.announce_abort("1", node_id="b"),
     "abort_announced": lambda queue: queue.abort_announced("1"),
-    "announce_change": lambda queue: queue.announce_change(["1"]),
 }
 WRITES = ("join", "enqueue", "enqueue ahead", "dequeue", "forgetful", "announce_abort")
 
@@ -213,8 +213,7 @@ async def test_a_change_here_is_heard_here_without_a_server(
     async with queue.watch("1") as event:
         await heard(event)
         own_redis.stop()
-        async with refused(within_s=1):
-            await queue.announce_change(["1"])
+        queue.announce([changed("1")])
         await heard(event)
 
 

@@ -13,6 +13,7 @@ from scheduler.job import (
     Cleanup,
     Failure,
     FailureKind,
+    JsonText,
     Progress,
     Purpose,
     Status,
@@ -300,3 +301,15 @@ async def test_a_claim_brings_the_trace_that_its_job_was_submitted_in(store: Sto
     assert [claim.traceparent for claim in claims] == ["00-1-2-01", None]
     found = {each.id: each for each in await store.claims_of("a1", but=[])}
     assert found == {claim.id: claim for claim in claims}
+
+
+async def test_an_outline_has_all_but_what_may_be_large(store: Store) -> None:
+    """Events show a job each time something happens to it."""
+    claim = await running(store)
+    await store.settle([end(claim, progress=Progress(done=1))])
+    whole = await known(store, claim.id)
+
+    (outline,) = await store.outlines([claim.id, "unknown"])
+
+    assert outline == replace(whole, data=JsonText("null"), result=None)
+    assert list(await store.outlines([])) == []

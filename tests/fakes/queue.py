@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
+from scheduler.change import GAP
 from scheduler.errors import QueueUnavailable, StartError
 
 if TYPE_CHECKING:
     from asyncio import Event
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+
+    from scheduler.change import Change
 
 
 NEAR = 1000
@@ -30,6 +34,9 @@ class MemoryServer:
         default_factory=lambda: defaultdict(set)
     )
     watchers: defaultdict[str, set[Event]] = field(default_factory=lambda: defaultdict(set))
+    told: list[tuple[str, Change]] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    telling: asyncio.Event = field(default_factory=asyncio.Event)
     store_identity: str | None = None
     remembers: bool = False
     marked: bool = False
@@ -43,6 +50,7 @@ class MemoryServer:
         self.ids.clear()
         self.inflight.clear()
         self.flags.clear()
+        self.told.clear()
         self.store_identity = None
         self.remembers = self.marked = False
 
@@ -146,10 +154,35 @@ class MemoryQueue:
         finally:
             self.server.readers[self._node_id].discard(unread)
 
-    async def announce_change(self, job_ids: Sequence[str]) -> None:
+    def announce(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self.server.told.append((f"1-{next(self.server.numbers)}", change))
+            for event in self.server.watchers[change.job_id]:
+                event.set()
+        self.server.telling.set()
+        self.server.telling = asyncio.Event()
+
+    async def latest_change(self) -> str:
         self._answer()
-        for event in [event for job_id in job_ids for event in self.server.watchers[job_id]]:
-            event.set()
+        if not self.server.told:
+            self.announce([GAP])
+        return self.server.told[-1][0]
+
+    async def changes(
+        self, change_id: str, *, limit: int, wait_s: float = 0.0
+    ) -> Sequence[tuple[str, Change]] | None:
+        self._answer()
+        telling = self.server.telling
+        ids = [told_id for told_id, _ in self.server.told]
+        if change_id not in ids:
+            return None
+        found = self.server.told[ids.index(change_id) :][: limit + 1]
+        if len(found) == 1 and wait_s:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await telling.wait()
+            return await self.changes(change_id, limit=limit)
+        return found
 
     @asynccontextmanager
     async def watch(self, job_id: str) -> AsyncIterator[Event]:

@@ -18,6 +18,7 @@ from scheduler.job import (
     Claim,
     Cleanup,
     Job,
+    JsonText,
     NewJob,
     Status,
 )
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.hook import HookCall, Verdict
-    from scheduler.job import Death, JsonText, Node, Progress, Settlement
+    from scheduler.job import Death, Node, Progress, Settlement
     from scheduler.output import Page, Written
 
 
@@ -77,6 +78,11 @@ class MemoryStore:
         self._answer()
         row = self.rows.get(job_id)
         return None if row is None else row.job
+
+    async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
+        self._answer()
+        rows = (self.rows[job_id] for job_id in job_ids if job_id in self.rows)
+        return [replace(row.job, data=JsonText("null"), result=None) for row in rows]
 
     async def page(
         self,

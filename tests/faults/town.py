@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from scheduler.clock import id_before, new_id
+from scheduler.course import Course
 from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.job import FINAL, JsonText, Status, StopReason
 from scheduler.service import Service, Submission
@@ -166,21 +167,20 @@ class Town:
         self.accepted: dict[str, str] = {}
         """Ids by what their user calls them."""
         self.aborted: set[str] = set()
+        store = Gate(self.store, trouble=trouble, error=StoreUnavailable)
+        queue = Gate(
+            MemoryQueue(self.server, node_id="user"), trouble=trouble, error=QueueUnavailable
+        )
+        clock = VirtualClock()
         self.service = Service(
-            store=cast("Any", Gate(self.store, trouble=trouble, error=StoreUnavailable)),
-            queue=cast(
-                "Any",
-                Gate(
-                    MemoryQueue(self.server, node_id="user"),
-                    trouble=trouble,
-                    error=QueueUnavailable,
-                ),
-            ),
-            clock=VirtualClock(),
+            store=cast("Any", store),
+            queue=cast("Any", queue),
+            course=Course(store=cast("Any", store), queue=cast("Any", queue), clock=clock),
+            clock=clock,
             new_id=new_id,
             tasks=TASKS,
             draining=asyncio.Event(),
-            chronicle=Counting(VirtualClock()),
+            chronicle=Counting(clock),
         )
 
     async def submit(self, name: str, task: str = "task1") -> None:

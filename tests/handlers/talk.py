@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scheduler import handler
+from scheduler import JobContext, handler
 
 logger = logging.getLogger("talk")
 
@@ -98,3 +98,21 @@ def talk_undo(data: Any) -> Any:
 def talk_after(data: Any) -> Any:
     """Leave a child that goes on talking when the job has ended."""
     subprocess.Popen(["sh", "-c", "while true; do echo too late; done"])
+
+
+@handler("talk_twice")
+def talk_twice(data: Any) -> Any:
+    """Say one line on each stream."""
+    print("one")
+    print("two", file=sys.stderr)
+
+
+@handler("progress_until")
+def progress_until(data: Any, job: JobContext) -> Any:
+    """Report the step that a file names, again and again, until it is the third."""
+    file, step = Path(data["file"]), 0
+    while step < 3:
+        step = max(step, int(file.read_text() or 0) if file.exists() else 0)
+        if step:
+            job.progress(step, 3)
+        time.sleep(0.02)

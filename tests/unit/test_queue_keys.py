@@ -11,7 +11,7 @@ from scheduler.queue.keys import Keys
 
 def names(keys: Keys) -> list[str]:
     return [
-        *(keys.queue, keys.nodes, keys.epoch, keys.store),
+        *(keys.queue, keys.nodes, keys.epoch, keys.store, keys.changes),
         *(keys.inflight("n"), keys.abort("j"), keys.aborts("n"), keys.changed("j")),
     ]
 

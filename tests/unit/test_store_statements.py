@@ -20,6 +20,7 @@ READS = {
     "get",
     "log",
     "nodes",
+    "outlines",
     "page",
     "page_of_all",
     "spans",

@@ -20,7 +20,9 @@ from prometheus_client import CollectorRegistry
 from scheduler.api.app import build_app
 from scheduler.api.openapi import document
 from scheduler.api.routes import ROUTES
+from scheduler.change import changed
 from scheduler.clock import new_id
+from scheduler.course import Course
 from scheduler.handler import HandlerOptions
 from scheduler.job import Settlement, Status
 from scheduler.overview import Overview
@@ -111,7 +113,7 @@ class Api:
         at = self.clock.now()
         end = Settlement(id=claim.id, token=claim.token, status=status, at=at, **fields)
         assert await self.store.settle([end])
-        await self.queue.announce_change([claim.id])
+        self.queue.announce([changed(claim.id)])
 
     @property
     def stored(self) -> int:
@@ -121,9 +123,11 @@ class Api:
 @pytest.fixture
 async def api(aiohttp_client: AiohttpClient) -> Api:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
+    course = Course(store=store, queue=queue, clock=clock)
     service = Service(
         store=store,
         queue=queue,
+        course=course,
         clock=clock,
         new_id=new_id,
         tasks=TASKS,

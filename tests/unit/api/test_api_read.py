@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from scheduler.api import cursor
+from scheduler.change import changed
 from scheduler.clock import new_id
 from scheduler.job import Failure, FailureKind, JsonText, Progress, Status
 from tests.eventually import eventually
@@ -118,7 +119,7 @@ async def test_waiting_answers_when_the_job_is_final(api: Api) -> None:
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         waiting = group.create_task(api.get(f"/u1/{job_id}?wait=60"))
         await api.queue.server.watched.wait()
-        await api.queue.announce_change([job_id])  # a change, but not the end
+        api.queue.announce([changed(job_id)])  # a change, but not the end
         await api.end(claim, result=JsonText("1"))
 
     assert waiting.result().json["status"] == "successful"

@@ -81,7 +81,7 @@ def test_progress_is_news_once() -> None:
     with roster.entry(attempt):
         assert not roster.news()
         attempt.progress = Progress(done=1)
-        assert roster.news() == {(CLAIM.id, 1): Progress(done=1)}
+        assert roster.news() == [(CLAIM, Progress(done=1))]
         assert not roster.news()
         attempt.progress = Progress(done=2)
-        assert roster.news() == {(CLAIM.id, 1): Progress(done=2)}
+        assert roster.news() == [(CLAIM, Progress(done=2))]

@@ -1,0 +1,183 @@
+"""What nodes tell each other of their jobs, and what follows for who watches. Pure.
+
+A change says that something happened and little of what: the store knows that. So it is small, and
+whoever hears it looks at the job. By then the job may be further, and `as_of` takes it back to what
+it was. `stage` puts all that can happen to a job in one order, by which late and repeated news are
+told from fresh ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scheduler.job import FINAL, Cleanup, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from scheduler.job import Claim, Job, Progress
+
+
+class Kind(StrEnum):
+    """What a change tells."""
+
+    QUEUED = "queued"
+    """The job is new."""
+    RUNNING = "running"
+    """An attempt began."""
+    STATUS = "status"
+    """Something else about it changed: the store says what."""
+    PROGRESS = "progress"
+    LOG = "log"
+    """It printed something."""
+    GAP = "gap"
+    """Changes got lost, of any jobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of one job, or a gap."""
+
+    kind: Kind
+    job_id: str = ""
+    uid: str | None = None
+    """None where whoever tells it does not know."""
+    attempt: int = 0
+    at: datetime | None = None
+    progress: Progress | None = None
+    begins: int = 0
+    ends: int = 0
+    """Of what was printed: the place before it and the place behind it."""
+
+    @property
+    def tells_status(self) -> bool:
+        """Whether a look at the job says what it is about."""
+        return self.kind in {Kind.QUEUED, Kind.RUNNING, Kind.STATUS}
+
+
+GAP: Final = Change(kind=Kind.GAP)
+
+
+def queued(job: Job) -> Change:
+    """A new job."""
+    return Change(kind=Kind.QUEUED, job_id=job.id, uid=job.uid)
+
+
+def running(claim: Claim, at: datetime) -> Change:
+    """A new attempt."""
+    return Change(kind=Kind.RUNNING, job_id=claim.id, uid=claim.uid, attempt=claim.attempt, at=at)
+
+
+def changed(job_id: str, uid: str | None = None) -> Change:
+    """Something else."""
+    return Change(kind=Kind.STATUS, job_id=job_id, uid=uid)
+
+
+def progressed(claim: Claim, progress: Progress) -> Change:
+    """An attempt is further."""
+    return Change(
+        kind=Kind.PROGRESS,
+        job_id=claim.id,
+        uid=claim.uid,
+        attempt=claim.attempt,
+        progress=progress,
+    )
+
+
+def printed(claim: Claim, begins: int, ends: int) -> Change:
+    """An attempt, or a clean-up, printed something."""
+    return Change(kind=Kind.LOG, job_id=claim.id, uid=claim.uid, begins=begins, ends=ends)
+
+
+STAGES: Final = 8
+"""Of one attempt, at most."""
+QUEUED_AGAIN: Final = 2
+"""The step of an attempt that neither runs any more nor was the last."""
+
+
+def stage(job: Job) -> int:
+    """How far a job is in its life; grows with each thing that happens to it.
+
+    attempt 0           1                      2
+    queued ▶ running ▶ aborting ▶ queued again ▶ running ▶ … ▶ final ▶ cleaned up
+    """
+    if job.status is Status.RUNNING:
+        step = 0 if job.abort is None else 1
+    elif job.status in FINAL:
+        cleaned = job.abort is not None and job.abort.cleanup in {Cleanup.DONE, Cleanup.FAILED}
+        step = 4 if cleaned else 3
+    else:
+        step = QUEUED_AGAIN
+    return STAGES * job.attempt + step
+
+
+def as_of(change: Change, job: Job) -> Job:
+    """The job as it was at a change, from what it is by now."""
+    if change.kind not in {Kind.QUEUED, Kind.RUNNING}:
+        return job
+    return _earlier(job, Status(change.kind), attempt=change.attempt, started_at=change.at)
+
+
+def news(job: Job, told: int) -> Sequence[Job]:
+    """What to tell of a job that stands so to somebody who was told of a stage; nothing if of this.
+
+    From one attempt to another it went through the queue, even if nobody looked at it there.
+    """
+    if stage(job) <= told:
+        return []
+    attempt, step = divmod(told, STAGES)
+    if step < QUEUED_AGAIN and job.attempt > attempt:
+        return [_earlier(job, Status.QUEUED, attempt=attempt, started_at=None), job]
+    return [job]
+
+
+def _earlier(job: Job, status: Status, *, attempt: int, started_at: datetime | None) -> Job:
+    """The job before its end, at its beginning or at that of an attempt."""
+    return replace(
+        job,
+        status=status,
+        attempt=attempt,
+        node=job.node if attempt else None,
+        started_at=started_at,
+        finished_at=None,
+        result=None,
+        error=None,
+        progress=None,
+        abort=None,
+    )
+
+
+class Position(NamedTuple):
+    """Where somebody is in the course of changes: all that an event's id says.
+
+    `1764084174123-0.8192~11`: behind the change of this id, at this place of a log, and with
+    the job at this stage. Only the first is always there.
+    """
+
+    change_id: str
+    place: int | None = None
+    stage: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.place is None else f".{self.place}"
+        return f"{self.change_id}{place}{'' if self.stage is None else f'~{self.stage}'}"
+
+
+_POSITION: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})(?:\.([0-9]{1,18}))?(?:~([0-9]{1,9}))?")
+
+
+def position(text: str) -> Position | None:
+    """The position that an event's id says; None where none of ours would say this."""
+    found = _POSITION.fullmatch(text)
+    if found is None:
+        return None
+    change_id, place, at_stage = found.groups()
+    return Position(change_id, _maybe_int(place), _maybe_int(at_stage))
+
+
+def _maybe_int(text: str | None) -> int | None:
+    return None if text is None else int(text)

@@ -1,0 +1,8 @@
+-- Jobs of some ids, without their data and results.
+SELECT id, uid, task, hook, status, attempt, owner, node, created_at, started_at, finished_at,
+       abort_requested_at, abort_reason, abort_grace_s, abort_signal, abort_processes,
+       abort_survivors, cleanup, progress, error,
+       'null' AS data,
+       NULL AS result
+  FROM jobs
+ WHERE id IN (SELECT key FROM json_each($1))

@@ -1,0 +1,76 @@
+"""Answers that go on: whoever does not read is dropped, and costs no memory meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from scheduler.api import streams
+from scheduler.api.state import STREAMS
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    import pytest
+    from aiohttp.test_utils import TestServer
+    from pytest_aiohttp.plugin import AiohttpServer
+
+PART = b"x" * 65_536
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Flood:
+    """Parts without end, and how many were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.over = False
+
+    async def parts(self) -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                self.taken += 1
+                yield PART
+        finally:
+            self.over = True
+
+
+async def served(flood: Flood, aiohttp_server: AiohttpServer) -> TestServer:
+    async def view(request: web.Request) -> web.StreamResponse:
+        return await streams.stream(request, flood.parts(), content_type="text/plain")
+
+    app = web.Application()
+    app[STREAMS] = set()
+    app.on_shutdown.append(streams.end_streams)
+    app.router.add_get("/", view)
+    return await aiohttp_server(app)
+
+
+async def test_who_does_not_read_is_dropped(
+    aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each would hold what is sent, and his place, for as long as he likes."""
+    monkeypatch.setattr(streams, "SEND_S", 0.2)
+    flood = Flood()
+    server = await served(flood, aiohttp_server)
+    _, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
+    writer.write(REQUEST)
+    await eventually(lambda: flood.over)
+    assert flood.taken * len(PART) < 50_000_000, "what the sockets hold, and no more"
+    writer.close()
+
+
+async def test_who_reads_gets_more_when_there_is_room_for_it(aiohttp_server: AiohttpServer) -> None:
+    """Until he goes away; then nothing is made for him any more."""
+    flood = Flood()
+    server = await served(flood, aiohttp_server)
+    reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
+    writer.write(REQUEST)
+    received = 0
+    while received < 100 * len(PART):
+        received += len(await reader.read(len(PART)))
+    writer.close()
+    await eventually(lambda: flood.over)

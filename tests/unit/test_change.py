@@ -1,0 +1,86 @@
+"""Changes: the order of all that happens to a job, and what it was before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scheduler.change import Position, as_of, changed, news, position, queued, running, stage
+from scheduler.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
+from tests.fakes import AT
+from tests.unit.worker.test_attempt import CLAIM
+
+NEW = Job(
+    id="1",
+    uid="u1",
+    status=Status.QUEUED,
+    task="task1",
+    data=JsonText("null"),
+    hook=None,
+    result=None,
+    error=None,
+    progress=None,
+    attempt=0,
+    node=None,
+    owner=None,
+    created_at=AT,
+    started_at=None,
+    finished_at=None,
+    abort=None,
+)
+RUNNING = replace(NEW, status=Status.RUNNING, attempt=1, node="a", started_at=AT)
+ASKED = Abort(requested_at=AT)
+ABORTED = replace(
+    RUNNING,
+    status=Status.ABORTED,
+    finished_at=AT,
+    progress=Progress(done=1),
+    abort=Abort(requested_at=AT, finished_at=AT, death=NOTHING_RAN, cleanup=Cleanup.PENDING),
+)
+
+
+def test_a_job_only_goes_on() -> None:
+    """By that, late and repeated news are told from fresh ones."""
+    assert ABORTED.abort is not None
+    life = [
+        NEW,
+        RUNNING,
+        replace(RUNNING, status=Status.QUEUED),
+        replace(RUNNING, attempt=2),
+        replace(RUNNING, attempt=2, abort=ASKED),
+        replace(ABORTED, attempt=2),
+        replace(ABORTED, attempt=2, abort=replace(ABORTED.abort, cleanup=Cleanup.DONE)),
+    ]
+    stages = [stage(job) for job in life]
+    assert stages == sorted(set(stages))
+
+
+def test_what_a_job_was_is_known_from_what_it_is() -> None:
+    """However far it is by the time that somebody looks."""
+    assert as_of(queued(NEW), ABORTED) == NEW
+    assert as_of(running(CLAIM, AT), ABORTED) == RUNNING
+    assert as_of(changed("1"), ABORTED) == ABORTED
+
+
+def test_between_two_attempts_a_job_was_queued() -> None:
+    """It may have been for a millisecond, and nobody looked; but each change of status is told."""
+    again = replace(RUNNING, attempt=2)
+    assert news(again, stage(RUNNING)) == [replace(NEW, attempt=1, node=RUNNING.node), again]
+    assert news(RUNNING, stage(NEW)) == [RUNNING]
+    assert news(RUNNING, -1) == [RUNNING]
+    assert news(RUNNING, stage(RUNNING)) == []
+
+
+@pytest.mark.parametrize(
+    "where", [Position("1-2"), Position("1-2", 0), Position("1-2", None, 0), Position("1-2", 3, 4)]
+)
+def test_an_id_says_where_somebody_was(where: Position) -> None:
+    """All that a node has to know of him."""
+    assert position(str(where)) == where
+
+
+@pytest.mark.parametrize("text", ["1", "1-", "-1", "1-2.", "1-2~", "1-2~3.4", "٣-1", "1-2\n"])
+def test_an_id_that_is_none_of_ours_is_no_position(text: str) -> None:
+    """It may come from anybody."""
+    assert position(text) is None
