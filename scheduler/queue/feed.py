@@ -61,6 +61,7 @@ class Feed:
         self._scripts = scripts
         self._queue = keys.queue
         self._inflight = keys.inflight(node_id)
+        self._nodes = keys.nodes
         self._node_id = node_id
         self._block_s = block_s
         self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX, pause_s=PAUSE_S)
@@ -143,7 +144,12 @@ class Feed:
                 self._inflight,
                 self._block_s,  # type: ignore[arg-type]  # the server takes fractions
             )
-        return [str(job_id)] if job_id else []
+            if job_id is None:
+                return []
+            # The server may have been emptied while we waited, and with it forgotten this node,
+            # without which nobody finds what is in flight here.
+            await self._server.commands.sadd(self._nodes, self._node_id)
+        return [str(job_id)]
 
     async def _restore(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,20 @@ async def test_a_flushed_server_is_forgetful(queue: Queue, house: House) -> None
     await house.look.flushall()
 
     assert await queue.forgetful()
+
+
+async def test_what_a_worker_gets_that_waited_through_a_flush_is_found_in_flight(
+    queue: Queue, house: House
+) -> None:
+    """Else it would be run again while it is in hand, and never come back from a dead node."""
+    async with house.open("b") as other, asyncio.TaskGroup() as group:
+        waiting = group.create_task(queue.dequeue(wait_s=ANSWER_S))
+        await house.blocked(1)
+        await house.look.flushall()
+        await other.enqueue(["1"])
+        assert await waiting == "1"
+        assert await other.missing(["1"]) == []
+        assert await other.recover([]) == 1
 
 
 async def test_a_flush_while_all_is_enqueued_again_is_noticed(queue: Queue, house: House) -> None:
