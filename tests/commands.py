@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.nodes import Node
 
 COMMAND = [sys.executable, "-W", "error", str(ROOT / "main.py")]
+CTRL_C = "\x03"
 END_S = 60.0
 
 
@@ -63,13 +64,12 @@ class Terminal:
         self.shown = ""
         self._ours, theirs = pty.openpty()
         self._command = asyncio.create_subprocess_exec(
-            *COMMAND,
+            *("setsid", "--ctty", *COMMAND),  # so that Ctrl-C is a signal, as it is for people
             *arguments,
             env=environment(node, **more),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            start_new_session=True,
         )
         self._theirs = theirs
 
@@ -96,12 +96,8 @@ class Terminal:
         await eventually(lambda: text in self.shown, within_s=END_S, saying=f"shows {text!r}")
 
     def type(self, text: str) -> None:
-        """Type; what Ctrl-C does is in `interrupt`."""
+        """Type; `CTRL_C` is a key too."""
         os.write(self._ours, text.encode())
-
-    def interrupt(self) -> None:
-        """Press Ctrl-C."""
-        self._process.send_signal(2)
 
     async def ended(self) -> int:
         """Wait for the command's end; its exit status."""

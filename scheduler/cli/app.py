@@ -57,6 +57,7 @@ def build_app() -> typer.Typer:
     app.command("list")(looking.list_jobs)
     app.command("show")(looking.show)
     app.command("wait", epilog=JOB_EPILOG)(following.wait)
+    app.command("watch", epilog=JOB_EPILOG)(following.watch)
     app.command("logs")(following.logs)
     app.command("abort")(aborting.abort)
     app.command("abort-all")(aborting.abort_all)

@@ -30,4 +30,4 @@ OF_JOB: Final[Mapping[Status, Exit]] = {
     Status.TERMINATED: Exit.TERMINATED,
     Status.ABORTED: Exit.ABORTED,
 }
-"""What `wait` says of a job's end."""
+"""What `wait` and `watch` say of a job's end."""

@@ -10,6 +10,7 @@ asks for `AsyncClient`, because a command line should not wait for it.
 
 from typing import TYPE_CHECKING
 
+from scheduler.client.events import Changed, Event, Printed, Progressed
 from scheduler.client.problems import (
     ClientError,
     JobEnded,
@@ -30,9 +31,11 @@ __all__ = [
     "Abort",
     "Aborts",
     "AsyncClient",
+    "Changed",
     "Cleanup",
     "Client",
     "ClientError",
+    "Event",
     "Failure",
     "FailureKind",
     "Job",
@@ -43,8 +46,10 @@ __all__ = [
     "NewJob",
     "NoSuchJob",
     "Node",
+    "Printed",
     "Problem",
     "Progress",
+    "Progressed",
     "Status",
     "Task",
     "Unavailable",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from scheduler.client import calls
 from scheduler.client.address import DEFAULT_URL
 from scheduler.client.answers import value_of
+from scheduler.client.events import Following
 from scheduler.client.patience import Deadline, pauses
-from scheduler.client.problems import Unavailable, Unreachable
+from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
 from scheduler.client.session import Session
 from scheduler.client.shapes import NewJob
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from scheduler.client.calls import Call, Request
+    from scheduler.client.events import Event
     from scheduler.client.session import Stream
     from scheduler.client.shapes import Aborts, Job, LogLine, Node, Task
     from scheduler.job import Status
@@ -31,8 +33,8 @@ class AsyncClient:
     """A node, or a proxy in front of several, asked over HTTP, by many tasks at once.
 
     To be used as `async with AsyncClient(url) as client`. Arguments and errors are those of
-    `Client`. What `log` streams ends with its iterator: close one that you leave before
-    its end (`contextlib.aclosing`).
+    `Client`. What `watch` and `log` stream ends with their iterators: close one that you leave
+    before its end (`contextlib.aclosing`).
     """
 
     def __init__(
@@ -123,6 +125,21 @@ class AsyncClient:
     async def nodes(self) -> Sequence[Node]:
         """The live nodes, by name."""
         return await self._ask(calls.nodes())
+
+    async def watch(self, uid: str, job_id: str, *, log: bool = False) -> AsyncIterator[Event]:
+        """What happens to a job, from how it stands now to its end; with `log`, what it prints too.
+
+        A lost connection is made anew, and goes on where it broke.
+        """
+        following = Following(uid, job_id, log=log)
+        while not following.over:
+            await asyncio.sleep(following.pause_s)
+            with suppress(Lost):
+                async with self._stream(following.request()) as stream:
+                    async for line in stream.lines:
+                        if event := following.feed(line):
+                            yield event
+                    following.end(stream.status)
 
     async def log(self, uid: str, job_id: str, *, follow: bool = False) -> AsyncIterator[LogLine]:
         """The lines that a job printed; with `follow`, until its end as they come.

@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 WAIT_S_MAX: Final = 60.0
 """The longest wait that a node takes; who waits longer asks again."""
+HEARTBEAT_S: Final = 15.0
+"""How long a stream of events is silent at most, where its node lives."""
+NOTHING_MORE: Final = 204
+"""The status by which a node says that a stream is at its end."""
 PAGE_JOBS: Final = 100
 """How many jobs a page of a list has."""
 
@@ -110,6 +114,13 @@ def nodes() -> Call[Sequence[Node]]:
         path="/-/nodes",
         read=lambda answer: [node_of(each) for each in answer.document],
     )
+
+
+def events(uid: str, job_id: str, *, log: bool, last_event_id: str | None) -> Request:
+    """Stream what happens to a job, from after the event of this id."""
+    headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+    path = _path(uid, job_id, "events", log="true" if log else None)
+    return Request(method="GET", path=path, headers=headers, wait_s=HEARTBEAT_S)
 
 
 def output(uid: str, job_id: str, *, follow: bool) -> Request:

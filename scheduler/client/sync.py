@@ -10,8 +10,9 @@ from scheduler.client import calls
 from scheduler.client.address import DEFAULT_URL
 from scheduler.client.answers import value_of
 from scheduler.client.connection import Connection
+from scheduler.client.events import Following
 from scheduler.client.patience import Deadline, pauses
-from scheduler.client.problems import Unavailable, Unreachable
+from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
 from scheduler.client.shapes import NewJob
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from scheduler.client.calls import Call, Request
     from scheduler.client.connection import Stream
+    from scheduler.client.events import Event
     from scheduler.client.shapes import Aborts, Job, LogLine, Node, Task
     from scheduler.job import Status
 
@@ -123,6 +125,20 @@ class Client:
     def nodes(self) -> Sequence[Node]:
         """The live nodes, by name."""
         return self._ask(calls.nodes())
+
+    def watch(self, uid: str, job_id: str, *, log: bool = False) -> Iterator[Event]:
+        """What happens to a job, from how it stands now to its end; with `log`, what it prints too.
+
+        A lost connection is made anew, and goes on where it broke.
+        """
+        following = Following(uid, job_id, log=log)
+        while not following.over:
+            time.sleep(following.pause_s)
+            with self._stream(following.request()) as stream, suppress(Lost):
+                for line in stream.lines:
+                    if event := following.feed(line):
+                        yield event
+                following.end(stream.status)
 
     def log(self, uid: str, job_id: str, *, follow: bool = False) -> Iterator[LogLine]:
         """The lines that a job printed; with `follow`, until its end as they come.

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.client import LogLine, Lost, NoSuchJob
+from scheduler.client import Changed, LogLine, Lost, NoSuchJob, Status
 from scheduler.client.lines import Lines
 from tests.unit.client.conftest import reply
+from tests.unit.client.test_client_events import block, job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,3 +71,26 @@ async def test_a_stream_that_is_refused_is_a_problem_like_any_other(
     client = await connect(server.url)
     with pytest.raises(NoSuchJob, match="none"):
         await client.all("log", "ada", "1")
+
+
+async def test_watching_goes_on_where_its_connection_broke(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    """A node that restarts must not end what somebody watches, nor tell it twice."""
+    first, second = (
+        HEAD + chunk("".join(f"{line}\n" for line in block(number, "status", job(status))))
+        for number, status in ((1, "running"), (2, "successful"))
+    )
+    server = await misbehaving(first, second + b"0\r\n\r\n")
+    client = await connect(server.url)
+    events = await client.all("watch", "ada", "1")
+    assert all(isinstance(event, Changed) for event in events)
+    assert [event.job.status for event in events] == [Status.RUNNING, Status.SUCCESSFUL]
+    assert server.header("Last-Event-ID") == [None, "1"]
+
+
+async def test_watching_a_job_that_is_over_ends_at_once(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    client = await connect((await misbehaving(b"HTTP/1.1 204 No Content\r\n\r\n")).url)
+    assert await client.all("watch", "ada", "1") == []
