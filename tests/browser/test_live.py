@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, say, visiting
@@ -27,6 +29,25 @@ def test_the_list_follows_what_happens(visit: Visit, uid: str, script: Path) -> 
     expect(row).to_contain_text("50 %")
     say(script, "two")
     expect(row).to_contain_text("successful")
+
+
+@pytest.mark.parametrize("path", ["", "jobs", "job"])
+def test_progress_comes_by_an_event_and_not_by_asking_again(
+    visit: Visit, uid: str, script: Path, path: str
+) -> None:
+    """Asking again is the net below; with a thousand pages open it must not be the way."""
+    job = visit.submit("step", {"file": str(script), "total": 4}, uid=uid)
+    say(script, "one")
+    page = visit.open(f"jobs/{uid}/{job['id']}" if path == "job" else path)
+    shown = page.locator(".progress" if path == "job" else f"tr:has-text('{uid}') .progress")
+    expect(shown).to_contain_text("25 %")
+
+    page.route(re.compile(f"data/jobs|{job['id']}$"), lambda _: None)  # never answered
+    say(script, "two")
+    expect(shown).to_contain_text("50 %")
+    for line in ("three", "four"):
+        say(script, line)
+    visit.ended(job)
 
 
 def test_the_overview_follows_what_happens(visit: Visit, uid: str, script: Path) -> None:

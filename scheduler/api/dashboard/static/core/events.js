@@ -1,15 +1,49 @@
-// What happens on the node: as long as somebody looks, the page looks again.
+// What happens on the node, as it happens. The browser connects again by itself and resumes.
 import { useEffect, useRef } from "../vendor/htm-preact.js";
+import { reach, urlOf } from "./api.js";
 
-const LOOK_MS = 2000;
+const AGAIN_MS = 2000; // after the node refused; a lost line the browser takes up again by itself
 
-// `heard.missed` is called for whatever may have happened at `path` (null: nothing can).
+// Listen at `path` (null: to nothing). `heard` has a function for each kind of event, and for
+// "missed": the line was only now opened, or the node no longer knows what came in between.
 export function useEvents(path, heard) {
   const latest = useRef(heard);
   latest.current = heard;
-  useEffect(() => {
-    if (!path) return undefined;
-    const timer = setInterval(() => document.hidden || latest.current.missed(), LOOK_MS);
-    return () => clearInterval(timer);
-  }, [path]);
+  useEffect(() => (path ? listen(path, latest) : undefined), [path]);
+}
+
+function listen(path, latest) {
+  let source = null;
+  let timer = 0;
+
+  function open() {
+    source = new EventSource(urlOf(path));
+    source.onopen = () => latest.current.missed?.();
+    source.onerror = () => {
+      reach("/-/health").catch(() => {}); // tells the page at once if it is the node that is gone
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
+    };
+    source.addEventListener("reset", () => latest.current.missed?.());
+    for (const kind of ["status", "progress"]) {
+      source.addEventListener(kind, (event) => latest.current[kind]?.(event.data));
+    }
+  }
+
+  function close() {
+    clearTimeout(timer);
+    source?.close();
+  }
+
+  // A browser has six lines to a node: a page that nobody looks at gives its own back.
+  function onVisibility() {
+    close();
+    if (!document.hidden) open();
+  }
+
+  document.addEventListener("visibilitychange", onVisibility);
+  open();
+  return () => {
+    document.removeEventListener("visibilitychange", onVisibility);
+    close();
+  };
 }
