@@ -73,6 +73,11 @@ class Verdict:
     due_at: datetime | None = None
 
 
+def receiver(hook: str) -> str:
+    """Who answers at a hook: its URL up to the path, as its user spells it."""
+    return "/".join(f"{hook}/".split("/")[:3]) + "/"
+
+
 def verdict(
     call: HookCall, code: int | None, *, at: datetime, give_up_s: float, random: Random
 ) -> Verdict:

@@ -237,10 +237,13 @@ class Store(Protocol):
         """
         ...
 
-    async def take_calls(self, *, at: datetime, until: datetime, limit: int) -> Sequence[HookCall]:
+    async def take_calls(
+        self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
+    ) -> Sequence[HookCall]:
         """Take up to `limit` of the calls that are due at `at`, for a try each.
 
-        Of concurrent callers each gets others. A call that is not settled is due again at `until`.
+        Calls to these receivers (`hook.receiver`) are passed over. Of concurrent callers each gets
+        others. A call that is not settled is due again at `until`.
         """
         ...
 

@@ -5,6 +5,7 @@ receiver   answers 204, or what a test lays out for the next requests
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,15 @@ class Receiver:
         self.received: list[Received] = []
         self.answers: list[web.Response] = []
         """For the next requests, in this order; then 204."""
+        self.answering = asyncio.Event()
+        """While cleared, it takes requests and hangs."""
+        self.answering.set()
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.received.append(Received(headers, await request.read()))
+        await self.answering.wait()
         return self.answers.pop(0) if self.answers else web.Response(status=204)
 
     async def gets(self, number: int) -> list[Received]:

@@ -211,10 +211,13 @@ class SqlStore:
             "add_call", call_id, claim.id, claim.token, payload, batches.milliseconds(at)
         )
 
-    async def take_calls(self, *, at: datetime, until: datetime, limit: int) -> Sequence[HookCall]:
+    async def take_calls(
+        self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
+    ) -> Sequence[HookCall]:
         """See `Store`."""
         instants = batches.milliseconds(at), batches.milliseconds(until)
-        return [rows.call(row) for row in await self._fetch("take_calls", *instants, limit)]
+        taken = await self._fetch("take_calls", *instants, limit, batches.keys(but))
+        return [rows.call(row) for row in taken]
 
     async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
         """See `Store`."""

@@ -44,9 +44,9 @@ async def store_fixture(url: str, tmp_path: Path) -> AsyncIterator[Store]:
         yield opened
 
 
-async def hooked(store: Store, *, undoable: bool = False) -> str:
+async def hooked(store: Store, *, undoable: bool = False, hook: str = HOOK) -> str:
     """The id of a job that waits, and has a hook."""
-    (job,) = (await store.insert([new(hook=HOOK, undoable=undoable)])).jobs
+    (job,) = (await store.insert([new(hook=hook, undoable=undoable)])).jobs
     return job.id
 
 
@@ -58,9 +58,9 @@ async def told(store: Store, job_id: str) -> list[tuple[str, str]]:
     return [(call.event, call.status) for call in await store.calls(job_id, limit=10)]
 
 
-async def ended(store: Store, *, ended_s: float = 9) -> Claim:
+async def ended(store: Store, *, ended_s: float = 9, hook: str = HOOK) -> Claim:
     """A job that has ended, and whose hook is to be told."""
-    claim = await claimed(store, await hooked(store))
+    claim = await claimed(store, await hooked(store, hook=hook))
     await store.settle([end(claim, ended_s=ended_s)])
     return claim
 
@@ -159,6 +159,18 @@ async def test_calls_are_taken_once_they_are_due_the_oldest_first(store: Store) 
     assert (call.id, call.tries, call.due_at) == (first.id, 1, later(90))
     assert [call.id for call in await take(store)] == [second.id]
     assert await take(store) == []
+
+
+async def test_receivers_can_be_passed_over_and_no_others_with_them(store: Store) -> None:
+    """Their names may begin alike, and a hook may have no path."""
+    urls = ["https://a.org/1", "https://a.org", "https://a.org.uk/", "http://a.org/", "https://b"]
+    jobs = {(await ended(store, hook=url)).id: url for url in urls}
+
+    taken = await store.take_calls(
+        at=later(60), until=later(90), limit=10, but={"https://a.org/", "https://b/"}
+    )
+    assert sorted(jobs[call.job_id] for call in taken) == ["http://a.org/", "https://a.org.uk/"]
+    assert [call.tries for call in await take(store)] == [1, 1, 1]
 
 
 async def test_of_those_who_take_at_once_each_gets_others(store: Store) -> None:

@@ -48,7 +48,7 @@ LIMITED: Final = {
     "delete_finished": "1000, 10, 1000",
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
-    "take_calls": "1000, 2000, 10",
+    "take_calls": "1000, 2000, 10, '{}'",
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose limit is one of them and decides how they are planned."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from scheduler.errors import Conflict, StoreUnavailable
 from scheduler.figures import STEP, Ending, Span, Standing
-from scheduler.hook import CallStatus
+from scheduler.hook import CallStatus, receiver
 from scheduler.job import (
     FINAL,
     NOTHING_RAN,
@@ -260,13 +260,16 @@ class MemoryStore:
         if row is not None and row.token == claim.token and row.job.owner is not None:
             self.hook_calls.setdefault(call_id, call_of(claim.id, at, id_=call_id, payload=payload))
 
-    async def take_calls(self, *, at: datetime, until: datetime, limit: int) -> Sequence[HookCall]:
+    async def take_calls(
+        self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
+    ) -> Sequence[HookCall]:
         self._answer()
         self._call_for_ends()
         due = [
             (call.due_at, call.id)
             for call in self.hook_calls.values()
             if call.due_at is not None and call.due_at <= at
+            if receiver(self.rows[call.job_id].job.hook or "") not in but
         ]
         taken = [self.hook_calls[call_id] for _, call_id in sorted(due)[:limit]]
         for call in taken:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 TRY_S: Final = 15.0
 """How long a try may take: the Standard Webhooks specification asks for 15 to 30 seconds."""
-PER_HOST_MAX: Final = 8
-"""Connections to one receiver: one that hangs does not keep all others waiting."""
 ANSWER_CHARS_MAX: Final = 300
 """Of the reason why there was no answer, as users see it."""
 
@@ -41,9 +39,8 @@ async def open_caller(
     keys: Sequence[bytes], allow: Collection[IPv4Network | IPv6Network]
 ) -> AsyncIterator[Caller]:
     """A caller, whose connections are closed at the end."""
-    connector = aiohttp.TCPConnector(
-        socket_factory=guarded(allow), limit=0, limit_per_host=PER_HOST_MAX
-    )
+    # Without a limit: the time for a try would run while it waits. `Delivery` has the limits.
+    connector = aiohttp.TCPConnector(socket_factory=guarded(allow), limit=0)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

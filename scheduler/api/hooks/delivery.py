@@ -7,12 +7,13 @@ node that took it. A try and the writing of its answer end well before that, or 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from scheduler.errors import StoreUnavailable
-from scheduler.hook import verdict
+from scheduler.hook import receiver, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
     from scheduler.api.hooks.caller import Caller
     from scheduler.chronicle import Chronicle
     from scheduler.hook import HookCall
+    from scheduler.job import Job
     from scheduler.ports import Clock, Store
 
 AT_ONCE_MAX: Final = 32
 """How many calls a node tries at a time."""
+PER_RECEIVER_MAX: Final = 8
+"""How many of them go to one receiver: one that hangs does not keep the others waiting."""
+TAKE_MAX: Final = 4
+"""How many are taken at a time, as they may all go to one receiver: that there is room for."""
 TAKEN_S: Final = 60.0
 """For how long a call belongs to the node that took it."""
 LOOK_EVERY_S: Final = 1.0
@@ -52,7 +58,8 @@ class Delivery:
         self._caller = caller
         self._chronicle = chronicle
         self._give_up_s = give_up_s
-        self._trying: set[asyncio.Task[None]] = set()
+        self._trying: dict[asyncio.Task[None], str] = {}
+        """Each with its receiver."""
         self._look = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -66,9 +73,10 @@ class Delivery:
             while True:
                 self._look.clear()
                 calls = await self._take()
-                for call in calls:
-                    trying = group.create_task(self._try(call), name=f"call {call.id}")
-                    self._trying.add(trying)
+                for call, job in calls:
+                    assert job.hook is not None  # noqa: S101 - only a job with a hook has calls
+                    trying = group.create_task(self._try(call, job), name=f"call {call.id}")
+                    self._trying[trying] = receiver(job.hook)
                     trying.add_done_callback(self._tried)
                 if not calls:
                     await self._pause()
@@ -81,17 +89,26 @@ class Delivery:
             async with asyncio.timeout(LAST_CALLS_S):
                 await self._idle.wait()
 
-    async def _take(self) -> Sequence[HookCall]:
-        free = AT_ONCE_MAX - len(self._trying)
-        if free == 0:
+    async def _take(self) -> Sequence[tuple[HookCall, Job]]:
+        """Some calls that are due, with their jobs, as far as there is room for them."""
+        limit = min(TAKE_MAX, AT_ONCE_MAX - len(self._trying))
+        if limit == 0:
             return ()
         at = self._clock.now()
+        until = at + timedelta(seconds=TAKEN_S)
         try:
-            return await self._store.take_calls(
-                at=at, until=at + timedelta(seconds=TAKEN_S), limit=free
-            )
+            calls = await self._store.take_calls(at=at, until=until, limit=limit, but=self._busy())
+            found = await self._store.outlines({call.job_id for call in calls})
         except StoreUnavailable:
             return ()  # whatever else the node does says so
+        jobs = {job.id: job for job in found}
+        # A job that is missing was deleted meanwhile, and its calls with it.
+        return [(call, jobs[call.job_id]) for call in calls if call.job_id in jobs]
+
+    def _busy(self) -> Sequence[str]:
+        """The receivers that have no room for all that may be taken next."""
+        tried = Counter(self._trying.values())
+        return [each for each, tries in tried.items() if tries > PER_RECEIVER_MAX - TAKE_MAX]
 
     async def _pause(self) -> None:
         """Until a call ends, or may be due."""
@@ -102,22 +119,19 @@ class Delivery:
                 await self._look.wait()
 
     def _tried(self, trying: asyncio.Task[None]) -> None:
-        self._trying.discard(trying)
+        del self._trying[trying]
         self.hint()
 
-    async def _try(self, call: HookCall) -> None:
+    async def _try(self, call: HookCall, job: Job) -> None:
         """Try a call, and note how it went; where the store is away, it is tried again later."""
+        answer = await self._caller.call(call, job, at=self._clock.now())
+        follows = verdict(
+            call,
+            answer.code,
+            at=self._clock.now(),
+            give_up_s=self._give_up_s,
+            random=self._random,
+        )
         with suppress(StoreUnavailable):
-            job = await self._store.get(call.job_id)
-            if job is None:
-                return  # deleted meanwhile, and its calls with it
-            answer = await self._caller.call(call, job, at=self._clock.now())
-            follows = verdict(
-                call,
-                answer.code,
-                at=self._clock.now(),
-                give_up_s=self._give_up_s,
-                random=self._random,
-            )
             await self._store.settle_call(call, follows, answer=answer.words)
             self._chronicle.called(call, job, follows, answer.words)

@@ -2,11 +2,16 @@
 UPDATE hook_calls
    SET tries = tries + 1,
        due_at = CAST($2 AS bigint)
- WHERE id IN (SELECT id
+ WHERE id IN (SELECT hook_calls.id
                 FROM hook_calls
-               WHERE due_at <= $1
-               ORDER BY due_at
+                JOIN jobs ON jobs.id = hook_calls.job_id
+               WHERE hook_calls.due_at <= $1
+                 AND NOT EXISTS (SELECT 1
+                                   FROM json_each($4) AS passed_over
+                                  WHERE substr(jobs.hook || '/', 1, length(passed_over.key))
+                                        = passed_over.key)
+               ORDER BY hook_calls.due_at
                LIMIT $3
-                 FOR UPDATE SKIP LOCKED -- PostgreSQL only
+                 FOR UPDATE OF hook_calls SKIP LOCKED -- PostgreSQL only
              )
 RETURNING *

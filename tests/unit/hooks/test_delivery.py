@@ -14,11 +14,13 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from scheduler.api.hooks import open_hooks
+from scheduler.api.hooks.delivery import PER_RECEIVER_MAX
 from scheduler.hook import CallStatus
 from scheduler.job import Failure, FailureKind, JsonText, Status
 from tests.chronicles import Counting
 from tests.eventually import eventually
 from tests.fakes import MemoryStore
+from tests.receiver import receiving
 from tests.stores import abort, claimed, end, new
 
 if TYPE_CHECKING:
@@ -224,6 +226,26 @@ async def test_many_calls_to_one_receiver_all_arrive(
         received = await receiver.gets(100)
 
     assert {got.id for got in received} == job_ids
+
+
+async def test_a_receiver_that_hangs_keeps_no_other_waiting(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    """And what has to wait for it is not counted as tried."""
+    async with receiving() as hanging:
+        hanging.answering.clear()
+        for _ in range(40):
+            await ended(store, hanging.url)
+        claim = await begun(store, receiver.url)
+        await store.settle([end(claim, ended_s=60)])
+
+        async with delivering(store):
+            await receiver.gets(1)
+            await hanging.gets(PER_RECEIVER_MAX)
+            tries = [call.tries for call in store.hook_calls.values() if call.id != claim.id]
+            hanging.answering.set()
+
+    assert sum(tries) == PER_RECEIVER_MAX
 
 
 async def test_a_store_that_is_away_delays_calls_and_loses_none(

@@ -8,9 +8,10 @@ from random import Random
 
 import pytest
 
-from scheduler.hook import RETRY_LONGEST_S, CallStatus, Event, HookCall, Verdict, verdict
+from scheduler.hook import RETRY_LONGEST_S, CallStatus, Event, HookCall, Verdict, receiver, verdict
 from tests.stores import AT
 
+RECEIVER = "https://a.example:8443/"
 CALL = HookCall(
     id="c1",
     job_id="j1",
@@ -76,3 +77,13 @@ def test_it_is_given_up_when_the_next_try_would_be_too_late() -> None:
 
 def test_it_may_be_tried_just_once() -> None:
     assert judged(503, give_up_s=0).status is CallStatus.GIVEN_UP
+
+
+@pytest.mark.parametrize("path", ["", "/", "/hook", "/hook/b?c=/d", "//"])
+def test_a_receiver_has_all_hooks_of_its_place(path: str) -> None:
+    assert receiver(f"https://a.example:8443{path}") == RECEIVER
+
+
+@pytest.mark.parametrize("url", ["http://a.example:8443/", "https://a.example/", "https://a/"])
+def test_another_scheme_host_or_port_is_another_receiver(url: str) -> None:
+    assert receiver(url) != RECEIVER
