@@ -78,7 +78,7 @@ class JobContext:
             TypeError, ValueError: `payload` is not a JSON value, or larger than `NOTIFY_BYTES_MAX`.
         """
         if self.hook is not None:
-            size = len(json.dumps(payload, allow_nan=False))
-            if size > NOTIFY_BYTES_MAX:
+            text = json.dumps(payload, allow_nan=False)
+            if (size := len(text)) > NOTIFY_BYTES_MAX:
                 raise ValueError(f"notify: {size} bytes of JSON; allowed are {NOTIFY_BYTES_MAX}")
-            self._send({"notify": payload})
+            self._send({"notify": text})  # which nobody reads on the way: all numbers stay exact

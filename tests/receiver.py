@@ -6,11 +6,11 @@ receiver   answers 204, or what a test lays out for the next requests
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 from aiohttp import web
 
@@ -36,7 +36,7 @@ class Received:
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - what a hook is told
-        return orjson.loads(self.body)
+        return json.loads(self.body)
 
 
 class Receiver:

@@ -63,7 +63,7 @@ class Attempt:
         options: HandlerOptions,
         node_grace_s: float,
         time_limit_s: float | None,
-        notify: Callable[[Claim, int, object], Coroutine[None, None, None]],
+        notify: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
         hear: Callable[[Claim, Stream, bytes], None],
     ) -> None:
         """Collaborators.
@@ -149,9 +149,9 @@ class Attempt:
         if "progress" in message:
             self.progress = Progress(**message["progress"])
         elif "notify" in message:
-            self._keep(message["notify"])
+            self._keep(JsonText(message["notify"]))
 
-    def _keep(self, payload: object) -> None:
+    def _keep(self, payload: JsonText) -> None:
         """Have a notification stored, beside the job."""
         self._notified += 1
         if self._notified <= NOTIFICATIONS_MAX:

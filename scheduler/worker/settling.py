@@ -6,7 +6,6 @@ token shows that the job has been taken over. Only then the queue, whose loss ha
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,6 @@ from scheduler.errors import QueueUnavailable, StoreUnavailable
 from scheduler.job import (
     NOTHING_RAN,
     Cleanup,
-    JsonText,
     Purpose,
     Returned,
     Status,
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from scheduler.chronicle import Chronicle
-    from scheduler.job import Claim, Outcome, Progress, Settlement
+    from scheduler.job import Claim, JsonText, Outcome, Progress, Settlement
     from scheduler.ports import Clock, Queue, Store
     from scheduler.worker.scribe import Scribe
 
@@ -78,11 +76,10 @@ class Settling:
             settlement = conclude(claim, outcome, at=at, progress=progress)
             await self._settle_run(claim, settlement)
 
-    async def keep_notification(self, claim: Claim, number: int, payload: object) -> None:
+    async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
         """Have the job's hook called with what its handler says; each number of a claim once."""
-        call_id, said = f"{claim.id}-{claim.token}-{number}", JsonText(json.dumps(payload))
-        at = self._clock.now()
-        await self._insist(lambda: self._store.add_call(claim, call_id, said, at=at))
+        call_id, at = f"{claim.id}-{claim.token}-{number}", self._clock.now()
+        await self._insist(lambda: self._store.add_call(claim, call_id, payload, at=at))
         self._on_call_due()
 
     async def settle_unknown(self, claim: Claim) -> None:

@@ -58,7 +58,7 @@ class FakeProcess:
         assert self._note is not None
         self._note({"progress": {"done": done, "total": None, "message": None}})
 
-    def notify(self, payload: object) -> None:
+    def notify(self, payload: str) -> None:
         """Have the handler tell its job's hook something."""
         assert self._note is not None
         self._note({"notify": payload})

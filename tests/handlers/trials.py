@@ -190,8 +190,8 @@ def not_undoable(data: Any) -> Any:
 
 @handler("notify")
 def notify(data: Any, job: JobContext) -> Any:
-    """Tell the hook."""
-    job.notify(data)
+    """Tell the hook; also a number that would be rounded by who reads JSON as fast as can be."""
+    job.notify([data, 2**64 + 1])
 
 
 @handler("pid")

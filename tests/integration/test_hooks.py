@@ -29,13 +29,13 @@ async def test_a_handler_notifies_and_the_end_is_told(
     start_node: Nodes, receiver: Receiver
 ) -> None:
     node = start_node(HOOKS__ALLOW=LOOPBACK, HOOKS__SECRET=SECRET)
-    job = await node.outcome("notify", {"page": 1}, hook=receiver.url)
+    job = await node.outcome("notify", "hello", hook=receiver.url)
     by_event = {got.headers["scheduler-event"]: got for got in await receiver.gets(2)}
 
     for got in by_event.values():
         assert Webhook(SECRET).verify(got.body, dict(got.headers)) == got.json
         assert got.headers["scheduler-job"] == f"/u1/{job['id']}"
-    assert by_event["job.notified"].json == {"page": 1}
+    assert by_event["job.notified"].json == ["hello", 2**64 + 1]
     told = by_event["job.ended"].json
     assert told == {key: job[key] for key in told}
     assert (told["status"], told["attempt"]) == ("successful", 1)

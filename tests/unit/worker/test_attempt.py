@@ -56,7 +56,7 @@ class Trial:
         return self.slots.given[0]
 
 
-async def forget(_claim: Claim, _number: int, _payload: object) -> None:
+async def forget(_claim: Claim, _number: int, _payload: JsonText) -> None:
     """Keep nothing of what a handler tells."""
 
 
@@ -66,7 +66,7 @@ async def running(
     slots: FakeSlots | None = None,
     time_limit_s: float | None = None,
     grace_s: float = 0,
-    notify: Callable[[Claim, int, object], Coroutine[None, None, None]] = forget,
+    notify: Callable[[Claim, int, JsonText], Coroutine[None, None, None]] = forget,
 ) -> AsyncIterator[Trial]:
     slots = slots or FakeSlots()
     attempt = Attempt(
@@ -219,33 +219,33 @@ async def test_progress_is_kept_whatever_becomes_of_the_attempt() -> None:
 
 async def test_it_ends_once_all_that_its_handler_tells_is_kept() -> None:
     """The end is written next: a node that dies after it has lost no notification."""
-    kept, store_is_back = list[tuple[int, object]](), asyncio.Event()
+    kept, store_is_back = list[tuple[int, JsonText]](), asyncio.Event()
 
-    async def keep(_: Claim, number: int, payload: object) -> None:
+    async def keep(_: Claim, number: int, payload: JsonText) -> None:
         await store_is_back.wait()
         kept.append((number, payload))
 
     async with running(notify=keep) as trial:
         process = await trial.process()
-        process.notify("a")
-        process.notify("b")
+        process.notify('"a"')
+        process.notify('"b"')
         process.finish("1")
         assert not (await asyncio.wait({trial.run}, timeout=0.05))[0]
         store_is_back.set()
         assert await trial.run == Returned(JsonText("1"))
-    assert kept == [(1, "a"), (2, "b")]
+    assert kept == [(1, '"a"'), (2, '"b"')]
 
 
 async def test_a_handler_that_tells_without_end_is_cut_short() -> None:
     """A loop must not fill the store."""
     kept = list[int]()
 
-    async def keep(_: Claim, number: int, _payload: object) -> None:
+    async def keep(_: Claim, number: int, _payload: JsonText) -> None:
         kept.append(number)
 
     async with running(notify=keep) as trial:
         process = await trial.process()
         for number in range(NOTIFICATIONS_MAX + 5):
-            process.notify(number)
+            process.notify(str(number))
         process.finish()
     assert kept == list(range(1, NOTIFICATIONS_MAX + 1))
