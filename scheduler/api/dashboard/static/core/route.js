@@ -35,8 +35,9 @@ export function go(target) {
   location.hash = target;
 }
 
-// The same page with another query, without a step in the browser's history.
-export function refine(parts, query) {
-  history.replaceState(null, "", link(parts, query));
+// A page with some of its query changed, without a step in the browser's history. What is kept is
+// what the URL says now: a change that waited for the end of typing must not take back a later one.
+export function refine(parts, changed) {
+  history.replaceState(null, "", link(parts, { ...current().query, ...changed }));
   dispatchEvent(new HashChangeEvent("hashchange"));
 }

@@ -12,7 +12,7 @@ export function Filters({ query, tasks }) {
   useEffect(() => setTyped(query.uid ?? ""), [query.uid]);
   const chosen = new Set((query.status ?? "").split(",").filter(Boolean));
 
-  const apply = (changed) => refine(["jobs"], { ...query, after: "", ...changed });
+  const apply = (changed) => refine(["jobs"], { after: "", ...changed });
 
   function type(uid) {
     setTyped(uid);
