@@ -67,7 +67,8 @@ class Batch(Generic[Call, Answer]):
         try:
             while True:
                 await self._wanted.wait()
-                met = self._met()
+                if not (met := self._met()):
+                    continue  # all gave up while they waited
                 self._observe(len(met))
                 await self._answer(met)
                 if self._pause_s:

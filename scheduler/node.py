@@ -1,10 +1,10 @@
 """A node: builds everything from the configuration, runs it, and takes it down in order.
 
 start   data_dir locked, leftovers of a killed node ended ─ warden ─ store ─ queue ─ handlers
-        ─ HTTP ─ lease ─ sweeper ─ workers ─ ready line
+        ─ hooks ─ HTTP ─ lease ─ sweeper ─ workers ─ ready line
 serve   until SIGTERM or SIGINT; a second one exits at once and leaves the rest to the warden
 drain   no new claims ─ running jobs get drain_s, then go back to the queue ─ workers ─ lease
-        ─ HTTP ─ pool processes ─ queue ─ store ─ warden
+        ─ HTTP ─ hooks ─ pool processes ─ queue ─ store ─ warden
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from scheduler.worker.settling import Settling
 from scheduler.worker.slots import open_slots
 from scheduler.worker.strays import Strays
 from scheduler.worker.turns import open_turns
-from scheduler.worker.vigil import open_vigil
+from scheduler.worker.vigil import Vigil, open_vigil
 from scheduler.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -100,14 +100,18 @@ async def serve(config: Config) -> None:
     name = config.node.name or socket.gethostname()
     logs.begin(node=name)
     async with AsyncExitStack() as stack:
-        node = await assemble(config, name, stack)
+        try:
+            node = await assemble(config, name, stack)
+        except Unavailable as error:  # what could be reached a moment ago
+            raise StartError(f"the start was cut short: {error}") from error
         async with asyncio.TaskGroup() as chores:
             running = [chores.create_task(chore, name=what) for what, chore in node.chores()]
             came_to_their_end = await node.work()
             for chore in running:
                 chore.cancel()
-        # Else the lease runs out: others begin nothing before the warden has ended it here.
-        if came_to_their_end:
+        # Else the lease runs out: others begin nothing before the warden has ended it here, or as
+        # long as anybody can wait for what outlived SIGKILL.
+        if came_to_their_end and not node.vigil.kept:
             await node.lease.end()
 
 
@@ -127,6 +131,7 @@ class Parts:
     scribe: Scribe
     pulse: Pulse
     course: Course
+    vigil: Vigil
     workers: Sequence[Worker]
     draining: asyncio.Event
 
@@ -345,6 +350,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         scribe=scribe,
         pulse=Pulse(metrics, store=store, clock=clock),
         course=course,
+        vigil=vigil,
         workers=crew,
         draining=draining,
     )

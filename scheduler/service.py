@@ -49,7 +49,7 @@ PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 CALLS_MAX: Final = 1000
 """How many calls of a hook one answer shows."""
 ABORTS_AT_ONCE_MAX: Final = 200
-"""How many jobs one `abort_all` asks the store about at a time: enough to fill its batches."""
+"""How many jobs one `abort_all` asks for at a time."""
 LOOK_AGAIN_S: Final = 2.0
 """A waiting request looks at the store this often, because a message of a change may be lost."""
 PROBE_S: Final = 2.0

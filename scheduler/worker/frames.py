@@ -1,7 +1,7 @@
 """Frames between a node and a pool process: a length (4 bytes, big endian), then JSON in UTF-8.
 
-    node ──▶ {"run": …} or {"clean": …}                          one job
-    node ◀── {"progress": …}, {"notify": …}                      any number, while it runs
+    node ──▶ {"purpose": …, "task": …, "data": …, …}                  one job
+    node ◀── {"progress": …}, {"notify": …}                           any number, while it runs
     node ◀── {"returned": …} | {"unreturnable": …} | {"raised": …}    exactly one, at its end
 
 JSON and not pickle: a handler can make its process write anything, and the node only reads text.

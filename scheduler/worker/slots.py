@@ -1,7 +1,7 @@
-"""Where jobs run: a pool process for each worker, and a warm spare for whoever loses his.
+"""Where jobs run: as many pool processes as there are workers, and a warm spare.
 
 A process that a job was stopped in, that crashed, or that ran its share of jobs is never used
-again. Its worker takes the spare, at once, and the next spare starts meanwhile.
+again. The spare takes its place, at once, and the next spare starts meanwhile.
 
 Ending a process takes a thread, for seconds where something outlives SIGKILL. Here is one for each
 that may be ended at once, so that no abort waits for another, nor for what else threads are for.
@@ -91,6 +91,7 @@ class Slots:
         self._undying: set[tree.Process] = set()
         # Held while a process starts: until its number is known it looks like an orphan.
         self._starting = asyncio.Lock()
+        self._closing = False
         self._spare = self._begin_spare()
 
     async def ready(self, process: PoolProcess | None, *, fresh: bool = False) -> PoolProcess:
@@ -152,7 +153,8 @@ class Slots:
         return {options.name: options for options in process.handlers}
 
     async def close(self) -> None:
-        """Retire all processes, the spare too."""
+        """Retire all processes, the spare too; one that does not come up is not tried again."""
+        self._closing = True
         await asyncio.wait({self._spare})
         async with asyncio.TaskGroup() as group:
             for process in tuple(self._live):
@@ -174,6 +176,8 @@ class Slots:
                     return process
             except (OSError, EOFError, TimeoutError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
+                if self._closing:
+                    raise asyncio.CancelledError from error
                 await self._clock.sleep(backoff_s(failures, random=self._random))
         raise AssertionError("unreachable")
 

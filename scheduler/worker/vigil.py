@@ -69,6 +69,11 @@ class Vigil:
         self._kept.add(kept)
         kept.add_done_callback(self._kept.discard)
 
+    @property
+    def kept(self) -> bool:
+        """Whether something is watched over now."""
+        return bool(self._kept)
+
     def give_up(self) -> None:
         """Leave the unfinished ones to whoever takes over what this node owned."""
         for kept in self._kept:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from tests.eventually import eventually
@@ -98,6 +99,21 @@ async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_
         assert "cannot be reached" in last
         assert what in last
         assert "sesame" not in said
+
+
+async def test_a_store_that_leaves_during_the_start_stops_it(
+    tmp_path: Path, start_node: Nodes, postgres_url: str
+) -> None:
+    """It could be reached a moment ago; whoever supervises the node starts it again."""
+    start_node(STORE__URL=postgres_url).drain()  # which makes the tables
+    stranger = await asyncpg.connect(postgres_url)
+    try:
+        async with stranger.transaction():
+            await stranger.execute("LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE")
+            said = await refusal(tmp_path, STORE__URL=f"{postgres_url}&statement_timeout=300")
+    finally:
+        await stranger.close()
+    assert "the start was cut short: PostgreSQL at" in said
 
 
 @pytest.mark.parametrize(

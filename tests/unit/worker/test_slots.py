@@ -17,6 +17,7 @@ from tests.fakes import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from scheduler.worker.slots import Slots
 
@@ -45,6 +46,7 @@ class Works:
 
     def __init__(self) -> None:
         self.started: list[Process] = []
+        self.broken = False
         self._may_start = asyncio.Semaphore(0)
 
     def let_start(self, count: int) -> None:
@@ -53,6 +55,8 @@ class Works:
 
     async def start(self, **_options: object) -> Process:
         await self._may_start.acquire()
+        if self.broken:
+            raise OSError("out of pids")
         self.started.append(Process())
         return self.started[-1]
 
@@ -69,16 +73,20 @@ def works(monkeypatch: pytest.MonkeyPatch) -> Works:
     return works
 
 
-@asynccontextmanager
-async def opened(works: Works) -> AsyncIterator[Slots]:
-    async with open_slots(
+def slots_of_one() -> AbstractAsyncContextManager[Slots]:
+    return open_slots(
         workers=1,
         clock=FakeClock(),
         random=Random(1),  # noqa: S311
         result_bytes_max=1,
         jobs_per_process=1,
         on_started=lambda: None,
-    ) as slots:
+    )
+
+
+@asynccontextmanager
+async def opened(works: Works) -> AsyncIterator[Slots]:
+    async with slots_of_one() as slots:
         yield slots
         works.let_start(10)
         await eventually(slots._spare.done)
@@ -144,3 +152,13 @@ async def test_a_spare_that_died_while_it_waited_is_not_given_out(works: Works) 
         works.let_start(1)
         assert cast("Any", await slots.ready(None)) is works.started[1]
         assert works.started[0].ended
+
+
+async def test_what_does_not_come_up_is_not_tried_again_at_the_end(works: Works) -> None:
+    """A node that is drained while the machine is out of pids has to end, too."""
+    async with slots_of_one() as slots:
+        works.let_start(1)
+        await slots.ready(None)
+        works.close()
+        works.broken = True
+    assert len(works.started) == 1
