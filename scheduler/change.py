@@ -47,6 +47,7 @@ class Change:
     uid: str | None = None
     """None where whoever tells it does not know."""
     attempt: int = 0
+    token: int = 0
     at: datetime | None = None
     progress: Progress | None = None
     begins: int = 0
@@ -69,7 +70,14 @@ def queued(job: Job) -> Change:
 
 def running(claim: Claim, at: datetime) -> Change:
     """A new attempt."""
-    return Change(kind=Kind.RUNNING, job_id=claim.id, uid=claim.uid, attempt=claim.attempt, at=at)
+    return Change(
+        kind=Kind.RUNNING,
+        job_id=claim.id,
+        uid=claim.uid,
+        attempt=claim.attempt,
+        token=claim.token,
+        at=at,
+    )
 
 
 def changed(job_id: str, uid: str | None = None) -> Change:
@@ -84,6 +92,7 @@ def progressed(claim: Claim, progress: Progress) -> Change:
         job_id=claim.id,
         uid=claim.uid,
         attempt=claim.attempt,
+        token=claim.token,
         progress=progress,
     )
 
@@ -94,32 +103,46 @@ def printed(claim: Claim, begins: int, ends: int) -> Change:
 
 
 STAGES: Final = 8
-"""Of one attempt, at most."""
+"""Of one claim, at most."""
 QUEUED_AGAIN: Final = 2
-"""The step of an attempt that neither runs any more nor was the last."""
+"""The step of a claim that holds no more, and was not the last."""
+ENDED: Final = 900_000_000
+"""The stage of an end, behind those of more claims than a job will ever see. Not by its token: the
+claim of a clean-up would make an old end a new one."""
+CLAIMED: Final = frozenset({Status.RUNNING, Status.SUCCESSFUL, Status.TERMINATED})
+"""What a job is only by its last claim; it may be aborted in the queue, too."""
 
 
 def stage(job: Job) -> int:
     """How far a job is in its life; grows with each thing that happens to it.
 
-    attempt 0           1                      2
-    queued ▶ running ▶ aborting ▶ queued again ▶ running ▶ … ▶ final ▶ cleaned up
+    token 0     1                                2
+    queued ▶ running ▶ aborting ▶ queued again ▶ running ▶ … ▶ ended ▶ cleaned up
     """
-    if job.status is Status.RUNNING:
-        step = 0 if job.abort is None else 1
-    elif job.status in FINAL:
+    if job.status in FINAL:
         cleaned = job.abort is not None and job.abort.cleanup in {Cleanup.DONE, Cleanup.FAILED}
-        step = 4 if cleaned else 3
-    else:
-        step = QUEUED_AGAIN
-    return STAGES * job.attempt + step
+        return ENDED + cleaned
+    if job.status is Status.RUNNING:
+        return STAGES * job.token + (0 if job.abort is None else 1)
+    return STAGES * job.token + QUEUED_AGAIN
+
+
+def may_run(change: Change, told: int) -> bool:
+    """Whether the attempt of a progress may still run, for all that somebody was told."""
+    return told < STAGES * change.token + QUEUED_AGAIN
 
 
 def as_of(change: Change, job: Job) -> Job:
     """The job as it was at a change, from what it is by now."""
     if change.kind not in {Kind.QUEUED, Kind.RUNNING}:
         return job
-    return _earlier(job, Status(change.kind), attempt=change.attempt, started_at=change.at)
+    return _earlier(
+        job,
+        Status(change.kind),
+        attempt=change.attempt,
+        token=change.token,
+        started_at=change.at,
+    )
 
 
 def news(job: Job, told: int) -> Sequence[Job]:
@@ -129,18 +152,22 @@ def news(job: Job, told: int) -> Sequence[Job]:
     """
     if stage(job) <= told:
         return []
-    attempt, step = divmod(told, STAGES)
-    if step < QUEUED_AGAIN and job.attempt > attempt:
-        return [_earlier(job, Status.QUEUED, attempt=attempt, started_at=None), job]
+    token, step = divmod(told, STAGES)
+    if step < QUEUED_AGAIN and job.token > token and job.status in CLAIMED:
+        again = _earlier(job, Status.QUEUED, attempt=job.attempt - 1, token=token, started_at=None)
+        return [again, job]
     return [job]
 
 
-def _earlier(job: Job, status: Status, *, attempt: int, started_at: datetime | None) -> Job:
+def _earlier(
+    job: Job, status: Status, *, attempt: int, token: int, started_at: datetime | None
+) -> Job:
     """The job before its end, at its beginning or at that of an attempt."""
     return replace(
         job,
         status=status,
         attempt=attempt,
+        token=token,
         node=job.node if attempt else None,
         started_at=started_at,
         finished_at=None,

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.change import STAGES, Kind, Position, as_of, news, stage
+from scheduler.change import Kind, Position, as_of, may_run, news, stage
 from scheduler.output import lines
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Told:
 
     def progress(self, change: Change) -> bool:
         """Whether the attempt may still be running, for all that was told."""
-        return self._stages.get(change.job_id, 0) <= STAGES * change.attempt + 1
+        return may_run(change, self._stages.get(change.job_id, 0))
 
     def printed(self, change: Change) -> bool:
         """Whether these lines are news; then they are told from now on."""

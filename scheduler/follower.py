@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from scheduler.change import STAGES, Kind, Position, as_of, news, stage
+from scheduler.change import Kind, Position, as_of, may_run, news, stage
 from scheduler.events import (
     NOWHERE,
     LineEvent,
@@ -95,8 +95,8 @@ class JobFollower:
         if change.kind is Kind.LOG:
             return await self._printed(until=change.ends)
         if change.kind is Kind.PROGRESS:
-            running = self._stage <= STAGES * change.attempt + 1
-            return [ProgressEvent(self._position, change)] if running else []
+            fresh = may_run(change, self._stage)
+            return [ProgressEvent(self._position, change)] if fresh else []
         return [] if heard.job is None else await self._status(as_of(change, heard.job))
 
     async def _looked(self) -> Sequence[Event]:

@@ -157,6 +157,8 @@ class Job:
     error: Failure | None
     progress: Progress | None
     attempt: int
+    token: int
+    """Grows with each claim, also with one that is given back before its attempt begins."""
     node: str | None
     """Name of the node that runs or last ran it."""
     owner: str | None

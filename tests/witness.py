@@ -84,4 +84,4 @@ def _reachable(status: Status) -> Collection[Status]:
 
 def _lasting(job: Job) -> Job:
     """What a final job keeps: all but how far its clean-up got, and who is at that."""
-    return replace(job, owner=None, abort=job.abort and replace(job.abort, cleanup=None))
+    return replace(job, owner=None, token=0, abort=job.abort and replace(job.abort, cleanup=None))

@@ -41,6 +41,8 @@ TOLD_MAX: Final = 500
 """How many are told in one script, which nothing else on the server can interrupt."""
 FIELD: Final = "c"
 """The one field of an entry."""
+KINDS: Final = frozenset(Kind)
+"""What this node understands; a newer one beside it may tell more."""
 
 
 class Changes:
@@ -59,7 +61,7 @@ class Changes:
         self._waiting.extend(changes)
         if len(self._waiting) > WAITING_MAX:
             self._waiting.clear()
-            self._waiting.append(GAP)
+            self._waiting.append(Change(kind=Kind.GAP))  # its own: `_tell` knows it by that
         self._wanted.set()
 
     async def serve(self) -> None:
@@ -132,6 +134,7 @@ def _text(change: Change) -> str:
         "j": change.job_id,
         "u": change.uid,
         "n": change.attempt,
+        "o": change.token,
         "t": change.at,
         "p": change.progress,
         "b": change.begins,
@@ -144,10 +147,11 @@ def _change(text: str) -> Change:
     row: dict[str, Any] = orjson.loads(text)
     progress, at = row.get("p"), row.get("t")
     return Change(
-        kind=Kind(row["k"]),
+        kind=Kind(row["k"]) if row["k"] in KINDS else Kind.GAP,
         job_id=row.get("j", ""),
         uid=row.get("u"),
         attempt=row.get("n", 0),
+        token=row.get("o", 0),
         at=at and datetime.fromisoformat(at),
         progress=progress and Progress(**progress),
         begins=row.get("b", 0),

@@ -43,6 +43,7 @@ def job(row: Row) -> Job:
         error=_failure(row["error"]),
         progress=_progress(row["progress"]),
         attempt=row["attempt"],
+        token=row["token"],
         node=row["node"],
         owner=row["owner"],
         created_at=_instant(row["created_at"]),

@@ -232,7 +232,7 @@ async def test_a_clean_up_is_claimed_by_owner_and_token_only(store: Store) -> No
     (clean,) = await store.claim([claim.id], node_id="b1", at=later(20))
 
     assert (clean.purpose, clean.token, clean.attempt) == (Purpose.CLEAN, claim.token + 1, 1)
-    assert await known(store, claim.id) == replace(before, owner="b1")
+    assert await known(store, claim.id) == replace(before, owner="b1", token=clean.token)
     assert list(await store.claim([claim.id], node_id="b1", at=later(21))) == []
 
 

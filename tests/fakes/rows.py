@@ -36,7 +36,6 @@ class Row:
     key: str | None
     fingerprint: str | None
     traceparent: str | None
-    token: int = 0
     losses: int = 0
     log: dict[int, Page] = field(default_factory=dict)
     """By slot."""
@@ -83,6 +82,7 @@ def new_row(new: NewJob) -> Row:
         error=None,
         progress=None,
         attempt=0,
+        token=0,
         node=None,
         owner=None,
         created_at=new.created_at,
@@ -94,8 +94,7 @@ def new_row(new: NewJob) -> Row:
 
 
 def claim_of(row: Row, node: Node, at: datetime) -> Claim:
-    row.token += 1
-    row.change(owner=node.id)
+    row.change(owner=node.id, token=row.job.token + 1)
     if row.job.status is Status.QUEUED:
         row.change(
             status=Status.RUNNING,
@@ -118,7 +117,7 @@ def claim_as_it_is(row: Row) -> Claim:
         hook=job.hook,
         traceparent=row.traceparent,
         attempt=job.attempt,
-        token=row.token,
+        token=job.token,
         purpose=Purpose.RUN if job.status is Status.RUNNING else Purpose.CLEAN,
     )
 

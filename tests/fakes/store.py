@@ -150,13 +150,13 @@ class MemoryStore:
     def _held(self, job_id: str, token: int) -> Row | None:
         """The row of a running job, if the token holds."""
         row = self.rows.get(job_id)
-        holds = row is not None and row.token == token and row.job.status is Status.RUNNING
+        holds = row is not None and row.job.token == token and row.job.status is Status.RUNNING
         return row if holds else None
 
     async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
         self._answer()
         row = self.rows.get(job_id)
-        if row is None or row.token != token or not row.cleaning or row.job.owner is None:
+        if row is None or row.job.token != token or not row.cleaning or row.job.owner is None:
             return False
         row.set_cleanup(cleanup)
         return True
@@ -171,7 +171,7 @@ class MemoryStore:
         self._answer()
         for job_id, token, page in written:
             row = self.rows.get(job_id)
-            if row is not None and row.token == token:
+            if row is not None and row.job.token == token:
                 there = row.log.get(page.slot, page)
                 row.log[page.slot] = max(page, there, key=lambda each: (each.number, each.size))
 
@@ -257,7 +257,7 @@ class MemoryStore:
     ) -> None:
         self._answer()
         row = self.rows.get(claim.id)
-        if row is not None and row.token == claim.token and row.job.owner is not None:
+        if row is not None and row.job.token == claim.token and row.job.owner is not None:
             self.hook_calls.setdefault(call_id, call_of(claim.id, at, id_=call_id, payload=payload))
 
     async def take_calls(

@@ -6,7 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.change import Position, as_of, changed, news, position, queued, running, stage
+from scheduler.change import (
+    Position,
+    as_of,
+    changed,
+    may_run,
+    news,
+    position,
+    progressed,
+    queued,
+    running,
+    stage,
+)
 from scheduler.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
 from tests.fakes import AT
 from tests.unit.worker.test_attempt import CLAIM
@@ -22,6 +33,7 @@ NEW = Job(
     error=None,
     progress=None,
     attempt=0,
+    token=0,
     node=None,
     owner=None,
     created_at=AT,
@@ -29,7 +41,7 @@ NEW = Job(
     finished_at=None,
     abort=None,
 )
-RUNNING = replace(NEW, status=Status.RUNNING, attempt=1, node="a", started_at=AT)
+RUNNING = replace(NEW, status=Status.RUNNING, attempt=1, token=1, node="a", started_at=AT)
 ASKED = Abort(requested_at=AT)
 ABORTED = replace(
     RUNNING,
@@ -47,10 +59,12 @@ def test_a_job_only_goes_on() -> None:
         NEW,
         RUNNING,
         replace(RUNNING, status=Status.QUEUED),
-        replace(RUNNING, attempt=2),
-        replace(RUNNING, attempt=2, abort=ASKED),
-        replace(ABORTED, attempt=2),
-        replace(ABORTED, attempt=2, abort=replace(ABORTED.abort, cleanup=Cleanup.DONE)),
+        replace(RUNNING, token=2),  # a claim, and
+        replace(NEW, token=2),  # given back before it began: its attempt does not count
+        replace(RUNNING, attempt=2, token=3),
+        replace(RUNNING, attempt=2, token=3, abort=ASKED),
+        replace(ABORTED, attempt=2, token=3),
+        replace(ABORTED, attempt=2, token=4, abort=replace(ABORTED.abort, cleanup=Cleanup.DONE)),
     ]
     stages = [stage(job) for job in life]
     assert stages == sorted(set(stages))
@@ -65,11 +79,27 @@ def test_what_a_job_was_is_known_from_what_it_is() -> None:
 
 def test_between_two_attempts_a_job_was_queued() -> None:
     """It may have been for a millisecond, and nobody looked; but each change of status is told."""
-    again = replace(RUNNING, attempt=2)
-    assert news(again, stage(RUNNING)) == [replace(NEW, attempt=1, node=RUNNING.node), again]
+    again = replace(RUNNING, attempt=2, token=2)
+    queued_again = replace(NEW, attempt=1, token=1, node=RUNNING.node)
+    assert news(again, stage(RUNNING)) == [queued_again, again]
     assert news(RUNNING, stage(NEW)) == [RUNNING]
     assert news(RUNNING, -1) == [RUNNING]
     assert news(RUNNING, stage(RUNNING)) == []
+
+
+def test_an_end_is_news_however_often_its_job_was_claimed_in_vain() -> None:
+    """A claim that is given back takes its attempt with it, and its follower waits for the end."""
+    aborted = replace(ABORTED, attempt=0, token=3)
+    assert news(aborted, stage(replace(RUNNING, token=3))) == [aborted]
+    assert news(replace(aborted, token=4), stage(aborted)) == []  # a clean-up began, no more
+
+
+def test_progress_of_an_earlier_attempt_is_no_news() -> None:
+    """It may come late, behind the end that it belongs to."""
+    late = progressed(CLAIM, Progress(done=1))
+    assert may_run(late, stage(RUNNING))
+    assert not may_run(late, stage(replace(RUNNING, status=Status.QUEUED)))
+    assert not may_run(late, stage(ABORTED))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 -- Jobs of some ids, without their data and results.
-SELECT id, uid, task, hook, status, attempt, owner, node, created_at, started_at, finished_at,
-       abort_requested_at, abort_reason, abort_grace_s, abort_signal, abort_processes,
+SELECT id, uid, task, hook, status, attempt, token, owner, node, created_at, started_at,
+       finished_at, abort_requested_at, abort_reason, abort_grace_s, abort_signal, abort_processes,
        abort_survivors, cleanup, progress, error,
        'null' AS data,
        NULL AS result
