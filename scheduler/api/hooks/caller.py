@@ -9,7 +9,7 @@ import aiohttp
 
 from scheduler import __version__
 from scheduler.api.hooks import message, signature
-from scheduler.api.hooks.addresses import guarded
+from scheduler.api.hooks.addresses import AddressRefusedError, guarded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -74,4 +74,12 @@ class Caller:
         except TimeoutError:
             return Answer(None, f"no answer within {TRY_S:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(None, (str(error) or type(error).__name__)[:ANSWER_CHARS_MAX])
+            return Answer(None, _reason(error)[:ANSWER_CHARS_MAX])
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer; where we refuse to connect, why, and not that we did not."""
+    cause = error.__cause__
+    if isinstance(cause, AddressRefusedError):
+        return str(cause.strerror)
+    return str(error) or type(error).__name__

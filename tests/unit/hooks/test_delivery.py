@@ -196,6 +196,16 @@ async def test_a_private_address_is_not_called(
     assert receiver.received == []
 
 
+async def test_of_a_hook_that_is_refused_only_the_reason_is_shown(store: MemoryStore) -> None:
+    """Nobody tried to connect, so nothing is said of that."""
+    async with delivering(store, give_up_s=0, allow=()):
+        call = await settled(store, await ended(store, "http://10.0.0.1/hook"))
+
+    assert call.answer == (
+        "10.0.0.1 is in 10.0.0.0/8, which is not public; [hooks] allow does not name it"
+    )
+
+
 async def test_a_proxy_of_the_environment_is_not_asked(
     store: MemoryStore, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
