@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduler.hook import HookCall, Verdict
-    from scheduler.job import Abort, Claim, Job, Outcome, Settlement
+    from scheduler.job import Abort, Claim, Death, Job, Outcome, Settlement
     from scheduler.metrics import Metrics
     from scheduler.ports import Clock
 
@@ -66,6 +66,18 @@ class Chronicle:
         """An attempt has ended whose job is another's by now, or was settled before."""
         self._begun.pop(claim.id, None)
         log.warning("job taken over", **_named(claim))
+
+    def lost(self, claim: Claim) -> None:
+        """This node holds a job without knowing, and gives it back."""
+        log.warning("a claim was lost on its way here", **_named(claim))
+
+    def notified_too_often(self, claim: Claim) -> None:
+        """An attempt has notified so often that nothing more of it is kept."""
+        log.warning("notifications are dropped: the job has too many", **_named(claim))
+
+    def outlived(self, claim: Claim, death: Death) -> None:
+        """An attempt was ended, but some of its processes live."""
+        log.error("processes outlive SIGKILL", **_named(claim), survivors=death.survivors)
 
     def aborted(self, abort: Abort) -> None:
         """An abort came true on this node."""

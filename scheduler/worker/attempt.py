@@ -16,8 +16,6 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
-
 from scheduler.job import (
     NOTHING_RAN,
     Crashed,
@@ -35,6 +33,7 @@ from scheduler.policy import grace_s
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
+    from scheduler.chronicle import Chronicle
     from scheduler.handler import HandlerOptions
     from scheduler.job import Claim, Outcome
     from scheduler.output import Stream
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
     from scheduler.worker.slots import Slots
 
     Message = Mapping[str, Any]
-
-
-log = structlog.get_logger()
 
 NOTIFICATIONS_MAX: Final = 1000
 """Of one attempt; further ones are dropped: a loop must not fill the store."""
@@ -65,6 +61,7 @@ class Attempt:
         time_limit_s: float | None,
         notify: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
         hear: Callable[[Claim, Stream, bytes], None],
+        chronicle: Chronicle,
     ) -> None:
         """Collaborators.
 
@@ -75,6 +72,7 @@ class Attempt:
             notify: keeps the so-manieth notification of the attempt, as long as that may take.
         """
         self.claim = claim
+        self.chronicle = chronicle
         self.progress: Progress | None = None
         self.hinted = asyncio.Event()
         """Set by whoever heard that an abort may be requested, to wake the watcher."""
@@ -157,7 +155,7 @@ class Attempt:
         if self._notified <= NOTIFICATIONS_MAX:
             self._group.create_task(self._notify(self.claim, self._notified, payload))
         elif self._notified == NOTIFICATIONS_MAX + 1:
-            log.warning("notifications are dropped: the job has too many", job=self.claim.id)
+            self.chronicle.notified_too_often(self.claim)
 
     async def _stop(self, talk: asyncio.Task[PoolProcess]) -> Death:
         """SIGTERM, the grace period, then the end of the whole tree."""

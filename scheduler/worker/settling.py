@@ -10,8 +10,6 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from scheduler.change import changed
 from scheduler.errors import QueueUnavailable, StoreUnavailable
 from scheduler.job import (
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from scheduler.worker.scribe import Scribe
 
     T = TypeVar("T")
-
-log = structlog.get_logger()
 
 ELSEWHERE_S: Final = 0.5
 """A node that lets a job go because only others know its handler leaves them this head start."""
@@ -81,6 +77,11 @@ class Settling:
         call_id, at = f"{claim.id}-{claim.token}-{number}", self._clock.now()
         await self._insist(lambda: self._store.add_call(claim, call_id, payload, at=at))
         self._on_call_due()
+
+    async def settle_lost(self, claim: Claim) -> None:
+        """End a claim whose answer never came: nobody here has begun with it."""
+        self._chronicle.lost(claim)
+        await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
 
     async def settle_unknown(self, claim: Claim) -> None:
         """End a claim on a job whose handler this node does not know; let others have it."""

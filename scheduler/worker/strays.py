@@ -12,17 +12,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from scheduler.errors import StoreUnavailable
-from scheduler.job import NOTHING_RAN, Stopped, StopReason
 
 if TYPE_CHECKING:
     from scheduler.ports import Clock, Store
     from scheduler.worker.roster import Roster
     from scheduler.worker.settling import Settling
-
-log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 1.0
 """How often strays are looked for: their users wait as long as those of a lost job would."""
@@ -53,5 +48,4 @@ class Strays:
         # Asked again, now that the store has answered: a worker that began to claim meanwhile may
         # have been faster than our look. Who is not expected now never learns of these tokens.
         for claim in [claim for claim in held if claim.id not in self._roster.expected]:
-            log.warning("a claim was lost on its way here", job=claim.id, attempt=claim.attempt)
-            await self._settling.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
+            await self._settling.settle_lost(claim)

@@ -13,8 +13,6 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-import structlog
-
 from scheduler import tree
 from scheduler.errors import StoreUnavailable
 from scheduler.policy import backoff_s
@@ -24,12 +22,10 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from random import Random
 
-    from scheduler.job import Claim, Death, Stopped
+    from scheduler.job import Death, Stopped
     from scheduler.ports import Clock, Store
     from scheduler.worker.attempt import Attempt
     from scheduler.worker.settling import Settling
-
-log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -83,7 +79,7 @@ class Vigil:
         claim, survivors = attempt.claim, attempt.survivors
         with holding:
             for looks in count():
-                await self._note(claim, replace(outcome.death, survivors=len(survivors)))
+                await self._note(attempt, replace(outcome.death, survivors=len(survivors)))
                 await self._clock.sleep(backoff_s(looks, random=self._random, longest_s=30.0))
                 survivors = await asyncio.to_thread(tree.end_again, survivors)
                 if not survivors:
@@ -91,7 +87,8 @@ class Vigil:
             settled = replace(outcome, death=replace(outcome.death, survivors=0))
             await self._settling.settle(claim, settled, attempt.progress)
 
-    async def _note(self, claim: Claim, death: Death) -> None:
-        log.error("processes outlive SIGKILL", job=claim.id, survivors=death.survivors)
+    async def _note(self, attempt: Attempt, death: Death) -> None:
+        claim = attempt.claim
+        attempt.chronicle.outlived(claim, death)
         with suppress(StoreUnavailable):
             await self._store.note_survivors(claim.id, token=claim.token, death=death)

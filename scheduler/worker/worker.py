@@ -254,6 +254,7 @@ class Worker:
             time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
             notify=self._settling.keep_notification,
             hear=self._hear,
+            chronicle=self._chronicle,
         )
 
     async def _ready(

@@ -16,6 +16,7 @@ from scheduler.job import (
     Claim,
     Cleanup,
     Crashed,
+    Death,
     Failure,
     FailureKind,
     JsonText,
@@ -101,6 +102,30 @@ def test_each_way_to_end_has_its_line_and_count(
     assert line.get("error") == ("crash" if status is Status.TERMINATED else None)
     assert "secret" not in str(line)
     assert chronicle.count("jobs_total", task="task1", status=status.value) == 1
+
+
+def test_what_is_amiss_names_its_job_as_well(chronicle: Counting, lines: list[Any]) -> None:
+    """Who is called at night looks for the user and the task."""
+    chronicle.lost(CLAIM)
+    chronicle.notified_too_often(CLAIM)
+    chronicle.outlived(CLAIM, Death(signal="SIGKILL", processes=1, survivors=2))
+
+    assert lines == [
+        {"event": "a claim was lost on its way here", "log_level": "warning", **NAMES},
+        {
+            "event": "notifications are dropped: the job has too many",
+            "log_level": "warning",
+            **NAMES,
+        },
+        {"event": "processes outlive SIGKILL", "log_level": "error", **NAMES, "survivors": 2},
+    ]
+
+
+@pytest.mark.parametrize("module", ["strays", "vigil", "attempt", "settling", "worker"])
+def test_nobody_else_tells_of_jobs(module: str) -> None:
+    """Else a line would come to lack a name."""
+    text = (ROOT / "scheduler" / "worker" / f"{module}.py").read_text("utf-8")
+    assert "structlog" not in text
 
 
 def test_only_the_first_attempt_counts_as_waiting(chronicle: Counting) -> None:

@@ -23,7 +23,9 @@ from scheduler.job import (
     StopReason,
 )
 from scheduler.worker.attempt import NOTIFICATIONS_MAX, Attempt
+from tests.chronicles import Counting
 from tests.eventually import eventually
+from tests.fakes import FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ async def running(
         time_limit_s=time_limit_s,
         notify=notify,
         hear=lambda *_: None,
+        chronicle=Counting(FakeClock()),
     )
     async with asyncio.TaskGroup() as group:
         yield Trial(slots, attempt, group.create_task(attempt.run()))
