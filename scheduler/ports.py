@@ -139,8 +139,10 @@ class Store(Protocol):
         """
         ...
 
-    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
-        """End attempts; the answer has the ids of those that took effect, each for itself.
+    async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
+        """End attempts; the answer has, by id, what became of those that took effect.
+
+        Each stands for itself.
 
         Takes effect where the job is running and has the settlement's token. The owner is dropped.
         An attempt that is queued again with `NOTHING_RAN` did not begin, and is not counted.

@@ -16,10 +16,10 @@ from scheduler.ports import Inserted
 from scheduler.store.store import SqlStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
 
-    from scheduler.job import Claim, NewJob, Settlement
+    from scheduler.job import Claim, NewJob, Settlement, Status
     from scheduler.store.database import Database
 
 ROWS_MAX: Final = 1000
@@ -73,7 +73,7 @@ class GroupedStore(SqlStore):
         """See `Store`."""
         return await self._claim(_Taking(job_ids, node_id, at))
 
-    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
+    async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         """See `Store`."""
         return await self._settle(settlements)
 
@@ -104,15 +104,19 @@ class GroupedStore(SqlStore):
             for call in calls
         ]
 
-    async def _settle_all(self, calls: Sequence[Sequence[Settlement]]) -> Sequence[Collection[str]]:
+    async def _settle_all(
+        self, calls: Sequence[Sequence[Settlement]]
+    ) -> Sequence[Mapping[str, Status]]:
         """End all attempts; of two calls for one attempt the first one ended it."""
         ended = await self.ended([end for ends in calls for end in ends])
-        answers = []
-        for ends in calls:
-            its = ended & {(end.id, end.token) for end in ends}
-            ended -= its
-            answers.append({job_id for job_id, _ in its})
-        return answers
+        return [
+            {
+                end.id: status
+                for end in ends
+                if (status := ended.pop((end.id, end.token), None)) is not None
+            }
+            for ends in calls
+        ]
 
 
 def _rows(jobs: Sequence[NewJob]) -> int:

@@ -107,12 +107,13 @@ class SqlStore:
         held = await self._fetch("claims_of", node_id, batches.keys(but))
         return [rows.claim(row) for row in held]
 
-    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
+    async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         """See `Store`."""
-        return {job_id for job_id, _ in await self.ended(settlements)}
+        ended = await self.ended(settlements)
+        return {job_id: status for (job_id, _), status in ended.items()}
 
-    async def ended(self, settlements: Sequence[Settlement]) -> set[tuple[str, int]]:
-        """End attempts; those that took effect, by job id and token."""
+    async def ended(self, settlements: Sequence[Settlement]) -> dict[tuple[str, int], Status]:
+        """End attempts; what became of those that took effect, by job id and token."""
         # Two ends of one attempt in one batch: the first counts, as it would in two.
         ends = {(end.id, end.token): end for end in reversed(settlements)}.values()
         # Two statements, because each settlement stands for itself.
@@ -120,11 +121,11 @@ class SqlStore:
         final = [end for end in ends if end.status is not Status.QUEUED]
         return await self._end("settle", final) | await self._end("give_back", given_back)
 
-    async def _end(self, name: str, ends: Sequence[Settlement]) -> set[tuple[str, int]]:
+    async def _end(self, name: str, ends: Sequence[Settlement]) -> dict[tuple[str, int], Status]:
         if not ends:
-            return set()
+            return {}
         ended = await self._fetch(name, batches.batch(map(batches.settlement, ends)))
-        return {(row["id"], row["token"]) for row in ended}
+        return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
 
     async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
         """See `Store`."""

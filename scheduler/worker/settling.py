@@ -7,6 +7,7 @@ token shows that the job has been taken over. Only then the queue, whose loss ha
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -93,8 +94,10 @@ class Settling:
             await self.settle(claim, Unknown(), None)
 
     async def _settle_run(self, claim: Claim, settlement: Settlement) -> None:
-        held = await self._insist(lambda: self._store.settle([settlement]))
-        if held:
+        written = await self._insist(lambda: self._store.settle([settlement]))
+        if claim.id in written:
+            # An attempt given back is aborted instead where the store knows of a request.
+            settlement = replace(settlement, status=written[claim.id])
             self._chronicle.ended(claim, settlement)
         else:
             # Or an earlier try was taken and its answer lost: so tell those who wait all the same.

@@ -134,7 +134,9 @@ async def test_a_job_to_be_aborted_is_not_queued_again(store: Store) -> None:
     claim = await running(store, undoable=True)
     await abort(store, claim.id)
 
-    assert set(await store.settle([end(claim, Status.QUEUED, death=DEATH)])) == {claim.id}
+    settled = await store.settle([end(claim, Status.QUEUED, death=DEATH)])
+
+    assert settled == {claim.id: Status.ABORTED}
 
     job = await known(store, claim.id)
     assert job.abort is not None

@@ -90,7 +90,7 @@ async def test_a_result_is_kept(store: Store) -> None:
 
     settled = await store.settle([end(claim, progress=Progress(done=3, total=3))])
 
-    assert set(settled) == {claim.id}
+    assert settled == {claim.id: Status.SUCCESSFUL}
     job = await known(store, claim.id)
     assert (job.status, job.result, job.error) == (Status.SUCCESSFUL, '"done"', None)
     assert (job.owner, job.node, job.finished_at) == (None, "node-a", later(9))

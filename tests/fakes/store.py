@@ -129,9 +129,9 @@ class MemoryStore:
         held = (row for row in self.rows.values() if row.job.owner == node_id)
         return [claim_as_it_is(row) for row in held if row.job.id not in but]
 
-    async def settle(self, settlements: Sequence[Settlement]) -> Collection[str]:
+    async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         self._answer()
-        return {end.id for end in settlements if self._settle(end)}
+        return {end.id: self.rows[end.id].job.status for end in settlements if self._settle(end)}
 
     def _settle(self, end: Settlement) -> bool:
         row = self._held(end.id, end.token)

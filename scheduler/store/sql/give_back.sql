@@ -34,4 +34,4 @@ UPDATE jobs
        cleanup = CASE WHEN jobs.abort_requested_at IS NOT NULL AND jobs.undoable THEN 'pending' END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.token
+RETURNING jobs.id, jobs.token, jobs.status

@@ -54,6 +54,8 @@ async def test_a_job_whose_claim_was_lost_is_aborted(crew: Crew) -> None:
     assert job.abort is not None
     assert job.abort.death == NOTHING_RAN
     assert not crew.slots.frames
+    assert crew.chronicle.count("jobs_total", task="task1", status="aborted") == 1
+    assert crew.chronicle.count("abort_seconds_count", signal="none") == 1
 
 
 async def test_a_clean_up_whose_claim_was_lost_is_done_after_all(crew: Crew) -> None:
