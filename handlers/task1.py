@@ -15,6 +15,7 @@ SECONDS_MAX = 86_400
 def task1(data: object, job: JobContext) -> dict[str, float]:
     """Wait `n` seconds, saying each second how far it is: {"n": 30}."""
     n = _seconds(data)
+    print(f"Waiting for {n:g} seconds")
     started = time.monotonic()
     for second in range(math.ceil(n)):
         job.progress(second, n)

@@ -18,14 +18,15 @@ import traceback
 import types
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
 from scheduler.errors import StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Function = Callable[..., Any]
 
@@ -76,6 +77,7 @@ def handler(
     grace_s: float | None = None,
     memory_bytes: int | None = None,
     on_abort: Function | None = None,
+    **unknown: Never,
 ) -> Callable[[F], F]:
     """Make a function the handler of all jobs whose `task` is `name`.
 
@@ -90,14 +92,16 @@ def handler(
         memory_bytes: how much memory each process of a job may take, the interpreter's own share
             among it; beyond it, `MemoryError` is raised.
         on_abort: may run more than once for one job, so it must not mind.
+        unknown: no other option is taken; the error names the one that was meant.
 
     Raises:
         TypeError, ValueError: an option is of a wrong type, or out of range.
     """
     if not isinstance(name, str):
-        raise TypeError(f"handler: the name must be a string, not {name!r}")
+        raise TypeError(_nameless(name))
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise ValueError(f"handler: the name must be 1 to 200 printable characters, not {name!r}")
+    _refuse(unknown)
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
@@ -193,6 +197,20 @@ def _parameters(function: Function) -> int:
             signature.bind(*arguments)
             return len(arguments)
     raise TypeError(f"handler: it must take (data) or (data, job), not {signature}")
+
+
+def _nameless(given: object) -> str:
+    """What to say of it in place of a name: under `@handler` alone, it is the function."""
+    if callable(given):
+        return 'handler: it takes a name: write @handler("greet"), not @handler alone'
+    return f"handler: the name must be a string, not {given!r}"
+
+
+def _refuse(unknown: Iterable[str]) -> None:
+    known = inspect.getfullargspec(handler).kwonlyargs
+    for name in unknown:
+        hint = "".join(f"did you mean {each}? " for each in get_close_matches(name, known, n=1))
+        raise TypeError(f"handler: unknown option {name}; {hint}allowed: {', '.join(known)}")
 
 
 def _check_seconds(name: str, seconds: float | None, *, above: float | None) -> None:

@@ -31,8 +31,8 @@ def locked(path: Path, *, guards: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise StartError(
-                f"{guards} is in use by process {file.read() or 'unknown'}: stop that node, give"
-                " this one another data_dir, or let both share a PostgreSQL store"
+                f"{guards} is in use by process {file.read() or 'unknown'}: stop that node, or"
+                " give this one a data_dir of its own; only a PostgreSQL store can be shared"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

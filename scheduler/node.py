@@ -10,6 +10,7 @@ drain   no new claims â”€ running jobs get drain_s, then go back to the queue â”
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import secrets
@@ -384,9 +385,21 @@ async def _open_http(
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        raise StartError(f"[http] {host}:{port} cannot be listened on: {error.strerror}") from error
+        raise StartError(_no_listening(host, port, error)) from error
     address = runner.addresses[0]
     return f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+
+
+def _no_listening(host: str, port: int, error: OSError) -> str:
+    """Why it cannot be, in the system's words: the event loop's own repeat the address."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"[http] port: {host}:{port} is in use;"
+            " choose another with SCHEDULER_HTTP__PORT (0: any that is free)"
+        )
+    number = error.errno or 0
+    reason = os.strerror(number) if number > 0 else error.strerror  # below: of the host's name
+    return f"[http] {host}:{port} cannot be listened on: {reason}"
 
 
 @contextmanager

@@ -102,10 +102,13 @@ class Sweeper:
     async def restore_ids(self) -> None:
         """Enqueue what waits in the store and is not, or not for sure, in the queue."""
         if await self._queue.forgetful():
+            told = 0
             async for ids in self._store.pages_of_waiting(page=ENQUEUE_MAX):
                 await self._queue.enqueue(ids)
+                told += len(ids)
             await self._queue.remember()
-            log.info("the queue is new or was emptied: all waiting jobs are enqueued")
+            reason = "the queue's server was started or emptied"
+            log.info("waiting jobs are enqueued anew", reason=reason, jobs=told)
         long_ago = self._clock.now() - timedelta(seconds=LOST_AFTER_S)
         oldest = await self._store.waiting(
             before_id=self._id_before(long_ago), limit=LOOK_AFTER_MAX

@@ -63,6 +63,6 @@ def _answer(job: Job) -> web.Response:
     if job.status is Status.ABORTED:
         return json_answer(job_document(job))
     if job.status in FINAL:
-        detail = f"the job is {job.status} since before it could be aborted"
+        detail = f"the job had ended before it could be aborted: it is {job.status}"
         return problem(JOB_ENDED, detail, job=job_document(job))
     return json_answer(job_document(job), status=202)

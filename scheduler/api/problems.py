@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 from aiohttp import web
 
+from scheduler.api.dashboard.routes import DASHBOARD
 from scheduler.api.render import json_answer
 from scheduler.errors import (
     Conflict,
@@ -134,6 +135,8 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": allowed})
         detail = f"{request.method[:20]} is not allowed here; allowed are {allowed}"
+        if (request.method, request.path) == ("GET", "/"):  # somebody with a browser
+            detail += f"; the dashboard is at {DASHBOARD}"
         return problem(WRONG_METHOD, detail, headers={"Allow": allowed})
     kind = BY_STATUS.get(error.status) or Kind(f"http-{error.status}", error.status, error.reason)
     detail = error.text if kind is NOT_JSON and error.text else kind.title

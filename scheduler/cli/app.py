@@ -12,7 +12,7 @@ from scheduler.cli import aborting, following, looking, submitting
 from scheduler.cli.output import complain
 from scheduler.cli.running import run_node
 from scheduler.cli.statuses import Exit
-from scheduler.client import ClientError, NoSuchJob, Problem, Unreachable
+from scheduler.client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 
 NODE_EPILOG: Final = (
     "SIGTERM or SIGINT drains the node; a second one ends it at once. "
@@ -76,8 +76,14 @@ def main_of() -> int:
         complain(f"{wrong.format_message()} (--help says more)")
         return Exit.USAGE
     except ClientError as error:
-        complain(str(error))
+        complain(f"{error}{_advice(error)}")
         return _status_of(error)
+
+
+def _advice(error: ClientError) -> str:
+    """What else to try: somebody whose node is elsewhere may not know how to say so."""
+    never_answered = isinstance(error, Unreachable) and not isinstance(error, Lost)
+    return " (--url or ATLANSCHEDULER_URL names another)" if never_answered else ""
 
 
 def _status_of(error: ClientError) -> Exit:

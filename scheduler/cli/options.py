@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from scheduler.client.address import DEFAULT_URL, address
+from scheduler.client.address import address
 
 
 class JobName(NamedTuple):
@@ -48,7 +48,7 @@ Url = Annotated[
         callback=_url,
         metavar="URL",
         help="Where a node is.",
-        show_default=DEFAULT_URL,
+        show_default=True,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API has it.")]

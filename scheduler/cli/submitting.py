@@ -36,7 +36,11 @@ def submit(
         str, typer.Argument(metavar="DATA", help="JSON, @FILE, or - for standard input.")
     ] = "null",
     hook: Annotated[
-        str | None, typer.Option(metavar="URL", help="What is told when the handler notifies.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="What is called once the job has ended, and when its handler notifies.",
+        ),
     ] = None,
     key: Annotated[
         str | None,

@@ -23,7 +23,7 @@ class NewJob:
     data: Any = None
     """Any JSON value."""
     hook: str | None = None
-    """An http(s) URL that is told what the handler notifies."""
+    """An http(s) URL that is called once the job has ended, and when its handler notifies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ def test_an_abort_that_comes_too_late_says_so(visit: Visit, uid: str, script: Pa
     visit.ended(job)
     page.get_by_role("dialog").get_by_role("button", name="Abort", exact=True).click()
 
-    expect(page.get_by_role("alert")).to_contain_text("successful since before")
+    expect(page.get_by_role("alert")).to_contain_text("had ended before it could be aborted: it is successful")
     visit.forgive("409")
 
 

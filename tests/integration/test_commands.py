@@ -116,7 +116,7 @@ async def test_what_ended_before_cannot_be_aborted(node: Node) -> None:
     name = await submitted(node, "ada", "echo", "--wait")
     ended = await command(node, "abort", name.split()[0])
     assert ended.status == 1
-    assert "the job is successful since before it could be aborted" in ended.errors
+    assert "the job had ended before it could be aborted: it is successful" in ended.errors
 
 
 async def test_all_jobs_of_a_user_are_listed_and_aborted(node: Node, begun: Path) -> None:
@@ -156,7 +156,10 @@ async def test_a_job_that_is_not_there_and_a_node_that_does_not_answer_differ(
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         ended = await command(None, "show", NOBODYS, "--url", url)
     assert (ended.status, ended.output) == (7, "")
-    assert ended.errors == f"atlanscheduler: no node answers at {url}: Connection refused\n"
+    assert ended.errors == (
+        f"atlanscheduler: no node answers at {url}: Connection refused"
+        " (--url or ATLANSCHEDULER_URL names another)\n"
+    )
 
 
 async def test_what_a_job_printed_is_printed(node: Node) -> None:

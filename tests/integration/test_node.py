@@ -77,7 +77,16 @@ async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
     """Naming the port spares a search."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"127.0.0.1:{port}" in await refusal(tmp_path, HTTP__PORT=port)
+        said = await refusal(tmp_path, HTTP__PORT=port)
+    assert f"[http] port: 127.0.0.1:{port} is in use" in said
+    assert said.count(f":{port}") == 1
+
+
+async def test_an_address_of_another_machine_stops_the_start(tmp_path: Path) -> None:
+    """Once each: the address, and what the system says of it."""
+    said = await refusal(tmp_path, HTTP__HOST="192.0.2.7")
+    assert "[http] 192.0.2.7:0 cannot be listened on: Cannot assign requested address\n" in said
+    assert said.count("192.0.2.7") == 1
 
 
 async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_wait(

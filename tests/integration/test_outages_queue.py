@@ -38,7 +38,7 @@ OUTAGES = {
     "emptied": Outage(
         lambda server, _: server.command("FLUSHALL"),
         nothing,
-        told="the queue is new or was emptied",
+        told="waiting jobs are enqueued anew",
     ),
     "restarted": Outage(lambda server, _: server.stop(), lambda server, _: server.start()),
     "read-only": Outage(
@@ -66,7 +66,7 @@ async def test_jobs_and_users_hardly_notice(
         runs_on, is_aborted = tmp_path / "runs on", tmp_path / "is aborted"
         jobs = [await node.submit("until", {"file": str(file)}) for file in (runs_on, is_aborted)]
         await eventually(lambda: runs_on.exists() and is_aborted.exists())
-        await eventually(lambda: "all waiting jobs are enqueued" in node.log)
+        await eventually(lambda: "waiting jobs are enqueued anew" in node.log)
         told_before = node.log.count(outage.told)
 
         outage.begin(own_redis, proxy)
@@ -92,7 +92,7 @@ async def test_the_end_of_an_outage_is_told_as_well(
 ) -> None:
     with in_front_of(own_redis.port) as proxy:
         node = start_node(QUEUE__URL=f"redis://127.0.0.1:{proxy.port}/0", QUEUE__IDLE_WINDOW_S=1)
-        await eventually(lambda: "all waiting jobs are enqueued" in node.log)
+        await eventually(lambda: "waiting jobs are enqueued anew" in node.log)
         proxy.cut()
         await eventually(lambda: "the queue is away" in node.log)
         proxy.heal()

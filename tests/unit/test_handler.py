@@ -258,6 +258,9 @@ def test_hidden_files_are_not_handlers(folder: Path) -> None:
     ("options", "error", "told"),
     [
         ({"name": 5}, TypeError, "the name must be a string, not 5"),
+        ({"name": print}, TypeError, r'write @handler\("greet"\), not @handler alone'),
+        ({"timeout": 3}, TypeError, "unknown option timeout; did you mean timeout_s\\? allowed: t"),
+        ({"color": 3}, TypeError, "unknown option color; allowed: timeout_s, grace_s"),
         ({"name": ""}, ValueError, "1 to 200 printable characters"),
         ({"name": "x" * 201}, ValueError, "1 to 200 printable characters"),
         ({"name": "a\nb"}, ValueError, "1 to 200 printable characters"),

@@ -32,9 +32,12 @@ class TestTask1:
     """The example."""
 
     def test_it_waits_as_long_as_it_is_told_and_says_each_second_how_far_it_is(
-        self, handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+        self,
+        handlers: Handlers,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """Whoever starts with it sees a job live."""
+        """Whoever starts with it sees a job live, and that it has a log."""
         now = 1000.0
 
         def sleep(seconds: float) -> None:
@@ -48,6 +51,7 @@ class TestTask1:
         assert [said["done"] for said in job.said] == [0, 1, 2, 3, 3.5]
         assert {said["total"] for said in job.said} == {3.5}
         assert now == pytest.approx(1003.5, abs=0.11)
+        assert capsys.readouterr().out == "Waiting for 3.5 seconds\n"
 
     @pytest.mark.parametrize(
         "data", [None, 3, [], {}, {"n": "3"}, {"n": True}, {"n": -1}, {"n": 1e9}, {"n": 1, "m": 2}]

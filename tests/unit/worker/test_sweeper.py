@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from scheduler.clock import id_before
 from scheduler.errors import StoreUnavailable
@@ -110,8 +111,12 @@ async def test_what_a_dead_node_had_in_flight_goes_back(house: House) -> None:
 async def test_an_emptied_queue_hears_of_all_that_waits(house: House) -> None:
     """D1: Redis may be emptied at any moment."""
     ids = [await queued(house.store) for _ in range(3)]
-    await house.sweeper.restore_ids()
+    with capture_logs() as logs:
+        await house.sweeper.restore_ids()
     assert list(house.server.ids) == ids
+    assert [(entry["event"], entry["jobs"]) for entry in logs] == [
+        ("waiting jobs are enqueued anew", 3)
+    ]
     await house.sweeper.restore_ids()
     assert list(house.server.ids) == ids, "once is enough"
 
