@@ -62,8 +62,38 @@ def test_what_the_node_refuses_is_shown_in_its_words(visit: Visit) -> None:
     page.get_by_label("User").fill("-nobody")
     page.get_by_role("button", name="Submit", exact=True).click()
 
+    expect(page.get_by_role("alert")).to_contain_text("User: got")
     expect(page.get_by_role("alert")).to_contain_text("not starting with '-'")
+    page.get_by_label("User").fill("nobody")
+    expect(page.get_by_role("alert")).to_have_count(0)
     visit.forgive("400")
+
+
+def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit, uid: str) -> None:
+    """Somebody who mends one number wants to type that one only; and no number is rounded."""
+    job = visit.submit("echo", {"big": 9007199254740993, "small": 1.50}, uid=uid)
+    visit.ended(job)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    page.get_by_role("button", name="Submit another").click()
+
+    expect(page.get_by_label("User")).to_have_value(uid)
+    expect(page.get_by_label("Task")).to_have_value("echo")
+    expect(page.get_by_label("Data")).to_have_value(re.compile('"big": 9007199254740993'))
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page.locator("h1")).to_have_text("echo ✓successful")
+    again, first = visit.ask("GET", f"/{uid}")
+    assert (first["id"], again["data"]) == (job["id"], job["data"])
+
+
+def test_the_example_of_a_handler_is_offered_until_something_else_is_typed(visit: Visit) -> None:
+    """Who comes for the first time need not guess what a handler is told."""
+    page = visit.open("handlers?submit=step")
+    expect(page.get_by_label("Data")).to_have_value('{"file": "/a: b", "total": 4}')
+    page.get_by_label("Task").select_option("echo")
+    expect(page.get_by_label("Data")).to_have_value("{}")
+    page.get_by_label("Data").fill("[1]")
+    page.get_by_label("Task").select_option("step")
+    expect(page.get_by_label("Data")).to_have_value("[1]")
 
 
 def test_progress_and_log_are_seen_as_they_come(visit: Visit, uid: str, script: Path) -> None:
@@ -80,6 +110,8 @@ def test_progress_and_log_are_seen_as_they_come(visit: Visit, uid: str, script: 
         say(script, line)
     expect(page.get_by_role("heading", name="step")).to_contain_text("successful")
     expect(page.get_by_text("100 %")).to_be_visible()
+    expect(page.get_by_text("Last progress")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
     expect(page.get_by_role("log").locator("div")).to_contain_text(
         ["cut the onions", "peel", "boil", "serve"]
     )
@@ -132,7 +164,9 @@ def test_an_abort_that_comes_too_late_says_so(visit: Visit, uid: str, script: Pa
     visit.ended(job)
     page.get_by_role("dialog").get_by_role("button", name="Abort", exact=True).click()
 
-    expect(page.get_by_role("alert")).to_contain_text("had ended before it could be aborted: it is successful")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "had ended before it could be aborted: it is successful"
+    )
     visit.forgive("409")
 
 
@@ -156,7 +190,7 @@ def test_all_that_match_are_aborted_after_their_number_was_confirmed(
 
     page.get_by_role("button", name="Abort all").click()
     dialog.get_by_role("button", name="Abort 3 jobs").click()
-    expect(dialog.get_by_role("status")).to_have_text("Aborted: 3. Being stopped: 0.")
+    expect(dialog.get_by_role("status")).to_contain_text("Aborted at once: 3. Told to stop: 0")
     expect(statuses).to_have_text(["■aborted"] * 3)
 
     for job in busy:
@@ -185,7 +219,7 @@ def test_a_bulk_abort_of_all_users_names_them_and_ends_only_what_matches(
         expect(dialog).to_contain_text(f"{uid}-{name}")
     dialog.get_by_role("button", name="Abort 2 jobs").click()
 
-    expect(dialog.get_by_role("status")).to_contain_text("Being stopped: 2")
+    expect(dialog.get_by_role("status")).to_contain_text("Told to stop: 2")
     assert [visit.ended(job)["status"] for job in jobs] == ["aborted", "aborted"]
     assert visit.ended(waiting)["status"] == "successful"
     dialog.locator("footer").get_by_role("button", name="Close").click()

@@ -11,7 +11,7 @@ from scheduler import JobContext, handler
 
 @handler("step", timeout_s=600, grace_s=5)
 def step(data: Any, job: JobContext) -> Any:
-    """Report a step for each line that a test writes into the file."""
+    """Report a step for each line that a test writes: {"file": "/a: b", "total": 4}."""
     path, total = Path(data["file"]), data["total"]
     for done in range(total):
         while len(path.read_text().splitlines()) <= done:

@@ -22,14 +22,21 @@ export function queryOf(fields) {
   return set.length ? "?" + new URLSearchParams(set) : "";
 }
 
+// Reads JSON to write it again: its numbers stay as they came, where the browser can do that.
+export function exact(text) {
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value,
+  );
+}
+
 // The JSON of the answer. `body`, if there is one, is JSON text.
-export async function ask(method, path, body) {
+export async function ask(method, path, body, read = JSON.parse) {
   const answer = await reach(path, {
     method,
     body,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
   });
-  const document = await answer.json().catch(() => ({}));
+  const document = await answer.text().then((text) => read(text)).catch(() => ({}));
   if (!answer.ok) {
     const detail = document.detail || `The node answered with status ${answer.status}.`;
     throw new Problem(detail, answer.status, document.errors);

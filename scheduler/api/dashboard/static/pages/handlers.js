@@ -16,7 +16,7 @@ export function Handlers({ query }) {
         ${data.length
           ? html`<div class="cards">${data.map((task) => html`<${TaskCard} key=${task.name} task=${task} />`)}</div>`
           : html`<${Empty} title="No handlers">Put a file with a handler into the handlers folder, and start the node again.<//>`}
-        ${query.submit && data.length > 0 && html`<${SubmitForm} key=${query.submit} tasks=${data} chosen=${query.submit} onClose=${close} />`}
+        ${query.submit && data.length > 0 && html`<${SubmitForm} key=${query.submit} tasks=${data} chosen=${query.submit} like=${query} onClose=${close} />`}
       `}
     <//>
   `;

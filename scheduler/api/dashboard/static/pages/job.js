@@ -43,10 +43,10 @@ function Sheet({ job, merge }) {
     <div class="head">
       <h1>${job.task} <${Status} job=${job} /></h1>
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
-      ${isFinal(job) && html`<a role="button" class="secondary outline" href=${link(["handlers"], { submit: job.task })}>Submit another</a>`}
+      ${isFinal(job) && html`<a role="button" class="secondary outline" href=${link(["handlers"], { submit: job.task, uid: job.uid, id: job.id })}>Submit another</a>`}
     </div>
     <${Names} job=${job} />
-    ${job.progress && html`<${Progress} progress=${job.progress} />`}
+    ${job.progress && html`<${Progress} progress=${job.progress} ended=${isFinal(job)} />`}
     <div class="sheet">
       <div>
         ${job.error && html`<${Failure} error=${job.error} />`}

@@ -36,10 +36,10 @@ export function BulkAbort({ filter, onDone, onClose }) {
   }
 
   return html`
-    <${Dialog} title="Abort all that match?" onClose=${onClose}>
+    <${Dialog} title=${state.done ? "Abort of all that matched" : "Abort all that match?"} onClose=${onClose}>
       ${state.problem && html`<${Failed} problem=${state.problem} />`}
       ${state.done
-        ? html`<p role="status">Aborted: ${count(state.done.aborted)}. Being stopped: ${count(state.done.aborting)}.</p>`
+        ? html`<p role="status">Aborted at once: ${count(state.done.aborted)}. Told to stop: ${count(state.done.aborting)}; the list shows their end.</p>`
         : state.met
           ? html`<${Question} users=${users} total=${total} exact=${state.met.exact} />`
           : !state.problem && html`<${Loading} rows=${1} />`}

@@ -13,13 +13,16 @@ export function Status({ job }) {
   return html`<span class="status" data-status=${job.status}><i aria-hidden="true">${SIGNS[job.status]}</i>${word}</span>`;
 }
 
-export function Progress({ progress, small }) {
+// How far a job is; how far it came, without a bar, once it has ended.
+export function Progress({ progress, small, ended }) {
   if (!progress) return null;
   const { done, total, message } = progress;
   const share = total ? Math.min(100, Math.floor((100 * done) / total)) : null;
   return html`
     <div class="progress" data-small=${Boolean(small)}>
-      <progress value=${total ? done : null} max=${total || 1} aria-label="Progress"></progress>
+      ${ended
+        ? html`<span class="of">Last progress</span>`
+        : html`<progress value=${total ? done : null} max=${total || 1} aria-label="Progress"></progress>`}
       <span class="figure">${share === null ? count(done) : `${share} %`}</span>
       ${!small && html`<span class="of">${count(done)}${total ? ` of ${count(total)}` : ""}</span>`}
       ${!small && message && html`<span class="message">${String(message)}</span>`}

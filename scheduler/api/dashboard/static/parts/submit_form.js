@@ -1,6 +1,7 @@
 // Submits a job. The JSON is checked while it is typed, and sent as it was typed, digit by digit.
-import { html, useState } from "../vendor/htm-preact.js";
-import { ask } from "../core/api.js";
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { ask, exact, place, Problem } from "../core/api.js";
+import { json } from "../core/format.js";
 import { go, jobLink } from "../core/route.js";
 import { Dialog } from "./dialog.js";
 import { Failed } from "./states.js";
@@ -17,18 +18,49 @@ function flawOf(text) {
   }
 }
 
+// What a handler's doc line ends with: `Wait: {"n": 30}.` has an example, `Wait: as told.` has none.
+function exampleOf(task) {
+  const [, text] = /: (.*?)\.?$/.exec(task?.doc ?? "") ?? [];
+  return text && flawOf(text) === null ? text : "{}";
+}
+
+const LABELS = { uid: "User", task: "Task", data: "Data", hook: "Hook" };
+
+// A problem in the words of the form: `/uid: …` is about its field User.
+function inWords({ message, status, errors }) {
+  const named = (text) => text.replace(/^\/(uid|task|data|hook)\b/, (_, name) => LABELS[name]);
+  const flaws = errors?.map((flaw) => ({ ...flaw, pointer: named(flaw.pointer) }));
+  return new Problem(named(message), status, flaws);
+}
+
 function bodyOf({ uid, task, data, hook }) {
   const fields = JSON.stringify({ uid, task, ...(hook && { hook }) });
   return `${fields.slice(0, -1)},"data":${data.trim() || "null"}}`;
 }
 
-export function SubmitForm({ tasks, chosen, onClose }) {
-  const [data, setData] = useState("{}");
-  const [state, setState] = useState({ problem: null, busy: false });
+// `like`: the uid and id of a job to submit another of, if there is one.
+export function SubmitForm({ tasks, chosen, like, onClose }) {
+  const taskOf = (wanted) => tasks.find((task) => task.name === wanted);
+  const [task, setTask] = useState(taskOf(chosen) ?? tasks[0]);
+  const [data, setData] = useState(like.id ? "" : exampleOf(task));
+  const [state, setState] = useState({ problem: null, busy: Boolean(like.id) });
   const flaw = data.trim() ? flawOf(data) : null;
-  const first = tasks.some((task) => task.name === chosen) ? chosen : tasks[0]?.name;
-  const [name, setName] = useState(first);
-  const doc = tasks.find((task) => task.name === name)?.doc;
+
+  useEffect(() => {
+    if (!like.id) return;
+    ask("GET", place(like.uid, like.id), undefined, exact).then(
+      (job) => {
+        setData(json(job.data));
+        setState({ problem: null, busy: false });
+      },
+      (problem) => setState({ problem, busy: false }),
+    );
+  }, []);
+
+  function choose(wanted) {
+    if (data === exampleOf(task)) setData(exampleOf(taskOf(wanted))); // else it is the user's own
+    setTask(taskOf(wanted));
+  }
 
   async function submit(event) {
     event.preventDefault();
@@ -40,23 +72,23 @@ export function SubmitForm({ tasks, chosen, onClose }) {
       localStorage.setItem(USER_KEY, fields.uid);
       go(jobLink(job));
     } catch (problem) {
-      setState({ problem, busy: false });
+      setState({ problem: inWords(problem), busy: false });
     }
   }
 
   return html`
     <${Dialog} title="Submit a job" onClose=${onClose} wide>
-      <form onSubmit=${submit}>
+      <form onSubmit=${submit} onInput=${() => setState((old) => ({ ...old, problem: null }))}>
         <div class="pair">
-          <label>User<input name="uid" required maxlength="200" autofocus spellcheck="false" autocomplete="off" defaultValue=${localStorage.getItem(USER_KEY) ?? ""} /></label>
+          <label>User<input name="uid" required maxlength="200" autofocus spellcheck="false" autocomplete="off" defaultValue=${like.uid ?? localStorage.getItem(USER_KEY) ?? ""} /></label>
           <label>
             Task
-            <select name="task" value=${name} onChange=${(event) => setName(event.target.value)}>
-              ${tasks.map((task) => html`<option value=${task.name} selected=${task.name === name}>${task.name}</option>`)}
+            <select name="task" value=${task.name} onInput=${(event) => choose(event.target.value)}>
+              ${tasks.map(({ name }) => html`<option value=${name} selected=${name === task.name}>${name}</option>`)}
             </select>
           </label>
         </div>
-        ${doc && html`<p class="doc">${doc}</p>`}
+        ${task.doc && html`<p class="doc">${task.doc}</p>`}
         <label>
           Data <small>(any JSON)</small>
           <textarea name="data" rows="6" class="code" spellcheck="false" aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
