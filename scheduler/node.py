@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import secrets
-import signal
 import socket
 import threading
-from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from ipaddress import ip_network
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -29,9 +26,7 @@ from prometheus_client import CollectorRegistry
 
 from scheduler import __version__, logs
 from scheduler.api.app import build_app
-from scheduler.api.dashboard import DASHBOARD
 from scheduler.api.hooks import open_hooks
-from scheduler.change import progressed
 from scheduler.chronicle import Chronicle
 from scheduler.clock import SystemClock, id_before, new_id
 from scheduler.course import Course
@@ -40,6 +35,7 @@ from scheduler.job import Node, StopReason
 from scheduler.lease import Lease
 from scheduler.metrics import Metrics
 from scheduler.overview import Overview
+from scheduler.parts import Parts, say
 from scheduler.pulse import Pulse
 from scheduler.queue import open_queue
 from scheduler.service import Service
@@ -61,19 +57,12 @@ from scheduler.worker.settling import Settling
 from scheduler.worker.slots import open_slots
 from scheduler.worker.strays import Strays
 from scheduler.worker.turns import open_turns
-from scheduler.worker.vigil import Vigil, open_vigil
+from scheduler.worker.vigil import open_vigil
 from scheduler.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Sequence
-
     from scheduler.config import Config
-    from scheduler.ports import Queue, Store
 
-REPORT_EVERY_S: Final = 0.5
-"""How often progress is written: often enough to watch, seldom enough to cost nothing."""
-SETTLE_S: Final = 60.0
-"""How long a drain waits, after drain_s, for stopped jobs to end and the store to take them."""
 ANSWER_S: Final = 5.0
 """How long open requests may take to end when the HTTP server closes."""
 
@@ -92,7 +81,7 @@ def run(config: Config) -> None:
         raise _sole_start_error(group) or group from None
     if threading.active_count() > 1:
         # One waits for a pool process that outlives SIGKILL, and the interpreter would wait for it.
-        _say("ended, but for a process that cannot be killed; see the log")
+        say("ended, but for a process that cannot be killed; see the log")
         os._exit(0)
 
 
@@ -114,85 +103,6 @@ async def serve(config: Config) -> None:
         # long as anybody can wait for what outlived SIGKILL.
         if came_to_their_end and not node.vigil.kept:
             await node.lease.end()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """A node's parts, once all of them are there."""
-
-    config: Config
-    card: Node
-    url: str
-    store: Store
-    queue: Queue
-    roster: Roster
-    lease: Lease
-    sweeper: Sweeper
-    strays: Strays
-    scribe: Scribe
-    pulse: Pulse
-    course: Course
-    vigil: Vigil
-    workers: Sequence[Worker]
-    draining: asyncio.Event
-
-    def chores(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
-        """What runs beside the workers, by name, for as long as the node does."""
-        yield "keep the lease", self.lease.keep()
-        yield "sweep", self.sweeper.run()
-        yield "look for strays", self.strays.run()
-        yield "measure", self.pulse.run()
-        yield "write logs", self.scribe.run()
-        yield "read the course of changes", self.course.run()
-        yield "hear of aborts", self._hear_of_aborts()
-        yield "report progress", self._report_progress()
-
-    async def work(self) -> bool:
-        """Let the workers work until a signal, and then to their end; whether it came in time."""
-        with _signals(self.draining):
-            try:
-                async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as crew:
-                    for number, worker in enumerate(self.workers, 1):
-                        crew.create_task(worker.run(), name=f"worker {number}")
-                    gc.freeze()  # what is here now stays: no collection need look through it again
-                    _say(self._ready_line())
-                    await self.draining.wait()
-                    self._drain(patience)
-            except TimeoutError:
-                _say("some jobs did not end in time; they are recovered when a node starts")
-                return False
-        return True
-
-    def _drain(self, patience: asyncio.Timeout) -> None:
-        loop, drain_s = asyncio.get_running_loop(), self.config.node.drain_s
-        _say(f"draining: {len(self.roster)} running jobs get {drain_s:g} s; again to end at once")
-        for worker in self.workers:
-            worker.drain()
-        loop.call_later(drain_s, self.roster.stop_all, StopReason.DRAIN)
-        patience.reschedule(loop.time() + drain_s + SETTLE_S)
-
-    def _ready_line(self) -> str:
-        card, config = self.card, self.config
-        return (
-            f"AtlanScheduler {card.version} is ready on {self.url}, "
-            f"dashboard {self.url}{DASHBOARD} (node {card.name}, "
-            f"{card.workers} workers, {len(card.tasks)} handlers, "
-            f"store {redacted(config.store.url)}, queue {redacted(config.queue.url)})"
-        )
-
-    async def _hear_of_aborts(self) -> None:
-        async for job_id in self.queue.aborts():
-            self.roster.hint(job_id)
-
-    async def _report_progress(self) -> None:
-        while True:
-            await asyncio.sleep(REPORT_EVERY_S)
-            with suppress(Unavailable):
-                if news := self.roster.news():
-                    await self.store.report(
-                        {(claim.id, claim.token): progress for claim, progress in news}
-                    )
-                    self.queue.announce([progressed(*each) for each in news])
 
 
 async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
@@ -402,34 +312,8 @@ def _no_listening(host: str, port: int, error: OSError) -> str:
     return f"[http] {host}:{port} cannot be listened on: {reason}"
 
 
-@contextmanager
-def _signals(draining: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT drain; the second one exits at once, and the warden ends the jobs."""
-    loop = asyncio.get_running_loop()
-
-    def on_signal(signal_: signal.Signals) -> None:
-        if draining.is_set():
-            _say("ended at once; the jobs are recovered when a node starts")
-            os._exit(128 + signal_)
-        draining.set()
-
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_, on_signal, signal_)
-    try:
-        yield
-    finally:
-        for signal_ in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(signal_)
-
-
 def _sole_start_error(error: BaseException) -> StartError | None:
     """The start error in a group of nothing else: each task group on its way wrapped it once."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error if isinstance(error, StartError) else None
-
-
-def _say(line: str) -> None:
-    """Tell the person who started the node, if there is still somebody and room for it."""
-    with suppress(OSError):
-        print(line, flush=True)  # noqa: T201
