@@ -75,11 +75,13 @@ class Events:
 
 
 @asynccontextmanager
-async def listening(url: str, *, after: Event | None = None) -> AsyncIterator[Events]:
-    """Listen at an address, once the node has begun to tell."""
+async def listening(
+    url: str, *, after: Event | None = None, for_s: float = 40
+) -> AsyncIterator[Events]:
+    """Listen at an address, once the node has begun to tell, for at most so long."""
     headers = {"Last-Event-ID": after.id} if after else {}
     async with (
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(40)) as session,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(for_s)) as session,
         session.get(url, headers=headers) as answer,
     ):
         if answer.status == 200:

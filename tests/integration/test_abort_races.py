@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,12 +21,14 @@ from scheduler.errors import StoreUnavailable
 from scheduler.job import NOTHING_RAN, Cleanup, Death, Status
 from scheduler.store import open_store
 from tests.crew import Crew, at_work
+from tests.sse import listening
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.nodes import Nodes
+    from tests.sse import Events
 
 RACES: Final = int(os.environ.get("RACES", "400"))
 RACERS: Final = 8
@@ -244,7 +247,13 @@ async def test_random_races_end_one_way_and_stay_so(start_node: Nodes, tmp_path:
     """Thousands of jobs, aborted anywhere between their submission and their end."""
     node = start_node(NODE__WORKERS=4, QUEUE__IDLE_WINDOW_S=3600)
     timeout = aiohttp.ClientTimeout(60 + RACES)
-    async with aiohttp.ClientSession(node.url, timeout=timeout) as session:
+    async with (
+        aiohttp.ClientSession(node.url, timeout=timeout) as session,
+        listening(f"{node.url}/-/events?uid=racer", for_s=60 + RACES) as events,
+        asyncio.TaskGroup() as group,
+    ):
+        await events.begun()
+        hearing = group.create_task(told_to_the_end(events, jobs=RACES))
         course = Course(session, tmp_path / "begun")
         await course.run(RACES)
         finals = [await course.record("racer", race.job_id, wait_s=60) for race in course.races]
@@ -265,6 +274,10 @@ async def test_random_races_end_one_way_and_stay_so(start_node: Nodes, tmp_path:
             assert job["result"] is None
         else:
             assert attempts[job["id"]] == 1
+        told = hearing.result()[job["id"]]
+        assert told[0] == "queued"
+        assert [each for each in told if each.startswith(job["status"])] == told[-1:]
+        assert all(earlier != later for earlier, later in pairwise(told)), told
     assert again == finals, "a final record never changes"
     assert {(job["status"], job["attempt"], job["abort"]) for job in others} == {
         ("successful", 1, None)
@@ -283,3 +296,15 @@ async def test_random_races_end_one_way_and_stay_so(start_node: Nodes, tmp_path:
         "told 202, aborted in attempt 1",
         "told 409, successful in attempt 1",
     }, "the races must have been close"
+
+
+async def told_to_the_end(events: Events, *, jobs: int) -> Mapping[str, Sequence[str]]:
+    """What is told of each job, by its id, until the end of so many was told."""
+    told: defaultdict[str, list[str]] = defaultdict(list)
+    ended: set[str] = set()
+    while len(ended) < jobs:
+        event = await events.until(lambda event: event.name == "status")
+        told[event.data["id"]].append(str(event))
+        if event.data["finished_at"]:
+            ended.add(event.data["id"])
+    return told
