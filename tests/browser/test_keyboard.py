@@ -57,6 +57,7 @@ def test_the_list_is_walked_and_a_job_opened_by_keys(visit: Visit, uid: str) -> 
 
 def test_every_page_has_a_pair_of_keys_and_the_help_names_them(visit: Visit) -> None:
     page = visit.open("nowhere")
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
     for key, name in (("o", "Overview"), ("j", "Jobs"), ("n", "Nodes"), ("h", "Handlers")):
         page.keyboard.press("g")
         page.keyboard.press(key)

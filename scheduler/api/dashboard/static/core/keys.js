@@ -1,5 +1,5 @@
 // Keys that do what the mouse does. None is heard while somebody types or answers a dialog.
-import { useEffect, useRef } from "../vendor/htm-preact.js";
+import { useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 
 export const KEYS = [
   ["g o", "overview"],
@@ -19,7 +19,7 @@ const PAIR_MS = 1000; // within which the second key of a pair follows the first
 export function useKeys(actions) {
   const latest = useRef(actions);
   latest.current = actions;
-  useEffect(() => {
+  useLayoutEffect(() => {
     let first = { key: "", at: 0 };
     function onKey(event) {
       if (event.ctrlKey || event.metaKey || event.altKey || isBusy(event.target)) return;
