@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
 from contextlib import suppress
-from typing import TextIO, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
 
 import orjson
 import structlog
 
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
+
 
 class Lossy:
-    """A text file that drops what it does not take now: a full disk must not end the node."""
+    """Writes lines to a file, and drops what it does not take: a full disk must not end the node.
+
+    What one turn of the event loop logs is written at its end, together: where many jobs end at
+    once, a write for each line would cost more than what it tells of.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._waiting: list[str] = []
 
-    def write(self, text: str) -> int:
-        """Write what can be written."""
-        with suppress(OSError):
-            self._file.write(text)
-        return len(text)
+    def msg(self, line: str) -> None:
+        """Have it written at the end of this turn; at once where no event loop runs."""
+        self._waiting.append(f"{line}\n")
+        if len(self._waiting) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
 
     def flush(self) -> None:
-        """Flush what can be flushed."""
+        """Write what can be written."""
+        text = "".join(self._waiting)
+        self._waiting.clear()
         with suppress(OSError):
+            self._file.write(text)
             self._file.flush()
+
+    debug = info = warning = error = critical = msg  # as structlog calls it
 
 
 def _json(line: object, **_: object) -> str:
@@ -38,23 +58,35 @@ def _json(line: object, **_: object) -> str:
         return json.dumps(line, default=repr)
 
 
+class _Stamp:
+    """Who says it, how grave it is, and when: on every line."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+
+    def __call__(self, _logger: object, level: str, line: EventDict) -> EventDict:
+        line["node"] = self._node
+        line["level"] = level
+        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        return line
+
+
 def begin(*, node: str) -> None:
     """Set logging up for this process."""
     on_terminal = sys.stderr.isatty()
+    file = Lossy(sys.stderr)
+    atexit.register(file.flush)  # what was logged in the last turn
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _Stamp(node),
             structlog.processors.format_exc_info,
             structlog.dev.ConsoleRenderer()
             if on_terminal
             else structlog.processors.JSONRenderer(serializer=_json),
         ],
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Lossy(sys.stderr))),
+        logger_factory=lambda *_: file,
         cache_logger_on_first_use=True,
     )
     # A malformed request is its client's fault, and anybody could fill the log with tracebacks.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-    structlog.contextvars.bind_contextvars(node=node)

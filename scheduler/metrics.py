@@ -6,6 +6,7 @@ handler, never what a user sent. `docs/grafana.json` shows all of it; a test com
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -24,7 +25,10 @@ LAG_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class Metrics:
-    """The node's own metrics: told of what happens, and cheap to tell."""
+    """The node's own metrics: told of what happens, and cheap to tell.
+
+    What has labels is a function of their values, which finds each series once.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def histogram(
@@ -40,33 +44,44 @@ class Metrics:
         def gauge(name: str, meaning: str) -> Gauge:
             return Gauge(f"scheduler_{name}", meaning, registry=registry)
 
-        self.jobs = counter("jobs", "Attempts ended on this node.", "task", "status")
-        self.waiting = histogram(
-            "job_waiting_seconds",
-            "From the submission of a job to the start of its first attempt.",
-            ("task",),
-            JOB_BUCKETS_S,
+        self.jobs = cache(counter("jobs", "Attempts ended on this node.", "task", "status").labels)
+        self.waiting = cache(
+            histogram(
+                "job_waiting_seconds",
+                "From the submission of a job to the start of its first attempt.",
+                ("task",),
+                JOB_BUCKETS_S,
+            ).labels
         )
-        self.running = histogram(
-            "job_running_seconds",
-            "From the start of an attempt to its end.",
-            ("task",),
-            JOB_BUCKETS_S,
+        self.running = cache(
+            histogram(
+                "job_running_seconds",
+                "From the start of an attempt to its end.",
+                ("task",),
+                JOB_BUCKETS_S,
+            ).labels
         )
-        self.aborts = histogram(
-            "abort_seconds",
-            "From the request of an abort to the verified death, by the last signal needed.",
-            ("signal",),
-            ABORT_BUCKETS_S,
+        self.aborts = cache(
+            histogram(
+                "abort_seconds",
+                "From the request of an abort to the verified death, by the last signal needed.",
+                ("signal",),
+                ABORT_BUCKETS_S,
+            ).labels
         )
-        self.batches = histogram(
-            "batch_calls", "Calls that shared one statement of the store.", ("kind",), BATCH_BUCKETS
+        self.batches = cache(
+            histogram(
+                "batch_calls",
+                "Calls that shared one statement of the store.",
+                ("kind",),
+                BATCH_BUCKETS,
+            ).labels
         )
         self.lag = histogram(
             "loop_lag_seconds", "How late the event loop woke up who slept.", (), LAG_BUCKETS_S
         )
-        self.hook_calls = counter(
-            "hook_calls", "Tries of hooks, by what follows.", "event", "status"
+        self.hook_calls = cache(
+            counter("hook_calls", "Tries of hooks, by what follows.", "event", "status").labels
         )
         self.leases_lost = counter("leases_lost", "How often this node lost its lease.")
         self.released = counter("jobs_released", "Jobs taken back from nodes that are gone.")
@@ -87,4 +102,4 @@ class Metrics:
 
     def batch(self, kind: str, calls: int) -> None:
         """Note how many calls shared a statement."""
-        self.batches.labels(kind).observe(calls)
+        self.batches(kind).observe(calls)

@@ -107,7 +107,7 @@ class Changes:
 
     async def _tell(self) -> None:
         while told := list(islice(self._waiting, TOLD_MAX)):
-            pairs = ((self._keys.changed(each.job_id), _text(each)) for each in told)
+            pairs = ((self._keys.changed(each.job_id).encode(), _text(each)) for each in told)
             async with self._server.answering():
                 await self._scripts.announce([part for pair in pairs for part in pair], KEPT_MAX)
             # Only now, so that none is lost with an answer; unless there was no room meanwhile.
@@ -127,7 +127,7 @@ class Changes:
         return [(entry_id, _change(fields[FIELD])) for entry_id, fields in found]
 
 
-def _text(change: Change) -> str:
+def _text(change: Change) -> bytes:
     """A change as it stands on the server: what it has, and not what it lacks."""
     row = {
         "k": change.kind,
@@ -140,7 +140,7 @@ def _text(change: Change) -> str:
         "b": change.begins,
         "e": change.ends,
     }
-    return orjson.dumps({name: value for name, value in row.items() if value}).decode()
+    return orjson.dumps({name: value for name, value in row.items() if value})
 
 
 def _change(text: str) -> Change:

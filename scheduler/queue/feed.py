@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from scheduler.batch import Batch
@@ -24,7 +24,7 @@ from scheduler.queue.server import ANSWER_S
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Awaitable, Sequence
 
     from scheduler.queue.keys import Keys
     from scheduler.queue.scripts import Scripts
@@ -37,7 +37,7 @@ BLOCK_S: Final = 2.0
 IDS_MAX: Final = 1000
 """How many ids are acknowledged in one script, which nothing else on the server can interrupt."""
 
-PAUSE_S: Final = 0.005
+PAUSE_S: Final = 0.01
 """Between two tellings of what has ended: no job waits for it, and other nodes notice no less."""
 
 RESTORE_S: Final = 10.0
@@ -65,7 +65,7 @@ class Feed:
         self._node_id = node_id
         self._block_s = block_s
         self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX, pause_s=PAUSE_S)
-        self._places: deque[Future[str]] = deque()
+        self._places: deque[Future[str | None]] = deque()
         self._held: Counter[str] = Counter()
         self._wanted = asyncio.Event()
         self._restore_at = 0.0
@@ -76,32 +76,28 @@ class Feed:
         Raises:
             QueueUnavailable: the server failed while we waited.
         """
-        place: Future[str] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        place: Future[str | None] = loop.create_future()
         self._places.append(place)
         self._wanted.set()
+        timer = loop.call_later(wait_s, _expire, place)
         try:
-            async with asyncio.timeout(wait_s):
-                return await place
-        except TimeoutError:
-            # The id may have come in the very turn of the loop in which our time was up.
-            return _arrived(place)
+            return await place
         except asyncio.CancelledError:
+            # The id may have come in the very turn of the loop in which we left.
             if job_id := _arrived(place):
                 self._hand(job_id)
             raise
         finally:
-            with suppress(ValueError):
-                self._places.remove(place)
+            timer.cancel()
 
     async def acknowledge(self, job_id: str) -> None:
         """Drop a held id."""
-        async with self._letting_go(job_id):
-            await self.acknowledged(job_id)
+        await self._let_go(job_id, self.acknowledged(job_id))
 
     async def give_back(self, job_id: str) -> None:
         """Return a held id to the head of the queue."""
-        async with self._letting_go(job_id), self._server.answering():
-            await self._scripts.give_back(self._node_id, job_id)
+        await self._let_go(job_id, self._give_back(job_id))
 
     async def serve(self) -> None:
         """Serve the places as they come; the background task of a feed."""
@@ -123,13 +119,17 @@ class Feed:
             await self._scripts.acknowledge(self._node_id, job_ids)
         return [None] * len(job_ids)
 
+    async def _give_back(self, job_id: str) -> None:
+        async with self._server.answering():
+            await self._scripts.give_back(self._node_id, job_id)
+
     async def _round(self) -> None:
         await self._restore()
-        count = sum(not place.done() for place in self._places)
-        if not count:
+        self._places = deque(place for place in self._places if not place.done())
+        if not self._places:
             self._wanted.clear()
             return
-        for job_id in await self._move(count):
+        for job_id in await self._move(len(self._places)):
             self._held[job_id] += 1
             self._hand(job_id)
 
@@ -159,14 +159,13 @@ class Feed:
             await self._scripts.restore(self._node_id, list(self._held.elements()))
         self._restore_at = now + RESTORE_S
 
-    @asynccontextmanager
-    async def _letting_go(self, job_id: str) -> AsyncIterator[None]:
+    async def _let_go(self, job_id: str, told: Awaitable[None]) -> None:
         """Hold an id until the server took its end; where it does not, make it a stray.
 
         To let go before the server did would have a restoration in between take it for one.
         """
         try:
-            yield
+            await told
         except BaseException:
             self._restore_soon()
             raise
@@ -202,7 +201,12 @@ class Feed:
         self._wanted.set()
 
 
-def _arrived(place: Future[str]) -> str | None:
+def _expire(place: Future[str | None]) -> None:
+    if not place.done():
+        place.set_result(None)
+
+
+def _arrived(place: Future[str | None]) -> str | None:
     """What a place got in the last moment before it was left."""
     if not place.done() or place.cancelled() or place.exception():
         return None

@@ -52,7 +52,7 @@ class Scripts:
     async def give_back(self, node_id: str, job_id: str) -> None:
         await self._give_back([self._keys.queue, self._keys.inflight(node_id)], [job_id])
 
-    async def announce(self, channels_and_texts: Sequence[str], kept_max: int) -> None:
+    async def announce(self, channels_and_texts: Sequence[bytes], kept_max: int) -> None:
         await self._announce([self._keys.changes], [kept_max, *channels_and_texts])
 
     async def restore(self, node_id: str, held: Collection[str]) -> int:

@@ -1,7 +1,7 @@
 """One attempt at one job: from its claim to its outcome, and the only way to stop it.
 
-    run ──▶ wait for a pool process ──▶ converse with it ──▶ end frame ──▶ Returned, Raised, …
-                     │                          │   └─ process died ─────▶ Crashed
+    run ──▶ wait for a pool process ──▶ begin the job in it ──▶ end frame ──▶ Returned, Raised, …
+                     │                          │   └─ process died ───────▶ Crashed
     stop(reason) ────┴─ nothing ran ─▶ Stopped ◀┴ SIGTERM ─ grace period ─ end the tree
 
 Everybody who wants a job ended calls `stop`: the abort watcher, the time limit, a lost lease, a
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,7 @@ from scheduler.job import (
     Unreturnable,
 )
 from scheduler.policy import grace_s
+from scheduler.worker.wait import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -54,6 +56,7 @@ class Attempt:
         self,
         claim: Claim,
         *,
+        group: asyncio.TaskGroup,
         ready: Callable[[Callable[[], object]], Awaitable[PoolProcess]],
         slots: Slots,
         options: HandlerOptions,
@@ -66,6 +69,7 @@ class Attempt:
         """Collaborators.
 
         Args:
+            group: where what the handler notifies of is being kept; it outlasts the attempt.
             ready: waits for the process to run in, and calls what it is given where the job should
                 rather go back to the queue; may be cancelled while it waits. It must not know the
                 attempt: a cycle would keep process and pipes until somebody collects it.
@@ -74,31 +78,38 @@ class Attempt:
         self.claim = claim
         self.chronicle = chronicle
         self.progress: Progress | None = None
-        self.hinted = asyncio.Event()
-        """Set by whoever heard that an abort may be requested, to wake the watcher."""
         self.survivors: tuple[Process, ...] = ()
         """What outlived SIGKILL when the attempt was stopped."""
+        self._group = group
         self._ready = ready
+        self._wait = Wait()
         self._process: PoolProcess | None = None
         self._slots = slots
         self._grace_s = grace_s(options.grace_s, node_grace_s)
         self._time_limit_s = time_limit_s
         self._notify = notify
         self._notified = 0
+        self._keeping: set[asyncio.Task[None]] = set()
         self._hear = partial(hear, claim)
         self._end: Message | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._told = asyncio.Event()
+        """Set once the process has told the end, or died."""
         self._stopped: StopReason | None = None
         self._over = asyncio.Event()
 
     async def run(self) -> Outcome:
         """Run the handler to its end, or until it is stopped."""
-        # It ends when all that the handler notified of is stored: before the end of the job is.
-        async with asyncio.TaskGroup() as self._group:
-            talk = self._group.create_task(self._converse(), name=f"job {self.claim.id}")
-            await self._over.wait()
-            if self._stopped is None:
-                return await self._outcome(await talk)
-            return Stopped(self._stopped, await self._stop(talk))
+        with self._wait:
+            self._process = await self._begin()
+        if self._process is None:
+            assert self._stopped is not None  # noqa: S101 - nothing else ends the wait
+            return Stopped(self._stopped, NOTHING_RAN)
+        await self._over.wait()
+        outcome = await self._outcome(self._process)
+        if self._keeping:  # all that the handler notified of is stored before the job's end is
+            await asyncio.wait(self._keeping)
+        return outcome
 
     def stop(self, reason: StopReason, *, grace_s: float | None = None) -> None:
         """End the attempt early; without effect where it has ended, or was stopped before.
@@ -111,20 +122,24 @@ class Attempt:
         self._stopped = reason
         self._grace_s = self._grace_s if grace_s is None else grace_s
         self._over.set()
+        self._wait.end()
 
-    def _begin_time_limit(self) -> asyncio.Handle:
-        loop = asyncio.get_running_loop()
-        if self._time_limit_s is None:
-            return loop.call_soon(lambda: None)
-        return loop.call_later(self._time_limit_s, self.stop, StopReason.TIME_LIMIT)
-
-    async def _converse(self) -> PoolProcess:
-        """Wait for the process, and talk with it until it has told the end."""
+    async def _begin(self) -> PoolProcess | None:
+        """Wait for the process and begin; None where the attempt was stopped meanwhile."""
+        if self._over.is_set():
+            return None
         process = await self._ready(partial(self.stop, StopReason.DRAIN))
-        if self._over.is_set():  # stopped meanwhile: then the handler does not begin
-            return process
-        self._process, claim = process, self.claim
-        job = {
+        if self._over.is_set():
+            return None
+        if self._time_limit_s is not None:
+            loop = asyncio.get_running_loop()
+            self._limit = loop.call_later(self._time_limit_s, self.stop, StopReason.TIME_LIMIT)
+        process.begin(self._frame(), note=self._note, hear=self._hear, end=self._on_end)
+        return process
+
+    def _frame(self) -> Message:
+        claim = self.claim
+        return {
             "purpose": claim.purpose,
             "task": claim.task,
             "id": claim.id,
@@ -134,13 +149,16 @@ class Attempt:
             "traceparent": claim.traceparent,
             "data": claim.data,
         }
-        limit = self._begin_time_limit()
-        self._end = await process.converse(job, note=self._note, hear=self._hear)
-        limit.cancel()
-        if self._end is not None and self._end["progress"] is not None:
-            self.progress = Progress(**self._end["progress"])
+
+    def _on_end(self, end: Message | None) -> None:
+        """Take note of how the job ended, or that its process did."""
+        if self._limit is not None:
+            self._limit.cancel()
+        if end is not None and end["progress"] is not None:
+            self.progress = Progress(**end["progress"])
+        self._end = end
+        self._told.set()
         self._over.set()
-        return process
 
     def _note(self, message: Message) -> None:
         """Keep what the handler says on the way."""
@@ -153,28 +171,15 @@ class Attempt:
         """Have a notification stored, beside the job."""
         self._notified += 1
         if self._notified <= NOTIFICATIONS_MAX:
-            self._group.create_task(self._notify(self.claim, self._notified, payload))
+            keep = self._notify(self.claim, self._notified, payload)
+            self._keeping.add(self._group.create_task(keep))
         elif self._notified == NOTIFICATIONS_MAX + 1:
             self.chronicle.notified_too_often(self.claim)
 
-    async def _stop(self, talk: asyncio.Task[PoolProcess]) -> Death:
-        """SIGTERM, the grace period, then the end of the whole tree."""
-        if self._process is None:
-            talk.cancel()
-            return NOTHING_RAN
-        if self._grace_s > 0:
-            self._process.send(signal.SIGTERM)
-            await asyncio.wait({talk}, timeout=self._grace_s)
-        unwound = talk.done()
-        ended = await self._slots.end(self._process)
-        self.survivors = ended.survivors
-        # The process itself, idle or dead after SIGTERM, needed no more than that; others did.
-        others = ended.processes - ended.held
-        needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
-        return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
-
     async def _outcome(self, process: PoolProcess) -> Outcome:
-        """What the end frame says, or how the process died without one."""
+        """What the end frame says, or how the process died without one, or was stopped."""
+        if self._stopped is not None:
+            return Stopped(self._stopped, await self._stop(process))
         end = self._end
         if end is None:
             await self._slots.end(process)
@@ -188,3 +193,18 @@ class Attempt:
                 return Unreturnable(message)
             case _:
                 return Raised(**end["raised"])
+
+    async def _stop(self, process: PoolProcess) -> Death:
+        """SIGTERM, the grace period, then the end of the whole tree."""
+        if self._grace_s > 0:
+            process.send(signal.SIGTERM)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._grace_s):
+                    await self._told.wait()
+        unwound = self._told.is_set()
+        ended = await self._slots.end(process)
+        self.survivors = ended.survivors
+        # The process itself, idle or dead after SIGTERM, needed no more than that; others did.
+        others = ended.processes - ended.held
+        needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
+        return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))

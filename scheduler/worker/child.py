@@ -14,8 +14,8 @@ import json
 import os
 import time
 import traceback
-from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +29,7 @@ from scheduler.worker.stopper import Stopper
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from multiprocessing.connection import Connection
 
     from scheduler.handler import Handler
@@ -44,6 +44,12 @@ TRACEBACK_MAX: Final = 32 * 1024
 """Characters of a traceback that are kept, half of its head and half of its tail."""
 OWN_FOLDER: Final = str(Path(__file__).parents[1])
 """Frames of files in here are ours, and left out of a user's traceback."""
+
+# Made once: `json.dumps` makes one for each call that has options.
+_text_of_frame: Final = json.JSONEncoder(ensure_ascii=False).encode
+_text_of_result: Final = json.JSONEncoder(
+    allow_nan=False, ensure_ascii=False, separators=(",", ":")
+).encode
 
 _child: Child | None = None
 
@@ -109,7 +115,7 @@ class Child:
 
     def send(self, message: Message) -> None:
         """Write one frame, whole, whatever signal comes."""
-        body = json.dumps(message, ensure_ascii=False).encode(errors="replace")
+        body = _text_of_frame(message).encode(errors="replace")
         with self._stopper.shielded():
             self._connection.sendall(frame(body))
 
@@ -126,8 +132,8 @@ class Child:
         )
         try:
             data = json.loads(job["data"])
-            limited = self._memory.limited(handler.options.memory_bytes)
-            with limited, traced(job["traceparent"]):
+            trace(job["traceparent"])
+            with self._memory.limited(handler.options.memory_bytes):
                 result = self._call(function, data, context)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything; it goes on
             return {"raised": _described(error)}
@@ -140,7 +146,7 @@ class Child:
     def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
         if function is None:  # its on_abort was taken away since the job was submitted
             return None
-        if not inspect.iscoroutinefunction(function):
+        if not _is_async(function):
             with self._stopper.armed():
                 return call(function, data, job)
         with asyncio.Runner() as runner:
@@ -165,7 +171,7 @@ class Child:
     def _returned(self, result: object) -> Message:
         """A result as JSON text, or why it cannot be one."""
         try:
-            text = json.dumps(result, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            text = _text_of_result(result)
             size = len(text.encode())
         except (TypeError, ValueError, RecursionError) as error:
             return {"unreturnable": f"the result is not a JSON value: {error}"}
@@ -175,19 +181,20 @@ class Child:
         return {"returned": text}
 
 
-@contextmanager
-def traced(traceparent: str | None) -> Iterator[None]:
+@cache  # asked for each job
+def _is_async(function: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(function)
+
+
+def trace(traceparent: str | None) -> None:
     """Have the job, and whatever it starts, find its trace in the environment, as tracers look.
 
     A job without one finds none, though the node itself may have been started in one.
     """
-    os.environ.pop(TRACEPARENT, None)
     if traceparent is not None:
         os.environ[TRACEPARENT] = traceparent
-    try:
-        yield
-    finally:
-        os.environ.pop(TRACEPARENT, None)
+    elif TRACEPARENT in os.environ:
+        del os.environ[TRACEPARENT]
 
 
 def _described(error: BaseException) -> Message:

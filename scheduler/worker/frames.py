@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import socket
 
 HEADER: Final = struct.Struct(">I")
+RECEIVE_BYTES: Final = 32 * 1024
+"""Read at a time: almost every job in one go, and little enough to be allocated fast."""
 SLACK_BYTES: Final = 256 * 1024
 """What a frame may hold beside its `data` or `result`: names, a traceback, a progress message."""
 
@@ -26,16 +28,16 @@ def frame(body: bytes) -> bytes:
 
 
 def receive(connection: socket.socket) -> bytes | None:
-    """The next frame's body, blocking; None when the other side has closed."""
-    header = _exactly(connection, HEADER.size)
-    return None if header is None else _exactly(connection, *HEADER.unpack(header))
+    """The next frame's body, blocking; None when the other side has closed.
 
-
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    received = bytearray()
+    Whatever comes belongs to it: the node sends no job before the end of the last one is told.
+    """
+    received, size = bytearray(), HEADER.size
     while len(received) < size:
-        chunk = connection.recv(min(size - len(received), 1 << 20))
+        chunk = connection.recv(RECEIVE_BYTES)
         if not chunk:
             return None
         received += chunk
-    return bytes(received)
+        if size == HEADER.size <= len(received):
+            size += HEADER.unpack_from(received)[0]
+    return bytes(received[HEADER.size :])

@@ -25,8 +25,10 @@ class Memory:
     def limited(self, memory_bytes: int | None) -> Iterator[None]:
         """Allow so many bytes until the end of the block; None for what the machine allows."""
         _, hard = self._before
-        if memory_bytes is not None and not 0 <= hard < memory_bytes:
-            resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, hard))
+        if memory_bytes is None or 0 <= hard < memory_bytes:
+            yield
+            return
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, hard))
         try:
             yield
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 from contextlib import contextmanager
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Final
@@ -40,12 +41,14 @@ class Pipes:
         self._loop = asyncio.get_running_loop()
         self._hear: Hear = _unheard
         self._ours: dict[Stream, Connection] = {}
+        self._poll = select.poll()
         self.theirs: list[Connection] = []
         """The ends for the process, its standard output first."""
         for stream in (Stream.STDOUT, Stream.STDERR):
             ours, theirs = Pipe(duplex=False)
             os.set_blocking(ours.fileno(), False)
             self._loop.add_reader(ours.fileno(), self._read, stream)
+            self._poll.register(ours.fileno(), select.POLLIN)
             self._ours[stream] = ours
             self.theirs.append(theirs)
 
@@ -64,10 +67,11 @@ class Pipes:
 
     def hush(self) -> None:
         """Read what is there; what comes later is for no listener."""
-        for stream in self._ours:
-            for _ in range(LAST_READS_MAX):
-                if not self._read(stream):
-                    break
+        if self._ours and self._poll.poll(0):  # most jobs print nothing: one look at both is cheap
+            for stream in self._ours:
+                for _ in range(LAST_READS_MAX):
+                    if not self._read(stream):
+                        break
         self._hear = _unheard
 
     def close(self) -> None:

@@ -16,12 +16,11 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import ForkServerContext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import orjson
-
 from scheduler import tree
 from scheduler.handler import HandlerOptions
 from scheduler.worker import child
-from scheduler.worker.frames import HEADER, SLACK_BYTES, frame
+from scheduler.worker.channel import Channel
+from scheduler.worker.frames import SLACK_BYTES
 from scheduler.worker.pipes import Pipes
 
 if TYPE_CHECKING:
@@ -55,30 +54,31 @@ class PoolProcess:
         handle: ForkServerProcess,
         threads: Executor,
         death: asyncio.Future[None],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        channel: Channel,
         pipes: Pipes,
-        frame_bytes_max: int,
     ) -> None:
         self.jobs = 0
         self._executor = executor
         self._handle = handle
         self._threads = threads
         self._death = death
-        self._reader = reader
-        self._writer = writer
+        self._channel = channel
         self._pipes = pipes
-        self._frame_bytes_max = frame_bytes_max
         death.add_done_callback(self._on_death)
 
-    async def greet(self) -> None:
-        """Wait until the process says that it is ready, and who it is."""
-        hello = await self._read()
-        self.fault: str | None = hello["fault"]
-        self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
+    def welcome(self, hello: Message | None) -> None:
+        """Learn from its first message who the process is, and what it found.
+
+        Raises:
+            EOFError: it died instead.
+        """
+        if hello is None:
+            raise EOFError("the pool process died before it was ready")
         process, fork_server = tree.stat(hello["pid"]), tree.stat(hello["fork_server"])
         if process is None or fork_server is None:
             raise EOFError("the pool process died at once")
+        self.fault: str | None = hello["fault"]
+        self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
         self.process, self.fork_server = process.process, fork_server.process
 
     @property
@@ -86,24 +86,33 @@ class PoolProcess:
         """Whether its death was not noticed yet."""
         return not self._death.done()
 
-    async def converse(
-        self, job: Message, *, note: Callable[[Message], None], hear: Hear
-    ) -> Message | None:
-        """Send a job and read what comes back: notes and output on the way, then its end.
+    def begin(
+        self,
+        job: Message,
+        *,
+        note: Callable[[Message], None],
+        hear: Hear,
+        end: Callable[[Message | None], None],
+    ) -> None:
+        """Send a job; what comes back is told: notes and output on the way, then its end.
 
-        None where the process died, or broke the protocol, before it told the end: then its last
-        words are heard when it is let go of.
+        The end is None where the process died, or broke the protocol, before it told one: then its
+        last words are heard when it is let go of.
         """
         self.jobs += 1
         self._pipes.listen(hear)
-        try:
-            self._writer.write(frame(orjson.dumps(job)))
-            while "leftovers" not in (message := await self._read()):
+
+        def listen(message: Message | None) -> None:
+            if message is not None and "leftovers" not in message:
                 note(message)
-        except (OSError, EOFError, ValueError):
-            return None
-        self._pipes.hush()
-        return message
+                return
+            self._channel.listen(None)
+            if message is not None:
+                self._pipes.hush()
+            end(message)
+
+        self._channel.send(job)
+        self._channel.listen(listen)
 
     def send(self, signal_: signal.Signals) -> None:
         """Signal the process itself, if it is still there."""
@@ -112,13 +121,13 @@ class PoolProcess:
     async def end(self) -> tree.Ended:
         """End the process and all that is below it, and let go of what the node held for it."""
         ended = await self._in_thread(self._end)
-        self._writer.transport.abort()
+        self._channel.close()
         self._pipes.close()
         return ended
 
     async def retire(self) -> None:
         """Close the channel and give the process some time to exit by itself, as programs do."""
-        self._writer.transport.abort()
+        self._channel.close()
         gone = self._in_thread(self._release)
         if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
             self.send(signal.SIGKILL)
@@ -145,14 +154,7 @@ class PoolProcess:
     def _on_death(self, death: asyncio.Future[None]) -> None:
         if not death.cancelled():
             death.exception()  # BrokenProcessPool, expected: retrieved, so that nobody warns
-        death.get_loop().call_later(LAST_WORDS_S, self._writer.transport.abort)
-
-    async def _read(self) -> Message:
-        (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        if size > self._frame_bytes_max:
-            raise ValueError(f"a frame of {size} bytes")
-        message: Message = orjson.loads(await self._reader.readexactly(size))
-        return message
+        death.get_loop().call_later(LAST_WORDS_S, self._channel.close)
 
 
 async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
@@ -181,25 +183,34 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
         # Whoever starts the next process would look, from his thread, whether this one is dead, and
         # so take away the one message with its exit status that the executor's thread waits for.
         _CHILDREN.discard(context.started[-1])
-    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    loop = asyncio.get_running_loop()
+    hello: asyncio.Future[Message | None] = loop.create_future()
+
+    def greet(message: Message | None) -> None:
+        if not hello.done():
+            hello.set_result(message)
+
+    # JSON text in a JSON string may double: each quote and backslash of it gets one more.
+    frame_bytes_max = 2 * result_bytes_max + SLACK_BYTES
+    _, channel = await loop.create_unix_connection(
+        lambda: Channel(greet, frame_bytes_max=frame_bytes_max), sock=ours
+    )
     process = PoolProcess(
         executor=executor,
         handle=context.started[-1],
         threads=threads,
         death=asyncio.wrap_future(serving),
-        reader=reader,
-        writer=writer,
+        channel=channel,
         pipes=pipes,
-        # JSON text in a JSON string may double: each quote and backslash of it gets one more.
-        frame_bytes_max=2 * result_bytes_max + SLACK_BYTES,
     )
     try:
         async with asyncio.timeout(START_S):
-            await process.greet()
+            process.welcome(await hello)
+        channel.listen(None)
     except BaseException:
         context.started[-1].kill()
         pipes.close()
-        writer.transport.abort()
+        channel.close()
         raise
     return process
 

@@ -10,12 +10,12 @@ is not expected here is nobody's: see `strays`.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
+    from types import TracebackType
 
     from scheduler.job import Claim, Progress, StopReason
     from scheduler.worker.attempt import Attempt
@@ -28,7 +28,7 @@ class Roster:
         self._expected = Counter[str]()
         self._hinted: set[str] = set()
         # Not by job id: an attempt that was taken over may still be here, with its successor.
-        self._attempts: set[Attempt] = set()
+        self._attempts: dict[Attempt, Callable[[], None]] = {}
         self._reported: dict[Attempt, Progress] = {}
 
     def __len__(self) -> int:
@@ -39,37 +39,37 @@ class Roster:
         """Ids of the jobs that somebody here claims, runs or settles at this moment."""
         return frozenset(self._expected)
 
-    @contextmanager
-    def expecting(self, job_id: str) -> Iterator[None]:
+    def expecting(self, job_id: str) -> Entry:
         """Tell of a job from before its claim is asked for until nothing is left to do for it."""
-        self._expected[job_id] += 1
-        try:
-            yield
-        finally:
-            self._expected[job_id] -= 1
-            if not self._expected[job_id]:
-                del self._expected[job_id]
-                self._hinted.discard(job_id)
+        return Entry(self, job_id)
 
-    @contextmanager
-    def entry(self, attempt: Attempt) -> Iterator[None]:
-        """Keep an attempt on the roster while it runs."""
-        self._attempts.add(attempt)
+    def expect(self, job_id: str) -> None:
+        """Keep hints for this job; each call is matched by one of `leave`."""
+        self._expected[job_id] += 1
+
+    def enter(self, attempt: Attempt, hint: Callable[[], None]) -> None:
+        """Keep an attempt on the roster; `hint` is called when its abort may be requested."""
+        self._attempts[attempt] = hint
         if attempt.claim.id in self._hinted:
-            attempt.hinted.set()
-        try:
-            yield
-        finally:
-            self._attempts.discard(attempt)
+            hint()
+
+    def leave(self, job_id: str, attempt: Attempt | None) -> None:
+        """Take a job, and what was its attempt here, off again."""
+        if attempt is not None:
+            self._attempts.pop(attempt, None)
             self._reported.pop(attempt, None)
+        self._expected[job_id] -= 1
+        if not self._expected[job_id]:
+            del self._expected[job_id]
+            self._hinted.discard(job_id)
 
     def hint(self, job_id: str) -> None:
         """Wake the watcher of a job: an abort may have been requested."""
         if job_id in self._expected:
             self._hinted.add(job_id)
-        for attempt in self._attempts:
+        for attempt, hint in tuple(self._attempts.items()):
             if attempt.claim.id == job_id:
-                attempt.hinted.set()
+                hint()
 
     def stop_all(self, reason: StopReason, *, grace_s: float | None = None) -> None:
         """Stop every attempt."""
@@ -85,3 +85,41 @@ class Roster:
         }
         self._reported |= fresh
         return [(attempt.claim, progress) for attempt, progress in fresh.items()]
+
+
+class Entry:
+    """A job on the roster, for as long as the block runs, or until whoever keeps it is done."""
+
+    __slots__ = ("_attempt", "_job_id", "_kept", "_roster")
+
+    def __init__(self, roster: Roster, job_id: str) -> None:
+        self._roster = roster
+        self._job_id = job_id
+        self._attempt: Attempt | None = None
+        self._kept = False
+
+    def __enter__(self) -> Self:
+        self._roster.expect(self._job_id)
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if not self._kept:
+            self._leave()
+
+    def begin(self, attempt: Attempt, *, hint: Callable[[], None]) -> None:
+        """There is something to stop now, and `hint` is to be called when it may have to be."""
+        self._attempt = attempt
+        self._roster.enter(attempt, hint)
+
+    def keep(self) -> Callable[[], None]:
+        """Stay on the roster beyond the block, until what this answers is called."""
+        self._kept = True
+        return self._leave
+
+    def _leave(self) -> None:
+        self._roster.leave(self._job_id, self._attempt)

@@ -96,8 +96,9 @@ class Settling:
     async def _settle_run(self, claim: Claim, settlement: Settlement) -> None:
         written = await self._insist(lambda: self._store.settle([settlement]))
         if claim.id in written:
-            # An attempt given back is aborted instead where the store knows of a request.
-            settlement = replace(settlement, status=written[claim.id])
+            if settlement.status is not written[claim.id]:
+                # An attempt given back is aborted instead where the store knows of a request.
+                settlement = replace(settlement, status=written[claim.id])
             self._chronicle.ended(claim, settlement)
         else:
             # Or an earlier try was taken and its answer lost: so tell those who wait all the same.

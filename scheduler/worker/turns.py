@@ -17,6 +17,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from scheduler.worker.pace import SHORT_S, Pace
@@ -59,7 +61,9 @@ class Turns:
         """Slots that have their process, idle or at work."""
         self._in_hand = 0
         self._outside: deque[Future[None]] = deque()
-        self._line: deque[Future[PoolProcess]] = deque()
+        self._line: deque[_Place] = deque()
+        self._patience: asyncio.TimerHandle | None = None
+        """For all in line together: most are served long before."""
         self._idle: list[PoolProcess] = []
         self._fittings: set[asyncio.Task[None]] = set()
         for _ in range(number):
@@ -71,6 +75,9 @@ class Turns:
 
     async def enter(self) -> None:
         """Wait until one more job may be in hand."""
+        if not self._outside and self._in_hand < self._most:
+            self._in_hand += 1
+            return
         place: Future[None] = asyncio.get_running_loop().create_future()
         self._outside.append(place)
         self._let_in()
@@ -90,17 +97,17 @@ class Turns:
         """Wait in line for a process; `late` is called once that takes too long."""
         if self._idle:
             return self._idle.pop()
-        place: Future[PoolProcess] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        place = _Place(loop.create_future(), late, until=loop.time() + PATIENCE_S)
         self._line.append(place)
-        timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._give_up, late)
+        if self._patience is None:
+            self._patience = loop.call_at(place.until, self._look_at_line)
         try:
-            return await place
+            return await place.process
         except asyncio.CancelledError:
-            if not place.cancelled():
-                self._hand_on(place.result())
+            if not place.process.cancelled():
+                self._hand_on(place.process.result())
             raise
-        finally:
-            timer.cancel()
 
     def give_back(self, process: PoolProcess | None) -> None:
         """Let the next one in line have a process, or the one that takes its place."""
@@ -118,14 +125,30 @@ class Turns:
         """Fit out no more slots."""
         for fitting in self._fittings:
             fitting.cancel()
+        if self._patience is not None:
+            self._patience.cancel()
 
-    def _give_up(self, late: Callable[[], object]) -> None:
-        self.pace.waited_in_vain()
-        late()
+    @property
+    def _most(self) -> int:
+        """How many jobs may be in hand."""
+        return 2 * self._fit if self.pace.quick else self._fit
+
+    def _look_at_line(self) -> None:
+        """Tell those whose patience is over, and come back for the next."""
+        loop = asyncio.get_running_loop()
+        self._patience = None
+        for place in tuple(self._line):
+            if place.process.done() or place.until == inf:
+                continue
+            if place.until > loop.time():
+                self._patience = loop.call_at(place.until, self._look_at_line)
+                return
+            place.until = inf
+            self.pace.waited_in_vain()
+            place.late()
 
     def _let_in(self) -> None:
-        most = 2 * self._fit if self.pace.quick else self._fit
-        while self._outside and self._in_hand < most:
+        while self._outside and self._in_hand < self._most:
             place = self._outside.popleft()
             if not place.done():
                 place.set_result(None)
@@ -134,8 +157,8 @@ class Turns:
     def _hand_on(self, process: PoolProcess) -> None:
         while self._line:
             place = self._line.popleft()
-            if not place.done():
-                place.set_result(process)
+            if not place.process.done():
+                place.process.set_result(process)
                 return
         self._idle.append(process)
 
@@ -151,6 +174,16 @@ class Turns:
         fitting = self._group.create_task(fit_out(), name="fit out a slot")
         self._fittings.add(fitting)
         fitting.add_done_callback(self._fittings.discard)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Of a job in line."""
+
+    process: Future[PoolProcess]
+    late: Callable[[], object]
+    until: float
+    """When `late` is called, by the loop's clock; infinite once it was."""
 
 
 class Turn:

@@ -18,8 +18,7 @@ from scheduler.errors import StoreUnavailable
 from scheduler.policy import backoff_s
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from contextlib import ExitStack
+    from collections.abc import AsyncIterator, Callable
     from random import Random
 
     from scheduler.job import Death, Stopped
@@ -58,10 +57,10 @@ class Vigil:
         self._group = group
         self._kept: set[asyncio.Task[None]] = set()
 
-    def begin(self, attempt: Attempt, outcome: Stopped, *, holding: ExitStack) -> None:
-        """Watch over what is left of an attempt; `holding` is closed when it is settled."""
+    def begin(self, attempt: Attempt, outcome: Stopped, *, leave: Callable[[], None]) -> None:
+        """Watch over what is left of an attempt; `leave` is called when it is settled."""
         name = f"vigil {attempt.claim.id}"
-        kept = self._group.create_task(self._keep(attempt, outcome, holding), name=name)
+        kept = self._group.create_task(self._keep(attempt, outcome, leave), name=name)
         self._kept.add(kept)
         kept.add_done_callback(self._kept.discard)
 
@@ -75,9 +74,9 @@ class Vigil:
         for kept in self._kept:
             kept.cancel()
 
-    async def _keep(self, attempt: Attempt, outcome: Stopped, holding: ExitStack) -> None:
+    async def _keep(self, attempt: Attempt, outcome: Stopped, leave: Callable[[], None]) -> None:
         claim, survivors = attempt.claim, attempt.survivors
-        with holding:
+        try:
             for looks in count():
                 await self._note(attempt, replace(outcome.death, survivors=len(survivors)))
                 await self._clock.sleep(backoff_s(looks, random=self._random, longest_s=30.0))
@@ -86,6 +85,8 @@ class Vigil:
                     break
             settled = replace(outcome, death=replace(outcome.death, survivors=0))
             await self._settling.settle(claim, settled, attempt.progress)
+        finally:
+            leave()
 
     async def _note(self, attempt: Attempt, death: Death) -> None:
         claim = attempt.claim

@@ -16,19 +16,20 @@ later, even with an empty or a missing queue.
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from scheduler.change import running
 from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.job import NOTHING_RAN, Crashed, Death, Purpose, Stopped, StopReason
 from scheduler.policy import backoff_s, idle_s, looks_s
 from scheduler.worker.attempt import Attempt
-from scheduler.worker.watcher import watch
+from scheduler.worker.wait import Wait
+from scheduler.worker.watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from random import Random
 
     from scheduler.chronicle import Chronicle
@@ -38,14 +39,16 @@ if TYPE_CHECKING:
     from scheduler.output import Stream
     from scheduler.ports import Clock, Queue, Store
     from scheduler.worker.pool_process import PoolProcess
-    from scheduler.worker.roster import Roster
+    from scheduler.worker.roster import Entry, Roster
     from scheduler.worker.settling import Settling
     from scheduler.worker.slots import Slots
     from scheduler.worker.turns import Turn, Turns
     from scheduler.worker.vigil import Vigil
 
+T = TypeVar("T")
+
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
-HANDS: Final = 6
+HANDS: Final = 10
 """Of a worker: in one a job runs, in another one is ready, in the rest they are being settled."""
 CLEANUP_LIMIT_S: Final = 60.0
 """Time limit of an `on_abort` whose handler has none: it undoes, and its user waits for that."""
@@ -100,9 +103,9 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `drain`, and on to the end of the job that runs then."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             for number in range(HANDS):
-                group.create_task(self._work(), name=f"hand {number + 1}")
+                self._group.create_task(self._work(), name=f"hand {number + 1}")
 
     async def _work(self) -> None:
         """Take one turn after the other; after a failed one keep it for a while, unused."""
@@ -114,7 +117,8 @@ class Worker:
                     failures = 0
                 except Unavailable:
                     failures += 1
-                    await self._pause(backoff_s(failures, random=self._random))
+                    pause_s = backoff_s(failures, random=self._random)
+                    await self._until_drain(self._clock.sleep(pause_s))
 
     def drain(self) -> None:
         """Take no further job, and give back what has not begun."""
@@ -124,7 +128,7 @@ class Worker:
 
     async def _use(self, turn: Turn) -> None:
         """Wait for an id and see its job through, where it is to be had."""
-        if (job_id := await self._dequeue(turn)) is None:
+        if (job_id := await self._until_drain(self._dequeue(turn))) is None:
             for waiting_id in () if self._draining else await self._store.waiting(limit=1):
                 await self._take(waiting_id, turn, dequeued=False)
         elif self._draining:
@@ -135,12 +139,11 @@ class Worker:
     async def _take(self, job_id: str, turn: Turn, *, dequeued: bool) -> None:
         """Claim a job and see it through; nothing where somebody else has it."""
         mark = self._lease.mark()  # before the claim: a lease that ended since took it away again
-        with ExitStack() as holding:
-            holding.enter_context(self._roster.expecting(job_id))
+        with self._roster.expecting(job_id) as entry:
             claim = await self._claim(job_id, dequeued=dequeued)
             if claim is not None:
                 self._chronicle.claimed(claim)
-                await self._see_through(claim, turn, mark=mark, holding=holding)
+                await self._see_through(claim, turn, mark=mark, entry=entry)
             if dequeued:
                 # Last, so that no job waits for it; until then the id rests with us, which is true.
                 with suppress(QueueUnavailable):
@@ -162,46 +165,33 @@ class Worker:
         return claims[0] if claims else None
 
     async def _dequeue(self, turn: Turn) -> str | None:
-        """The next id; None after a random part of the idle window, at once when draining."""
+        """The next id; None after a random part of the idle window."""
         wait_s = idle_s(window_s=self._idle_window_s, random=self._random)
-        async with self._unless_draining():
-            await turn.enter()
-            await self._lease.held()
-            since = self._clock.monotonic()
-            try:
-                return await self._queue.dequeue(wait_s=wait_s)
-            except QueueUnavailable:  # then we look at the store, as often as when idle
-                await self._clock.sleep(wait_s)
-            finally:
-                self._turns.pace.fetched(within_s=self._clock.monotonic() - since)
+        await turn.enter()
+        await self._lease.held()
+        since = self._clock.monotonic()
+        try:
+            return await self._queue.dequeue(wait_s=wait_s)
+        except QueueUnavailable:  # then we look at the store, as often as when idle
+            await self._clock.sleep(wait_s)
+        finally:
+            self._turns.pace.fetched(within_s=self._clock.monotonic() - since)
         return None
 
-    async def _pause(self, seconds: float) -> None:
-        async with self._unless_draining():
-            await self._clock.sleep(seconds)
-
-    @asynccontextmanager
-    async def _unless_draining(self) -> AsyncIterator[None]:
-        """Leave the block where it waits, once the drain begins."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None) as wait:
-                with self._interruptible(lambda: wait.reschedule(0)):
-                    yield
-
-    @contextmanager
-    def _interruptible(self, interrupt: Callable[[], object]) -> Iterator[None]:
-        """Have this called once the drain begins, if that is before the end of the block."""
+    async def _until_drain(self, waiting: Coroutine[None, None, T]) -> T | None:
+        """Wait for this; None where a drain begins first."""
         if self._draining:
-            interrupt()
-        self._interrupts.add(interrupt)
-        try:
-            yield
-        finally:
-            self._interrupts.discard(interrupt)
+            waiting.close()
+            return None
+        with Wait() as wait:
+            self._interrupts.add(wait.end)
+            try:
+                return await waiting
+            finally:
+                self._interrupts.discard(wait.end)
+        return None
 
-    async def _see_through(
-        self, claim: Claim, turn: Turn, *, mark: int, holding: ExitStack
-    ) -> None:
+    async def _see_through(self, claim: Claim, turn: Turn, *, mark: int, entry: Entry) -> None:
         """Everything from a claim to its settlement."""
         options = self._tasks.get(claim.task)
         if options is None:
@@ -209,11 +199,14 @@ class Worker:
             await self._settling.settle_unknown(claim)
             return
         attempt = self._attempt(claim, options, turn, mark)
-        holding.enter_context(self._roster.entry(attempt))
-        outcome = await self._outcome(attempt, mark)
+        watcher = self._watcher(attempt)
+        entry.begin(attempt, hint=watcher.hint)
+        # A clean-up cannot be aborted.
+        with watcher if claim.purpose is Purpose.RUN else nullcontext():
+            outcome = await self._outcome(attempt, mark)
         turn.over()
         if attempt.survivors and isinstance(outcome, Stopped):
-            self._vigil.begin(attempt, outcome, holding=holding.pop_all())
+            self._vigil.begin(attempt, outcome, leave=entry.keep())
         else:
             await self._settling.settle(claim, outcome, attempt.progress)
 
@@ -223,30 +216,26 @@ class Worker:
             return Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
         if self._draining:  # whoever stops all when the drain's time is up may have been here
             return Stopped(StopReason.DRAIN, NOTHING_RAN)
-        outcome = await self._run(attempt)
+        outcome = await attempt.run()
         if isinstance(outcome, Crashed) and not self._lease.unbroken(mark):
             # The warden ended the process because this node did not act in time itself.
             return Stopped(StopReason.LEASE_LOST, KILLED_BY_WARDEN)
         return outcome
 
-    async def _run(self, attempt: Attempt) -> Outcome:
-        """Run the attempt, with its watcher beside it; a clean-up cannot be aborted."""
-        if attempt.claim.purpose is Purpose.CLEAN:
-            return await attempt.run()
-        looks = looks_s(first_s=self._first_look_s, longest_s=self._longest_look_s)
-        async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(
-                watch(attempt, store=self._store, queue=self._queue, looks_s=looks),
-                name=f"watch {attempt.claim.id}",
-            )
-            outcome = await attempt.run()
-            watcher.cancel()
-        return outcome
+    def _watcher(self, attempt: Attempt) -> Watcher:
+        return Watcher(
+            attempt,
+            store=self._store,
+            queue=self._queue,
+            looks_s=looks_s(first_s=self._first_look_s, longest_s=self._longest_look_s),
+            group=self._group,
+        )
 
     def _attempt(self, claim: Claim, options: HandlerOptions, turn: Turn, mark: int) -> Attempt:
         clean = claim.purpose is Purpose.CLEAN
         return Attempt(
             claim,
+            group=self._group,
             ready=partial(self._ready, claim=claim, turn=turn, mark=mark),
             slots=self._slots,
             options=options,
@@ -263,8 +252,11 @@ class Worker:
         """A process for an attempt; what must not wait for one any longer is given back."""
         # A clean-up gets a fresh one: the job's own code may have broken the one at hand.
         fresh = claim.purpose is Purpose.CLEAN
-        with self._interruptible(give_back):
+        self._interrupts.add(give_back)
+        try:
             process = await turn.process(fresh=fresh, late=give_back)
+        finally:
+            self._interrupts.discard(give_back)
         # The lease may have ended while we waited, and nobody have noticed yet: asked for it, the
         # lease has all that runs here stopped, and this attempt with it.
         self._lease.unbroken(mark)

@@ -31,22 +31,27 @@ class FakeProcess:
         self.signals: list[signal.Signals] = []
         self.begun = asyncio.Event()
         self._heeds_sigterm = heeds_sigterm
-        self._end: asyncio.Future[Message | None] | None = None
+        self._end: Callable[[Message | None], None] | None = None
         self._note: Callable[[Message], None] | None = None
         self._hear: Hear | None = None
 
-    async def converse(
-        self, job: Message, *, note: Callable[[Message], None], hear: Hear
-    ) -> Message | None:
+    def begin(
+        self,
+        job: Message,
+        *,
+        note: Callable[[Message], None],
+        hear: Hear,
+        end: Callable[[Message | None], None],
+    ) -> None:
         self.jobs += 1
         self.frames.append(job)
         self._note = note
         self._hear = hear
-        if not self.alive:
-            return None
-        self._end = asyncio.get_running_loop().create_future()
-        self.begun.set()
-        return await self._end
+        self._end = end
+        if self.alive:
+            self.begun.set()
+        else:
+            self._tell(None)
 
     def send(self, signal_: signal.Signals) -> None:
         self.signals.append(signal_)
@@ -79,8 +84,9 @@ class FakeProcess:
 
     def _tell(self, end: Message | None) -> None:
         self.begun.clear()
-        if self._end is not None and not self._end.done():
-            self._end.set_result(end)
+        told, self._end = self._end, None
+        if told is not None:
+            told(end)
 
 
 class FakeSlots:

@@ -67,22 +67,22 @@ class WatchedProcess(FakeProcess):
         super().__init__()
         self._witness = witness
         self._job_id = ""
+        self._over: asyncio.TimerHandle | None = None
 
-    async def converse(self, job: Mapping[str, Any], **listeners: Any) -> Any:  # noqa: ANN401
+    def begin(self, job: Mapping[str, Any], **listeners: Any) -> None:  # noqa: ANN401
         runs = job["purpose"] == "run"
         self._job_id = job["id"]
         self._witness.begins(self._job_id, self)
         if runs:
             self._witness.attempts(self._job_id)
-        over = asyncio.get_running_loop().call_later(
+        self._over = asyncio.get_running_loop().call_later(
             LASTS_S[job["task"]] if runs else 0.1, self.finish, f'"{self._job_id}"'
         )
-        try:
-            return await super().converse(job, **listeners)
-        finally:
-            over.cancel()
+        super().begin(job, **listeners)
 
     def _tell(self, end: Any) -> None:  # noqa: ANN401 - a frame
+        if self._over is not None:
+            self._over.cancel()
         self._witness.ends(self._job_id, self)
         super()._tell(end)
 

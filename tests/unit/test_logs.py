@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 from typing import cast
@@ -24,6 +25,26 @@ def test_a_line_that_cannot_be_written_is_dropped_and_harms_nothing(place: str) 
         with pytest.raises(OSError, match=r"No space|Broken pipe"):
             broken.write("a line\n")
 
-        lossy = Lossy(broken)
-        lossy.write("a line\n")
-        lossy.flush()
+        Lossy(broken).msg("a line")
+
+
+async def test_what_one_turn_of_the_loop_logs_is_written_at_once() -> None:
+    """Where fifty jobs end together, fifty writes would cost more than the jobs."""
+
+    class Counted(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            self.writes += 1
+            return super().write(text)
+
+    file = Counted()
+    lossy = Lossy(file)
+    lossy.info("one")
+    lossy.warning("two")
+    assert file.writes == 0
+    await asyncio.sleep(0)
+    assert (file.getvalue(), file.writes) == ("one\ntwo\n", 1)
+    lossy.error("three")
+    await asyncio.sleep(0)
+    assert file.getvalue() == "one\ntwo\nthree\n"

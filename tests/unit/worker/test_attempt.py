@@ -71,18 +71,19 @@ async def running(
     notify: Callable[[Claim, int, JsonText], Coroutine[None, None, None]] = forget,
 ) -> AsyncIterator[Trial]:
     slots = slots or FakeSlots()
-    attempt = Attempt(
-        CLAIM,
-        ready=cast("Any", lambda _: slots.ready(None)),
-        slots=cast("Any", slots),
-        options=HandlerOptions(name="task1"),
-        node_grace_s=grace_s,
-        time_limit_s=time_limit_s,
-        notify=notify,
-        hear=lambda *_: None,
-        chronicle=Counting(FakeClock()),
-    )
     async with asyncio.TaskGroup() as group:
+        attempt = Attempt(
+            CLAIM,
+            group=group,
+            ready=cast("Any", lambda _: slots.ready(None)),
+            slots=cast("Any", slots),
+            options=HandlerOptions(name="task1"),
+            node_grace_s=grace_s,
+            time_limit_s=time_limit_s,
+            notify=notify,
+            hear=lambda *_: None,
+            chronicle=Counting(FakeClock()),
+        )
         yield Trial(slots, attempt, group.create_task(attempt.run()))
 
 

@@ -35,10 +35,10 @@ def entered(token: int = 1) -> Any:  # noqa: ANN401 - passes for an attempt
 def test_a_hint_that_comes_before_the_claim_is_answered_is_kept() -> None:
     """The user's abort may overtake the answer that tells this node of its own claim."""
     roster, attempt = Roster(), entered()
-    with roster.expecting(CLAIM.id):
+    with roster.expecting(CLAIM.id) as entry:
         roster.hint(CLAIM.id)
-        with roster.entry(attempt):
-            assert attempt.hinted.is_set()
+        entry.begin(attempt, hint=attempt.hinted.set)
+        assert attempt.hinted.is_set()
 
 
 def test_a_hint_is_not_kept_for_another_attempt() -> None:
@@ -47,7 +47,8 @@ def test_a_hint_is_not_kept_for_another_attempt() -> None:
     roster.hint(CLAIM.id)
     with roster.expecting(CLAIM.id):
         roster.hint(CLAIM.id)
-    with roster.expecting(CLAIM.id), roster.entry(attempt):
+    with roster.expecting(CLAIM.id) as entry:
+        entry.begin(attempt, hint=attempt.hinted.set)
         assert not attempt.hinted.is_set()
     assert not roster.expected
 
@@ -65,8 +66,10 @@ def test_a_job_is_expected_while_anybody_expects_it() -> None:
 def test_an_attempt_and_its_successor_are_told_apart() -> None:
     """A result may still wait for the store when the job, taken over, comes back to this node."""
     roster, first, second = Roster(), entered(1), entered(2)
-    with roster.entry(second):
-        with roster.entry(first):
+    with roster.expecting(CLAIM.id) as entry:
+        entry.begin(second, hint=second.hinted.set)
+        with roster.expecting(CLAIM.id) as other:
+            other.begin(first, hint=first.hinted.set)
             assert len(roster) == 2
         roster.stop_all(StopReason.DRAIN)
         roster.hint(CLAIM.id)
@@ -78,10 +81,22 @@ def test_an_attempt_and_its_successor_are_told_apart() -> None:
 def test_progress_is_news_once() -> None:
     """It is written twice a second: what did not change costs nothing."""
     roster, attempt = Roster(), entered()
-    with roster.entry(attempt):
+    with roster.expecting(CLAIM.id) as entry:
+        entry.begin(attempt, hint=attempt.hinted.set)
         assert not roster.news()
         attempt.progress = Progress(done=1)
         assert roster.news() == [(CLAIM, Progress(done=1))]
         assert not roster.news()
         attempt.progress = Progress(done=2)
         assert roster.news() == [(CLAIM, Progress(done=2))]
+
+
+def test_who_keeps_an_entry_keeps_the_job_expected() -> None:
+    """A vigil goes on when the worker has gone on to other jobs."""
+    roster, attempt = Roster(), entered()
+    with roster.expecting(CLAIM.id) as entry:
+        entry.begin(attempt, hint=attempt.hinted.set)
+        leave = entry.keep()
+    assert (list(roster.expected), len(roster)) == ([CLAIM.id], 1)
+    leave()
+    assert (list(roster.expected), len(roster)) == ([], 0)

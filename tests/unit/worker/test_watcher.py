@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from scheduler.job import StopReason
-from scheduler.worker.watcher import watch
+from scheduler.worker.watcher import Watcher
 from tests.eventually import eventually
 from tests.fakes import MemoryQueue, MemoryStore
 from tests.stores import abort, running
@@ -18,7 +18,7 @@ from tests.stores import abort, running
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scheduler.job import Claim
+    from scheduler.job import Claim, Job
 
 OFTEN_S = 0.001
 NEVER_S = 1_000_000.0
@@ -29,34 +29,46 @@ class Stoppable:
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
-        self.hinted = asyncio.Event()
         self.stops: list[tuple[StopReason, float | None]] = []
 
     def stop(self, reason: StopReason, *, grace_s: float | None) -> None:
         self.stops.append((reason, grace_s))
 
 
+class CountingStore(MemoryStore):
+    """Counts who asks it for a job."""
+
+    asked = 0
+
+    async def get(self, job_id: str) -> Job | None:
+        self.asked += 1
+        return await super().get(job_id)
+
+
 class Scene:
     """A running job under watch."""
 
     def __init__(self) -> None:
-        self.store, self.queue = MemoryStore(), MemoryQueue()
+        self.store, self.queue = CountingStore(), MemoryQueue()
         self.attempt: Stoppable
 
     @asynccontextmanager
-    async def watched(self, look_s: float) -> AsyncIterator[asyncio.Task[None]]:
-        self.attempt = Stoppable(await running(self.store))
+    async def watched(self, *looks_s: float) -> AsyncIterator[Watcher]:
+        """Under watch: the last of the sleeps is repeated."""
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(
-                watch(
-                    cast("Any", self.attempt),
-                    store=self.store,
-                    queue=self.queue,
-                    looks_s=repeat(look_s),
-                )
-            )
-            yield watching
-            watching.cancel()
+            with await self.watcher(group, *looks_s) as watcher:
+                yield watcher
+
+    async def watcher(self, group: asyncio.TaskGroup, *looks_s: float) -> Watcher:
+        """What is to watch a new job."""
+        self.attempt = Stoppable(await running(self.store))
+        return Watcher(
+            cast("Any", self.attempt),
+            store=self.store,
+            queue=self.queue,
+            looks_s=chain(looks_s, repeat(looks_s[-1])),
+            group=group,
+        )
 
     async def abort(self) -> None:
         await abort(self.store, self.attempt.claim.id)
@@ -73,10 +85,20 @@ def scene() -> Scene:
 
 async def test_a_hint_is_enough(scene: Scene) -> None:
     """The message and the heartbeat come this way; the first look is far off."""
-    async with scene.watched(NEVER_S):
+    async with scene.watched(NEVER_S) as watcher:
         await scene.abort()
-        scene.attempt.hinted.set()
+        watcher.hint()
         await eventually(lambda: scene.stopped)
+
+
+async def test_a_hint_that_comes_before_the_watch_is_enough(scene: Scene) -> None:
+    """The user's abort may overtake the answer that tells this node of its own claim."""
+    async with asyncio.TaskGroup() as group:
+        watcher = await scene.watcher(group, NEVER_S)
+        await scene.abort()
+        watcher.hint()
+        with watcher:
+            await eventually(lambda: scene.stopped)
 
 
 async def test_the_flag_is_enough(scene: Scene) -> None:
@@ -87,35 +109,59 @@ async def test_the_flag_is_enough(scene: Scene) -> None:
         await eventually(lambda: scene.stopped)
 
 
+async def test_a_flag_that_was_there_before_is_found_by_the_first_look(scene: Scene) -> None:
+    """However long the sleeps are that follow."""
+    async with scene.watched(OFTEN_S, NEVER_S):
+        await scene.abort()
+        await scene.queue.announce_abort(scene.attempt.claim.id, node_id="elsewhere")
+        await eventually(lambda: scene.stopped)
+
+
 async def test_a_hint_without_an_abort_stops_nothing(scene: Scene) -> None:
     """Whoever can write to Redis, or errs, must not be able to end a job."""
-    async with scene.watched(OFTEN_S) as watching:
+    async with scene.watched(OFTEN_S) as watcher:
         await scene.queue.announce_abort(scene.attempt.claim.id, node_id="a")
-        scene.attempt.hinted.set()
-        await eventually(lambda: not scene.attempt.hinted.is_set())
+        watcher.hint()
+        await eventually(lambda: scene.store.asked)
         assert not scene.attempt.stops
-        assert not watching.done()
         await scene.abort()
         await eventually(lambda: scene.stopped)
 
 
+async def test_each_hint_counts_once(scene: Scene) -> None:
+    """The next one wakes again; in between nobody looks."""
+    async with scene.watched(NEVER_S) as watcher:
+        for times in (1, 2):
+            watcher.hint()
+            await eventually(lambda: scene.store.asked == times)  # noqa: B023 - waited for here
+        await asyncio.sleep(OFTEN_S)
+        assert scene.store.asked == 2
+
+
 async def test_it_looks_again_when_the_store_was_away(scene: Scene) -> None:
     """The abort is durable, so it can wait for the store to come back."""
-    async with scene.watched(OFTEN_S):
+    async with scene.watched(OFTEN_S) as watcher:
         await scene.abort()
         await scene.queue.announce_abort(scene.attempt.claim.id, node_id="elsewhere")
         scene.store.away = True
-        scene.attempt.hinted.set()
-        await eventually(lambda: not scene.attempt.hinted.is_set())
+        watcher.hint()
+        await eventually(lambda: scene.store.asked)
         scene.store.away = False
         await eventually(lambda: scene.stopped)
 
 
 async def test_a_queue_that_is_away_does_not_end_the_watch(scene: Scene) -> None:
     """The heartbeat still brings a hint."""
-    async with scene.watched(OFTEN_S):
+    async with scene.watched(OFTEN_S) as watcher:
         scene.queue.away = True
         await scene.abort()
         await asyncio.sleep(OFTEN_S * 3)
-        scene.attempt.hinted.set()
+        watcher.hint()
         await eventually(lambda: scene.stopped)
+
+
+async def test_a_job_that_ends_before_the_first_look_costs_no_task(scene: Scene) -> None:
+    """Most jobs are that short, and nobody asks the key-value store about them."""
+    before = asyncio.all_tasks()
+    async with scene.watched(NEVER_S):
+        assert asyncio.all_tasks() == before
