@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run install test check format model flights chaos bench bench-check bench-abort bench-growth \
-	lock clean
+	bench-footprint lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -42,9 +42,15 @@ chaos: .venv/dev.stamp
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS))
 
-# Whether a million finished jobs slow anything, on both databases.
+# Whether a million jobs, queued or finished, slow anything: bench/results/growth.json. Done in three
+# minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.
 bench-growth: .venv/dev.stamp
-	@$(BIN)/python -m bench.growth
+	@$(BIN)/python -m bench.growth $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
+
+# What a node takes: bench/results/footprint.json. Done in two and a half minutes; ONLY=memory, idle,
+# statements or running measures one of them, and keeps nothing.
+bench-footprint: .venv/dev.stamp
+	@$(BIN)/python -m bench.footprint $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
 # How fast jobs are taken and worked off, ours and the peers'. ROUNDS=1 is done in some minutes.
 bench: .venv/dev.stamp

@@ -19,13 +19,14 @@ from tests.eventually import eventually
 from tests.nodes import Body, Node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
 HANDLERS: Final = Path(__file__).parent / "handlers"
 WAIT_S: Final = 30
 """How long an abort may take, and a job to end."""
 BEGIN_S: Final = 60.0
 """How long a job may take to begin."""
+BULK: Final = 1000
 OPEN_S: Final = 3600.0
 """How long an idle connection stays open."""
 
@@ -45,8 +46,9 @@ class Ours:
 
     def __init__(self, node: Node, session: aiohttp.ClientSession, folder: Path) -> None:
         self.url = node.url
+        self._node = node
         self._session = session
-        self._folder = folder
+        self.folder = folder
 
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, Body]:
         """One request; the status and the JSON of the answer."""
@@ -62,7 +64,7 @@ class Ours:
     async def begin(self, shape: str) -> Running:
         """Submit a job and wait until it is under way."""
         cookie = uuid4().hex
-        file = self._folder / cookie
+        file = self.folder / cookie
         job = await self.submit(shape, {"file": str(file), "cookie": cookie})
         await eventually(file.exists, within_s=BEGIN_S, saying=f"a {shape} job begins")
         await asyncio.sleep(RUN_S)
@@ -82,6 +84,32 @@ class Ours:
         assert (status, answer["status"]) == (200, "aborted"), answer
         assert state(job.pid) in GONE, f"{job.pid} is there"
         return Sample(ms=ms, receipt_ms=answer["abort"]["latency_ms"])
+
+    @property
+    def log(self) -> str:
+        """What it logged so far."""
+        return self._node.log
+
+    @property
+    def pid(self) -> int:
+        """The node's own process."""
+        return self._node.process.pid
+
+    def processes(self) -> Sequence[int]:
+        """All that it started, itself included."""
+        return self._node.processes()
+
+    async def exercise(self, jobs: int) -> None:
+        """Have so many no-op jobs done, and nothing left of them but their rows."""
+        for begin in range(0, jobs, BULK):
+            order = {"uid": "exercise", "task": "noop"}
+            await self.call("POST", "/", [order] * min(BULK, jobs - begin))
+        await eventually(self._exercised, within_s=BEGIN_S)
+        await self._node.alone()
+
+    async def _exercised(self) -> bool:
+        _, left = await self.call("GET", "/exercise?status=queued,running&limit=1")
+        return not left
 
     async def connect(self, connections: int) -> None:
         """Have so many connections open."""

@@ -45,10 +45,10 @@ def ratios(all_series: Sequence[Series]) -> Mapping[str, float]:
     }
 
 
-def table(all_series: Sequence[Series]) -> str:
-    """A Markdown table."""
+def table(all_series: Sequence[Series], *, compared: str = "ours") -> str:
+    """A Markdown table, in whose head the case that others are compared with has this name."""
     found = ratios(all_series)
-    return "\n".join([HEAD, *(_line(each, found) for each in all_series)])
+    return "\n".join([HEAD.replace("ours", compared), *(_line(each, found) for each in all_series)])
 
 
 def write(file: Path, all_series: Sequence[Series], about: Mapping[str, Any]) -> None:

@@ -34,14 +34,21 @@ async def open_redis(folder: Path) -> AsyncIterator[str]:
 @contextmanager
 def open_postgres() -> Iterator[str]:
     """The URL of a PostgreSQL of our own."""
+    with open_postgres_server() as server:
+        yield server.url()
+
+
+@contextmanager
+def open_postgres_server(settings: str = SETTINGS) -> Iterator[DurablePostgres]:
+    """A PostgreSQL of our own, for who needs more of it than a URL."""
     # Not below our folder: that is closed to others, and the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="bench-postgres-"))
     folder.chmod(0o755)
     try:
-        server = DurablePostgres(folder)
+        server = DurablePostgres(folder, settings)
         server.start()
         try:
-            yield server.url()
+            yield server
         finally:
             server.stop()
     finally:
@@ -51,7 +58,18 @@ def open_postgres() -> Iterator[str]:
 class DurablePostgres(PostgresServer):
     """The tests' server, without their settings."""
 
+    def __init__(self, folder: Path, settings: str) -> None:
+        super().__init__(folder)
+        self._settings = settings
+        self.log = self._data / "log"
+
+    async def add_schema(self, name: str) -> str:
+        """The URL of an empty database of its own, on this server."""
+        async with self.connection() as connection:
+            await connection.execute(f"CREATE SCHEMA {name}")
+        return self.url(schema=name)
+
     def start(self) -> None:
         """Start it."""
         listen = f"-h 127.0.0.1 -p {self.port} -k {self._data}"
-        self._control("-l", str(self._data / "log"), "-o", f"{listen} {SETTINGS}", "start")
+        self._control("-l", str(self.log), "-o", f"{listen} {self._settings}", "start")
