@@ -54,10 +54,13 @@ class Batch(Generic[Call, Answer]):
         self._observe = observe
         self._waiting: deque[tuple[Call, Future[Answer]]] = deque()
         self._wanted = asyncio.Event()
+        self._closed = False
 
     async def __call__(self, call: Call) -> Answer:
         """Wait for the answer to one call. Cancelled, it has run whole or not at all."""
         answer: Future[Answer] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            answer.cancel()
         self._waiting.append((call, answer))
         self._wanted.set()
         return await answer
@@ -74,6 +77,7 @@ class Batch(Generic[Call, Answer]):
                 if self._pause_s:
                     await asyncio.sleep(self._pause_s)
         finally:
+            self._closed = True
             _leave(self._waiting)
 
     def _met(self) -> Sequence[tuple[Call, Future[Answer]]]:

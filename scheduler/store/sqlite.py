@@ -3,16 +3,22 @@
 Before 3.51.3, two connections that write or checkpoint can corrupt a database in WAL mode. So all
 writes, and with them all checkpoints, go through one connection in one process. The other one is
 opened read-only: it keeps a page of 8 MiB from delaying the claims behind it.
+
+Writes that meet share a transaction, whatever they do: a commit costs as much as ten claims, and a
+hop to the connection's thread as much as five.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import aiosqlite
 
+from scheduler.batch import Batch
+from scheduler.beside import beside
 from scheduler.errors import StartError, StoreUnavailable
 from scheduler.lock import locked
 from scheduler.store.schema import migrate
@@ -24,10 +30,16 @@ if TYPE_CHECKING:
 
     from scheduler.store.database import Argument, Database, Row
 
+_Kind = TypeVar("_Kind", bound=aiosqlite.Connection)
+
 VERSION_MIN: Final = (3, 38, 0)
 """The first with the operator `->>`; RETURNING came with 3.35."""
+ROWS_AT_A_TIME: Final = 64
+"""Of a cursor that is iterated over, which none of ours is."""
 BUSY_S: Final = 5.0
 """How long a statement waits for a stranger with a lock, such as a backup by the command line."""
+SHARED_CHARACTERS_MAX: Final = 64 * 1024
+"""Of the arguments of the writes of one transaction; a larger one is alone, and delays nobody."""
 UNAVAILABLE: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -46,30 +58,60 @@ UNAVAILABLE: Final = frozenset(
 """Result codes that tell of the file and its surroundings; all others tell of a defect of ours."""
 
 
+class Call(NamedTuple):
+    """A statement to be run."""
+
+    text: str
+    arguments: Sequence[Argument]
+
+
+class Writer(aiosqlite.Connection):
+    """A connection whose thread runs several statements in one go."""
+
+    async def run(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
+        """Run them as one transaction, the commit included; the rows of each."""
+        answers: Sequence[Sequence[Row]] = await self._execute(  # type: ignore[no-untyped-call]
+            self._run, calls
+        )
+        return answers
+
+    def _run(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
+        if len(calls) == 1:  # commits by itself
+            return [self._conn.execute(*call).fetchall() for call in calls]
+        self._conn.execute("BEGIN IMMEDIATE")
+        try:
+            answers = [self._conn.execute(*call).fetchall() for call in calls]
+            self._conn.execute("COMMIT")
+        except BaseException:
+            if self._conn.in_transaction:  # some errors roll back by themselves
+                self._conn.execute("ROLLBACK")
+            raise
+        return answers
+
+
 class SqliteDatabase:
     """A database in a file. Made by `open_sqlite`."""
 
-    def __init__(
-        self, *, writer: aiosqlite.Connection, reader: aiosqlite.Connection, identity: str
-    ) -> None:
+    def __init__(self, *, writer: Writer, reader: aiosqlite.Connection, identity: str) -> None:
         self.identity = identity
+        self.writes = Batch(self._write_all, weight=_characters, weight_max=SHARED_CHARACTERS_MAX)
         self._writer = writer
         self._reader = reader
         self._statements = statements(Dialect.SQLITE)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
-        """See `Database`. One hop to the connection's thread, the commit included.
-
-        Cancelled, the hop goes on to its end without us.
-        """
+        """See `Database`. Cancelled, it goes on to its end without us."""
         text, writes = self._statements[name]
-        connection = self._writer if writes else self._reader
-        try:
-            return list(await connection.execute_fetchall(text, arguments))
-        except sqlite3.Error as error:
-            if _code(error) in UNAVAILABLE:
-                raise StoreUnavailable(f"SQLite: {error}") from error
-            raise
+        if writes:
+            return await self.writes(Call(text, arguments))
+        with _available():
+            return list(await self._reader.execute_fetchall(text, arguments))
+
+    async def _write_all(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
+        if len(calls) > 1:  # what goes wrong is one's fault: then each is run alone
+            return await self._writer.run(calls)
+        with _available():
+            return await self._writer.run(calls)
 
 
 @asynccontextmanager
@@ -88,7 +130,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
             _make(path)
-            writer = await stack.enter_async_context(_connected(path.as_uri()))
+            writer = await stack.enter_async_context(_connected(Writer, path.as_uri()))
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             # FULL: what is answered is on the disk. NORMAL loses the last commits with the power.
             await writer.execute_fetchall("PRAGMA synchronous = FULL")
@@ -100,17 +142,38 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
                 run=lambda script: writer.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT"),
                 fetch=writer.execute_fetchall,
             )
-            reader = await stack.enter_async_context(_connected(f"{path.as_uri()}?mode=ro"))
-        yield SqliteDatabase(writer=writer, reader=reader, identity=identity)
+            reader = await stack.enter_async_context(
+                _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro")
+            )
+        database = SqliteDatabase(writer=writer, reader=reader, identity=identity)
+        await stack.enter_async_context(beside(sqlite_writes=database.writes.serve()))
+        yield database
 
 
 @asynccontextmanager
-async def _connected(uri: str) -> AsyncIterator[aiosqlite.Connection]:
+async def _connected(kind: type[_Kind], uri: str) -> AsyncIterator[_Kind]:
     """A connection, closed at the end: one that is not keeps the interpreter from exiting."""
     # Without an isolation level no transaction begins by itself: each statement commits.
-    async with aiosqlite.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None) as connection:
+    connect = partial(sqlite3.connect, uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    connection = kind(connect, ROWS_AT_A_TIME)
+    async with connection:
         connection.row_factory = sqlite3.Row
         yield connection
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    """Tell what the file and its surroundings cannot do now from what we did wrong."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if _code(error) in UNAVAILABLE:
+            raise StoreUnavailable(f"SQLite: {error}") from error
+        raise
+
+
+def _characters(call: Call) -> int:
+    return sum(len(each) for each in call.arguments if isinstance(each, str))
 
 
 def _make(path: Path) -> None:

@@ -18,6 +18,7 @@ from scheduler.store.sqlite import SqliteDatabase, open_sqlite
 from tests.stores import end, known, later, new, node, queued
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 EXIT_S = 10.0
@@ -94,6 +95,42 @@ async def test_a_batch_is_one_hop_to_the_thread(
         settled = await store.settle([end(claim) for claim in claims])
 
         assert (len(settled), execute.call_count) == (50, 3)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    async with open_sqlite(tmp_path / "store.db") as database:
+        assert isinstance(database, SqliteDatabase)
+        yield database
+
+
+async def test_writes_that_meet_share_a_transaction(database: SqliteDatabase) -> None:
+    """A commit waits for the disk, whatever is in it."""
+    ran: list[str] = []
+    await database._writer.set_trace_callback(ran.append)
+    async with asyncio.TaskGroup() as group:
+        for node_id in ("a", "b"):
+            group.create_task(database.fetch("bury", node_id, None))
+        group.create_task(database.fetch("write_log", "{}"))
+    assert [each for each in ran if each in {"BEGIN IMMEDIATE", "COMMIT"}] == [
+        "BEGIN IMMEDIATE",
+        "COMMIT",
+    ]
+
+
+async def test_of_writes_that_meet_one_that_fails_fails_alone(database: SqliteDatabase) -> None:
+    """Nobody's job waits or is lost because of another one's error."""
+    card = ("1", 1, "[]", 0, 0, 0)
+
+    async def write_nonsense() -> None:
+        with pytest.raises(sqlite3.OperationalError, match="malformed JSON"):
+            await database.fetch("write_log", "no JSON")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(database.fetch("register", "a", "a", *card))
+        group.create_task(write_nonsense())
+        group.create_task(database.fetch("register", "b", "b", *card))
+    assert [row["name"] for row in await database.fetch("nodes")] == ["a", "b"]
 
 
 PROGRAM = """

@@ -177,6 +177,8 @@ async def test_nobody_waits_for_a_batch_that_is_closed(doubling: Doubling) -> No
 
     assert under_way.cancelled()
     assert waiting.cancelled()
+    with pytest.raises(asyncio.CancelledError):
+        await batch(3)
 
 
 async def _error(double: Batch[int, int], number: int) -> Exception:
