@@ -52,13 +52,15 @@ bench-growth: .venv/dev.stamp
 bench-footprint: .venv/dev.stamp
 	@$(BIN)/python -m bench.footprint $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
-# How fast jobs are taken and worked off, ours and the peers'. ROUNDS=1 is done in some minutes.
+# How fast jobs are taken and worked off, ours and the peers': bench/results/speed.json. Needs wrk.
+# ROUNDS=3 is done in a quarter of an hour; ONLY="single submits" measures what begins so, and keeps
+# nothing.
 bench: .venv/dev.stamp
-	@$(BIN)/python -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS))
+	@$(BIN)/python -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
-# The same, compared with the ratios that are kept: fails where one lost a quarter.
+# A part of it in one round, compared with the ratios that are kept: fails where one lost a quarter.
 bench-check: .venv/dev.stamp
-	@$(BIN)/python -m bench.speed --check $(if $(ROUNDS),--rounds $(ROUNDS))
+	@$(BIN)/python -m bench.speed --check $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
 # Pins every package, with hashes, for all platforms. Needs uv.
 lock:

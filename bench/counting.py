@@ -1,7 +1,8 @@
 """The job of the drain benchmark, the same for us and for every peer: be busy, then be counted.
 
 Each process counts in a file of its own, mapped into its memory: a job costs no system call, and
-whoever measures needs no peer's help to know how many are done. Standard library only.
+whoever measures needs no peer's help to know how many are done. Two threads of a process would lose
+counts, so no peer runs jobs in several. Standard library only.
 """
 
 from __future__ import annotations

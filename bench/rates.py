@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD: Final = (
-    "| measure | case | median | min | max | unit | ours ÷ this |\n|---|---|--:|--:|--:|---|--:|"
+    "| measure | case | workers | median | min | max | unit | ours is better by |\n"
+    "|---|---|--:|--:|--:|--:|---|--:|"
 )
+LESS_IS_BETTER: Final = ("ms",)
+"""Units."""
 LOSS_MAX: Final = 0.25
 """Of a ratio, against the one that is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Series:
     """One case of one measure, round by round."""
 
@@ -27,6 +30,8 @@ class Series:
     unit: str
     ours: bool = False
     """Whether this is the case that the others of its measure are compared with."""
+    workers: int = 0
+    """With how many workers it was measured, once that is known."""
     values: list[float] = field(default_factory=list)
 
     @property
@@ -36,10 +41,10 @@ class Series:
 
 
 def ratios(all_series: Sequence[Series]) -> Mapping[str, float]:
-    """Ours by each other one of the same measure; both in rounds that took turns."""
-    ours = {each.measure: each.median for each in all_series if each.ours}
+    """How many times better ours is than each other one of its measure; all took turns."""
+    ours = {each.measure: each for each in all_series if each.ours}
     return {
-        f"{each.measure}: {each.case}": round(ours[each.measure] / each.median, 3)
+        f"{each.measure}: {each.case}": round(_advantage(ours[each.measure], each), 3)
         for each in all_series
         if not each.ours and each.measure in ours
     }
@@ -55,7 +60,7 @@ def write(file: Path, all_series: Sequence[Series], about: Mapping[str, Any]) ->
     """Keep all figures, and what they were measured on."""
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = [
-        {"measure": each.measure, "case": each.case, "unit": each.unit, "values": each.values}
+        {name: getattr(each, name) for name in ("measure", "case", "unit", "workers", "values")}
         for each in all_series
     ]
     document = {**about, "ratios": ratios(all_series), "rows": rows}
@@ -71,13 +76,25 @@ def losses(kept: Mapping[str, float], found: Mapping[str, float]) -> Sequence[st
     ]
 
 
+def _advantage(ours: Series, other: Series) -> float:
+    if ours.unit in LESS_IS_BETTER:
+        return other.median / ours.median
+    return ours.median / other.median
+
+
 def _line(each: Series, found: Mapping[str, float]) -> str:
     ratio = found.get(f"{each.measure}: {each.case}")
     cells = (
         each.measure,
         each.case,
-        *(f"{value:,.6g}" for value in (each.median, min(each.values), max(each.values))),
+        str(each.workers),
+        *(_figure(value) for value in (each.median, min(each.values), max(each.values))),
         each.unit,
         "" if ratio is None else f"{ratio:.2f}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _figure(value: float) -> str:
+    """With three digits, or all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,77 +1,84 @@
-"""How fast jobs are taken, and how soon one that finds nothing before it starts."""
+"""How fast jobs are taken over HTTP.
+
+Nobody works them off meanwhile: the one worker of our node has a job that does not end, and the
+front end on Celery has no worker.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 import sys
 import time
 from asyncio.subprocess import PIPE
-from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench.draining import finished
-from bench.figures import percentile
-from bench.peers import ROOT
+from bench.fronts import open_bare, open_front_end
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Sequence
 
-    from bench.ours import Ours
+    from bench.stage import Stage
 
 BULK: Final = 1000
-REQUESTS: Final = 8
-HAMMER_S: Final = 3.0
-SAMPLES: Final = 100
+BULKS: Final = 20
+SCRIPT: Final = Path(__file__).with_name("post.lua")
+WARM_S: Final = 1
+WRK_S: Final = 3
 
 
-async def bulk(node: Ours) -> float:
+async def bulk(stage: Stage, workers: int) -> Sequence[float]:
     """Jobs a second, a thousand in a request."""
-    order = {"uid": "bulk", "task": "noop"}
-    begun_at = time.monotonic()
-    for _ in range(REQUESTS):
-        status, _ = await node.call("POST", "/", [order] * BULK)
-        assert status == 202
-    taken_s = time.monotonic() - begun_at
-    await finished(node, "bulk")  # else the next case is measured on a busy node
-    return REQUESTS * BULK / taken_s
+    async with stage.node(workers) as node:
+        await node.begin("sleep")
+        begun_at = time.monotonic()
+        for _ in range(BULKS):
+            await node.submit_all([{"uid": "bulk", "task": "noop"}] * BULK)
+        return [BULKS * BULK / (time.monotonic() - begun_at)]
 
 
-async def single(node: Ours, *, connections: int) -> float:
-    """Jobs a second, one in a request."""
-    taken = await requests(node.url, connections=connections)
-    await finished(node, "hammer")
-    return taken
+async def ours(stage: Stage, workers: int, *, connections: int) -> Sequence[float]:
+    """Jobs a second that our node takes, one in a request."""
+    async with stage.node(workers) as node:
+        await node.begin("sleep")
+        return [await _requests_per_s(node.url, connections)]
 
 
-async def requests(url: str, *, connections: int) -> float:
-    """Jobs a second that a server answers, one in a request."""
-    client = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.hammer", url.rpartition(":")[2]),
-        *(str(connections), str(HAMMER_S)),
-        cwd=ROOT,
+async def front_end(stage: Stage, workers: int, *, connections: int) -> Sequence[float]:
+    """The same of a front end on Celery, with so many processes."""
+    async with open_front_end(stage, workers) as url:
+        return [await _requests_per_s(url, connections)]
+
+
+async def bare(_workers: int, *, connections: int) -> Sequence[float]:
+    """The same of an aiohttp server that does nothing with a job."""
+    async with open_bare() as url:
+        return [await _requests_per_s(url, connections)]
+
+
+def program() -> str:
+    """Where wrk is, which sends the requests."""
+    found = shutil.which("wrk")
+    if found is None:
+        sys.exit("make bench needs wrk. On Debian and Ubuntu: apt-get install wrk")
+    return found
+
+
+async def _requests_per_s(url: str, connections: int) -> float:
+    await _wrk(url, connections, WARM_S)
+    return await _wrk(url, connections, WRK_S)
+
+
+async def _wrk(url: str, connections: int, seconds: int) -> float:
+    """How many requests a second were answered; each has to be answered well."""
+    process = await asyncio.create_subprocess_exec(
+        *(program(), "--threads", "1", "--connections", str(connections)),
+        *("--duration", f"{seconds}s", "--timeout", "10s", "--script", SCRIPT, url),
         stdout=PIPE,
     )
-    said, _ = await client.communicate()
-    return float(said)
-
-
-async def start_ms(node: Ours, percent: float) -> float:
-    """From a request on an idle node until the handler runs, of so many percent at most."""
-    found = []
-    for _ in range(SAMPLES):
-        sent_at = time.monotonic()
-        job = await node.submit("stamp")
-        started_at = (await node.job(job["id"], wait_s=30))["result"]
-        found.append((started_at - sent_at) * 1000)
-    return percentile(sorted(found), percent)
-
-
-@asynccontextmanager
-async def open_bare() -> AsyncIterator[str]:
-    """The URL of an aiohttp server that does nothing with a job."""
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.bare", cwd=ROOT, stdin=PIPE, stdout=PIPE
-    )
-    assert server.stdout is not None
-    yield f"http://127.0.0.1:{int(await server.stdout.readline())}"
-    await server.communicate(b"")
+    said, _ = await process.communicate()
+    found = json.loads(said.splitlines()[-1])
+    assert not found["failed"], said.decode()
+    return float(found["per_s"])

@@ -1,21 +1,24 @@
-"""Celery, prefork, results ignored."""
+"""Celery, prefork, with the prefetch that its documentation advises for short tasks."""
 
 from __future__ import annotations
 
 from celery import Celery
 
-from bench import counting
-from bench.drains.peer import REDIS, WORKERS, main
+from bench.drains.peer import JOBS, REDIS, WORKERS, main
 
 app = Celery("bench", broker=REDIS)
-app.conf.update(task_ignore_result=True, task_default_queue="drain-celery")
-count = app.task(name="count")(counting.count)
+app.conf.update(
+    task_ignore_result=True,
+    task_default_queue="bench-celery",
+    worker_prefetch_multiplier=64,
+)
+for name, job in JOBS.items():
+    app.task(name=name)(job)
 
 
-def submit(jobs: int, ms: float) -> None:
-    """Put jobs into the queue."""
-    for _ in range(jobs):
-        count.delay(ms)
+async def submit(task: str, value: float) -> None:
+    """Put a job into the queue."""
+    app.send_task(task, (value,))
 
 
 if __name__ == "__main__":
@@ -23,4 +26,5 @@ if __name__ == "__main__":
         submit,
         *("celery", "--app", "bench.drains.celery", "worker", "--pool", "prefork"),
         *("--concurrency", WORKERS, "--loglevel", "ERROR"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     )

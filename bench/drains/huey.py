@@ -1,25 +1,23 @@
-"""Huey, with worker processes; it keeps no results."""
+"""Huey, with worker processes, nothing periodic; it keeps no results."""
 
 from __future__ import annotations
 
 from huey import RedisHuey
 
-from bench import counting
-from bench.drains.peer import REDIS, WORKERS, main
+from bench.drains.peer import JOBS, REDIS, WORKERS, main
 
-huey = RedisHuey("drain-huey", url=REDIS, results=False)
-count = huey.task(name="count")(counting.count)
+huey = RedisHuey("bench-huey", url=REDIS, results=False)
+TASKS = {name: huey.task(name=name)(job) for name, job in JOBS.items()}
 
 
-def submit(jobs: int, ms: float) -> None:
-    """Put jobs into the queue."""
-    for _ in range(jobs):
-        count(ms)
+async def submit(task: str, value: float) -> None:
+    """Put a job into the queue."""
+    TASKS[task](value)
 
 
 if __name__ == "__main__":
     main(
         submit,
-        *("huey.bin.huey_consumer", "bench.drains.huey.huey"),
+        *("huey.bin.huey_consumer", "bench.drains.huey.huey", "--no-periodic"),
         *("--worker-type", "process", "--workers", WORKERS, "--quiet"),
     )

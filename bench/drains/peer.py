@@ -2,21 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from bench import counting, stamping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    Submit = Callable[[str, float], Awaitable[object]]
 
 REDIS: Final = os.environ["BENCH_REDIS"]
+POSTGRES: Final = os.environ["BENCH_POSTGRES"]
 WORKERS: Final = os.environ["BENCH_WORKERS"]
+JOBS: Final = {"count": counting.count, "stamp": stamping.stamp}
+"""By name; each takes a number."""
 
 
-def main(submit: Callable[[int, float], None], *worker: str) -> None:
-    """Submit, or become the worker."""
+def main(
+    submit: Submit,
+    *worker: str,
+    session: AbstractAsyncContextManager[Any] | None = None,
+    copies: int = 1,
+) -> None:
+    """Submit, within a session, or become the worker: so many of them, for a peer with no pool."""
     match sys.argv[1:]:
         case ["submit", jobs, ms]:
-            submit(int(jobs), float(ms))
+            asyncio.run(_submit(submit, session or nullcontext(), int(jobs), float(ms)))
+        case ["starts", samples]:
+            print(json.dumps(asyncio.run(_starts(submit, session or nullcontext(), int(samples)))))
         case ["work"]:
-            os.execv(sys.executable, [sys.executable, "-m", *worker])  # noqa: S606 - no shell
+            command = [sys.executable, "-m", *worker]
+            for _ in range(copies - 1):
+                subprocess.Popen(command)
+            os.execv(sys.executable, command)  # noqa: S606 - no shell
+
+
+async def _submit(
+    submit: Submit, session: AbstractAsyncContextManager[Any], jobs: int, ms: float
+) -> None:
+    async with session:
+        for _ in range(jobs):
+            await submit("count", ms)
+
+
+async def _starts(
+    submit: Submit, session: AbstractAsyncContextManager[Any], samples: int
+) -> list[float]:
+    """How long each of so many jobs waited, in seconds."""
+    found = []
+    async with session:
+        with stamping.listening() as receiver:
+            for _ in range(stamping.WARM + samples):
+                await submit("stamp", time.monotonic())
+                found.append(stamping.waited_s(receiver))
+                await asyncio.sleep(stamping.PAUSE_S)
+    return found[stamping.WARM :]

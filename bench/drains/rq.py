@@ -1,23 +1,23 @@
-"""RQ, with a pool of forking workers."""
+"""RQ, with a pool of the forking workers that its documentation asks for in production."""
 
 from __future__ import annotations
 
 from redis import Redis
 from rq import Queue
 
-from bench.drains.peer import REDIS, WORKERS, main
+from bench.drains.peer import JOBS, REDIS, WORKERS, main
+
+queue = Queue("bench-rq", connection=Redis.from_url(REDIS))
 
 
-def submit(jobs: int, ms: float) -> None:
-    """Put jobs into the queue."""
-    queue = Queue("drain-rq", connection=Redis.from_url(REDIS))
-    for _ in range(jobs):
-        queue.enqueue("bench.counting.count", ms, result_ttl=0)
+async def submit(task: str, value: float) -> None:
+    """Put a job into the queue."""
+    queue.enqueue(JOBS[task], value, result_ttl=0)
 
 
 if __name__ == "__main__":
     main(
         submit,
         *("rq.cli", "worker-pool", "--url", REDIS, "--num-workers", WORKERS),
-        *("--quiet", "drain-rq"),
+        *("--quiet", "bench-rq"),
     )

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from saq import Queue
 
-from bench import counting
+from bench import counting, stamping
 from bench.drains.peer import REDIS, WORKERS, main
 
-queue = Queue.from_url(REDIS, name="drain-saq")
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+queue = Queue.from_url(REDIS, name="bench-saq")
 
 
-async def count(_context: Any, *, ms: float) -> None:  # noqa: ANN401 - whatever it is given
+async def count(_context: Any, *, value: float) -> None:  # noqa: ANN401 - whatever it is given
     """Be busy and be counted."""
-    counting.count(ms)
+    counting.count(value)
 
 
-settings = {"queue": queue, "functions": [count], "concurrency": 16}
+async def stamp(_context: Any, *, value: float) -> None:  # noqa: ANN401 - whatever it is given
+    """Say that it runs."""
+    stamping.stamp(value)
 
 
-async def submit_all(jobs: int, ms: float) -> None:
-    """Put jobs into the queue."""
+settings = {"queue": queue, "functions": [count, stamp], "concurrency": 16}
+
+
+async def submit(task: str, value: float) -> None:
+    """Put a job into the queue."""
+    await queue.enqueue(task, value=value)
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[None]:
+    """Be connected."""
     await queue.connect()
-    for _ in range(jobs):
-        await queue.enqueue("count", ms=ms)
+    yield
     await queue.disconnect()
 
 
 if __name__ == "__main__":
     main(
-        lambda jobs, ms: asyncio.run(submit_all(jobs, ms)),
+        submit,
         *("saq", "bench.drains.saq.settings", "--workers", WORKERS, "--quiet"),
+        session=session(),
     )

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from taskiq_redis import ListQueueBroker
 
-from bench import counting
+from bench import counting, stamping
 from bench.drains.peer import REDIS, WORKERS, main
 
-broker = ListQueueBroker(REDIS, queue_name="drain-taskiq", socket_timeout=None)
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+broker = ListQueueBroker(REDIS, queue_name="bench-taskiq", socket_timeout=None)
 
 
 @broker.task(task_name="count")  # type: ignore[untyped-decorator]  # not in our environment
-async def count(ms: float) -> None:
+async def count(value: float) -> None:
     """Be busy and be counted."""
-    counting.count(ms)
+    counting.count(value)
 
 
-async def submit_all(jobs: int, ms: float) -> None:
-    """Put jobs into the queue."""
+@broker.task(task_name="stamp")  # type: ignore[untyped-decorator]  # not in our environment
+async def stamp(value: float) -> None:
+    """Say that it runs."""
+    stamping.stamp(value)
+
+
+TASKS = {"count": count, "stamp": stamp}
+
+
+async def submit(task: str, value: float) -> None:
+    """Put a job into the queue."""
+    await TASKS[task].kiq(value)
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[None]:
+    """Be connected."""
     await broker.startup()
-    for _ in range(jobs):
-        await count.kiq(ms)
+    yield
     await broker.shutdown()
 
 
 if __name__ == "__main__":
     main(
-        lambda jobs, ms: asyncio.run(submit_all(jobs, ms)),
+        submit,
         *("taskiq", "worker", "bench.drains.taskiq:broker"),
-        *("--workers", WORKERS, "--log-level", "ERROR"),
+        *("--workers", WORKERS, "--log-level", "ERROR", "--no-parse"),
+        *("--max-async-tasks", "100", "--max-prefetch", "100"),
+        session=session(),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from bench import counting, shapes
@@ -16,6 +17,12 @@ handler("sleep")(shapes.sleep)
 @handler("noop")
 def noop(data: Any) -> None:
     """Do nothing."""
+
+
+@handler("pass")
+def pass_(data: Any) -> None:
+    """Wait until the gate is open: until the pipe of this path has a writer."""
+    Path(data).open("rb").close()
 
 
 @handler("stamp")

@@ -1,0 +1,53 @@
+"""What a run of `make bench` plays on: servers, cores, and nodes and peers as they are wanted."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from bench.contender import Contender
+from bench.ours import open_node
+from bench.servers import open_postgres, open_redis
+from bench.stamping import PLACE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from bench.ours import Ours
+
+CORES: Final = len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Each measurement has a node or peer of its own: none finds what another one left."""
+
+    folder: Path
+    settings: Mapping[str, str]
+    """For the environment of a peer: where the servers are."""
+
+    def node(self, workers: int) -> AbstractAsyncContextManager[Ours]:
+        """A node of ours."""
+        return open_node(self.folder / uuid4().hex, NODE__WORKERS=workers)
+
+    def contender(self, name: str, workers: int) -> Contender:
+        """A peer."""
+        return Contender(name, workers=workers, settings=self.settings)
+
+
+@asynccontextmanager
+async def open_stage(folder: Path) -> AsyncIterator[Stage]:
+    """Servers of our own, for as long as the block runs."""
+    with open_postgres() as postgres_url:
+        async with open_redis(folder) as redis_url:
+            settings = {
+                "BENCH_REDIS": redis_url,
+                "BENCH_POSTGRES": postgres_url.partition("?")[0],  # its options are asyncpg's
+                PLACE: str(folder / "stamps"),
+            }
+            yield Stage(folder=folder, settings=settings)

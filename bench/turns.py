@@ -1,0 +1,70 @@
+"""Cases take turns: first each tries with how many workers it is best, then round after round.
+
+What else the machine does falls on all alike.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from bench.rates import Series
+
+    Kept = Mapping[tuple[str, str], int]
+
+
+class Case(NamedTuple):
+    """What one round of it does, and which rows come of it."""
+
+    series: Sequence[Series]
+    """One for each figure that is measured."""
+    measure: Callable[[int], Awaitable[Sequence[float]]]
+    """With so many workers; in seconds, and per second."""
+    workers: Sequence[int]
+    """The numbers to choose from; where there are several, what is measured is a rate."""
+    scale: float = 1
+    """From what is measured to the series' unit."""
+
+
+async def take_turns(cases: Sequence[Case], *, rounds: int, kept: Kept) -> Sequence[Series]:
+    """Choose the workers, if they were not chosen before, and measure."""
+    for case in cases:
+        await _choose(case, kept)
+    for number in range(1, rounds + 1):
+        for case in cases:
+            figures = await _measure(case, case.series[0].workers, f"round {number} of {rounds}")
+            for series, figure in zip(case.series, figures, strict=True):
+                series.values.append(figure)
+    return _by_measure([series for case in cases for series in case.series])
+
+
+def _by_measure(found: Sequence[Series]) -> Sequence[Series]:
+    """The rows of a measure together, where a case has more than one figure."""
+    measures = [each.measure for each in found]
+    return sorted(found, key=lambda each: measures.index(each.measure))
+
+
+async def _choose(case: Case, kept: Kept) -> None:
+    """Take the number of workers that was kept, or the only one, or the best of one try each."""
+    first = case.series[0]
+    best = kept.get((first.measure, first.case), case.workers[0])
+    if len(case.workers) > 1 and (first.measure, first.case) not in kept:
+        tried = {each: await _measure(case, each, "which is best?") for each in case.workers}
+        best = max(tried, key=lambda each: tried[each][0])
+    for series in case.series:
+        series.workers = best
+
+
+async def _measure(case: Case, workers: int, when: str) -> Sequence[float]:
+    figures = [case.scale * each for each in await case.measure(workers)]
+    for series, figure in zip(case.series, figures, strict=True):
+        _say(f"{when}: {series.measure}, {series.case}, {workers} workers: {figure:,.6g}")
+    return figures
+
+
+def _say(line: str) -> None:
+    """Tell the person who waits; the table alone goes to standard output."""
+    print(line, file=sys.stderr, flush=True)
