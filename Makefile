@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run install test check format model flights chaos bench bench-check bench-abort bench-growth \
-	bench-footprint lock clean
+	bench-footprint bench-nodes bench-plots lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -52,6 +52,14 @@ bench-growth: .venv/dev.stamp
 bench-footprint: .venv/dev.stamp
 	@$(BIN)/python -m bench.footprint $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
+# What several nodes do together, on PostgreSQL: bench/results/nodes.json. Done in three minutes.
+bench-nodes: .venv/dev.stamp
+	@$(BIN)/python -m bench.nodes $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# Draws what is kept in bench/results/ into docs/images/.
+bench-plots: .venv/bench.stamp
+	@$(BIN)/python -m bench.plots
+
 # How fast jobs are taken and worked off, ours and the peers': bench/results/speed.json. Needs wrk.
 # ROUNDS=3 is done in a quarter of an hour; ONLY="single submits" measures what begins so, and keeps
 # nothing.
@@ -68,6 +76,8 @@ lock:
 		--output-file requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev \
 		--constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group bench \
+		--constraint requirements-dev.txt --output-file requirements-bench.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -80,6 +90,11 @@ clean:
 .venv/run.stamp: requirements.txt .venv/python.stamp
 	@echo "Installing the pinned packages into .venv …"
 	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/bench.stamp: requirements-bench.txt .venv/dev.stamp
+	@echo "Installing the pinned packages for plots into .venv …"
+	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt .venv/python.stamp

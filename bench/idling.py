@@ -25,7 +25,7 @@ EACH_STATEMENT: Final = "-c log_statement=all -c log_line_prefix=@"
 EXECUTED: Final = re.compile(r"^execute \S+: (.*)", re.DOTALL)
 """An entry for a statement, once PostgreSQL's word for its kind is off."""
 OTHER: Final = "others"
-OURS: Final = ("config|resetstat", "info")
+OURS: Final = ("config|resetstat", "client|setinfo")
 """The commands of the benchmark itself."""
 
 

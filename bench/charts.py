@@ -1,0 +1,133 @@
+"""What is drawn of the figures that are kept: data only, so that it needs no library to draw."""
+
+from __future__ import annotations
+
+import json
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    Medians = Mapping[str, Mapping[str, float]]
+    """By measure, then by case."""
+
+OURS: Final = "ours"
+LESS: Final = "less is better"
+MORE: Final = "more is better"
+
+
+class Bars(NamedTuple):
+    """A bar for each case; where there are several series, one of each, or one of all in a row."""
+
+    title: str
+    unit: str
+    bars: Mapping[str, Mapping[str, float]]
+    """By case, then by series."""
+    stacked: bool = False
+
+
+class Curves(NamedTuple):
+    """What becomes of a measure beside more and more jobs."""
+
+    title: str
+    unit: str
+    lines: Mapping[str, Mapping[int, float]]
+    """By kind of the jobs, then by their number."""
+
+
+Chart = Bars | Curves
+
+
+def charts(folder: Path) -> Mapping[str, Sequence[Chart]]:
+    """The panels of each picture, by its name; without those that nothing was measured for."""
+    speed, growth, footprint, nodes = (
+        _medians(folder / f"{name}.json") for name in ("speed", "growth", "footprint", "nodes")
+    )
+    found: Mapping[str, Sequence[Chart]] = {
+        "drains": _drains(speed),
+        "starts": _starts(speed),
+        "submits": _submits(speed),
+        "growth": _growth(growth),
+        "memory": _memory(footprint),
+        "nodes": _nodes(nodes),
+    }
+    return {name: panels for name, panels in found.items() if panels}
+
+
+def _medians(file: Path) -> Medians:
+    """The medians that are kept in a file; none where there is no such file yet."""
+    found: dict[str, dict[str, float]] = {}
+    rows: Sequence[Mapping[str, Any]] = (
+        json.loads(file.read_text())["rows"] if file.exists() else ()
+    )
+    for row in rows:
+        found.setdefault(row["measure"], {})[row["case"]] = median(row["values"])
+    return found
+
+
+def _drains(speed: Medians) -> Sequence[Chart]:
+    bars = _descending(speed.get("no-op jobs", {}))
+    return [Bars(f"No-op jobs worked off ({MORE})", "jobs/s", bars)] if bars else []
+
+
+def _starts(speed: Medians) -> Sequence[Chart]:
+    bars = _by_case(speed, "submit to start, idle, ")
+    return [Bars(f"From submit to start, idle ({LESS})", "ms", bars)] if bars else []
+
+
+def _submits(speed: Medians) -> Sequence[Chart]:
+    bars = _by_case(speed, "single submits, ")
+    return [Bars(f"Single submits over HTTP ({MORE})", "jobs/s", bars)] if bars else []
+
+
+def _growth(growth: Medians) -> Sequence[Chart]:
+    """A panel for each measure, with a line for each kind of jobs that it was taken beside."""
+    lines: dict[str, dict[str, Mapping[int, float]]] = {}
+    for measure, of_count in growth.items():
+        what, beside, kind = measure.partition(", beside ")
+        if beside:
+            points = {int(count.replace(",", "")): value for count, value in of_count.items()}
+            lines.setdefault(what, {})[kind] = points
+    return [
+        Curves(what.capitalize(), "jobs/s" if "no-op" in what else "ms", found)
+        for what, found in lines.items()
+    ]
+
+
+def _memory(footprint: Medians) -> Sequence[Chart]:
+    bars = {
+        measure.removeprefix("memory, "): {
+            kind: value for kind, value in of_kind.items() if kind != "all processes"
+        }
+        for measure, of_kind in footprint.items()
+        if measure.startswith("memory, ")
+    }
+    return [Bars(f"Memory of a node, PSS ({LESS})", "MB", bars, stacked=True)] if bars else []
+
+
+def _nodes(nodes: Medians) -> Sequence[Chart]:
+    return [
+        Bars(f"{measure.capitalize()} ({MORE})", "jobs/s", _single(of_case))
+        for measure, of_case in nodes.items()
+    ]
+
+
+def _by_case(medians: Medians, prefix: str) -> Mapping[str, Mapping[str, float]]:
+    """Turned around: by case, then by what the measures say behind a prefix."""
+    found: dict[str, dict[str, float]] = {}
+    for measure, of_case in medians.items():
+        if measure.startswith(prefix):
+            for case, value in of_case.items():
+                found.setdefault(case, {})[measure.removeprefix(prefix)] = value
+    return found
+
+
+def _descending(of_case: Mapping[str, float]) -> Mapping[str, Mapping[str, float]]:
+    return _single(dict(sorted(of_case.items(), key=lambda each: -each[1])))
+
+
+def _single(of_case: Mapping[str, float]) -> Mapping[str, Mapping[str, float]]:
+    """Bars of one series, which needs no name."""
+    return {case: {"": value} for case, value in of_case.items()}

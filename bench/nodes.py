@@ -1,0 +1,122 @@
+"""`make bench-nodes`: what a second and a third node add, and what PostgreSQL costs beside SQLite.
+
+All nodes are on this machine, so they share its cores with one another, with PostgreSQL, with the
+queue's server and with their own pool processes. What further nodes add here is no more than what
+the first one leaves idle while it waits for answers and for the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bench.ours import open_node
+from bench.rates import Series, table, write
+from bench.runs import RESULTS, about, end_with, run, say
+from bench.servers import open_postgres_server, open_redis
+from bench.tally import rate, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bench.ours import Ours
+    from bench.servers import DurablePostgres
+
+ROUNDS: Final = 3
+WORKERS: Final = 16
+"""Of each node."""
+
+
+class Load(NamedTuple):
+    """So many jobs, each of which computes for so long."""
+
+    jobs: int
+    ms: float
+
+
+LOADS: Final = {"no-op jobs": Load(6000, 0), "10 ms jobs": Load(400, 10)}
+ALONE: Final = "one node, SQLite"
+TOGETHER: Final = {
+    "one node, PostgreSQL": 1,
+    "two nodes, PostgreSQL": 2,
+    "three nodes, PostgreSQL": 3,
+}
+
+
+class Ground(NamedTuple):
+    """Where nodes are started."""
+
+    folder: Path
+    server: DurablePostgres
+    redis_url: str
+
+    async def nodes(self, case: str, number: int, stack: AsyncExitStack) -> Sequence[Ours]:
+        """The nodes of a case, new ones for each round, for as long as the stack holds them."""
+        if case == ALONE:
+            place = self.folder / f"alone-{number}"
+            return [await stack.enter_async_context(open_node(place, NODE__WORKERS=WORKERS))]
+        count = TOGETHER[case]
+        installation = f"round_{number}_with_{count}"
+        settings = {
+            "NODE__WORKERS": WORKERS,
+            "STORE__URL": await self.server.add_schema(installation),
+            "QUEUE__URL": self.redis_url,
+            "QUEUE__NAMESPACE": installation,
+        }
+        nodes = []
+        for name in map(str, range(count)):
+            place = self.folder / installation / name
+            node = await stack.enter_async_context(open_node(place, NODE__NAME=name, **settings))
+            nodes.append(node)
+        return nodes
+
+
+async def measure(folder: Path, *, rounds: int) -> Sequence[Series]:
+    """All cases in turns."""
+    rows = {
+        (what, case): Series(measure=what, case=case, unit="jobs/s", ours=case == ALONE)
+        for what in LOADS
+        for case in (ALONE, *TOGETHER)
+    }
+    with open_postgres_server() as server:
+        async with open_redis(folder) as redis_url:
+            ground = Ground(folder, server, redis_url)
+            for number in range(rounds):
+                for case in (ALONE, *TOGETHER):
+                    say(f"round {number + 1} of {rounds}: {case}")
+                    for what, value in (await _one_round(ground, case, number)).items():
+                        rows[what, case].values.append(value)
+    return list(rows.values())
+
+
+async def _one_round(ground: Ground, case: str, number: int) -> Mapping[str, float]:
+    """Jobs a second of a case, by load."""
+    async with AsyncExitStack() as stack:
+        nodes = await ground.nodes(case, number, stack)
+        return {what: await _drain(nodes, load) for what, load in LOADS.items()}
+
+
+async def _drain(nodes: Sequence[Ours], load: Load) -> float:
+    """Jobs a second of some nodes together; each is given its share of the jobs."""
+    before = tally()
+    for number, node in enumerate(nodes):
+        share = len(range(number, load.jobs, len(nodes)))
+        await node.submit_all([{"uid": "drain", "task": "count", "data": load.ms}] * share)
+    return await rate(load.jobs, after=before)
+
+
+def main() -> None:
+    """Measure, print the table, and keep the figures."""
+    arguments = argparse.ArgumentParser(prog="make bench-nodes")
+    arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    parsed = arguments.parse_args()
+    found = run(partial(measure, rounds=parsed.rounds))
+    print(table(found, compared="SQLite"))
+    write(RESULTS / "nodes.json", found, about(parsed.rounds))
+
+
+if __name__ == "__main__":
+    end_with(main)

@@ -1,0 +1,67 @@
+"""What the plots show is what was measured."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from bench.charts import Bars, Curves, charts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_peers_are_in_order_by_the_medians_of_their_rounds(tmp_path: Path) -> None:
+    """One round that the machine spoiled moves nobody."""
+    keep(tmp_path, "speed", {"no-op jobs": {"slow": [10, 11, 900], "ours": [50, 60, 1]}})
+    (panel,) = charts(tmp_path)["drains"]
+    assert isinstance(panel, Bars)
+    assert list(panel.bars.items()) == [("ours", {"": 50}), ("slow", {"": 11})]
+
+
+def test_percentiles_of_one_case_stand_together(tmp_path: Path) -> None:
+    """They are measures of their own where they are kept."""
+    start = "submit to start, idle, "
+    keep(tmp_path, "speed", {f"{start}p50": {"ours": [2]}, f"{start}p99": {"ours": [5]}})
+    (panel,) = charts(tmp_path)["starts"]
+    assert isinstance(panel, Bars)
+    assert panel.bars == {"ours": {"p50": 2, "p99": 5}}
+
+
+def test_a_measure_becomes_a_panel_with_a_line_for_each_kind_of_jobs(tmp_path: Path) -> None:
+    """And what was not measured beside jobs is no line."""
+    keep(
+        tmp_path,
+        "growth",
+        {
+            "list page, beside queued jobs": {"1,000": [3], "1,000,000": [4]},
+            "list page, beside finished jobs": {"1,000": [5]},
+            "SQLite, live, finished jobs": {"1,000": [6]},
+        },
+    )
+    (panel,) = charts(tmp_path)["growth"]
+    assert isinstance(panel, Curves)
+    assert panel.lines == {"queued jobs": {1000: 3, 1_000_000: 4}, "finished jobs": {1000: 5}}
+
+
+def test_memory_is_shown_by_what_takes_it_and_not_twice(tmp_path: Path) -> None:
+    """The sum is where the bars end."""
+    figures = {"all processes": [9.0], "node": [5.0], "warden": [4.0]}
+    keep(tmp_path, "footprint", {"memory, 1 worker": figures, "memory": {"each further": [1]}})
+    (panel,) = charts(tmp_path)["memory"]
+    assert isinstance(panel, Bars)
+    assert panel.bars == {"1 worker": {"node": 5, "warden": 4}}
+
+
+def test_nothing_is_drawn_that_was_not_measured(tmp_path: Path) -> None:
+    """A benchmark that was not run yet keeps nobody from drawing the others."""
+    assert charts(tmp_path) == {}
+
+
+def keep(folder: Path, name: str, figures: dict[str, dict[str, list[float]]]) -> None:
+    rows = [
+        {"measure": measure, "case": case, "values": values}
+        for measure, of_case in figures.items()
+        for case, values in of_case.items()
+    ]
+    (folder / f"{name}.json").write_text(json.dumps({"rows": rows}))
