@@ -10,35 +10,28 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from bench.counting import FOLDER, counted
+from bench.tally import LOOK_S, rate, tally, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from bench.ours import Ours
     from bench.stage import Stage
-
-LOOK_S: Final = 0.005
-DONE_S: Final = 180.0
-"""How long a backlog may take."""
-BULK: Final = 1000
 
 
 async def ours(stage: Stage, workers: int, *, jobs: int, ms: float = 0) -> Sequence[float]:
     """Jobs a second of a node of ours, whose workers wait at a gate until the backlog is there."""
     async with stage.node(workers) as node:
-        gate, base = node.folder / "gate", _counted()
+        gate, base = node.folder / "gate", tally()
         os.mkfifo(gate)
         await node.submit_all([{"uid": "drain", "task": "pass", "data": str(gate)}] * workers)
-        for begin in range(0, jobs, BULK):
-            order = {"uid": "drain", "task": "count", "data": ms}
-            await node.submit_all([order] * min(BULK, jobs - begin))
+        await node.submit_all([{"uid": "drain", "task": "count", "data": ms}] * jobs)
         with _open(gate):
-            first_at = await _when(base + jobs // 10)
-            await _when(base + jobs)
+            first_at = await when(base + jobs // 10)
+            await when(base + jobs)
             await _finished(node, "drain")
         return [0.9 * jobs / (asyncio.get_running_loop().time() - first_at)]
 
@@ -47,12 +40,10 @@ async def peer(
     stage: Stage, name: str, workers: int, *, jobs: int, ms: float = 0
 ) -> Sequence[float]:
     """Jobs a second of a peer, whose workers start with the backlog there."""
-    contender, base = stage.contender(name, workers), _counted()
+    contender, base = stage.contender(name, workers), tally()
     await contender.submit(jobs, ms)
     async with contender.working():
-        first_at = await _when(base + jobs // 10)
-        last_at = await _when(base + jobs)
-    return [0.9 * jobs / (last_at - first_at)]
+        return [await rate(jobs, after=base)]
 
 
 @contextmanager
@@ -70,15 +61,3 @@ async def _finished(node: Ours, uid: str) -> None:
     path = f"/{uid}?status=queued,running&limit=1"
     while (await node.call("GET", path))[1]:  # noqa: ASYNC110 - over HTTP, and for a list
         await asyncio.sleep(LOOK_S)
-
-
-async def _when(count: int) -> float:
-    """When so many jobs are counted."""
-    async with asyncio.timeout(DONE_S):
-        while _counted() < count:  # noqa: ASYNC110 - what counts is memory, and tells nobody
-            await asyncio.sleep(LOOK_S)
-    return asyncio.get_running_loop().time()
-
-
-def _counted() -> int:
-    return counted(Path(os.environ[FOLDER]))

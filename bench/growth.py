@@ -14,7 +14,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from bench.backlog import JOBS, UNITS, Crowd, one_round
+from bench.backlog import JOBS, UNITS, WORKERS, Crowd, one_round
 from bench.calls import compare
 from bench.rates import Series, table, write
 from bench.runs import RESULTS, about, end_with, run, say
@@ -52,6 +52,7 @@ async def _beside(
             case=f"{count:,}",
             unit=unit,
             ours=count == counts[0],
+            workers=WORKERS,
         )
         for what, unit in UNITS.items()
         for count in counts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench import draining, starting, submitting
 from bench.rates import Series
-from bench.stage import CORES
+from bench.runs import CORES
 from bench.turns import Case
 
 if TYPE_CHECKING:

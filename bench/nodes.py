@@ -77,7 +77,9 @@ class Ground(NamedTuple):
 async def measure(folder: Path, *, rounds: int) -> Sequence[Series]:
     """All cases in turns."""
     rows = {
-        (what, case): Series(measure=what, case=case, unit="jobs/s", ours=case == ALONE)
+        (what, case): Series(
+            measure=what, case=case, unit="jobs/s", ours=case == ALONE, workers=WORKERS
+        )
         for what in LOADS
         for case in (ALONE, *TOGETHER)
     }

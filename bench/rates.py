@@ -31,7 +31,7 @@ class Series:
     ours: bool = False
     """Whether this is the case that the others of its measure are compared with."""
     workers: int = 0
-    """With how many workers it was measured, once that is known."""
+    """With how many workers it was measured, once that is known, and where it matters."""
     values: list[float] = field(default_factory=list)
 
     @property
@@ -87,7 +87,7 @@ def _line(each: Series, found: Mapping[str, float]) -> str:
     cells = (
         each.measure,
         each.case,
-        str(each.workers),
+        str(each.workers or ""),
         *(_figure(value) for value in (each.median, min(each.values), max(each.values))),
         each.unit,
         "" if ratio is None else f"{ratio:.2f}",

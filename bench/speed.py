@@ -8,34 +8,22 @@ where one lost a quarter.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
-import platform
-import signal
-import sys
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from uuid import uuid4
 
-import uvloop
-
-from bench.counting import FOLDER
 from bench.measures import all_cases
-from bench.processes import RUN, end_marked
 from bench.rates import Series, losses, ratios, table, write
-from bench.stage import CORES, open_stage
+from bench.runs import RESULTS, about, end_with, run, say
+from bench.stage import open_stage
 from bench.submitting import program
 from bench.turns import take_turns
-from scheduler import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROUNDS: Final = 3
-RESULTS: Final = Path(__file__).parent / "results" / "speed.json"
 CHECKED: Final = ("no-op jobs", "submit to start", "single submits")
 """What is compared, in one round."""
 
@@ -55,7 +43,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="make bench")
     arguments.add_argument("--rounds", type=int)
     arguments.add_argument("--only", help="what the measures' names begin with; keeps nothing")
-    arguments.add_argument("--out", type=Path, default=RESULTS)
+    arguments.add_argument("--out", type=Path, default=RESULTS / "speed.json")
     arguments.add_argument("--check", action="store_true", help="compare, and keep nothing")
     parsed = arguments.parse_args()
     program()  # says so now, if it is missing, and not after minutes
@@ -63,21 +51,21 @@ def main() -> int:
         only = (parsed.only,) if parsed.only else CHECKED
         return _check(json.loads(parsed.out.read_text()), only=only, rounds=parsed.rounds or 1)
     plan = Plan(rounds=parsed.rounds or ROUNDS, only=(parsed.only or "",), kept={})
-    found = _run(plan)
+    found = run(partial(measure, plan=plan))
     print(table(found))
     if not parsed.only:
-        write(parsed.out, found, _about(plan.rounds))
+        write(parsed.out, found, about(plan.rounds))
     return 0
 
 
 def _check(document: Mapping[str, Any], *, only: tuple[str, ...], rounds: int) -> int:
     """Measure with as many workers as were best before, and name what was lost."""
     kept = {(row["measure"], row["case"]): row["workers"] for row in document["rows"]}
-    found = _run(Plan(rounds=rounds, only=only, kept=kept))
+    found = run(partial(measure, plan=Plan(rounds=rounds, only=only, kept=kept)))
     print(table(found))
     lost = losses(document["ratios"], ratios(found))
     for each in lost:
-        print(f"lost a quarter or more: {each}", file=sys.stderr)
+        say(f"lost a quarter or more: {each}")
     return 1 if lost else 0
 
 
@@ -88,35 +76,5 @@ async def measure(folder: Path, plan: Plan) -> Sequence[Series]:
         return await take_turns(cases, rounds=plan.rounds, kept=plan.kept)
 
 
-def _run(plan: Plan) -> Sequence[Series]:
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    run = os.environ[RUN] = uuid4().hex
-    try:
-        with (
-            TemporaryDirectory(prefix="bench-") as folder,
-            TemporaryDirectory(prefix="bench-count-") as counts,
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        ):
-            os.environ[FOLDER] = counts
-            return runner.run(measure(Path(folder), plan))
-    finally:
-        end_marked(RUN, run)
-
-
-def _about(rounds: int) -> Mapping[str, Any]:
-    """What it was measured on."""
-    return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "scheduler": __version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
-        "cpus": CORES,
-        "rounds": rounds,
-    }
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    end_with(main)

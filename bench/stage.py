@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from bench.contender import Contender
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.ours import Ours
-
-CORES: Final = len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from bench.figures import percentile
-from bench.stage import CORES
+from bench.runs import CORES
 from bench.stamping import PAUSE_S, WARM
 
 if TYPE_CHECKING:

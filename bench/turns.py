@@ -5,8 +5,9 @@ What else the machine does falls on all alike.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, NamedTuple
+
+from bench.runs import say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -61,10 +62,5 @@ async def _choose(case: Case, kept: Kept) -> None:
 async def _measure(case: Case, workers: int, when: str) -> Sequence[float]:
     figures = [case.scale * each for each in await case.measure(workers)]
     for series, figure in zip(case.series, figures, strict=True):
-        _say(f"{when}: {series.measure}, {series.case}, {workers} workers: {figure:,.6g}")
+        say(f"{when}: {series.measure}, {series.case}, {workers} workers: {figure:,.6g}")
     return figures
-
-
-def _say(line: str) -> None:
-    """Tell the person who waits; the table alone goes to standard output."""
-    print(line, file=sys.stderr, flush=True)
