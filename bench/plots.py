@@ -31,7 +31,7 @@ FILLED: Final = 0.8
 DPI: Final = 120
 BLUE: Final = "#2a6fbb"
 GREY: Final = "#b8bec6"
-SHADES: Final = ("#2a6fbb", "#8fb8e0", "#e0a458", "#b8bec6", "#7d9d7a", "#c98b8b")
+SHADES: Final = (BLUE, "#e0a458", "#7d9d7a", "#c98b8b", "#8e7cc3", "#8fb8e0")
 """Of series that stand beside one another; of one alone, ours is blue beside grey peers."""
 STYLE: Final[Any] = {
     "axes.axisbelow": True,
@@ -89,7 +89,8 @@ def _draw_bars(axes: Axes, panel: Bars) -> None:
     axes.set_title(panel.title)
     axes.set_xlabel(panel.unit)
     if len(names) > 1:
-        axes.legend(handles=[Patch(color=shade, label=name) for name, shade in shades.items()])
+        keys = [Patch(color=shade, label=name) for name, shade in shades.items()]
+        axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _draw_group(
@@ -125,11 +126,15 @@ def _draw_curves(axes: Axes, panel: Curves) -> None:
     for shade, (name, points) in zip(SHADES, panel.lines.items(), strict=False):
         axes.plot(list(points), list(points.values()), marker="o", color=shade, label=name)
     axes.set_xscale("log")
+    axes.set_xticks(sorted({count for points in panel.lines.values() for count in points}))
+    axes.minorticks_off()
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.set_ylim(bottom=0)
     axes.margins(y=0.2)
     axes.grid()
     axes.set_title(panel.title)
-    axes.set_xlabel("jobs")
+    axes.set_xlabel("jobs beside it")
     axes.set_ylabel(panel.unit)
     axes.legend(loc="lower right")
 
