@@ -1,6 +1,7 @@
 """What makes up for everything that got lost: dead nodes, lost ids, old jobs.
 
-Every second, on every node; each step is guarded, so that it does not matter how many do it.
+Every second, on every node, or less often where nothing presses: an idle node is to cost next to
+nothing. Each step is guarded, so that it does not matter how many do it.
 
     dead nodes    a beat that did not change for lease_s is buried; what it owned is released
     lost ids      a server that forgot is told all waiting ids anew; the oldest are looked after
@@ -33,6 +34,8 @@ SWEEP_EVERY_S: Final = 1.0
 another, so within lease_s + 2 s."""
 LOST_AFTER_S: Final = 5.0
 """An id that waits for longer than this is looked for in the queue: submit has long enqueued it."""
+LOOK_EVERY_S: Final = 2.0
+"""How often it is looked for: an idle worker asks for what waits as well."""
 LOOK_AFTER_MAX: Final = 100
 """How many of the oldest waiting ids are looked for at a time."""
 ENQUEUE_MAX: Final = 1000
@@ -42,6 +45,8 @@ DELETE_MAX: Final = 500
 DELETE_BYTES_MAX: Final = 16 * 1024 * 1024
 """And how much of them: SQLite takes 8 ms for each MiB that it lets go of, and nobody else writes
 meanwhile. (500 jobs of 1 MB each took 3.8 s, longer than a lease may wait.)"""
+REST_S: Final = 10.0
+"""After a look that found no old jobs: what was kept for days is kept for so much longer."""
 
 
 class Sweeper:
@@ -76,6 +81,8 @@ class Sweeper:
         self._losses_max = losses_max
         self._retention_s = retention_s
         self._beats: dict[str, tuple[int, float]] = {}
+        self._look_at = 0.0
+        self._delete_at = 0.0
 
     async def run(self) -> None:
         """Sweep for ever. What a store or queue does not take now is done by a later sweep."""
@@ -109,19 +116,26 @@ class Sweeper:
             await self._queue.remember()
             reason = "the queue's server was started or emptied"
             log.info("waiting jobs are enqueued anew", reason=reason, jobs=told)
+        if self._clock.monotonic() >= self._look_at:
+            await self._restore_the_lost()
+
+    async def delete_the_old(self) -> None:
+        """Delete some of the jobs that have been final for long enough."""
+        if self._retention_s > 0 and self._clock.monotonic() >= self._delete_at:
+            before = self._clock.now() - timedelta(seconds=self._retention_s)
+            deleted = await self._store.delete_finished(
+                before=before, limit=DELETE_MAX, bytes_max=DELETE_BYTES_MAX
+            )
+            self._delete_at = self._clock.monotonic() + (0 if deleted else REST_S)
+
+    async def _restore_the_lost(self) -> None:
+        """Enqueue those of the oldest waiting ids that are not in the queue."""
         long_ago = self._clock.now() - timedelta(seconds=LOST_AFTER_S)
         oldest = await self._store.waiting(
             before_id=self._id_before(long_ago), limit=LOOK_AFTER_MAX
         )
         await self._queue.enqueue(await self._queue.missing(oldest), ahead=True)
-
-    async def delete_the_old(self) -> None:
-        """Delete some of the jobs that have been final for long enough."""
-        if self._retention_s > 0:
-            before = self._clock.now() - timedelta(seconds=self._retention_s)
-            await self._store.delete_finished(
-                before=before, limit=DELETE_MAX, bytes_max=DELETE_BYTES_MAX
-            )
+        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
 
     async def _nodes(self) -> Sequence[Node]:
         """The nodes that are registered."""

@@ -103,6 +103,8 @@ class RedisQueue:
             return await self._scripts.recover(sorted(gone)) if gone else 0
 
     async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
+        if not job_ids:
+            return []
         async with self._server.answering():
             return await self._scripts.missing(job_ids, await self._nodes(), near=NEAR)
 

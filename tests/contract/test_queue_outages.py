@@ -79,6 +79,7 @@ async def test_a_stopped_server_refuses_every_call_at_once_and_heals(
     await queue.enqueue(["0"])
     own_redis.stop()
     await all_refused(queue, within_s=1)
+    assert await queue.missing([]) == [], "which asks nobody: it comes with every idle sweep"
 
     own_redis.start()
     for call in CALLS.values():

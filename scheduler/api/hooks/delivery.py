@@ -98,6 +98,8 @@ class Delivery:
         until = at + timedelta(seconds=TAKEN_S)
         try:
             calls = await self._store.take_calls(at=at, until=until, limit=limit, but=self._busy())
+            if not calls:
+                return ()
             found = await self._store.outlines({call.job_id for call in calls})
         except StoreUnavailable:
             return ()  # whatever else the node does says so

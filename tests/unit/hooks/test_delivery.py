@@ -24,11 +24,11 @@ from tests.receiver import receiving
 from tests.stores import abort, claimed, end, new
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection, Sequence
 
     from scheduler.api.hooks.delivery import Delivery
     from scheduler.hook import HookCall
-    from scheduler.job import Claim
+    from scheduler.job import Claim, Job
     from tests.receiver import Receiver
 
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
@@ -105,6 +105,26 @@ async def test_the_end_of_a_job_is_told_in_short(store: MemoryStore, receiver: R
     assert got.headers["content-type"] == "application/json"
     assert Webhook(SECRET).verify(got.body, dict(got.headers)) == got.json
     assert (call.status, call.tries, call.answer) == (CallStatus.DELIVERED, 1, "204")
+
+
+async def test_a_look_that_finds_no_call_asks_for_no_job() -> None:
+    """A node without hooks looks each second, for ever."""
+
+    class Asked(MemoryStore):
+        takes = outlined = 0
+
+        async def take_calls(self, **how: Any) -> Sequence[HookCall]:  # noqa: ANN401
+            self.takes += 1
+            return await super().take_calls(**how)
+
+        async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
+            self.outlined += 1
+            return await super().outlines(job_ids)
+
+    store = Asked()
+    async with delivering(store) as delivery:
+        await delivery.finish()
+    assert (store.takes > 0, store.outlined) == (True, 0)
 
 
 async def test_an_error_is_told_without_its_traceback(

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from scheduler.clock import id_before
 from scheduler.errors import StoreUnavailable
 from scheduler.job import Status
-from scheduler.sweeper import LOST_AFTER_S, Sweeper
+from scheduler.sweeper import LOST_AFTER_S, REST_S, SWEEP_EVERY_S, Sweeper
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.stores import end, known, new, node, queued, running
@@ -129,6 +129,19 @@ async def test_an_id_that_got_lost_is_enqueued_again(house: House) -> None:
     assert list(house.server.ids) == [job_id]
 
 
+async def test_the_oldest_ids_are_not_looked_for_in_every_sweep(house: House) -> None:
+    """No question is asked more often than once a second, and idle workers ask this one too."""
+    await house.queue.remember()
+    await house.sweeper.restore_ids()
+    await queued(house.store)
+    house.clock.advance(SWEEP_EVERY_S)
+    await house.sweeper.restore_ids()
+    assert not house.server.ids
+    house.clock.advance(SWEEP_EVERY_S)
+    await house.sweeper.restore_ids()
+    assert house.server.ids
+
+
 async def test_an_id_that_was_submitted_just_now_is_not_lost(house: House) -> None:
     """Its submit is between the store and the queue at this moment."""
     await house.queue.remember()
@@ -148,9 +161,27 @@ async def test_old_jobs_are_deleted_and_young_ones_kept(house: House) -> None:
     house.clock.advance(59)
     await house.sweeper.delete_the_old()
     assert await house.store.get(claim.id) is not None
-    house.clock.advance(2)
+    house.clock.advance(REST_S)
     await house.sweeper.delete_the_old()
     assert await house.store.get(claim.id) is None
+
+
+async def test_the_deletion_rests_only_when_nothing_was_old(house: House) -> None:
+    """A million old jobs go one step after the other; a node without any hardly asks."""
+
+    async def deleted() -> bool:
+        claim = await running(house.store)
+        await house.store.settle([end(claim, ended_s=0)])
+        await house.sweeper.delete_the_old()
+        return await house.store.get(claim.id) is None
+
+    house.clock.advance(100)
+    assert await deleted()
+    assert await deleted()
+    await house.sweeper.delete_the_old()
+    assert not await deleted()
+    house.clock.advance(REST_S)
+    assert await deleted()
 
 
 async def test_one_step_that_fails_does_not_keep_the_others_from_their_work(
