@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.stage import Stage
 
 BOOT_S: Final = 30.0
+"""How long a server may take to start, or to end."""
 LOOK_S: Final = 0.05
 
 
@@ -30,8 +31,10 @@ async def open_bare() -> AsyncIterator[str]:
         sys.executable, "-m", "bench.bare", cwd=ROOT, stdin=PIPE, stdout=PIPE
     )
     assert server.stdout is not None
-    yield f"http://127.0.0.1:{int(await server.stdout.readline())}"
-    await server.communicate(b"")
+    try:
+        yield f"http://127.0.0.1:{int(await server.stdout.readline())}"
+    finally:
+        await server.communicate(b"")
 
 
 @asynccontextmanager
@@ -51,7 +54,8 @@ async def open_front_end(stage: Stage, processes: int) -> AsyncIterator[str]:
         yield url
     finally:
         server.terminate()
-        await server.wait()
+        async with asyncio.timeout(BOOT_S):
+            await server.wait()
 
 
 async def _answering(url: str) -> None:

@@ -19,8 +19,9 @@ WORKERS: Final = (8, 16, 32)
 """Of ours, for no-op jobs: more of them share each commit."""
 PROCESSES: Final = (1, CORES, 2 * CORES)
 """Of a peer."""
-BUSY: Final = (CORES, 2 * CORES)
-"""Of anybody, for jobs that compute."""
+COMPUTING_WORKERS: Final = (CORES, 2 * CORES, 4 * CORES)
+COMPUTING_PROCESSES: Final = (CORES, 2 * CORES)
+"""The same for jobs that compute."""
 NOOPS: Final = {
     "huey": 8000,
     "taskiq": 8000,
@@ -69,12 +70,13 @@ def _noops(stage: Stage) -> Sequence[Case]:
 
 def _computing(stage: Stage, ms: int, jobs: int) -> Sequence[Case]:
     of = partial(Series, measure=f"{ms} ms jobs", unit="% of the cores")
+    ours = partial(draining.ours, stage, jobs=jobs, ms=ms)
+    peer = partial(draining.peer, stage, jobs=jobs, ms=ms)
     percent = ms / 1000 / CORES * 100
-    size = {"jobs": jobs, "ms": ms}
     return [
-        Case([of(case="ours", ours=True)], partial(draining.ours, stage, **size), BUSY, percent),
+        Case([of(case="ours", ours=True)], ours, COMPUTING_WORKERS, percent),
         *(
-            Case([of(case=name)], partial(draining.peer, stage, name, **size), BUSY, percent)
+            Case([of(case=name)], partial(peer, name), COMPUTING_PROCESSES, percent)
             for name in COMPUTERS
         ),
     ]

@@ -24,12 +24,12 @@ def tally() -> int:
 async def rate(jobs: int, *, after: int) -> float:
     """Jobs a second of the next so many, once `after` are counted."""
     first = jobs // BEGUN
-    begun_at = await when(after + first)
-    ended_at = await when(after + jobs)
+    begun_at = await _when(after + first)
+    ended_at = await _when(after + jobs)
     return (jobs - first) / (ended_at - begun_at)
 
 
-async def when(count: int) -> float:
+async def _when(count: int) -> float:
     """When so many jobs are counted."""
     async with asyncio.timeout(DONE_S):
         while tally() < count:  # noqa: ASYNC110 - what counts is memory, and tells nobody

@@ -32,11 +32,10 @@ class Case(NamedTuple):
 
 async def take_turns(cases: Sequence[Case], *, rounds: int, kept: Kept) -> Sequence[Series]:
     """Choose the workers, if they were not chosen before, and measure."""
-    for case in cases:
-        await _choose(case, kept)
+    chosen = [await _choose(case, kept) for case in cases]
     for number in range(1, rounds + 1):
-        for case in cases:
-            figures = await _measure(case, case.series[0].workers, f"round {number} of {rounds}")
+        for case, workers in zip(cases, chosen, strict=True):
+            figures = await _measure(case, workers, f"round {number} of {rounds}")
             for series, figure in zip(case.series, figures, strict=True):
                 series.values.append(figure)
     return _by_measure([series for case in cases for series in case.series])
@@ -48,7 +47,7 @@ def _by_measure(found: Sequence[Series]) -> Sequence[Series]:
     return sorted(found, key=lambda each: measures.index(each.measure))
 
 
-async def _choose(case: Case, kept: Kept) -> None:
+async def _choose(case: Case, kept: Kept) -> int:
     """Take the number of workers that was kept, or the only one, or the best of one try each."""
     first = case.series[0]
     best = kept.get((first.measure, first.case), case.workers[0])
@@ -57,6 +56,7 @@ async def _choose(case: Case, kept: Kept) -> None:
         best = max(tried, key=lambda each: tried[each][0])
     for series in case.series:
         series.workers = best
+    return best
 
 
 async def _measure(case: Case, workers: int, when: str) -> Sequence[float]:

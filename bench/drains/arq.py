@@ -13,6 +13,8 @@ from bench import counting
 from bench.drains.peer import REDIS, WORKERS, main
 
 QUEUE = "bench-arq"
+LOGGING = {"version": 1}
+"""None: the others are as quiet."""
 redis = ArqRedis.from_url(REDIS)
 
 
@@ -38,4 +40,10 @@ async def submit(task: str, value: float) -> None:
 
 
 if __name__ == "__main__":
-    main(submit, *("arq", "bench.drains.arq.WorkerSettings"), session=redis, copies=int(WORKERS))
+    main(
+        submit,
+        *("arq", "bench.drains.arq.WorkerSettings"),
+        *("--custom-log-dict", "bench.drains.arq.LOGGING"),
+        session=redis,
+        copies=int(WORKERS),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from bench.drains.peer import POSTGRES, WORKERS, main
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+logging.getLogger("procrastinate").setLevel(logging.ERROR)  # as that of the others is
 app = App(connector=PsycopgConnector(conninfo=POSTGRES))
 
 
