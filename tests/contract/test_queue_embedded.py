@@ -94,6 +94,13 @@ async def test_it_ends_with_the_node_and_leaves_only_its_files(tmp_path: Path) -
     }
 
 
+async def test_it_sleeps_while_nothing_happens_and_is_asked_to_end(tmp_path: Path) -> None:
+    """By default it wakes ten times a second. A signal would wait for its next waking."""
+    async with embedded(tmp_path):
+        assert (await facts(tmp_path))["configured_hz"] == 1
+    assert "User requested shutdown" in (tmp_path / "queue.log").read_text()
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
