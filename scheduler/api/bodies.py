@@ -50,7 +50,7 @@ async def _read(request: web.Request, limits: Limits) -> bytes:
     _require_below(array_max, request.content_length or 0)
     body = bytearray()
     try:
-        async for chunk in request.content.iter_any():
+        while chunk := await request.content.readany():
             body += chunk
             _require_below(array_max if _ARRAY.match(body) else object_max, len(body))
     except (HttpProcessingError, web.RequestPayloadError):

@@ -26,6 +26,8 @@ def query(request: web.Request, model: type[Q]) -> Q:
     Raises:
         Invalid: says which is not.
     """
+    if not request.query_string:  # the usual case: nothing to take apart
+        return checked(model, {}, prefix="", noun="parameter")
     given = request.query
     twice = [name for name in dict.fromkeys(given) if len(given.getall(name)) > 1]
     if twice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,13 +28,13 @@ def measuring(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - aiohttp's M
     Info("scheduler_build", "Version of this node.", registry=registry).info(
         {"version": __version__}
     )
-    answered = Counter(
+    counter = Counter(
         "scheduler_http_requests",
         "Requests answered, by route, method and status.",
         ("route", "method", "status"),
         registry=registry,
     )
-    seconds = Histogram(
+    histogram = Histogram(
         "scheduler_http_request_seconds",
         "Time to answer a request, waiting on the client's wish included.",
         ("route", "method"),
@@ -41,13 +42,15 @@ def measuring(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - aiohttp's M
         registry=registry,
     )
 
+    answered, seconds = cache(counter.labels), cache(histogram.labels)
+
     @web.middleware
     async def measure(request: web.Request, handler: Following) -> web.StreamResponse:
         began = perf_counter()
         answer = await handler(request)
         route, method = _route(request), _method(request)
-        answered.labels(route, method, str(answer.status)).inc()
-        seconds.labels(route, method).observe(perf_counter() - began)
+        answered(route, method, str(answer.status)).inc()
+        seconds(route, method).observe(perf_counter() - began)
         return answer
 
     return measure

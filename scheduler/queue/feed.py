@@ -129,27 +129,28 @@ class Feed:
         if not self._places:
             self._wanted.clear()
             return
-        for job_id in await self._move(len(self._places)):
-            self._held[job_id] += 1
-            self._hand(job_id)
-
-    async def _move(self, count: int) -> list[str]:
-        """Move up to so many ids, or wait for one; they are held by whoever gets the answer."""
         async with self._server.answering():
-            if taken := await self._scripts.take(self._node_id, count):
-                return taken
+            taken = await self._scripts.take(self._node_id, len(self._places))
+        for job_id in taken:
+            self._hold(job_id)
+        if not taken:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait for one id, for a while."""
         async with self._server.answering(within_s=self._block_s + ANSWER_S):
             job_id = await self._server.blocking.blmove(
                 self._queue,
                 self._inflight,
                 self._block_s,  # type: ignore[arg-type]  # the server takes fractions
             )
-            if job_id is None:
-                return []
-            # The server may have been emptied while we waited, and with it forgotten this node,
-            # without which nobody finds what is in flight here.
+        if job_id is None:
+            return
+        self._hold(str(job_id))
+        # The server may have been emptied while we waited, and with it forgotten this node,
+        # without which nobody finds what is in flight here.
+        async with self._server.answering():
             await self._server.commands.sadd(self._nodes, self._node_id)
-        return [str(job_id)]
 
     async def _restore(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -171,6 +172,10 @@ class Feed:
             raise
         finally:
             self._drop(job_id)
+
+    def _hold(self, job_id: str) -> None:
+        self._held[job_id] += 1
+        self._hand(job_id)
 
     def _hand(self, job_id: str) -> None:
         """Give an id to the first place that is still taken, or let it go back to the queue."""

@@ -3,8 +3,8 @@
     enter ─▶ fetch, claim ─▶ slot ─▶ run ─▶ over ─▶ settle
       │                        │             │
       │ as many in hand as     │ first come, └─▶ the next one in line runs
-      │ there are slots, or    │ first served
-      ▼ twice, at a quick pace ▼
+      │ there are slots, and   │ first served
+      ▼ more at a quick pace   ▼
 
 The line is one for the whole node, so what is claimed ahead waits for whichever slot is free first,
 never for the job of one worker. Where all slots turn out to be with long jobs, it goes back to the
@@ -131,7 +131,7 @@ class Turns:
     @property
     def _most(self) -> int:
         """How many jobs may be in hand."""
-        return 2 * self._fit if self.pace.quick else self._fit
+        return self._fit + self.pace.ahead(self._fit)
 
     def _look_at_line(self) -> None:
         """Tell those whose patience is over, and come back for the next."""

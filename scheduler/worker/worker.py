@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
-HANDS: Final = 10
-"""Of a worker: in one a job runs, in another one is ready, in the rest they are being settled."""
+HANDS: Final = 20
+"""Of a worker: in one a job runs, in the rest they are ready, or are being settled."""
 CLEANUP_LIMIT_S: Final = 60.0
 """Time limit of an `on_abort` whose handler has none: it undoes, and its user waits for that."""
 

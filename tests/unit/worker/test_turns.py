@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from scheduler.worker import turns as module
-from scheduler.worker.pace import AT_ONCE_S, SHORT_S, STREAK, Pace
+from scheduler.worker.pace import AHEAD_MAX, AHEAD_S, AT_ONCE_S, SHORT_S, STREAK, Pace
 from scheduler.worker.turns import Turn, Turns, open_turns
 from tests.eventually import eventually
 from tests.fakes import FakeClock
@@ -51,7 +51,7 @@ class Line:
 
     def quicken(self) -> None:
         for _ in range(STREAK):
-            self.turns.pace.ran(for_s=0)
+            self.turns.pace.ran(for_s=SHORT_S / 2)
 
 
 @asynccontextmanager
@@ -206,3 +206,15 @@ def test_the_pace_is_quick_amid_many_short_jobs_that_waited_already() -> None:
         pace.ran(for_s=0)
     pace.ran(for_s=SHORT_S)
     assert not pace.quick
+
+
+def test_the_shorter_the_jobs_the_further_ahead_within_a_bound() -> None:
+    """So that claims share commits even on a node of two slots, and none waits for long."""
+    ahead = []
+    for took_s in (SHORT_S / 2, AHEAD_S / 4, 0):
+        pace = Pace()
+        for _ in range(1000):
+            pace.ran(for_s=took_s)
+        ahead.append(pace.ahead(3))
+    assert ahead == [3, 12, AHEAD_MAX]
+    assert pace.ahead(2 * AHEAD_MAX) == 2 * AHEAD_MAX

@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.job import NOTHING_RAN, StopReason
 from scheduler.worker import turns
-from scheduler.worker.pace import STREAK
+from scheduler.worker.pace import SHORT_S, STREAK
 from tests.crew import NODE
 from tests.eventually import eventually
 
@@ -29,7 +29,7 @@ async def one_runs_one_is_ready(crew: Crew) -> tuple[FakeProcess, str]:
     await crew.submit()
     process = await crew.running()
     for _ in range(STREAK):
-        crew.turns.pace.ran(for_s=0)
+        crew.turns.pace.ran(for_s=SHORT_S / 2)
     job_id = await crew.submit()
     crew.turns._let_in()
 
