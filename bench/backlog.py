@@ -97,11 +97,13 @@ async def _list(node: Ours, user: str) -> float:
 
 
 async def _abort_queued(node: Ours, *, jobs: int) -> float:
-    times = []
-    for number in range(jobs + 1, jobs + REQUESTS + 1):
+    async def abort(number: int) -> None:
         path = f"/bench/{queued_id(number, group=COUNTED)}"
-        times.append(await timed_ms(partial(node.call, "DELETE", path)))
-    return median(times)
+        status, job = await node.call("DELETE", path)
+        assert (status, job["status"]) == (200, "aborted"), job
+
+    last = range(jobs + 1, jobs + REQUESTS + 1)
+    return median([await timed_ms(partial(abort, number)) for number in last])
 
 
 async def _abort_running(node: Ours) -> float:

@@ -96,11 +96,6 @@ class Ours:
         """What it logged so far."""
         return self._node.log
 
-    @property
-    def pid(self) -> int:
-        """The node's own process."""
-        return self._node.process.pid
-
     def processes(self) -> Sequence[int]:
         """All that it started, itself included."""
         return self._node.processes()
