@@ -62,7 +62,7 @@ async def statements(folder: Path, window_s: float) -> Found:
                     "NODE__WORKERS": workers,
                     "STORE__URL": await server.add_schema(f"with_{workers}"),
                     "QUEUE__URL": redis_url,
-                    "QUEUE__NAMESPACE": f"with {workers}",
+                    "QUEUE__NAMESPACE": f"with-{workers}",
                 }
                 async with open_node(folder / str(workers), **settings):
                     await asyncio.sleep(CALM_S)
