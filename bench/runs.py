@@ -33,6 +33,7 @@ RESULTS: Final = Path(__file__).parent / "results"
 
 def run(measure: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
     """Measure in a folder that is gone afterwards, as is all that was started."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     mark = os.environ[RUN] = uuid4().hex
     try:
