@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
     Message = Mapping[str, Any]
 
+BROKEN: Final = (KeyError, TypeError)
+"""What comes of frames that make no sense: a handler can make its process write anything."""
 NOTIFICATIONS_MAX: Final = 1000
 """Of one attempt; further ones are dropped: a loop must not fill the store."""
 
@@ -91,7 +93,8 @@ class Attempt:
         self._notified = 0
         self._keeping: set[asyncio.Task[None]] = set()
         self._hear = partial(hear, claim)
-        self._end: Message | None = None
+        self._end: Outcome | None = None
+        self._leftovers = False
         self._limit: asyncio.TimerHandle | None = None
         self._told = asyncio.Event()
         """Set once the process has told the end, or died."""
@@ -154,18 +157,20 @@ class Attempt:
         """Take note of how the job ended, or that its process did."""
         if self._limit is not None:
             self._limit.cancel()
-        if end is not None and end["progress"] is not None:
-            self.progress = Progress(**end["progress"])
-        self._end = end
+        if end is not None:
+            with suppress(*BROKEN):
+                self.progress = _progress(end["progress"]) or self.progress
+                self._leftovers = bool(end["leftovers"])
+                self._end = _ending(end)
         self._told.set()
         self._over.set()
 
     def _note(self, message: Message) -> None:
         """Keep what the handler says on the way."""
-        if "progress" in message:
-            self.progress = Progress(**message["progress"])
-        elif "notify" in message:
-            self._keep(JsonText(message["notify"]))
+        with suppress(*BROKEN):
+            self.progress = _progress(message.get("progress")) or self.progress
+        if isinstance(payload := message.get("notify"), str):
+            self._keep(JsonText(payload))
 
     def _keep(self, payload: JsonText) -> None:
         """Have a notification stored, beside the job."""
@@ -180,19 +185,12 @@ class Attempt:
         """What the end frame says, or how the process died without one, or was stopped."""
         if self._stopped is not None:
             return Stopped(self._stopped, await self._stop(process))
-        end = self._end
-        if end is None:
+        if self._end is None:
             await self._slots.end(process)
             return Crashed(process.exit_status)
-        if end["leftovers"]:
+        if self._leftovers:
             await self._slots.end(process)
-        match end:
-            case {"returned": text}:
-                return Returned(JsonText(text))
-            case {"unreturnable": message}:
-                return Unreturnable(message)
-            case _:
-                return Raised(**end["raised"])
+        return self._end
 
     async def _stop(self, process: PoolProcess) -> Death:
         """SIGTERM, the grace period, then the end of the whole tree."""
@@ -208,3 +206,18 @@ class Attempt:
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
+
+
+def _ending(end: Message) -> Outcome:
+    """What an end frame says."""
+    match end:
+        case {"returned": str(text)}:
+            return Returned(JsonText(text))
+        case {"unreturnable": str(message)}:
+            return Unreturnable(message)
+        case _:
+            return Raised(**end["raised"])
+
+
+def _progress(told: Any) -> Progress | None:  # noqa: ANN401 - a part of a frame
+    return None if told is None else Progress(**told)

@@ -55,7 +55,7 @@ class Channel(asyncio.Protocol):
         self._received += data
         try:
             while not self._lost and (body := self._next()) is not None:
-                self._hear(orjson.loads(body))
+                self._hear(_object(body))
         except ValueError:
             self._lose()
 
@@ -94,3 +94,10 @@ class Channel(asyncio.Protocol):
             self._transport.abort()
             if self._listener is not None:
                 self._listener(None)
+
+
+def _object(body: bytes) -> Message:
+    message = orjson.loads(body)
+    if not isinstance(message, dict):
+        raise ValueError("a frame that is no object")  # noqa: TRY004 - as for what is no JSON
+    return message

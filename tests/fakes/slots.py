@@ -73,6 +73,14 @@ class FakeProcess:
         assert self._hear is not None
         self._hear(Stream.STDOUT, text.encode())
 
+    def tell(self, frame: Message) -> None:
+        """Have the process write any frame."""
+        assert self._note is not None
+        if "leftovers" in frame:
+            self._tell(frame)
+        else:
+            self._note(frame)
+
     def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
         """Have the handler return."""
         self._tell({"returned": text, "progress": None, "leftovers": leftovers})

@@ -109,6 +109,27 @@ async def test_a_death_without_a_result_is_a_crash() -> None:
     assert trial.run.result() == Crashed(3)
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"leftovers": False},
+        {"leftovers": False, "progress": None},
+        {"leftovers": False, "progress": None, "returned": 1},
+        {"leftovers": False, "progress": {"percent": 1}, "returned": "1"},
+        {"leftovers": False, "progress": None, "raised": {"reason": "x"}},
+    ],
+)
+async def test_an_end_that_makes_no_sense_is_a_crash(end: dict[str, object]) -> None:
+    """A handler can make its process write anything, and must not end the node with it."""
+    async with running() as trial:
+        process = await trial.process()
+        process.tell({"progress": 7})
+        process.tell({"notify": 7})
+        process.tell(end)
+    assert trial.run.result() == Crashed(-signal.SIGKILL)
+    assert trial.slots.ended == trial.slots.given
+
+
 @pytest.mark.parametrize("reason", StopReason)
 async def test_whoever_stops_it_the_process_is_ended(reason: StopReason) -> None:
     """One way to stop, whatever the reason."""
