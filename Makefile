@@ -42,13 +42,13 @@ chaos: .venv/dev.stamp
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS))
 
-# Whether a million jobs, queued or finished, slow anything: bench/results/growth.json. Done in three
-# minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.
+# Whether a million jobs, queued or finished, slow anything: bench/results/growth.json. Done in
+# three minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.
 bench-growth: .venv/dev.stamp
 	@$(BIN)/python -m bench.growth $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
-# What a node takes: bench/results/footprint.json. Done in two and a half minutes; ONLY=memory, idle,
-# statements or running measures one of them, and keeps nothing.
+# What a node takes: bench/results/footprint.json. Done in three and a half minutes; ONLY=memory,
+# idle, statements or running measures one of them, and keeps nothing.
 bench-footprint: .venv/dev.stamp
 	@$(BIN)/python -m bench.footprint $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
@@ -56,7 +56,7 @@ bench-footprint: .venv/dev.stamp
 bench-nodes: .venv/dev.stamp
 	@$(BIN)/python -m bench.nodes $(if $(ROUNDS),--rounds $(ROUNDS))
 
-# Draws what is kept in bench/results/ into docs/images/.
+# Draws what is kept in bench/results/, as docs/images/bench-….png.
 bench-plots: .venv/bench.stamp
 	@$(BIN)/python -m bench.plots
 

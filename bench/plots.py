@@ -1,4 +1,4 @@
-"""`make bench-plots`: draws the figures that are kept, as PNGs in `docs/images/`."""
+"""`make bench-plots`: draws the figures that are kept, as `docs/images/bench-….png`."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with mpl.rc_context(STYLE):
         for name, panels in charts(RESULTS).items():
-            file = IMAGES / f"{name}.png"
+            file = IMAGES / f"bench-{name}.png"
             draw(panels, file)
             print(file.relative_to(IMAGES.parents[1]))
 
