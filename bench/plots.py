@@ -85,6 +85,7 @@ def _draw_bars(axes: Axes, panel: Bars) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.xaxis.set_major_formatter("{x:,g}")
+    axes.locator_params(axis="x", nbins=6)
     axes.margins(x=0.12)
     axes.set_title(panel.title)
     axes.set_xlabel(panel.unit)
