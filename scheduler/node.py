@@ -247,6 +247,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     ]
     if is_private(config.store.url):
         await forget_predecessors(store)
+        await sweeper.release_the_dead()  # else its jobs come behind those that were queued later
     await lease.begin()
     return Parts(
         config=config,

@@ -6,12 +6,14 @@ Waiting for another attempt, claimed but not started: see `test_abort_races`, wh
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 import uuid_utils
 
+from scheduler.change import Kind
 from tests.eventually import eventually
 from tests.nodes import Node, Nodes
 from tests.redis import RedisServer
@@ -130,9 +132,14 @@ async def _keys(redis: RedisServer) -> dict[str, Any]:
 
 
 async def _quiet(redis: RedisServer) -> None:
-    """Wait until no id is in flight or queued."""
+    """Wait until no id is in flight or queued, and the end of the last job is told."""
 
-    async def empty() -> bool:
-        return not any("inflight" in key or "queue" in key for key in await _keys(redis))
+    async def quiet() -> bool:
+        async with redis.client() as client:
+            keys = [key async for key in client.scan_iter()]
+            changes = [key for key in keys if key.endswith("changes")]
+            last: list[Any] = [await client.xrevrange(key, count=1) for key in changes]
+        told = [json.loads(fields["c"])["k"] for ((_, fields),) in last] == [Kind.STATUS]
+        return told and not any("inflight" in key or "queue" in key for key in keys)
 
-    await eventually(empty)
+    await eventually(quiet)
