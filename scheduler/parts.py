@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 REPORT_EVERY_S: Final = 0.5
 """How often progress is written: often enough to watch, seldom enough to cost nothing."""
+COLLECT_EVERY: Final = 20_000
+"""New objects that may be there before some are looked through for cycles, which jobs do not make.
+Python's 700 have each job looked through several times: a tenth of the node's time (measured)."""
 SETTLE_S: Final = 60.0
 """How long a drain waits, after drain_s, for stopped jobs to end and the store to take them."""
 
@@ -76,6 +79,7 @@ class Parts:
                 async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as crew:
                     for number, worker in enumerate(self.workers, 1):
                         crew.create_task(worker.run(), name=f"worker {number}")
+                    gc.set_threshold(COLLECT_EVERY)
                     gc.freeze()  # what is here now stays: no collection need look through it again
                     say(self._ready_line())
                     await self.draining.wait()
