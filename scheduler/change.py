@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.job import FINAL, Cleanup, Status
+from scheduler.job import FINAL, NOTHING_RAN, Cleanup, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,15 +148,28 @@ def as_of(change: Change, job: Job) -> Job:
 def news(job: Job, told: int) -> Sequence[Job]:
     """What to tell of a job that stands so to somebody who was told of a stage; nothing if of this.
 
-    From one attempt to another it went through the queue, even if nobody looked at it there.
+    From one attempt to another it went through the queue, and from running to aborted through the
+    request, even if nobody looked at it there.
     """
     if stage(job) <= told:
         return []
     token, step = divmod(told, STAGES)
+    if step == 0 and told < ENDED and (requested := _requested(job)) is not None:
+        return [requested, job]
     if step < QUEUED_AGAIN and job.token > token and job.status in CLAIMED:
         again = _earlier(job, Status.QUEUED, attempt=job.attempt - 1, token=token, started_at=None)
         return [again, job]
     return [job]
+
+
+def _requested(job: Job) -> Job | None:
+    """An aborted job as it was when its abort was requested; None where nothing of it ran then."""
+    if job.status is not Status.ABORTED or job.abort is None:
+        return None
+    if job.abort.death in {None, NOTHING_RAN}:
+        return None
+    abort = replace(job.abort, finished_at=None, death=None, cleanup=None)
+    return replace(job, status=Status.RUNNING, finished_at=None, abort=abort)
 
 
 def _earlier(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from scheduler.worker.pace import SHORT_S, Pace
+from scheduler.worker.pace import AT_ONCE_S, SHORT_S, Pace
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 PATIENCE_S: Final = SHORT_S
 """How long a claim waits in line: amid short jobs, several of them end within this time."""
+
+LOOK_EVERY_S: Final = 1.0
+"""How often the idle of a node ask the store for what waits, all together, where nothing does."""
 
 
 @asynccontextmanager
@@ -60,6 +63,7 @@ class Turns:
         self._fit = 0
         """Slots that have their process, idle or at work."""
         self._in_hand = 0
+        self._look_at = 0.0
         self._outside: deque[Future[None]] = deque()
         self._line: deque[_Place] = deque()
         self._patience: asyncio.TimerHandle | None = None
@@ -73,11 +77,11 @@ class Turns:
         """A turn for one more job, to be entered."""
         return Turn(self, clock=self._clock)
 
-    async def enter(self) -> None:
-        """Wait until one more job may be in hand."""
+    async def enter(self) -> bool:
+        """Wait until one more job may be in hand; whether there are more then than slots."""
         if not self._outside and self._in_hand < self._most:
             self._in_hand += 1
-            return
+            return self._in_hand > self._fit
         place: Future[None] = asyncio.get_running_loop().create_future()
         self._outside.append(place)
         self._let_in()
@@ -87,11 +91,20 @@ class Turns:
             if not place.cancelled():  # it came in the very turn of the loop in which we left
                 self.leave()
             raise
+        return self._in_hand > self._fit
 
     def leave(self) -> None:
         """Have one job less in hand."""
         self._in_hand -= 1
         self._let_in()
+
+    def look_due(self) -> bool:
+        """Whether the store may be asked for what waits."""
+        return self._clock.monotonic() >= self._look_at
+
+    def nothing_waits(self) -> None:
+        """Note that the store was asked, and nothing waits."""
+        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
 
     async def process(self, *, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process; `late` is called once that takes too long."""
@@ -192,7 +205,7 @@ class Turn:
     def __init__(self, turns: Turns, *, clock: Clock) -> None:
         self._turns = turns
         self._clock = clock
-        self._entered = False
+        self._entered = self._ahead = False
         self._since: float | None = None
         """When a process came; from then on this turn has one to give back."""
         self._process: PoolProcess | None = None
@@ -205,8 +218,24 @@ class Turn:
 
     async def enter(self) -> None:
         """Wait until one more job may be in hand."""
-        await self._turns.enter()
+        self._ahead = await self._turns.enter()
         self._entered = True
+
+    def wait_s(self, idle_s: float) -> float:
+        """How long to wait for an id where an idle one waits so long.
+
+        Ahead of the slots only for what is there at once: what comes later may find them all busy.
+        """
+        return 2 * AT_ONCE_S if self._ahead else idle_s
+
+    @property
+    def may_look(self) -> bool:
+        """Whether the store may be asked for a job, where no id came."""
+        return not self._ahead and self._turns.look_due()
+
+    def nothing_waits(self) -> None:
+        """Note that the store was asked, and nothing waits."""
+        self._turns.nothing_waits()
 
     async def process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process to run in; `late` is called once that takes too long.

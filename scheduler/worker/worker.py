@@ -129,12 +129,21 @@ class Worker:
     async def _use(self, turn: Turn) -> None:
         """Wait for an id and see its job through, where it is to be had."""
         if (job_id := await self._until_drain(self._dequeue(turn))) is None:
-            for waiting_id in () if self._draining else await self._store.waiting(limit=1):
-                await self._take(waiting_id, turn, dequeued=False)
+            await self._look(turn)
         elif self._draining:
             await self._queue.give_back(job_id)
         else:
             await self._take(job_id, turn, dequeued=True)
+
+    async def _look(self, turn: Turn) -> None:
+        """Ask the store for a job that waits, its id lost or its queue away, and see it through."""
+        if self._draining or not turn.may_look:
+            return
+        waiting = await self._store.waiting(limit=1)
+        if not waiting:
+            turn.nothing_waits()
+        for job_id in waiting:
+            await self._take(job_id, turn, dequeued=False)
 
     async def _take(self, job_id: str, turn: Turn, *, dequeued: bool) -> None:
         """Claim a job and see it through; nothing where somebody else has it."""
@@ -166,14 +175,14 @@ class Worker:
 
     async def _dequeue(self, turn: Turn) -> str | None:
         """The next id; None after a random part of the idle window."""
-        wait_s = idle_s(window_s=self._idle_window_s, random=self._random)
+        idle = idle_s(window_s=self._idle_window_s, random=self._random)
         await turn.enter()
         await self._lease.held()
         since = self._clock.monotonic()
         try:
-            return await self._queue.dequeue(wait_s=wait_s)
+            return await self._queue.dequeue(wait_s=turn.wait_s(idle))
         except QueueUnavailable:  # then we look at the store, as often as when idle
-            await self._clock.sleep(wait_s)
+            await self._clock.sleep(idle)
         finally:
             self._turns.pace.fetched(within_s=self._clock.monotonic() - since)
         return None

@@ -20,6 +20,7 @@ from scheduler.change import (
 )
 from scheduler.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
 from tests.fakes import AT
+from tests.stores import DEATH
 from tests.unit.worker.test_attempt import CLAIM
 
 NEW = Job(
@@ -92,6 +93,21 @@ def test_an_end_is_news_however_often_its_job_was_claimed_in_vain() -> None:
     aborted = replace(ABORTED, attempt=0, token=3)
     assert news(aborted, stage(replace(RUNNING, token=3))) == [aborted]
     assert news(replace(aborted, token=4), stage(aborted)) == []  # a clean-up began, no more
+
+
+def test_between_running_and_aborted_its_abort_was_requested() -> None:
+    """It may have taken a few milliseconds, and nobody looked; but each change is told."""
+    assert ABORTED.abort is not None
+    killed = replace(ABORTED, abort=replace(ABORTED.abort, death=DEATH))
+    asked = replace(RUNNING, progress=killed.progress, abort=ASKED)
+    assert news(killed, stage(RUNNING)) == [asked, killed]
+    assert news(killed, stage(asked)) == [killed]
+    assert news(killed, -1) == [killed]
+    cleaning = replace(killed, token=2)
+    assert news(cleaning, stage(RUNNING)) == [replace(asked, token=2), cleaning]
+    assert news(ABORTED, stage(NEW)) == [ABORTED]
+    cleaned = replace(killed, abort=replace(ABORTED.abort, death=DEATH, cleanup=Cleanup.DONE))
+    assert news(cleaned, stage(killed)) == [cleaned]
 
 
 def test_progress_of_an_earlier_attempt_is_no_news() -> None:

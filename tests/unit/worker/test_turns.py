@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 class Line:
     """The turns of a node with some slots, and those who want one."""
 
-    def __init__(self, turns: Turns, slots: FakeSlots, group: asyncio.TaskGroup) -> None:
-        self.turns, self.slots = turns, slots
+    def __init__(
+        self, turns: Turns, slots: FakeSlots, clock: FakeClock, group: asyncio.TaskGroup
+    ) -> None:
+        self.turns, self.slots, self.clock = turns, slots, clock
         self.late: list[Turn] = []
         self._group = group
 
@@ -56,12 +58,12 @@ class Line:
 
 @asynccontextmanager
 async def line(slots: int = 1) -> AsyncIterator[Line]:
-    fake = FakeSlots()
+    fake, clock = FakeSlots(), FakeClock()
     async with (
         asyncio.TaskGroup() as group,
-        open_turns(cast("Slots", fake), number=slots, clock=FakeClock()) as turns,
+        open_turns(cast("Slots", fake), number=slots, clock=clock) as turns,
     ):
-        there = Line(turns, fake, group)
+        there = Line(turns, fake, clock, group)
         await there.settle()
         yield there
 
@@ -218,3 +220,24 @@ def test_the_shorter_the_jobs_the_further_ahead_within_a_bound() -> None:
         ahead.append(pace.ahead(3))
     assert ahead == [3, 12, AHEAD_MAX]
     assert pace.ahead(2 * AHEAD_MAX) == 2 * AHEAD_MAX
+
+
+async def test_ahead_of_the_slots_only_what_is_there_at_once_is_waited_for() -> None:
+    """An id that comes later is for who has a slot: its user would see a job run that does not."""
+    idle_s = 7.0
+    async with line(slots=2) as there:
+        there.quicken()
+        waits = [(await there.entered()).wait_s(idle_s) for _ in range(4)]
+    assert waits == [idle_s, idle_s, 2 * AT_ONCE_S, 2 * AT_ONCE_S]
+
+
+async def test_where_nothing_waits_the_idle_do_not_all_ask() -> None:
+    """Thirty-two workers would ask the store six times a second."""
+    async with line(slots=2) as there:
+        there.quicken()
+        turns = [await there.entered() for _ in range(3)]
+        assert [turn.may_look for turn in turns] == [True, True, False], "the last one is ahead"
+        turns[0].nothing_waits()
+        assert [turn.may_look for turn in turns] == [False, False, False]
+        there.clock.advance(module.LOOK_EVERY_S)
+        assert turns[1].may_look
