@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from scheduler.job import FINAL, NOTHING_RAN, Cleanup, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from scheduler.job import Claim, Job, Progress
@@ -148,18 +148,22 @@ def as_of(change: Change, job: Job) -> Job:
 def news(job: Job, told: int) -> Sequence[Job]:
     """What to tell of a job that stands so to somebody who was told of a stage; nothing if of this.
 
-    From one attempt to another it went through the queue, and from running to aborted through the
-    request, even if nobody looked at it there.
+    All that it went through meanwhile, even if it was for a millisecond and nobody looked.
     """
-    if stage(job) <= told:
-        return []
+    return [] if stage(job) <= told else [*_between(job, told), job]
+
+
+def _between(job: Job, told: int) -> Iterator[Job]:
+    """The job as it was on its way from a stage before its end."""
+    if not 0 <= told < ENDED:
+        return
     token, step = divmod(told, STAGES)
-    if step == 0 and told < ENDED and (requested := _requested(job)) is not None:
-        return [requested, job]
     if step < QUEUED_AGAIN and job.token > token and job.status in CLAIMED:
-        again = _earlier(job, Status.QUEUED, attempt=job.attempt - 1, token=token, started_at=None)
-        return [again, job]
-    return [job]
+        yield _earlier(job, Status.QUEUED, attempt=job.attempt - 1, token=token, started_at=None)
+    if step == 0 and (requested := _requested(job)) is not None:
+        yield requested
+    if stage(job) > ENDED and job.abort is not None:
+        yield replace(job, abort=replace(job.abort, cleanup=Cleanup.PENDING))
 
 
 def _requested(job: Job) -> Job | None:

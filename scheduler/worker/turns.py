@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = SHORT_S
 """How long a claim waits in line: amid short jobs, several of them end within this time."""
 
-LOOK_EVERY_S: Final = 1.0
+LOOK_EVERY_S: Final = 2.5
 """How often the idle of a node ask the store for what waits, all together, where nothing does."""
 
 

@@ -107,7 +107,10 @@ def test_between_running_and_aborted_its_abort_was_requested() -> None:
     assert news(cleaning, stage(RUNNING)) == [replace(asked, token=2), cleaning]
     assert news(ABORTED, stage(NEW)) == [ABORTED]
     cleaned = replace(killed, abort=replace(ABORTED.abort, death=DEATH, cleanup=Cleanup.DONE))
+    pending = replace(cleaned, abort=killed.abort)
+    assert news(cleaned, stage(RUNNING)) == [asked, pending, cleaned]
     assert news(cleaned, stage(killed)) == [cleaned]
+    assert news(cleaned, -1) == [cleaned]
 
 
 def test_progress_of_an_earlier_attempt_is_no_news() -> None:
