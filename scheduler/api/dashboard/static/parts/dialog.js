@@ -14,8 +14,11 @@ export function Dialog({ title, onClose, wide, children }) {
     onClose();
   }
 
+  // Not left to the browser, which may take an Escape that comes with the dialog for the page's.
+  const onKey = (event) => event.key === "Escape" && cancel(event);
+
   return html`
-    <dialog ref=${dialog} aria-label=${title} onCancel=${cancel} onClick=${(event) => event.target === dialog.current && onClose()}>
+    <dialog ref=${dialog} aria-label=${title} onCancel=${cancel} onKeyDown=${onKey} onClick=${(event) => event.target === dialog.current && onClose()}>
       <article class=${wide ? "wide" : null}>
         <header>
           <button aria-label="Close" rel="prev" onClick=${onClose}></button>
