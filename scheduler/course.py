@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from scheduler.change import GAP
 from scheduler.errors import QueueUnavailable, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class Course:
 
     def _begin(self, change_id: str) -> None:
         self._last.clear()
+        self._last.append(News(change_id, GAP))  # nobody's news: it is what the others are behind
         self.end = change_id
         self._tell()
 
