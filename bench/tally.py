@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.counting import FOLDER, counted
 
-LOOK_S: Final = 0.005
+LOOK_S: Final = 0.02
 DONE_S: Final = 180.0
 """How long a backlog may take."""
 BEGUN: Final = 10

@@ -1,10 +1,10 @@
 """How many jobs it pays to claim while others run, from what the jobs of this node were like.
 
 A slot that waits for a claim to be committed idles for about a millisecond: a tenth of a job of
-10 ms, and nothing to a job of a second. And claims that are committed together cost less: with two
-slots and jobs that do nothing, a node works off twice as many a second 32 ahead as two ahead. What
-is claimed ahead, on the other hand, is no other node's to take and no longer queued to its user. So
-a node claims ahead only amid many short jobs, and no further than they are short.
+10 ms, and nothing to a job of a second. And claims that are committed together cost less: with 16
+slots and jobs that do nothing, a node works off 1.4 times as many a second with 200 ahead as with
+32. What is claimed ahead, on the other hand, is no other node's to take and no longer queued to its
+user. So a node claims ahead only amid many short jobs, and no further than they are short.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ STREAK: Final = 10
 """So many short jobs, one after the other and each waiting already, are many."""
 AHEAD_S: Final = 0.02
 """How long what is claimed ahead is to wait for its slot, where that is more than one each."""
-AHEAD_MAX: Final = 32
-"""Claims in one statement: more would save little, and be nobody's for longer."""
+AHEAD_MAX: Final = 200
+"""No jobs are so short that more would begin within that time; and twice as many save no more."""
 INSTANT_S: Final = 0.0001
 """No job takes less."""
 LATELY: Final = 8

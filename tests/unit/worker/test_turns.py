@@ -90,6 +90,22 @@ async def test_at_a_quick_pace_there_is_one_more_for_each_slot() -> None:
         fifth.cancel()
 
 
+async def test_who_comes_in_ahead_comes_with_others() -> None:
+    """A claim for one costs the node as much as one for half a dozen."""
+    async with line(slots=4) as there:
+        there.quicken()
+        turns = [await there.entered() for _ in range(7)]
+        waits = [there.entering() for _ in range(3)]
+        await there.settle()
+        assert not any(wait.done() for wait in waits)
+        turns[0].over()
+        await there.settle()
+        assert sum(wait.done() for wait in waits) == 2
+        turns[1].over()
+        turns[2].over()
+        await waits[2]
+
+
 async def test_without_a_process_nothing_is_taken_in_hand() -> None:
     """It would be shown as running while the machine has no pid for it."""
     async with line() as there:
