@@ -193,6 +193,28 @@ class NewJob:
     fingerprint: str | None = None
     """Digest of the request that the key came with; the same key with another one is a conflict."""
 
+    def stored(self) -> Job:
+        """The job that it is as soon as it is stored."""
+        return Job(
+            id=self.id,
+            uid=self.uid,
+            status=Status.QUEUED,
+            task=self.task,
+            data=self.data,
+            hook=self.hook,
+            result=None,
+            error=None,
+            progress=None,
+            attempt=0,
+            token=0,
+            node=None,
+            owner=None,
+            created_at=self.created_at,
+            started_at=None,
+            finished_at=None,
+            abort=None,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:

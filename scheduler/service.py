@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from scheduler.change import changed, queued
@@ -127,7 +128,8 @@ class Service:
             StoreUnavailable: nothing is stored.
         """
         now = self._clock.now()
-        keys = _keys(idempotency_key, [submission.uid for submission in submissions])
+        uids = (submission.uid for submission in submissions)
+        keys = repeat(None) if idempotency_key is None else _keys(idempotency_key, uids)
         inserted = await self._store.insert(
             [
                 NewJob(
@@ -142,7 +144,7 @@ class Service:
                     idempotency_key=key,
                     fingerprint=None if key is None else fingerprint,
                 )
-                for submission, key in zip(submissions, keys, strict=True)
+                for submission, key in zip(submissions, keys, strict=False)
             ]
         )
         if inserted.created:
@@ -339,12 +341,12 @@ async def _change(news: asyncio.Event) -> None:
     news.clear()
 
 
-def _keys(key: str | None, uids: Iterable[str]) -> Iterator[str | None]:
+def _keys(key: str, uids: Iterable[str]) -> Iterator[str]:
     """A key for each job of a request: each user's first one has the key itself.
 
     So a request that comes with the same key and asks for more, or for fewer, meets it.
     """
     seen = Counter[str]()
     for uid in uids:
-        yield key if key is None or not seen[uid] else f"{key}\x1f{seen[uid]}"
+        yield key if not seen[uid] else f"{key}\x1f{seen[uid]}"
         seen[uid] += 1

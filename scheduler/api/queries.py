@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from scheduler.api.checking import checked, refusal, shown
@@ -27,12 +28,19 @@ def query(request: web.Request, model: type[Q]) -> Q:
         Invalid: says which is not.
     """
     if not request.query_string:  # the usual case: nothing to take apart
-        return checked(model, {}, prefix="", noun="parameter")
+        defaults: Q = _defaults(model)
+        return defaults
     given = request.query
     twice = [name for name in dict.fromkeys(given) if len(given.getall(name)) > 1]
     if twice:
         raise refusal([Flaw(name[:60], "given more than once") for name in twice])
     return checked(model, dict(given), prefix="", noun="parameter")
+
+
+@cache
+def _defaults(model: type[Q]) -> Q:
+    """What a query without parameters asks for; nobody can change it."""
+    return checked(model, {}, prefix="", noun="parameter")
 
 
 def user_in_path(request: web.Request) -> str:

@@ -125,7 +125,8 @@ def task_document(options: HandlerOptions) -> Document:
 
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with exactly three digits of a second, so that text sorts as time does."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def _instant_or_none(at: datetime | None) -> str | None:

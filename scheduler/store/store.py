@@ -63,8 +63,7 @@ class SqlStore:
         """
         must_differ(jobs)
         batch = batches.batch(map(batches.new_job, jobs))
-        found = {row["id"]: row for row in await self._fetch("insert", batch)}
-        return [rows.job(found[new.id]) for new in jobs] if found else None
+        return [new.stored() for new in jobs] if await self._fetch("insert", batch) else None
 
     async def get(self, job_id: str) -> Job | None:
         """See `Store`."""

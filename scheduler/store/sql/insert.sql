@@ -22,4 +22,4 @@ SELECT id, uid, task, hook, traceparent, data, bytes, undoable, created_at, idem
                      FROM batch AS again
                      JOIN jobs ON jobs.uid = again.uid
                               AND jobs.idempotency_key = again.idempotency_key)
-RETURNING *
+RETURNING id
