@@ -9,7 +9,7 @@ told from fresh ones.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -38,9 +38,8 @@ class Kind(StrEnum):
     """Changes got lost, of any jobs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A change of one job, or a gap."""
+class Change(NamedTuple):
+    """A change of one job, or a gap. A tuple, since each job has some: they are made in no time."""
 
     kind: Kind
     job_id: str = ""

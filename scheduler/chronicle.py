@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from scheduler.metrics import Metrics
     from scheduler.ports import Clock
 
-log = structlog.get_logger()
-
 SAYS: Final[Mapping[Status, str]] = {
     Status.QUEUED: "job given back",
     Status.SUCCESSFUL: "job successful",
@@ -37,12 +35,13 @@ class Chronicle:
     def __init__(self, metrics: Metrics, *, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
+        self._log = structlog.get_logger().bind()  # which takes apart what is configured once
         self._begun: dict[str, float] = {}
 
     def claimed(self, claim: Claim) -> None:
         """A job is this node's, to be run or cleaned up after."""
         word = "job claimed" if claim.purpose is Purpose.RUN else "clean-up claimed"
-        log.info(word, **_named(claim))
+        self._log.info(word, **_named(claim))
 
     def began(self, claim: Claim) -> None:
         """Its process is there, and the handler begins."""
@@ -58,24 +57,24 @@ class Chronicle:
         if (begun := self._begun.pop(claim.id, None)) is not None:
             self._metrics.running(claim.task).observe(self._clock.monotonic() - begun)
         error = settlement.error and {"error": settlement.error.kind}
-        log.info(SAYS[settlement.status], **_named(claim), **(error or {}))
+        self._log.info(SAYS[settlement.status], **_named(claim), **(error or {}))
 
     def taken_over(self, claim: Claim) -> None:
         """An attempt has ended whose job is another's by now, or was settled before."""
         self._begun.pop(claim.id, None)
-        log.warning("job taken over", **_named(claim))
+        self._log.warning("job taken over", **_named(claim))
 
     def lost(self, claim: Claim) -> None:
         """This node holds a job without knowing, and gives it back."""
-        log.warning("a claim was lost on its way here", **_named(claim))
+        self._log.warning("a claim was lost on its way here", **_named(claim))
 
     def notified_too_often(self, claim: Claim) -> None:
         """An attempt has notified so often that nothing more of it is kept."""
-        log.warning("notifications are dropped: the job has too many", **_named(claim))
+        self._log.warning("notifications are dropped: the job has too many", **_named(claim))
 
     def outlived(self, claim: Claim, death: Death) -> None:
         """An attempt was ended, but some of its processes live."""
-        log.error("processes outlive SIGKILL", **_named(claim), survivors=death.survivors)
+        self._log.error("processes outlive SIGKILL", **_named(claim), survivors=death.survivors)
 
     def aborted(self, abort: Abort) -> None:
         """An abort came true on this node."""
@@ -85,28 +84,28 @@ class Chronicle:
 
     def aborted_in_queue(self, job: Job) -> None:
         """A job was aborted that nobody ran."""
-        log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
+        self._log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
 
     def cleaned(self, claim: Claim, cleanup: Cleanup, outcome: Outcome) -> None:
         """A clean-up has ended, or waits for its next try; why it failed is told only here."""
         if cleanup is Cleanup.FAILED:
-            log.error("clean-up failed", **_named(claim), outcome=repr(outcome))
+            self._log.error("clean-up failed", **_named(claim), outcome=repr(outcome))
         else:
-            log.info(f"clean-up {cleanup}", **_named(claim))
+            self._log.info(f"clean-up {cleanup}", **_named(claim))
 
     def released(self, to_enqueue: Iterable[str], ended: Iterable[str]) -> None:
         """Jobs were taken back from nodes that are gone."""
         for word, job_ids in (("job taken back", to_enqueue), ("job ended with its node", ended)):
             for job_id in job_ids:
                 self._metrics.released.inc()
-                log.warning(word, job=job_id)
+                self._log.warning(word, job=job_id)
 
     def called(self, call: HookCall, job: Job, follows: Verdict, answer: str) -> None:
         """A hook was tried."""
         self._metrics.hook_calls(call.event, follows.status).inc()
         if follows.status is CallStatus.GIVEN_UP:
             named = {"job": job.id, "user": job.uid, "task": job.task, "attempt": job.attempt}
-            log.warning("hook given up", **named, tries=call.tries, answer=answer)
+            self._log.warning("hook given up", **named, tries=call.tries, answer=answer)
 
 
 def _named(claim: Claim) -> dict[str, object]:

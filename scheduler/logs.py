@@ -50,12 +50,12 @@ class Lossy:
     debug = info = warning = error = critical = msg  # as structlog calls it
 
 
-def _json(line: object, **_: object) -> str:
+def _json(_logger: object, _level: str, line: EventDict) -> str:
     """As JSON; by orjson, since each job has two lines, unless something in it is no Unicode."""
     try:
-        return orjson.dumps(line, default=repr).decode()
+        return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode()
     except TypeError:
-        return json.dumps(line, default=repr)
+        return json.dumps(line, default=str)
 
 
 class _Stamp:
@@ -67,7 +67,7 @@ class _Stamp:
     def __call__(self, _logger: object, level: str, line: EventDict) -> EventDict:
         line["node"] = self._node
         line["level"] = level
-        line["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        line["timestamp"] = datetime.now(UTC)
         return line
 
 
@@ -81,9 +81,7 @@ def begin(*, node: str) -> None:
         processors=[
             _Stamp(node),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer()
-            if on_terminal
-            else structlog.processors.JSONRenderer(serializer=_json),
+            structlog.dev.ConsoleRenderer() if on_terminal else _json,
         ],
         logger_factory=lambda *_: file,
         cache_logger_on_first_use=True,

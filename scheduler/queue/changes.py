@@ -13,8 +13,8 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -22,7 +22,6 @@ from scheduler.change import GAP, Change, Kind
 from scheduler.errors import QueueUnavailable
 from scheduler.job import Progress
 from scheduler.policy import backoff_s
-from scheduler.queue.feed import PAUSE_S
 from scheduler.queue.server import ANSWER_S
 
 if TYPE_CHECKING:
@@ -39,6 +38,9 @@ WAITING_MAX: Final = 10_000
 """How many changes wait here for a server that is away."""
 TOLD_MAX: Final = 500
 """How many are told in one script, which nothing else on the server can interrupt."""
+PAUSE_S: Final = 0.005
+"""How long a change waits for others, to share a script with them: a job that begins at once tells
+two, and has its node to itself meanwhile."""
 FIELD: Final = "c"
 """The one field of an entry."""
 KINDS: Final = frozenset(Kind)
@@ -69,10 +71,10 @@ class Changes:
         failures = 0
         while True:
             await self._wanted.wait()
+            await asyncio.sleep(PAUSE_S)
             try:
                 await self._tell()
                 failures = 0
-                await asyncio.sleep(PAUSE_S)  # what comes meanwhile shares the next script
             except QueueUnavailable:
                 failures += 1
                 await asyncio.sleep(backoff_s(failures, random=self._random))
@@ -107,9 +109,9 @@ class Changes:
 
     async def _tell(self) -> None:
         while told := list(islice(self._waiting, TOLD_MAX)):
-            pairs = ((self._keys.changed(each.job_id).encode(), _text(each)) for each in told)
+            pairs = ((each.job_id, _text(each)) for each in told)
             async with self._server.answering():
-                await self._scripts.announce([part for pair in pairs for part in pair], KEPT_MAX)
+                await self._scripts.announce(list(chain.from_iterable(pairs)), KEPT_MAX)
             # Only now, so that none is lost with an answer; unless there was no room meanwhile.
             while told and self._waiting and self._waiting[0] is told[0]:
                 self._waiting.popleft()
@@ -128,32 +130,15 @@ class Changes:
 
 
 def _text(change: Change) -> bytes:
-    """A change as it stands on the server: what it has, and not what it lacks."""
-    row = {
-        "k": change.kind,
-        "j": change.job_id,
-        "u": change.uid,
-        "n": change.attempt,
-        "o": change.token,
-        "t": change.at,
-        "p": change.progress,
-        "b": change.begins,
-        "e": change.ends,
-    }
-    return orjson.dumps({name: value for name, value in row.items() if value})
+    """A change as it stands on the server: its fields, in their order."""
+    return orjson.dumps(tuple(change))
 
 
 def _change(text: str) -> Change:
-    row: dict[str, Any] = orjson.loads(text)
-    progress, at = row.get("p"), row.get("t")
-    return Change(
-        kind=Kind(row["k"]) if row["k"] in KINDS else Kind.GAP,
-        job_id=row.get("j", ""),
-        uid=row.get("u"),
-        attempt=row.get("n", 0),
-        token=row.get("o", 0),
-        at=at and datetime.fromisoformat(at),
-        progress=progress and Progress(**progress),
-        begins=row.get("b", 0),
-        ends=row.get("e", 0),
+    """The change of a text; a newer node may have written more of it."""
+    told = Change(*orjson.loads(text)[: len(Change._fields)])
+    return told._replace(
+        kind=Kind(told.kind) if told.kind in KINDS else Kind.GAP,
+        at=None if told.at is None else datetime.fromisoformat(str(told.at)),
+        progress=None if told.progress is None else Progress(**cast("Any", told.progress)),
     )

@@ -61,7 +61,6 @@ class Feed:
         self._scripts = scripts
         self._queue = keys.queue
         self._inflight = keys.inflight(node_id)
-        self._nodes = keys.nodes
         self._node_id = node_id
         self._block_s = block_s
         self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX, pause_s=PAUSE_S)
@@ -69,6 +68,8 @@ class Feed:
         self._held: Counter[str] = Counter()
         self._wanted = asyncio.Event()
         self._restore_at = 0.0
+        self._named = False
+        """Whether the server knows that something may be in flight here."""
 
     async def take(self, *, wait_s: float) -> str | None:
         """Wait in line for an id; None after `wait_s`.
@@ -126,14 +127,15 @@ class Feed:
     async def _round(self) -> None:
         await self._restore()
         self._places = deque(place for place in self._places if not place.done())
-        if not self._places:
+        if self._named and not self._places:
             self._wanted.clear()
             return
         async with self._server.answering():
             taken = await self._scripts.take(self._node_id, len(self._places))
+        self._named = True
         for job_id in taken:
             self._hold(job_id)
-        if not taken:
+        if self._places and not taken:
             await self._wait()
 
     async def _wait(self) -> None:
@@ -144,13 +146,11 @@ class Feed:
                 self._inflight,
                 self._block_s,  # type: ignore[arg-type]  # the server takes fractions
             )
-        if job_id is None:
-            return
-        self._hold(str(job_id))
-        # The server may have been emptied while we waited, and with it forgotten this node,
-        # without which nobody finds what is in flight here.
-        async with self._server.answering():
-            await self._server.commands.sadd(self._nodes, self._node_id)
+        if job_id is not None:
+            # The server may have been emptied while we waited, and with it have forgotten this
+            # node, without which nobody finds what is in flight here: the next round names it.
+            self._named = False
+            self._hold(str(job_id))
 
     async def _restore(self) -> None:
         now = asyncio.get_running_loop().time()

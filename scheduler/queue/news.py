@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio.client import PubSub
 
+    from scheduler.change import Change
     from scheduler.queue.keys import Keys
     from scheduler.queue.server import Server
 
@@ -104,10 +105,10 @@ class News:
             with suppress(asyncio.QueueFull):
                 unread.put_nowait(job_id)
 
-    def hear_changes(self, job_ids: Iterable[str]) -> None:
+    def hear_changes(self, changes: Iterable[Change]) -> None:
         """Take note of changes that come from this node: they need no server."""
-        for job_id in job_ids:
-            self._wake(self._keys.changed(job_id))
+        for change in changes if self._watchers else ():
+            self._wake(self._keys.changed(change.job_id))
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[PubSub]:

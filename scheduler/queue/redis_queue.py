@@ -140,7 +140,7 @@ class RedisQueue:
         return self.news.aborts()
 
     def announce(self, changes: Sequence[Change]) -> None:
-        self.news.hear_changes(change.job_id for change in changes)
+        self.news.hear_changes(changes)
         self.course.announce(changes)
 
     async def changes(

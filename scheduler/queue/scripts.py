@@ -52,8 +52,9 @@ class Scripts:
     async def give_back(self, node_id: str, job_id: str) -> None:
         await self._give_back([self._keys.queue, self._keys.inflight(node_id)], [job_id])
 
-    async def announce(self, channels_and_texts: Sequence[bytes], kept_max: int) -> None:
-        await self._announce([self._keys.changes], [kept_max, *channels_and_texts])
+    async def announce(self, ids_and_texts: Sequence[str | bytes], kept_max: int) -> None:
+        arguments = [kept_max, self._keys.changed(""), *ids_and_texts]
+        await self._announce([self._keys.changes], arguments)
 
     async def restore(self, node_id: str, held: Collection[str]) -> int:
         keys = [self._keys.queue, self._keys.inflight(node_id)]

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+import hiredis
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -132,6 +133,7 @@ def _pool(kind: type[_Pool], url: str, **options: object) -> _Pool:
             socket_connect_timeout=ANSWER_S,
             **options,
         )
+        pool.connection_class = type("Connection", (_Packed, pool.connection_class), {})
         # Does not connect yet, but takes every option of the URL, or raises.
         pool.make_connection()  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, RedisError) as error:
@@ -140,6 +142,15 @@ def _pool(kind: type[_Pool], url: str, **options: object) -> _Pool:
             " redis://host:port/database, rediss://host:port/database or unix:///path"
         ) from error
     return pool
+
+
+class _Packed:
+    """Of a connection: hiredis writes the commands. redis-py has it only read the answers."""
+
+    def pack_command(self, *command: str | bytes | float) -> list[bytes]:
+        name, *arguments = command
+        words: tuple[Any, ...] = (*str(name).encode().split(), *arguments)
+        return [hiredis.pack_command(words)]
 
 
 async def _greet(server: Server) -> None:

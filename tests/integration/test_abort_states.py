@@ -139,7 +139,7 @@ async def _quiet(redis: RedisServer) -> None:
             keys = [key async for key in client.scan_iter()]
             changes = [key for key in keys if key.endswith("changes")]
             last: list[Any] = [await client.xrevrange(key, count=1) for key in changes]
-        told = [json.loads(fields["c"])["k"] for ((_, fields),) in last] == [Kind.STATUS]
+        told = [json.loads(fields["c"])[0] for ((_, fields),) in last] == [Kind.STATUS]
         return told and not any("inflight" in key or "queue" in key for key in keys)
 
     await eventually(quiet)
