@@ -55,7 +55,8 @@ def _json(_logger: object, _level: str, line: EventDict) -> str:
     try:
         return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode()
     except TypeError:
-        return json.dumps(line, default=str)
+        stamp = f"{line['timestamp']:%Y-%m-%dT%H:%M:%S.%fZ}"
+        return json.dumps({**line, "timestamp": stamp}, default=repr)
 
 
 class _Stamp:

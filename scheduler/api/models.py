@@ -86,7 +86,7 @@ Uid = Annotated[
 Hook = Annotated[
     str,
     StringConstraints(
-        max_length=HOOK_CHARS_MAX, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s\\][^\s\\]*$"
+        max_length=HOOK_CHARS_MAX, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s\\\x00][^\s\\\x00]*$"
     ),
     AfterValidator(_url),
 ]

@@ -135,8 +135,11 @@ def _text(change: Change) -> bytes:
 
 
 def _change(text: str) -> Change:
-    """The change of a text; a newer node may have written more of it."""
-    told = Change(*orjson.loads(text)[: len(Change._fields)])
+    """The change of a text; another version's node may have written more of it, or otherwise."""
+    row = orjson.loads(text)
+    if not isinstance(row, list):
+        return GAP
+    told = Change(*row[: len(Change._fields)])
     return told._replace(
         kind=Kind(told.kind) if told.kind in KINDS else Kind.GAP,
         at=None if told.at is None else datetime.fromisoformat(str(told.at)),

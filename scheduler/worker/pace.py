@@ -56,6 +56,6 @@ class Pace:
         self._streak = self._streak + 1 if for_s < SHORT_S else 0
         self._mean_s += (for_s - self._mean_s) / LATELY
 
-    def waited_in_vain(self) -> None:
-        """Note that a claimed job got no slot in time."""
+    def stumbled(self) -> None:
+        """Note that a claimed job got no slot in time, or that store or queue are away."""
         self._streak = 0

@@ -149,7 +149,7 @@ class Turns:
                 self._patience = loop.call_at(place.until, self._look_at_line)
                 return
             place.until = inf
-            self.pace.waited_in_vain()
+            self.pace.stumbled()
             place.late()
 
     def _let_in(self) -> None:
@@ -235,6 +235,15 @@ class Turn:
     def nothing_waits(self) -> None:
         """Note that the store was asked, and nothing waits."""
         self._turns.nothing_waits()
+
+    def failed(self) -> None:
+        """Note that store or queue are away: who is ahead of the slots leaves, the others pause.
+
+        Else so many would pause in hand that the slots had to wait for most of them.
+        """
+        self._turns.pace.stumbled()
+        if self._ahead:
+            self.over()
 
     async def process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process to run in; `late` is called once that takes too long.

@@ -16,7 +16,7 @@ later, even with an empty or a missing queue.
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -117,6 +117,7 @@ class Worker:
                     failures = 0
                 except Unavailable:
                     failures += 1
+                    turn.failed()
                     pause_s = backoff_s(failures, random=self._random)
                     await self._until_drain(self._clock.sleep(pause_s))
 
@@ -182,6 +183,7 @@ class Worker:
         try:
             return await self._queue.dequeue(wait_s=turn.wait_s(idle))
         except QueueUnavailable:  # then we look at the store, as often as when idle
+            turn.failed()
             await self._clock.sleep(idle)
         finally:
             self._turns.pace.fetched(within_s=self._clock.monotonic() - since)
@@ -210,8 +212,11 @@ class Worker:
         attempt = self._attempt(claim, options, turn, mark)
         watcher = self._watcher(attempt)
         entry.begin(attempt, hint=watcher.hint)
-        # A clean-up cannot be aborted.
-        with watcher if claim.purpose is Purpose.RUN else nullcontext():
+        if claim.purpose is Purpose.RUN:
+            with watcher:
+                await watcher.look_ahead()
+                outcome = await self._outcome(attempt, mark)
+        else:  # cannot be aborted
             outcome = await self._outcome(attempt, mark)
         turn.over()
         if attempt.survivors and isinstance(outcome, Stopped):

@@ -127,6 +127,13 @@ async def test_changes_that_are_too_many_to_wait_become_a_gap(
     assert await told(queue, since, count=2) == [GAP, *numbered(5)]
 
 
+async def test_what_another_version_wrote_otherwise_is_a_gap(queue: Queue, house: House) -> None:
+    """Who follows looks anew; the node does not fall over it."""
+    since = await queue.latest_change()
+    await house.look.xadd(house.key("changes"), {"c": '{"k": "queued", "j": "1"}'})
+    assert await told(queue, since, count=1) == [GAP]
+
+
 async def test_the_server_keeps_only_the_last_changes(
     queue: Queue, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

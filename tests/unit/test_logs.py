@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
+import sys
+from datetime import datetime
 from typing import cast
 
 import pytest
+import structlog
 
-from scheduler.logs import Lossy
+from scheduler.logs import Lossy, begin
 
 
 @pytest.mark.parametrize("place", ["a full disk", "a closed pipe"])
@@ -48,3 +52,21 @@ async def test_what_one_turn_of_the_loop_logs_is_written_at_once() -> None:
     lossy.error("three")
     await asyncio.sleep(0)
     assert file.getvalue() == "one\ntwo\nthree\n"
+
+
+@pytest.mark.parametrize("word", ["plain", "\ud800"])
+def test_a_line_has_its_time_by_rfc_3339_whatever_else_it_says(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where something in it is no Unicode, and so not for the fast encoder."""
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    before = structlog.get_config()
+    try:
+        begin(node="a")
+        structlog.get_logger().info("said", word=word)
+    finally:
+        structlog.configure(**before)
+    line = json.loads(file.getvalue())
+    assert line["word"] == word
+    assert line["timestamp"].endswith("Z")
+    datetime.strptime(line["timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - it says Z

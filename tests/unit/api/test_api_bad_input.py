@@ -97,6 +97,7 @@ async def test_a_uid_that_nobody_can_have_is_refused(api: Api, uid: object, show
         "https://user@",
         "http://exa mple.org/",
         "http://example.org/\n",
+        "http://example.org/\x00",
         "http://example.org:99999/",
         "http://[::1",
         "http://example.org/" + "x" * 2048,

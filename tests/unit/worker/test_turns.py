@@ -106,6 +106,20 @@ async def test_who_comes_in_ahead_comes_with_others() -> None:
         await waits[2]
 
 
+async def test_who_is_ahead_leaves_where_store_or_queue_are_away() -> None:
+    """Else the first slot could be used again when most of a hundred pauses are over."""
+    async with line(slots=2) as there:
+        there.quicken()
+        turns = [await there.entered() for _ in range(4)]
+        for turn in turns:
+            turn.failed()
+        waits = there.entering()
+        await there.settle()
+        assert not waits.done()
+        turns[0].over()
+        await waits
+
+
 async def test_without_a_process_nothing_is_taken_in_hand() -> None:
     """It would be shown as running while the machine has no pid for it."""
     async with line() as there:

@@ -98,7 +98,8 @@ async def test_a_hint_that_comes_before_the_watch_is_enough(scene: Scene) -> Non
         await scene.abort()
         watcher.hint()
         with watcher:
-            await eventually(lambda: scene.stopped)
+            await watcher.look_ahead()
+            assert scene.stopped
 
 
 async def test_the_flag_is_enough(scene: Scene) -> None:

@@ -105,6 +105,18 @@ async def test_nothing_begins_whose_claim_was_answered_after_the_lease_was_lost(
     assert len(crew.slots.frames) == 1
 
 
+async def test_nothing_begins_whose_abort_overtook_the_answer_to_its_claim(crew: Crew) -> None:
+    """I5. Its user was told that it is being stopped, and may be looking at what it would touch."""
+    claim = crew.store.hold("claim", "after")
+    job_id = await crew.submit()
+    await claim.reached.wait()
+    await crew.abort(job_id)
+    crew.roster.hint(job_id)
+    claim.let()
+    await crew.becomes(job_id, "aborted")
+    assert not crew.slots.frames
+
+
 async def test_without_a_lease_nothing_is_claimed(crew: Crew) -> None:
     """It would be given back at once, and claimed again, a thousand times a second."""
     first = await crew.submit()
