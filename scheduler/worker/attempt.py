@@ -85,6 +85,7 @@ class Attempt:
         self._group = group
         self._ready = ready
         self._wait = Wait()
+        self._look: Callable[[], Awaitable[object]] | None = None
         self._process: PoolProcess | None = None
         self._slots = slots
         self._grace_s = grace_s(options.grace_s, node_grace_s)
@@ -105,6 +106,7 @@ class Attempt:
         """Run the handler to its end, or until it is stopped."""
         with self._wait:
             self._process = await self._begin()
+        self._look = None
         if self._process is None:
             assert self._stopped is not None  # noqa: S101 - nothing else ends the wait
             return Stopped(self._stopped, NOTHING_RAN)
@@ -113,6 +115,11 @@ class Attempt:
         if self._keeping:  # all that the handler notified of is stored before the job's end is
             await asyncio.wait(self._keeping)
         return outcome
+
+    def doubt(self, look: Callable[[], Awaitable[object]]) -> None:
+        """Have a look before it begins, if it has not: its user may know of his abort already."""
+        if self._process is None:
+            self._look = look
 
     def stop(self, reason: StopReason, *, grace_s: float | None = None) -> None:
         """End the attempt early; without effect where it has ended, or was stopped before.
@@ -132,6 +139,9 @@ class Attempt:
         if self._over.is_set():
             return None
         process = await self._ready(partial(self.stop, StopReason.DRAIN))
+        while (look := self._look) is not None:
+            self._look = None
+            await look()
         if self._over.is_set():
             return None
         if self._time_limit_s is not None:

@@ -50,6 +50,8 @@ class Watcher:
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(next(self._looks_s), self._begin)
+        if self._hinted.is_set():
+            self._begin()
         return self
 
     def __exit__(
@@ -64,14 +66,10 @@ class Watcher:
         if self._task is not None:
             self._task.cancel()
 
-    async def look_ahead(self) -> None:
-        """Look before the attempt begins, if a hint came before that: its abort may be answered."""
-        if self._taken():
-            await self._stop()
-
     def hint(self) -> None:
         """Look at once: an abort may have been requested."""
         self._hinted.set()
+        self._attempt.doubt(self._stop)
         self._begin()
 
     def _begin(self) -> None:

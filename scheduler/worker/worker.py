@@ -16,7 +16,7 @@ later, even with an empty or a missing queue.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -212,11 +212,8 @@ class Worker:
         attempt = self._attempt(claim, options, turn, mark)
         watcher = self._watcher(attempt)
         entry.begin(attempt, hint=watcher.hint)
-        if claim.purpose is Purpose.RUN:
-            with watcher:
-                await watcher.look_ahead()
-                outcome = await self._outcome(attempt, mark)
-        else:  # cannot be aborted
+        # A clean-up cannot be aborted.
+        with watcher if claim.purpose is Purpose.RUN else nullcontext():
             outcome = await self._outcome(attempt, mark)
         turn.over()
         if attempt.survivors and isinstance(outcome, Stopped):

@@ -31,6 +31,9 @@ class Stoppable:
         self.claim = claim
         self.stops: list[tuple[StopReason, float | None]] = []
 
+    def doubt(self, look: object) -> None:
+        """It has begun."""
+
     def stop(self, reason: StopReason, *, grace_s: float | None) -> None:
         self.stops.append((reason, grace_s))
 
@@ -98,8 +101,7 @@ async def test_a_hint_that_comes_before_the_watch_is_enough(scene: Scene) -> Non
         await scene.abort()
         watcher.hint()
         with watcher:
-            await watcher.look_ahead()
-            assert scene.stopped
+            await eventually(lambda: scene.stopped)
 
 
 async def test_the_flag_is_enough(scene: Scene) -> None:

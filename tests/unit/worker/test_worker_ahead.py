@@ -81,6 +81,20 @@ async def test_aborted_it_ends_at_once_and_nothing_ran(crew: Crew) -> None:
     assert len(crew.slots.frames) == 1
 
 
+async def test_aborted_as_its_turn_comes_it_does_not_begin(crew: Crew) -> None:
+    """I5. The user has his answer already when the node looks what the hint was about."""
+    process, job_id = await one_runs_one_is_ready(crew)
+    look = crew.store.hold("get", "before")
+    await crew.abort(job_id)
+    await look.reached.wait()
+    process.finish()
+    job = await job_is(crew, job_id, "aborted")
+    look.let()
+    assert job.abort is not None
+    assert job.abort.death == NOTHING_RAN
+    assert len(crew.slots.frames) == 1
+
+
 async def test_a_drain_gives_it_back_at_once(crew: Crew) -> None:
     """The running job may take all of drain_s; this one need not wait for that."""
     process, job_id = await one_runs_one_is_ready(crew)
