@@ -51,7 +51,7 @@ class Watcher:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(next(self._looks_s), self._begin)
         if self._hinted.is_set():
-            self._begin()
+            self.hint()
         return self
 
     def __exit__(
@@ -69,8 +69,9 @@ class Watcher:
     def hint(self) -> None:
         """Look at once: an abort may have been requested."""
         self._hinted.set()
-        self._attempt.doubt(self._stop)
-        self._begin()
+        if self._timer is not None:  # else once the block is entered: that of a clean-up never is
+            self._attempt.doubt(self._stop)
+            self._begin()
 
     def _begin(self) -> None:
         if self._task is None and self._timer is not None:

@@ -30,9 +30,10 @@ class Stoppable:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.stops: list[tuple[StopReason, float | None]] = []
+        self.doubts: list[object] = []
 
     def doubt(self, look: object) -> None:
-        """It has begun."""
+        self.doubts.append(look)
 
     def stop(self, reason: StopReason, *, grace_s: float | None) -> None:
         self.stops.append((reason, grace_s))
@@ -100,7 +101,9 @@ async def test_a_hint_that_comes_before_the_watch_is_enough(scene: Scene) -> Non
         watcher = await scene.watcher(group, NEVER_S)
         await scene.abort()
         watcher.hint()
+        assert not scene.attempt.doubts, "a clean-up is not watched, and must not be stopped"
         with watcher:
+            assert len(scene.attempt.doubts) == 1
             await eventually(lambda: scene.stopped)
 
 
