@@ -13,6 +13,8 @@ from tests.browser.conftest import Visit, wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwright.sync_api import Route
+
 
 def test_a_job_is_submitted_and_aborted_by_keys_alone(visit: Visit, uid: str, begun: Path) -> None:
     page = visit.open()
@@ -91,6 +93,26 @@ def test_a_dialog_gives_the_focus_back(visit: Visit, keys: list[str]) -> None:
 
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(button).to_be_focused()
+
+
+def test_a_dialog_stays_the_only_one_heard_while_the_page_beneath_it_loads(
+    visit: Visit, uid: str
+) -> None:
+    visit.submit("echo", uid=uid)
+    held: list[Route] = []
+    visit.page.route("**/-/ui/data/jobs?*", lambda route: held.append(route))  # noqa: PLW0108 - it looks at its signature
+    page = visit.open(f"jobs?uid={uid}")
+    page.get_by_role("button", name="Abort all").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    expect(page.locator("table.jobs a.id")).to_have_count(1)
+
+    expect(page.locator("dialog:modal")).to_have_count(1)
+    expect(page.get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_the_first_tab_leads_to_the_content(visit: Visit) -> None:

@@ -1,9 +1,24 @@
 // A dialog of the browser's own: it keeps the focus in, closes by Escape, and gives the focus back.
-import { html, useEffect, useRef } from "../vendor/htm-preact.js";
+import { html, render, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 
-export function Dialog({ title, onClose, wide, children }) {
+// It has a root of its own at the end of the page. Amid a page it would be moved when what is
+// beside it changes, and a dialog that is moved is modal no more and loses the focus.
+export function Dialog(props) {
+  const root = useRef(null);
+  useLayoutEffect(() => {
+    root.current = document.body.appendChild(document.createElement("div"));
+    return () => {
+      render(null, root.current);
+      root.current.remove();
+    };
+  }, []);
+  useLayoutEffect(() => render(html`<${Shown} ...${props} />`, root.current));
+  return null;
+}
+
+function Shown({ title, onClose, wide, children }) {
   const dialog = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const shown = dialog.current;
     shown.showModal();
     return () => shown.close(); // which gives the focus back; to remove it alone would not
@@ -14,11 +29,8 @@ export function Dialog({ title, onClose, wide, children }) {
     onClose();
   }
 
-  // Not left to the browser, which may take an Escape that comes with the dialog for the page's.
-  const onKey = (event) => event.key === "Escape" && cancel(event);
-
   return html`
-    <dialog ref=${dialog} aria-label=${title} onCancel=${cancel} onKeyDown=${onKey} onClick=${(event) => event.target === dialog.current && onClose()}>
+    <dialog ref=${dialog} aria-label=${title} onCancel=${cancel} onClick=${(event) => event.target === dialog.current && onClose()}>
       <article class=${wide ? "wide" : null}>
         <header>
           <button aria-label="Close" rel="prev" onClick=${onClose}></button>
