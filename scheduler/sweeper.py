@@ -32,6 +32,9 @@ log = structlog.get_logger()
 SWEEP_EVERY_S: Final = 1.0
 """With lease_s it bounds the recovery of a dead node's jobs: seen late by one sweep, buried late by
 another, so within lease_s + 2 s."""
+RELEASE_EVERY_S: Final = 10.0
+"""How often what nobody owns is looked for where no node came or went: only one that goes leaves
+something behind, and the rest is what nobody foresaw."""
 LOST_AFTER_S: Final = 5.0
 """An id that waits for longer than this is looked for in the queue: submit has long enqueued it."""
 LOOK_EVERY_S: Final = 2.0
@@ -81,6 +84,9 @@ class Sweeper:
         self._losses_max = losses_max
         self._retention_s = retention_s
         self._beats: dict[str, tuple[int, float]] = {}
+        self._present: frozenset[str] = frozenset()
+        """The nodes that were there when all that nobody owned was last released."""
+        self._release_at = 0.0
         self._look_at = 0.0
         self._delete_at = 0.0
 
@@ -93,18 +99,17 @@ class Sweeper:
             await self._clock.sleep(SWEEP_EVERY_S)
 
     async def release_the_dead(self) -> None:
-        """Bury nodes that fell silent, and give what they held to the living."""
-        for node in self._silent(nodes := await self._nodes()):
+        """Bury nodes that fell silent, and give what is left of those that went to the living."""
+        silent = self._silent(nodes := await self._nodes())
+        for node in silent:
             if await self._store.bury(node.id, beat=node.beat):
                 log.warning("a node is presumed dead", silent_node=node.name)
                 self._queue.announce([GAP])  # of what it did last it may have told nobody
-        released = await self._store.release_orphans(
-            losses_max=self._losses_max, at=self._clock.now()
-        )
-        self._chronicle.released(released.to_enqueue, released.ended)
-        self._queue.announce(list(map(changed, (*released.to_enqueue, *released.ended))))
-        await self._queue.recover({node.id for node in nodes} | {self._node_id})
-        await self._queue.enqueue(released.to_enqueue, ahead=True)
+        present = frozenset(node.id for node in nodes) | {self._node_id}
+        if silent or present != self._present or self._clock.monotonic() >= self._release_at:
+            await self._release(present)
+            self._present = present
+            self._release_at = self._clock.monotonic() + RELEASE_EVERY_S
 
     async def restore_ids(self) -> None:
         """Enqueue what waits in the store and is not, or not for sure, in the queue."""
@@ -127,6 +132,16 @@ class Sweeper:
                 before=before, limit=DELETE_MAX, bytes_max=DELETE_BYTES_MAX
             )
             self._delete_at = self._clock.monotonic() + (0 if deleted else REST_S)
+
+    async def _release(self, present: frozenset[str]) -> None:
+        """Give what belongs to nodes that are not there to those that are."""
+        released = await self._store.release_orphans(
+            losses_max=self._losses_max, at=self._clock.now()
+        )
+        self._chronicle.released(released.to_enqueue, released.ended)
+        self._queue.announce(list(map(changed, (*released.to_enqueue, *released.ended))))
+        await self._queue.recover(present)
+        await self._queue.enqueue(released.to_enqueue, ahead=True)
 
     async def _restore_the_lost(self) -> None:
         """Enqueue those of the oldest waiting ids that are not in the queue."""

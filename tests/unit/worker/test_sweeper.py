@@ -10,9 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from scheduler.clock import id_before
-from scheduler.errors import StoreUnavailable
+from scheduler.errors import QueueUnavailable, StoreUnavailable
 from scheduler.job import Status
-from scheduler.sweeper import LOST_AFTER_S, REST_S, SWEEP_EVERY_S, Sweeper
+from scheduler.sweeper import LOST_AFTER_S, RELEASE_EVERY_S, REST_S, SWEEP_EVERY_S, Sweeper
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.stores import end, known, new, node, queued, running
@@ -105,6 +105,33 @@ async def test_what_a_dead_node_had_in_flight_goes_back(house: House) -> None:
     await dead.enqueue([job_id])
     await dead.dequeue(wait_s=0)
     await house.sweep(after_s=0)
+    assert list(house.server.ids) == [job_id]
+
+
+async def test_a_node_that_came_and_went_between_two_sweeps_leaves_nothing_for_long(
+    house: House,
+) -> None:
+    """Where the same nodes are there as before, an idle one is to cost next to nothing."""
+    await house.sweep(after_s=0)
+    claim = await running(house.store, node_id="brief")
+    await house.store.bury("brief")
+    await house.sweep(after_s=SWEEP_EVERY_S)
+    assert (await known(house.store, claim.id)).status is Status.RUNNING
+    await house.sweep(after_s=RELEASE_EVERY_S - SWEEP_EVERY_S)
+    assert (await known(house.store, claim.id)).status is Status.QUEUED
+
+
+async def test_a_release_that_failed_is_tried_again_by_the_next_sweep(house: House) -> None:
+    """The store released, and the queue did not hear of what the dead node had in flight."""
+    job_id = await queued(house.store)
+    dead = MemoryQueue(house.server, node_id="dead")
+    await dead.enqueue([job_id])
+    await dead.dequeue(wait_s=0)
+    house.queue.away = True
+    with pytest.raises(QueueUnavailable):
+        await house.sweep(after_s=0)
+    house.queue.away = False
+    await house.sweep(after_s=SWEEP_EVERY_S)
     assert list(house.server.ids) == [job_id]
 
 
