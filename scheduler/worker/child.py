@@ -12,7 +12,6 @@ import asyncio
 import inspect
 import json
 import os
-import time
 import traceback
 from dataclasses import asdict
 from functools import cache
@@ -22,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler.context import JobContext
 from scheduler.handler import call
 from scheduler.worker.containment import contain, leftovers
-from scheduler.worker.frames import frame, receive
+from scheduler.worker.frames import receive
 from scheduler.worker.memory import Memory
+from scheduler.worker.place import Place
 from scheduler.worker.printing import Printing
+from scheduler.worker.reports import Outlet, Report
 from scheduler.worker.stopper import Stopper
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
     Message = Mapping[str, object]
 
-PROGRESS_EVERY_S: Final = 0.1
-"""Progress in between is kept, not sent: a tight loop may report each item and cost nothing."""
 TRACEPARENT: Final = "TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
 TRACEBACK_MAX: Final = 32 * 1024
@@ -46,7 +45,6 @@ OWN_FOLDER: Final = str(Path(__file__).parents[1])
 """Frames of files in here are ours, and left out of a user's traceback."""
 
 # Made once: `json.dumps` makes one for each call that has options.
-_text_of_frame: Final = json.JSONEncoder(ensure_ascii=False).encode
 _text_of_result: Final = json.JSONEncoder(
     allow_nan=False, ensure_ascii=False, separators=(",", ":")
 ).encode
@@ -66,10 +64,7 @@ def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_
         printing=Printing(output),
         result_bytes_max=result_bytes_max,
     )
-    options = [asdict(handler.options) for handler in HANDLERS.values()]
-    _child.send(
-        {"pid": os.getpid(), "fork_server": os.getppid(), "fault": FAULT, "handlers": options}
-    )
+    _child.say_hello(FAULT)
 
 
 def serve() -> None:
@@ -79,7 +74,7 @@ def serve() -> None:
 
 
 class Child:
-    """One pool process's side of the channel."""
+    """The jobs of one pool process."""
 
     def __init__(
         self,
@@ -95,9 +90,15 @@ class Child:
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
         self._stopper = Stopper()
+        self._outlet = Outlet(connection, self._stopper)
         self._memory = Memory()
-        self._progress: object = None
-        self._reported_at = 0.0
+        self._place = Place()
+
+    def say_hello(self, fault: str | None) -> None:
+        """Tell who this is, and which handlers there are, or why not."""
+        options = [asdict(handler.options) for handler in self._handlers.values()]
+        whose = {"pid": os.getpid(), "fork_server": os.getppid()}
+        self._outlet.send({**whose, "fault": fault, "handlers": options})
 
     def serve(self) -> None:
         """Read and run one job after the other."""
@@ -106,20 +107,15 @@ class Child:
             job = json.loads(body)
             self._stopper.install()
             self._printing.restore()
-            self._progress, self._reported_at = None, 0.0
-            end = self._end_of(job)
+            report = Report(self._outlet)
+            end = self._end_of(job, report)
             if os.getpid() != self._pid:
                 os._exit(0)  # a fork of the handler that came back here would answer a second time
             self._printing.flush()  # what is printed goes before the end, or it goes nowhere
-            self.send({**end, "progress": self._progress, "leftovers": self._leftovers()})
+            self._place.restore()  # once the end is told, the next job may come at any moment
+            report.close({**end, "leftovers": self._leftovers()})
 
-    def send(self, message: Message) -> None:
-        """Write one frame, whole, whatever signal comes."""
-        body = _text_of_frame(message).encode(errors="replace")
-        with self._stopper.shielded():
-            self._connection.sendall(frame(body))
-
-    def _end_of(self, job: dict[str, Any]) -> Message:
+    def _end_of(self, job: dict[str, Any], report: Report) -> Message:
         """Run a job to its end, whatever end that is."""
         handler = self._handlers[job["task"]]
         function = handler.on_abort if job["purpose"] == "clean" else handler.function
@@ -128,7 +124,7 @@ class Child:
             uid=job["uid"],
             attempt=job["attempt"],
             hook=job["hook"],
-            send=self._note,
+            send=report.tell,
         )
         try:
             data = json.loads(job["data"])
@@ -141,7 +137,7 @@ class Child:
 
     def _leftovers(self) -> bool:
         """Whether the job left something that would be in the next one's way."""
-        return leftovers() or not self._memory.is_as_before()
+        return leftovers() or not self._place.is_as_before()
 
     def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
         if function is None:  # its on_abort was taken away since the job was submitted
@@ -157,16 +153,6 @@ class Child:
         assert task is not None  # noqa: S101 - a coroutine under a runner is a task
         with self._stopper.armed(lambda: loop.call_soon_threadsafe(task.cancel)):
             return await call(function, data, job)
-
-    def _note(self, message: Message) -> None:
-        """Send what a job context says; of progress only the latest, and not too often."""
-        if "progress" in message:
-            self._progress = message["progress"]
-            now = time.monotonic()
-            if now - self._reported_at < PROGRESS_EVERY_S:
-                return
-            self._reported_at = now
-        self.send(message)
 
     def _returned(self, result: object) -> Message:
         """A result as JSON text, or why it cannot be one."""

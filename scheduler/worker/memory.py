@@ -32,10 +32,6 @@ class Memory:
         try:
             yield
         finally:
-            # Not possible where the handler lowered the hard limit: then `is_as_before` says so.
+            # Not possible where the handler lowered the hard limit: then this process is replaced.
             with suppress(ValueError, OSError):
                 resource.setrlimit(resource.RLIMIT_DATA, self._before)
-
-    def is_as_before(self) -> bool:
-        """Whether the next job would find the limit that this process began with."""
-        return resource.getrlimit(resource.RLIMIT_DATA) == self._before

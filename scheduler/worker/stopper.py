@@ -10,6 +10,7 @@ One process serves many jobs, but it is ended after any stop, so nothing needs t
 from __future__ import annotations
 
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,13 @@ class Stopper:
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """Put SIGTERM off until the end of the block, if it may strike at all."""
+        """Put SIGTERM off until the end of the block, if it may strike at all.
+
+        It strikes in the main thread: another one has nothing to put off, and must not be struck.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         was_armed, self._armed = self._armed, False
         try:
             yield

@@ -53,6 +53,15 @@ async def test_a_handler_cleans_up_within_its_grace_period(
     assert begun.read_text() == "unwound"
 
 
+async def test_a_handler_whose_threads_talk_cleans_up_as_well(node: Node, begun: Path) -> None:
+    """The main thread is where the stop is raised, whatever the others are just sending."""
+    job = await node.submit("chatter", {"file": str(begun)}, hook="http://127.0.0.1:9/")
+    await eventually(begun.exists)
+    status, job = await node.abort(job, "grace_s=10&wait=30")
+    assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
+    assert begun.read_text() == "cleaned up"
+
+
 async def test_a_queued_job_is_aborted_at_once(start_node: Nodes, begun: Path) -> None:
     """It need not wait for a worker only to be told to stop."""
     node = start_node(NODE__WORKERS=1)

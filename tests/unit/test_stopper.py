@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,30 @@ def test_a_frame_is_finished_before_the_signal_strikes(stopper: Stopper) -> None
     with pytest.raises(JobAborted), stopper.armed():
         handler()
     assert written == ["whole"]
+
+
+def test_a_thread_that_writes_a_frame_keeps_nothing_from_the_main_one(stopper: Stopper) -> None:
+    """Struck itself, it would end instead of the handler.
+
+    And of two that overlap the second one would have found the shield up, and left it up.
+    """
+
+    def write(others: threading.Barrier) -> None:
+        with stopper.shielded():
+            others.wait()
+            others.wait()
+
+    others = threading.Barrier(3)
+    threads = [threading.Thread(target=write, args=(others,)) for _ in range(2)]
+    with stopper.armed():
+        for thread in threads:
+            thread.start()
+        others.wait()
+        with pytest.raises(JobAborted):
+            terminate()
+        others.wait()
+        for thread in threads:
+            thread.join()
 
 
 def test_the_signal_strikes_once(stopper: Stopper) -> None:

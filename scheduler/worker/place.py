@@ -1,0 +1,46 @@
+"""What a process has only one of, and a job may have changed for the one that comes after it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+LIMITS: Final = tuple(
+    getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")
+)
+
+
+class Place:
+    """This process as its first job finds it."""
+
+    def __init__(self) -> None:
+        self._folder = Path.cwd()
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
+        self._standing = _standing()
+
+    def restore(self) -> None:
+        """Take back what can be: the timers, of which none ran, the folder and the umask.
+
+        A timer that a job left would end the next one.
+        """
+        for timer in TIMERS:
+            signal.setitimer(timer, 0)
+        with suppress(OSError):  # the folder was deleted: nobody can be in it
+            os.chdir(self._folder)
+        os.umask(self._umask)
+
+    def is_as_before(self) -> bool:
+        """Whether all the rest is as it was."""
+        return _standing() == self._standing
+
+
+def _standing() -> tuple[object, ...]:
+    """Who this process is to the kernel, and how much of everything it may take."""
+    ids = (os.getresuid(), os.getresgid(), os.getpriority(os.PRIO_PROCESS, 0))
+    return (*ids, *map(resource.getrlimit, LIMITS))

@@ -1,0 +1,108 @@
+"""Handlers that leave something to the job after them, which must not find it."""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import os
+import resource
+import signal
+import threading
+import time
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from scheduler import JobContext, handler
+
+
+@handler("leave_timer")
+def leave_timer(data: Any) -> Any:
+    """Return before an alarm that ends whoever gets it."""
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    return os.getpid()
+
+
+@handler("leave_place")
+def leave_place(data: Any) -> Any:
+    """Return in another folder, with another umask than it began with."""
+    began = [str(Path.cwd()), os.umask(0o123)]
+    os.chdir("/")
+    return began
+
+
+@handler("leave_limit")
+def leave_limit(data: Any) -> Any:
+    """Return with less of something than this process began with."""
+    limit = getattr(resource, data)
+    resource.setrlimit(limit, (100, resource.getrlimit(limit)[1]))
+    return os.getpid()
+
+
+@handler("leave_nice")
+def leave_nice(data: Any) -> Any:
+    """Return with a lower priority than this process began with."""
+    os.nice(1)
+    return os.getpid()
+
+
+@handler("leave_raw_thread")
+def leave_raw_thread(data: Any) -> Any:
+    """Return, while a thread runs that the module for threads knows nothing of."""
+    begun = _thread.allocate_lock()
+    begun.acquire()
+
+    def run() -> None:
+        begun.release()
+        time.sleep(1000)
+
+    _thread.start_new_thread(run, ())
+    begun.acquire()
+    return os.getpid()
+
+
+@handler("leave_wild_child")
+def leave_wild_child(data: Any) -> Any:
+    """Return, with a child whose end nobody would be told of, and which few waits see."""
+    libc = ctypes.CDLL(None)
+    syscall_clone = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+    if libc.syscall(syscall_clone, 0, 0, 0, 0, 0) == 0:  # 0: with no signal at its end
+        libc.sleep(1000)
+        libc._exit(0)
+    return os.getpid()
+
+
+@handler("leave_voice")
+def leave_voice(data: Any, job: JobContext) -> Any:
+    """Return, with a handler of a signal that speaks in this job's name."""
+
+    def speak(*_: object) -> None:
+        job.notify("too late")
+        job.progress(99)
+
+    signal.signal(signal.SIGUSR1, speak)
+    return os.getpid()
+
+
+@handler("wake_voice")
+def wake_voice(data: Any) -> Any:
+    """Have the job before speak."""
+    os.kill(os.getpid(), signal.SIGUSR1)
+    return os.getpid()
+
+
+@handler("chatter")
+def chatter(data: Any, job: JobContext) -> Any:
+    """Wait for ever, while threads talk without a pause; say so when the main one may clean up."""
+
+    def talk() -> None:
+        for number in count():
+            job.notify(number)
+
+    try:
+        for _ in range(4):
+            threading.Thread(target=talk, daemon=True).start()
+        Path(data["file"]).write_text("begun")
+        time.sleep(3600)
+    finally:
+        Path(data["file"]).write_text("cleaned up")

@@ -1,0 +1,86 @@
+"""What a pool process tells, over a real pair of sockets."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.worker.frames import HEADER
+from scheduler.worker.reports import Outlet, Report
+from scheduler.worker.stopper import Stopper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+THREADS, FRAMES = 4, 20
+LARGE = "x" * 500_000
+"""More than the kernel takes at once, so that a frame is written in parts."""
+
+Pair = tuple[Outlet, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """The outlet, and the node's end of it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Outlet(ours, Stopper()), theirs
+
+
+def frames(theirs: socket.socket, number: int) -> list[dict[str, object]]:
+    with theirs.makefile("rb") as file:
+        return [
+            json.loads(file.read(HEADER.unpack(file.read(HEADER.size))[0])) for _ in range(number)
+        ]
+
+
+def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
+    """A torn frame would be taken for the death of the process."""
+    outlet, theirs = pair
+
+    def speak(name: int) -> None:
+        for number in range(FRAMES):
+            outlet.send({"name": name, "number": number, "text": LARGE})
+
+    threads = [threading.Thread(target=speak, args=(name,)) for name in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    told = frames(theirs, THREADS * FRAMES)
+    for thread in threads:
+        thread.join()
+    for name in range(THREADS):
+        assert [each["number"] for each in told if each["name"] == name] == list(range(FRAMES))
+
+
+def test_a_handler_of_signals_may_speak_while_its_thread_does(pair: Pair) -> None:
+    """A job that says by a timer how far it is must not wait for itself."""
+    outlet, theirs = pair
+    before = signal.signal(signal.SIGUSR1, lambda *_: outlet.send({"from": "signal"}))
+    try:
+        with outlet.alone():
+            signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert frames(theirs, 1) == [{"from": "signal"}]
+
+
+def test_a_job_is_silent_once_its_end_is_told(pair: Pair) -> None:
+    """What it left behind would speak in the name of the next job, and call that one's hook."""
+    outlet, theirs = pair
+    report = Report(outlet)
+    report.tell({"progress": 1})
+    report.tell({"progress": 2})
+    report.close({"returned": "null"})
+    report.tell({"notify": "late"})
+    report.tell({"progress": 3})
+    Report(outlet).close({"returned": "1"})
+    assert frames(theirs, 3) == [
+        {"progress": 1},
+        {"returned": "null", "progress": 2},
+        {"returned": "1", "progress": None},
+    ]
