@@ -257,9 +257,12 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """The pool process died under the handler: an exit status, or a signal as a negative number."""
+    """The pool process died under the handler: an exit status, or a signal as a negative number.
 
-    exit_status: int
+    None where nobody knows.
+    """
+
+    exit_status: int | None
 
 
 @dataclass(frozen=True, slots=True)

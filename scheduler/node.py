@@ -41,6 +41,7 @@ from scheduler.queue import open_queue
 from scheduler.service import Service
 from scheduler.store import open_store
 from scheduler.surroundings import (
+    allow_descriptors,
     forget_predecessors,
     is_private,
     mark_descendants,
@@ -74,6 +75,7 @@ def run(config: Config) -> None:
         StartError: it cannot start; nothing was left behind.
     """
     require_containment()
+    allow_descriptors()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))

@@ -83,8 +83,10 @@ def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stop
             assert_never(outcome)
 
 
-def crash_message(exit_status: int) -> str:
-    """How a process died, from its exit status (negative: the number of a signal)."""
+def crash_message(exit_status: int | None) -> str:
+    """How a process died, from its exit status (negative: a signal's number; None: unknown)."""
+    if exit_status is None:
+        return "the process of the job died; how is not known"
     if exit_status >= 0:
         return f"the process of the job ended by itself with exit status {exit_status}"
     try:

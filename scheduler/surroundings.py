@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing.util
 import os
+import resource
 import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,6 +30,9 @@ log = structlog.get_logger()
 
 ROOT: Final = Path(__file__).parents[1]
 """Where this package is found."""
+DESCRIPTORS: Final = 65_536
+"""Enough for every client that a node can serve; with a million, programs that close all that there
+may be, as some do when they start, would take seconds."""
 REACH_S: Final = 10.0
 """How long a start waits for a store or a queue that is not up yet."""
 TRY_AGAIN_S: Final = 0.5
@@ -52,6 +56,14 @@ def require_containment(*, platform: str = sys.platform, proc: Path = Path("/pro
             f"{proc} does not list the children of a process, so a node could not find all"
             " processes of a job: the kernel needs CONFIG_PROC_CHILDREN, and /proc mounted"
         )
+
+
+def allow_descriptors() -> None:
+    """Have as many as may be: each connection takes one, and each look at a process as well."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if 0 <= soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 VERIFY_S: Final = 2.0
 """How long to wait for killed processes to leave the process table. A kill takes milliseconds;
@@ -86,6 +86,13 @@ def is_there(process: Process) -> bool:
     return found is not None and found.process == process
 
 
+def ancestry(pid: int) -> Iterator[int]:
+    """A process, its parent, the parent of that, and so on."""
+    while pid > 0 and (found := stat(pid)) is not None:
+        yield pid
+        pid = found.parent
+
+
 def send(process: Process, signal_: signal.Signals) -> None:
     """Signal this process, and no other; nothing where it is gone or not ours to signal."""
     with suppress(ProcessLookupError, PermissionError):
@@ -105,7 +112,12 @@ def end(root: Process) -> Ended:
 
 
 def kill(root: Process) -> Ended:
-    """End a process and all that is below it; not waiting for anything to be reaped."""
+    """End a process and all that is below it; not waiting for anything to be reaped.
+
+    Raises:
+        ValueError: this process is below it as well.
+    """
+    _require_foreign(root)
     send(root, signal.SIGSTOP)
     _stop_group(root.pid, root)
     below = end_below(root)
@@ -122,12 +134,16 @@ def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
     return _await_gone(set(survivors), within_s=AGAIN_S)
 
 
-def end_below(ancestor: Process, *, spared: Container[Process] = ()) -> Ended:
+def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
     """End everything below a process but not itself, nor its children in `spared`.
 
     The ancestor must adopt orphans (a child subreaper); then whatever detaches itself while this
     goes on shows up below it again, and the next round finds it.
+
+    Raises:
+        ValueError: this process is below it as well.
     """
+    _require_foreign(ancestor)
     met: set[Process] = set()
     deadline = time.monotonic() + VERIFY_S
     for pause_s in _pauses():
@@ -141,17 +157,24 @@ def end_below(ancestor: Process, *, spared: Container[Process] = ()) -> Ended:
     return Ended(len(met), tuple(living))
 
 
-def _freeze(ancestor: Process, spared: Container[Process], *, deadline: float) -> set[Process]:
+def _require_foreign(root: Process) -> None:
+    """Refuse to end init, or whatever else this process comes from, and with it everything."""
+    if root.pid in ancestry(os.getpid()):
+        raise ValueError(f"process {root.pid} has this one below it")
+
+
+def _freeze(ancestor: Process, spared: Collection[Process], *, deadline: float) -> set[Process]:
     """Stop everything that lives below a process, until a look finds nothing new."""
     frozen: set[Process] = set()
     home = stat(ancestor.pid)
+    kept = {home.group if home else 0, *(process.pid for process in spared)}
     while True:
         found = len(frozen)
         for each in _below(ancestor, spared):
             if each.process not in frozen:
                 # Before the next look: a process that forks and exits is gone a moment later.
                 send(each.process, signal.SIGSTOP)
-                if home is not None and each.group != home.group:
+                if each.group not in kept:
                     _stop_group(each.group, each.process)
                 frozen.add(each.process)
         if len(frozen) == found or time.monotonic() > deadline:
@@ -175,7 +198,7 @@ def _stop_group(group: int, member: Process) -> None:
             os.killpg(group, signal.SIGSTOP)
 
 
-def _below(ancestor: Process, spared: Container[Process]) -> Iterator[Stat]:
+def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
     """The living descendants of a process, parents first, and the latest child before others."""
     parents = [ancestor]
     while parents:

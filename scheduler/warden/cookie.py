@@ -48,7 +48,7 @@ def _bearers(cookie: str) -> Iterator[tree.Process]:
     started. To look at them would take long: the kernel has us wait while a process forks.
     """
     mark = f"{COOKIE}={cookie}".encode()
-    own = set(_ancestry(os.getpid()))
+    own = set(tree.ancestry(os.getpid()))
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     table = [found.process for pid in pids if (found := tree.stat(pid)) and pid not in own]
     for process in sorted(table, key=lambda each: each.started):
@@ -56,9 +56,3 @@ def _bearers(cookie: str) -> Iterator[tree.Process]:
             environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
             if any(each.startswith(mark) for each in environment) and tree.is_there(process):
                 yield process
-
-
-def _ancestry(pid: int) -> Iterator[int]:
-    while pid > 0 and (found := tree.stat(pid)) is not None:
-        yield pid
-        pid = found.parent

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 import socket
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.context import ForkServerContext
+from contextlib import suppress
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from scheduler import tree
@@ -26,8 +28,8 @@ from scheduler.worker.pipes import Pipes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
-    from multiprocessing.context import ForkServerProcess
 
+    from scheduler.worker.orphans import Orphans
     from scheduler.worker.pipes import Hear
 
     Message = Mapping[str, Any]
@@ -39,6 +41,8 @@ START_S: Final = 60.0
 RETIRE_S: Final = 5.0
 """How long an idle process may take to exit."""
 _CHILDREN: Final[set[object]] = multiprocessing.process._children  # type: ignore[attr-defined]  # noqa: SLF001
+UNTOLD: Final = 255
+"""The exit status that multiprocessing makes up where the fork server did not tell one."""
 LAST_WORDS_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
 the end of file: a grandchild that inherited the socket would keep it open (TRAPS 14)."""
@@ -58,6 +62,10 @@ class PoolProcess:
         pipes: Pipes,
     ) -> None:
         self.jobs = 0
+        self.exit_status: int | None = None
+        """How it died: an exit status, or a signal's number, negative. Known after `end`.
+
+        None where nobody knows: the fork server, which is told, died as well."""
         self._executor = executor
         self._handle = handle
         self._threads = threads
@@ -70,13 +78,14 @@ class PoolProcess:
         """Learn from its first message who the process is, and what it found.
 
         Raises:
-            EOFError: it died instead.
+            EOFError: it died instead, or its fork server did.
         """
         if hello is None:
             raise EOFError("the pool process died before it was ready")
         process, fork_server = tree.stat(hello["pid"]), tree.stat(hello["fork_server"])
-        if process is None or fork_server is None:
-            raise EOFError("the pool process died at once")
+        # Without a fork server its parent is whoever adopts orphans: init, with all that there is.
+        if process is None or fork_server is None or fork_server.parent != os.getpid():
+            raise EOFError("the pool process died at once, or was orphaned")
         self.fault: str | None = hello["fault"]
         self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
         self.process, self.fork_server = process.process, fork_server.process
@@ -115,8 +124,9 @@ class PoolProcess:
         self._channel.listen(listen)
 
     def send(self, signal_: signal.Signals) -> None:
-        """Signal the process itself, if it is still there."""
-        tree.send(self.process, signal_)
+        """Signal the process itself, if it is still there, and can be reached: `end` insists."""
+        with suppress(OSError):
+            tree.send(self.process, signal_)
 
     async def end(self) -> tree.Ended:
         """End the process and all that is below it, and let go of what the node held for it."""
@@ -132,19 +142,20 @@ class PoolProcess:
         if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
             self.send(signal.SIGKILL)
 
-    @property
-    def exit_status(self) -> int:
-        """How it died: an exit status, or a signal's number, negative. Known after `end`."""
-        return -1 if self._handle.exitcode is None else self._handle.exitcode
-
     def _in_thread(self, call: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _end(self) -> tree.Ended:
         """All that takes time, in one go."""
         ended = tree.end(self.process)
+        tree.send(
+            self.fork_server, signal.SIGCONT
+        )  # who tells of deaths: the job may have stopped it
         # Not waiting for one that outlives SIGKILL: its worker must go on, and a vigil begin.
         self._release(wait=self.process not in ended.survivors)
+        status = self._handle.exitcode
+        untold = status == UNTOLD and not tree.is_there(self.fork_server)
+        self.exit_status = None if untold else status
         return ended
 
     def _release(self, *, wait: bool = True) -> None:
@@ -157,11 +168,12 @@ class PoolProcess:
         death.get_loop().call_later(LAST_WORDS_S, self._channel.close)
 
 
-async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
+async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -> PoolProcess:
     """Start a pool process and wait until it is ready.
 
     Args:
         threads: where it is ended, with a thread for each process that may be ended at once.
+        orphans: must not take it for one.
 
     Raises:
         OSError, EOFError, TimeoutError, BrokenProcessPool: it did not come up.
@@ -175,14 +187,16 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
         initializer=child.begin,
         initargs=(theirs, pipes.theirs, result_bytes_max),
     )
-    with (
-        theirs,
-        pipes.handed_over(),
-    ):  # Starting a process waits for the fork server: not on the event loop.
-        serving = await asyncio.to_thread(executor.submit, child.serve)
+    async with orphans.forking:
+        with theirs, pipes.handed_over():
+            # Starting a process waits for the fork server: not on the event loop.
+            serving = await asyncio.to_thread(executor.submit, child.serve)
+        handle = context.started[-1]
         # Whoever starts the next process would look, from his thread, whether this one is dead, and
         # so take away the one message with its exit status that the executor's thread waits for.
-        _CHILDREN.discard(context.started[-1])
+        _CHILDREN.discard(handle)
+        forked = tree.stat(handle.pid or 0)
+        orphans.spare([forked.process] if forked else [])
     loop = asyncio.get_running_loop()
     hello: asyncio.Future[Message | None] = loop.create_future()
 
@@ -197,7 +211,7 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
     )
     process = PoolProcess(
         executor=executor,
-        handle=context.started[-1],
+        handle=handle,
         threads=threads,
         death=asyncio.wrap_future(serving),
         channel=channel,
@@ -208,11 +222,19 @@ async def start(*, threads: Executor, result_bytes_max: int) -> PoolProcess:
             process.welcome(await hello)
         channel.listen(None)
     except BaseException:
-        context.started[-1].kill()
+        if forked:
+            tree.send(forked.process, signal.SIGKILL)
         pipes.close()
         channel.close()
         raise
     return process
+
+
+class _Process(ForkServerProcess):
+    """What the executor starts, and must leave to us to end: it knows no more than a number."""
+
+    def terminate(self) -> None:
+        """Nothing: by now the number may be somebody else's, or the process ours to be asked."""
 
 
 class _Context(ForkServerContext):
@@ -220,7 +242,7 @@ class _Context(ForkServerContext):
 
     def __init__(self) -> None:
         super().__init__()
-        self.started: list[ForkServerProcess] = []
+        self.started: list[_Process] = []
         # Without __main__, a node that was started as a module would load it anew in each process.
         multiprocessing.set_forkserver_preload(["__main__", "scheduler.worker.preload"])
 
@@ -228,7 +250,7 @@ class _Context(ForkServerContext):
         self,
         *args: Any,  # noqa: ANN401
         **options: Any,  # noqa: ANN401
-    ) -> ForkServerProcess:
-        process = super().Process(*args, **options)
+    ) -> _Process:
+        process = _Process(*args, **options)
         self.started.append(process)
         return process

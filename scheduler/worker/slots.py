@@ -12,20 +12,22 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from scheduler import tree
+from scheduler.beside import beside
 from scheduler.errors import StartError
 from scheduler.policy import backoff_s
 from scheduler.worker import pool_process
+from scheduler.worker.orphans import Orphans
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from concurrent.futures import Executor
     from random import Random
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from scheduler.worker.pool_process import PoolProcess
 
 log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 1.0
+"""How long something that left its job's tree may live, where no stop comes first."""
 
 
 @asynccontextmanager
@@ -59,10 +64,11 @@ async def open_slots(
                 jobs_per_process=jobs_per_process,
                 on_started=on_started,
             )
-            try:
-                yield slots
-            finally:
-                await slots.close()
+            async with beside(orphans=slots.watch()):
+                try:
+                    yield slots
+                finally:
+                    await slots.close()
 
 
 class Slots:
@@ -87,10 +93,7 @@ class Slots:
         self._jobs_per_process = jobs_per_process
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
-        # What outlived SIGKILL, and may be there yet: its own job answers for it, and no other.
-        self._undying: set[tree.Process] = set()
-        # Held while a process starts: until its number is known it looks like an orphan.
-        self._starting = asyncio.Lock()
+        self._orphans = Orphans(threads)
         self._closing = False
         self._spare = self._begin_spare()
 
@@ -128,13 +131,15 @@ class Slots:
             await self.end(process)
 
     async def end(self, process: PoolProcess) -> tree.Ended:
-        """End a process and everything that came from it."""
-        ended = await process.end()
+        """End a process and everything that came from it, however often that has to be tried."""
+        ended = await self._insist(process.end)
         self._live.discard(process)
-        if not ended.held:
-            ended = await self._end_orphans(process, ended)
-        self._undying.update(ended.survivors)
-        return ended
+        self._orphans.disown(process.process)
+        self._orphans.spare(ended.survivors)
+        left = await self._insist(partial(self._orphans.end, process.fork_server))
+        return tree.Ended(
+            ended.processes + left.processes, ended.survivors + left.survivors, ended.held
+        )
 
     async def retire(self, process: PoolProcess) -> None:
         """Let an idle process exit by itself, and end it where it does not."""
@@ -152,6 +157,14 @@ class Slots:
             raise StartError(process.fault)
         return {options.name: options for options in process.handlers}
 
+    async def watch(self) -> None:
+        """End what jobs left outside of their processes, for ever; a background task."""
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            for fork_server in {process.fork_server for process in self._live}:
+                with suppress(OSError):
+                    await self._orphans.end(fork_server)
+
     async def close(self) -> None:
         """Retire all processes, the spare too; one that does not come up is not tried again."""
         self._closing = True
@@ -167,27 +180,28 @@ class Slots:
         """Start a process, again and again until one comes up: the machine may be out of pids."""
         for failures in count():
             try:
-                async with self._starting:
-                    process = await pool_process.start(
-                        threads=self._threads, result_bytes_max=self._result_bytes_max
-                    )
-                    self._live.add(process)
-                    self._on_started()
-                    return process
+                process = await pool_process.start(
+                    threads=self._threads,
+                    result_bytes_max=self._result_bytes_max,
+                    orphans=self._orphans,
+                )
             except (OSError, EOFError, TimeoutError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
                 if self._closing:
                     raise asyncio.CancelledError from error
                 await self._clock.sleep(backoff_s(failures, random=self._random))
+            else:
+                self._live.add(process)
+                self._on_started()
+                return process
         raise AssertionError("unreachable")
 
-    async def _end_orphans(self, process: PoolProcess, ended: tree.Ended) -> tree.Ended:
-        """End what a process left behind that died by itself: it is below the fork server now."""
-        async with self._starting:
-            self._undying = set(filter(tree.is_there, self._undying))
-            spared = self._undying.union(each.process for each in self._live)
-            end = partial(tree.end_below, process.fork_server, spared=spared)
-            left = await asyncio.get_running_loop().run_in_executor(self._threads, end)
-        return tree.Ended(
-            ended.processes + left.processes, ended.survivors + left.survivors, held=False
-        )
+    async def _insist(self, end: Callable[[], Awaitable[tree.Ended]]) -> tree.Ended:
+        """End what has to be ended: that a machine is short of descriptors is no reason not to."""
+        for failures in count():
+            try:
+                return await end()
+            except OSError as error:
+                log.warning("a process cannot be ended yet", error=str(error))
+                await self._clock.sleep(backoff_s(failures, random=self._random))
+        raise AssertionError("unreachable")

@@ -25,7 +25,7 @@ class FakeProcess:
     def __init__(self, *, heeds_sigterm: bool = False) -> None:
         self.alive = True
         self.jobs = 0
-        self.exit_status = 0
+        self.exit_status: int | None = 0
         self.frames: list[Message] = []
         """The jobs it was sent."""
         self.signals: list[signal.Signals] = []

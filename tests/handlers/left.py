@@ -15,6 +15,9 @@ from typing import Any
 
 from scheduler import JobContext, handler
 
+CLONE_PARENT = 0x8000
+PR_SET_CHILD_SUBREAPER = 36
+
 
 @handler("leave_timer")
 def leave_timer(data: Any) -> Any:
@@ -64,12 +67,18 @@ def leave_raw_thread(data: Any) -> Any:
 @handler("leave_wild_child")
 def leave_wild_child(data: Any) -> Any:
     """Return, with a child whose end nobody would be told of, and which few waits see."""
+    sleeping(0)
+    return os.getpid()
+
+
+def sleeping(flags: int) -> int:
+    """Start a process that sleeps, by the system call, with these flags alone; say its number."""
     libc = ctypes.CDLL(None)
-    syscall_clone = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
-    if libc.syscall(syscall_clone, 0, 0, 0, 0, 0) == 0:  # 0: with no signal at its end
+    number = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+    if (pid := int(libc.syscall(number, flags, 0, 0, 0, 0))) == 0:
         libc.sleep(1000)
         libc._exit(0)
-    return os.getpid()
+    return pid
 
 
 @handler("leave_voice")
@@ -106,3 +115,48 @@ def chatter(data: Any, job: JobContext) -> Any:
         time.sleep(3600)
     finally:
         Path(data["file"]).write_text("cleaned up")
+
+
+@handler("sibling")
+def sibling(data: Any) -> Any:
+    """Start a child of the parent: a sibling of this process, and not below it."""
+    pid = sleeping(CLONE_PARENT | signal.SIGCHLD)
+    return leave(pid, data)
+
+
+@handler("unadopted")
+def unadopted(data: Any) -> Any:
+    """Start a daemon, after giving up to adopt what is orphaned below this process."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if (pid := os.fork()) == 0:
+            time.sleep(1000)
+        os.write(tell, str(pid).encode())
+        os._exit(0)
+    os.wait()
+    return leave(int(os.read(told, 20)), data)
+
+
+def leave(pid: int, data: Any) -> int:
+    """Say which process was started; then return, or wait for ever."""
+    Path(data["file"]).write_text(str(pid))
+    if data["waits"]:
+        time.sleep(3600)
+    return pid
+
+
+@handler("stop_parent")
+def stop_parent(data: Any) -> Any:
+    """Stop who starts the pool processes and is told of their deaths; then wait for ever."""
+    os.kill(os.getppid(), signal.SIGSTOP)
+    Path(data["file"]).write_text("begun")
+    time.sleep(3600)
+
+
+@handler("kill_parent")
+def kill_parent(data: Any) -> Any:
+    """Kill who starts the pool processes and is told of their deaths."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(3600)

@@ -273,6 +273,25 @@ def test_a_number_that_was_given_to_somebody_else_is_not_signalled(started: Star
     tree.end(root)
 
 
+@pytest.mark.parametrize("end", ["end", "kill", "end_below"])
+def test_nobody_ends_what_he_comes_from(end: str) -> None:
+    """A pool process that lost its fork server has init for a parent, with the whole machine.
+
+    In a process of its own: where this fails, it and its parent are stopped.
+    """
+    program = f"""
+import os, sys
+from scheduler import tree
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+try:
+    tree.{end}(tree.stat(os.getppid()).process)
+except ValueError as refusal:
+    os._exit(0 if "has this one below it" in str(refusal) else 2)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=10, check=False).returncode == 0
+
+
 def test_a_name_may_hold_what_separates_the_fields(started: Started) -> None:
     """A program's name stands in parentheses in the table, and may have some of its own."""
     root = started("open('/proc/self/comm', 'w').write(') Z 1 (x'); ready(); time.sleep(1000)")

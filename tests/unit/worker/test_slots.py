@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from scheduler import tree
 from scheduler.tree import Ended
 from scheduler.worker import pool_process
 from scheduler.worker.slots import open_slots
@@ -28,6 +29,7 @@ class Process:
     def __init__(self) -> None:
         self.alive = True
         self.jobs = 0
+        self.process = self.fork_server = tree.Process(pid=2**22 + 1, started=1)  # nobody's
         self.retiring = asyncio.Event()
         self.may_retire = asyncio.Event()
         self.ended = False
