@@ -13,10 +13,9 @@ from scheduler import figures
 from scheduler.job import FINAL, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from scheduler.figures import Figures
-    from scheduler.job import Node
     from scheduler.ports import Clock, Store
 
 MINUTES: Final = 30
@@ -66,7 +65,3 @@ class Overview:
             return await self._store.unfinished_by_user(statuses=wanted, task=task, limit=COUNT_MAX)
         ids = await self._store.unfinished(uid, statuses=wanted, task=task, limit=COUNT_MAX)
         return {uid: len(ids)} if ids else {}
-
-    async def nodes(self) -> Sequence[Node]:
-        """The nodes that are registered, by name."""
-        return await self._store.nodes()

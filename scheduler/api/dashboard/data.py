@@ -67,12 +67,10 @@ async def unfinished(request: web.Request) -> web.Response:
 
 async def nodes(request: web.Request) -> web.Response:
     """The nodes with their heartbeats: who sees one change knows that its node lives."""
-    overview = request.app[OVERVIEW]
+    nodes = await request.app[SERVICE].nodes()
     return json_answer(
         {
-            "lease_s": overview.lease_s,
-            "nodes": [
-                {**node_document(node), "beat": node.beat} for node in await overview.nodes()
-            ],
+            "lease_s": request.app[OVERVIEW].lease_s,
+            "nodes": [{**node_document(node), "beat": node.beat} for node in nodes],
         }
     )
