@@ -299,7 +299,10 @@ class Service:
     async def _abort_each(self, uid: str, job_ids: Sequence[str]) -> Sequence[Job]:
         try:
             async with asyncio.TaskGroup() as group:
-                aborts = [group.create_task(self._abort_if_there(uid, each)) for each in job_ids]
+                aborts = [
+                    group.create_task(self._abort_if_there(uid, each), name=f"abort {each}")
+                    for each in job_ids
+                ]
         except ExceptionGroup as failures:
             # One answer for the caller; what is aborted stays so, and the rest may be asked again.
             raise failures.exceptions[0] from None

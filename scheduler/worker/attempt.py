@@ -187,7 +187,8 @@ class Attempt:
         self._notified += 1
         if self._notified <= NOTIFICATIONS_MAX:
             keep = self._notify(self.claim, self._notified, payload)
-            self._keeping.add(self._group.create_task(keep))
+            name = f"keep notification {self._notified} of {self.claim.id}"
+            self._keeping.add(self._group.create_task(keep, name=name))
         elif self._notified == NOTIFICATIONS_MAX + 1:
             self.chronicle.notified_too_often(self.claim)
 

@@ -108,8 +108,9 @@ class Slots:
         if process in self._live:
             if self.usable(process) and not (fresh and process.jobs):
                 return process
+            retired = self._group.create_task(self.retire(process), name="retire a pool process")
             # Shielded: a process whose owner is cancelled must not be left half retired.
-            await asyncio.shield(self._group.create_task(self.retire(process)))
+            await asyncio.shield(retired)
         return await self._take()
 
     def usable(self, process: PoolProcess) -> bool:
