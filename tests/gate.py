@@ -112,6 +112,8 @@ class Gate:
         """
         self.cut = False
         """Whether whoever calls is dead: nothing of it passes any more."""
+        self.refused = 0
+        """How many calls did not pass because of that."""
         self._behind = behind
         self._trouble = trouble or Trouble()
         self._error = error
@@ -133,6 +135,7 @@ class Gate:
 
         async def passed(*args: object, **options: object) -> object:
             if self.cut:
+                self.refused += 1
                 raise self._error("the caller is dead")
             await self._stand(name, "before")
             answer = await self._trouble.pass_on(

@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.errors import StoreUnavailable
 from scheduler.job import (
     NOTHING_RAN,
     Crashed,
@@ -117,7 +118,10 @@ class Attempt:
         return outcome
 
     def doubt(self, look: Callable[[], Awaitable[object]]) -> None:
-        """Have a look before it begins, if it has not: its user may know of his abort already."""
+        """Have a look before it begins, if it has not: its user may know of his abort already.
+
+        Where the store does not answer that look, it does not begin.
+        """
         if self._process is None:
             self._look = look
 
@@ -141,7 +145,11 @@ class Attempt:
         process = await self._ready(partial(self.stop, StopReason.DRAIN))
         while (look := self._look) is not None:
             self._look = None
-            await look()
+            try:
+                await look()
+            except StoreUnavailable:
+                # Its abort may be answered: given back, it is aborted by that or begins anew.
+                self.stop(StopReason.DRAIN)
         if self._over.is_set():
             return None
         if self._time_limit_s is not None:

@@ -81,10 +81,16 @@ class Watcher:
 
     async def _watch(self) -> None:
         """Look, and look again, until the attempt is stopped or we are cancelled."""
-        while not ((self._taken() or await self._flagged()) and await self._stop()):
+        while not await self._stopped():
             with suppress(TimeoutError):
                 async with asyncio.timeout(next(self._looks_s)):
                     await self._hinted.wait()
+
+    async def _stopped(self) -> bool:
+        """Look once; whether the attempt is stopped."""
+        with suppress(StoreUnavailable):
+            return (self._taken() or await self._flagged()) and await self._stop()
+        return False
 
     def _taken(self) -> bool:
         """Whether a hint came; it is taken, so that the next one wakes again."""
@@ -99,10 +105,13 @@ class Watcher:
             return False  # the heartbeat brings what the queue cannot
 
     async def _stop(self) -> bool:
-        """Stop the attempt where its abort is requested; whether it is."""
-        with suppress(StoreUnavailable):
-            job = await self._store.get(self._attempt.claim.id)
-            if job is not None and job.abort is not None:
-                self._attempt.stop(StopReason.ABORT, grace_s=job.abort.grace_s)
-                return True
-        return False
+        """Stop the attempt where its abort is requested; whether it is.
+
+        Raises:
+            StoreUnavailable: it may be.
+        """
+        job = await self._store.get(self._attempt.claim.id)
+        if job is None or job.abort is None:
+            return False
+        self._attempt.stop(StopReason.ABORT, grace_s=job.abort.grace_s)
+        return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from scheduler.errors import StoreUnavailable
 from scheduler.handler import HandlerOptions
 from scheduler.job import (
     NOTHING_RAN,
@@ -218,6 +219,22 @@ async def test_stopped_in_the_moment_its_process_is_there_it_never_begins() -> N
         slots.open.set()
         trial.attempt.stop(StopReason.ABORT)
     assert trial.run.result() == Stopped(StopReason.ABORT, NOTHING_RAN)
+    assert not slots.frames
+    assert not slots.ended
+
+
+async def test_where_the_store_does_not_answer_a_doubt_it_never_begins() -> None:
+    """Its abort may be answered already; given back, it is aborted by that, or begins anew."""
+
+    async def look() -> None:
+        raise StoreUnavailable("the store does not answer")
+
+    slots = FakeSlots()
+    slots.open.clear()
+    async with running(slots=slots) as trial:
+        trial.attempt.doubt(look)
+        slots.open.set()
+    assert trial.run.result() == Stopped(StopReason.DRAIN, NOTHING_RAN)
     assert not slots.frames
     assert not slots.ended
 

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from scheduler.errors import QueueUnavailable, StoreUnavailable
-from scheduler.job import StopReason
+from scheduler.job import NOTHING_RAN, StopReason
 from tests.crew import IDLE_S, NODE
 from tests.eventually import eventually
 
@@ -114,6 +114,22 @@ async def test_nothing_begins_whose_abort_overtook_the_answer_to_its_claim(crew:
     crew.roster.hint(job_id)
     claim.let()
     await crew.becomes(job_id, "aborted")
+    assert not crew.slots.frames
+
+
+async def test_nothing_begins_whose_abort_cannot_be_looked_up(crew: Crew) -> None:
+    """I5. It is given back, as often as it takes, and is aborted by that."""
+    claim = crew.store.hold("claim", "after")
+    job_id = await crew.submit()
+    await claim.reached.wait()
+    await crew.abort(job_id)
+    crew.store.cut = True
+    claim.let()
+    await crew.clock.pass_until(lambda: crew.store.refused > 3, saying="it is given back in vain")
+    assert (await crew.job(job_id)).status == "running"
+    crew.store.cut = False
+    job = await crew.becomes(job_id, "aborted")
+    assert (job.abort and job.abort.death) == NOTHING_RAN
     assert not crew.slots.frames
 
 
