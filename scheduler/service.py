@@ -331,8 +331,17 @@ class Service:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s), self._queue.watch(job.id) as news:
                 # Look after watching began: a change in between would be missed otherwise.
-                while (job := await self._store.get(job.id) or job).status not in FINAL:
+                while (job := await self._now(job)).status not in FINAL:
                     await _change(news)
+        return job
+
+    async def _now(self, job: Job) -> Job:
+        """The job as it stands; as it stood where the store is away, or does not have it any more.
+
+        Its abort may be stored, and a failure would deny that.
+        """
+        with suppress(StoreUnavailable):
+            return await self._store.get(job.id) or job
         return job
 
 

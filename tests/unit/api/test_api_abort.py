@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from scheduler.change import changed
 from scheduler.job import Death, JsonText, Status
 
 if TYPE_CHECKING:
@@ -86,6 +87,21 @@ async def test_waiting_answers_when_the_job_is_dead(api: Api) -> None:
         await api.end(claim, Status.ABORTED, death=KILLED)
 
     assert (waiting.result().status, waiting.result().json["status"]) == (200, "aborted")
+
+
+async def test_a_store_that_goes_away_does_not_take_back_the_answer_to_an_abort(api: Api) -> None:
+    """It is durable, and the client must not think that nothing of it is there."""
+    job_id = await api.submit()
+    await api.start(job_id)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        waiting = group.create_task(api.delete(f"/u1/{job_id}?wait=0.2"))
+        await api.queue.server.watched.wait()
+        api.store.away = True
+        api.queue.announce([changed(job_id)])
+
+    answer = waiting.result()
+    assert (answer.status, answer.json["status"]) == (202, "running")
+    assert answer.json["abort"]["requested_at"] == "2026-03-01T12:00:00.123Z"
 
 
 async def test_a_result_that_was_first_wins(api: Api) -> None:

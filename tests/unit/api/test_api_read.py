@@ -12,6 +12,7 @@ import pytest
 from scheduler.api import cursor
 from scheduler.change import changed
 from scheduler.clock import new_id
+from scheduler.errors import StoreUnavailable
 from scheduler.job import Failure, FailureKind, JsonText, Progress, Status
 from tests.eventually import eventually
 
@@ -123,6 +124,30 @@ async def test_waiting_answers_when_the_job_is_final(api: Api) -> None:
         await api.end(claim, result=JsonText("1"))
 
     assert waiting.result().json["status"] == "successful"
+
+
+async def test_waiting_outlasts_a_store_that_is_away(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is due when the job is final or the time is up, and it looks again until then."""
+    job_id = await api.submit()
+    claim = await api.start(job_id)
+    looked = asyncio.Event()
+
+    async def no_answer(_: str) -> None:
+        monkeypatch.undo()
+        looked.set()
+        raise StoreUnavailable("the store does not answer")
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        waiting = group.create_task(api.get(f"/u1/{job_id}?wait=60"))
+        await api.queue.server.watched.wait()
+        monkeypatch.setattr(api.store, "get", no_answer)
+        api.queue.announce([changed(job_id)])
+        await looked.wait()
+        await api.end(claim, result=JsonText("1"))
+
+    assert (waiting.result().status, waiting.result().json["status"]) == (200, "successful")
 
 
 async def test_waiting_for_a_final_job_is_over_at_once(api: Api) -> None:
