@@ -195,9 +195,18 @@ class Store(Protocol):
         ...
 
     async def unfinished(
-        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        last_id: str | None = None,
+        limit: int,
     ) -> Sequence[str]:
-        """Ids of a user's queued and running jobs with no abort requested yet, oldest first."""
+        """Ids of a user's queued and running jobs with no abort requested yet, oldest first.
+
+        Only ids up to `last_id`, that one too.
+        """
         ...
 
     async def unfinished_by_user(

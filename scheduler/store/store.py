@@ -167,14 +167,21 @@ class SqlStore:
         return job if job is not None and job.uid == uid else None
 
     async def unfinished(
-        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        last_id: str | None = None,
+        limit: int,
     ) -> Sequence[str]:
         """See `Store`."""
+        last = AFTER_ALL_IDS if last_id is None else last_id
         ids: set[str] = set()
         # Queued first: a job that moves on to running in between is seen twice, not missed.
         for status in (Status.QUEUED, Status.RUNNING):
             if status in statuses or not statuses:
-                ids |= _ids(await self._fetch("unfinished", uid, status, task, limit))
+                ids |= _ids(await self._fetch("unfinished", uid, status, last, task, limit))
         return sorted(ids)[:limit]
 
     async def unfinished_by_user(

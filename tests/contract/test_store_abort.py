@@ -193,6 +193,18 @@ async def test_unfinished_are_those_that_an_abort_would_still_change(store: Stor
     assert await unfinished(task="task1") == [ids[1], ids[5]]
 
 
+async def test_unfinished_may_be_asked_for_up_to_one(store: Store) -> None:
+    """Whoever aborts all that there is does not run after what comes in meanwhile."""
+    ids = [await queued(store) for _ in range(4)]
+    await claimed(store, ids[0])
+    await claimed(store, ids[3])
+
+    for place, last_id in enumerate(ids, start=1):
+        assert [*await store.unfinished("u1", last_id=last_id, limit=10)] == ids[:place]
+    begun = await store.unfinished("u1", statuses=[Status.RUNNING], last_id=ids[2], limit=10)
+    assert [*begun] == ids[:1]
+
+
 async def test_survivors_are_shown_while_the_abort_is_under_way(store: Store) -> None:
     """A job that cannot be killed is not reported dead, and its user sees why."""
     claim = await running(store)

@@ -135,7 +135,7 @@ def _whole_reads(step: dict[str, Any]) -> Iterator[str]:
         found = step.get("Index Cond", "")
         # By id from some id on is all jobs, if what else is asked for is rare.
         if not re.fullmatch(SPARSE, index) and (
-            not found or re.fullmatch(r"\(id < [^=]*\)", found)
+            not found or re.fullmatch(r"\(id <=? [^=]*\)", found)
         ):
             yield f"{kind} {step['Relation Name']} {index} {found}"
     for part in step.get("Plans", ()):

@@ -201,11 +201,18 @@ class MemoryStore:
         return row.job
 
     async def unfinished(
-        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None, limit: int
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        last_id: str | None = None,
+        limit: int,
     ) -> Sequence[str]:
         self._answer()
         wanted = set(statuses or Status) - FINAL
-        return [job.id for job in self._jobs(uid, wanted, task) if job.abort is None][:limit]
+        ids = [job.id for job in self._jobs(uid, wanted, task) if job.abort is None]
+        return [each for each in ids if last_id is None or each <= last_id][:limit]
 
     async def unfinished_by_user(
         self, *, statuses: Collection[Status], task: str | None = None, limit: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 
 from scheduler.change import changed
 from scheduler.job import Death, JsonText, Status
+from tests.stores import new
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import Answer, Api
@@ -246,6 +248,34 @@ async def test_more_than_a_batch_are_all_aborted(api: Api) -> None:
     await api.post([{"uid": "u1", "task": "task1"}] * 450)
 
     assert (await api.delete("/u1")).json == {"aborted": 450, "aborting": 0}
+
+
+async def test_what_is_submitted_amid_an_abort_of_all_is_left_alone(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever submits as fast as it aborts would keep it busy for ever."""
+    for _ in range(3):
+        await api.submit()
+    late: list[str] = []
+    asked = api.store.request_abort
+
+    async def one_more(*args: object, **kwargs: object) -> object:
+        if len(late) < 10:
+            late.append(await api.submit())
+        return await asked(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(api.store, "request_abort", one_more)
+
+    assert (await api.delete("/u1")).json == {"aborted": 3, "aborting": 0}
+    queued = (await api.get("/u1?status=queued")).json
+    assert sorted(job["id"] for job in queued) == sorted(late)
+
+
+async def test_all_are_aborted_though_another_nodes_clock_is_fast(api: Api) -> None:
+    """Its ids are greater than those that this node would make now."""
+    await api.store.insert([replace(new(), id="7fffffff-0000-7000-8000-000000000000")])
+
+    assert (await api.delete("/u1")).json == {"aborted": 1, "aborting": 0}
 
 
 async def test_without_the_store_no_abort_is_promised(api: Api) -> None:
