@@ -211,6 +211,8 @@ class Position(NamedTuple):
 
 
 _POSITION: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})(?:\.([0-9]{1,18}))?(?:~([0-9]{1,9}))?")
+_HALF_END: Final = 2**64
+"""Both halves of a change's id are below: the server refuses greater ones."""
 
 
 def position(text: str) -> Position | None:
@@ -219,6 +221,8 @@ def position(text: str) -> Position | None:
     if found is None:
         return None
     change_id, place, at_stage = found.groups()
+    if any(int(half) >= _HALF_END for half in change_id.split("-")):
+        return None
     return Position(change_id, _maybe_int(place), _maybe_int(at_stage))
 
 

@@ -6,9 +6,11 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.eventually import eventually
 from tests.integration.test_several_nodes import member
-from tests.sse import listening
+from tests.sse import Event, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +169,15 @@ async def test_an_emptied_queue_is_a_reset_and_the_end_of_a_job_is_told_all_the_
         await all_.until(lambda event: event.name == "status" and event.data["finished_at"])
     async with listening(events_of(node, job), after=running) as events:
         assert await events.rest() == ["reset", "successful"]
+
+
+@pytest.mark.parametrize("made_up", ["1-1", "99999999999999999999-0", f"1-{2**64}"])
+async def test_who_comes_back_with_an_id_that_no_node_made_is_told_to_look_anew(
+    node: Node, made_up: str
+) -> None:
+    """Also where it looks like one of ours, and the queue's server would not take it."""
+    async with listening(f"{node.url}/-/events", after=Event(made_up, "", None)) as events:
+        assert str(await events.next()) == "reset"
 
 
 async def test_who_follows_does_not_keep_a_node_from_its_end(start_node: Nodes) -> None:

@@ -122,14 +122,27 @@ def test_progress_of_an_earlier_attempt_is_no_news() -> None:
 
 
 @pytest.mark.parametrize(
-    "where", [Position("1-2"), Position("1-2", 0), Position("1-2", None, 0), Position("1-2", 3, 4)]
+    "where",
+    [
+        Position("1-2"),
+        Position("1-2", 0),
+        Position("1-2", None, 0),
+        Position("1-2", 3, 4),
+        Position(f"{2**64 - 1}-{2**64 - 1}"),
+    ],
 )
 def test_an_id_says_where_somebody_was(where: Position) -> None:
     """All that a node has to know of him."""
     assert position(str(where)) == where
 
 
-@pytest.mark.parametrize("text", ["1", "1-", "-1", "1-2.", "1-2~", "1-2~3.4", "٣-1", "1-2\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1", "1-", "-1", "1-2.", "1-2~", "1-2~3.4", "٣-1", "1-2\n"),
+        *(f"{2**64}-0", f"1-{2**64}", "99999999999999999999-0.1~1"),
+    ],
+)
 def test_an_id_that_is_none_of_ours_is_no_position(text: str) -> None:
     """It may come from anybody."""
     assert position(text) is None
