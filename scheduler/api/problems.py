@@ -3,6 +3,7 @@
 SchedulerError ──┐
 HTTPException  ──┼─▶ Kind ─▶ application/problem+json
 anything else  ──┘           500, and the traceback only in the log
+any, amid an answer ───────▶ the connection ends, and the traceback is in the log
 """
 
 from __future__ import annotations
@@ -108,15 +109,26 @@ async def answer_problems(request: web.Request, handler: Following) -> web.Strea
         return await handler(request)
     except ConnectionError:
         raise  # the client is gone: there is nobody to answer, and aiohttp knows it
-    except web.HTTPException as error:
-        answer = _of_http(request, error)
-    except SchedulerError as error:
-        answer = _of_scheduler(request, error)
     except Exception as error:  # noqa: BLE001 - the outermost middleware: nothing else may leave
-        answer = _of_defect(request, error)
+        answer = _of(request, error)
     if not request.content.at_eof():
         answer.force_close()  # nobody reads the rest of the body: the client may stop sending
     return answer
+
+
+def _of(request: web.Request, error: Exception) -> web.Response:
+    if request.writer.output_size:
+        # A second answer would be taken for a part of the first: without its end the client sees
+        # that the rest is missing, and may ask again.
+        log.error("answer broken off", exc_info=error, method=request.method, path=request.path)
+        raise ConnectionAbortedError("the rest of the answer is missing") from error
+    match error:
+        case web.HTTPException():
+            return _of_http(request, error)
+        case SchedulerError():
+            return _of_scheduler(request, error)
+        case _:
+            return _of_defect(request, error)
 
 
 def _of_scheduler(request: web.Request, error: SchedulerError) -> web.Response:

@@ -3,6 +3,7 @@
     the client goes away             aiohttp cancels the view
     it does not take what is sent    its connection is cut, after `SEND_S`
     the node closes its server       the answer ends, whole, so that nobody waits for it
+    a part fails                     its connection ends, so that the client sees it (`problems`)
 
 Nothing is kept for a slow client: the next part is made when he has taken the last.
 """
@@ -29,7 +30,7 @@ async def stream(
 ) -> web.StreamResponse:
     """Answer with parts of text as they come; 204 where there is not even a first one.
 
-    What the first part raises is a problem like any other; later ones must not raise.
+    What the first part raises is a problem like any other; of a later one only the log tells.
     """
     async with aclosing(parts):
         first = await anext(parts, None)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from scheduler.api import streams
 from scheduler.api.state import STREAMS
+from scheduler.errors import StoreUnavailable
+from scheduler.service import Service
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
-    import pytest
     from aiohttp.test_utils import TestServer
     from pytest_aiohttp.plugin import AiohttpServer
+
+    from scheduler.output import Line
+    from tests.unit.api.conftest import Api
 
 PART = b"x" * 65_536
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -74,3 +80,28 @@ async def test_who_reads_gets_more_when_there_is_room_for_it(aiohttp_server: Aio
         received += len(await reader.read(len(PART)))
     writer.close()
     await eventually(lambda: flood.over)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), StoreUnavailable("gone")])
+async def test_an_answer_that_fails_in_its_middle_is_broken_off(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A second answer would be read as a part of the first; who misses its end comes back."""
+    job_id = await api.submit()
+
+    async def failing(*_: object, **__: object) -> AsyncGenerator[Sequence[Line], None]:
+        yield []
+        raise error
+
+    monkeypatch.setattr(Service, "log", failing)
+    with capture_logs() as logs:
+        reader, writer = await asyncio.open_connection(api.client.host, api.client.port)
+        writer.write(f"GET /u1/{job_id}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+    writer.close()
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert not body, "neither a problem, nor the end of an answer"
+    assert [(entry["event"], entry["exc_info"]) for entry in logs] == [("answer broken off", error)]
