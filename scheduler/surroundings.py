@@ -15,7 +15,7 @@ import structlog
 
 from scheduler.errors import StartError, Unavailable
 from scheduler.lock import locked
-from scheduler.warden.cookie import COOKIE, SCRATCH, end_all
+from scheduler.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ def occupied(folder: str) -> Iterator[Path]:
             stack.enter_context(locked(data_dir / "node.lock", guards=data_dir))
         except OSError as error:
             raise StartError(f"[node] data_dir {data_dir}: {error.strerror}") from error
-        end_all(f"{data_dir} ")  # with the lock held, whatever bears its name is nobody's
+        end_all(DATA_DIR, str(data_dir))  # with the lock held, whatever bears its name is nobody's
         yield data_dir
 
 
@@ -100,7 +100,8 @@ def made(folder: str) -> Path:
 
 def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     """Set what every process that this node starts finds in its environment."""
-    os.environ[COOKIE] = f"{data_dir} {node_id}"
+    os.environ[NODE] = node_id
+    os.environ[DATA_DIR] = str(data_dir)
     os.environ[SCRATCH] = multiprocessing.util.get_temp_dir()
     # The fork server and the warden are interpreters of their own, and the node may have been
     # started from any folder. (A fork server that cannot import what to preload says nothing.)

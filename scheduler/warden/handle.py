@@ -52,7 +52,7 @@ class Warden:
 
 @asynccontextmanager
 async def open_warden() -> AsyncIterator[Warden]:
-    """A warden for this process, which must bear the cookie in its environment already."""
+    """A warden for this process, which must bear the cookies in its environment already."""
     warden = Warden(await _start())
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(warden.keep(), name="keep the warden")

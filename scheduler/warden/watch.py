@@ -10,7 +10,7 @@ import struct
 import time
 from typing import Final
 
-from scheduler.warden.cookie import COOKIE, SCRATCH, end_all, end_jobs
+from scheduler.warden.cookie import NODE, SCRATCH, end_all, end_jobs
 
 MESSAGE: Final = struct.Struct("d")
 FAREWELL: Final = -1.0
@@ -20,19 +20,19 @@ def main() -> None:
     """Guard the node that started this process, which holds the other end of standard input."""
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, signal.SIG_IGN)  # it goes when its node is gone, not before
-    node, cookie = os.getppid(), os.environ[COOKIE]
+    node, node_id = os.getppid(), os.environ[NODE]
     deadline: float | None = None
     while (message := _next_message(deadline)) != FAREWELL:
         if message is None:
-            end_all(cookie)
+            end_all(NODE, node_id)
             shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
             return
         if message == deadline:
-            end_jobs(cookie, node)
+            end_jobs(node_id, node)
             deadline = None
         else:
             deadline = message
-    end_jobs(cookie, node)
+    end_jobs(node_id, node)
 
 
 def _next_message(deadline: float | None) -> float | None:

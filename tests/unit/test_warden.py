@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.warden.cookie import COOKIE, SCRATCH, end_all
+from scheduler.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 from scheduler.warden.watch import FAREWELL, MESSAGE
 from tests.trees import living
 
@@ -41,14 +41,17 @@ class Ward:
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
         self._stack = stack
-        self.warden = self.start(f"{folder} node-1", "-m", "scheduler.warden.watch")
-        self.fork_server = self.start(f"{folder} node-1", "-c", FORK_SERVER)
+        self.warden = self.start("node-1", "-m", "scheduler.warden.watch")
+        self.fork_server = self.start("node-1", "-c", FORK_SERVER)
         self.job = int(said(self.fork_server))
 
-    def start(self, cookie: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, node_id: str, *arguments: str, folder: str | None = None
+    ) -> subprocess.Popen[bytes]:
+        cookies = {NODE: node_id, DATA_DIR: folder or str(self.folder), SCRATCH: str(self.scratch)}
         process = subprocess.Popen(
             [sys.executable, *arguments],
-            env={**os.environ, COOKIE: cookie, SCRATCH: str(self.scratch)},
+            env={**os.environ, **cookies},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -82,7 +85,7 @@ def said(process: subprocess.Popen[bytes]) -> str:
 
 def test_when_the_node_dies_all_that_it_started_is_ended(ward: Ward) -> None:
     """The end of the pipe is the end of the node, whatever killed it."""
-    bystander = ward.start(f"{ward.folder}-2 node-1", "-c", "input()")
+    bystander = ward.start("node-11", "-c", "input()")
     assert ward.warden.stdin is not None
     ward.warden.stdin.close()
     assert ward.warden.wait(END_S) == 0
@@ -128,11 +131,11 @@ def test_no_signal_of_a_terminal_ends_the_warden(ward: Ward) -> None:
 
 def test_the_next_node_of_a_folder_ends_what_the_last_one_left(ward: Ward) -> None:
     """Whatever its id was; and nothing of a folder whose name only begins like this one's."""
-    neighbour = ward.start(f"{ward.folder}-2 node-1", "-c", "input()")
-    other = ward.start(f"{ward.folder} node-2", "-c", "input()")
+    neighbour = ward.start("node-1", "-c", "input()", folder=f"{ward.folder} 2")
+    other = ward.start("node-2", "-c", "input()")
     ward.warden.kill()
     ward.warden.wait(END_S)
-    end_all(f"{ward.folder} ")
+    end_all(DATA_DIR, str(ward.folder))
     assert ward.fork_server.wait(END_S) == other.wait(END_S) == -signal.SIGKILL
     assert not living([ward.job])
     assert neighbour.poll() is None
