@@ -188,9 +188,9 @@ class Store(Protocol):
         """Note durably that the user wants the job ended, and answer the job as it stands then.
 
         A queued job is aborted at once (with its clean-up pending, if an earlier attempt began and
-        it is undoable). A running one is marked; the first request's time, reason and grace period
-        are kept. A final one is unchanged. None, and no effect, where the id is unknown or
-        another user's.
+        it is undoable). A running one is marked; the first request's time and reason are kept, and
+        the shortest grace period that was asked for. A final one is unchanged. None, and no effect,
+        where the id is unknown or another user's.
         """
         ...
 

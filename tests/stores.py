@@ -129,9 +129,11 @@ async def running(store: Store, *, undoable: bool = False, node_id: str = "a1") 
     return await claimed(store, await queued(store, undoable=undoable), node_id=node_id)
 
 
-async def abort(store: Store, job_id: str, uid: str = "u1") -> Job | None:
+async def abort(
+    store: Store, job_id: str, uid: str = "u1", *, grace_s: float | None = 1.5
+) -> Job | None:
     """What a user is told who asks for the end of a job."""
-    return await store.request_abort(job_id, uid=uid, reason="enough", grace_s=1.5, at=later(5))
+    return await store.request_abort(job_id, uid=uid, reason="enough", grace_s=grace_s, at=later(5))
 
 
 async def cleaning(store: Store, *, node_id: str = "a1") -> Claim:

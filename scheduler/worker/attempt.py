@@ -5,8 +5,9 @@
     stop(reason) ────┴─ nothing ran ─▶ Stopped ◀┴ SIGTERM ─ grace period ─ end the tree
 
 Everybody who wants a job ended calls `stop`: the abort watcher, the time limit, a lost lease, a
-drain. The first reason counts, and an end frame that is here already beats them all. Both are
-decided on the event loop, in one step each, so there is no moment at which both are true.
+drain. The first reason counts, but for an abort amid the grace period of a time limit, and an end
+frame that is here already beats them all. Both are decided on the event loop, in one step each, so
+there is no moment at which both are true.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class Attempt:
         self._process: PoolProcess | None = None
         self._slots = slots
         self._grace_s = grace_s(options.grace_s, node_grace_s)
+        self._grace: asyncio.Timeout | None = None
+        """While the grace period runs."""
         self._time_limit_s = time_limit_s
         self._notify = notify
         self._notified = 0
@@ -126,17 +129,31 @@ class Attempt:
             self._look = look
 
     def stop(self, reason: StopReason, *, grace_s: float | None = None) -> None:
-        """End the attempt early; without effect where it has ended, or was stopped before.
+        """End the attempt early; without effect where it has ended.
+
+        Where it is being stopped already it may be hastened, and taken for aborted instead of over
+        its time limit: that is what its user was answered.
 
         Args:
             grace_s: seconds between SIGTERM and SIGKILL; None for the handler's or the node's.
         """
+        if self._stopped is not None:
+            self._hasten(reason, grace_s)
         if self._over.is_set():
             return
         self._stopped = reason
         self._grace_s = self._grace_s if grace_s is None else grace_s
         self._over.set()
         self._wait.end()
+
+    def _hasten(self, reason: StopReason, grace_s: float | None) -> None:
+        if reason is StopReason.ABORT and self._stopped is StopReason.TIME_LIMIT:
+            self._stopped = reason
+        if grace_s is not None:
+            self._grace_s = min(self._grace_s, grace_s)
+        if grace_s is not None and self._grace is not None:
+            now = asyncio.get_running_loop().time()
+            self._grace.reschedule(min(self._grace.when() or now, now + grace_s))
 
     async def _begin(self) -> PoolProcess | None:
         """Wait for the process and begin; None where the attempt was stopped meanwhile."""
@@ -203,7 +220,8 @@ class Attempt:
     async def _outcome(self, process: PoolProcess) -> Outcome:
         """What the end frame says, or how the process died without one, or was stopped."""
         if self._stopped is not None:
-            return Stopped(self._stopped, await self._stop(process))
+            death = await self._stop(process)
+            return Stopped(self._stopped, death)
         if self._end is None:
             await self._slots.end(process)
             return Crashed(process.exit_status)
@@ -216,8 +234,9 @@ class Attempt:
         if self._grace_s > 0:
             process.send(signal.SIGTERM)
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._grace_s):
+                async with asyncio.timeout(self._grace_s) as self._grace:
                     await self._told.wait()
+            self._grace = None
         unwound = self._told.is_set()
         ended = await self._slots.end(process)
         self.survivors = ended.survivors

@@ -80,17 +80,18 @@ class Watcher:
             self._task = self._group.create_task(self._watch(), name=name)
 
     async def _watch(self) -> None:
-        """Look, and look again, until the attempt is stopped or we are cancelled."""
-        while not await self._stopped():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(next(self._looks_s)):
-                    await self._hinted.wait()
+        """Look, and look again, until the attempt is stopped; then at each hint, until cancelled.
 
-    async def _stopped(self) -> bool:
-        """Look once; whether the attempt is stopped."""
-        with suppress(StoreUnavailable):
-            return (self._taken() or await self._flagged()) and await self._stop()
-        return False
+        Another abort may give it less time.
+        """
+        stopped = False
+        while True:
+            with suppress(StoreUnavailable):
+                if self._taken() or (not stopped and await self._flagged()):
+                    stopped = await self._stop() or stopped
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if stopped else next(self._looks_s)):
+                    await self._hinted.wait()
 
     def _taken(self) -> bool:
         """Whether a hint came; it is taken, so that the next one wakes again."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from scheduler.job import NOTHING_RAN, Cleanup, Death, Status
 from tests.stores import (
@@ -162,6 +165,23 @@ async def test_another_users_job_is_not_aborted_and_not_shown(store: Store) -> N
     assert await abort(store, "unknown") is None
 
     assert (await known(store, job_id)).status is Status.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [(9, 0.5, 0.5), (0.5, 9, 0.5), (None, 9, 9), (9, None, 9), (None, None, None)],
+)
+async def test_the_shortest_grace_period_that_was_asked_for_counts(
+    store: Store, first: float | None, second: float | None, kept: float | None
+) -> None:
+    """Whoever has waited long enough asks again; the receipt goes on to tell of the first time."""
+    claim = await running(store)
+    await abort(store, claim.id, grace_s=first)
+    await store.note_survivors(claim.id, token=claim.token, death=DEATH)
+    before = await known(store, claim.id)
+    again = await store.request_abort(claim.id, uid="u1", reason="now", grace_s=second, at=later(8))
+    assert before.abort is not None
+    assert again == replace(before, abort=replace(before.abort, grace_s=kept))
 
 
 async def test_a_request_needs_neither_reason_nor_grace_period(store: Store) -> None:

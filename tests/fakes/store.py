@@ -198,6 +198,10 @@ class MemoryStore:
             row.change(abort=Abort(requested_at=at, reason=reason, grace_s=grace_s))
             if row.job.status is Status.QUEUED:
                 row.finish_abort(at=at, death=NOTHING_RAN)
+        elif row.job.status is Status.RUNNING and grace_s is not None and row.job.abort is not None:
+            before = row.job.abort.grace_s
+            shortest = grace_s if before is None else min(before, grace_s)
+            row.change(abort=replace(row.job.abort, grace_s=shortest))
         return row.job
 
     async def unfinished(

@@ -121,6 +121,16 @@ def digest(data: Any) -> Any:
         hashlib.pbkdf2_hmac("sha256", b"x", b"y", 10_000_000)
 
 
+@handler("late_and_stubborn", timeout_s=0.2, grace_s=3000)
+def late_and_stubborn(data: Any) -> Any:
+    """Run longer than it may, and say so when told; go on all the same."""
+    try:
+        time.sleep(3600)
+    except JobAborted:
+        Path(data["file"]).write_text("told")
+        time.sleep(3600)
+
+
 @handler("limited", timeout_s=0.2, grace_s=0)
 def limited(data: Any) -> Any:
     """Run longer than it may."""

@@ -62,6 +62,16 @@ async def test_a_handler_whose_threads_talk_cleans_up_as_well(node: Node, begun:
     assert begun.read_text() == "cleaned up"
 
 
+async def test_what_is_told_to_stop_can_be_given_less_time(node: Node, begun: Path) -> None:
+    """By another abort; also where it was the time limit that told it."""
+    job = await node.submit("late_and_stubborn", {"file": str(begun)})
+    await eventually(begun.exists)
+    status, job = await node.abort(job, "grace_s=1000")
+    assert (status, job["status"]) == (202, "running")
+    status, job = await node.abort(job, "grace_s=0&wait=30")
+    assert (status, job["status"], job["abort"]["signal"]) == (200, "aborted", "SIGKILL")
+
+
 async def test_a_queued_job_is_aborted_at_once(start_node: Nodes, begun: Path) -> None:
     """It need not wait for a worker only to be told to stop."""
     node = start_node(NODE__WORKERS=1)

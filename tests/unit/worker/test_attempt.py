@@ -192,6 +192,27 @@ async def test_a_handler_that_outlasts_its_grace_period_is_killed() -> None:
     assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
 
 
+async def test_another_abort_may_shorten_the_grace_period() -> None:
+    """A person who has waited long enough; nobody can lengthen it."""
+    async with running(grace_s=LONG_S) as trial:
+        process = await trial.process()
+        trial.attempt.stop(StopReason.ABORT)
+        await eventually(lambda: process.signals == [signal.SIGTERM])
+        trial.attempt.stop(StopReason.ABORT, grace_s=2 * LONG_S)
+        trial.attempt.stop(StopReason.ABORT, grace_s=0.01)
+    assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
+
+
+async def test_an_abort_while_the_time_limit_ends_a_job_comes_true() -> None:
+    """Its user was answered that the job is being stopped, so it ends aborted, and is undone."""
+    async with running(grace_s=LONG_S, time_limit_s=0.01) as trial:
+        process = await trial.process()
+        await eventually(lambda: process.signals == [signal.SIGTERM])
+        trial.attempt.stop(StopReason.ABORT, grace_s=0)
+        trial.attempt.stop(StopReason.DRAIN)
+    assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
+
+
 async def test_the_grace_period_of_the_request_counts() -> None:
     """Who asks for the end knows best how long it may take."""
     async with running(grace_s=LONG_S) as trial:

@@ -134,6 +134,17 @@ async def test_a_hint_without_an_abort_stops_nothing(scene: Scene) -> None:
         await eventually(lambda: scene.stopped)
 
 
+async def test_a_second_abort_is_heard_as_well(scene: Scene) -> None:
+    """It may give the handler less time than the first one did."""
+    async with scene.watched(NEVER_S) as watcher:
+        await scene.abort()
+        watcher.hint()
+        await eventually(lambda: scene.stopped)
+        await abort(scene.store, scene.attempt.claim.id, grace_s=0.5)
+        watcher.hint()
+        await eventually(lambda: scene.attempt.stops[1:] == [(StopReason.ABORT, 0.5)])
+
+
 async def test_each_hint_counts_once(scene: Scene) -> None:
     """The next one wakes again; in between nobody looks."""
     async with scene.watched(NEVER_S) as watcher:
