@@ -100,8 +100,12 @@ class Lease:
             await self._store.bury(self._node.id)
 
     async def _renew_regularly(self) -> None:
+        due = self._clock.monotonic()
         while True:
-            await self._clock.sleep(renewal_s(self._lease_s))
+            # Counted from when the last one was due: from its end, one that was waited for in vain
+            # would put off the next one beyond the fence.
+            due = max(due + renewal_s(self._lease_s), self._clock.monotonic())
+            await self._clock.sleep(due - self._clock.monotonic())
             # No longer than until the next one is due: a connection that fell silent, where another
             # one would do, must cost a renewal and not the lease.
             with suppress(StoreUnavailable, TimeoutError):

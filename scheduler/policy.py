@@ -128,7 +128,11 @@ def backoff_s(failures: int, *, random: Random, longest_s: float = 5.0) -> float
 
 
 def renewal_s(lease_s: float) -> float:
-    """How often a lease is renewed: two renewals may fail before it ends."""
+    """How often a lease is renewed: one renewal may fail.
+
+    The one after it is sent within `fence_s`: `2 * lease_s / 3 < 5 * lease_s / 6`; a sixth of the
+    lease is left for its answer.
+    """
     return lease_s / 3
 
 

@@ -202,6 +202,6 @@ def test_a_node_has_ended_its_jobs_before_others_presume_it_dead(lease_s: float)
 
 
 @given(leases_s)
-def test_two_renewals_may_fail_before_a_node_gives_up_its_jobs(lease_s: float) -> None:
-    """A store that restarts must not cost running jobs."""
-    assert 2 * policy.renewal_s(lease_s) < policy.fence_s(lease_s)
+def test_one_renewal_may_fail_before_a_node_gives_up_its_jobs(lease_s: float) -> None:
+    """A connection that falls silent must not cost running jobs: a seventh is left for the next."""
+    assert 2 * policy.renewal_s(lease_s) + lease_s / 7 < policy.fence_s(lease_s)
