@@ -116,7 +116,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
     node_id = f"{name}-{secrets.token_hex(4)}"
     data_dir = stack.enter_context(occupied(config.node.data_dir))
     mark_descendants(config, data_dir, node_id)
-    warden = await stack.enter_async_context(open_warden())
+    warden = await stack.enter_async_context(open_warden(random=random))
     store = await reach(
         f"store {redacted(config.store.url)}",
         lambda: open_store(config.store.url, data_dir=data_dir, on_batch=metrics.batch),

@@ -78,7 +78,10 @@ class ChildServer:
             )
 
     async def supervise(self) -> None:
-        """Start it again whenever it ends; its background task."""
+        """Start it again whenever it ends, however often that fails; its background task.
+
+        Also where the machine is out of pids, memory or files: it may have them in a moment.
+        """
         while self._process is not None:
             status = await self._process.wait()
             log.warning("the embedded queue ended: it is started again", exit_status=status)
@@ -87,7 +90,7 @@ class ChildServer:
                 try:
                     await self.start()
                     break
-                except (StartError, QueueUnavailable) as error:
+                except (StartError, QueueUnavailable, OSError) as error:
                     log.warning("the embedded queue does not start", error=str(error))
 
     async def end(self) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 import structlog
 
+from scheduler.policy import backoff_s
 from scheduler.warden.watch import FAREWELL, MESSAGE
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator
+    from random import Random
 
 log = structlog.get_logger()
 
@@ -21,8 +24,9 @@ log = structlog.get_logger()
 class Warden:
     """A running warden, and the next one should it be killed."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, *, random: Random) -> None:
         self._process = process
+        self._random = random
         self._until: float | None = None
 
     def hold(self, until: float) -> None:
@@ -35,7 +39,7 @@ class Warden:
         while True:
             await self._process.wait()
             log.error("the warden died; starting another one")
-            self._process = await _start()
+            self._process = await self._start_another()
             if self._until is not None:
                 self._tell(self._until)
 
@@ -44,6 +48,16 @@ class Warden:
         self._tell(FAREWELL)
         await self._process.wait()
 
+    async def _start_another(self) -> Process:
+        """Start one, again and again until one comes up: the machine may be out of pids."""
+        for failures in count():
+            try:
+                return await _start()
+            except OSError as error:
+                log.warning("the warden does not start", error=str(error))
+                await asyncio.sleep(backoff_s(failures, random=self._random))
+        raise AssertionError("unreachable")
+
     def _tell(self, message: float) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with suppress(ConnectionError):
@@ -51,9 +65,9 @@ class Warden:
 
 
 @asynccontextmanager
-async def open_warden() -> AsyncIterator[Warden]:
+async def open_warden(*, random: Random) -> AsyncIterator[Warden]:
     """A warden for this process, which must bear the cookies in its environment already."""
-    warden = Warden(await _start())
+    warden = Warden(await _start(), random=random)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(warden.keep(), name="keep the warden")
         try:

@@ -16,6 +16,7 @@ from scheduler.errors import StartError
 from scheduler.queue import open_queue
 from tests.eventually import eventually
 from tests.queues import CHANCE, PAUSE_S, embedded_url, patiently
+from tests.refusal import refuse_once
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -124,6 +125,24 @@ async def test_when_it_is_killed_another_comes_and_the_queue_goes_on(tmp_path: P
 
         assert await patiently(lambda: queue.dequeue(wait_s=5)) == "1"
         assert await queue.forgetful()
+
+
+@pytest.mark.parametrize(
+    "call", ["asyncio.create_subprocess_exec", "scheduler.queue.home.Home.open_log"]
+)
+async def test_a_machine_out_of_pids_or_files_only_delays_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """The node and its jobs can wait for a queue."""
+    async with embedded(tmp_path) as queue:
+        await queue.enqueue(["1"])
+        pid = await pid_of(tmp_path)
+        refusals = refuse_once(monkeypatch, call)
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: not lives(pid))
+
+        assert await patiently(lambda: queue.dequeue(wait_s=5)) == "1"
+        assert not refusals
 
 
 async def test_one_that_does_not_end_is_killed(

@@ -1,4 +1,4 @@
-"""The warden's process, with the process of the tests as its node."""
+"""The warden's process, with the process of the tests as its node, and how it is kept alive."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from scheduler.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
+from scheduler.warden.handle import open_warden
 from scheduler.warden.watch import FAREWELL, MESSAGE
+from tests.eventually import eventually
+from tests.refusal import refuse_once
 from tests.trees import living
 
 if TYPE_CHECKING:
@@ -139,3 +143,17 @@ def test_the_next_node_of_a_folder_ends_what_the_last_one_left(ward: Ward) -> No
     assert ward.fork_server.wait(END_S) == other.wait(END_S) == -signal.SIGKILL
     assert not living([ward.job])
     assert neighbour.poll() is None
+
+
+async def test_a_machine_out_of_pids_only_delays_the_next_warden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node would end with all its jobs, for what they need only where it dies."""
+    monkeypatch.setenv(COOKIE, f"{tmp_path} node-1")
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+    async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
+        first = warden._process
+        refusals = refuse_once(monkeypatch, "asyncio.create_subprocess_exec")
+        first.kill()
+        await eventually(lambda: warden._process is not first)
+        assert not refusals

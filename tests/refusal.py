@@ -1,0 +1,24 @@
+"""A machine that is out of pids, memory or files for a moment."""
+
+from __future__ import annotations
+
+import errno
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, target: str) -> list[OSError]:
+    """Have the next call of this function fail; what is left to be refused, once it was nothing."""
+    call = resolve_name(target)
+    refusals = [OSError(errno.EAGAIN, "Resource temporarily unavailable")]
+
+    def refusing(*args: object, **options: object) -> object:
+        if refusals:
+            raise refusals.pop()
+        return call(*args, **options)
+
+    monkeypatch.setattr(target, refusing)
+    return refusals
