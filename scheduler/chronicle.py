@@ -60,9 +60,10 @@ class Chronicle:
         self._log.info(SAYS[settlement.status], **_named(claim), **(error or {}))
 
     def taken_over(self, claim: Claim) -> None:
-        """An attempt has ended whose job is another's by now, or was settled before."""
+        """What has ended here is another's by now, or was settled before."""
         self._begun.pop(claim.id, None)
-        self._log.warning("job taken over", **_named(claim))
+        word = "job taken over" if claim.purpose is Purpose.RUN else "clean-up taken over"
+        self._log.warning(word, **_named(claim))
 
     def lost(self, claim: Claim) -> None:
         """This node holds a job without knowing, and gives it back."""

@@ -111,10 +111,13 @@ class Settling:
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         cleanup = cleaned(outcome)
-        await self._insist(
+        written = await self._insist(
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
         )
-        self._chronicle.cleaned(claim, cleanup, outcome)
+        if written:
+            self._chronicle.cleaned(claim, cleanup, outcome)
+        else:
+            self._chronicle.taken_over(claim)  # or, as above, an earlier try was taken
         if cleanup is Cleanup.PENDING:
             await self._enqueue(claim)
         await self._announce(claim)

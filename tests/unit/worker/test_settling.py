@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from scheduler.errors import StoreUnavailable
 from scheduler.job import Cleanup, Crashed, JsonText, Returned, Status, Stopped, StopReason
@@ -69,6 +70,24 @@ async def test_who_was_taken_over_changes_nothing(crew: Crew) -> None:
     settle.let()
     await crew.idle()
     assert (await crew.job(job_id)).result is None
+
+
+async def test_a_clean_up_that_was_taken_over_is_not_told_as_done(crew: Crew) -> None:
+    """I2. The successor is still at it, and may fail."""
+    job_id = await crew.submit("undoable")
+    await crew.running()
+    await crew.abort(job_id)
+    await crew.becomes(job_id, "aborted")
+    await crew.clock.pass_until(lambda: len(crew.slots.frames) == 2)
+    settle = crew.store.hold("settle_cleanup", "before")
+    crew.slots.given[-1].finish()
+    await settle.reached.wait()
+    await crew.behind.bury("a")
+    await crew.behind.release_orphans(losses_max=3, at=crew.clock.now())
+    with capture_logs() as told:
+        settle.let()
+        await crew.idle()
+    assert [entry["event"] for entry in told] == ["clean-up taken over"]
 
 
 async def test_an_abort_counts_once_with_the_proof_of_death(crew: Crew) -> None:
