@@ -292,7 +292,7 @@ class Service:
     async def obstacles(self) -> Mapping[str, str]:
         """What keeps this node from taking work now, by what it is; empty when it is ready."""
         found = {"draining": "the node is draining"} if self._draining.is_set() else {}
-        for name, probe in (("store", self._store.nodes), ("queue", self._queue.forgetful)):
+        for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):
             try:
                 async with asyncio.timeout(PROBE_S):
                     await probe()

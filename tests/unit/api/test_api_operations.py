@@ -45,6 +45,17 @@ async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
     }
 
 
+async def test_to_be_asked_whether_it_is_ready_leaves_no_mark_on_the_queue(api: Api) -> None:
+    """After a flush the mark of the sweeper would stand again, and what it told before be lost."""
+    assert await api.queue.forgetful()
+    api.queue.server.flush()
+
+    await api.get("/-/ready")
+
+    await api.queue.remember()
+    assert await api.queue.forgetful()
+
+
 async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
     assert (await api.get("/-/tasks")).json == [
         {
