@@ -373,15 +373,27 @@ class Queue(Protocol):
         ...
 
     async def forgetful(self) -> bool:
-        """Whether the server lost, or may have lost, ids since `remember` was last called.
+        """Whether this node is to `remind` the server of every waiting id, then to `remember`.
 
-        True for a flushed, restarted or failed-over server, and for a new namespace. Leaves a mark,
-        by which `remember` knows whether the server forgot again meanwhile.
+        True where the server lost, or may have lost, ids since `remember` last took effect: for a
+        flushed, restarted or failed-over server, and for a new namespace. But for one node at a
+        time: another one is told once that one has not called `remind` for some seconds. Leaves a
+        mark, by which `remind` and `remember` know whether the server forgot again meanwhile.
+        """
+        ...
+
+    async def remind(self, job_ids: Sequence[str]) -> bool:
+        """Enqueue ids at the end, for a node that `forgetful` told to.
+
+        False, and no effect, where the server forgot again meanwhile, or another node does it now.
         """
         ...
 
     async def remember(self) -> None:
-        """Declare that every waiting id has been enqueued on the server as it is now."""
+        """Declare that the server was reminded of every waiting id.
+
+        No effect where `remind` would have none. Calls `forgetful` where that never was.
+        """
         ...
 
     async def announce_abort(self, job_id: str, *, node_id: str) -> None:

@@ -4,7 +4,8 @@ Every second, on every node, or less often where nothing presses: an idle node i
 nothing. Each step is guarded, so that it does not matter how many do it.
 
     dead nodes    a beat that did not change for lease_s is buried; what it owned is released
-    lost ids      a server that forgot is told all waiting ids anew; the oldest are looked after
+    lost ids      a server that forgot is told all waiting ids anew, by one node; the oldest are
+                  looked after
     old jobs      deleted in small steps once they were final for the retention time
 """
 
@@ -114,13 +115,7 @@ class Sweeper:
     async def restore_ids(self) -> None:
         """Enqueue what waits in the store and is not, or not for sure, in the queue."""
         if await self._queue.forgetful():
-            told = 0
-            async for ids in self._store.pages_of_waiting(page=ENQUEUE_MAX):
-                await self._queue.enqueue(ids)
-                told += len(ids)
-            await self._queue.remember()
-            reason = "the queue's server was started or emptied"
-            log.info("waiting jobs are enqueued anew", reason=reason, jobs=told)
+            await self._remind()
         if self._clock.monotonic() >= self._look_at:
             await self._restore_the_lost()
 
@@ -142,6 +137,17 @@ class Sweeper:
         self._queue.announce(list(map(changed, (*released.to_enqueue, *released.ended))))
         await self._queue.recover(present)
         await self._queue.enqueue(released.to_enqueue, ahead=True)
+
+    async def _remind(self) -> None:
+        """Enqueue all that waits, unless the queue forgets again or another node does it."""
+        told = 0
+        async for ids in self._store.pages_of_waiting(page=ENQUEUE_MAX):
+            if not await self._queue.remind(ids):
+                return
+            told += len(ids)
+        await self._queue.remember()
+        reason = "the queue's server was started or emptied"
+        log.info("waiting jobs are enqueued anew", reason=reason, jobs=told)
 
     async def _restore_the_lost(self) -> None:
         """Enqueue those of the oldest waiting ids that are not in the queue."""

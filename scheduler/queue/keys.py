@@ -3,7 +3,8 @@
     {scheduler}:queue               list    ids that wait, the next one at its left end
     {scheduler}:inflight:<node id>  list    ids that a node took and has not acknowledged
     {scheduler}:nodes               set     ids of the nodes that may have an in-flight list
-    {scheduler}:epoch               string  run id of the server that knows every waiting id
+    {scheduler}:epoch               string  run id of the server that knows every waiting id; with
+                                            the node that tells it all of them until then: expires
     {scheduler}:store               string  identity of the store that this namespace belongs to
     {scheduler}:abort:<job id>      string  the job's abort flag; expires
     {scheduler}:changes             stream  the last changes of all jobs

@@ -30,6 +30,9 @@ FLAG_S: Final = 24 * 60 * 60
 NEAR: Final = 10_000
 """How many places from the head of the queue are near; a server reads them in about 1 ms."""
 
+REMIND_S: Final = 10.0
+"""How long a node that tells a forgetful server all ids may be silent before another one does it:
+longer than any page of ids takes, and no job waits for it that long: idle workers ask the store."""
 
 IDS_MAX: Final = 1000
 """How many ids go into one command, which nothing else on the server can interrupt."""
@@ -111,13 +114,19 @@ class RedisQueue:
     async def forgetful(self) -> bool:
         async with self._server.answering():
             self._run_id = await self._server.run_id()
-            return await self._scripts.forgetful(self._run_id)
+            return await self._scripts.forgetful(self._run_id, self._node_id, for_s=REMIND_S)
+
+    async def remind(self, job_ids: Sequence[str]) -> bool:
+        async with self._server.answering():
+            return await self._scripts.remind(
+                str(self._run_id), self._node_id, job_ids, for_s=REMIND_S
+            )
 
     async def remember(self) -> None:
         if self._run_id is None:
             await self.forgetful()
         async with self._server.answering():
-            await self._scripts.remember(str(self._run_id))
+            await self._scripts.remember(str(self._run_id), self._node_id)
             if self._store_identity is not None:
                 # What forgot the ids forgot the registration as well.
                 await self._server.commands.set(self._keys.store, self._store_identity, nx=True)

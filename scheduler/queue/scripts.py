@@ -38,6 +38,7 @@ class Scripts:
         self._recover = load("recover")
         self._missing = load("missing")
         self._forgetful = load("forgetful")
+        self._remind = load("remind")
         self._remember = load("remember")
 
     async def take(self, node_id: str, count: int) -> list[str]:
@@ -72,8 +73,18 @@ class Scripts:
         missing: list[str] = await self._missing(keys, [near, *job_ids])
         return missing
 
-    async def forgetful(self, run_id: str) -> bool:
-        return bool(await self._forgetful([self._keys.epoch], [run_id]))
+    async def forgetful(self, run_id: str, node_id: str, *, for_s: float) -> bool:
+        return bool(await self._forgetful([self._keys.epoch], [run_id, node_id, _ms(for_s)]))
 
-    async def remember(self, run_id: str) -> None:
-        await self._remember([self._keys.epoch], [run_id])
+    async def remind(
+        self, run_id: str, node_id: str, job_ids: Sequence[str], *, for_s: float
+    ) -> bool:
+        keys = [self._keys.epoch, self._keys.queue]
+        return bool(await self._remind(keys, [run_id, node_id, _ms(for_s), *job_ids]))
+
+    async def remember(self, run_id: str, node_id: str) -> None:
+        await self._remember([self._keys.epoch], [run_id, node_id])
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

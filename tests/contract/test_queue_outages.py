@@ -38,6 +38,7 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "recover": lambda queue: queue.recover([]),
     "missing": lambda queue: queue.missing(["1"]),
     "forgetful": lambda queue: queue.forgetful(),
+    "remind": lambda queue: queue.remind(["1"]),
     "remember": lambda queue: queue.remember(),
     "announce_abort": lambda queue: queue.announce_abort("1", node_id="b"),
     "abort_announced": lambda queue: queue.abort_announced("1"),

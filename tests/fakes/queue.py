@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 NEAR = 1000
 """Places from the head of the queue that `missing` looks at."""
 
+REMIND_S = 10.0
+"""How long a node that reminds a server may be silent before another one does it."""
+
 
 @dataclass
 class MemoryServer:
@@ -39,8 +42,8 @@ class MemoryServer:
     telling: asyncio.Event = field(default_factory=asyncio.Event)
     store_identity: str | None = None
     remembers: bool = False
-    marked: bool = False
-    """That somebody found it forgetful, and it forgot nothing since."""
+    mark: tuple[str, float] = ("", 0.0)
+    """The node that found it forgetful, and until when it may remind it; empty once it forgot."""
     arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
     watched: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once somebody watches: a test waits for it before it changes the job."""
@@ -52,7 +55,15 @@ class MemoryServer:
         self.flags.clear()
         self.told.clear()
         self.store_identity = None
-        self.remembers = self.marked = False
+        self.remembers, self.mark = False, ("", 0.0)
+
+    def reminder(self) -> str:
+        """The node that reminds it now; empty where none does."""
+        node_id, until = self.mark
+        return node_id if asyncio.get_running_loop().time() < until else ""
+
+    def reminded_by(self, node_id: str) -> None:
+        self.mark = node_id, asyncio.get_running_loop().time() + REMIND_S
 
 
 class MemoryQueue:
@@ -126,14 +137,28 @@ class MemoryQueue:
 
     async def forgetful(self) -> bool:
         self._answer()
-        self._looked = self.server.marked = True
-        return not self.server.remembers
+        self._looked = True
+        if not self.server.remembers and not self.server.reminder():
+            self.server.reminded_by(self._node_id)
+        return self._reminds()
+
+    async def remind(self, job_ids: Sequence[str]) -> bool:
+        self._answer()
+        if not self._reminds():
+            return False
+        self.server.reminded_by(self._node_id)
+        await self.enqueue(job_ids)
+        return True
 
     async def remember(self) -> None:
         self._answer()
         if not self._looked:
             await self.forgetful()
-        self.server.remembers = self.server.marked
+        if self._reminds():
+            self.server.remembers, self.server.mark = True, ("", 0.0)
+
+    def _reminds(self) -> bool:
+        return self.server.reminder() == self._node_id
 
     async def announce_abort(self, job_id: str, *, node_id: str) -> None:
         self._answer()

@@ -75,6 +75,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.queues: dict[str, Queue] = {}
         """Of the nodes that live."""
         self.knows_all = False
+        self.reminder: str | None = None
+        """The node that is to tell the server all ids."""
         self.forgot = 0
 
     @initialize(target=nodes)
@@ -152,18 +154,32 @@ class QueueMachine(RuleBasedStateMachine):
         self.waiting.clear()
         for each in self.inflight.values():
             each.clear()
-        self.knows_all = False
+        self.knows_all, self.reminder = False, None
         self.forgot += 1
+
+    @rule(node=nodes)
+    def look(self, node: str) -> None:
+        """One node is told that the server forgot; here for ever, though it dies."""
+        if not self.knows_all and self.reminder is None:
+            self.reminder = node
+        assert self.run(self.queues[node].forgetful()) == (self.reminder == node)
+
+    @rule(node=nodes, ids=st.lists(IDS, min_size=1, max_size=3))
+    def remind(self, node: str, ids: Sequence[str]) -> None:
+        """Without effect for any other node, and once the server forgot again."""
+        assert self.run(self.queues[node].remind(ids)) == (self.reminder == node)
+        if self.reminder == node:
+            self.waiting.update(ids)
 
     @rule(node=nodes, forgets_meanwhile=st.booleans())
     def remember(self, node: str, forgets_meanwhile: bool) -> None:  # noqa: FBT001 - hypothesis'
-        """It counts only if nothing was forgotten since somebody asked."""
-        assert self.run(self.queues[node].forgetful()) != self.knows_all
+        """It counts only if nothing was forgotten since this node was told."""
+        self.look(node)
         if forgets_meanwhile:
             self.forget()
         self.run(self.queues[node].remember())
-        self.knows_all = not forgets_meanwhile
-        assert self.run(self.queues[node].forgetful()) != self.knows_all
+        if self.reminder == node:
+            self.knows_all, self.reminder = True, None
 
     def teardown(self) -> None:
         """Nothing is lost, whoever died; and when all have left, nothing of them remains (I8)."""

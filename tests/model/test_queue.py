@@ -2,121 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
-import redis.asyncio as aioredis
 
-from scheduler.queue import open_queue
-from tests.fakes import MemoryQueue, MemoryServer
 from tests.model.effort import explore
-from tests.model.queue_machine import Place, QueueMachine
-from tests.queues import CHANCE, embedded_url
+from tests.model.places import KINDS, opening
+from tests.model.queue_machine import QueueMachine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from scheduler.ports import Queue
-    from tests.model.effort import Fresh
     from tests.redis import RedisServer
 
 EXAMPLES = {"memory": 60, "embedded": 15, "tcp": 25}
 
 
-class MemoryPlace:
-    """The fake."""
-
-    def __init__(self) -> None:
-        self._server = MemoryServer()
-
-    async def open(self, node_id: str) -> Queue:
-        return MemoryQueue(self._server, node_id=node_id)
-
-    async def close(self, node_id: str) -> None:
-        self._server.ids.extendleft(reversed(self._server.inflight.pop(node_id, [])))
-
-    async def flush(self) -> None:
-        self._server.flush()
-
-    async def leftovers(self) -> set[str]:
-        return {*self._server.ids, *Counter(self._server.inflight)}
-
-
-class ServerPlace:
-    """A namespace on a real server."""
-
-    def __init__(self, url: str, look: aioredis.Redis, folder: Path) -> None:
-        self._url, self._look, self._folder = url, look, folder
-        self._namespace = uuid4().hex
-        self._nodes: dict[str, AsyncExitStack] = {}
-
-    async def open(self, node_id: str) -> Queue:
-        self._nodes[node_id] = stack = AsyncExitStack()
-        return await stack.enter_async_context(
-            open_queue(
-                self._url,
-                namespace=self._namespace,
-                node_id=node_id,
-                data_dir=self._folder,
-                random=CHANCE,
-            )
-        )
-
-    async def close(self, node_id: str) -> None:
-        await self._nodes.pop(node_id).aclose()
-
-    async def flush(self) -> None:
-        await self._look.flushall()
-
-    async def leftovers(self) -> set[str]:
-        for node_id in list(self._nodes):
-            await self.close(node_id)
-        mine = f"{{{self._namespace}}}:"
-        keys = {str(key) async for key in self._look.scan_iter(f"{mine}*")}
-        return {key.removeprefix(mine) for key in keys} - {"epoch", "store"}
-
-
-@asynccontextmanager
-async def fresh_memory() -> AsyncIterator[Fresh[Place]]:
-    async def fresh() -> Place:
-        return MemoryPlace()
-
-    yield fresh
-
-
-@asynccontextmanager
-async def fresh_server(server: RedisServer | None, folder: Path) -> AsyncIterator[Fresh[Place]]:
-    """Over TCP, or on the embedded server, which a queue of ours brings."""
-    async with AsyncExitStack() as stack:
-        if server is None:
-            embedded = open_queue(
-                "embedded", namespace="host", node_id="host", data_dir=folder, random=CHANCE
-            )
-            await stack.enter_async_context(embedded)
-        url = server.url if server else embedded_url(folder)
-        look = await stack.enter_async_context(
-            aioredis.from_url(url, decode_responses=True, protocol=2)
-        )
-
-        async def fresh() -> Place:
-            return ServerPlace(url, look, folder)
-
-        yield fresh
-
-
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("kind", EXAMPLES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_any_interleaving_of_nodes_goes_as_the_model_says(
-    kind: str, redis_server: RedisServer, tmp_path: Path
+    kind: str, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No id is lost but by the server, none comes more often than it was enqueued."""
-    opening = (
-        fresh_memory()
-        if kind == "memory"
-        else fresh_server(redis_server if kind == "tcp" else None, tmp_path)
-    )
-    explore(opening, QueueMachine, examples=EXAMPLES[kind], steps=40)
+    for implementation in ("scheduler.queue.redis_queue", "tests.fakes.queue"):
+        monkeypatch.setattr(f"{implementation}.REMIND_S", 1000.0)  # nothing ends by time
+    explore(opening(kind, redis_server, tmp_path), QueueMachine, examples=EXAMPLES[kind], steps=40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +16,11 @@ from scheduler.job import Status
 from scheduler.sweeper import LOST_AFTER_S, RELEASE_EVERY_S, REST_S, SWEEP_EVERY_S, Sweeper
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
+from tests.gate import Gate
 from tests.stores import end, known, new, node, queued, running
+
+if TYPE_CHECKING:
+    from scheduler.ports import Queue
 
 LEASE_S = 6.0
 
@@ -26,9 +31,13 @@ class House:
     def __init__(self) -> None:
         self.store, self.clock, self.server = MemoryStore(), FakeClock(), MemoryServer()
         self.queue = MemoryQueue(self.server, node_id="me")
-        self.sweeper = Sweeper(
+        self.sweeper = self.sweeper_with(self.queue)
+
+    def sweeper_with(self, queue: object) -> Sweeper:
+        """A sweeper that sees the queue like this."""
+        return Sweeper(
             store=self.store,
-            queue=self.queue,
+            queue=cast("Queue", queue),
             clock=self.clock,
             node_id="me",
             chronicle=Counting(self.clock),
@@ -146,6 +155,53 @@ async def test_an_emptied_queue_hears_of_all_that_waits(house: House) -> None:
     ]
     await house.sweeper.restore_ids()
     assert list(house.server.ids) == ids, "once is enough"
+
+
+async def test_others_that_sweep_meanwhile_tell_it_nothing(house: House) -> None:
+    """Else each id would wait as often as there are nodes."""
+    ids = [await queued(house.store) for _ in range(3)]
+    telling = Gate(house.queue)
+    told = telling.hold("remember", "before")
+    other = house.sweeper_with(MemoryQueue(house.server, node_id="other"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(house.sweeper_with(telling).restore_ids())
+        await told.reached.wait()
+        await other.restore_ids()
+        told.let()
+    assert list(house.server.ids) == ids
+
+
+async def test_where_the_node_that_told_it_died_another_one_tells_it_all(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D1. Once it was silent for so long that it must have died."""
+    ids = [await queued(house.store) for _ in range(3)]
+    dead = MemoryQueue(house.server, node_id="dead")
+    await dead.forgetful()
+    with monkeypatch.context() as dies:
+        dies.setattr("tests.fakes.queue.REMIND_S", 0)
+        assert await dead.remind(ids[:1])
+    await house.sweeper.restore_ids()
+    assert list(house.server.ids) == [ids[0], *ids]
+
+
+async def test_a_queue_that_is_emptied_again_meanwhile_is_told_all_by_a_later_sweep(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D1. What it was told before is gone: to go on would only have some ids wait twice."""
+    monkeypatch.setattr("scheduler.sweeper.ENQUEUE_MAX", 1)
+    for _ in range(2):
+        await queued(house.store)
+    telling = Gate(house.queue)
+    first = telling.hold("remind", "after")
+    with capture_logs() as logs:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(house.sweeper_with(telling).restore_ids())
+            await first.reached.wait()
+            house.server.flush()
+            first.let()
+    assert logs == []
+    assert await house.queue.forgetful()
 
 
 async def test_an_id_that_got_lost_is_enqueued_again(house: House) -> None:

@@ -1,0 +1,8 @@
+-- Enqueue ids if the mark that `forgetful` left for a node still stands, and have it stand longer.
+-- KEYS: epoch, queue. ARGV: the server's run id when `forgetful` looked, node id, milliseconds, ids.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] .. ' ' .. ARGV[2] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+for i = 4, #ARGV do
+    redis.call('RPUSH', KEYS[2], ARGV[i])
+end
+return 1
