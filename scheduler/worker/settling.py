@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-ELSEWHERE_S: Final = 0.5
-"""A node that lets a job go because only others know its handler leaves them this head start."""
+KEPT_S: Final = 0.5
+"""How long a node keeps a job whose handler only others know, shown as running, before it gives it
+back. At once, it would come back a thousand times a second while those others are busy: a pause
+after it would not help, as the next hand takes the id meanwhile. This costs a hand, but no slot."""
 
 
 class Settling:
@@ -85,10 +87,10 @@ class Settling:
         await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
 
     async def settle_unknown(self, claim: Claim) -> None:
-        """End a claim on a job whose handler this node does not know; let others have it."""
+        """End a claim on a job whose handler this node does not know; let others have it, soon."""
         nodes = await self._insist(self._store.nodes)
         if any(claim.task in node.tasks for node in nodes):
-            await self._clock.sleep(ELSEWHERE_S)
+            await self._clock.sleep(KEPT_S)
             await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
         else:
             await self.settle(claim, Unknown(), None)

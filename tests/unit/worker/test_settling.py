@@ -116,7 +116,7 @@ def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cle
 
 
 async def test_what_only_others_can_run_is_left_to_them(crew: Crew) -> None:
-    """With a head start, so that it does not come back here a thousand times a second."""
+    """But kept for a moment: else it would come back here a thousand times a second."""
     await crew.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
     crew.worker._tasks = {}
     job_id = await crew.submit()
