@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from contextlib import asynccontextmanager, suppress
 from itertools import count
@@ -46,6 +47,8 @@ class Warden:
     async def dismiss(self) -> None:
         """Have it end what jobs left behind, and go."""
         self._tell(FAREWELL)
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGCONT)  # a job may have stopped it
         await self._process.wait()
 
     async def _start_another(self) -> Process:

@@ -145,12 +145,27 @@ def test_the_next_node_of_a_folder_ends_what_the_last_one_left(ward: Ward) -> No
     assert neighbour.poll() is None
 
 
+@pytest.fixture
+def cookies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is the node."""
+    monkeypatch.setenv(NODE, "node-1")
+    monkeypatch.setenv(DATA_DIR, str(tmp_path))
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+
+
+@pytest.mark.usefixtures("cookies")
+async def test_a_warden_that_was_stopped_does_not_hold_up_a_drain() -> None:
+    """A job may have done it: it runs as the same user."""
+    async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
+        warden._process.send_signal(signal.SIGSTOP)
+    assert warden._process.returncode == 0
+
+
+@pytest.mark.usefixtures("cookies")
 async def test_a_machine_out_of_pids_only_delays_the_next_warden(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The node would end with all its jobs, for what they need only where it dies."""
-    monkeypatch.setenv(COOKIE, f"{tmp_path} node-1")
-    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
     async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
         first = warden._process
         refusals = refuse_once(monkeypatch, "asyncio.create_subprocess_exec")
