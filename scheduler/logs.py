@@ -89,3 +89,5 @@ def begin(*, node: str) -> None:
     )
     # A malformed request is its client's fault, and anybody could fill the log with tracebacks.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    # An outage of PostgreSQL is told once, by `outage`; its driver would tell each try at length.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)

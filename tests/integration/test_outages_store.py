@@ -77,6 +77,8 @@ async def test_jobs_outlive_an_outage_within_the_lease_and_their_results_are_kep
         assert (found["status"], found["attempt"]) == ("successful", 1)
     assert (await node.outcome("echo", 1))["status"] == "successful"
     assert node.log.count("the store is away") == 1
+    strange = [line for line in node.log.splitlines() if not line.startswith("{")]
+    assert not strange, "the driver's own tracebacks, where whoever collects logs reads JSON lines"
 
 
 async def test_the_server_half_closes_and_nothing_is_lost(
