@@ -19,7 +19,7 @@ import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoReply
 
 from scheduler.errors import QueueUnavailable, StartError
@@ -95,7 +95,7 @@ async def open_server(url: str, *, where: str | None = None) -> AsyncIterator[Se
     """Connect to a server, and close every connection at the end.
 
     Raises:
-        StartError: the URL is wrong, or the server too old.
+        StartError: the URL is wrong or leads to something else, or the server is too old.
         QueueUnavailable: nobody answers there.
     """
     # A lost command is sent a second time at once, for the server may merely have restarted; every
@@ -154,8 +154,13 @@ class _Packed:
 
 
 async def _greet(server: Server) -> None:
-    async with server.answering():
-        facts = await server.commands.info("server")
+    try:
+        async with server.answering():
+            facts = await server.commands.info("server")
+    except InvalidResponse as error:
+        raise StartError(f"[queue] url: {server.where}: what answers there is not Redis") from error
+    except ResponseError as error:  # it has no such command, or no such database
+        raise StartError(f"[queue] url: {server.where} refuses: {error}") from error
     version = str(facts["redis_version"])
     if tuple(map(int, version.split(".")[:2])) < VERSION_MIN:
         required = ".".join(map(str, VERSION_MIN))

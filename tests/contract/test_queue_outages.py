@@ -308,6 +308,38 @@ async def test_a_wrong_url_stops_the_start(url: str, namespace: str) -> None:
     assert "cret" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("greeting", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "is not Redis$"),
+        (b"-ERR unknown command\r\n", "refuses: unknown command$"),
+    ],
+)
+async def test_what_is_no_redis_stops_the_start(greeting: bytes, told: str, namespace: str) -> None:
+    """A wrong port is not mended by waiting, nor by a traceback."""
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as stranger:
+        port = stranger.sockets[0].getsockname()[1]
+        with pytest.raises(StartError, match=rf"^\[queue\] url: .*{told}") as refusal:
+            async with opened(f"redis://:secret@127.0.0.1:{port}/0", namespace):
+                pass
+
+    assert "secret" not in str(refusal.value)
+
+
+async def test_a_database_that_the_server_does_not_have_stops_the_start(
+    own_redis: RedisServer, namespace: str
+) -> None:
+    with pytest.raises(StartError, match=r"^\[queue\] url: .* refuses: DB index is out of range"):
+        async with opened(f"{own_redis.url.partition('?')[0]}?db=99", namespace):
+            pass
+
+
 @pytest.mark.parametrize("namespace", ["", "{", "a}b"])
 async def test_a_namespace_that_is_no_hash_tag_stops_the_start(namespace: str) -> None:
     with pytest.raises(StartError, match=r"^\[queue\] namespace: "):
