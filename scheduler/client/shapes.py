@@ -103,6 +103,8 @@ class Task:
     doc: str | None
     timeout_s: float | None
     grace_s: float | None
+    memory_bytes: int | None
+    """How much memory each process of a job may take; None for what the machine allows."""
     on_abort: bool
 
 

@@ -140,6 +140,9 @@ def test_the_handlers_are_shown_with_their_options(visit: Visit) -> None:
     expect(card).to_contain_text("Run longer than it may.")
     expect(card).to_contain_text("200 ms")
     expect(card).to_contain_text("killed at once")
+    expect(card).to_contain_text("the machine's")
+    greedy = page.locator("article.card").filter(has_text="greedy")
+    expect(greedy).to_contain_text("256 MiB")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -190,6 +190,7 @@ async def test_handlers_and_nodes_are_listed(client: Either, api: Api) -> None:
     await api.store.register(node("a1"))
     task1, task2 = await client.do("tasks")
     assert (task1.name, task1.doc, task1.timeout_s, task1.grace_s) == ("task1", "Counts.", 60, 1.5)
+    assert (task1.memory_bytes, task2.memory_bytes) == (1 << 30, None)
     assert (task2.name, task2.on_abort) == ("task2", True)
     (found,) = await client.do("nodes")
     assert found.name == node("a1").name

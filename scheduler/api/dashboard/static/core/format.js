@@ -23,6 +23,12 @@ export function duration(seconds) {
   return `${Math.floor(seconds / size)} ${unit}` + (rest ? ` ${rest} ${smallUnit}` : "");
 }
 
+// 268435456 → "256 MiB"
+export function size(bytes) {
+  const power = Math.min(Math.floor(Math.log2(bytes) / 10), 4);
+  return `${number.format(bytes / 1024 ** power)} ${["bytes", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
+
 export const secondsBetween = (from, to) => Math.max(0, (new Date(to) - new Date(from)) / 1000);
 
 export function ago(instant, now) {

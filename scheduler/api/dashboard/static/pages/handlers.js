@@ -1,7 +1,7 @@
 // What jobs can ask for, and the form that asks.
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
-import { duration } from "../core/format.js";
+import { duration, size } from "../core/format.js";
 import { go, link } from "../core/route.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { SubmitForm } from "../parts/submit_form.js";
@@ -34,6 +34,7 @@ const TaskCard = ({ task }) => html`
     <dl class="names">
       <div><dt>Time limit</dt><dd>${task.timeout_s === null ? "none" : duration(task.timeout_s)}</dd></div>
       <div><dt>Grace period</dt><dd>${grace(task)}</dd></div>
+      <div><dt>Memory of a process</dt><dd>${task.memory_bytes === null ? "the machine's" : size(task.memory_bytes)}</dd></div>
       <div><dt>Abort undoes it</dt><dd>${task.on_abort ? "yes" : "no"}</dd></div>
     </dl>
     <footer>
