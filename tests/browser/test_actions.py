@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, say, wait_for
@@ -116,6 +117,29 @@ def test_progress_and_log_are_seen_as_they_come(visit: Visit, uid: str, script: 
         ["cut the onions", "peel", "boil", "serve"]
     )
     expect(page.locator("section").filter(has_text="Result").last).to_contain_text('"steps": 4')
+
+
+def test_what_the_scheduler_says_in_a_log_is_told_from_what_the_job_says(
+    visit: Visit, uid: str, begun: Path
+) -> None:
+    job = visit.submit("talk_undo", {"file": str(begun)}, uid=uid)
+    wait_for(begun)
+    visit.ask("DELETE", f"/{uid}/{job['id']}?wait=30")
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_role("log").locator("span")).to_have_text(
+        ["begun", "the clean-up begins", "undone"]
+    )
+    expect(page.locator("[data-stream=notice]")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", ["jobs", "handlers?submit=echo"])
+def test_names_and_json_are_not_checked_for_spelling(visit: Visit, path: str) -> None:
+    fields = visit.open(path).locator("[name=uid], [name=data]")
+    expect(fields.first).to_be_visible()
+    assert fields.evaluate_all("fields => fields.map((each) => each.spellcheck)") == [
+        False for _ in fields.all()
+    ]
 
 
 def test_a_job_is_aborted_with_a_reason_and_its_receipt_is_shown(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from tests.nodes import Nodes
 
+AT_ONCE_MS = 5000
+"""Before the page would load again by itself."""
+
 
 def test_the_list_follows_what_happens(visit: Visit, uid: str, script: Path) -> None:
     page = visit.open(f"jobs?uid={uid}")
@@ -48,6 +51,18 @@ def test_progress_comes_by_an_event_and_not_by_asking_again(
     for line in ("three", "four"):
         say(script, line)
     visit.ended(job)
+
+
+def test_the_calls_of_a_hook_follow_what_happens(visit: Visit, uid: str, script: Path) -> None:
+    """Who waits to see whether a hook was heard looks at the page when the job ends."""
+    data = {"file": str(script), "total": 1}
+    order = {"uid": uid, "task": "step", "data": data, "hook": "http://127.0.0.1:1/"}
+    job = visit.ask("POST", "/", order)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_text("None so far.")).to_be_visible()
+
+    say(script, "one")
+    expect(page.locator(".calls li")).to_contain_text("1 try", timeout=AT_ONCE_MS)
 
 
 def test_the_overview_follows_what_happens(visit: Visit, uid: str, script: Path) -> None:

@@ -27,7 +27,7 @@ export function Filters({ query, tasks }) {
 
   return html`
     <form class="filters" role="search" aria-label="Which jobs" onSubmit=${(event) => event.preventDefault()}>
-      <label>User<input name="uid" type="search" value=${typed} placeholder="all users" autocomplete="off" spellcheck="false" onInput=${(event) => type(event.target.value)} /></label>
+      <label>User<input name="uid" type="search" value=${typed} placeholder="all users" autocomplete="off" spellcheck=${false} onInput=${(event) => type(event.target.value)} /></label>
       <label>
         Task
         <select name="task" value=${query.task ?? ""} onChange=${(event) => apply({ task: event.target.value })}>

@@ -1,14 +1,21 @@
 // The calls of a job's hook: what was told, and whether it was heard.
-import { html } from "../vendor/htm-preact.js";
+import { html, useEffect } from "../vendor/htm-preact.js";
 import { place } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { ago } from "../core/format.js";
 import { Loaded } from "./states.js";
+import { isFinal } from "./status.js";
 
 const STATUS = { due: "running", delivered: "successful", given_up: "terminated" };
+const HEARD_MS = 1500; // after the end of a job, when most receivers have answered
 
 export function HookCalls({ job, now }) {
   const calls = useData(place(job.uid, job.id, "hooks"));
+  useEffect(() => {
+    calls.reload();
+    const timer = isFinal(job) ? setTimeout(calls.reload, HEARD_MS) : 0;
+    return () => clearTimeout(timer);
+  }, [job.status, job.attempt]);
   return html`
     <section>
       <h2>Calls of its hook</h2>

@@ -4,7 +4,7 @@ import { urlOf } from "../core/api.js";
 import { count, lineTime } from "../core/format.js";
 import { logPath, useLog } from "../core/log_stream.js";
 
-const LINE = /^(\S+Z) (stdout|stderr) (.*)$/s;
+const LINE = /^(\S+Z) (stdout|stderr|notice) (.*)$/s;
 const NEAR_PX = 40;
 
 export function Log({ job }) {
@@ -32,6 +32,6 @@ export function Log({ job }) {
 }
 
 function line(text) {
-  const [, at, stream, said] = LINE.exec(text) ?? [null, "", "note", text];
+  const [, at, stream, said] = LINE.exec(text) ?? [null, "", "notice", text];
   return html`<div data-stream=${stream}><time>${at && lineTime(at)}</time><span>${said}</span></div>`;
 }

@@ -80,7 +80,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     <${Dialog} title="Submit a job" onClose=${onClose} wide>
       <form onSubmit=${submit} onInput=${() => setState((old) => ({ ...old, problem: null }))}>
         <div class="pair">
-          <label>User<input name="uid" required maxlength="200" autofocus spellcheck="false" autocomplete="off" defaultValue=${like.uid ?? localStorage.getItem(USER_KEY) ?? ""} /></label>
+          <label>User<input name="uid" required maxlength="200" autofocus spellcheck=${false} autocomplete="off" defaultValue=${like.uid ?? localStorage.getItem(USER_KEY) ?? ""} /></label>
           <label>
             Task
             <select name="task" value=${task.name} onInput=${(event) => choose(event.target.value)}>
@@ -91,7 +91,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
         ${task.doc && html`<p class="doc">${task.doc}</p>`}
         <label>
           Data <small>(any JSON)</small>
-          <textarea name="data" rows="6" class="code" spellcheck="false" aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
+          <textarea name="data" rows="6" class="code" spellcheck=${false} aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
           <small id="flaw" role="status">${flaw ? `Not JSON yet: ${flaw}` : "It is sent as it stands."}</small>
         </label>
         <label>Hook <small>(optional: a URL that is told)</small><input name="hook" type="url" autocomplete="off" /></label>
