@@ -70,15 +70,21 @@ class JobContext:
         self._send({"progress": {"done": done, "total": total, "message": shown}})
 
     def notify(self, payload: object) -> None:
-        """Have the node POST this JSON value to the job's hook; without a hook, do nothing.
+        """Have the node POST this JSON value to the job's hook; without a hook, only check it.
 
-        Returns at once; the node delivers while the job goes on.
+        Returns at once; the node delivers while the job goes on. What would be refused with a hook
+        is refused without one, or a test without a hook would pass and the job fail in use.
 
         Raises:
             TypeError, ValueError: `payload` is not a JSON value, or larger than `NOTIFY_BYTES_MAX`.
         """
-        if self.hook is not None:
+        try:
             text = json.dumps(payload, allow_nan=False)
-            if (size := len(text)) > NOTIFY_BYTES_MAX:
-                raise ValueError(f"notify: {size} bytes of JSON; allowed are {NOTIFY_BYTES_MAX}")
+        except TypeError as error:
+            raise TypeError(f"notify: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"notify: {error}") from error
+        if (size := len(text)) > NOTIFY_BYTES_MAX:
+            raise ValueError(f"notify: {size} bytes of JSON; allowed are {NOTIFY_BYTES_MAX}")
+        if self.hook is not None:
             self._send({"notify": text})  # which nobody reads on the way: all numbers stay exact

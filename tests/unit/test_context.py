@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from scheduler import JobAborted, JobContext
+from scheduler.context import NOTIFY_BYTES_MAX
 
 Frames = list[dict[str, object]]
+
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
 
 
 def context(sent: Frames, *, hook: str | None = None) -> JobContext:
@@ -85,14 +89,25 @@ def test_without_a_hook_a_notification_goes_nowhere() -> None:
     assert sent == []
 
 
+@pytest.mark.parametrize("hook", ["http://h", None])
 @pytest.mark.parametrize(
-    ("payload", "error"), [(object(), TypeError), (float("nan"), ValueError), ({1, 2}, TypeError)]
+    ("payload", "error"),
+    [
+        (object(), TypeError),
+        (float("nan"), ValueError),
+        ({1, 2}, TypeError),
+        (ENDLESS, ValueError),
+        ("x" * NOTIFY_BYTES_MAX, ValueError),
+    ],
+    ids=["object", "nan", "set", "endless", "too large"],
 )
-def test_a_notification_that_is_no_json_is_refused(payload: object, error: type[Exception]) -> None:
-    """In the handler's own line, and nothing is sent."""
+def test_a_notification_that_cannot_be_is_refused(
+    payload: object, error: type[Exception], hook: str | None
+) -> None:
+    """In the handler's own line, and nothing is sent; not only where there is a hook."""
     sent: Frames = []
-    with pytest.raises(error):
-        context(sent, hook="http://h").notify(payload)
+    with pytest.raises(error, match=r"^notify: "):
+        context(sent, hook=hook).notify(payload)
     assert sent == []
 
 
