@@ -276,6 +276,8 @@ class Stopped:
 
     reason: StopReason
     death: Death
+    limit_s: float | None = None
+    """The time limit that it had, where that is the reason."""
 
 
 Outcome = Returned | Unreturnable | Raised | Crashed | Unknown | Stopped

@@ -74,10 +74,10 @@ def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stop
             return Failure(
                 kind=FailureKind.UNKNOWN_TASK, message=f"no node knows a handler named {task!r}"
             )
-        case Stopped():
+        case Stopped(limit_s=limit_s):
+            limit = "its time limit" if limit_s is None else f"its time limit of {limit_s:g} s"
             return Failure(
-                kind=FailureKind.TIMEOUT,
-                message=f"the handler {task!r} ran longer than its time limit",
+                kind=FailureKind.TIMEOUT, message=f"the handler {task!r} ran longer than {limit}"
             )
         case _:
             assert_never(outcome)

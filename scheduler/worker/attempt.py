@@ -221,7 +221,8 @@ class Attempt:
         """What the end frame says, or how the process died without one, or was stopped."""
         if self._stopped is not None:
             death = await self._stop(process)
-            return Stopped(self._stopped, death)
+            limit_s = self._time_limit_s if self._stopped is StopReason.TIME_LIMIT else None
+            return Stopped(self._stopped, death, limit_s)
         if self._end is None:
             await self._slots.end(process)
             return Crashed(process.exit_status)

@@ -120,7 +120,11 @@ def test_why_an_attempt_was_stopped_decides_what_becomes_of_the_job(
         (Crashed(-9), FailureKind.CRASH, "signal 9 (SIGKILL)"),
         (Crashed(-63), FailureKind.CRASH, "signal 63 (unnamed)"),
         (Unknown(), FailureKind.UNKNOWN_TASK, "'resize'"),
-        (Stopped(StopReason.TIME_LIMIT, DEATH), FailureKind.TIMEOUT, "'resize'"),
+        (
+            Stopped(StopReason.TIME_LIMIT, DEATH, 0.5),
+            FailureKind.TIMEOUT,
+            "the handler 'resize' ran longer than its time limit of 0.5 s",
+        ),
     ],
 )
 def test_every_failure_has_its_kind_and_says_what_happened(

@@ -268,7 +268,7 @@ async def test_the_time_limit_begins_with_the_process() -> None:
         await asyncio.sleep(0.05)
         assert not trial.run.done()
         slots.open.set()
-    assert trial.run.result() == Stopped(StopReason.TIME_LIMIT, KILLED)
+    assert trial.run.result() == Stopped(StopReason.TIME_LIMIT, KILLED, 0.01)
     assert slots.frames
 
 
