@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from scheduler.hook import CallStatus
-from scheduler.job import Cleanup, Purpose, Status
+from scheduler.job import Purpose, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduler.hook import HookCall, Verdict
-    from scheduler.job import Abort, Claim, Death, Job, Outcome, Settlement
+    from scheduler.job import Abort, Claim, Cleanup, Death, Failure, Job, Settlement
     from scheduler.metrics import Metrics
     from scheduler.ports import Clock
 
@@ -87,12 +87,12 @@ class Chronicle:
         """A job was aborted that nobody ran."""
         self._log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
 
-    def cleaned(self, claim: Claim, cleanup: Cleanup, outcome: Outcome) -> None:
-        """A clean-up has ended, or waits for its next try; why it failed is told only here."""
-        if cleanup is Cleanup.FAILED:
-            self._log.error("clean-up failed", **_named(claim), outcome=repr(outcome))
-        else:
+    def cleaned(self, claim: Claim, cleanup: Cleanup, error: Failure | None) -> None:
+        """A clean-up has ended, or waits for its next try."""
+        if error is None:
             self._log.info(f"clean-up {cleanup}", **_named(claim))
+        else:
+            self._log.error(f"clean-up {cleanup}", **_named(claim), error=error.summary)
 
     def released(self, to_enqueue: Iterable[str], ended: Iterable[str]) -> None:
         """Jobs were taken back from nodes that are gone."""

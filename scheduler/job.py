@@ -107,6 +107,11 @@ class Failure:
     type: str | None = None
     traceback: str | None = None
 
+    @property
+    def summary(self) -> str:
+        """What an exception is called, where it was one, and what it says."""
+        return f"{self.type}: {self.message}" if self.type else self.message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:

@@ -23,7 +23,8 @@ from scheduler.job import (
     StopReason,
     Unknown,
 )
-from scheduler.policy import backoff_s, conclude
+from scheduler.output import Stream
+from scheduler.policy import backoff_s, cleanup_failure, conclude
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from scheduler.chronicle import Chronicle
-    from scheduler.job import Claim, JsonText, Outcome, Progress, Settlement
+    from scheduler.job import Claim, Failure, JsonText, Outcome, Progress, Settlement
     from scheduler.ports import Clock, Queue, Store
     from scheduler.worker.scribe import Scribe
 
@@ -67,11 +68,11 @@ class Settling:
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
         """Write the end of an attempt, whatever it was for; what it printed goes before."""
-        at = self._clock.now()
-        await self._insist(lambda: self._scribe.finish(claim))
         if claim.purpose is Purpose.CLEAN:
             await self._settle_cleanup(claim, outcome)
         else:
+            at = self._clock.now()
+            await self._insist(lambda: self._scribe.finish(claim))
             settlement = conclude(claim, outcome, at=at, progress=progress)
             await self._settle_run(claim, settlement)
 
@@ -112,12 +113,15 @@ class Settling:
             await self._count(claim)
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
-        cleanup = cleaned(outcome)
+        cleanup, error = cleaned(outcome), cleanup_failure(claim.task, outcome)
+        if error is not None:  # who looks for the reason has only the log
+            self._scribe.hear(claim, Stream.NOTICE, _notice(error))
+        await self._insist(lambda: self._scribe.finish(claim))
         written = await self._insist(
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
         )
         if written:
-            self._chronicle.cleaned(claim, cleanup, outcome)
+            self._chronicle.cleaned(claim, cleanup, error)
         else:
             self._chronicle.taken_over(claim)  # or, as above, an earlier try was taken
         if cleanup is Cleanup.PENDING:
@@ -158,3 +162,9 @@ def cleaned(outcome: Outcome) -> Cleanup:
             return Cleanup.PENDING
         case _:
             return Cleanup.FAILED
+
+
+def _notice(error: Failure) -> bytes:
+    """What the log of a job says of its clean-up that failed."""
+    text = f"the clean-up failed: {error.summary}\n{error.traceback or ''}"
+    return text.encode(errors="replace")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from tests.eventually import eventually
@@ -65,7 +67,9 @@ async def test_an_undoing_has_a_time_limit_of_its_own(own_node: Node, begun: Pat
     await own_node.abort(job)
     await eventually(lambda: cleanup_is(own_node, job, "failed"), within_s=10)
     assert not there(map(int, undone(begun)))
-    assert "TIME_LIMIT" in complaint(own_node, job)
+    reason = "it ran longer than its limit of 0.7 s"
+    assert complaint(own_node, job)["error"] == reason
+    assert (await notices(own_node, job))[-1] == f"the clean-up failed: {reason}"
     for _ in range(own_node.workers):
         assert (await own_node.outcome("echo", 1))["status"] == "successful"
     await own_node.alone()
@@ -79,7 +83,12 @@ async def test_an_undoing_that_fails_is_told_in_the_receipt_and_in_the_log(
     await eventually(begun.exists)
     await own_node.abort(job)
     await eventually(lambda: cleanup_is(own_node, job, "failed"))
-    assert "cannot be undone" in complaint(own_node, job)
+    assert complaint(own_node, job)["error"] == "RuntimeError: cannot be undone"
+    heading, failed, *traceback = await notices(own_node, job)
+    assert heading == "the clean-up begins"
+    assert failed == "the clean-up failed: RuntimeError: cannot be undone"
+    assert traceback[0] == "Traceback (most recent call last):"
+    assert any('trials.py", line' in line for line in traceback)
 
 
 async def test_an_undoing_cannot_be_aborted(node: Node, begun: Path) -> None:
@@ -159,9 +168,18 @@ async def cleanup_is(node: Node, job: Body, cleanup: str) -> bool:
     return bool((await node.job(job))["abort"]["cleanup"] == cleanup)
 
 
-def complaint(node: Node, job: Body) -> str:
+def complaint(node: Node, job: Body) -> dict[str, Any]:
     """What the node's log says of a clean-up that failed."""
-    return next(line for line in node.log.splitlines() if job["id"] in line and "failed" in line)
+    told = (json.loads(line) for line in node.log.splitlines() if job["id"] in line)
+    return next(line for line in told if line["event"] == "clean-up failed")
+
+
+async def notices(node: Node, job: Body) -> list[str]:
+    """What the scheduler itself says in the log of a job."""
+    address = f"{node.url}/{job['uid']}/{job['id']}/log"
+    async with aiohttp.ClientSession() as session, session.get(address) as answer:
+        lines = [line.split(" ", 2) for line in (await answer.text()).splitlines()]
+    return [text for _, stream, text in lines if stream == "notice"]
 
 
 def undone(begun: Path) -> list[str]:

@@ -15,7 +15,6 @@ from scheduler.clock import id_before
 from scheduler.job import (
     Claim,
     Cleanup,
-    Crashed,
     Death,
     Failure,
     FailureKind,
@@ -141,11 +140,14 @@ def test_a_clean_up_is_told_apart_and_counts_as_no_job(
     clean = Claim(**{**_fields(CLAIM), "purpose": Purpose.CLEAN})
     chronicle.claimed(clean)
     chronicle.began(clean)
-    chronicle.cleaned(clean, Cleanup.FAILED, Crashed(1))
+    chronicle.cleaned(clean, Cleanup.DONE, None)
+    error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback="at\nlength")
+    chronicle.cleaned(clean, Cleanup.FAILED, error)
 
-    assert [(line["event"], line["log_level"]) for line in lines] == [
-        ("clean-up claimed", "info"),
-        ("clean-up failed", "error"),
+    assert lines == [
+        {"event": "clean-up claimed", "log_level": "info", **NAMES},
+        {"event": "clean-up done", "log_level": "info", **NAMES},
+        {"event": "clean-up failed", "log_level": "error", **NAMES, "error": "E: why"},
     ]
     assert chronicle.count("job_waiting_seconds_count", task="task1") == 0
 

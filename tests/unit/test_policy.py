@@ -14,6 +14,7 @@ from scheduler import policy
 from scheduler.job import (
     TRANSITIONS,
     Claim,
+    Cleanup,
     Crashed,
     Death,
     FailureKind,
@@ -29,6 +30,7 @@ from scheduler.job import (
     Unknown,
     Unreturnable,
 )
+from scheduler.worker.settling import cleaned
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 DEATH = Death(signal="SIGKILL", processes=3, survivors=0)
@@ -142,6 +144,13 @@ def test_what_a_handler_raised_is_told_whole() -> None:
     raised = Raised(type="KeyError", message="'n'", traceback="Traceback …")
     error = policy.failure("resize", raised)
     assert (error.type, error.message, error.traceback) == ("KeyError", "'n'", "Traceback …")
+
+
+@given(outcomes)
+def test_a_clean_up_that_failed_and_no_other_has_a_reason(outcome: Outcome) -> None:
+    """Somebody has to clean up by hand, then."""
+    error = policy.cleanup_failure("resize", outcome)
+    assert (error is not None) is (cleaned(outcome) is Cleanup.FAILED)
 
 
 def test_a_job_that_is_not_tried_again_says_how_often_its_node_died() -> None:
