@@ -150,6 +150,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 def _flaw(detail: ErrorDetails, file: Path, overrides: Mapping[tuple[str, str], str]) -> str:
     """One thing that is wrong: where it is, what is there, and what is allowed."""
     match (detail["type"], *detail["loc"]):
+        case "extra_forbidden", str(key) if not isinstance(detail["input"], dict | list):
+            return f"{file}: {_shown(key)} stands in no section{_homes(key)}"
         case "extra_forbidden", str(section):
             meant = _nearest(section, SECTIONS)
             return (
@@ -164,18 +166,35 @@ def _flaw(detail: ErrorDetails, file: Path, overrides: Mapping[tuple[str, str], 
         case "value_error", str(section):
             return f"[{section}] {detail['ctx']['error']}"
         case _, str(section), str(key), *_:
-            field = SECTIONS[section].model_fields[key]
-            must = f"must be {allowed(field)}"
-            value = overrides.get((section, key), detail["input"])
-            shown = _shown(value) if field.repr else "***"
-            if (section, key) in overrides:
-                variable = f"SCHEDULER_{section}__{key}".upper()
-                return f"environment: {variable} = {shown}: {must}"
-            return f"{file}: [{section}] {key} = {shown}: {must}"
+            return _wrong_value(detail, section, key, file, overrides)
         case _, section:
             return f"{file}: {section} = {_shown(detail['input'])}: must be a section, [{section}]"
         case unforeseen:
             raise AssertionError(unforeseen)
+
+
+def _wrong_value(
+    detail: ErrorDetails,
+    section: str,
+    key: str,
+    file: Path,
+    overrides: Mapping[tuple[str, str], str],
+) -> str:
+    field = SECTIONS[section].model_fields[key]
+    is_text = detail["type"] == "string_type" and field.annotation is str
+    must = f"must be {'a text: ' if is_text else ''}{allowed(field)}"
+    if detail["type"] == "value_error" and len(detail["loc"]) > 2:  # of one item in a list
+        must += f"; {detail['ctx']['error']}"
+    shown = _shown(overrides.get((section, key), detail["input"])) if field.repr else "***"
+    if (section, key) in overrides:
+        return f"environment: SCHEDULER_{section.upper()}__{key.upper()} = {shown}: {must}"
+    return f"{file}: [{section}] {key} = {shown}: {must}"
+
+
+def _homes(key: str) -> str:
+    """The sections that have such a key."""
+    homes = [f"[{name}]" for name, model in SECTIONS.items() if key in model.model_fields]
+    return f"; such a key is in {' and '.join(homes)}" if homes else ""
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

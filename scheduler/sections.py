@@ -7,6 +7,7 @@ the README must say. Bounds are wide: they keep out what cannot be meant.
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -78,8 +79,19 @@ def _signing_keys(text: str) -> str:
 
 
 def _network(text: str) -> str:
-    ip_network(text)
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise ValueError(_no_network(text, error)) from error
     return text
+
+
+def _no_network(text: str, error: ValueError) -> str:
+    """What is wrong with it; where only its last bits are, also what was meant."""
+    with suppress(ValueError):
+        meant = ip_network(text, strict=False)
+        return f"{text!r} has host bits set; did you mean {str(meant)!r}?"
+    return str(error)
 
 
 SigningKeys = Annotated[

@@ -124,6 +124,18 @@ def test_a_file_of_another_encoding_is_said(file: Path) -> None:
             '[queue] url = "amqp://h": must be embedded, redis://…, rediss://… or unix://…',
         ),
         ("http = 5", "http = 5: must be a section, [http]"),
+        ("port = 8001", '"port" stands in no section; such a key is in [http]'),
+        ('url = "sqlite"', '"url" stands in no section; such a key is in [store] and [queue]'),
+        ("x = 1", '"x" stands in no section'),
+        ("[node]\nname = 5", "[node] name = 5: must be a text: at most 200 printable characters"),
+        (
+            '[hooks]\nallow = ["::1/128", "10.0.0.1/8"]',
+            (
+                '[hooks] allow = "10.0.0.1/8": must be a list of networks, '
+                'such as ["10.0.0.0/8", "fd00::/8"]; '
+                "'10.0.0.1/8' has host bits set; did you mean '10.0.0.0/8'?"
+            ),
+        ),
         ("[[http]]\nport = 5", 'http = [{"port": 5}]: must be a section, [http]'),
     ],
 )
