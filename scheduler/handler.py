@@ -109,10 +109,13 @@ def handler(
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     listed: list[Handler] = caller.f_globals.setdefault(LIST, [])
 
+    if on_abort is not None:
+        if not callable(on_abort):
+            raise TypeError(f"handler: on_abort must be a function, not {on_abort!r}")
+        _parameters(on_abort, "on_abort")
+
     def mark(function: F) -> F:
         _parameters(function)
-        if on_abort is not None:
-            _parameters(on_abort)
         options = HandlerOptions(
             name=name,
             doc=(inspect.getdoc(function) or "").partition("\n")[0] or None,
@@ -185,7 +188,7 @@ def _place_of(error: BaseException, file: Path) -> str:
 
 
 @cache  # asked for each job, and slow to find out
-def _parameters(function: Function) -> int:
+def _parameters(function: Function, name: str = "it") -> int:
     """How many arguments it takes of `data` and `job`: 1 or 2.
 
     Raises:
@@ -196,7 +199,7 @@ def _parameters(function: Function) -> int:
         with suppress(TypeError):
             signature.bind(*arguments)
             return len(arguments)
-    raise TypeError(f"handler: it must take (data) or (data, job), not {signature}")
+    raise TypeError(f"handler: {name} must take (data) or (data, job), not {signature}")
 
 
 def _nameless(given: object) -> str:

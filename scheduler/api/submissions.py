@@ -57,7 +57,7 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
         detail = f"nests too deep; allowed: {DATA_LEVELS_MAX} levels of arrays and objects"
         raise refusal([Flaw(f"{pointer}/data", detail)]) from None
     if len(data) > data_bytes_max:
-        raise TooLarge(f"{pointer}/data is {len(data)} bytes; allowed are {data_bytes_max}")
+        raise TooLarge(f"{pointer}/data is {len(data)} bytes; allowed are at most {data_bytes_max}")
     return Submission(uid=job.uid, task=job.task, data=JsonText(data.decode()), hook=job.hook)
 
 

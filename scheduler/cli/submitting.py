@@ -72,7 +72,7 @@ def _json_of(data: str) -> Any:  # noqa: ANN401 - JSON
     except OSError as error:
         raise typer.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="DATA") from error
     except ValueError as error:
-        message = f"it is no JSON: {error} (a text needs its quotes: '\"like this\"')"
+        message = f"it is not JSON: {error} (a text needs its quotes: '\"like this\"')"
         raise typer.BadParameter(message, param_hint="DATA") from error
 
 

@@ -57,8 +57,8 @@ async def test_data_comes_from_a_file_or_from_standard_input_too(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["submit", "ada", "echo", "{"], "it is no JSON"),
-        (["submit", "ada", "echo", "NaN"], "it is no JSON"),
+        (["submit", "ada", "echo", "{"], "it is not JSON"),
+        (["submit", "ada", "echo", "NaN"], "it is not JSON"),
         (["submit", "ada", "echo", "@/nowhere"], "/nowhere: No such file or directory"),
         (["submit", "ada", "ecco"], "did you mean 'echo'?"),
         (["show", "ada"], "'ada' is not like ada/"),

@@ -294,10 +294,16 @@ def keyword_only(data: object, *, job: object) -> None: ...
 @pytest.mark.parametrize("function", [no_argument, three, keyword_only])
 def test_a_function_that_cannot_be_called_is_refused(function: Callable[..., None]) -> None:
     """As a handler and as its `on_abort`: later there is nobody to tell."""
-    with pytest.raises(TypeError, match=r"must take \(data\) or \(data, job\)"):
+    with pytest.raises(TypeError, match=r"handler: it must take \(data\) or \(data, job\)"):
         handler("x")(function)
-    with pytest.raises(TypeError, match=r"must take \(data\) or \(data, job\)"):
+    with pytest.raises(TypeError, match=r"on_abort must take \(data\) or \(data, job\)"):
         handler("x", on_abort=function)(lambda data: data)
+
+
+def test_an_on_abort_that_is_no_function_is_refused() -> None:
+    """Its name in quotes, most often."""
+    with pytest.raises(TypeError, match="handler: on_abort must be a function, not 'undo'"):
+        handler("x", on_abort="undo")  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_called_at_all_is_refused(folder: Path) -> None:

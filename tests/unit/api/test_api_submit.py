@@ -140,7 +140,7 @@ async def test_data_of_exactly_the_limit_are_taken(api: Api) -> None:
     answer = await api.post({"uid": "u1", "task": "task1", "data": "x" * (1024 * 1024 - 1)})
 
     assert answer.status == 413
-    assert answer.json["detail"] == "/data is 1048577 bytes; allowed are 1048576"
+    assert answer.json["detail"] == "/data is 1048577 bytes; allowed are at most 1048576"
 
 
 async def test_the_same_key_again_gives_the_same_job(api: Api) -> None:
