@@ -51,7 +51,7 @@ def abort_all(
 ) -> None:
     """Abort all of a user's jobs that match and have not ended."""
     with Client(url) as client:
-        aborts = client.abort_all(uid, statuses=status or (), task=task)
+        aborts = client.abort_all(uid, statuses=",".join(status or ()), task=task)
     if as_json:
         say_json(aborts)
     else:

@@ -13,8 +13,23 @@ from scheduler.cli.output import say, say_json
 from scheduler.client import Client, Status
 from scheduler.client.address import DEFAULT_URL
 
+
+def _statuses(texts: list[str] | None) -> list[str]:
+    names = [name for text in texts or () for name in text.split(",")]
+    for name in names:
+        if name not in set(Status):
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(Status)}")
+    return names
+
+
 Statuses = Annotated[
-    list[Status] | None, typer.Option("--status", help="Only those; may be given several times.")
+    list[str] | None,
+    typer.Option(
+        "--status",
+        callback=_statuses,
+        metavar=f"[{'|'.join(Status)}]",
+        help="Only those; several have commas between them, or an option each.",
+    ),
 ]
 TaskFilter = Annotated[str | None, typer.Option("--task", help="Only those of this handler.")]
 
@@ -30,7 +45,7 @@ def list_jobs(
 ) -> None:
     """List a user's jobs, newest first."""
     with Client(url) as client:
-        found = list(islice(client.list(uid, statuses=status or (), task=task), limit))
+        found = list(islice(client.list(uid, statuses=",".join(status or ()), task=task), limit))
     if as_json:
         say_json(found)
     else:

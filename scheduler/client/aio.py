@@ -72,7 +72,7 @@ class AsyncClient:
         return await self._ask(calls.get(uid, job_id))
 
     async def list(
-        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None
+        self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> AsyncIterator[Job]:
         """A user's jobs, newest first, page by page as they are taken."""
         call: Call[calls.Page] | None = calls.page(uid, statuses=statuses, task=task)
@@ -113,7 +113,7 @@ class AsyncClient:
         )
 
     async def abort_all(
-        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None
+        self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Aborts:
         """Abort all of a user's jobs that match and have not ended; how many they were."""
         return await self._ask(calls.abort_all(uid, statuses=statuses, task=task))

@@ -71,7 +71,7 @@ def submit_all(jobs: Sequence[NewJob], key: str | None) -> Call[Sequence[Job]]:
     return _post([_body(job) for job in jobs], key, _jobs)
 
 
-def page(uid: str, *, statuses: Collection[Status], task: str | None) -> Call[Page]:
+def page(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[Page]:
     """List the newest of a user's jobs."""
     return _page(_path(uid, **_match(statuses, task), limit=PAGE_JOBS))
 
@@ -92,7 +92,7 @@ def abort(
     return Call(method="DELETE", path=path, read=_job, wait_s=wait_s)
 
 
-def abort_all(uid: str, *, statuses: Collection[Status], task: str | None) -> Call[Aborts]:
+def abort_all(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[Aborts]:
     """Abort all of a user's jobs that match."""
     path = _path(uid, **_match(statuses, task))
     return Call(method="DELETE", path=path, read=lambda answer: aborts_of(answer.document))
@@ -161,8 +161,10 @@ def _jobs(answer: Answer) -> Sequence[Job]:
     return [job_of(each) for each in answer.document]
 
 
-def _match(statuses: Collection[Status], task: str | None) -> dict[str, str | None]:
-    return {"status": ",".join(statuses) or None, "task": task}
+def _match(statuses: Collection[Status] | str, task: str | None) -> dict[str, str | None]:
+    """The query; several statuses in one text have commas between them, as in the API."""
+    wanted = statuses if isinstance(statuses, str) else ",".join(statuses)
+    return {"status": wanted or None, "task": task}
 
 
 def _path(*segments: str, **query: object) -> str:

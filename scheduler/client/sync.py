@@ -72,7 +72,7 @@ class Client:
         return self._ask(calls.get(uid, job_id))
 
     def list(
-        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None
+        self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Iterator[Job]:
         """A user's jobs, newest first, page by page as they are taken."""
         call: Call[calls.Page] | None = calls.page(uid, statuses=statuses, task=task)
@@ -110,7 +110,7 @@ class Client:
         return self._ask(calls.abort(uid, job_id, reason=reason, grace_s=grace_s, wait_s=wait_s))
 
     def abort_all(
-        self, uid: str, *, statuses: Collection[Status] = (), task: str | None = None
+        self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Aborts:
         """Abort all of a user's jobs that match and have not ended; how many they were.
 

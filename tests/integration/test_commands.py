@@ -65,6 +65,7 @@ async def test_data_comes_from_a_file_or_from_standard_input_too(
         (["wait", NOBODYS, "--timeout", "-1"], "--timeout"),
         (["nodes", "--url", "localhost"], "is not like http://"),
         (["--config", "x.toml", "nodes"], "for running a node"),
+        (["list", "ada", "--status", "running,done"], "'done' is none of queued, running"),
         (["dance"], "dance"),
     ],
 )
@@ -128,6 +129,8 @@ async def test_all_jobs_of_a_user_are_listed_and_aborted(node: Node, begun: Path
     assert "\x1b" not in "".join(listed)
     running = await command(node, "list", "eve", "--task", "until", "--json")
     assert [f"eve/{job['id']}" for job in running.json] == [first]
+    several = await command(node, "list", "eve", "--status", "queued,running", "--json")
+    assert [f"eve/{job['id']}" for job in several.json] == [first]
     assert (await command(node, "list", "eve", "--status", "aborted", "--json")).json == []
     assert (await command(node, "list", "eve", "--limit", "1", "--json")).json[0]["task"] == "echo"
     aborts = await command(node, "abort-all", "eve", "--json")

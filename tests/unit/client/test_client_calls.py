@@ -103,6 +103,8 @@ async def test_a_list_goes_through_all_pages_newest_first(client: Either, api: A
     odd = await client.all("list", "ada", statuses=[Status.QUEUED], task="task2")
     assert [job.data for job in odd] == list(range(229, -1, -2))
     assert await client.all("list", "ada", statuses=[Status.ABORTED]) == []
+    assert await client.all("list", "ada", statuses="queued", task="task2") == odd
+    assert await client.all("list", "ada", statuses="queued,aborted", task="task2") == odd
     assert await client.all("list", "nobody") == []
     assert api.stored == 230
 
