@@ -315,7 +315,7 @@ class Store(Protocol):
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None
     ) -> int:
-        """Delete at most `limit` jobs that were final before then, and say how many it were.
+        """Delete at most `limit` jobs that were final before then, and say how many there were.
 
         No more once their JSON texts and logs together pass `bytes_max`; but always one where there
         is one: a step must not hold up the writes behind it, however large the jobs are.

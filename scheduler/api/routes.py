@@ -110,7 +110,7 @@ ROUTES: Final = (
         function=aborts.abort_jobs,
         place=UserPath,
         query=MatchQuery,
-        answers={200: Answer(description="How many it were", shape=shapes.Aborts)},
+        answers={200: Answer(description="How many there were", shape=shapes.Aborts)},
         problems=(INVALID, UNAVAILABLE),
     ),
     Route(

@@ -47,13 +47,13 @@ def jobs(found: Sequence[Job]) -> Table:
 def tasks(found: Sequence[Task]) -> Table:
     """A line for each handler."""
     return _table(
-        ("task", "time limit", "grace", "undone", "does"),
+        ("task", "time limit", "grace", "on abort", "does"),
         (
             (
                 task.name,
                 _seconds(task.timeout_s),
                 _seconds(task.grace_s),
-                "yes" if task.on_abort else "",
+                "undone" if task.on_abort else "",
                 task.doc or "",
             )
             for task in found

@@ -115,7 +115,7 @@ class AsyncClient:
     async def abort_all(
         self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Aborts:
-        """Abort all of a user's jobs that match and have not ended; how many they were."""
+        """Abort all of a user's jobs that match and have not ended; how many there were."""
         return await self._ask(calls.abort_all(uid, statuses=statuses, task=task))
 
     async def tasks(self) -> Sequence[Task]:

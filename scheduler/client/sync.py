@@ -112,7 +112,7 @@ class Client:
     def abort_all(
         self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Aborts:
-        """Abort all of a user's jobs that match and have not ended; how many they were.
+        """Abort all of a user's jobs that match and have not ended; how many there were.
 
         Where the answer was lost and the call repeated, those of the first are not counted again.
         """

@@ -140,6 +140,7 @@ async def test_all_jobs_of_a_user_are_listed_and_aborted(node: Node, begun: Path
 
 async def test_handlers_and_nodes_are_listed(node: Node) -> None:
     tasks = await command(node, "tasks")
+    assert tasks.output.split()[:6] == ["TASK", "TIME", "LIMIT", "GRACE", "ON", "ABORT"]
     assert "Return the data." in tasks.output
     assert len((await command(node, "tasks", "--json")).json) > 10
     nodes = (await command(node, "nodes", "--json")).json
