@@ -47,6 +47,7 @@ from scheduler.surroundings import (
     mark_descendants,
     occupied,
     reach,
+    remark_no_handlers,
     require_containment,
 )
 from scheduler.sweeper import Sweeper
@@ -146,6 +147,8 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         )
     )
     tasks = await slots.tasks()
+    if not tasks:
+        remark_no_handlers(config.handlers.path)
     hooks = await stack.enter_async_context(
         open_hooks(
             store=store,

@@ -98,6 +98,11 @@ def made(folder: str) -> Path:
     return files_dir
 
 
+def remark_no_handlers(folder: str) -> None:
+    """Tell of a handlers folder in which nothing is a handler: every job would be refused."""
+    log.warning("no file in the handlers folder has a @handler", folder=str(Path(folder).resolve()))
+
+
 def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     """Set what every process that this node starts finds in its environment."""
     os.environ[NODE] = node_id

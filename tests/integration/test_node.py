@@ -150,6 +150,15 @@ async def test_a_missing_handlers_folder_stops_the_start(tmp_path: Path) -> None
     assert "no such folder" in await refusal(tmp_path, HANDLERS__PATH="nowhere")
 
 
+async def test_a_folder_without_a_handler_is_told(tmp_path: Path, start_node: Nodes) -> None:
+    """A forgotten `@handler`, or another folder than was meant; the node may wait for its files."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "plain.py").write_text("def plain(data): return data\n")
+    node = start_node(HANDLERS__PATH=tmp_path / "handlers")
+    (line,) = [line for line in node.log.splitlines() if "has a @handler" in line]
+    assert str(tmp_path / "handlers") in line
+
+
 async def test_a_drain_lets_running_jobs_finish_and_leaves_nothing(
     start_node: Nodes, begun: Path
 ) -> None:
