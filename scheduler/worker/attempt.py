@@ -18,6 +18,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from scheduler.errors import StoreUnavailable
 from scheduler.job import (
     NOTHING_RAN,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
     Message = Mapping[str, Any]
 
-BROKEN: Final = (KeyError, TypeError)
+BROKEN: Final = (KeyError, TypeError, ValueError)
 """What comes of frames that make no sense: a handler can make its process write anything."""
 NOTIFICATIONS_MAX: Final = 1000
 """Of one attempt; further ones are dropped: a loop must not fill the store."""
@@ -251,12 +253,25 @@ def _ending(end: Message) -> Outcome:
     """What an end frame says."""
     match end:
         case {"returned": str(text)}:
+            orjson.loads(text)  # else nobody could read an answer with this job in it
             return Returned(JsonText(text))
         case {"unreturnable": str(message)}:
             return Unreturnable(message)
+        case {"raised": {"type": str(type_), "message": str(message), "traceback": str(traceback)}}:
+            return Raised(type=type_, message=message, traceback=traceback)
         case _:
-            return Raised(**end["raised"])
+            raise TypeError("an end frame that makes no sense")
 
 
 def _progress(told: Any) -> Progress | None:  # noqa: ANN401 - a part of a frame
-    return None if told is None else Progress(**told)
+    match told:
+        case None:
+            return None
+        case {
+            "done": int() | float() as done,
+            "total": None | int() | float() as total,
+            "message": None | str() as message,
+        }:
+            return Progress(done=done, total=total, message=message)
+        case _:
+            raise TypeError("progress that makes no sense")

@@ -29,17 +29,18 @@ class Channel(asyncio.Protocol):
         self._frame_bytes_max = frame_bytes_max
         self._received = bytearray()
         self._transport: asyncio.Transport
-        self._lost = False
+        self.lost = False
+        """Whether nothing more will come: mostly the first that is noticed of a death."""
 
     def listen(self, listener: Listener | None) -> None:
         """Give all that comes from now on to this listener; None where nothing is to come."""
         self._listener = listener
-        if self._lost and listener is not None:
+        if self.lost and listener is not None:
             listener(None)
 
     def send(self, message: Message) -> None:
         """Send a frame, if there is still somebody to read it."""
-        if not self._lost:
+        if not self.lost:
             self._transport.write(frame(orjson.dumps(message)))
 
     def close(self) -> None:
@@ -54,7 +55,7 @@ class Channel(asyncio.Protocol):
         """See `asyncio.Protocol`. Who breaks the rules of frames is not listened to any more."""
         self._received += data
         try:
-            while not self._lost and (body := self._next()) is not None:
+            while not self.lost and (body := self._next()) is not None:
                 self._hear(_object(body))
         except ValueError:
             self._lose()
@@ -89,8 +90,8 @@ class Channel(asyncio.Protocol):
             self._listener(message)
 
     def _lose(self) -> None:
-        if not self._lost:
-            self._lost = True
+        if not self.lost:
+            self.lost = True
             self._transport.abort()
             if self._listener is not None:
                 self._listener(None)

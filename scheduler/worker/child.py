@@ -41,6 +41,8 @@ TRACEPARENT: Final = "TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
 TRACEBACK_MAX: Final = 32 * 1024
 """Characters of a traceback that are kept, half of its head and half of its tail."""
+NAME_MAX: Final = 1000
+"""Characters of an exception's name that are kept."""
 OWN_FOLDER: Final = str(Path(__file__).parents[1])
 """Frames of files in here are ours, and left out of a user's traceback."""
 
@@ -159,8 +161,8 @@ class Child:
         try:
             text = _text_of_result(result)
             size = len(text.encode())
-        except (TypeError, ValueError, RecursionError) as error:
-            return {"unreturnable": f"the result is not a JSON value: {error}"}
+        except BaseException as error:  # noqa: BLE001 - writing a result runs the code of its class
+            return {"unreturnable": f"the result is not a JSON value: {_text(error)}"}
         if size > self._result_bytes_max:
             allowed = self._result_bytes_max
             return {"unreturnable": f"the result is {size} bytes of JSON; allowed are {allowed}"}
@@ -186,9 +188,9 @@ def trace(traceparent: str | None) -> None:
 def _described(error: BaseException) -> Message:
     """An exception as its user reads it, without the frames of this package."""
     kind = type(error)
-    name = kind.__qualname__
+    name = kind.__qualname__[:NAME_MAX]
     return {
-        "type": name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}",
+        "type": name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"[-NAME_MAX:],
         "message": _text(error),
         "traceback": _traceback(error),
     }
@@ -200,7 +202,7 @@ def _traceback(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
-    except Exception as failed:  # noqa: BLE001 - formatting runs the exception's own code
+    except BaseException as failed:  # noqa: BLE001 - formatting runs the exception's own code
         return f"(the traceback cannot be shown: {type(failed).__name__})"
     half = TRACEBACK_MAX // 2
     return text if len(text) <= TRACEBACK_MAX else f"{text[:half]}\n…\n{text[-half:]}"
@@ -209,5 +211,5 @@ def _traceback(error: BaseException) -> str:
 def _text(error: BaseException) -> str:
     try:
         return str(error)[:TRACEBACK_MAX]
-    except Exception as failed:  # noqa: BLE001 - str() of a foreign exception runs its own code
+    except BaseException as failed:  # noqa: BLE001 - str() of a foreign exception runs its own code
         return f"(the message cannot be shown: {type(failed).__name__})"

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 HEADER: Final = struct.Struct(">I")
 RECEIVE_BYTES: Final = 32 * 1024
 """Read at a time: almost every job in one go, and little enough to be allocated fast."""
-SLACK_BYTES: Final = 256 * 1024
-"""What a frame may hold beside its `data` or `result`: names, a traceback, a progress message."""
+SLACK_BYTES: Final = 512 * 1024
+"""What a frame may hold beside its `data` or `result`: names, a message, a traceback, progress.
+
+A character takes up to 6 bytes of JSON, and is one of 2 * TRACEBACK_MAX + NAME_MAX + MESSAGE_MAX.
+"""
 
 
 def frame(body: bytes) -> bytes:

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -93,7 +93,7 @@ class PoolProcess:
     @property
     def alive(self) -> bool:
         """Whether its death was not noticed yet."""
-        return not self._death.done()
+        return not (self._death.done() or self._channel.lost)
 
     def begin(
         self,
@@ -178,25 +178,6 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
     Raises:
         OSError, EOFError, TimeoutError, BrokenProcessPool: it did not come up.
     """
-    ours, theirs = socket.socketpair()
-    pipes = Pipes()
-    context = _Context()
-    executor = ProcessPoolExecutor(
-        1,
-        mp_context=context,
-        initializer=child.begin,
-        initargs=(theirs, pipes.theirs, result_bytes_max),
-    )
-    async with orphans.forking:
-        with theirs, pipes.handed_over():
-            # Starting a process waits for the fork server: not on the event loop.
-            serving = await asyncio.to_thread(executor.submit, child.serve)
-        handle = context.started[-1]
-        # Whoever starts the next process would look, from his thread, whether this one is dead, and
-        # so take away the one message with its exit status that the executor's thread waits for.
-        _CHILDREN.discard(handle)
-        forked = tree.stat(handle.pid or 0)
-        orphans.spare([forked.process] if forked else [])
     loop = asyncio.get_running_loop()
     hello: asyncio.Future[Message | None] = loop.create_future()
 
@@ -206,27 +187,44 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
 
     # JSON text in a JSON string may double: each quote and backslash of it gets one more.
     frame_bytes_max = 2 * result_bytes_max + SLACK_BYTES
-    _, channel = await loop.create_unix_connection(
-        lambda: Channel(greet, frame_bytes_max=frame_bytes_max), sock=ours
-    )
-    process = PoolProcess(
-        executor=executor,
-        handle=handle,
-        threads=threads,
-        death=asyncio.wrap_future(serving),
-        channel=channel,
-        pipes=pipes,
-    )
-    try:
+    with ExitStack() as undo:
+        ours, theirs = socket.socketpair()
+        _, channel = await loop.create_unix_connection(
+            lambda: Channel(greet, frame_bytes_max=frame_bytes_max), sock=ours
+        )
+        undo.callback(channel.close)
+        pipes = Pipes()
+        undo.callback(pipes.close)
+        context = _Context()
+        executor = ProcessPoolExecutor(
+            1,
+            mp_context=context,
+            initializer=child.begin,
+            initargs=(theirs, pipes.theirs, result_bytes_max),
+        )
+        async with orphans.forking:
+            with theirs, pipes.handed_over():
+                # Starting a process waits for the fork server: not on the event loop.
+                serving = await asyncio.to_thread(executor.submit, child.serve)
+            handle = context.started[-1]
+            # Whoever starts the next process would look, from his thread, whether this one is dead,
+            # and so take away the one message with its exit status that the executor waits for.
+            _CHILDREN.discard(handle)
+            if forked := tree.stat(handle.pid or 0):
+                undo.callback(tree.send, forked.process, signal.SIGKILL)
+                orphans.spare([forked.process])
+        process = PoolProcess(
+            executor=executor,
+            handle=handle,
+            threads=threads,
+            death=asyncio.wrap_future(serving),
+            channel=channel,
+            pipes=pipes,
+        )
         async with asyncio.timeout(START_S):
             process.welcome(await hello)
         channel.listen(None)
-    except BaseException:
-        if forked:
-            tree.send(forked.process, signal.SIGKILL)
-        pipes.close()
-        channel.close()
-        raise
+        undo.pop_all()
     return process
 
 

@@ -10,6 +10,7 @@ that may be ended at once, so that no abort waits for another, nor for what else
 from __future__ import annotations
 
 import asyncio
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+TRIES_MAX: Final = 3
+"""How often to start the first process: where it does not come up, a person is watching."""
 LOOK_EVERY_S: Final = 1.0
 """How long something that left its job's tree may live, where no stop comes first."""
 
@@ -94,6 +97,10 @@ class Slots:
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
         self._orphans = Orphans(threads)
+        self._fault: str | None = None
+        """Why the first process cannot be had."""
+        self._proven = False
+        """Whether one came up: then another one will, sooner or later."""
         self._closing = False
         self._spare = self._begin_spare()
 
@@ -153,9 +160,12 @@ class Slots:
         Raises:
             StartError: the handlers folder does not load.
         """
-        process = await asyncio.shield(self._spare)
-        if process.fault is not None:
-            raise StartError(process.fault)
+        try:
+            process = await asyncio.shield(self._spare)
+        except asyncio.CancelledError:
+            if self._fault is None:
+                raise
+            raise StartError(self._fault) from None
         return {options.name: options for options in process.handlers}
 
     async def watch(self) -> None:
@@ -188,14 +198,31 @@ class Slots:
                 )
             except (OSError, EOFError, TimeoutError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
-                if self._closing:
-                    raise asyncio.CancelledError from error
-                await self._clock.sleep(backoff_s(failures, random=self._random))
+                if not self._proven and failures + 1 >= TRIES_MAX:
+                    self._fault = (
+                        f"[handlers] path: no pool process comes up ({error}): a file there may end"
+                        " its interpreter, or the machine is out of processes"
+                    )
             else:
                 self._live.add(process)
-                self._on_started()
-                return process
+                if process.fault is None:
+                    self._proven = True
+                    self._on_started()
+                    return process
+                await self._refuse(process, process.fault)
+            if self._closing or self._fault is not None:
+                raise asyncio.CancelledError
+            await self._clock.sleep(backoff_s(failures, random=self._random))
         raise AssertionError("unreachable")
+
+    async def _refuse(self, process: PoolProcess, fault: str) -> None:
+        """Let go of a process without handlers, and of the fork server that failed to load them."""
+        await self.end(process)
+        tree.send(process.fork_server, signal.SIGKILL)
+        if self._proven:
+            log.error("the handlers do not load any more: jobs wait", error=fault)
+        else:
+            self._fault = fault
 
     async def _insist(self, end: Callable[[], Awaitable[tree.Ended]]) -> tree.Ended:
         """End what has to be ended: that a machine is short of descriptors is no reason not to."""

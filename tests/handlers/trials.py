@@ -64,6 +64,34 @@ def nonsense(data: Any) -> Any:
     return {"object": object, "nan": float("nan"), "surrogate": "\ud800"}[data]
 
 
+class Hostile(dict[str, int]):
+    """Takes part in being written, and badly."""
+
+    def items(self) -> Any:
+        raise SystemExit("no items")
+
+
+class Unspeakable(Exception):
+    """Says nothing of itself, at once."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no words")
+
+
+@handler("hostile")
+def hostile(data: Any) -> Any:
+    """Return, or raise, what fails whoever looks at it."""
+    match data:
+        case "result":
+            return Hostile(a=1)
+        case "text":
+            raise Unspeakable
+        case "name":
+            raise type("X" * 5_000_000, (Exception,), {})
+        case _:
+            raise ValueError("\0" * 100_000)
+
+
 @handler("large")
 def large(data: Any) -> Any:
     """Return a string of so many bytes."""

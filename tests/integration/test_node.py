@@ -125,6 +125,16 @@ async def test_a_store_that_leaves_during_the_start_stops_it(
     assert "the start was cut short: PostgreSQL at" in said
 
 
+PARENT = """
+import os
+from scheduler import handler
+
+@handler("parent")
+def parent(data):
+    return os.getppid()
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -143,6 +153,36 @@ async def test_handlers_that_do_not_load_stop_the_start(
     said = await refusal(tmp_path, HANDLERS__PATH="handlers")
     assert told in said
     assert len(said.strip().splitlines()) == 1
+
+
+async def test_a_handlers_file_that_ends_its_interpreter_stops_the_start(tmp_path: Path) -> None:
+    """Whoever starts the node would wait for ever, and not know why."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "bad.py").write_text("import os\nos._exit(3)\n")
+    said = await refusal(tmp_path, HANDLERS__PATH="handlers")
+    assert "a file there may end its interpreter" in said.strip().splitlines()[-1]
+
+
+async def test_jobs_wait_while_the_handlers_do_not_load_any_more(
+    tmp_path: Path, start_node: Nodes
+) -> None:
+    """Somebody is just replacing them, as the process that had loaded them dies."""
+    (tmp_path / "handlers").mkdir()
+    program = "import os\nfrom scheduler import handler\n@handler('parent')\n"
+    (tmp_path / "handlers" / "good.py").write_text(
+        program + "def parent(data): return os.getppid()"
+    )
+    node = start_node(HANDLERS__PATH=tmp_path / "handlers", NODE__WORKERS=1)
+    fork_server = (await node.outcome("parent"))["result"]
+    bad = tmp_path / "handlers" / "bad.py"
+    bad.write_text("def broken(:\n")
+    os.kill(fork_server, signal.SIGKILL)
+    job = await node.submit("parent")
+    await eventually(lambda: "the handlers do not load any more" in node.log)
+    bad.unlink()
+    job = await node.job(job, wait_s=30)
+    assert job["status"] == "successful", job
+    assert job["result"] != fork_server
 
 
 async def test_a_missing_handlers_folder_stops_the_start(tmp_path: Path) -> None:

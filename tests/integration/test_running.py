@@ -76,6 +76,19 @@ async def test_a_result_that_is_not_json_is_refused(node: Node, data: str) -> No
     assert (job["status"], job["error"]["kind"]) == ("terminated", "result")
 
 
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [("result", "result"), ("text", "exception"), ("name", "exception"), ("long", "exception")],
+)
+async def test_what_fails_whoever_looks_at_it_is_told_all_the_same(
+    start_node: Nodes, how: str, kind: str
+) -> None:
+    """Its process would be taken for broken: the job ended as killed, and nobody knew why."""
+    node = start_node(LIMITS__RESULT_BYTES_MAX=1024)
+    job = await node.outcome("hostile", how)
+    assert (job["status"], job["error"]["kind"]) == ("terminated", kind), job["error"]
+
+
 async def test_a_result_may_be_as_large_as_the_limit_and_no_larger(node: Node) -> None:
     """`result_bytes_max` is a promise to the handler and to the memory of the node."""
     assert (await node.outcome("large", 1048576 - 2))["status"] == "successful"

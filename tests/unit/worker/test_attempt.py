@@ -59,6 +59,11 @@ class Trial:
         return self.slots.given[0]
 
 
+def told(done: object, total: object, message: object) -> dict[str, object]:
+    """Progress as a process writes it."""
+    return {"done": done, "total": total, "message": message}
+
+
 async def forget(_claim: Claim, _number: int, _payload: JsonText) -> None:
     """Keep nothing of what a handler tells."""
 
@@ -117,7 +122,20 @@ async def test_a_death_without_a_result_is_a_crash() -> None:
         {"leftovers": False, "progress": None},
         {"leftovers": False, "progress": None, "returned": 1},
         {"leftovers": False, "progress": {"percent": 1}, "returned": "1"},
+        {"leftovers": False, "progress": None, "returned": "not JSON"},
+        {
+            "leftovers": False,
+            "progress": {"done": "x", "total": 1, "message": None},
+            "returned": "1",
+        },
+        {
+            "leftovers": False,
+            "progress": {"done": 1, "total": [], "message": None},
+            "returned": "1",
+        },
+        {"leftovers": False, "progress": {"done": 1, "total": 1, "message": 2}, "returned": "1"},
         {"leftovers": False, "progress": None, "raised": {"reason": "x"}},
+        {"leftovers": False, "progress": None, "raised": {"type": 1, "message": 2, "traceback": 3}},
     ],
 )
 async def test_an_end_that_makes_no_sense_is_a_crash(end: dict[str, object]) -> None:

@@ -29,6 +29,7 @@ class Process:
     def __init__(self) -> None:
         self.alive = True
         self.jobs = 0
+        self.fault: str | None = None
         self.process = self.fork_server = tree.Process(pid=2**22 + 1, started=1)  # nobody's
         self.retiring = asyncio.Event()
         self.may_retire = asyncio.Event()
