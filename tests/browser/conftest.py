@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Route
 
     from tests.nodes import Node
 
@@ -87,6 +87,16 @@ class Visit:
         """The job once it is final."""
         return self.ask("GET", f"/{job['uid']}/{job['id']}?wait=30")
 
+    def turn(self, *, hidden: bool) -> None:
+        """Hide the page, as behind another tab, or show it again."""
+        self.page.evaluate(
+            """(hidden) => {
+                Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+                document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            hidden,
+        )
+
     def forgive(self, pattern: str) -> None:
         """Expect complaints like this: the browser logs every answer that is an error."""
         self.complaints = [each for each in self.complaints if not re.search(pattern, each)]
@@ -95,6 +105,41 @@ class Visit:
         """Nothing was complained about, and nothing was loaded from elsewhere."""
         assert self.complaints == []
         assert [url for url in self.requests if not url.startswith(self.node.url + "/")] == []
+
+
+class Held:
+    """Answers that the node gave and that reach the page only when the test lets them."""
+
+    def __init__(self, page: Page, pattern: re.Pattern[str]) -> None:
+        self._page = page
+        self._pattern = pattern
+        self._answers: list[tuple[Route, APIResponse]] = []
+        page.route(pattern, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self._answers.append((route, route.fetch()))
+
+    def come(self) -> None:
+        """Wait until one is held."""
+        end = time.monotonic() + TIMEOUT_MS / 1000
+        while not self._answers:
+            assert time.monotonic() < end, "nothing was asked for"
+            self._page.wait_for_timeout(10)
+
+    def let_go(self) -> None:
+        """Let the first one reach the page, and wait until the page has drawn it."""
+        self.come()
+        route, answer = self._answers.pop(0)
+        with self._page.expect_response(self._pattern):
+            route.fulfill(response=answer)
+        drawn(self._page)
+
+
+def drawn(page: Page) -> None:
+    """Wait until the page has drawn what it heard so far."""
+    frame = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+    for _ in range(3):
+        page.evaluate(frame)
 
 
 @pytest.fixture

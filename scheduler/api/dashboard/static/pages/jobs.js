@@ -1,5 +1,5 @@
 // The jobs of one user or of all, newest first.
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
@@ -17,8 +17,9 @@ export function Jobs({ query }) {
   const filter = { uid, task, status };
   const tasks = useData("/-/tasks");
   const list = useData("/-/ui/data/jobs" + queryOf({ ...filter, after, limit: PAGE }));
-  const [aborts, setAborts] = useState(false);
-  const begin = () => setAborts(true);
+  const [asked, setAsked] = useState(null); // the filter, as it was when an abort was asked for
+  const begin = () => setAsked(filter);
+  useEffect(() => setAsked(null), [uid, task, status]);
   useEvents("/-/events" + queryOf({ uid }), {
     status: list.reload,
     missed: list.reload,
@@ -35,7 +36,7 @@ export function Jobs({ query }) {
     <${Loaded} from=${list} rows=${8}>
       ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} /><${Pages} query=${query} next=${data.next} />` : html`<${Nothing} filter=${filter} />`)}
     <//>
-    ${aborts && html`<${BulkAbort} filter=${filter} onDone=${list.reload} onClose=${() => setAborts(false)} />`}
+    ${asked && html`<${BulkAbort} filter=${asked} onDone=${list.reload} onClose=${() => setAsked(null)} />`}
   `;
 }
 

@@ -24,13 +24,23 @@ function Shown({ title, onClose, wide, children }) {
     return () => shown.close(); // which gives the focus back; to remove it alone would not
   }, []);
 
+  // A text that is marked with the mouse may end beyond the dialog: that click is none beside it.
+  const isBeside = (event) => event.target === dialog.current;
+  const pressed = useRef(false);
+
   function cancel(event) {
     event.preventDefault(); // it is closed by taking it off the page, as by its buttons
     onClose();
   }
 
   return html`
-    <dialog ref=${dialog} aria-label=${title} onCancel=${cancel} onClick=${(event) => event.target === dialog.current && onClose()}>
+    <dialog
+      ref=${dialog}
+      aria-label=${title}
+      onCancel=${cancel}
+      onPointerDown=${(event) => (pressed.current = isBeside(event))}
+      onClick=${(event) => isBeside(event) && pressed.current && onClose()}
+    >
       <article class=${wide ? "wide" : null}>
         <header>
           <button aria-label="Close" rel="prev" onClick=${onClose}></button>
