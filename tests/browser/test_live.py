@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit, say, visiting
+from tests.browser.conftest import TIMEOUT_MS, Visit, say, visiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,4 +96,19 @@ def test_a_node_that_dies_is_told_and_its_return_is_noticed(
         expect(page.get_by_role("alert")).to_have_count(0)
         say(script, "done")
         expect(page.get_by_role("heading", name="step")).to_contain_text("successful")
+        visit.forgive("ERR_")
+
+
+def test_a_node_that_hangs_is_told_as_well(browser: Browser, start_node: Nodes) -> None:
+    """Nothing breaks a connection to a node that was stopped, or that the network lost."""
+    node = start_node()
+    with visiting(browser, node) as visit:
+        page = visit.open("jobs")
+        expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
+
+        node.signal(signal.SIGSTOP)
+        expect(page.locator(".line")).to_have_text("disconnected", timeout=TIMEOUT_MS * 2)
+
+        node.signal(signal.SIGCONT)
+        expect(page.locator(".line")).to_have_text("live")
         visit.forgive("ERR_")

@@ -1,6 +1,6 @@
 // The shell: what is around every page.
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { reach } from "./core/api.js";
+import { pulse } from "./core/api.js";
 import { useConnection } from "./core/connection.js";
 import { time } from "./core/format.js";
 import { useKeys } from "./core/keys.js";
@@ -78,7 +78,7 @@ const Lost = ({ since }) => html`
 
 function usePulse() {
   useEffect(() => {
-    const timer = setInterval(() => document.hidden || reach("/-/health").catch(() => {}), PULSE_MS);
+    const timer = setInterval(() => document.hidden || pulse(), PULSE_MS);
     return () => clearInterval(timer);
   }, []);
 }

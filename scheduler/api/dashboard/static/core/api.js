@@ -1,6 +1,9 @@
 // Talks to the node. Bodies are JSON, and whatever goes wrong is a Problem with a sentence to show.
 import { noteReached } from "./connection.js";
 
+const ANSWER_MS = 8000; // after which a node that was asked for something hangs
+const CHANGE_MS = 60_000; // after which one does that was told to change something, perhaps much
+
 // This file is at HOME/-/ui/core/api.js, whatever path a proxy put before HOME.
 const HOME = new URL("../../../", import.meta.url);
 
@@ -35,8 +38,9 @@ export async function ask(method, path, body, read = JSON.parse) {
     method,
     body,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    signal: AbortSignal.timeout(method === "GET" ? ANSWER_MS : CHANGE_MS),
   });
-  const document = await answer.text().then((text) => read(text)).catch(() => ({}));
+  const document = parsed(await answer.text().catch(unreached), read);
   if (!answer.ok) {
     const detail = document.detail || `The node answered with status ${answer.status}.`;
     throw new Problem(detail, answer.status, document.errors);
@@ -44,15 +48,26 @@ export async function ask(method, path, body, read = JSON.parse) {
   return document;
 }
 
-// The answer, whatever its status.
-export async function reach(path, options) {
+function parsed(text, read) {
   try {
-    const answer = await fetch(urlOf(path), { cache: "no-store", ...options });
-    noteReached(true);
-    return answer;
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    noteReached(false);
-    throw new Problem("The node does not answer.");
+    return read(text);
+  } catch {
+    return {}; // from what stands before the node
   }
+}
+
+// Whether it answers at all. Nothing else tells of a node that hangs: its connections stay.
+export const pulse = () => reach("/-/health", { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => {});
+
+// The answer, whatever its status. Without a `signal` it may take for ever.
+export async function reach(path, options) {
+  const answer = await fetch(urlOf(path), { cache: "no-store", ...options }).catch(unreached);
+  noteReached(true);
+  return answer;
+}
+
+function unreached(error) {
+  if (error.name === "AbortError") throw error; // nobody wants it any more
+  noteReached(false);
+  throw new Problem("The node does not answer.");
 }

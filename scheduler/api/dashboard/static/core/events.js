@@ -1,6 +1,6 @@
 // What happens on the node, as it happens. The browser connects again by itself and resumes.
 import { useEffect, useRef } from "../vendor/htm-preact.js";
-import { reach, urlOf } from "./api.js";
+import { pulse, urlOf } from "./api.js";
 
 const AGAIN_MS = 2000; // after the node refused; a lost line the browser takes up again by itself
 
@@ -20,7 +20,7 @@ function listen(path, latest) {
     source = new EventSource(urlOf(path));
     source.onopen = () => latest.current.missed?.();
     source.onerror = () => {
-      reach("/-/health").catch(() => {}); // tells the page at once if it is the node that is gone
+      pulse(); // tells the page at once if it is the node that is gone
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
     };
     source.addEventListener("reset", () => latest.current.missed?.());
