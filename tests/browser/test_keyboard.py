@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit, wait_for
+from tests.browser.conftest import Visit, drawn, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +79,21 @@ def test_keys_that_are_typed_into_a_field_do_nothing_else(visit: Visit) -> None:
 
     expect(page.get_by_label("User")).to_have_value("gn?a")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_filter_is_one_key_away_from_every_page_and_stays_as_it_is(visit: Visit) -> None:
+    page = visit.open()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("User")).to_be_focused()
+
+    page = visit.open("jobs?uid=ada&status=queued")
+    expect(page.get_by_label("User")).to_have_value("ada")
+    page.get_by_role("main").focus()
+    page.keyboard.press("/")
+    expect(page.get_by_label("User")).to_be_focused()
+    drawn(page)
+    expect(page).to_have_url(re.compile(r"jobs\?uid=ada&status=queued$"))
 
 
 @pytest.mark.parametrize("keys", [["Escape"], ["Tab", "Enter"]], ids=["escape", "button"])

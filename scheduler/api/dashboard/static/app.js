@@ -21,14 +21,14 @@ function App() {
   const { lost, since } = useConnection();
   const [helps, setHelps] = useState(false);
   usePulse();
-  const main = useFocusOnChange(route);
+  const { main, aim } = useFocusOnChange(route);
   useKeys({
     "g o": () => go(link(["overview"])),
     "g j": () => go(link(["jobs"])),
     "g n": () => go(link(["nodes"])),
     "g h": () => go(link(["handlers"])),
     n: () => go(link(["handlers"], { submit: "?" })),
-    "/": () => document.querySelector("[name=uid]")?.focus() ?? go(link(["jobs"])),
+    "/": () => toFilter(aim),
     t: () => window.atlanTheme.toggle(),
     "?": () => setHelps(true),
   });
@@ -86,14 +86,24 @@ function usePulse() {
 // A screen reader, and the next Tab, go on where the new page begins.
 function useFocusOnChange(route) {
   const main = useRef(null);
+  const aim = useRef(null); // or at what this finds, if it was set before
   const where = route.parts.join("/");
   const before = useRef(where);
   useEffect(() => {
     document.title = `${route.parts[2] ? `job ${route.parts[2]}` : route.page} · AtlanScheduler`;
-    if (before.current !== where) main.current.focus({ preventScroll: true });
+    if (before.current !== where) (aim.current?.() ?? main.current).focus({ preventScroll: true });
     before.current = where;
+    aim.current = null;
   }, [where]);
-  return main;
+  return { main, aim };
+}
+
+const userField = () => document.querySelector("main [name=uid]");
+
+function toFilter(aim) {
+  if (userField()) return userField().focus();
+  aim.current = userField;
+  return go(link(["jobs"]));
 }
 
 function skip(event, main) {
