@@ -1,33 +1,39 @@
 // A job's log as lines, followed until the job is final. One answer of text, so no line comes twice.
-import { useEffect, useState } from "../vendor/htm-preact.js";
+import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { place, Problem, reach } from "./api.js";
 import { useConnection } from "./connection.js";
+import { useHidden } from "./visibility.js";
 
 const LINES_MAX = 5000; // more would make the page slow; the whole log has an address of its own
 const PAINT_MS = 100;
 const AGAIN_MS = 3000;
+const CATCH_UP_MS = 3000; // within which a log that is read again is shown only once it is as long
 
 export const logPath = (uid, id) => place(uid, id) + "/log";
 
-// {lines, dropped, problem}
-export function useLog(uid, id) {
-  const [log, setLog] = useState({ lines: [], dropped: 0, problem: null });
+// {lines, dropped, problem}; `lines` is null until the node answered. `over`: nothing more comes.
+export function useLog(uid, id, over) {
+  const [log, setLog] = useState({ lines: null, dropped: 0, problem: null });
+  const isOver = useRef(over);
+  isOver.current = over;
   const { lost } = useConnection();
+  const away = useHidden() || lost; // a browser has six lines to a node: nobody who looks, no line
   useEffect(() => {
-    if (lost) return undefined;
+    if (away) return undefined;
     const stop = new AbortController();
-    follow(logPath(uid, id) + "?follow=true", stop.signal, setLog);
+    follow(logPath(uid, id) + "?follow=true", stop.signal, setLog, isOver);
     return () => stop.abort();
-  }, [uid, id, lost]);
+  }, [uid, id, away]);
   return log;
 }
 
-async function follow(path, signal, show) {
+async function follow(path, signal, show, isOver) {
   while (!signal.aborted) {
     const problem = await read(path, signal, show).catch((error) => error);
-    if (!problem || signal.aborted) return;
-    show((log) => ({ ...log, problem }));
-    if (problem.status) return; // an answer, and another try would get the same
+    if (signal.aborted) return;
+    if (problem) show((log) => ({ ...log, problem }));
+    // Another try would get the same. Else the node closed its server, and the job goes on.
+    if (problem ? problem.status : isOver.current) return;
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
@@ -37,19 +43,24 @@ async function read(path, signal, show) {
   if (!answer.ok) throw new Problem("The log cannot be read.", answer.status);
   const page = new Page(show);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) page.add(part.value);
-  page.end();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) page.add(part.value);
+    page.end();
+  } finally {
+    page.close();
+  }
 }
 
-// Cuts text into lines and shows them a few times a second, however fast they come.
+// Cuts text into lines and shows them a few times a second, however fast they come. What is shown
+// stays until there is as much: to a reader, a log that is read again only grows.
 class Page {
   constructor(show) {
     this.show = show;
     this.lines = [];
     this.dropped = 0;
     this.rest = "";
-    this.timer = 0;
-    this.paint();
+    this.begun = performance.now();
+    this.timer = setTimeout(() => this.paint(), PAINT_MS);
   }
 
   add(text) {
@@ -64,12 +75,19 @@ class Page {
 
   end() {
     if (this.rest) this.add("\n");
-    clearTimeout(this.timer);
     this.paint();
+  }
+
+  close() {
+    clearTimeout(this.timer);
   }
 
   paint() {
     this.timer = 0;
-    this.show({ lines: this.lines.slice(), dropped: this.dropped, problem: null });
+    const late = performance.now() - this.begun > CATCH_UP_MS;
+    const read = { lines: this.lines.slice(), dropped: this.dropped, problem: null };
+    this.show((shown) => (late || length(read) >= length(shown) ? read : shown));
   }
 }
+
+const length = ({ lines, dropped }) => dropped + (lines?.length ?? 0);

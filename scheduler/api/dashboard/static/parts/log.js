@@ -3,12 +3,15 @@ import { html, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 import { urlOf } from "../core/api.js";
 import { count, lineTime } from "../core/format.js";
 import { logPath, useLog } from "../core/log_stream.js";
+import { Loading } from "./states.js";
+import { isMoving } from "./status.js";
 
 const LINE = /^(\S+Z) (stdout|stderr|notice) (.*)$/s;
 const NEAR_PX = 40;
 
 export function Log({ job }) {
-  const { lines, dropped, problem } = useLog(job.uid, job.id);
+  const { lines, dropped, problem } = useLog(job.uid, job.id, !isMoving(job));
+  const refused = problem?.status > 0;
   const box = useRef(null);
   const follows = useRef(true);
   useLayoutEffect(() => {
@@ -22,11 +25,11 @@ export function Log({ job }) {
   return html`
     <section class="log">
       <h2>Log <a href=${urlOf(logPath(job.uid, job.id))} target="_blank" rel="noreferrer">as text</a></h2>
-      ${problem?.status > 0 && html`<p class="note">${problem.message}</p>`}
+      ${refused && html`<p class="note">${problem.message}</p>`}
       ${dropped > 0 && html`<p class="note">The first ${count(dropped)} lines are only in the text.</p>`}
-      ${lines.length
+      ${lines?.length
         ? html`<div class="lines" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-label="Log">${lines.map(line)}</div>`
-        : !problem && html`<p class="note">It printed nothing${job.finished_at ? "" : " yet"}.</p>`}
+        : !refused && (lines ? html`<p class="note">It printed nothing${job.finished_at ? "" : " yet"}.</p>` : html`<${Loading} />`)}
     </section>
   `;
 }

@@ -1,0 +1,102 @@
+"""The log of a job: complete, and where its reader left it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Held, Visit, say, wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+LOG = re.compile(r"/log\?follow=true$")
+ONE = "2026-01-01T00:00:00.000Z stdout one\n"
+
+
+def mark(page: Page) -> None:
+    """Have it known again."""
+    page.get_by_role("log").evaluate("(box) => { box.marked = true; }")
+
+
+def is_marked(page: Page) -> bool:
+    return bool(page.get_by_role("log").evaluate("(box) => box.marked === true"))
+
+
+def test_a_log_is_not_called_empty_before_it_is_loaded(visit: Visit, uid: str) -> None:
+    job = visit.ended(visit.submit("talk", uid=uid))
+    held = Held(visit.page, LOG)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    held.come()
+    log = page.locator("section.log")
+    expect(log.get_by_label("Loading")).to_be_visible()
+    expect(log).not_to_contain_text("It printed nothing", timeout=1)
+
+    held.let_go()
+    expect(page.get_by_role("log")).to_contain_text("from a child")
+
+
+def test_a_job_that_has_not_printed_yet_says_so(visit: Visit, uid: str, begun: Path) -> None:
+    job = visit.submit("wait", {"file": str(begun)}, uid=uid)
+    wait_for(begun)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_text("It printed nothing yet.")).to_be_visible()
+
+    visit.ask("DELETE", f"/{uid}/{job['id']}?wait=30")
+    expect(page.get_by_text("It printed nothing.")).to_be_visible()
+
+
+def test_nobody_looks_and_nothing_is_followed(visit: Visit, uid: str, script: Path) -> None:
+    """A browser has six lines to a node: logs in six tabs would leave none for a seventh."""
+    job = visit.submit("step", {"file": str(script), "total": 2}, uid=uid)
+    say(script, "one")
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_role("log")).to_contain_text("one")
+    mark(page)
+
+    with page.expect_event("requestfailed", lambda request: LOG.search(request.url) is not None):
+        visit.turn(hidden=True)
+    say(script, "two")
+    visit.ended(job)
+    visit.turn(hidden=False)
+    expect(page.get_by_role("log").locator("span")).to_have_text(["one", "two"])
+    assert is_marked(page)
+
+
+def test_an_outage_leaves_the_log_and_its_reader_where_they_were(
+    visit: Visit, uid: str, script: Path
+) -> None:
+    script.write_text("".join(f"{number}\n" for number in range(99)))
+    job = visit.submit("step", {"file": str(script), "total": 100}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    log = page.get_by_role("log")
+    expect(log.locator("div")).to_have_count(99)
+    mark(page)
+    log.evaluate("(box) => { box.scrollTop = 100; box.focus(); }")
+
+    visit.context.set_offline(True)
+    expect(page.locator(".line")).to_have_text("disconnected")
+    visit.context.set_offline(False)
+    expect(page.locator(".line")).to_have_text("live")
+    say(script, "the last")
+    expect(log.locator("div")).to_have_count(100)
+    assert is_marked(page)
+    assert log.evaluate("(box) => box.scrollTop") == 100
+    expect(log).to_be_focused()
+    visit.forgive("ERR_")
+
+
+def test_a_log_that_broke_off_is_followed_again(visit: Visit, uid: str, script: Path) -> None:
+    """A node that closes its server ends its answers, while the job goes on."""
+    job = visit.submit("step", {"file": str(script), "total": 2}, uid=uid)
+    say(script, "one")
+    visit.page.route(LOG, lambda route: route.fulfill(body=ONE), times=1)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    log = page.get_by_role("log").locator("span")
+    expect(log).to_have_text(["one"])
+    say(script, "two")
+    expect(log).to_have_text(["one", "two"])
