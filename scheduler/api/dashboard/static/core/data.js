@@ -33,7 +33,10 @@ export function useData(path, { everyMs = 10_000 } = {}) {
   return {
     ...(state.path === path ? state : NOTHING),
     reload: () => loader.current.reload(),
-    change: (changed) => setState((old) => (old.data ? { ...old, data: changed(old.data) } : old)),
+    change: (changed) => {
+      loader.current.note(changed);
+      setState((old) => (old.data ? { ...old, data: changed(old.data) } : old));
+    },
   };
 }
 
@@ -42,6 +45,12 @@ class Loader {
     this.path = path;
     this.found = found;
     this.busy = this.again = this.stopped = false;
+    this.changes = [];
+  }
+
+  // An answer that is on its way may be older than this change: it is changed alike when it comes.
+  note(changed) {
+    if (this.busy) this.changes.push(changed);
   }
 
   async reload() {
@@ -51,8 +60,9 @@ class Loader {
     }
     this.busy = true;
     this.again = false;
+    this.changes = [];
     const answer = await ask("GET", this.path).then(
-      (data) => ({ data, problem: null }),
+      (data) => ({ data: this.changes.reduce((old, changed) => changed(old), data), problem: null }),
       (problem) => ({ problem }),
     );
     if (!this.stopped) this.found(answer);

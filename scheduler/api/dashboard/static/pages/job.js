@@ -18,7 +18,7 @@ import { Timeline } from "../parts/timeline.js";
 export function JobPage({ uid, id }) {
   const loaded = useData(place(uid, id));
   const job = loaded.data;
-  const merge = (news) => loaded.change((old) => ({ ...old, ...news }));
+  const merge = (news) => loaded.change((old) => merged(old, news));
   useEvents(job && isMoving(job) ? place(uid, id) + "/events" : null, {
     missed: loaded.reload,
     progress: (event) => merge({ progress: JSON.parse(event).progress }),
@@ -32,6 +32,12 @@ export function JobPage({ uid, id }) {
     return html`<${Empty} title="There is no such job">It may have been deleted: finished jobs are kept for a time only. <a href="#/jobs">To the jobs</a><//>`;
   }
   return html`<${Loaded} from=${loaded} rows=${6}>${(shown) => html`<${Sheet} job=${shown} merge=${merge} />`}<//>`;
+}
+
+// What is final stays so: the answer to an abort may be older than the event of the end.
+function merged(old, news) {
+  const both = { ...old, ...news };
+  return isFinal(old) && !isFinal(both) ? old : both;
 }
 
 function Sheet({ job, merge }) {

@@ -43,18 +43,18 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
   const taskOf = (wanted) => tasks.find((task) => task.name === wanted);
   const [task, setTask] = useState(taskOf(chosen) ?? tasks[0]);
   const [data, setData] = useState(like.id ? "" : exampleOf(task));
-  const [state, setState] = useState({ problem: null, busy: Boolean(like.id) });
+  const [loads, setLoads] = useState(Boolean(like.id)); // and what is typed meanwhile would be lost
+  const [state, setState] = useState({ problem: null, busy: false });
   const flaw = data.trim() ? flawOf(data) : null;
 
   useEffect(() => {
     if (!like.id) return;
-    ask("GET", place(like.uid, like.id), undefined, exact).then(
-      (job) => {
-        setData(json(job.data));
-        setState({ problem: null, busy: false });
-      },
-      (problem) => setState({ problem, busy: false }),
-    );
+    ask("GET", place(like.uid, like.id), undefined, exact)
+      .then(
+        (job) => setData(json(job.data)),
+        (problem) => setState({ problem, busy: false }),
+      )
+      .finally(() => setLoads(false));
   }, []);
 
   function choose(wanted) {
@@ -91,14 +91,14 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
         ${task.doc && html`<p class="doc">${task.doc}</p>`}
         <label>
           Data <small>(any JSON)</small>
-          <textarea name="data" rows="6" class="code" spellcheck=${false} aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
+          <textarea name="data" rows="6" class="code" spellcheck=${false} disabled=${loads} aria-busy=${loads} aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
           <small id="flaw" role="status">${flaw ? `Not JSON yet: ${flaw}` : "It is sent as it stands."}</small>
         </label>
         <label>Hook <small>(optional: a URL that is told)</small><input name="hook" type="url" autocomplete="off" /></label>
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
-          <button aria-busy=${state.busy} disabled=${state.busy || Boolean(flaw)}>Submit</button>
+          <button aria-busy=${state.busy} disabled=${loads || state.busy || Boolean(flaw)}>Submit</button>
         </footer>
       </form>
     <//>

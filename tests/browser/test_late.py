@@ -1,0 +1,77 @@
+"""What comes late, over a slow network, takes nothing back."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Held, Visit, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_an_old_answer_does_not_take_back_how_a_job_ended(
+    visit: Visit, uid: str, script: Path
+) -> None:
+    job = visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    heading = page.locator("h1")
+    expect(heading).to_contain_text("running")
+    held = Held(page, re.compile(f"{job['id']}$"))
+    visit.turn(hidden=False)  # so that it is loaded again
+    held.come()
+
+    say(script, "done")
+    expect(heading).to_contain_text("successful")
+    page.evaluate(
+        """() => {
+            window.headings = [];
+            const look = () => window.headings.push(document.querySelector("h1").textContent);
+            new MutationObserver(look).observe(document.querySelector("main"),
+                { subtree: true, childList: true, characterData: true });
+        }"""
+    )
+    held.let_go()
+    held.let_go()
+    expect(page.get_by_role("heading", name="Result")).to_be_visible()
+    assert [each for each in page.evaluate("headings") if "running" in each] == []
+
+
+@pytest.mark.parametrize("path", ["", "jobs"])
+def test_an_old_list_is_shown_with_what_happened_since(
+    visit: Visit, uid: str, script: Path, path: str
+) -> None:
+    """To wait for a list during which nothing happens could mean to wait for ever."""
+    job = visit.submit("step", {"file": str(script), "total": 4}, uid=uid)
+    say(script, "one")
+    page = visit.open(path)
+    progress = page.locator(f"tr:has-text('{uid}') .progress")
+    expect(progress).to_contain_text("25 %")
+    held = Held(page, re.compile("data/jobs"))
+    visit.turn(hidden=False)
+    held.come()
+
+    say(script, "two")
+    expect(progress).to_contain_text("50 %")
+    held.let_go()
+    expect(progress).to_contain_text("50 %", timeout=1)
+
+    for line in ("three", "four"):
+        say(script, line)
+    visit.ended(job)
+
+
+def test_the_data_of_another_job_do_not_replace_what_is_typed(visit: Visit, uid: str) -> None:
+    job = visit.ended(visit.submit("echo", [1], uid=uid))
+    held = Held(visit.page, re.compile(f"{job['id']}$"))
+    page = visit.open(f"handlers?submit=echo&uid={uid}&id={job['id']}")
+    held.come()
+    expect(page.get_by_label("Data")).to_be_disabled()
+
+    held.let_go()
+    expect(page.get_by_label("Data")).to_be_enabled()
+    expect(page.get_by_label("Data")).to_have_value("[\n  1\n]")
