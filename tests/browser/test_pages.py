@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from scheduler import __version__
-from tests.browser.conftest import PHONE, Visit, visiting
+from tests.browser.conftest import PHONE, Visit, drawn, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -110,6 +110,13 @@ def test_a_job_that_succeeded_shows_its_data_and_result(visit: Visit, uid: str) 
     expect(page.get_by_role("button", name="Abort")).to_have_count(0)
 
 
+def test_data_and_result_are_shown_digit_by_digit(visit: Visit, uid: str) -> None:
+    job = visit.ended(visit.submit("echo", [9007199254740993], uid=uid))
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+
+    expect(page.locator("pre.json")).to_have_text(["[\n  9007199254740993\n]"] * 2)
+
+
 def test_a_job_that_is_not_there_is_told(visit: Visit, uid: str) -> None:
     page = visit.open(f"jobs/{uid}/019ab000-0000-7000-8000-000000000000")
 
@@ -129,6 +136,30 @@ def test_the_nodes_are_shown_with_their_leases(visit: Visit) -> None:
     expect(card).to_contain_text("of 2workers busy")
     expect(card).to_contain_text("renewed, holds for 6 s")
     expect(card).to_contain_text(__version__)
+
+
+def test_no_node_is_called_silent_while_the_page_does_not_hear(visit: Visit) -> None:
+    visit.page.clock.install()
+    page = visit.open("nodes")
+    expect(page.locator("article.card")).to_contain_text("renewed")
+    page.route("**/data/nodes", lambda _: None)
+
+    page.clock.fast_forward(60_000)
+    page.clock.run_for(2000)
+    drawn(page)
+    expect(page.locator("article.card")).to_contain_text("renewed", timeout=1)
+
+
+def test_a_list_is_loaded_as_soon_as_somebody_looks_again(visit: Visit, uid: str) -> None:
+    visit.page.route("**/-/events?*", lambda _: None)  # which would tell it
+    page = visit.open(f"jobs?uid={uid}")
+    expect(page.get_by_role("heading", name="No job matches")).to_be_visible()
+    with page.expect_response("**/data/jobs?*"):
+        visit.turn(hidden=True)
+    visit.submit("echo", uid=uid)
+
+    visit.turn(hidden=False)
+    expect(page.locator("table.jobs a.id")).to_have_count(1, timeout=3000)
 
 
 def test_the_handlers_are_shown_with_their_options(visit: Visit) -> None:

@@ -4,11 +4,12 @@ import { ask } from "./api.js";
 import { useConnection } from "./connection.js";
 
 const GAP_MS = 500; // between two loads of one thing, however much happens meanwhile
-const NOTHING = { data: null, problem: null };
+const NOTHING = { data: null, at: null, problem: null };
 
-// {data, problem, reload, change}: while loading again, and when that fails, the old data stay.
+// {data, at, problem, reload, change}: `at` is when the data came in milliseconds; while loading again, and when that fails, the old data stay.
 // Events make it faster, and are not relied on: what is shown is loaded again every so often.
-export function useData(path, { everyMs = 10_000 } = {}) {
+// `read` makes JSON of the text, and must be the same function every time.
+export function useData(path, { everyMs = 10_000, read } = {}) {
   const [state, setState] = useState({ path, ...NOTHING });
   const loader = useRef(null);
   const wasLost = useRef(false);
@@ -16,10 +17,13 @@ export function useData(path, { everyMs = 10_000 } = {}) {
 
   useEffect(() => {
     setState({ path, ...NOTHING });
-    loader.current = new Loader(path, (found) => setState((old) => ({ ...old, ...found })));
+    loader.current = new Loader(path, read, (found) => setState((old) => ({ ...old, ...found })));
     loader.current.reload();
     const timer = setInterval(() => loader.current.reload(), everyMs);
+    const onVisibility = () => document.hidden || loader.current.wake();
+    document.addEventListener("visibilitychange", onVisibility);
     return () => {
+      document.removeEventListener("visibilitychange", onVisibility);
       clearInterval(timer);
       loader.current.stop();
     };
@@ -41,10 +45,12 @@ export function useData(path, { everyMs = 10_000 } = {}) {
 }
 
 class Loader {
-  constructor(path, found) {
+  constructor(path, read, found) {
     this.path = path;
+    this.read = read;
     this.found = found;
     this.busy = this.again = this.stopped = false;
+    this.rest = 0; // the timer of it, while it rests
     this.changes = [];
   }
 
@@ -61,17 +67,29 @@ class Loader {
     this.busy = true;
     this.again = false;
     this.changes = [];
-    const answer = await ask("GET", this.path).then(
-      (data) => ({ data: this.changes.reduce((old, changed) => changed(old), data), problem: null }),
+    const answer = await ask("GET", this.path, undefined, this.read).then(
+      (data) => ({
+        data: this.changes.reduce((old, changed) => changed(old), data),
+        at: Date.now(),
+        problem: null,
+      }),
       (problem) => ({ problem }),
     );
     if (!this.stopped) this.found(answer);
-    setTimeout(() => this.rested(), document.hidden ? 20 * GAP_MS : GAP_MS);
+    this.rest = setTimeout(() => this.rested(), document.hidden ? 20 * GAP_MS : GAP_MS);
   }
 
   rested() {
+    clearTimeout(this.rest);
+    this.rest = 0;
     this.busy = false;
     if (this.again && !this.stopped) this.reload();
+  }
+
+  // Somebody looks again: the long rest of a hidden page is over.
+  wake() {
+    this.reload();
+    if (this.rest) this.rested();
   }
 
   stop() {

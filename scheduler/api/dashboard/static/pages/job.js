@@ -1,6 +1,6 @@
 // One job, from its submission to its end, as it happens.
 import { html, useState } from "../vendor/htm-preact.js";
-import { place, queryOf } from "../core/api.js";
+import { exact, place, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { json } from "../core/format.js";
@@ -16,7 +16,7 @@ import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
 import { Timeline } from "../parts/timeline.js";
 
 export function JobPage({ uid, id }) {
-  const loaded = useData(place(uid, id));
+  const loaded = useData(place(uid, id), { read });
   const job = loaded.data;
   const merge = (news) => loaded.change((old) => merged(old, news));
   useEvents(job && isMoving(job) ? place(uid, id) + "/events" : null, {
@@ -32,6 +32,12 @@ export function JobPage({ uid, id }) {
     return html`<${Empty} title="There is no such job">It may have been deleted: finished jobs are kept for a time only. <a href="#/jobs">To the jobs</a><//>`;
   }
   return html`<${Loaded} from=${loaded} rows=${6}>${(shown) => html`<${Sheet} job=${shown} merge=${merge} />`}<//>`;
+}
+
+// What users and handlers wrote is shown digit by digit; all else is to count with.
+function read(text) {
+  const { data, result } = exact(text);
+  return { ...JSON.parse(text), data, result };
 }
 
 // What is final stays so: the answer to an abort may be older than the event of the end.
@@ -64,7 +70,7 @@ function Sheet({ job, merge }) {
       </div>
       <${Log} job=${job} />
     </div>
-    ${aborts && html`<${AbortDialog} job=${job} onAborted=${merge} onClose=${() => setAborts(false)} />`}
+    ${aborts && html`<${AbortDialog} job=${job} onAborted=${({ data, result, ...news }) => merge(news)} onClose=${() => setAborts(false)} />`}
   `;
 }
 

@@ -2,7 +2,6 @@
 import { html, useRef } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { count, duration, moment } from "../core/format.js";
-import { useNow } from "../core/now.js";
 import { Empty, Loaded } from "../parts/states.js";
 
 const LOOK_MS = 2000;
@@ -10,22 +9,22 @@ const LOOK_MS = 2000;
 export function Nodes() {
   const nodes = useData("/-/ui/data/nodes", { everyMs: LOOK_MS });
   const beats = useRef(new Map());
-  const now = useNow(500);
   return html`
     <h1>Nodes</h1>
     <${Loaded} from=${nodes}>
       ${(data) =>
         data.nodes.length
-          ? html`<div class="cards">${data.nodes.map((node) => html`<${NodeCard} key=${node.id} node=${node} quiet_s=${quiet(beats.current, node, now)} lease_s=${data.lease_s} />`)}</div>`
+          ? html`<div class="cards">${data.nodes.map((node) => html`<${NodeCard} key=${node.id} node=${node} quiet_s=${quiet(beats.current, node, nodes.at)} lease_s=${data.lease_s} />`)}</div>`
           : html`<${Empty} title="No node is registered">The one that shows this page is just starting, or draining.<//>`}
     <//>
   `;
 }
 
-// For how long a node's beat has not changed, as far as this page could see.
-function quiet(beats, { id, beat }, now) {
-  if (beats.get(id)?.beat !== beat) beats.set(id, { beat, at: now });
-  return Math.max(0, (now - beats.get(id).at) / 1000);
+// For how long a node's beat has not changed, as far as this page could see: `at` is when it looked
+// last. While it does not look, or its own node is away, it knows of no other's silence.
+function quiet(beats, { id, beat }, at) {
+  if (beats.get(id)?.beat !== beat) beats.set(id, { beat, at });
+  return Math.max(0, (at - beats.get(id).at) / 1000);
 }
 
 function NodeCard({ node, quiet_s, lease_s }) {
