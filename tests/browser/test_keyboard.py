@@ -96,6 +96,17 @@ def test_the_filter_is_one_key_away_from_every_page_and_stays_as_it_is(visit: Vi
     expect(page).to_have_url(re.compile(r"jobs\?uid=ada&status=queued$"))
 
 
+def test_the_second_key_of_a_pair_does_nothing_else(visit: Visit, uid: str) -> None:
+    visit.ended(visit.submit("echo", uid=uid))
+    page = visit.open(f"jobs?uid={uid}")
+    expect(page.locator("table.jobs a.id")).to_have_count(1)
+    for key in ("g", "k", "g", "j"):  # k alone would step through the list
+        page.keyboard.press(key)
+        drawn(page)
+        expect(page.locator("table.jobs a.id")).not_to_be_focused(timeout=1)
+    expect(page).to_have_url(re.compile(f"uid={uid}$"))
+
+
 @pytest.mark.parametrize("keys", [["Escape"], ["Tab", "Enter"]], ids=["escape", "button"])
 def test_a_dialog_gives_the_focus_back(visit: Visit, keys: list[str]) -> None:
     page = visit.open("jobs")

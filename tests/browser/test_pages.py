@@ -117,6 +117,18 @@ def test_data_and_result_are_shown_digit_by_digit(visit: Visit, uid: str) -> Non
     expect(page.locator("pre.json")).to_have_text(["[\n  9007199254740993\n]"] * 2)
 
 
+def test_a_user_is_typed_without_the_list_talking_into_it(visit: Visit) -> None:
+    """The list follows what is typed; it must not rewrite it."""
+    page = visit.open("jobs")
+    page.get_by_label("User").press_sequentially("ada ")
+    expect(page).to_have_url(re.compile("uid=ada$"))
+    drawn(page)
+    page.get_by_label("User").press_sequentially("lovelace")
+
+    expect(page).to_have_url(re.compile(r"uid=ada\+lovelace$"))
+    expect(page.get_by_label("User")).to_have_value("ada lovelace")
+
+
 def test_a_job_that_is_not_there_is_told(visit: Visit, uid: str) -> None:
     page = visit.open(f"jobs/{uid}/019ab000-0000-7000-8000-000000000000")
 

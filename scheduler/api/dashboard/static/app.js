@@ -23,10 +23,10 @@ function App() {
   usePulse();
   const { main, aim } = useFocusOnChange(route);
   useKeys({
-    "g o": () => go(link(["overview"])),
-    "g j": () => go(link(["jobs"])),
-    "g n": () => go(link(["nodes"])),
-    "g h": () => go(link(["handlers"])),
+    "g o": () => turnTo(route, "overview"),
+    "g j": () => turnTo(route, "jobs"),
+    "g n": () => turnTo(route, "nodes"),
+    "g h": () => turnTo(route, "handlers"),
     n: () => go(link(["handlers"], { submit: "?" })),
     "/": () => toFilter(aim),
     t: () => window.atlanTheme.toggle(),
@@ -96,6 +96,11 @@ function useFocusOnChange(route) {
     aim.current = null;
   }, [where]);
   return { main, aim };
+}
+
+// Who is there already keeps the filter.
+function turnTo(route, page) {
+  if (route.parts.join("/") !== page) go(link([page]));
 }
 
 const userField = () => document.querySelector("main [name=uid]");

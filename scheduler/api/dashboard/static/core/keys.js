@@ -13,6 +13,7 @@ export const KEYS = [
   ["t", "light or dark"],
   ["?", "this help"],
 ];
+const LEADER = "g"; // what pairs begin with: the key after it does nothing else
 const PAIR_MS = 1000; // within which the second key of a pair follows the first
 
 // `actions` by key, pairs as "g o".
@@ -23,8 +24,8 @@ export function useKeys(actions) {
     let first = { key: "", at: 0 };
     function onKey(event) {
       if (event.ctrlKey || event.metaKey || event.altKey || isBusy(event.target)) return;
-      const pair = event.timeStamp - first.at < PAIR_MS ? `${first.key} ${event.key}` : "";
-      const action = latest.current[pair] || latest.current[event.key];
+      const isSecond = first.key === LEADER && event.timeStamp - first.at < PAIR_MS;
+      const action = latest.current[isSecond ? `${LEADER} ${event.key}` : event.key];
       first = { key: event.key, at: event.timeStamp };
       if (action) {
         event.preventDefault();

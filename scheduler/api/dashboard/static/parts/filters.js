@@ -7,17 +7,29 @@ const PAUSE_MS = 300; // of typing, after which the list follows
 
 export function Filters({ query, tasks }) {
   const timer = useRef(0);
-  const [typed, setTyped] = useState("");
+  const [typed, setTyped] = useState(query.uid ?? "");
+  const applied = useRef(query.uid ?? ""); // by this field: its own news, which must not rewrite it
   useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => setTyped(query.uid ?? ""), [query.uid]);
+  useEffect(() => {
+    if ((query.uid ?? "") !== applied.current) take(query.uid ?? "");
+  }, [query.uid]);
   const chosen = new Set((query.status ?? "").split(",").filter(Boolean));
 
   const apply = (changed) => refine(["jobs"], { after: "", ...changed });
 
-  function type(uid) {
-    setTyped(uid);
+  function take(uid) {
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => apply({ uid: uid.trim() }), PAUSE_MS);
+    applied.current = uid;
+    setTyped(uid);
+  }
+
+  function type(text) {
+    setTyped(text);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => {
+      applied.current = text.trim();
+      apply({ uid: applied.current });
+    }, PAUSE_MS);
   }
 
   function toggle(status) {
