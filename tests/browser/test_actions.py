@@ -182,6 +182,7 @@ def test_the_clean_up_after_an_abort_is_followed_to_its_end(
 
 def test_an_abort_that_comes_too_late_says_so(visit: Visit, uid: str, script: Path) -> None:
     job = visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
+    visit.page.route("**/events", lambda _: None)  # of the end the page hears nothing
     page = visit.open(f"jobs/{uid}/{job['id']}")
     page.get_by_role("button", name="Abort").click()
     say(script, "done")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit, drawn
+from tests.browser.conftest import Held, Visit, drawn, say, wait_for
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Locator
 
 
@@ -45,3 +48,89 @@ def test_a_text_that_is_marked_beyond_the_dialog_does_not_close_it(visit: Visit)
 
     page.mouse.click(5, 5)
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_abort_of_a_job_that_has_ended_is_not_offered(
+    visit: Visit, uid: str, script: Path
+) -> None:
+    job = visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    page.get_by_role("button", name="Abort").click()
+    say(script, "done")
+
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("It has ended meanwhile: it is successful.")
+    expect(dialog.get_by_role("button", name="Abort", exact=True)).to_be_disabled()
+
+
+def test_after_an_abort_the_focus_is_on_the_page(visit: Visit, uid: str, begun: Path) -> None:
+    """The button that it would go back to is gone."""
+    job = visit.submit("wait", {"file": str(begun)}, uid=uid)
+    wait_for(begun)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    page.get_by_role("button", name="Abort").click()
+    page.get_by_role("dialog").get_by_role("button", name="Abort", exact=True).click()
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("main")).to_be_focused()
+    visit.ended(job)
+
+
+def test_an_abort_whose_dialog_was_dismissed_closes_no_other(
+    visit: Visit, uid: str, begun: Path
+) -> None:
+    job = visit.submit("wait", {"file": str(begun)}, uid=uid)
+    wait_for(begun)
+    visit.page.route("**/events", lambda _: None)  # of the abort the page hears nothing
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    held = Held(page, re.compile(r"/$"))
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Abort").click()
+    dialog.get_by_role("button", name="Abort", exact=True).click()
+    held.come()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.keyboard.press("a")
+    expect(dialog).to_be_visible()
+
+    held.let_go()
+    expect(dialog).to_be_visible(timeout=1)
+    visit.ended(job)
+
+
+def test_a_submission_whose_form_was_dismissed_leads_nowhere(visit: Visit, uid: str) -> None:
+    page = visit.open("handlers?submit=echo")
+    held = Held(page, re.compile(r"/$"))
+    page.get_by_label("User").fill(uid)
+    page.get_by_role("button", name="Submit", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    held.let_go()
+    expect(page).to_have_url(re.compile("#/handlers$"), timeout=1)
+
+
+def test_back_does_not_open_a_form_again(visit: Visit, uid: str) -> None:
+    visit.open("nodes")
+    page = visit.open("handlers?submit=echo")
+    page.get_by_label("User").fill(uid)
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page).to_have_url(re.compile(f"#/jobs/{uid}/"))
+    page.go_back()
+    expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
+
+    page.keyboard.press("n")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page).to_have_url(re.compile("#/handlers$"))
+    page.go_back()
+    expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
+
+
+def test_a_handler_that_is_gone_is_not_replaced_by_another(visit: Visit) -> None:
+    page = visit.open("handlers?submit=no_more")
+    expect(page.get_by_role("alert")).to_contain_text("There is no handler no_more any more.")
+    expect(page.get_by_role("button", name="Submit", exact=True)).to_be_disabled()
+
+    page.get_by_label("Task").select_option("echo")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_role("button", name="Submit", exact=True)).to_be_enabled()

@@ -35,10 +35,15 @@ export function go(target) {
   location.hash = target;
 }
 
+// Go there without a step in the browser's history: Back does not lead to where this was.
+export function replace(target) {
+  history.replaceState(null, "", target);
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
 // A page with some of its query changed, without a step in the browser's history. What is kept is
 // what the URL says now: a change that waited for the end of typing must not take back a later one.
 // In one order, so that one choice has one URL.
 export function refine(parts, changed) {
-  history.replaceState(null, "", link(parts, { uid: "", task: "", status: "", ...current().query, ...changed }));
-  dispatchEvent(new HashChangeEvent("hashchange"));
+  replace(link(parts, { uid: "", task: "", status: "", ...current().query, ...changed }));
 }

@@ -2,13 +2,13 @@
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { duration, size } from "../core/format.js";
-import { go, link } from "../core/route.js";
+import { link, replace } from "../core/route.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { SubmitForm } from "../parts/submit_form.js";
 
 export function Handlers({ query }) {
   const tasks = useData("/-/tasks");
-  const close = () => go(link(["handlers"]));
+  const close = () => replace(link(["handlers"])); // or Back would open a form that was dismissed
   return html`
     <h1>Handlers</h1>
     <${Loaded} from=${tasks}>

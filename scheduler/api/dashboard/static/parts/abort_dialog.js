@@ -1,12 +1,21 @@
 // Asks why and with how much grace, and has the job aborted.
 import { html, useState } from "../vendor/htm-preact.js";
+import { useAlive } from "../core/alive.js";
 import { ask } from "../core/api.js";
 import { Dialog } from "./dialog.js";
 import { Failed } from "./states.js";
+import { isFinal } from "./status.js";
+
+function consequence(job) {
+  if (isFinal(job)) return `It has ended meanwhile: it is ${job.status}.`;
+  if (job.status === "queued") return "It has not begun, and never will.";
+  return "All its processes are ended, however they detached themselves.";
+}
 
 export function AbortDialog({ job, onAborted, onClose }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
+  const alive = useAlive();
 
   async function abort(event) {
     event.preventDefault();
@@ -20,7 +29,7 @@ export function AbortDialog({ job, onAborted, onClose }) {
     setBusy(true);
     try {
       onAborted(await ask("DELETE", "/", JSON.stringify(order)));
-      onClose();
+      if (alive.current) onClose(); // else it would close the next one
     } catch (failed) {
       setProblem(failed);
       setBusy(false);
@@ -30,7 +39,7 @@ export function AbortDialog({ job, onAborted, onClose }) {
   return html`
     <${Dialog} title="Abort this job?" onClose=${onClose}>
       <form onSubmit=${abort}>
-        <p>${job.status === "running" ? "All its processes are ended, however they detached themselves." : "It has not begun, and never will."}</p>
+        <p>${consequence(job)}</p>
         <label>Reason <small>(optional)</small><input name="reason" maxlength="500" autocomplete="off" autofocus /></label>
         <label>
           Grace period in seconds <small>(optional)</small>
@@ -40,7 +49,7 @@ export function AbortDialog({ job, onAborted, onClose }) {
         ${problem && html`<${Failed} problem=${problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Keep it</button>
-          <button class="danger" aria-busy=${busy} disabled=${busy}>Abort</button>
+          <button class="danger" aria-busy=${busy} disabled=${busy || isFinal(job)}>Abort</button>
         </footer>
       </form>
     <//>

@@ -10,6 +10,8 @@ export function Dialog(props) {
     return () => {
       render(null, root.current);
       root.current.remove();
+      // What opened it may be gone, as the button of an abort: then the next Tab begins at the page.
+      if (document.activeElement === document.body) document.querySelector("main").focus({ preventScroll: true });
     };
   }, []);
   useLayoutEffect(() => render(html`<${Shown} ...${props} />`, root.current));

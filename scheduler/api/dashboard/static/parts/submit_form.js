@@ -1,8 +1,9 @@
 // Submits a job. The JSON is checked while it is typed, and sent as it was typed, digit by digit.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { useAlive } from "../core/alive.js";
 import { ask, exact, place, Problem } from "../core/api.js";
 import { json } from "../core/format.js";
-import { go, jobLink } from "../core/route.js";
+import { jobLink, replace } from "../core/route.js";
 import { Dialog } from "./dialog.js";
 import { Failed } from "./states.js";
 
@@ -40,8 +41,9 @@ function bodyOf({ uid, task, data, hook }) {
 
 // `like`: the uid and id of a job to submit another of, if there is one.
 export function SubmitForm({ tasks, chosen, like, onClose }) {
+  const alive = useAlive();
   const taskOf = (wanted) => tasks.find((task) => task.name === wanted);
-  const [task, setTask] = useState(taskOf(chosen) ?? tasks[0]);
+  const [task, setTask] = useState(chosen === "?" ? tasks[0] : taskOf(chosen));
   const [data, setData] = useState(like.id ? "" : exampleOf(task));
   const [loads, setLoads] = useState(Boolean(like.id)); // and what is typed meanwhile would be lost
   const [state, setState] = useState({ problem: null, busy: false });
@@ -70,7 +72,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     try {
       const job = await ask("POST", "/", bodyOf(fields));
       localStorage.setItem(USER_KEY, fields.uid);
-      go(jobLink(job));
+      if (alive.current) replace(jobLink(job)); // who went elsewhere stays there
     } catch (problem) {
       setState({ problem: inWords(problem), busy: false });
     }
@@ -83,12 +85,14 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
           <label>User<input name="uid" required maxlength="200" autofocus spellcheck=${false} autocomplete="off" defaultValue=${like.uid ?? localStorage.getItem(USER_KEY) ?? ""} /></label>
           <label>
             Task
-            <select name="task" value=${task.name} onInput=${(event) => choose(event.target.value)}>
-              ${tasks.map(({ name }) => html`<option value=${name} selected=${name === task.name}>${name}</option>`)}
+            <select name="task" value=${task?.name ?? ""} onInput=${(event) => choose(event.target.value)}>
+              ${!task && html`<option value="" disabled selected>${chosen}</option>`}
+              ${tasks.map(({ name }) => html`<option value=${name} selected=${name === task?.name}>${name}</option>`)}
             </select>
           </label>
         </div>
-        ${task.doc && html`<p class="doc">${task.doc}</p>`}
+        ${!task && html`<${Failed} problem=${new Problem(`There is no handler ${chosen} any more. Choose another one.`)} />`}
+        ${task?.doc && html`<p class="doc">${task.doc}</p>`}
         <label>
           Data <small>(any JSON)</small>
           <textarea name="data" rows="6" class="code" spellcheck=${false} disabled=${loads} aria-busy=${loads} aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
@@ -98,7 +102,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
-          <button aria-busy=${state.busy} disabled=${loads || state.busy || Boolean(flaw)}>Submit</button>
+          <button aria-busy=${state.busy} disabled=${!task || loads || state.busy || Boolean(flaw)}>Submit</button>
         </footer>
       </form>
     <//>

@@ -1,0 +1,8 @@
+// Whether a part is still on the page, for what it does after it waited.
+import { useEffect, useRef } from "../vendor/htm-preact.js";
+
+export function useAlive() {
+  const alive = useRef(true);
+  useEffect(() => () => (alive.current = false), []);
+  return alive;
+}
