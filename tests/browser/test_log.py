@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Held, Visit, say, wait_for
+from tests.browser.conftest import Held, Visit, drawn, say, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +100,23 @@ def test_a_log_that_broke_off_is_followed_again(visit: Visit, uid: str, script: 
     expect(log).to_have_text(["one"])
     say(script, "two")
     expect(log).to_have_text(["one", "two"])
+
+
+def test_a_long_log_stays_put_for_who_reads_amid_it(visit: Visit, uid: str, script: Path) -> None:
+    """Only so many lines are shown: the oldest go, above what is read."""
+    script.write_text("".join(f"{number}\n" for number in range(5000)))
+    job = visit.submit("step", {"file": str(script), "total": 5100}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("4999")
+    log.evaluate("(box) => { box.scrollTop = box.scrollHeight / 2; }")
+    drawn(page)
+    first = """(box) => [...box.children].find((line) =>
+        line.offsetTop - box.offsetTop >= box.scrollTop).textContent"""
+    before = log.evaluate(first)
+
+    for number in range(5000, 5100):
+        say(script, f"{number}")
+    visit.ended(job)
+    expect(log).to_contain_text("5099")
+    assert log.evaluate(first) == before

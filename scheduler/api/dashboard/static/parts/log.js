@@ -14,9 +14,15 @@ export function Log({ job }) {
   const refused = problem?.status > 0;
   const box = useRef(null);
   const follows = useRef(true);
+  const last = useRef({ line: null, top: 0 }); // as it was drawn last
   useLayoutEffect(() => {
-    if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [lines]);
+    if (!box.current) return;
+    const { line, top } = last.current;
+    if (follows.current) box.current.scrollTop = box.current.scrollHeight;
+    else if (line?.isConnected) box.current.scrollTop += within(box.current, line) - top; // lines above it went
+    const end = box.current.lastElementChild;
+    last.current = { line: end, top: within(box.current, end) };
+  }, [dropped, lines]);
 
   function onScroll({ target }) {
     follows.current = target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_PX;
@@ -28,13 +34,16 @@ export function Log({ job }) {
       ${refused && html`<p class="note">${problem.message}</p>`}
       ${dropped > 0 && html`<p class="note">The first ${count(dropped)} lines are only in the text.</p>`}
       ${lines?.length
-        ? html`<div class="lines" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-label="Log">${lines.map(line)}</div>`
+        ? html`<div class="lines" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-label="Log">${lines.map((text, at) => line(text, dropped + at))}</div>`
         : !refused && (lines ? html`<p class="note">It printed nothing${job.finished_at ? "" : " yet"}.</p>` : html`<${Loading} />`)}
     </section>
   `;
 }
 
-function line(text) {
+// How far below the beginning of all that scrolls, to a fraction: whole pixels would add up.
+const within = (box, line) => line.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
+
+function line(text, number) {
   const [, at, stream, said] = LINE.exec(text) ?? [null, "", "notice", text];
-  return html`<div data-stream=${stream}><time>${at && lineTime(at)}</time><span>${said}</span></div>`;
+  return html`<div key=${number} data-stream=${stream}><time>${at && lineTime(at)}</time><span>${said}</span></div>`;
 }
