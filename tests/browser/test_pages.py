@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.nodes import Node, Nodes
 
+SMALL_PHONE = {**PHONE, "width": 320}
 PAGES = ["", "jobs", "nodes", "handlers", "handlers?submit=echo"]
 
 
@@ -211,7 +212,7 @@ def test_the_theme_is_the_systems_until_it_is_switched(
 def test_a_phone_shows_every_page_without_scrolling_sideways(
     browser: Browser, node: Node, path: str
 ) -> None:
-    with visiting(browser, node, viewport=PHONE, has_touch=True) as visit:
+    with visiting(browser, node, viewport=SMALL_PHONE, has_touch=True) as visit:
         visit.ended(visit.submit("echo", "x" * 300, uid="a-user-with-a-name-that-is-rather-long"))
         page = visit.open(path)
         expect(page.get_by_role("heading").first).to_be_visible()
@@ -227,3 +228,16 @@ def test_a_phone_shows_a_job_without_scrolling_sideways(browser: Browser, node: 
         expect(page.get_by_role("heading", name="ValueError")).to_be_visible()
 
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_who_forbids_to_keep_anything_can_use_every_page(visit: Visit, uid: str) -> None:
+    visit.page.add_init_script(
+        """Object.defineProperty(window, "localStorage", {
+            get() { throw new DOMException("denied", "SecurityError"); },
+        });"""
+    )
+    page = visit.open("handlers?submit=echo")
+    page.get_by_label("User").fill(uid)
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page).to_have_url(re.compile(f"#/jobs/{uid}/"))
+    page.get_by_role("button", name="Light or dark").click()

@@ -2,7 +2,7 @@
 (() => {
   const KEY = "atlan-theme";
   const root = document.documentElement;
-  const chosen = localStorage.getItem(KEY);
+  const chosen = window.atlanStorage.read(KEY);
   if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
 
   const isDark = () =>
@@ -17,7 +17,7 @@
     isDark,
     toggle() {
       root.dataset.theme = isDark() ? "light" : "dark";
-      localStorage.setItem(KEY, root.dataset.theme);
+      window.atlanStorage.write(KEY, root.dataset.theme);
       changed();
     },
   };

@@ -71,7 +71,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     setState({ problem: null, busy: true });
     try {
       const job = await ask("POST", "/", bodyOf(fields));
-      localStorage.setItem(USER_KEY, fields.uid);
+      window.atlanStorage.write(USER_KEY, fields.uid);
       if (alive.current) replace(jobLink(job)); // who went elsewhere stays there
     } catch (problem) {
       setState({ problem: inWords(problem), busy: false });
@@ -82,7 +82,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     <${Dialog} title="Submit a job" onClose=${onClose} wide>
       <form onSubmit=${submit} onInput=${() => setState((old) => ({ ...old, problem: null }))}>
         <div class="pair">
-          <label>User<input name="uid" required maxlength="200" autofocus spellcheck=${false} autocomplete="off" defaultValue=${like.uid ?? localStorage.getItem(USER_KEY) ?? ""} /></label>
+          <label>User<input name="uid" required maxlength="200" autofocus spellcheck=${false} autocomplete="off" defaultValue=${like.uid ?? window.atlanStorage.read(USER_KEY) ?? ""} /></label>
           <label>
             Task
             <select name="task" value=${task?.name ?? ""} onInput=${(event) => choose(event.target.value)}>
