@@ -41,6 +41,28 @@ def test_an_old_answer_does_not_take_back_how_a_job_ended(
     assert [each for each in page.evaluate("headings") if "running" in each] == []
 
 
+def test_progress_that_was_told_before_does_not_change_a_job_that_has_ended(
+    visit: Visit, uid: str, script: Path
+) -> None:
+    job = visit.submit("step", {"file": str(script), "total": 4}, uid=uid)
+    told = 'retry: 600000\nevent: progress\ndata: {"progress": {"done": 1, "total": 4}}\n\n'
+    visit.page.route(
+        "**/events", lambda route: route.fulfill(body=told, content_type="text/event-stream")
+    )
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_text("25 %")).to_be_visible()
+    held = Held(page, re.compile(f"{job['id']}$"))
+    for line in ("one", "two", "three", "four"):
+        say(script, line)
+    visit.ended(job)
+
+    with page.expect_response("**/events"):
+        visit.turn(hidden=False)
+    held.let_go()
+    expect(page.get_by_text("Last progress")).to_be_visible()
+    expect(page.get_by_text("100 %")).to_be_visible(timeout=1000)
+
+
 @pytest.mark.parametrize("path", ["", "jobs"])
 def test_an_old_list_is_shown_with_what_happened_since(
     visit: Visit, uid: str, script: Path, path: str

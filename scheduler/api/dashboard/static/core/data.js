@@ -6,9 +6,9 @@ import { useConnection } from "./connection.js";
 const GAP_MS = 500; // between two loads of one thing, however much happens meanwhile
 const NOTHING = { data: null, at: null, problem: null };
 
-// {data, at, problem, reload, change}: `at` is when the data came in milliseconds; while loading again, and when that fails, the old data stay.
-// Events make it faster, and are not relied on: what is shown is loaded again every so often.
-// `read` makes JSON of the text, and must be the same function every time.
+// {data, at, problem, reload, change}: while loading again, and when that fails, the old data stay;
+// `at` is when they came, in ms. Events make it faster, and are not relied on: what is shown is loaded
+// again every so often. `read` makes JSON of the text.
 export function useData(path, { everyMs = 10_000, read } = {}) {
   const [state, setState] = useState({ path, ...NOTHING });
   const loader = useRef(null);

@@ -40,10 +40,9 @@ function read(text) {
   return { ...JSON.parse(text), data, result };
 }
 
-// What is final stays so: the answer to an abort may be older than the event of the end.
+// What is final stays so, whatever was told before and comes after: only its clean-up goes on.
 function merged(old, news) {
-  const both = { ...old, ...news };
-  return isFinal(old) && !isFinal(both) ? old : both;
+  return isFinal(old) && !(news.status && isFinal(news)) ? old : { ...old, ...news };
 }
 
 function Sheet({ job, merge }) {
