@@ -31,8 +31,7 @@ log = structlog.get_logger()
 ROOT: Final = Path(__file__).parents[1]
 """Where this package is found."""
 DESCRIPTORS: Final = 65_536
-"""Enough for every client that a node can serve; with a million, programs that close all that there
-may be, as some do when they start, would take seconds."""
+"""Enough for every client that a node can serve."""
 REACH_S: Final = 10.0
 """How long a start waits for a store or a queue that is not up yet."""
 TRY_AGAIN_S: Final = 0.5
@@ -59,9 +58,13 @@ def require_containment(*, platform: str = sys.platform, proc: Path = Path("/pro
 
 
 def allow_descriptors() -> None:
-    """Have as many as may be: each connection takes one, and each look at a process as well."""
+    """Have as many as may be: each connection takes one, and each look at a process as well.
+
+    Jobs get back their own limit: each pool process closes all that there may be when it starts.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    os.environ["ATLANSCHEDULER_DESCRIPTORS"] = str(soft)
     if 0 <= soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

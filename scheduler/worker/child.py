@@ -100,7 +100,8 @@ class Child:
         """Tell who this is, and which handlers there are, or why not."""
         options = [asdict(handler.options) for handler in self._handlers.values()]
         whose = {"pid": os.getpid(), "fork_server": os.getppid()}
-        self._outlet.send({**whose, "fault": fault, "handlers": options})
+        with self._outlet.alone():
+            self._outlet.send({**whose, "fault": fault, "handlers": options})
 
     def serve(self) -> None:
         """Read and run one job after the other."""

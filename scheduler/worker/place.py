@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import Final
 
 TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-LIMITS: Final = tuple(
-    getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")
+LIMITS: Final = (
+    resource.RLIMIT_AS,
+    resource.RLIMIT_CPU,
+    resource.RLIMIT_DATA,
+    resource.RLIMIT_FSIZE,
+    resource.RLIMIT_NOFILE,
+    resource.RLIMIT_NPROC,
+    resource.RLIMIT_STACK,
 )
+"""Those that would fail a job; each is asked for after every job."""
 
 
 class Place:

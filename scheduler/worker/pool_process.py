@@ -15,7 +15,7 @@ import signal
 import socket
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, suppress
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerContext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from scheduler import tree
@@ -28,6 +28,7 @@ from scheduler.worker.pipes import Pipes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
+    from multiprocessing.context import ForkServerProcess
 
     from scheduler.worker.orphans import Orphans
     from scheduler.worker.pipes import Hear
@@ -210,6 +211,8 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
             # Whoever starts the next process would look, from his thread, whether this one is dead,
             # and so take away the one message with its exit status that the executor waits for.
             _CHILDREN.discard(handle)
+            # Only now: it is sent as it is, and the process would have to load a class of ours.
+            handle.terminate = _leave_to_us  # type: ignore[method-assign]
             if forked := tree.stat(handle.pid or 0):
                 undo.callback(tree.send, forked.process, signal.SIGKILL)
                 orphans.spare([forked.process])
@@ -228,11 +231,8 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
     return process
 
 
-class _Process(ForkServerProcess):
-    """What the executor starts, and must leave to us to end: it knows no more than a number."""
-
-    def terminate(self) -> None:
-        """Nothing: by now the number may be somebody else's, or the process ours to be asked."""
+def _leave_to_us() -> None:
+    """What the executor may do to a process: it knows a number, which may be somebody else's."""
 
 
 class _Context(ForkServerContext):
@@ -240,7 +240,7 @@ class _Context(ForkServerContext):
 
     def __init__(self) -> None:
         super().__init__()
-        self.started: list[_Process] = []
+        self.started: list[ForkServerProcess] = []
         # Without __main__, a node that was started as a module would load it anew in each process.
         multiprocessing.set_forkserver_preload(["__main__", "scheduler.worker.preload"])
 
@@ -248,7 +248,7 @@ class _Context(ForkServerContext):
         self,
         *args: Any,  # noqa: ANN401
         **options: Any,  # noqa: ANN401
-    ) -> _Process:
-        process = _Process(*args, **options)
+    ) -> ForkServerProcess:
+        process = super().Process(*args, **options)
         self.started.append(process)
         return process

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,10 @@ warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpect
 
 # The node's path was only for finding this package (see surroundings); jobs get back their own.
 os.environ["PYTHONPATH"] = os.environ.pop("ATLANSCHEDULER_PYTHONPATH", "")
+
+# As the limit of open files was that somebody set for the node and its jobs.
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["ATLANSCHEDULER_DESCRIPTORS"]), hard))
 
 try:
     HANDLERS = load(Path(os.environ["ATLANSCHEDULER_HANDLERS"]))

@@ -49,10 +49,8 @@ class Outlet:
             yield
 
     def send(self, message: Message) -> None:
-        """Write one frame, whole, whatever signal comes."""
-        body = _text_of(message).encode(errors="replace")
-        with self.alone():
-            self._connection.sendall(frame(body))
+        """Write one frame, whole, whatever signal comes. Only while `alone`."""
+        self._connection.sendall(frame(_text_of(message).encode(errors="replace")))
 
 
 class Report:

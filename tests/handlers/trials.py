@@ -238,6 +238,12 @@ def pid(data: Any) -> Any:
     return os.getpid()
 
 
+@handler("loaded")
+def loaded(data: Any) -> Any:
+    """Return what of the scheduler is loaded in this process."""
+    return sorted(name for name in sys.modules if name.startswith("scheduler."))
+
+
 @handler("until")
 def until(data: Any) -> Any:
     """Make a file, and return once somebody removed it."""

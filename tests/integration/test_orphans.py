@@ -92,7 +92,12 @@ async def test_a_node_without_descriptors_aborts_as_soon_as_it_has_some(
     assert (await own_node.job(job, wait_s=30))["abort"]["survivors"] == 0
 
 
-async def test_a_node_allows_itself_many_descriptors(node: Node) -> None:
-    """Each connection takes one, and the 1,024 that a shell allows are soon used up."""
+async def test_a_node_allows_itself_many_descriptors_and_its_jobs_what_they_had(node: Node) -> None:
+    """Each connection takes one, and the 1,024 that a shell allows are soon used up.
+
+    A process that starts closes as many as there may be, so jobs are not to have more.
+    """
     soft, hard = prlimit(node.process.pid, RLIMIT_NOFILE)
     assert soft == hard or soft >= 2**16
+    process = (await node.outcome("pid"))["result"]
+    assert prlimit(process, RLIMIT_NOFILE) == prlimit(0, RLIMIT_NOFILE)

@@ -109,6 +109,13 @@ async def test_the_last_progress_is_kept(node: Node) -> None:
     assert job["progress"] == {"done": 1000, "total": 1000, "message": "step 1000"}
 
 
+async def test_a_pool_process_loads_no_more_than_it_needs(node: Node) -> None:
+    """One that had to load the node's side would take five times as long to start."""
+    loaded = (await node.outcome("loaded"))["result"]
+    assert "scheduler.worker.child" in loaded
+    assert "scheduler.worker.pool_process" not in loaded
+
+
 @pytest.mark.parametrize("task", ["leave_child", "leave_thread", "leave_fork"])
 async def test_what_a_job_left_running_ends_with_it_and_its_result_is_kept(
     start_node: Nodes, task: str

@@ -45,7 +45,8 @@ def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
 
     def speak(name: int) -> None:
         for number in range(FRAMES):
-            outlet.send({"name": name, "number": number, "text": LARGE})
+            with outlet.alone():
+                outlet.send({"name": name, "number": number, "text": LARGE})
 
     threads = [threading.Thread(target=speak, args=(name,)) for name in range(THREADS)]
     for thread in threads:
@@ -60,13 +61,14 @@ def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
 def test_a_handler_of_signals_may_speak_while_its_thread_does(pair: Pair) -> None:
     """A job that says by a timer how far it is must not wait for itself."""
     outlet, theirs = pair
-    before = signal.signal(signal.SIGUSR1, lambda *_: outlet.send({"from": "signal"}))
+    report = Report(outlet)
+    before = signal.signal(signal.SIGUSR1, lambda *_: report.tell({"notify": "a signal"}))
     try:
         with outlet.alone():
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert frames(theirs, 1) == [{"from": "signal"}]
+    assert frames(theirs, 1) == [{"notify": "a signal"}]
 
 
 def test_a_job_is_silent_once_its_end_is_told(pair: Pair) -> None:
