@@ -86,6 +86,12 @@ def is_there(process: Process) -> bool:
     return found is not None and found.process == process
 
 
+def lives(process: Process) -> bool:
+    """Whether the process is there and more than a zombie."""
+    found = stat(process.pid)
+    return found is not None and found.process == process and found.lives
+
+
 def ancestry(pid: int) -> Iterator[int]:
     """A process, its parent, the parent of that, and so on."""
     while pid > 0 and (found := stat(pid)) is not None:
@@ -122,7 +128,7 @@ def kill(root: Process) -> Ended:
     _stop_group(root.pid, root)
     below = end_below(root)
     left = {child.process for child in _children(root)}  # zombies: whoever adopts them reaps them
-    held = _lives(root)
+    held = lives(root)
     send(root, signal.SIGKILL)
     return Ended(below.processes + held, tuple(left.union(below.survivors)), held)
 
@@ -225,12 +231,6 @@ def _children(parent: Process) -> Iterator[Stat]:
             yield child
 
 
-def _lives(process: Process) -> bool:
-    """Whether the process is there and more than a zombie."""
-    found = stat(process.pid)
-    return found is not None and found.process == process and found.lives
-
-
 def _await_gone(processes: set[Process], *, within_s: float) -> tuple[Process, ...]:
     """Wait until all have left the process table; those that live on for longer."""
     deadline = time.monotonic() + within_s
@@ -239,7 +239,7 @@ def _await_gone(processes: set[Process], *, within_s: float) -> tuple[Process, .
         if not processes or time.monotonic() > deadline:
             break
         time.sleep(pause_s)
-    return tuple(filter(_lives, processes))
+    return tuple(filter(lives, processes))
 
 
 def _read(path: str) -> bytes:

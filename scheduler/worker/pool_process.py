@@ -155,7 +155,7 @@ class PoolProcess:
         # Not waiting for one that outlives SIGKILL: its worker must go on, and a vigil begin.
         self._release(wait=self.process not in ended.survivors)
         status = self._handle.exitcode
-        untold = status == UNTOLD and not tree.is_there(self.fork_server)
+        untold = status == UNTOLD and not tree.lives(self.fork_server)
         self.exit_status = None if untold else status
         return ended
 
