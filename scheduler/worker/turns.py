@@ -103,7 +103,7 @@ class Turns:
         """Note that the store was asked, and nothing waits."""
         self._look_at = self._clock.monotonic() + LOOK_EVERY_S
 
-    async def process(self, *, late: Callable[[], object]) -> PoolProcess:
+    async def wait_for_process(self, *, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process; `late` is called once that takes too long."""
         if self._idle:
             return self._idle.pop()
@@ -245,13 +245,13 @@ class Turn:
         if self._ahead:
             self.over()
 
-    async def process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
+    async def wait_for_process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process to run in; `late` is called once that takes too long.
 
         Args:
             fresh: whether it must not have run anything yet.
         """
-        process = await self._turns.process(late=late)
+        process = await self._turns.wait_for_process(late=late)
         # Not ours before it is ready: if we are cancelled meanwhile it may be on its way out.
         self._since = self._clock.monotonic()
         self._process = await self._turns.ready(process, fresh=fresh)

@@ -265,7 +265,7 @@ class Worker:
         fresh = claim.purpose is Purpose.CLEAN
         self._interrupts.add(give_back)
         try:
-            process = await turn.process(fresh=fresh, late=give_back)
+            process = await turn.wait_for_process(fresh=fresh, late=give_back)
         finally:
             self._interrupts.discard(give_back)
         # The lease may have ended while we waited, and nobody have noticed yet: asked for it, the

@@ -46,7 +46,7 @@ class Line:
 
     def waiting(self, turn: Turn, *, fresh: bool = False) -> asyncio.Task[FakeProcess]:
         async def wait() -> FakeProcess:
-            process = await turn.process(fresh=fresh, late=lambda: self.late.append(turn))
+            process = await turn.wait_for_process(fresh=fresh, late=lambda: self.late.append(turn))
             return cast("FakeProcess", process)
 
         return self._group.create_task(wait())
