@@ -127,7 +127,7 @@ def kill(root: Process) -> Ended:
     send(root, signal.SIGSTOP)
     _stop_group(root.pid, root)
     below = end_below(root)
-    left = {child.process for child in _children(root)}  # zombies: whoever adopts them reaps them
+    left = {child.process for child in children(root)}  # zombies: whoever adopts them reaps them
     held = lives(root)
     send(root, signal.SIGKILL)
     return Ended(below.processes + held, tuple(left.union(below.survivors)), held)
@@ -209,7 +209,7 @@ def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
     parents = [ancestor]
     while parents:
         parent = parents.pop()
-        for child in _children(parent):
+        for child in children(parent):
             if parent is ancestor and child.process in spared:
                 continue
             if child.lives:
@@ -217,7 +217,7 @@ def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
                 yield child
 
 
-def _children(parent: Process) -> Iterator[Stat]:
+def children(parent: Process) -> Iterator[Stat]:
     """The children of all threads of a process; none where it is gone."""
     pids: list[int] = []
     with suppress(*UNSEEN):

@@ -63,6 +63,8 @@ class Warden:
 
     def _tell(self, message: float) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        if self._process.stdin.is_closing():
+            return  # that of a dead one: the next one is told once it is there
         with suppress(ConnectionError):
             self._process.stdin.write(MESSAGE.pack(message))
 

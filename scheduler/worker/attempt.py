@@ -153,7 +153,7 @@ class Attempt:
             self._stopped = reason
         if grace_s is not None:
             self._grace_s = min(self._grace_s, grace_s)
-        if grace_s is not None and self._grace is not None:
+        if grace_s is not None and self._grace is not None and not self._grace.expired():
             now = asyncio.get_running_loop().time()
             self._grace.reschedule(min(self._grace.when() or now, now + grace_s))
 

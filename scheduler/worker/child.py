@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.context import JobContext
 from scheduler.handler import call
-from scheduler.worker.containment import contain, leftovers
+from scheduler.worker.containment import contain, has_children
 from scheduler.worker.frames import receive
 from scheduler.worker.memory import Memory
 from scheduler.worker.place import Place
@@ -140,7 +140,7 @@ class Child:
 
     def _leftovers(self) -> bool:
         """Whether the job left something that would be in the next one's way."""
-        return leftovers() or not self._place.is_as_before()
+        return self._stopper.asked or has_children() or not self._place.is_as_before()
 
     def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
         if function is None:  # its on_abort was taken away since the job was submitted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import os
 from contextlib import suppress
@@ -35,13 +34,7 @@ def adopt_orphans() -> None:
         raise OSError(number, os.strerror(number))
 
 
-def leftovers() -> bool:
-    """Whether anything that a job started still runs here: a child process, or a Python thread."""
-    # The module `threading` does not know of all threads.
-    return _thread._count() > 0 or _children()  # noqa: SLF001 - typed, and older than this project
-
-
-def _children() -> bool:
+def has_children() -> bool:
     """Whether a child lives; those that only wait to be reaped are reaped."""
     try:
         while os.waitpid(-1, os.WNOHANG | WALL) != (0, 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import resource
 import signal
@@ -30,6 +31,8 @@ class Place:
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._standing = _standing()
+        # Not 0: a file of handlers may have started some, and until 3.12 forks count them on.
+        self._threads = _thread._count()  # noqa: SLF001 - typed, and older than this project
 
     def restore(self) -> None:
         """Take back what can be: the timers, of which none ran, the folder and the umask.
@@ -43,8 +46,11 @@ class Place:
         os.umask(self._umask)
 
     def is_as_before(self) -> bool:
-        """Whether all the rest is as it was."""
-        return _standing() == self._standing
+        """Whether all the rest is as it was, and no thread runs that was not there.
+
+        The module `threading` does not know of all threads.
+        """
+        return _thread._count() == self._threads and _standing() == self._standing  # noqa: SLF001
 
 
 def _standing() -> tuple[object, ...]:

@@ -67,6 +67,7 @@ class PoolProcess:
         """How it died: an exit status, or a signal's number, negative. Known after `end`.
 
         None where nobody knows: the fork server, which is told, died as well."""
+        self._ended: tree.Ended | None = None
         self._executor = executor
         self._handle = handle
         self._threads = threads
@@ -85,7 +86,12 @@ class PoolProcess:
             raise EOFError("the pool process died before it was ready")
         process, fork_server = tree.stat(hello["pid"]), tree.stat(hello["fork_server"])
         # Without a fork server its parent is whoever adopts orphans: init, with all that there is.
-        if process is None or fork_server is None or fork_server.parent != os.getpid():
+        if (
+            process is None
+            or fork_server is None
+            or process.parent != fork_server.process.pid
+            or fork_server.parent != os.getpid()
+        ):
             raise EOFError("the pool process died at once, or was orphaned")
         self.fault: str | None = hello["fault"]
         self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
@@ -148,10 +154,9 @@ class PoolProcess:
 
     def _end(self) -> tree.Ended:
         """All that takes time, in one go."""
-        ended = tree.end(self.process)
-        tree.send(
-            self.fork_server, signal.SIGCONT
-        )  # who tells of deaths: the job may have stopped it
+        # Once: where the rest fails and is tried again, this would meet nobody.
+        self._ended = ended = self._ended or tree.end(self.process)
+        tree.send(self.fork_server, signal.SIGCONT)  # it tells of deaths, and may be stopped
         # Not waiting for one that outlives SIGKILL: its worker must go on, and a vigil begin.
         self._release(wait=self.process not in ended.survivors)
         status = self._handle.exitcode
@@ -177,7 +182,7 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
         orphans: must not take it for one.
 
     Raises:
-        OSError, EOFError, TimeoutError, BrokenProcessPool: it did not come up.
+        OSError, EOFError, BrokenProcessPool, RuntimeError: it did not come up.
     """
     loop = asyncio.get_running_loop()
     hello: asyncio.Future[Message | None] = loop.create_future()
@@ -213,7 +218,11 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
             _CHILDREN.discard(handle)
             # Only now: it is sent as it is, and the process would have to load a class of ours.
             handle.terminate = _leave_to_us  # type: ignore[method-assign]
-            if forked := tree.stat(handle.pid or 0):
+            forked = tree.stat(handle.pid or 0)
+            server = tree.stat(forked.parent) if forked else None
+            if (
+                forked and server and server.parent == os.getpid()
+            ):  # else the number is a stranger's
                 undo.callback(tree.send, forked.process, signal.SIGKILL)
                 orphans.spare([forked.process])
         process = PoolProcess(

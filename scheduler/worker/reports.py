@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,8 @@ class Outlet:
         self._stopper = stopper
         # One thread may hold it twice: a job's handler of signals may speak while a frame is sent.
         self._lock = threading.RLock()
+        self._waiting: deque[bytes] = deque()
+        self._sending = False
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -49,8 +52,20 @@ class Outlet:
             yield
 
     def send(self, message: Message) -> None:
-        """Write one frame, whole, whatever signal comes. Only while `alone`."""
-        self._connection.sendall(frame(_text_of(message).encode(errors="replace")))
+        """Write one frame, whole. Only while `alone`.
+
+        A job's handler of signals may call this amid a frame: what it says goes behind that one.
+        (If it raises instead, the frame is torn, and the process taken for broken.)
+        """
+        self._waiting.append(frame(_text_of(message).encode(errors="replace")))
+        if self._sending:
+            return
+        self._sending = True
+        try:
+            while self._waiting:
+                self._connection.sendall(self._waiting.popleft())
+        finally:
+            self._sending = False
 
 
 class Report:

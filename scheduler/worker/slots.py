@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
@@ -40,6 +41,8 @@ log = structlog.get_logger()
 
 TRIES_MAX: Final = 3
 """How often to start the first process: where it does not come up, a person is watching."""
+SHORT: Final = (OSError, RuntimeError)
+"""What says that a machine is short of descriptors, memory or, for a thread, pids."""
 LOOK_EVERY_S: Final = 1.0
 """How long something that left its job's tree may live, where no stop comes first."""
 
@@ -55,8 +58,12 @@ async def open_slots(
     on_started: Callable[[], None],
 ) -> AsyncIterator[Slots]:
     """The slots of a node, for as long as the block runs; then their processes are gone."""
-    # Of each worker the process at hand and one that retires, and the spare.
-    with ThreadPoolExecutor(2 * workers + 1, "end") as threads:
+    # Of each worker the process at hand and one that retires, the spare, and the watch.
+    size = 2 * workers + 2
+    with ThreadPoolExecutor(size, "end") as threads:
+        all_there = threading.Barrier(size)
+        for _ in range(size):  # now, while there are pids: they are needed most when there are none
+            threads.submit(all_there.wait)
         async with asyncio.TaskGroup() as group:
             slots = Slots(
                 clock=clock,
@@ -145,8 +152,10 @@ class Slots:
         self._orphans.disown(process.process)
         self._orphans.spare(ended.survivors)
         left = await self._insist(partial(self._orphans.end, process.fork_server))
+        if ended.held:  # then what was left may be anybody's
+            return ended
         return tree.Ended(
-            ended.processes + left.processes, ended.survivors + left.survivors, ended.held
+            ended.processes + left.processes, ended.survivors + left.survivors, held=False
         )
 
     async def retire(self, process: PoolProcess) -> None:
@@ -173,7 +182,7 @@ class Slots:
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
             for fork_server in {process.fork_server for process in self._live}:
-                with suppress(OSError):
+                with suppress(*SHORT):
                     await self._orphans.end(fork_server)
 
     async def close(self) -> None:
@@ -196,7 +205,7 @@ class Slots:
                     result_bytes_max=self._result_bytes_max,
                     orphans=self._orphans,
                 )
-            except (OSError, EOFError, TimeoutError, BrokenProcessPool) as error:
+            except (*SHORT, EOFError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
                 if not self._proven and failures + 1 >= TRIES_MAX:
                     self._fault = (
@@ -205,6 +214,8 @@ class Slots:
                     )
             else:
                 self._live.add(process)
+                with suppress(OSError):
+                    self._orphans.meet(process.fork_server)
                 if process.fault is None:
                     self._proven = True
                     self._on_started()
@@ -218,7 +229,8 @@ class Slots:
     async def _refuse(self, process: PoolProcess, fault: str) -> None:
         """Let go of a process without handlers, and of the fork server that failed to load them."""
         await self.end(process)
-        tree.send(process.fork_server, signal.SIGKILL)
+        with suppress(OSError):  # then the next one is refused as well
+            tree.send(process.fork_server, signal.SIGKILL)
         if self._proven:
             log.error("the handlers do not load any more: jobs wait", error=fault)
         else:
@@ -229,7 +241,7 @@ class Slots:
         for failures in count():
             try:
                 return await end()
-            except OSError as error:
+            except SHORT as error:
                 log.warning("a process cannot be ended yet", error=str(error))
                 await self._clock.sleep(backoff_s(failures, random=self._random))
         raise AssertionError("unreachable")

@@ -4,7 +4,8 @@
     a plain handler runs                 JobAborted is raised wherever the main thread is
     an async handler runs                its task is cancelled
 
-One process serves many jobs, but it is ended after any stop, so nothing needs to be taken back.
+One process serves many jobs, but none after SIGTERM came, whoever sent it, so nothing needs to be
+taken back.
 """
 
 from __future__ import annotations

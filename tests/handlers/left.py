@@ -9,11 +9,12 @@ import resource
 import signal
 import threading
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from scheduler import JobContext, handler
+from scheduler import JobAborted, JobContext, handler
 
 CLONE_PARENT = 0x8000
 PR_SET_CHILD_SUBREAPER = 36
@@ -46,6 +47,15 @@ def leave_limit(data: Any) -> Any:
 def leave_nice(data: Any) -> Any:
     """Return with a lower priority than this process began with."""
     os.nice(1)
+    return os.getpid()
+
+
+@handler("leave_sigterm")
+def leave_sigterm(data: Any) -> Any:
+    """Return, though this process was told to stop, by the job itself."""
+    with suppress(JobAborted):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1000)
     return os.getpid()
 
 

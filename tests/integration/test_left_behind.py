@@ -34,6 +34,7 @@ async def test_every_job_begins_in_the_same_place(start_node: Nodes) -> None:
         ("leave_limit", "RLIMIT_CPU"),
         ("leave_limit", "RLIMIT_NOFILE"),
         ("leave_nice", None),
+        ("leave_sigterm", None),
         ("leave_raw_thread", None),
         ("leave_wild_child", None),
     ],

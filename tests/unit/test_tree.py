@@ -175,7 +175,7 @@ async def test_a_group_is_stopped_before_anybody_looks_for_its_members(
     """In one step for the kernel: what forks faster than we look cannot get away."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
     (child,) = family(root.pid)
-    monkeypatch.setattr(tree, "_children", lambda _parent: iter(()))
+    monkeypatch.setattr(tree, "children", lambda _parent: iter(()))
     tree.kill(root)
     await eventually(lambda: state(child) == "T")
 
@@ -188,7 +188,7 @@ def test_what_is_seen_is_stopped_before_the_next_is_looked_at(
         "for _ in range(3): subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
         "ready(); time.sleep(1000)"
     )
-    children, send = tree._children, tree.send
+    children, send = tree.children, tree.send
     looked: list[tree.Process] = []
     sent: list[tuple[tree.Process, signal.Signals]] = []
 
@@ -202,7 +202,7 @@ def test_what_is_seen_is_stopped_before_the_next_is_looked_at(
         sent.append((process, signal_))
         send(process, signal_)
 
-    monkeypatch.setattr(tree, "_children", look)
+    monkeypatch.setattr(tree, "children", look)
     monkeypatch.setattr(tree, "send", note)
     assert tree.end(root).processes == 4
     assert len(set(looked)) == 3

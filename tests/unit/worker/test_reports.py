@@ -71,6 +71,32 @@ def test_a_handler_of_signals_may_speak_while_its_thread_does(pair: Pair) -> Non
     assert frames(theirs, 1) == [{"notify": "a signal"}]
 
 
+def test_what_is_said_amid_a_frame_goes_behind_it(pair: Pair) -> None:
+    """Whoever reads slowly lets signals in while a large frame is written."""
+    outlet, theirs = pair
+    report, told = Report(outlet), list[dict[str, object]]()
+    spoke = threading.Event()
+
+    def speak(*_: object) -> None:
+        report.tell({"notify": "a signal"})
+        spoke.set()
+
+    def read() -> None:
+        spoke.wait()
+        told.extend(frames(theirs, 2))
+
+    reader = threading.Thread(target=read)
+    before = signal.signal(signal.SIGALRM, speak)
+    try:
+        reader.start()
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        report.tell({"notify": LARGE})
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    reader.join()
+    assert told == [{"notify": LARGE}, {"notify": "a signal"}]
+
+
 def test_a_job_is_silent_once_its_end_is_told(pair: Pair) -> None:
     """What it left behind would speak in the name of the next job, and call that one's hook."""
     outlet, theirs = pair
