@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from bench.filling import fill, finished
 from bench.rates import Series
-from scheduler.clock import SystemClock, new_id
-from scheduler.job import JsonText, NewJob, Node, Settlement, Status
+from scheduler.basics.clock import SystemClock, new_id
+from scheduler.core.job import JsonText, NewJob, Node, Settlement, Status
+from scheduler.node.sweeper import DELETE_BYTES_MAX, DELETE_MAX, LOOK_AFTER_MAX
 from scheduler.store import open_store
-from scheduler.sweeper import DELETE_BYTES_MAX, DELETE_MAX, LOOK_AFTER_MAX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 ROUNDS: Final = 200
 STARTS: Final = 5

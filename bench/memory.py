@@ -18,7 +18,7 @@ KB_OF_MB: Final = 1024
 FORK_SERVER: Final = "fork server"
 KINDS: Final = {
     "node": "main.py",
-    "warden": "scheduler.warden",
+    "warden": "scheduler.processes.warden",
     "queue": "valkey-server|redis-server",
     "resource tracker": "multiprocessing.resource_tracker",
     FORK_SERVER: "multiprocessing.forkserver",

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from scheduler.queue.binary import find_binary
+from scheduler.queue.embedded.program import find_binary
 from tests.postgres import PostgresServer
 from tests.redis import RedisServer
 

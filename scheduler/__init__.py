@@ -6,8 +6,8 @@ To write a handler, the three names below are all that is needed. To read the sc
 Pool processes import this package, so it loads nothing but the standard library.
 """
 
-from scheduler.context import JobAborted, JobContext
-from scheduler.handler import handler
+from scheduler.core.context import JobAborted, JobContext
+from scheduler.core.handler import handler
 
 __all__ = ["JobAborted", "JobContext", "__version__", "handler"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
-from scheduler.chronicle import Chronicle
-from scheduler.metrics import Metrics
+from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from scheduler.ports import Clock
+    from scheduler.core.ports import Clock
 
 
 class Counting(Chronicle):

@@ -11,19 +11,19 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from scheduler.clock import new_id
-from scheduler.course import Course
-from scheduler.errors import QueueUnavailable, StoreUnavailable
-from scheduler.handler import HandlerOptions
-from scheduler.job import Job, JsonText, Node, StopReason
-from scheduler.lease import Lease
-from scheduler.service import Service, Submission
-from scheduler.worker.roster import Roster
-from scheduler.worker.scribe import Scribe
+from scheduler.basics.clock import new_id
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.job import Job, JsonText, Node, StopReason
+from scheduler.service.change_feed import Course
+from scheduler.service.service import Service, Submission
+from scheduler.worker.job_log_writer import Scribe
+from scheduler.worker.lease import Lease
+from scheduler.worker.local_jobs import Roster
+from scheduler.worker.lost_claims import Strays
 from scheduler.worker.settling import Settling
-from scheduler.worker.strays import Strays
-from scheduler.worker.turns import Turns
-from scheduler.worker.vigil import Vigil
+from scheduler.worker.slot_line import Turns
+from scheduler.worker.unkillable import Vigil
 from scheduler.worker.worker import Worker
 from tests.chronicles import Counting
 from tests.eventually import eventually
@@ -34,8 +34,8 @@ from tests.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scheduler.ports import Store
-    from scheduler.worker.slots import Slots
+    from scheduler.core.ports import Store
+    from scheduler.processes.slots import Slots
     from tests.gate import Trouble
 
 NEVER_S = 1_000_000.0

@@ -20,7 +20,7 @@ import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 
-from scheduler.errors import QueueUnavailable
+from scheduler.core.errors import QueueUnavailable
 from scheduler.queue import open_queue
 from tests.eventually import eventually
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from scheduler.ports import Queue
+    from scheduler.core.ports import Queue
     from tests.redis import RedisServer
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ import pytest
 import redis
 import redis.asyncio as aioredis
 
-from scheduler.queue.binary import find_binary
+from scheduler.queue.embedded.program import find_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

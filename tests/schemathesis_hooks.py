@@ -7,7 +7,7 @@ from typing import Any
 
 import schemathesis
 
-from scheduler.api.models import WAIT_S_MAX
+from scheduler.api.requests.models import WAIT_S_MAX
 
 NODE_MAKES = "after"
 """A cursor: only the node makes one, and what else has the same form is refused by its checksum."""

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.job import Death, JsonText, NewJob, Node, Settlement, Status
+from scheduler.core.job import Death, JsonText, NewJob, Node, Settlement, Status
 from scheduler.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from scheduler.job import Claim, Failure, Job, Progress
-    from scheduler.ports import Store
+    from scheduler.core.job import Claim, Failure, Job, Progress
+    from scheduler.core.ports import Store
 
 AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DEATH: Final = Death(signal="SIGTERM", processes=2, survivors=0)

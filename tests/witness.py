@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scheduler.job import FINAL, TRANSITIONS, Purpose
+from scheduler.core.job import FINAL, TRANSITIONS, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from scheduler.job import Claim, Job, Status
+    from scheduler.core.job import Claim, Job, Status
 
 
 class Witness:

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
-from scheduler.api import docs, problems, state, telemetry
+from scheduler.api import http_metrics, problems, state
 from scheduler.api.dashboard import add_dashboard
-from scheduler.api.openapi import document
-from scheduler.api.routes import ROUTES, UID_SEGMENT
+from scheduler.api.description import docs
+from scheduler.api.description.openapi import document
+from scheduler.api.description.routes import ROUTES, UID_SEGMENT
 from scheduler.api.streams import end_streams
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from scheduler.api.route import Route
-    from scheduler.overview import Overview
-    from scheduler.service import Service
+    from scheduler.api.description.route import Route
+    from scheduler.service.service import Service
+    from scheduler.service.statistics import Overview
 
 
 def build_app(
@@ -43,7 +44,7 @@ def build_app(
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
         registry: the node's; the HTTP metrics are added to it, so it takes one application.
     """
-    app = web.Application(middlewares=[telemetry.measuring(registry), problems.answer_problems])
+    app = web.Application(middlewares=[http_metrics.measuring(registry), problems.answer_problems])
     app[state.SERVICE] = service
     app[state.OVERVIEW] = overview
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)

@@ -15,8 +15,7 @@ import structlog
 from aiohttp import web
 
 from scheduler.api.dashboard.routes import DASHBOARD
-from scheduler.api.render import json_answer
-from scheduler.errors import (
+from scheduler.core.errors import (
     Conflict,
     Invalid,
     NotFound,
@@ -25,6 +24,7 @@ from scheduler.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from scheduler.service.documents import json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -9,8 +9,8 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from scheduler.overview import Overview
-from scheduler.service import Service
+from scheduler.service.service import Service
+from scheduler.service.statistics import Overview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import Annotated, Final
 import typer
 
 from scheduler import __version__
-from scheduler.cli import aborting, following, looking, submitting
-from scheduler.cli.output import complain
-from scheduler.cli.running import run_node
-from scheduler.cli.statuses import Exit
+from scheduler.cli import abort, follow, read, submit
+from scheduler.cli.exit_status import Exit
+from scheduler.cli.run_node import run_node
+from scheduler.cli.terminal import complain
 from scheduler.client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 
 NODE_EPILOG: Final = (
@@ -53,16 +53,16 @@ def build_app() -> typer.Typer:
     """All commands."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True, epilog=NODE_EPILOG)(node)
-    app.command("submit")(submitting.submit)
-    app.command("list")(looking.list_jobs)
-    app.command("show")(looking.show)
-    app.command("wait", epilog=JOB_EPILOG)(following.wait)
-    app.command("watch", epilog=JOB_EPILOG)(following.watch)
-    app.command("logs")(following.logs)
-    app.command("abort")(aborting.abort)
-    app.command("abort-all")(aborting.abort_all)
-    app.command("tasks")(looking.tasks)
-    app.command("nodes")(looking.nodes)
+    app.command("submit")(submit.submit)
+    app.command("list")(read.list_jobs)
+    app.command("show")(read.show)
+    app.command("wait", epilog=JOB_EPILOG)(follow.wait)
+    app.command("watch", epilog=JOB_EPILOG)(follow.watch)
+    app.command("logs")(follow.logs)
+    app.command("abort")(abort.abort)
+    app.command("abort-all")(abort.abort_all)
+    app.command("tasks")(read.tasks)
+    app.command("nodes")(read.nodes)
     return app
 
 

@@ -22,7 +22,7 @@ from scheduler.client.problems import (
 )
 from scheduler.client.shapes import Abort, Aborts, Job, JobState, LogLine, NewJob, Node, Task
 from scheduler.client.sync import Client
-from scheduler.job import Cleanup, Failure, FailureKind, Progress, Status
+from scheduler.core.job import Cleanup, Failure, FailureKind, Progress, Status
 
 if TYPE_CHECKING:
     from scheduler.client.aio import AsyncClient

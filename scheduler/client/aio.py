@@ -10,11 +10,11 @@ from scheduler.client import calls
 from scheduler.client.address import DEFAULT_URL
 from scheduler.client.answers import value_of
 from scheduler.client.events import Following
-from scheduler.client.patience import Deadline, pauses
 from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
 from scheduler.client.session import Session
 from scheduler.client.shapes import NewJob
+from scheduler.client.waiting import Deadline, pauses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scheduler.client.events import Event
     from scheduler.client.session import Stream
     from scheduler.client.shapes import Aborts, Job, LogLine, Node, Task
-    from scheduler.job import Status
+    from scheduler.core.job import Status
 
 T = TypeVar("T")
 

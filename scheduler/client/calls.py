@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scheduler.client.answers import Answer
     from scheduler.client.shapes import Aborts, Job, NewJob, Node, Task
-    from scheduler.job import Status
+    from scheduler.core.job import Status
 
 T = TypeVar("T")
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler.client import calls
 from scheduler.client.reading import instant, progress_of, state_of
 from scheduler.client.shapes import LogLine
-from scheduler.job import Cleanup
+from scheduler.core.job import Cleanup
 
 if TYPE_CHECKING:
     from scheduler.client.shapes import JobState
-    from scheduler.job import Progress
+    from scheduler.core.job import Progress
 
 RECONNECT_S: Final = 0.5
 """Before a stream is opened again, so that a node that always ends it is not stormed."""

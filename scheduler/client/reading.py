@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from scheduler.client.shapes import Abort, Aborts, Job, JobState, LogLine, Node, Task
-from scheduler.job import Cleanup, Failure, FailureKind, Progress, Status
+from scheduler.core.job import Cleanup, Failure, FailureKind, Progress, Status
 
 Document = dict[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scheduler.job import FINAL
+from scheduler.core.job import FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from scheduler.job import Cleanup, Failure, Progress, Status
+    from scheduler.core.job import Cleanup, Failure, Progress, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

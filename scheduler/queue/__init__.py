@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from scheduler.beside import beside
+from scheduler.basics.background import beside
 from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
 from scheduler.queue.redis_queue import RedisQueue
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from scheduler.ports import Queue
+    from scheduler.core.ports import Queue
 
 __all__ = ["open_queue"]
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scheduler.errors import StartError
+from scheduler.core.errors import StartError
 
 
 @dataclass(frozen=True, slots=True)

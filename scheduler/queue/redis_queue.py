@@ -1,18 +1,18 @@
 """The queue on one Redis or Valkey server: `ports.Queue`, whose sentences are not repeated here."""
 
-# ruff: noqa: D102 - see scheduler.ports.Queue
+# ruff: noqa: D102 - see scheduler.core.ports.Queue
 
 from __future__ import annotations
 
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from scheduler.batch import Batch
-from scheduler.errors import StartError
-from scheduler.queue.changes import Changes
-from scheduler.queue.feed import Feed
-from scheduler.queue.news import News
+from scheduler.basics.batch import Batch
+from scheduler.core.errors import StartError
+from scheduler.queue.change_stream import Changes
+from scheduler.queue.dequeuer import Feed
 from scheduler.queue.scripts import Scripts
+from scheduler.queue.subscriptions import News
 
 if TYPE_CHECKING:
     from asyncio import Event
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from random import Random
 
-    from scheduler.change import Change
+    from scheduler.core.change import Change
     from scheduler.queue.keys import Keys
     from scheduler.queue.server import Server
 

@@ -22,9 +22,9 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoReply
 
-from scheduler.errors import QueueUnavailable, StartError
-from scheduler.outage import Outage
-from scheduler.urls import redacted
+from scheduler.basics.outage import Outage
+from scheduler.basics.urls import redacted
+from scheduler.core.errors import QueueUnavailable, StartError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -18,19 +18,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from scheduler.beside import beside
-from scheduler.errors import StartError
+from scheduler.basics.background import beside
+from scheduler.basics.urls import redacted
+from scheduler.core.errors import StartError
 from scheduler.store.database import Attended
 from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
-from scheduler.urls import redacted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
     from scheduler.store.database import Database
 
 __all__ = ["open_store"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scheduler.errors import StoreUnavailable
-from scheduler.outage import Outage
+from scheduler.basics.outage import Outage
+from scheduler.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

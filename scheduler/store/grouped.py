@@ -10,16 +10,16 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.batch import Batch
-from scheduler.errors import Conflict
-from scheduler.ports import Inserted
-from scheduler.store.store import SqlStore
+from scheduler.basics.batch import Batch
+from scheduler.core.errors import Conflict
+from scheduler.core.ports import Inserted
+from scheduler.store.sql_store import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
 
-    from scheduler.job import Claim, NewJob, Settlement, Status
+    from scheduler.core.job import Claim, NewJob, Settlement, Status
     from scheduler.store.database import Database
 
 ROWS_MAX: Final = 1000

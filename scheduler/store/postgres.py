@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from scheduler.store.outages import LOST_AGAINST_ANOTHER, available, startable
+from scheduler.basics.urls import redacted
+from scheduler.store.postgres_errors import LOST_AGAINST_ANOTHER, available, startable
 from scheduler.store.schema import migrate
 from scheduler.store.statements import Dialect, statements
-from scheduler.urls import redacted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from scheduler.figures import Ending, Standing
-from scheduler.hook import CallStatus, Event, HookCall
-from scheduler.job import (
+from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
@@ -21,8 +19,10 @@ from scheduler.job import (
     Purpose,
     Status,
 )
-from scheduler.output import Block, Page, Stream
-from scheduler.store.batches import EPOCH, MILLISECOND
+from scheduler.core.job_log import Block, Page, Stream
+from scheduler.core.statistics import Ending, Standing
+from scheduler.core.webhook import CallStatus, Event, HookCall
+from scheduler.store.arguments import EPOCH, MILLISECOND
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from scheduler.errors import StartError
+from scheduler.core.errors import StartError
 from scheduler.store.statements import migrations
 
 if TYPE_CHECKING:

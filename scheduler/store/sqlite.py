@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import aiosqlite
 
-from scheduler.batch import Batch
-from scheduler.beside import beside
-from scheduler.errors import StartError, StoreUnavailable
-from scheduler.lock import locked
+from scheduler.basics.background import beside
+from scheduler.basics.batch import Batch
+from scheduler.basics.file_lock import locked
+from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store.schema import migrate
 from scheduler.store.statements import Dialect, statements
 

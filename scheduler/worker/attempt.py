@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from scheduler.errors import StoreUnavailable
-from scheduler.job import (
+from scheduler.basics.wait import Wait
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import (
     NOTHING_RAN,
     Crashed,
     Death,
@@ -33,19 +34,18 @@ from scheduler.job import (
     StopReason,
     Unreturnable,
 )
-from scheduler.policy import grace_s
-from scheduler.worker.wait import Wait
+from scheduler.core.policy import grace_s
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-    from scheduler.chronicle import Chronicle
-    from scheduler.handler import HandlerOptions
-    from scheduler.job import Claim, Outcome
-    from scheduler.output import Stream
-    from scheduler.tree import Process
-    from scheduler.worker.pool_process import PoolProcess
-    from scheduler.worker.slots import Slots
+    from scheduler.core.handler import HandlerOptions
+    from scheduler.core.job import Claim, Outcome
+    from scheduler.core.job_log import Stream
+    from scheduler.processes.pool_process import PoolProcess
+    from scheduler.processes.slots import Slots
+    from scheduler.processes.tree import Process
+    from scheduler.telemetry.job_events import Chronicle
 
     Message = Mapping[str, Any]
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from scheduler.change import changed
-from scheduler.errors import QueueUnavailable, StoreUnavailable
-from scheduler.job import (
+from scheduler.core.change import changed
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable
+from scheduler.core.job import (
     NOTHING_RAN,
     Cleanup,
     Purpose,
@@ -23,18 +23,18 @@ from scheduler.job import (
     StopReason,
     Unknown,
 )
-from scheduler.output import Stream
-from scheduler.policy import backoff_s, cleanup_failure, conclude
+from scheduler.core.job_log import Stream
+from scheduler.core.policy import backoff_s, cleanup_failure, conclude
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from random import Random
     from typing import TypeVar
 
-    from scheduler.chronicle import Chronicle
-    from scheduler.job import Claim, Failure, JsonText, Outcome, Progress, Settlement
-    from scheduler.ports import Clock, Queue, Store
-    from scheduler.worker.scribe import Scribe
+    from scheduler.core.job import Claim, Failure, JsonText, Outcome, Progress, Settlement
+    from scheduler.core.ports import Clock, Queue, Store
+    from scheduler.telemetry.job_events import Chronicle
+    from scheduler.worker.job_log_writer import Scribe
 
     T = TypeVar("T")
 

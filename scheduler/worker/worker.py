@@ -20,30 +20,30 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from scheduler.change import running
-from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.job import NOTHING_RAN, Crashed, Death, Purpose, Stopped, StopReason
-from scheduler.policy import backoff_s, idle_s, looks_s
+from scheduler.basics.wait import Wait
+from scheduler.core.change import running
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
+from scheduler.core.job import NOTHING_RAN, Crashed, Death, Purpose, Stopped, StopReason
+from scheduler.core.policy import backoff_s, idle_s, looks_s
+from scheduler.worker.abort_watcher import Watcher
 from scheduler.worker.attempt import Attempt
-from scheduler.worker.wait import Wait
-from scheduler.worker.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from random import Random
 
-    from scheduler.chronicle import Chronicle
-    from scheduler.handler import HandlerOptions
-    from scheduler.job import Claim, Outcome
-    from scheduler.lease import Lease
-    from scheduler.output import Stream
-    from scheduler.ports import Clock, Queue, Store
-    from scheduler.worker.pool_process import PoolProcess
-    from scheduler.worker.roster import Entry, Roster
+    from scheduler.core.handler import HandlerOptions
+    from scheduler.core.job import Claim, Outcome
+    from scheduler.core.job_log import Stream
+    from scheduler.core.ports import Clock, Queue, Store
+    from scheduler.processes.pool_process import PoolProcess
+    from scheduler.processes.slots import Slots
+    from scheduler.telemetry.job_events import Chronicle
+    from scheduler.worker.lease import Lease
+    from scheduler.worker.local_jobs import Entry, Roster
     from scheduler.worker.settling import Settling
-    from scheduler.worker.slots import Slots
-    from scheduler.worker.turns import Turn, Turns
-    from scheduler.worker.vigil import Vigil
+    from scheduler.worker.slot_line import Turn, Turns
+    from scheduler.worker.unkillable import Vigil
 
 T = TypeVar("T")
 

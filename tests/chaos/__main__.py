@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scheduler.queue.binary import find_binary
+from scheduler.queue.embedded.program import find_binary
 from tests.chaos.report import RUNS_HEAD, faults_table, keep, run_row
 from tests.chaos.run import run
 

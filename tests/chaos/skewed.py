@@ -22,7 +22,9 @@ def main() -> int:
     sys.path.insert(0, str(Path(__file__).parents[2]))
     import uuid_utils
 
-    from scheduler import cli, clock, node
+    from scheduler import cli
+    from scheduler.basics import clock
+    from scheduler.node import life
 
     file = Path(os.environ[OFFSET])
 
@@ -34,7 +36,7 @@ def main() -> int:
         milliseconds = round(SkewedClock().now().timestamp() * 1000)
         return str(UUID(int=milliseconds << 80 | uuid_utils.uuid7().int & (1 << 80) - 1))
 
-    vars(node).update(SystemClock=SkewedClock, new_id=new_id)
+    vars(life).update(SystemClock=SkewedClock, new_id=new_id)
     return cli.main()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from scheduler.change import GAP, Change, Kind
-from scheduler.job import Progress
-from scheduler.queue import changes as of_queue
+from scheduler.core.change import GAP, Change, Kind
+from scheduler.core.job import Progress
+from scheduler.queue import change_stream as of_queue
 from tests.eventually import eventually
 from tests.queues import (  # noqa: F401
     ANSWER_S,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from scheduler.ports import Queue
+    from scheduler.core.ports import Queue
     from tests.queues import House
 
 WHOLE = Change(

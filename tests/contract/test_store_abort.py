@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.job import NOTHING_RAN, Cleanup, Death, Status
+from scheduler.core.job import NOTHING_RAN, Cleanup, Death, Status
 from tests.stores import (
     AT,
     DEATH,
@@ -23,7 +23,7 @@ from tests.stores import (
 )
 
 if TYPE_CHECKING:
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 
 async def test_a_queued_job_is_aborted_at_once(store: Store) -> None:

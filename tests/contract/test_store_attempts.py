@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.job import (
+from scheduler.core.job import (
     FINAL,
     NOTHING_RAN,
     Cleanup,
@@ -33,7 +33,7 @@ from tests.stores import (
 )
 
 if TYPE_CHECKING:
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 FAILURE = Failure(kind=FailureKind.EXCEPTION, type="KeyError", message="'ü'", traceback="…")
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.figures import Ending, Span, Standing
-from scheduler.job import Failure, FailureKind, Status
+from scheduler.core.job import Failure, FailureKind, Status
+from scheduler.core.statistics import Ending, Span, Standing
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.stores import AT, BYTES_MAX, abort, claimed, end, later, new, queued, running
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 STEP_AT = AT.replace(second=0, microsecond=0)
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.hook import CallStatus, Event, Verdict
-from scheduler.job import JsonText, Status
-from scheduler.policy import lost_failure
+from scheduler.core.job import JsonText, Status
+from scheduler.core.policy import lost_failure
+from scheduler.core.webhook import CallStatus, Event, Verdict
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.stores import DEATH, abort, claimed, end, later, new, node, running
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from scheduler.hook import HookCall
-    from scheduler.job import Claim
-    from scheduler.ports import Store
+    from scheduler.core.job import Claim
+    from scheduler.core.ports import Store
+    from scheduler.core.webhook import HookCall
 
 HOOK = "https://example.org/hook"
 DELIVERED = Verdict(status=CallStatus.DELIVERED)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.errors import Conflict
-from scheduler.job import JsonText, Status
+from scheduler.core.errors import Conflict
+from scheduler.core.job import JsonText, Status
 from tests.stores import AT, BYTES_MAX, claimed, end, known, new
 
 if TYPE_CHECKING:
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 
 async def test_a_stored_job_waits_and_is_as_it_was_sent(store: Store) -> None:

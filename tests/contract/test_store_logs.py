@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scheduler.output import HEAD_PAGES, TAIL_PAGES, Block, Page, Stream, Written
+from scheduler.core.job_log import HEAD_PAGES, TAIL_PAGES, Block, Page, Stream, Written
 from tests.stores import claimed, end, later, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.job import Claim
-    from scheduler.ports import Store
+    from scheduler.core.job import Claim
+    from scheduler.core.ports import Store
 
 
 def page(number: int, place: int, *texts: str) -> Page:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.errors import Conflict
-from scheduler.job import Status
+from scheduler.core.errors import Conflict
+from scheduler.core.job import Status
 from tests.stores import AT, end, known, new, node, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 
 async def test_inserts_that_meet_get_their_own_jobs(store: Store) -> None:

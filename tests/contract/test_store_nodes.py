@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scheduler.job import NOTHING_RAN, Cleanup, FailureKind, Status
-from scheduler.ports import Released
+from scheduler.core.job import NOTHING_RAN, Cleanup, FailureKind, Status
+from scheduler.core.ports import Released
 from tests.stores import abort, claimed, cleaning, end, known, later, node, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 NONE = Released(to_enqueue=[], ended=[])
 

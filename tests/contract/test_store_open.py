@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from scheduler.errors import StartError
-from scheduler.job import Status
+from scheduler.core.errors import StartError
+from scheduler.core.job import Status
 from scheduler.store import open_store
 from tests.stores import abort, end, known, queued, running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 
 async def test_what_was_stored_is_there_when_the_store_is_opened_again(

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.job import Failure, FailureKind, Status
+from scheduler.core.job import Failure, FailureKind, Status
 from tests.stores import BYTES_MAX, abort, claimed, end, new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scheduler.job import Job
-    from scheduler.ports import Store
+    from scheduler.core.job import Job
+    from scheduler.core.ports import Store
 
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 import asyncpg
 import pytest
 
-from scheduler.errors import StartError, StoreUnavailable
-from scheduler.job import Status
+from scheduler.core.errors import StartError, StoreUnavailable
+from scheduler.core.job import Status
 from scheduler.store import open_store
 from scheduler.store.postgres import CONNECT_S, open_postgres
+from scheduler.store.sql_store import SqlStore
 from scheduler.store.statements import Dialect, statements
-from scheduler.store.store import SqlStore
 from tests.eventually import eventually
 from tests.proxy import in_front_of
 from tests.stores import DEATH, end, known, later, node, queued, running
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
     from tests.postgres import PostgresServer
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from scheduler.errors import Conflict
-from scheduler.job import Progress, Status
+from scheduler.core.errors import Conflict
+from scheduler.core.job import Progress, Status
 from tests.stores import (
     BYTES_MAX,
     DEATH,
@@ -25,7 +25,7 @@ from tests.stores import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 T = TypeVar("T")
 A = TypeVar("A")

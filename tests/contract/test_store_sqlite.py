@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import aiosqlite
 import pytest
 
-from scheduler.errors import StartError, StoreUnavailable
+from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import open_store
 from scheduler.store.sqlite import SqliteDatabase, open_sqlite
 from tests.stores import end, known, later, new, node, queued

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scheduler.job import Cleanup, Status
+from scheduler.core.job import Cleanup, Status
 from tests.stores import abort, claimed, cleaning, end, later, new, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.ports import Store
+    from scheduler.core.ports import Store
 
 
 async def test_what_waits_comes_oldest_first(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 import pytest
 
-from scheduler.job import Cleanup, Purpose, Status
+from scheduler.core.job import Cleanup, Purpose, Status
 from scheduler.store import open_store
 from scheduler.store.statements import Dialect, migrations
 from tests.stores import BYTES_MAX, end, known, later, new, node

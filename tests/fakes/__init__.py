@@ -1,4 +1,4 @@
-"""A `Store`, a `Queue` and a `Clock` in memory, true to every sentence of `scheduler.ports`.
+"""A `Store`, a `Queue` and a `Clock` in memory, true to every sentence of `scheduler.core.ports`.
 
 Nothing in them waits but what promises to wait, so a test decides what happens when. `away = True`
 makes a store or a queue unreachable.

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from scheduler.change import GAP
-from scheduler.errors import QueueUnavailable, StartError
+from scheduler.core.change import GAP
+from scheduler.core.errors import QueueUnavailable, StartError
 
 if TYPE_CHECKING:
     from asyncio import Event
     from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 
-    from scheduler.change import Change
+    from scheduler.core.change import Change
 
 
 NEAR = 1000

@@ -7,24 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from scheduler.hook import CallStatus, Event, HookCall
-from scheduler.job import (
-    NOTHING_RAN,
-    Claim,
-    Cleanup,
-    Death,
-    Job,
-    NewJob,
-    Purpose,
-    Status,
-)
-from scheduler.policy import lost_failure
+from scheduler.core.job import NOTHING_RAN, Claim, Cleanup, Death, Job, NewJob, Purpose, Status
+from scheduler.core.policy import lost_failure
+from scheduler.core.webhook import CallStatus, Event, HookCall
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduler.job import JsonText, Node
-    from scheduler.output import Page
+    from scheduler.core.job import JsonText, Node
+    from scheduler.core.job_log import Page
 
 
 @dataclass

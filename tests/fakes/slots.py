@@ -7,14 +7,14 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scheduler.output import Stream
-from scheduler.tree import Ended
+from scheduler.core.job_log import Stream
+from scheduler.processes.tree import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from scheduler.tree import Process
-    from scheduler.worker.pipes import Hear
+    from scheduler.processes.stdio_pipes import Hear
+    from scheduler.processes.tree import Process
 
     Message = Mapping[str, Any]
 

@@ -8,10 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from scheduler.errors import Conflict, StoreUnavailable
-from scheduler.figures import STEP, Ending, Span, Standing
-from scheduler.hook import CallStatus, receiver
-from scheduler.job import (
+from scheduler.core.errors import Conflict, StoreUnavailable
+from scheduler.core.job import (
     FINAL,
     NOTHING_RAN,
     Abort,
@@ -22,16 +20,18 @@ from scheduler.job import (
     NewJob,
     Status,
 )
-from scheduler.ports import Inserted, Released
+from scheduler.core.ports import Inserted, Released
+from scheduler.core.statistics import STEP, Ending, Span, Standing
+from scheduler.core.webhook import CallStatus, receiver
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from scheduler.hook import HookCall, Verdict
-    from scheduler.job import Death, Node, Progress, Settlement
-    from scheduler.output import Page, Written
+    from scheduler.core.job import Death, Node, Progress, Settlement
+    from scheduler.core.job_log import Page, Written
+    from scheduler.core.webhook import HookCall, Verdict
 
 
 class MemoryStore:

@@ -2,7 +2,7 @@
 
     user ── gate ─┐            ┌─ gate ── node: worker, lease, sweeper, strays, hears of aborts
                   ├── store ───┤
-    user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node` builds
+    user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node.life` builds
 
 The parts are the real ones, on the fakes that pass the contracts and the models; time is virtual.
 The story: jobs are submitted, two are aborted, a node is killed, the queue forgets everything,
@@ -17,12 +17,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from scheduler.clock import id_before, new_id
-from scheduler.course import Course
-from scheduler.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.job import FINAL, JsonText, Status, StopReason
-from scheduler.service import Service, Submission
-from scheduler.sweeper import Sweeper
+from scheduler.basics.clock import id_before, new_id
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
+from scheduler.core.job import FINAL, JsonText, Status, StopReason
+from scheduler.node.sweeper import Sweeper
+from scheduler.service.change_feed import Course
+from scheduler.service.service import Service, Submission
 from tests.chronicles import Counting
 from tests.crew import NODE, TASKS, Crew, Pace
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
@@ -34,7 +34,7 @@ from tests.witness import Witness
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from scheduler.job import Job
+    from scheduler.core.job import Job
     from tests.gate import Trouble
 
 PACE: Final = Pace(lease_s=6.0, idle_s=3.0, look_s=0.5)
@@ -88,7 +88,7 @@ class WatchedProcess(FakeProcess):
 
 
 class Member(Crew):
-    """A node: what `scheduler.node` runs, but for HTTP and processes."""
+    """A node: what `scheduler.node.life` runs, but for HTTP and processes."""
 
     def __init__(self, name: str, town: Town) -> None:
         self.name = name

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import pytest
 
-from scheduler.errors import StoreUnavailable
-from scheduler.job import NOTHING_RAN, Cleanup, Death, Status
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import NOTHING_RAN, Cleanup, Death, Status
 from scheduler.store import open_store
 from tests.crew import Crew, at_work
 from tests.sse import listening

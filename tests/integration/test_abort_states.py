@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 import uuid_utils
 
-from scheduler.change import Kind
+from scheduler.core.change import Kind
 from tests.eventually import eventually
 from tests.nodes import Node, Nodes
 from tests.redis import RedisServer

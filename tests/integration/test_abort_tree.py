@@ -136,5 +136,5 @@ def wardens(node: Node) -> list[int]:
     return [
         pid
         for pid in node.processes()
-        if b"scheduler.warden" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"scheduler.processes.warden" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]

@@ -278,7 +278,7 @@ async def test_what_outlived_node_and_warden_ends_when_the_node_is_started_again
     await eventually(begun.exists)
     node.signal(signal.SIGSTOP)  # or it would start another warden
     for pid in node.processes():
-        if b"scheduler.warden" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"scheduler.processes.warden" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
     node.kill()
     assert node.processes()

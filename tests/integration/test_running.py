@@ -44,7 +44,7 @@ async def test_an_exception_is_told_with_its_traceback_and_the_worker_goes_on(no
     assert job["error"]["type"] == "ValueError"
     assert job["error"]["message"] == "why"
     assert "trials.py" in job["error"]["traceback"]
-    assert "scheduler/worker" not in job["error"]["traceback"]
+    assert "scheduler/processes" not in job["error"]["traceback"]
     assert (await node.outcome("echo", 1))["status"] == "successful"
 
 
@@ -112,8 +112,8 @@ async def test_the_last_progress_is_kept(node: Node) -> None:
 async def test_a_pool_process_loads_no_more_than_it_needs(node: Node) -> None:
     """One that had to load the node's side would take five times as long to start."""
     loaded = (await node.outcome("loaded"))["result"]
-    assert "scheduler.worker.child" in loaded
-    assert "scheduler.worker.pool_process" not in loaded
+    assert "scheduler.processes.child.job_loop" in loaded
+    assert "scheduler.processes.pool_process" not in loaded
 
 
 @pytest.mark.parametrize("task", ["leave_child", "leave_thread", "leave_fork"])

@@ -1,7 +1,7 @@
 """The model of one job's life: what must be true of it, in as few words as it takes.
 
 It is told what was asked of the store, and says what the store must have answered. Written from the
-sentences of `scheduler.ports`, and from no implementation of them.
+sentences of `scheduler.core.ports`, and from no implementation of them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.job import FINAL, Cleanup, Status
+from scheduler.core.job import FINAL, Cleanup, Status
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduler.job import Job
+    from scheduler.core.job import Job
 
 LOSSES_MAX: Final = 3
 

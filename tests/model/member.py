@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from scheduler.clock import id_before
-from scheduler.policy import fence_s
-from scheduler.sweeper import Sweeper
+from scheduler.basics.clock import id_before
+from scheduler.core.policy import fence_s
+from scheduler.node.sweeper import Sweeper
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue
 from tests.model.life import LOSSES_MAX
 
 if TYPE_CHECKING:
-    from scheduler.job import Claim
-    from scheduler.ports import Store
+    from scheduler.core.job import Claim
+    from scheduler.core.ports import Store
 
 LEASE_S: Final = 6.0
 
@@ -34,7 +34,7 @@ class JumpingClock(FakeClock):
 
 
 class Member:
-    """One start of one node. It keeps its lease as `scheduler.lease` does."""
+    """One start of one node. It keeps its lease as `scheduler.worker.lease` does."""
 
     def __init__(self, store: Store, *, now: float) -> None:
         self.id = f"node-{next(_numbers)}"

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from scheduler.job import (
+from scheduler.core.job import (
     FINAL,
     Cleanup,
     Failure,
@@ -35,7 +35,7 @@ from scheduler.job import (
     Settlement,
     Status,
 )
-from scheduler.job import Progress as Made
+from scheduler.core.job import Progress as Made
 from tests.model.life import LOSSES_MAX, Life, shown
 from tests.model.member import LEASE_S, Member
 from tests.stores import AT, DEATH, new, node
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from scheduler.job import Claim, NewJob
-    from scheduler.ports import Store
+    from scheduler.core.job import Claim, NewJob
+    from scheduler.core.ports import Store
     from tests.model.effort import Run
 
 UID: Final = "u1"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduler import JobContext
-from scheduler.handler import Handler, call
+from scheduler.core.handler import Handler, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.batch import Batch
-from scheduler.beside import beside
-from scheduler.errors import Conflict, StoreUnavailable
+from scheduler.basics.background import beside
+from scheduler.basics.batch import Batch
+from scheduler.core.errors import Conflict, StoreUnavailable
 from tests.eventually import eventually
 
 if TYPE_CHECKING:

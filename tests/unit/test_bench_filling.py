@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.filling import fill, finished, queued, queued_id
-from scheduler.job import Status
+from scheduler.core.job import Status
 from scheduler.store import open_store
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from scheduler.beside import beside
+from scheduler.basics.background import beside
 
 
 async def for_ever() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.change import (
+from scheduler.core.change import (
     Position,
     as_of,
     changed,
@@ -18,7 +18,7 @@ from scheduler.change import (
     running,
     stage,
 )
-from scheduler.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
+from scheduler.core.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
 from tests.fakes import AT
 from tests.stores import DEATH
 from tests.unit.worker.test_attempt import CLAIM

@@ -10,9 +10,9 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from scheduler.api.telemetry import measuring
-from scheduler.clock import id_before
-from scheduler.job import (
+from scheduler.api.http_metrics import measuring
+from scheduler.basics.clock import id_before
+from scheduler.core.job import (
     Claim,
     Cleanup,
     Death,
@@ -23,8 +23,8 @@ from scheduler.job import (
     Settlement,
     Status,
 )
-from scheduler.metrics import Metrics
-from scheduler.pulse import Pulse
+from scheduler.telemetry.gauges import Pulse
+from scheduler.telemetry.metrics import Metrics
 from tests.chronicles import Counting
 from tests.fakes import AT, FakeClock, MemoryStore
 from tests.nodes import ROOT

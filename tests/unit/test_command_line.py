@@ -7,7 +7,7 @@ import re
 import typer.main
 
 from scheduler.cli.app import build_app
-from scheduler.cli.statuses import Exit
+from scheduler.cli.exit_status import Exit
 from tests.nodes import ROOT
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from scheduler.config import VARIABLES, Config, load
+from scheduler.node.config.loading import VARIABLES, Config, load
 from tests.nodes import ROOT
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.config import SECTIONS, VARIABLES, Config, load
-from scheduler.errors import StartError
-from scheduler.sections import allowed
+from scheduler.core.errors import StartError
+from scheduler.node.config.loading import SECTIONS, VARIABLES, Config, load
+from scheduler.node.config.sections import allowed
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler import JobAborted, JobContext
-from scheduler.context import NOTIFY_BYTES_MAX
+from scheduler.core.context import NOTIFY_BYTES_MAX
 
 Frames = list[dict[str, object]]
 

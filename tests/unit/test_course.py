@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from scheduler.change import changed
-from scheduler.course import Course
+from scheduler.core.change import changed
+from scheduler.service.change_feed import Course
 from tests.eventually import eventually
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import MemoryQueue

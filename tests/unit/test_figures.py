@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from scheduler.figures import (
+from scheduler.core.job import Status
+from scheduler.core.statistics import (
     Ending,
     Quantiles,
     by_minute,
@@ -12,7 +13,6 @@ from scheduler.figures import (
     quantiles,
     within_last_minute,
 )
-from scheduler.job import Status
 
 NOW = datetime(2026, 3, 1, 12, 5, 34, tzinfo=UTC)
 

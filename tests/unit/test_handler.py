@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduler import JobContext, handler
-from scheduler.errors import StartError
-from scheduler.handler import call, load
+from scheduler.core.errors import StartError
+from scheduler.core.handler import call, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.job import FINAL, NOTHING_RAN, TRANSITIONS, Abort, Status
+from scheduler.core.job import FINAL, NOTHING_RAN, TRANSITIONS, Abort, Status
 
 CONTRACT = {
     ("queued", "running"),

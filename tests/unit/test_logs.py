@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 import structlog
 
-from scheduler.logs import Lossy, begin
+from scheduler.telemetry.log_lines import Lossy, begin
 
 
 @pytest.mark.parametrize("place", ["a full disk", "a closed pipe"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from scheduler.errors import QueueUnavailable
-from scheduler.outage import Outage
+from scheduler.basics.outage import Outage
+from scheduler.core.errors import QueueUnavailable
 
 AWAY = QueueUnavailable("refused")
 NEVER_S = 1_000.0

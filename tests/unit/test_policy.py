@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import policy
-from scheduler.job import (
+from scheduler.core import policy
+from scheduler.core.job import (
     TRANSITIONS,
     Claim,
     Cleanup,

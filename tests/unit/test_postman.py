@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from scheduler.api.routes import ROUTES
+from scheduler.api.description.routes import ROUTES
 from tests.nodes import ROOT
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from scheduler.queue.feed import Feed
+from scheduler.queue.dequeuer import Feed
 from scheduler.queue.keys import Keys
 
 NOBODY = cast("Any", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.crc import key_slot
 
-from scheduler.errors import StartError
+from scheduler.core.errors import StartError
 from scheduler.queue.keys import Keys
 
 

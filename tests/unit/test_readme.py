@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.api.routes import ROUTES
-from scheduler.config import SECTIONS
-from scheduler.handler import load
+from scheduler.api.description.routes import ROUTES
+from scheduler.core.handler import load
+from scheduler.node.config.loading import SECTIONS
 from tests.nodes import ROOT
 from tests.readme import PROSE, TEXT, blocks, table
 from tests.unit.shipped import FOLDER, Job

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scheduler import JobAborted
-from scheduler.worker.stopper import Stopper
+from scheduler.processes.child.abort_signal import Stopper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.urls import redacted
+from scheduler.basics.urls import redacted
 
 
 @pytest.mark.parametrize(

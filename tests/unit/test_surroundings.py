@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.errors import StartError
-from scheduler.surroundings import require_containment
+from scheduler.core.errors import StartError
+from scheduler.node.preflight import require_containment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from scheduler import tree
-from scheduler.worker.containment import PR_SET_CHILD_SUBREAPER, adopt_orphans
+from scheduler.processes import tree
+from scheduler.processes.child.containment import PR_SET_CHILD_SUBREAPER, adopt_orphans
 from tests.eventually import eventually
 from tests.trees import living, states, there
 

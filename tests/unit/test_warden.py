@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
-from scheduler.warden.handle import open_warden
-from scheduler.warden.watch import FAREWELL, MESSAGE
+from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
+from scheduler.processes.warden.handle import open_warden
+from scheduler.processes.warden.watch import FAREWELL, MESSAGE
 from tests.eventually import eventually
 from tests.refusal import refuse_once
 from tests.trees import living
@@ -45,7 +45,7 @@ class Ward:
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
         self._stack = stack
-        self.warden = self.start("node-1", "-m", "scheduler.warden.watch")
+        self.warden = self.start("node-1", "-m", "scheduler.processes.warden.watch")
         self.fork_server = self.start("node-1", "-c", FORK_SERVER)
         self.job = int(said(self.fork_server))
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from scheduler.api import cursor
 from scheduler.api.dashboard.documents import figures_document
-from scheduler.api.models import ListQuery, MatchQuery, Query, Uid
-from scheduler.api.queries import query
-from scheduler.api.render import job_outline, json_answer, node_document
+from scheduler.api.requests import cursor
+from scheduler.api.requests.models import ListQuery, MatchQuery, Query, Uid
+from scheduler.api.requests.queries import query
 from scheduler.api.state import OVERVIEW, SERVICE
-from scheduler.overview import COUNT_MAX
+from scheduler.service.documents import job_outline, json_answer, node_document
+from scheduler.service.statistics import COUNT_MAX
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.api.render import instant
-from scheduler.job import Status
+from scheduler.core.job import Status
+from scheduler.service.documents import instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scheduler.figures import Figures, Quantiles
+    from scheduler.core.statistics import Figures, Quantiles
 
 ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
 

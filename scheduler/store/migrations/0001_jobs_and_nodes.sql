@@ -1,4 +1,4 @@
--- Jobs and nodes, with the rules of scheduler/job.py repeated as constraints.
+-- Jobs and nodes, with the rules of scheduler/core/job.py repeated as constraints.
 
 -- Instants are milliseconds since 1970 UTC, and never compared with one another here: wall clocks
 -- jump. Columns whose names are those of JSON texts hold JSON as text.

@@ -1,4 +1,4 @@
--- What jobs print: for each a number of slots, so that no log outgrows them (scheduler/output.py).
+-- What jobs print: for each a number of slots, so that no log outgrows them (scheduler/core/job_log.py).
 CREATE TABLE logs (
     job_id text
         COLLATE "C" -- PostgreSQL only

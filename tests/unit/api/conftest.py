@@ -18,15 +18,15 @@ from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 
 from scheduler.api.app import build_app
-from scheduler.api.openapi import document
-from scheduler.api.routes import ROUTES
-from scheduler.change import changed
-from scheduler.clock import new_id
-from scheduler.course import Course
-from scheduler.handler import HandlerOptions
-from scheduler.job import Settlement, Status
-from scheduler.overview import Overview
-from scheduler.service import Service
+from scheduler.api.description.openapi import document
+from scheduler.api.description.routes import ROUTES
+from scheduler.basics.clock import new_id
+from scheduler.core.change import changed
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.job import Settlement, Status
+from scheduler.service.change_feed import Course
+from scheduler.service.service import Service
+from scheduler.service.statistics import Overview
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.stores import node
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aiohttp.test_utils import TestClient
     from pytest_aiohttp.plugin import AiohttpClient
 
-    from scheduler.job import Claim
+    from scheduler.core.job import Claim
 
 DOCUMENT = document(ROUTES)
 TASKS = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from scheduler.change import changed
-from scheduler.job import Death, JsonText, Status
+from scheduler.core.change import changed
+from scheduler.core.job import Death, JsonText, Status
 from tests.stores import new
 
 if TYPE_CHECKING:

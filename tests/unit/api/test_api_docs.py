@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from scheduler.api import docs, examples
-from scheduler.api.routes import ROUTES
+from scheduler.api.description import docs, examples
+from scheduler.api.description.routes import ROUTES
 from tests.unit.api.conftest import DOCUMENT
 
 if TYPE_CHECKING:

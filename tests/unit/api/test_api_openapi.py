@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from openapi_spec_validator import validate
 
-from scheduler import errors
+from scheduler.api.description.routes import ROUTES
 from scheduler.api.problems import BY_ERROR, BY_STATUS, KINDS
-from scheduler.api.routes import ROUTES
+from scheduler.core import errors
 from tests.unit.api.conftest import DOCUMENT
 
 if TYPE_CHECKING:

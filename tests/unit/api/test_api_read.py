@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from scheduler.api import cursor
-from scheduler.change import changed
-from scheduler.clock import new_id
-from scheduler.errors import StoreUnavailable
-from scheduler.job import Failure, FailureKind, JsonText, Progress, Status
+from scheduler.api.requests import cursor
+from scheduler.basics.clock import new_id
+from scheduler.core.change import changed
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import Failure, FailureKind, JsonText, Progress, Status
 from tests.eventually import eventually
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from scheduler.api import streams
 from scheduler.api.state import STREAMS
-from scheduler.errors import StoreUnavailable
-from scheduler.service import Service
+from scheduler.core.errors import StoreUnavailable
+from scheduler.service.service import Service
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiohttp.test_utils import TestServer
     from pytest_aiohttp.plugin import AiohttpServer
 
-    from scheduler.output import Line
+    from scheduler.core.job_log import Line
     from tests.unit.api.conftest import Api
 
 PART = b"x" * 65_536

@@ -12,7 +12,7 @@ import pytest
 
 import scheduler.api.dashboard
 from scheduler.api.dashboard.files import files
-from scheduler.job import JsonText, Status
+from scheduler.core.job import JsonText, Status
 
 if TYPE_CHECKING:
     from tests.unit.api.conftest import Api

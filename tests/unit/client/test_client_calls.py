@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.cli.output import say_json
+from scheduler.cli.terminal import say_json
 from scheduler.client import (
     Aborts,
     AsyncClient,
@@ -22,7 +22,7 @@ from scheduler.client import (
     Problem,
     Status,
 )
-from scheduler.job import Death, Failure, FailureKind, Progress
+from scheduler.core.job import Death, Failure, FailureKind, Progress
 from tests.stores import node
 
 if TYPE_CHECKING:

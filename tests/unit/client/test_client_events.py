@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.client import Changed, Printed, Progressed, Status
 from scheduler.client.events import RECONNECT_S, Event, Following
-from scheduler.job import Progress
+from scheduler.core.job import Progress
 
 AT = "2026-11-25T15:42:54.123Z"
 ABORT = {

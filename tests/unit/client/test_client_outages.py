@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduler.client import Client, ClientError, Problem, Unavailable, Unreachable
-from scheduler.client.patience import pauses
+from scheduler.client.waiting import pauses
 from tests.unit.client.conftest import reply
 
 if TYPE_CHECKING:

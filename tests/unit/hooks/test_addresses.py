@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from scheduler.api.hooks.addresses import AddressRefusedError, guarded, refusal
+from scheduler.webhooks.addresses import AddressRefusedError, guarded, refusal
 
 PRIVATE = [
     "0.0.0.0",  # noqa: S104 - means this machine

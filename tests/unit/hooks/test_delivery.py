@@ -13,10 +13,10 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from scheduler.api.hooks import open_hooks
-from scheduler.api.hooks.delivery import PER_RECEIVER_MAX
-from scheduler.hook import CallStatus
-from scheduler.job import Failure, FailureKind, JsonText, Status
+from scheduler.core.job import Failure, FailureKind, JsonText, Status
+from scheduler.core.webhook import CallStatus
+from scheduler.webhooks import open_hooks
+from scheduler.webhooks.delivery import PER_RECEIVER_MAX
 from tests.chronicles import Counting
 from tests.eventually import eventually
 from tests.fakes import MemoryStore
@@ -26,9 +26,9 @@ from tests.stores import abort, claimed, end, new
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
 
-    from scheduler.api.hooks.delivery import Delivery
-    from scheduler.hook import HookCall
-    from scheduler.job import Claim, Job
+    from scheduler.core.job import Claim, Job
+    from scheduler.core.webhook import HookCall
+    from scheduler.webhooks.delivery import Delivery
     from tests.receiver import Receiver
 
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from scheduler.api.hooks.signature import headers, keys
+from scheduler.webhooks.signature import headers, keys
 
 OLD, NEW = (f"whsec_{base64.b64encode(letter * 24).decode()}" for letter in (b"a", b"b"))
 BODY = '{"wörd": 1}'.encode()

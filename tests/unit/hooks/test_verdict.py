@@ -8,7 +8,15 @@ from random import Random
 
 import pytest
 
-from scheduler.hook import RETRY_LONGEST_S, CallStatus, Event, HookCall, Verdict, receiver, verdict
+from scheduler.core.webhook import (
+    RETRY_LONGEST_S,
+    CallStatus,
+    Event,
+    HookCall,
+    Verdict,
+    receiver,
+    verdict,
+)
 from tests.stores import AT
 
 RECEIVER = "https://a.example:8443/"

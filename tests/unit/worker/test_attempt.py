@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from scheduler.errors import StoreUnavailable
-from scheduler.handler import HandlerOptions
-from scheduler.job import (
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.job import (
     NOTHING_RAN,
     Claim,
     Crashed,
@@ -32,7 +32,7 @@ from tests.fakes.slots import FakeProcess, FakeSlots
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from scheduler.job import Outcome
+    from scheduler.core.job import Outcome
 
 CLAIM = Claim(
     id="1",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduler.worker.channel import Channel
-from scheduler.worker.frames import HEADER, frame, receive
+from scheduler.processes.channel import Channel
+from scheduler.processes.child.frames import HEADER, frame, receive
 from tests.eventually import eventually
 
 if TYPE_CHECKING:

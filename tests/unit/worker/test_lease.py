@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from scheduler.errors import StoreUnavailable
-from scheduler.lease import Lease
-from scheduler.policy import fence_s, renewal_s
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.policy import fence_s, renewal_s
+from scheduler.worker.lease import Lease
 from tests.eventually import eventually
 from tests.fakes import FakeClock, MemoryStore
 from tests.faults.virtual import VirtualClock, VirtualLoop

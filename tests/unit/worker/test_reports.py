@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.worker.frames import HEADER
-from scheduler.worker.reports import Outlet, Report
-from scheduler.worker.stopper import Stopper
+from scheduler.processes.child.abort_signal import Stopper
+from scheduler.processes.child.frames import HEADER
+from scheduler.processes.child.outbox import Outlet, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from scheduler.job import Progress, StopReason
-from scheduler.worker.roster import Roster
+from scheduler.core.job import Progress, StopReason
+from scheduler.worker.local_jobs import Roster
 from tests.unit.worker.test_attempt import CLAIM
 
 if TYPE_CHECKING:
-    from scheduler.job import Claim
+    from scheduler.core.job import Claim
 
 
 class Entered:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from scheduler.errors import StoreUnavailable
-from scheduler.job import Cleanup, Crashed, JsonText, Returned, Status, Stopped, StopReason
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import Cleanup, Crashed, JsonText, Returned, Status, Stopped, StopReason
 from scheduler.worker.settling import cleaned
 from tests.crew import NODE
 from tests.eventually import eventually
 from tests.unit.worker.test_attempt import KILLED
 
 if TYPE_CHECKING:
-    from scheduler.job import Outcome
+    from scheduler.core.job import Outcome
     from tests.crew import Crew
 
 LOST = StoreUnavailable("the answer was lost")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from scheduler import tree
-from scheduler.tree import Ended
-from scheduler.worker import pool_process
-from scheduler.worker.slots import open_slots
+from scheduler.processes import pool_process, tree
+from scheduler.processes.slots import open_slots
+from scheduler.processes.tree import Ended
 from tests.eventually import eventually
 from tests.fakes import FakeClock
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
-    from scheduler.worker.slots import Slots
+    from scheduler.processes.slots import Slots
 
 
 class Process:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from scheduler.errors import StoreUnavailable
-from scheduler.job import NOTHING_RAN, Cleanup, Status
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import NOTHING_RAN, Cleanup, Status
 from tests.crew import NODE
 from tests.eventually import eventually
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from structlog.testing import capture_logs
 
-from scheduler.clock import id_before
-from scheduler.errors import QueueUnavailable, StoreUnavailable
-from scheduler.job import Status
-from scheduler.sweeper import LOST_AFTER_S, RELEASE_EVERY_S, REST_S, SWEEP_EVERY_S, Sweeper
+from scheduler.basics.clock import id_before
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable
+from scheduler.core.job import Status
+from scheduler.node.sweeper import LOST_AFTER_S, RELEASE_EVERY_S, REST_S, SWEEP_EVERY_S, Sweeper
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.gate import Gate
 from tests.stores import end, known, new, node, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.ports import Queue
+    from scheduler.core.ports import Queue
 
 LEASE_S = 6.0
 
@@ -189,7 +189,7 @@ async def test_a_queue_that_is_emptied_again_meanwhile_is_told_all_by_a_later_sw
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """D1. What it was told before is gone: to go on would only have some ids wait twice."""
-    monkeypatch.setattr("scheduler.sweeper.ENQUEUE_MAX", 1)
+    monkeypatch.setattr("scheduler.node.sweeper.ENQUEUE_MAX", 1)
     for _ in range(2):
         await queued(house.store)
     telling = Gate(house.queue)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.output import HEAD_PAGES, LINE_BYTES, PAGE_BYTES, TAIL_PAGES, Stream, lines
-from scheduler.worker.tape import Tape
+from scheduler.core.job_log import HEAD_PAGES, LINE_BYTES, PAGE_BYTES, TAIL_PAGES, Stream, lines
+from scheduler.worker.job_log_buffer import Tape
 from tests.fakes import AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scheduler.output import Page
+    from scheduler.core.job_log import Page
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
 

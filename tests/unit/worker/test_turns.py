@@ -6,9 +6,9 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
-from scheduler.worker import turns as module
-from scheduler.worker.pace import AHEAD_MAX, AHEAD_S, AT_ONCE_S, SHORT_S, STREAK, Pace
-from scheduler.worker.turns import Turn, Turns, open_turns
+from scheduler.worker import slot_line as module
+from scheduler.worker.prefetch import AHEAD_MAX, AHEAD_S, AT_ONCE_S, SHORT_S, STREAK, Pace
+from scheduler.worker.slot_line import Turn, Turns, open_turns
 from tests.eventually import eventually
 from tests.fakes import FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from scheduler.worker.slots import Slots
+    from scheduler.processes.slots import Slots
 
 
 class Line:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler import tree
-from scheduler.errors import StoreUnavailable
-from scheduler.job import Death, Status
-from scheduler.tree import Process
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import Death, Status
+from scheduler.processes import tree
+from scheduler.processes.tree import Process
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scheduler.job import Abort
+    from scheduler.core.job import Abort
     from tests.crew import Crew
 
 STUCK = (Process(1, 100), Process(2, 200))

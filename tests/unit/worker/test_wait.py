@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from scheduler.worker.wait import Wait
+from scheduler.basics.wait import Wait
 
 LONG_S = 3600.0
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from scheduler.job import StopReason
-from scheduler.worker.watcher import Watcher
+from scheduler.core.job import StopReason
+from scheduler.worker.abort_watcher import Watcher
 from tests.eventually import eventually
 from tests.fakes import MemoryQueue, MemoryStore
 from tests.stores import abort, running
@@ -18,7 +18,7 @@ from tests.stores import abort, running
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scheduler.job import Claim, Job
+    from scheduler.core.job import Claim, Job
 
 OFTEN_S = 0.001
 NEVER_S = 1_000_000.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from scheduler.errors import QueueUnavailable, StoreUnavailable
-from scheduler.job import NOTHING_RAN, StopReason
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable
+from scheduler.core.job import NOTHING_RAN, StopReason
 from tests.crew import IDLE_S, NODE
 from tests.eventually import eventually
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.job import NOTHING_RAN, StopReason
-from scheduler.worker import turns
-from scheduler.worker.pace import SHORT_S, STREAK
+from scheduler.core.job import NOTHING_RAN, StopReason
+from scheduler.worker import slot_line
+from scheduler.worker.prefetch import SHORT_S, STREAK
 from tests.crew import NODE
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
-    from scheduler.job import Job
+    from scheduler.core.job import Job
     from tests.crew import Crew
     from tests.fakes.slots import FakeProcess
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is told by real time that he waits too long."""
-    monkeypatch.setattr(turns, "PATIENCE_S", 3600.0)
+    monkeypatch.setattr(slot_line, "PATIENCE_S", 3600.0)
 
 
 async def one_runs_one_is_ready(crew: Crew) -> tuple[FakeProcess, str]:
@@ -128,7 +128,7 @@ async def test_behind_a_job_that_turns_out_to_be_long_it_goes_back(
     crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another node may have a slot that idles; and it counts as no attempt."""
-    monkeypatch.setattr(turns, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(slot_line, "PATIENCE_S", 0.01)
     process, job_id = await one_runs_one_is_ready(crew)
     assert (await job_is(crew, job_id, "queued")).attempt == 0
     await eventually(lambda: list(crew.queue.server.ids) == [job_id])

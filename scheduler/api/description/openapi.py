@@ -1,0 +1,179 @@
+"""The OpenAPI 3.1 document, made of the routes and of the models that check their requests.
+
+Route ─▶ operation ─┬─ parameters   from the models of path and query, and the headers
+                    ├─ requestBody  from the model of the body
+                    └─ responses    from its answers' shapes, and from its problems by status
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter
+
+from scheduler import __version__
+from scheduler.api.description import examples, shapes
+from scheduler.api.problems import INTERNAL, INVALID, JOB_ENDED, KINDS, NOT_READY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pydantic import BaseModel
+
+    from scheduler.api.description.route import Answer, Route
+    from scheduler.api.problems import Kind
+
+    Json = dict[str, Any]
+
+REF: Final = "#/components/schemas/{model}"
+SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
+    INVALID: shapes.Refusal,
+    JOB_ENDED: shapes.Ended,
+    NOT_READY: shapes.Obstacles,
+}
+"""Problems with members of their own; all others are plain."""
+
+
+def document(routes: Sequence[Route]) -> Json:
+    """The whole description."""
+    components: Json = {}
+    paths: Json = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
+    for name, schema in components.items():
+        if name in examples.BY_SCHEMA:
+            schema["examples"] = [examples.BY_SCHEMA[name]]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "AtlanScheduler",
+            "version": __version__,
+            "description": "Jobs over HTTP, each in a process of its own, each stoppable at once."
+            f"\n\nProblems have one of these types:\n\n{_kinds()}",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": dict(sorted(components.items()))},
+    }
+
+
+def _kinds() -> str:
+    return "\n".join(f"- `{kind.uri}` ({kind.status}): {kind.title}" for kind in KINDS)
+
+
+def _operation(route: Route, components: Json) -> Json:
+    operation: Json = {"operationId": route.name, "summary": route.summary}
+    parameters = [
+        *_parameters(route.place, "path", components),
+        *_parameters(route.query, "query", components),
+        *_headers(route),
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": _content("application/json", route.body, "validation", components),
+        }
+    answers = {str(code): _answer(each, components) for code, each in route.answers.items()}
+    return operation | {"responses": answers | dict(_problems(route, components))}
+
+
+def _parameters(model: type[BaseModel] | None, where: str, components: Json) -> Iterator[Json]:
+    if model is None:
+        return
+    schema = _schema(model, "validation", components, inline=True)
+    for name, of_field in schema["properties"].items():
+        described = {
+            "name": name,
+            "in": where,
+            "required": name in schema.get("required", ()),
+            "description": of_field.pop("description"),
+            "schema": _of_text(of_field),
+        }
+        if of_field.get("type") == "array":
+            described |= {"style": "form", "explode": False}
+        yield described
+
+
+def _of_text(schema: Json) -> Json:
+    """The schema of a parameter: it may be left out, but text is never null, nor an empty list."""
+    if schema.get("default", ...) is None:
+        return dict(schema["anyOf"][0])
+    return {key: each for key, each in schema.items() if (key, each) != ("default", [])}
+
+
+def _headers(route: Route) -> Iterator[Json]:
+    for name, meaning in route.headers.items():
+        pattern = {"pattern": route.strict[name]} if name in route.strict else {}
+        schema = {"type": "string", **pattern}
+        yield {"name": name, "in": "header", "description": meaning, "schema": schema}
+
+
+def _answer(answer: Answer, components: Json) -> Json:
+    headers = {
+        name: {"description": meaning, "schema": {"type": "string"}}
+        for name, meaning in answer.headers.items()
+    }
+    described: Json = {"description": answer.description}
+    if answer.shape is not None:
+        described["content"] = _content(answer.media, answer.shape, "serialization", components)
+    return described | ({"headers": headers} if headers else {})
+
+
+def _problems(route: Route, components: Json) -> Iterator[tuple[str, Json]]:
+    by_status = attrgetter("status")
+    kinds = sorted((*route.problems, INTERNAL), key=by_status)
+    for status, same in groupby(kinds, key=by_status):
+        yield str(status), _problem(list(same), components)
+
+
+def _problem(kinds: Sequence[Kind], components: Json) -> Json:
+    schemas = [
+        {
+            "allOf": [_schema(SHAPES.get(kind, shapes.Problem), "serialization", components)],
+            "properties": {"type": {"const": kind.uri}, "status": {"const": kind.status}},
+        }
+        for kind in kinds
+    ]
+    described: Json = {
+        "description": "; or: ".join(kind.title for kind in kinds),
+        "content": {
+            "application/problem+json": {
+                "schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas},
+                "examples": {
+                    kind.name: {"summary": kind.title, "value": examples.of_problem(kind)}
+                    for kind in kinds
+                },
+            }
+        },
+    }
+    if kinds[0].status == 503:
+        retry = {"description": "seconds after which to try again", "schema": {"type": "integer"}}
+        described["headers"] = {"Retry-After": retry}
+    return described
+
+
+def _content(media: str, shape: Any, mode: Any, components: Json) -> Json:  # noqa: ANN401
+    return {media: {"schema": _schema(shape, mode, components)}}
+
+
+def _schema(
+    shape: Any,  # noqa: ANN401 - any type that pydantic knows
+    mode: Any,  # noqa: ANN401 - a literal of pydantic's
+    components: Json,
+    *,
+    inline: bool = False,
+) -> Json:
+    """The schema of a type. What it refers to goes to `components`; so does it, unless inline."""
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(0, mode, TypeAdapter(shape))], ref_template=REF
+    )
+    components |= definitions.get("$defs", {})
+    schema: Json = schemas[(0, mode)]
+    if inline and "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return dict(components.pop(name))
+    return schema

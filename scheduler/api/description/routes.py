@@ -1,0 +1,234 @@
+"""The table of routes: all that can be asked over HTTP, and all that can come back.
+
+A uid never starts with `-`, so `/-/…` is free for the node's own pages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from scheduler.api import dashboard
+from scheduler.api.description import shapes
+from scheduler.api.description.route import Answer, Route
+from scheduler.api.problems import (
+    CONFLICT,
+    INVALID,
+    JOB_ENDED,
+    NO_SUCH_JOB,
+    NOT_JSON,
+    NOT_READY,
+    TOO_LARGE,
+    UNAVAILABLE,
+)
+from scheduler.api.requests.models import (
+    AbortOrder,
+    AbortQuery,
+    EventsQuery,
+    JobPath,
+    ListQuery,
+    LogQuery,
+    MatchQuery,
+    NewJob,
+    UserEventsQuery,
+    UserPath,
+    WaitQuery,
+)
+from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
+from scheduler.api.requests.tracing import TRACEPARENT
+from scheduler.api.views import aborts, events, job_logs, jobs, operations
+from scheduler.api.views.events import LAST_EVENT_ID
+
+UID_SEGMENT: Final = "{uid:(?!-(?:/|$))[^/]+}"
+"""The pattern of `{uid}` in a path: anything but `-` alone, which is the node's own."""
+
+Submitted = shapes.Job | list[shapes.Job]
+ABORTED: Final = Answer(description="The job is aborted: no process of it lives", shape=shapes.Job)
+ABORTING: Final = Answer(description="The job is being stopped", shape=shapes.Job)
+ABORT_PROBLEMS: Final = (INVALID, NO_SUCH_JOB, JOB_ENDED, UNAVAILABLE)
+
+EVENTS: Final = Answer(
+    description="Server-Sent Events, as they come: `status` with a job, without its data and "
+    "result; `progress`; `log`; `reset` where it is not known what came after the last event",
+    shape=str,
+    media="text/event-stream",
+)
+
+ROUTES: Final = (
+    Route(
+        method="POST",
+        path="/",
+        function=jobs.submit,
+        body=NewJob | Annotated[list[NewJob], Field(min_length=1)],
+        headers={
+            IDEMPOTENCY_KEY: "1 to 200 visible ASCII characters: the same key and uid again "
+            "give the same job, and nothing is submitted twice",
+            TRACEPARENT: "the trace that the jobs are to go on with, by W3C Trace Context; "
+            "one that is not valid is ignored",
+        },
+        strict={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
+        answers={
+            202: Answer(
+                description="The job is stored and will run; for an array, the jobs in its order",
+                shape=Submitted,
+                headers={"Location": "where the job is, if it is one"},
+            ),
+            200: Answer(
+                description="The job that this idempotency key brought before",
+                shape=Submitted,
+                headers={"Location": "where the job is, if it is one"},
+            ),
+        },
+        problems=(INVALID, CONFLICT, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+    ),
+    Route(
+        method="DELETE",
+        path="/",
+        function=aborts.abort_ordered,
+        body=AbortOrder,
+        query=WaitQuery,
+        answers={200: ABORTED, 202: ABORTING},
+        problems=(*ABORT_PROBLEMS, TOO_LARGE, NOT_JSON),
+    ),
+    Route(
+        method="GET",
+        path="/{uid}",
+        function=jobs.list_jobs,
+        place=UserPath,
+        query=ListQuery,
+        answers={
+            200: Answer(
+                description="The jobs; a page ends early at 8 MiB",
+                shape=list[shapes.Job],
+                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+            )
+        },
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="DELETE",
+        path="/{uid}",
+        function=aborts.abort_jobs,
+        place=UserPath,
+        query=MatchQuery,
+        answers={200: Answer(description="How many there were", shape=shapes.Aborts)},
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/{uid}/{id}",
+        function=jobs.get_job,
+        place=JobPath,
+        query=WaitQuery,
+        answers={200: Answer(description="The job", shape=shapes.Job)},
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="DELETE",
+        path="/{uid}/{id}",
+        function=aborts.abort_job,
+        place=JobPath,
+        query=AbortQuery,
+        answers={200: ABORTED, 202: ABORTING},
+        problems=ABORT_PROBLEMS,
+    ),
+    Route(
+        method="GET",
+        path="/{uid}/{id}/hooks",
+        function=jobs.list_hook_calls,
+        place=JobPath,
+        answers={200: Answer(description="The calls, oldest first", shape=list[shapes.HookCall])},
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/{uid}/{id}/events",
+        function=events.follow_job,
+        place=JobPath,
+        query=EventsQuery,
+        headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
+        answers={
+            200: EVENTS,
+            204: Answer(description="The job is over, and the client was told of its end"),
+        },
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/events",
+        function=events.follow_jobs,
+        query=UserEventsQuery,
+        headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
+        answers={200: EVENTS},
+        problems=(INVALID,),
+    ),
+    Route(
+        method="GET",
+        path="/{uid}/{id}/log",
+        function=job_logs.read_log,
+        place=JobPath,
+        query=LogQuery,
+        answers={
+            200: Answer(
+                description="Its lines, each after the time and the stream: stdout, stderr, or "
+                "notice where a further attempt begins or something is left out",
+                shape=str,
+                media="text/plain",
+            )
+        },
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/health",
+        function=operations.health,
+        answers={200: Answer(description="It lives", shape=shapes.Health)},
+    ),
+    Route(
+        method="GET",
+        path="/-/ready",
+        function=operations.ready,
+        answers={200: Answer(description="It takes work", shape=shapes.Ready)},
+        problems=(NOT_READY,),
+    ),
+    Route(
+        method="GET",
+        path="/-/tasks",
+        function=operations.list_tasks,
+        answers={200: Answer(description="The handlers, by name", shape=list[shapes.Task])},
+    ),
+    Route(
+        method="GET",
+        path="/-/nodes",
+        function=operations.list_nodes,
+        answers={200: Answer(description="The nodes, by name", shape=list[shapes.Node])},
+        problems=(UNAVAILABLE,),
+    ),
+    Route(
+        method="GET",
+        path="/-/metrics",
+        function=operations.metrics,
+        answers={
+            200: Answer(description="The metrics of this node", shape=str, media="text/plain")
+        },
+    ),
+    Route(
+        method="GET",
+        path="/-/openapi.json",
+        function=operations.openapi,
+        answers={200: Answer(description="This document", shape=dict[str, Any])},
+    ),
+    Route(
+        method="GET",
+        path="/-/docs",
+        function=operations.docs,
+        answers={200: Answer(description="A page of HTML", shape=str, media="text/html")},
+    ),
+    Route(
+        method="GET",
+        path="/-/ui/",
+        function=dashboard.page,
+        answers={200: Answer(description="The dashboard", shape=str, media="text/html")},
+    ),
+)

@@ -1,0 +1,174 @@
+"""What answers look like, for the OpenAPI document; `render` writes them, and a test compares."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from scheduler.core.job import Cleanup, FailureKind, Status  # noqa: TC001 - pydantic reads them
+from scheduler.core.webhook import CallStatus, Event  # noqa: TC001 - pydantic reads them
+
+Instant = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+            "description": "RFC 3339, UTC, milliseconds",
+        }
+    ),
+]
+Id = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid", "description": "a UUIDv7"})]
+
+
+class Shape(BaseModel):
+    """An object in an answer: all of these keys, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Error(Shape):
+    """Why a job ended `terminated`."""
+
+    kind: FailureKind
+    type: str | None
+    message: str
+    traceback: str | None
+
+
+class Progress(Shape):
+    """How far the handler says it is, in units of its own."""
+
+    done: float
+    total: float | None
+    message: str | None
+
+
+class Abort(Shape):
+    """An abort, from the moment it is requested; once it is finished, the proof of death."""
+
+    requested_at: Instant
+    reason: str | None
+    finished_at: Instant | None
+    latency_ms: Annotated[
+        int | None, Field(description="milliseconds from the request to the verified death")
+    ]
+    signal: Annotated[str | None, Field(description="the last one needed; null if nothing ran")]
+    processes: Annotated[int | None, Field(description="how many were ended")]
+    survivors: Annotated[int | None, Field(description="how many were still alive at last")]
+    cleanup: Cleanup | None
+
+
+class Job(Shape):
+    """A job."""
+
+    id: Id
+    uid: str
+    status: Status
+    task: str
+    data: Annotated[Any, Field(description="what was submitted")]
+    hook: str | None
+    result: Annotated[Any, Field(description="what the handler returned")]
+    error: Error | None
+    progress: Progress | None
+    attempt: Annotated[int, Field(description="0 before the first")]
+    node: Annotated[str | None, Field(description="the node that runs or last ran it")]
+    created_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+    abort: Abort | None
+
+
+class HookCall(Shape):
+    """A call of a job's hook."""
+
+    id: Annotated[str, Field(description="the `webhook-id` of the call, the same in each try")]
+    event: Event
+    status: CallStatus
+    tries: Annotated[int, Field(description="how often it was tried, or begun to be")]
+    answer: Annotated[
+        str | None,
+        Field(description="what came of the last try: an HTTP status, or why there was none"),
+    ]
+    created_at: Instant
+    due_at: Annotated[Instant | None, Field(description="when it is tried next at the latest")]
+
+
+class Aborts(Shape):
+    """What aborting all that match came to."""
+
+    aborted: Annotated[int, Field(description="how many are aborted")]
+    aborting: Annotated[int, Field(description="how many are being stopped")]
+
+
+class Health(Shape):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class Ready(Shape):
+    """The node takes work."""
+
+    status: Literal["ready"]
+
+
+class Task(Shape):
+    """A handler."""
+
+    name: Annotated[str, Field(description="what a job's `task` says")]
+    doc: Annotated[str | None, Field(description="first line of its docstring")]
+    timeout_s: Annotated[float | None, Field(description="time limit of one attempt")]
+    grace_s: Annotated[float | None, Field(description="between SIGTERM and SIGKILL")]
+    memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
+    on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
+
+
+class Node(Shape):
+    """A running scheduler."""
+
+    name: str
+    id: str
+    version: str
+    workers: int
+    running: Annotated[int, Field(description="jobs it was running at its last heartbeat")]
+    tasks: list[str]
+    started_at: Instant
+
+
+class Flaw(Shape):
+    """One thing that is wrong with a request."""
+
+    pointer: Annotated[
+        str, Field(description="a JSON pointer into the body, or a parameter's name")
+    ]
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457); may have further members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class Refusal(Problem):
+    """What is wrong with the request, place by place."""
+
+    errors: list[Flaw]
+
+
+class Ended(Problem):
+    """The job that ended before it could be aborted."""
+
+    job: Job
+
+
+class Obstacles(Problem):
+    """What keeps the node from taking work."""
+
+    reasons: Annotated[dict[str, str], Field(description="by what it is: store, queue, draining")]

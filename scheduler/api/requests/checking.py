@@ -1,0 +1,96 @@
+"""Checks what came against a model, and says in plain words what is wrong with it.
+
+{"uid": true, "tsk": "x"}  ─▶  /uid   got true; allowed: 1 to 200 characters …
+                               /tsk   unknown field; did you mean 'task'? allowed: uid, task …
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from scheduler.core.errors import Flaw, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
+
+M = TypeVar("M", bound=BaseModel)
+
+FLAWS_MAX: Final = 20
+"""Nobody mends more at once, and a hostile body would make millions."""
+SHOWN_CHARS_MAX: Final = 60
+"""How much of what came is shown again."""
+
+
+def checked(model: type[M], value: Mapping[str, object], *, prefix: str, noun: str = "field") -> M:
+    """The value as an instance of the model.
+
+    Args:
+        model: its fields' descriptions say what is allowed.
+        value: what came.
+        prefix: of the pointers: `/` for a body, `/3/` in an array, nothing for a query.
+        noun: what a field is called here.
+
+    Raises:
+        Invalid: with a flaw for each field that is unknown, missing or wrong.
+    """
+    fields = model.model_fields
+    unknown = (name for name in value if name not in fields)
+    # Only as many as are shown: pydantic itself would complain about each of a million fields.
+    flaws = [_stranger(name, fields, prefix, noun) for name in islice(unknown, FLAWS_MAX)]
+    try:
+        instance = model.model_validate({key: value[key] for key in fields if key in value})
+    except ValidationError as error:
+        flaws += [_flaw(each, model, value, prefix) for each in error.errors(include_url=False)]
+    if flaws:
+        raise refusal(flaws)
+    return instance
+
+
+def refusal(flaws: Sequence[Flaw]) -> Invalid:
+    """The error for these flaws: the first in its sentence, at most `FLAWS_MAX` of them listed."""
+    listed = tuple(dict.fromkeys(flaws))[:FLAWS_MAX]
+    first = ": ".join(filter(None, listed[0]))
+    return Invalid(first if len(listed) == 1 else f"{first} (and more, see errors)", listed)
+
+
+def choice(name: str, known: Iterable[str]) -> str:
+    """What to say to somebody whose name is not among those known."""
+    known = list(known)
+    nearest = get_close_matches(name[:200], known, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"{hint}allowed: {', '.join(known) or 'none'}"
+
+
+def shown(value: object) -> str:
+    """What came, as short JSON."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "an array"
+    text = value[: SHOWN_CHARS_MAX + 1] if isinstance(value, str) else value
+    json = orjson.dumps(text, default=str).decode()
+    return json if len(json) <= SHOWN_CHARS_MAX else json[:SHOWN_CHARS_MAX] + "…"
+
+
+def pointer_to(name: str) -> str:
+    """A name as a part of a JSON pointer (RFC 6901), cut where it is absurdly long."""
+    return name[:SHOWN_CHARS_MAX].replace("~", "~0").replace("/", "~1")
+
+
+def _stranger(name: str, known: Iterable[str], prefix: str, noun: str) -> Flaw:
+    return Flaw(prefix + pointer_to(name), f"unknown {noun}; {choice(name, known)}")
+
+
+def _flaw(
+    error: ErrorDetails, model: type[BaseModel], value: Mapping[str, object], prefix: str
+) -> Flaw:
+    field = str(error["loc"][0])
+    came = f"got {shown(value[field])}" if field in value else "missing"
+    return Flaw(prefix + field, f"{came}; allowed: {model.model_fields[field].description}")

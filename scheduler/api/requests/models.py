@@ -1,0 +1,230 @@
+"""What requests may bring: the models that check it, and that the OpenAPI document shows.
+
+A field's description says what is allowed; `checking` quotes it to whoever sent something else.
+Bodies are strict: nothing is turned into something else. Paths and queries are text by nature.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+)
+
+from scheduler.api.requests import cursor
+from scheduler.core.job import Status
+
+UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
+INTEGER_MAX: Final = 2**64 - 1
+"""Of the integers that orjson reads."""
+HOOK_CHARS_MAX: Final = 2048
+REASON_CHARS_MAX: Final = 500
+GRACE_S_MAX: Final = 3600
+WAIT_S_MAX: Final = 60
+"""Longer waits are broken by proxies; a client that waits longer asks again."""
+LIMIT_MAX: Final = 1000
+LIMIT_DEFAULT: Final = 100
+
+_URL: Final = TypeAdapter(HttpUrl)
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
+
+
+def _decimal_text(value: object) -> object:
+    """An integer as the text a path would have; `type` because a bool is an int to Python.
+
+    To JSON 7.0 is an integer too.
+    """
+    if type(value) is float and value.is_integer() and value <= INTEGER_MAX:
+        return str(int(value))
+    return str(value) if type(value) is int else value
+
+
+def _url(text: str) -> str:
+    """The text itself: what is parsed is only looked at, so that the hook comes back as sent."""
+    _URL.validate_python(text)
+    return text
+
+
+def _plain_number(value: object) -> object:
+    """Refuse what Python would read as a number and JSON would not: `1_0`, ` 7`, `inf`."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
+def _names(text: object) -> object:
+    return text.split(",") if isinstance(text, str) else text
+
+
+Uid = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=UID_PATTERN),
+    BeforeValidator(_decimal_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": UID_PATTERN},
+                {"type": "integer", "minimum": 0, "maximum": INTEGER_MAX},
+            ]
+        }
+    ),
+    Field(
+        description="1 to 200 characters without '/' and control characters, not starting with "
+        "'-'; an integer is taken as its decimal text"
+    ),
+]
+Hook = Annotated[
+    str,
+    StringConstraints(
+        max_length=HOOK_CHARS_MAX, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\s\\\x00][^\s\\\x00]*$"
+    ),
+    AfterValidator(_url),
+]
+Task = Annotated[str, Field(description="the name of a handler (GET /-/tasks lists them)")]
+Reason = Annotated[
+    Annotated[str, StringConstraints(max_length=REASON_CHARS_MAX, pattern=r"^[^\x00]*$")] | None,
+    Field(description=f"text of at most {REASON_CHARS_MAX} characters, without NUL"),
+]
+Grace = Annotated[
+    Annotated[float, Field(ge=0, le=GRACE_S_MAX)] | None,
+    Field(description=f"seconds between SIGTERM and SIGKILL, 0 to {GRACE_S_MAX}"),
+]
+Wait = Annotated[
+    float,
+    Field(ge=0, le=WAIT_S_MAX, description=f"seconds to wait for the end, 0 to {WAIT_S_MAX}"),
+    BeforeValidator(_plain_number),
+]
+Statuses = Annotated[
+    frozenset[Status],
+    BeforeValidator(_names),
+    WithJsonSchema(
+        {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*Status]}}
+    ),
+    Field(description=f"one or more of {', '.join(Status)}, with commas between"),
+]
+TaskFilter = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$")] | None,
+    Field(description="the name of a handler, 1 to 200 characters"),
+]
+
+
+class Body(BaseModel):
+    """A JSON object in a request."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Query(BaseModel):
+    """The parameters of a path or of a query: text, each at most once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NewJob(Body):
+    """A job to submit."""
+
+    uid: Uid
+    task: Task
+    data: Annotated[Any, Field(description="any JSON value")] = None
+    hook: Annotated[
+        Hook | None,
+        Field(
+            description="an absolute http or https URL with a host, "
+            f"at most {HOOK_CHARS_MAX} characters"
+        ),
+    ] = None
+
+
+class AbortOrder(Body):
+    """A job to abort."""
+
+    uid: Uid
+    id: Annotated[str, Field(description="the id of a job, as text")]
+    reason: Reason = None
+    grace_s: Grace = None
+
+
+class UserPath(Query):
+    """Whose jobs."""
+
+    uid: Uid
+
+
+class JobPath(UserPath):
+    """Which job. An id that is no UUID is the id of no job, so it is not an error here."""
+
+    id: Annotated[str, Field(description="the id of a job")]
+
+
+class WaitQuery(Query):
+    """How long to wait for a job to be final."""
+
+    wait: Wait = 0.0
+
+
+class AbortQuery(WaitQuery):
+    """How to abort a job."""
+
+    reason: Reason = None
+    grace_s: Annotated[Grace, BeforeValidator(_plain_number)] = None
+
+
+class MatchQuery(Query):
+    """Which of a user's jobs; without anything, all."""
+
+    status: Statuses = frozenset()
+    task: TaskFilter = None
+
+
+class ListQuery(MatchQuery):
+    """Which of a user's jobs, and how many."""
+
+    limit: Annotated[
+        int,
+        Field(ge=1, le=LIMIT_MAX, description=f"how many jobs at most, 1 to {LIMIT_MAX}"),
+        BeforeValidator(_plain_number),
+    ] = LIMIT_DEFAULT
+    after: Annotated[
+        str | None,
+        AfterValidator(lambda text: None if text is None else cursor.decode(text)),
+        Field(description="where the page before ended, taken from its Link header"),
+    ] = None
+
+
+class EventsQuery(Query):
+    """What to be told of, and since when."""
+
+    log: Annotated[
+        bool, Field(description="true or false: whether to be told of each line that is printed")
+    ] = False
+    last_event_id: Annotated[
+        str | None,
+        Field(description="the id of the last event that came, for who cannot send a header"),
+    ] = None
+
+
+class UserEventsQuery(EventsQuery):
+    """Whose jobs to be told of."""
+
+    uid: Annotated[
+        Annotated[str, StringConstraints(pattern=UID_PATTERN)] | None,
+        Field(description="the user; without it, the jobs of all"),
+    ] = None
+
+
+class LogQuery(Query):
+    """How to read a job's log."""
+
+    follow: Annotated[
+        bool, Field(description="true or false: whether to go on until the job is over")
+    ] = False

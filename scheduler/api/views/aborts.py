@@ -1,0 +1,68 @@
+"""The views of aborting: one job by body or by path, or all that match.
+
+aborted already, or at once      200 with the job, and the proof of death in it
+running, being stopped           202 with the job; it is aborted once its processes are dead
+ended otherwise before           409 with the job
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scheduler.api.problems import JOB_ENDED, problem
+from scheduler.api.requests.bodies import read_json
+from scheduler.api.requests.checking import checked, refusal, shown
+from scheduler.api.requests.models import AbortOrder, AbortQuery, MatchQuery, WaitQuery
+from scheduler.api.requests.queries import job_id, job_in_path, query, user_in_path
+from scheduler.api.state import SERVICE
+from scheduler.core.errors import Flaw
+from scheduler.core.job import FINAL, Status
+from scheduler.service.documents import job_document, json_answer
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from scheduler.core.job import Job
+
+
+async def abort_ordered(request: web.Request) -> web.Response:
+    """Abort a job named in the body."""
+    wait_s = query(request, WaitQuery).wait
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with uid and id")])
+    order = checked(AbortOrder, body, prefix="/")
+    job = await request.app[SERVICE].abort(
+        order.uid,
+        job_id(order.uid, order.id),
+        reason=order.reason,
+        grace_s=order.grace_s,
+        wait_s=wait_s,
+    )
+    return _answer(job)
+
+
+async def abort_job(request: web.Request) -> web.Response:
+    """Abort a job."""
+    uid, wanted_id = job_in_path(request)
+    how = query(request, AbortQuery)
+    job = await request.app[SERVICE].abort(
+        uid, wanted_id, reason=how.reason, grace_s=how.grace_s, wait_s=how.wait
+    )
+    return _answer(job)
+
+
+async def abort_jobs(request: web.Request) -> web.Response:
+    """Abort all of a user's jobs that match and have not ended."""
+    uid, which = user_in_path(request), query(request, MatchQuery)
+    aborts = await request.app[SERVICE].abort_all(uid, statuses=which.status, task=which.task)
+    return json_answer({"aborted": aborts.aborted, "aborting": aborts.aborting})
+
+
+def _answer(job: Job) -> web.Response:
+    if job.status is Status.ABORTED:
+        return json_answer(job_document(job))
+    if job.status in FINAL:
+        detail = f"the job had ended before it could be aborted: it is {job.status}"
+        return problem(JOB_ENDED, detail, job=job_document(job))
+    return json_answer(job_document(job), status=202)

@@ -1,0 +1,87 @@
+"""The views of what happens: Server-Sent Events, of one job or of many.
+
+id: 1764084174123-0
+event: status                  or progress, log, reset
+data: {"id": …}                JSON, on one line
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from scheduler.api.requests.models import EventsQuery, UserEventsQuery
+from scheduler.api.requests.queries import job_in_path, query
+from scheduler.api.state import SERVICE
+from scheduler.api.streams import stream
+from scheduler.core.change import Position, position
+from scheduler.service.documents import job_outline, line_document, progress_document
+from scheduler.service.events import NOWHERE, LineEvent, ProgressEvent, ResetEvent, StatusEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from aiohttp import web
+
+    from scheduler.service.events import Event
+
+LAST_EVENT_ID: Final = "Last-Event-ID"
+HEARTBEAT_S: Final = 15.0
+"""How long nothing is sent at most: proxies and clients take a longer silence for a death."""
+HEARTBEAT: Final = b": heartbeat\n\n"
+
+
+async def follow_job(request: web.Request) -> web.StreamResponse:
+    """Follow what happens to a job, from its present to its end."""
+    uid, job_id = job_in_path(request)
+    wanted = query(request, EventsQuery)
+    events = await request.app[SERVICE].job_events(
+        uid, job_id, after=_after(request, wanted), log=wanted.log
+    )
+    return await stream(request, _text(events), content_type="text/event-stream")
+
+
+async def follow_jobs(request: web.Request) -> web.StreamResponse:
+    """Follow what happens to all jobs, or to a user's, from now on."""
+    wanted = query(request, UserEventsQuery)
+    events = request.app[SERVICE].all_events(
+        wanted.uid, after=_after(request, wanted), log=wanted.log
+    )
+    return await stream(request, _text(events), content_type="text/event-stream")
+
+
+def _after(request: web.Request, wanted: EventsQuery) -> Position | None:
+    """Where the client was; behind an id that is none of ours nobody knows what came."""
+    text = request.headers.get(LAST_EVENT_ID) or wanted.last_event_id
+    return None if not text else position(text) or Position(NOWHERE)
+
+
+async def _text(events: AsyncGenerator[Sequence[Event], None]) -> AsyncGenerator[bytes, None]:
+    """Events as they are sent; a heartbeat at the beginning, if there is nothing else to send."""
+    loop = asyncio.get_running_loop()
+    silent_until = loop.time()
+    async with aclosing(events):
+        async for some in events:
+            if some or loop.time() >= silent_until:
+                silent_until = loop.time() + HEARTBEAT_S
+                yield b"".join(map(_block, some)) or HEARTBEAT
+
+
+def _block(event: Event) -> bytes:
+    match event:
+        case StatusEvent(_, job):
+            name, data = "status", job_outline(job)
+        case ProgressEvent(_, change):
+            name, data = "progress", progress_document(change)
+        case LineEvent(_, job_id, uid, line):
+            name, data = "log", line_document(job_id, uid, line)
+        case ResetEvent():
+            name, data = "reset", {}
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (
+        str(event.position).encode(),
+        name.encode(),
+        orjson.dumps(data),
+    )

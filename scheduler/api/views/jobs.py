@@ -1,0 +1,94 @@
+"""The views of jobs: submit, list, get. Each reads, asks the service once, and renders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from scheduler.api.requests import cursor
+from scheduler.api.requests.bodies import read_json
+from scheduler.api.requests.models import ListQuery, Query, WaitQuery
+from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
+from scheduler.api.requests.submissions import fingerprint, sound_jobs, submission
+from scheduler.api.requests.tracing import traceparent
+from scheduler.api.state import LIMITS, SERVICE
+from scheduler.service.documents import call_document, job_document, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import web
+
+    from scheduler.api.requests.models import NewJob
+    from scheduler.core.job import Job
+    from scheduler.service.service import Page, Submission
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Submit a job, or several at once: all or none of them."""
+    query(request, Query)
+    key = idempotency_key(request)
+    body = await read_json(request)
+    service, limits = request.app[SERVICE], request.app[LIMITS]
+    jobs = sound_jobs(body, tasks=service.tasks, bulk_jobs_max=limits.bulk_jobs_max)
+    several = isinstance(body, list)
+    inserted = await service.submit(
+        _submissions(jobs, several=several, data_bytes_max=limits.data_bytes_max),
+        idempotency_key=key,
+        fingerprint=None if key is None else fingerprint(jobs, several=several),
+        traceparent=traceparent(request),
+    )
+    status = 202 if inserted.created else 200
+    documents = [job_document(job) for job in inserted.jobs]
+    if several:
+        return json_answer(documents, status=status)
+    return json_answer(documents[0], status=status, headers=_location(inserted.jobs[0]))
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """List a user's jobs, newest first; the older ones behind the `Link` header."""
+    uid, wanted = user_in_path(request), query(request, ListQuery)
+    page = await request.app[SERVICE].page(
+        uid,
+        statuses=wanted.status,
+        task=wanted.task,
+        before_id=wanted.after,
+        limit=wanted.limit,
+    )
+    documents = [job_document(job) for job in page.jobs]
+    return json_answer(documents, headers=_next(request, uid, page))
+
+
+async def get_job(request: web.Request) -> web.Response:
+    """Get a job, at once or when it is final."""
+    uid, job_id = job_in_path(request)
+    wait_s = query(request, WaitQuery).wait
+    return json_answer(job_document(await request.app[SERVICE].get(uid, job_id, wait_s=wait_s)))
+
+
+async def list_hook_calls(request: web.Request) -> web.Response:
+    """List the calls of a job's hook: what was told or is to be, and how that went."""
+    uid, job_id = job_in_path(request)
+    query(request, Query)
+    calls = await request.app[SERVICE].hook_calls(uid, job_id)
+    return json_answer([call_document(call) for call in calls])
+
+
+def _submissions(jobs: Sequence[NewJob], *, several: bool, data_bytes_max: int) -> list[Submission]:
+    pointers = (f"/{place}" if several else "" for place in range(len(jobs)))
+    return [
+        submission(job, pointer=pointer, data_bytes_max=data_bytes_max)
+        for job, pointer in zip(jobs, pointers, strict=True)
+    ]
+
+
+def _location(job: Job) -> dict[str, str]:
+    return {"Location": f"/{quote(job.uid, safe='')}/{job.id}"}
+
+
+def _next(request: web.Request, uid: str, page: Page) -> dict[str, str]:
+    """The way to the next page, without host and scheme: a proxy in front knows them better."""
+    if page.next_before is None:
+        return {}
+    parameters = {**request.query, "after": cursor.encode(page.next_before)}
+    return {"Link": f'</{quote(uid, safe="")}?{urlencode(parameters)}>; rel="next"'}

@@ -1,0 +1,58 @@
+"""`abort` and `abort-all`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scheduler.cli import rendering
+from scheduler.cli.exit_status import Exit
+from scheduler.cli.options import AsJson, Name, Uid, Url
+from scheduler.cli.read import Statuses, TaskFilter
+from scheduler.cli.terminal import say, say_json
+from scheduler.client import Client, Status
+from scheduler.client.address import DEFAULT_URL
+
+
+def abort(
+    name: Name,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Kept with the job.")] = None,
+    grace: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Between SIGTERM and SIGKILL; 0 kills at once."
+        ),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, max=60, metavar="SECONDS", help="How long to wait for its end.")
+    ] = 60.0,
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Abort a job, and print the receipt: proof that nothing of it lives."""
+    with Client(url) as client:
+        job = client.abort(*name, reason=reason, grace_s=grace, wait_s=wait)
+    if as_json:
+        say_json(job)
+    else:
+        say(rendering.verdict(job))
+    return Exit.DONE if job.status is Status.ABORTED else Exit.TIME_UP
+
+
+def abort_all(
+    uid: Uid,
+    status: Statuses = None,
+    task: TaskFilter = None,
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Abort all of a user's jobs that match and have not ended."""
+    with Client(url) as client:
+        aborts = client.abort_all(uid, statuses=",".join(status or ()), task=task)
+    if as_json:
+        say_json(aborts)
+    else:
+        say(f"{aborts.aborted} aborted, {aborts.aborting} being stopped")

@@ -1,0 +1,108 @@
+"""`wait`, `watch` and `logs`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli import rendering
+from scheduler.cli.exit_status import OF_JOB, Exit
+from scheduler.cli.options import AsJson, JobName, Name, Url
+from scheduler.cli.progress import display_for
+from scheduler.cli.terminal import complain, say, say_json, say_line
+from scheduler.client import Changed, Client, JobEnded
+from scheduler.client.address import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from scheduler.client import JobState
+
+
+def wait(
+    name: Name,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Give up after so long.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Wait for a job's end; the exit status says which one it was."""
+    with Client(url) as client:
+        return await_end(client, name, timeout_s=timeout, as_json=as_json)
+
+
+def watch(
+    name: Name,
+    url: Url = DEFAULT_URL,
+    *,
+    log: Annotated[bool, typer.Option("--log", help="Show what it prints as well.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Watch a job until its end; Ctrl-C offers to abort it."""
+    with Client(url) as client:
+        try:
+            return OF_JOB[_watched(client, name, log=log, as_json=as_json).status]
+        except KeyboardInterrupt:
+            return _offer_abort(client, name)
+
+
+def logs(
+    name: Name,
+    url: Url = DEFAULT_URL,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the job's end.")
+    ] = False,
+    times: Annotated[
+        bool, typer.Option("--times", "-t", help="Say when each line was printed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a job printed."""
+    with Client(url) as client:
+        for line in client.log(*name, follow=follow):
+            if as_json:
+                say_json(line)
+            else:
+                say_line(line, times=times)
+
+
+def await_end(client: Client, name: JobName, *, timeout_s: float | None, as_json: bool) -> Exit:
+    """Wait for a job's end, and say which one it was."""
+    try:
+        job = client.wait(*name, timeout_s=timeout_s)
+    except TimeoutError as error:
+        complain(f"{name}: {error}")
+        return Exit.TIME_UP
+    if as_json:
+        say_json(job)
+    else:
+        say(rendering.verdict(job))
+    return OF_JOB[job.status]
+
+
+def _watched(client: Client, name: JobName, *, log: bool, as_json: bool) -> JobState:
+    """Show what happens to a job until its end; how it stands then."""
+    last: JobState | None = None
+    with display_for(name, as_json=as_json) as display:
+        for event in client.watch(*name, log=log):
+            display.show(event)
+            if isinstance(event, Changed):
+                last = event.job
+    return last or client.get(*name)
+
+
+def _offer_abort(client: Client, name: JobName) -> Exit:
+    """Whoever watched wants to leave, or wants the job to: ask which."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return Exit.INTERRUPTED
+    if not typer.confirm(f"Abort {name}? It goes on otherwise.", err=True):
+        return Exit.INTERRUPTED
+    try:
+        job: JobState = client.abort(*name, reason="Ctrl-C while it was watched")
+    except JobEnded as ended:
+        job = ended.job
+    say(rendering.verdict(job))
+    return OF_JOB.get(job.status, Exit.TIME_UP)

@@ -1,0 +1,128 @@
+"""Watching a job: a live bar on a terminal, a line for each change elsewhere, or JSON."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from rich.progress import BarColumn, ProgressColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from scheduler.cli import rendering
+from scheduler.cli.terminal import STYLES, console, plain, say, say_json, say_line
+from scheduler.client import Changed, Event, Printed, Progressed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Task, TaskID
+
+    from scheduler.cli.options import JobName
+    from scheduler.client import JobState, Progress
+
+
+class Display(Protocol):
+    """Shows what happens to a job."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        ...
+
+
+@contextmanager
+def display_for(name: JobName, *, as_json: bool) -> Iterator[Display]:
+    """The display that fits where the output goes."""
+    screen = console()
+    if as_json:
+        yield JsonLines()
+    elif not screen.is_terminal:
+        yield Lines()
+    else:
+        columns = (TextColumn("{task.description}"), _Status(), BarColumn(), _Count(), _Took())
+        with Bars(*columns, console=screen) as bars:
+            yield LiveBar(bars, name)
+
+
+class JsonLines:
+    """A line of JSON for each event, as the API has it."""
+
+    def show(self, event: Event) -> None:
+        """Print it."""
+        match event:
+            case Changed(job):
+                say_json({"event": "status", "data": job})
+            case Progressed():
+                say_json({"event": "progress", "data": event})
+            case Printed():
+                say_json({"event": "log", "data": event})
+
+
+class Lines:
+    """A line of text for each event."""
+
+    def show(self, event: Event) -> None:
+        """Print it."""
+        match event:
+            case Changed(job):
+                say(rendering.verdict(job))
+            case Progressed():
+                say(plain(f"{event.uid}/{event.id} {rendering.progress(event.progress)}"))
+            case Printed():
+                say_line(event)
+
+
+class LiveBar:
+    """A bar that moves."""
+
+    def __init__(self, bars: Bars, name: JobName) -> None:
+        self._bars = bars
+        self._bar: TaskID = bars.add_task(plain(str(name)), total=None, job=None, message="")
+
+    def show(self, event: Event) -> None:
+        """Move it; what the job prints goes above it."""
+        match event:
+            case Changed(job):
+                self._bars.update(self._bar, job=job)
+                if job.progress:
+                    self._move(job.progress)
+                if job.final:
+                    self._bars.print(rendering.verdict(job))
+            case Progressed():
+                self._move(event.progress)
+            case Printed():
+                self._bars.print(Text(plain(event.text), style=STYLES.get(event.stream, "")))
+
+    def _move(self, progress: Progress) -> None:
+        self._bars.update(
+            self._bar,
+            completed=progress.done,
+            total=progress.total,
+            message=rendering.progress(progress),
+        )
+
+
+class _Status(ProgressColumn):
+    """How the job stands."""
+
+    def render(self, task: Task) -> Text:
+        job: JobState | None = task.fields["job"]
+        return Text() if job is None else rendering.status(job)
+
+
+class _Count(ProgressColumn):
+    """How far it is, in the handler's words."""
+
+    def render(self, task: Task) -> Text:
+        return Text(plain(task.fields["message"]))
+
+
+class _Took(ProgressColumn):
+    """How long it runs, or ran."""
+
+    def render(self, task: Task) -> Text:
+        job: JobState | None = task.fields["job"]
+        if job is None or job.started_at is None:
+            return Text()
+        return Text(rendering.span((job.finished_at or datetime.now(UTC)) - job.started_at))

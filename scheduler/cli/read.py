@@ -1,0 +1,82 @@
+"""`list`, `show`, `tasks` and `nodes`."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from scheduler.cli import rendering
+from scheduler.cli.options import AsJson, Name, Uid, Url
+from scheduler.cli.terminal import say, say_json
+from scheduler.client import Client, Status
+from scheduler.client.address import DEFAULT_URL
+
+
+def _statuses(texts: list[str] | None) -> list[str]:
+    names = [name for text in texts or () for name in text.split(",")]
+    for name in names:
+        if name not in set(Status):
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(Status)}")
+    return names
+
+
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        callback=_statuses,
+        metavar=f"[{'|'.join(Status)}]",
+        help="Only those; several have commas between them, or an option each.",
+    ),
+]
+TaskFilter = Annotated[str | None, typer.Option("--task", help="Only those of this handler.")]
+
+
+def list_jobs(
+    uid: Uid,
+    status: Statuses = None,
+    task: TaskFilter = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    url: Url = DEFAULT_URL,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List a user's jobs, newest first."""
+    with Client(url) as client:
+        found = list(islice(client.list(uid, statuses=",".join(status or ()), task=task), limit))
+    if as_json:
+        say_json(found)
+    else:
+        say(rendering.jobs(found))
+
+
+def show(name: Name, url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """Show all about a job."""
+    with Client(url) as client:
+        job = client.get(*name)
+    if as_json:
+        say_json(job)
+    else:
+        say(rendering.job(job))
+
+
+def tasks(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """List the handlers that jobs can be submitted to."""
+    with Client(url) as client:
+        found = client.tasks()
+    if as_json:
+        say_json(found)
+    else:
+        say(rendering.tasks(found))
+
+
+def nodes(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+    """List the live nodes."""
+    with Client(url) as client:
+        found = client.nodes()
+    if as_json:
+        say_json(found)
+    else:
+        say(rendering.nodes(found))

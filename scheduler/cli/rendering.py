@@ -1,0 +1,193 @@
+"""What jobs, handlers and nodes look like as text. Whatever users wrote is text here, no markup."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from scheduler.cli.terminal import plain
+from scheduler.core.job import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scheduler.client import Abort, Failure, Job, JobState, Node, Progress, Task
+
+COLOURS: Final[Mapping[Status, str]] = {
+    Status.QUEUED: "yellow",
+    Status.RUNNING: "cyan",
+    Status.SUCCESSFUL: "green",
+    Status.TERMINATED: "red",
+    Status.ABORTED: "magenta",
+}
+
+
+def jobs(found: Sequence[Job]) -> Table:
+    """A line for each job."""
+    now = datetime.now(UTC)
+    return _table(
+        ("job", "status", "task", "progress", "age"),
+        (
+            (
+                f"{job.uid}/{job.id}",
+                status(job),
+                job.task,
+                progress(job.progress),
+                span(now - job.created_at),
+            )
+            for job in found
+        ),
+    )
+
+
+def tasks(found: Sequence[Task]) -> Table:
+    """A line for each handler."""
+    return _table(
+        ("task", "time limit", "grace", "on abort", "does"),
+        (
+            (
+                task.name,
+                _seconds(task.timeout_s),
+                _seconds(task.grace_s),
+                "undone" if task.on_abort else "",
+                task.doc or "",
+            )
+            for task in found
+        ),
+    )
+
+
+def nodes(found: Sequence[Node]) -> Table:
+    """A line for each node."""
+    now = datetime.now(UTC)
+    return _table(
+        ("node", "running", "workers", "version", "up"),
+        (
+            (
+                node.name,
+                str(node.running),
+                str(node.workers),
+                node.version,
+                span(now - node.started_at),
+            )
+            for node in found
+        ),
+    )
+
+
+def job(found: Job) -> Table:
+    """Everything about one job."""
+    grid = Table.grid(padding=(0, 2))
+    for name, value in _lines(found).items():
+        if value:
+            grid.add_row(Text(name, style="dim"), _text(value))
+    return grid
+
+
+def status(job: JobState) -> Text:
+    """A job's status, in its colour; a job that is being stopped says so."""
+    stopping = job.abort is not None and not job.final
+    return Text("aborting" if stopping else job.status, style=COLOURS[job.status])
+
+
+def progress(made: Progress | None) -> str:
+    """How far a job is."""
+    if made is None:
+        return ""
+    count = f"{made.done:g}" if made.total is None else f"{made.done:g}/{made.total:g}"
+    return f"{count} {made.message}" if made.message else count
+
+
+def verdict(job: JobState) -> Text:
+    """How a job ended, in one line."""
+    line = Text(f"{plain(job.uid)}/{job.id} ").append(status(job))
+    if job.error is not None:
+        kind = job.error.type or job.error.kind
+        return line.append(plain(f": {kind}: {job.error.message}").replace("\n", " "))
+    if job.abort is not None and job.abort.finished_at is not None:
+        return line.append(plain(f": {receipt(job.abort)}"))
+    if job.started_at is not None and job.finished_at is not None:
+        return line.append(f" after {span(job.finished_at - job.started_at)}")
+    return line
+
+
+def receipt(abort: Abort) -> str:
+    """The proof of death, in words."""
+    if abort.finished_at is None:
+        return f"requested, and being done{_reason(abort)}"
+    if not abort.processes:
+        ended = "nothing ran"
+    else:
+        noun = "process" if abort.processes == 1 else "processes"
+        ended = f"{abort.signal}, {abort.processes} {noun} ended, {abort.survivors} survived"
+    undone = f", clean-up {abort.cleanup}" if abort.cleanup else ""
+    return f"{ended}, {abort.latency_ms} ms after the request{undone}{_reason(abort)}"
+
+
+def span(length: timedelta) -> str:
+    """A duration, as precise as somebody wants to read it."""
+    seconds = max(0.0, length.total_seconds())
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    for unit, size in (("d", 86_400), ("h", 3_600)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds // 60:.0f}m{seconds % 60:02.0f}s"
+
+
+def _lines(job: Job) -> Mapping[str, str | Text | None]:
+    """What there is to say of a job; None where there is nothing."""
+    done = job.status is Status.SUCCESSFUL
+    return {
+        "job": f"{job.uid}/{job.id}",
+        "status": status(job),
+        "task": job.task,
+        "data": _json(job.data),
+        "hook": job.hook,
+        "progress": progress(job.progress),
+        "result": _json(job.result) if done else None,
+        "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,
+        "created": _at(job.created_at),
+        "started": _at(job.started_at),
+        "finished": _at(job.finished_at),
+        "abort": receipt(job.abort) if job.abort else None,
+        "error": _error(job.error) if job.error else None,
+    }
+
+
+def _error(error: Failure) -> str:
+    first = f"{error.kind}: {error.type}: {error.message}" if error.type else error.message
+    return f"{first}\n{error.traceback.rstrip()}" if error.traceback else first
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for place, head in enumerate(heads):
+        table.add_column(head.upper(), no_wrap=place == 0)
+    for row in rows:
+        table.add_row(*map(_text, row))
+    return table
+
+
+def _text(words: str | Text) -> Text:
+    return words if isinstance(words, Text) else Text(plain(words))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _at(instant: datetime | None) -> str | None:
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC" if instant else None
+
+
+def _reason(abort: Abort) -> str:
+    return f" ({abort.reason})" if abort.reason else ""
+
+
+def _seconds(limit: float | None) -> str:
+    return "" if limit is None else f"{limit:g}s"

@@ -1,0 +1,86 @@
+"""`submit`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scheduler.cli.exit_status import Exit
+from scheduler.cli.follow import await_end
+from scheduler.cli.options import AsJson, JobName, Uid, Url
+from scheduler.cli.terminal import say, say_json
+from scheduler.client import Client, ClientError
+from scheduler.client.address import DEFAULT_URL
+
+
+def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """What a shell completes; nothing where no node answers at once."""
+    try:
+        with Client(ctx.params.get("url") or DEFAULT_URL, timeout_s=1, retry_s=0) as client:
+            known = client.tasks()
+    except (ClientError, ValueError):
+        return []
+    return [(task.name, task.doc or "") for task in known if task.name.startswith(incomplete)]
+
+
+def submit(
+    uid: Uid,
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="The handler.", autocompletion=_known_tasks)
+    ],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="JSON, @FILE, or - for standard input.")
+    ] = "null",
+    hook: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="What is called once the job has ended, and when its handler notifies.",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Idempotency key: the same one submits only once."),
+    ] = None,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
+    ] = False,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> int:
+    """Submit a job, and print its name."""
+    with Client(url) as client:
+        job = client.submit(uid, task, _json_of(data), hook=hook, idempotency_key=key)
+        name = JobName(job.uid, job.id)
+        if wait:
+            return await_end(client, name, timeout_s=None, as_json=as_json)
+    if as_json:
+        say_json(job)
+    else:
+        say(str(name))
+    return Exit.DONE
+
+
+def _json_of(data: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(_text_of(data), parse_constant=_refuse)
+    except OSError as error:
+        raise typer.BadParameter(f"{data[1:]}: {error.strerror}", param_hint="DATA") from error
+    except ValueError as error:
+        message = f"it is not JSON: {error} (a text needs its quotes: '\"like this\"')"
+        raise typer.BadParameter(message, param_hint="DATA") from error
+
+
+def _text_of(data: str) -> str:
+    if data == "-":
+        return sys.stdin.read()
+    return Path(data[1:]).read_text(encoding="utf-8") if data.startswith("@") else data
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not in JSON")

@@ -1,0 +1,321 @@
+"""What a job is and what may happen to it. Pure: no I/O, no clock.
+
+                  claim                 the handler returned
+    ┌─▶ queued ──────────▶ running ─────────────────────────▶ successful
+    │      │                │ │ │
+    │      │ abort          │ │ └── raised, crashed, late ──▶ terminated
+    │      ▼                │ │
+    │   aborted ◀───────────│─┘ abort, its processes dead
+    │                       │
+    └───────────────────────┘ its node died or drained
+
+A job is run by *attempts*. Each attempt begins with a *claim*, which carries a *token* that
+only grows; whatever an attempt writes names its token, so a late writer changes nothing.
+JSON that users bring (`data`, `result`) is text here: the scheduler carries it, unread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+JsonText = NewType("JsonText", str)
+"""A complete JSON document as text."""
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESSFUL = "successful"
+    TERMINATED = "terminated"
+    ABORTED = "aborted"
+
+
+TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
+    Status.QUEUED: frozenset({Status.RUNNING, Status.ABORTED}),
+    Status.RUNNING: frozenset(
+        {Status.QUEUED, Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED}
+    ),
+    Status.SUCCESSFUL: frozenset(),
+    Status.TERMINATED: frozenset(),
+    Status.ABORTED: frozenset(),
+}
+"""Every change of status that may ever be written; the store's statements guard the same table."""
+
+FINAL: Final = frozenset(status for status, following in TRANSITIONS.items() if not following)
+
+
+class FailureKind(StrEnum):
+    """Why a job ended `terminated`."""
+
+    EXCEPTION = "exception"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+    RESULT = "result"
+    LOST = "lost"
+    UNKNOWN_TASK = "unknown_task"
+
+
+class Cleanup(StrEnum):
+    """How far the `on_abort` of a job got that was aborted after it had begun."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Purpose(StrEnum):
+    """What a claim is for."""
+
+    RUN = "run"
+    """Run the handler."""
+    CLEAN = "clean"
+    """Run the handler's `on_abort`; the job is `aborted` already."""
+
+
+class StopReason(StrEnum):
+    """Why an attempt was ended early. The first reason counts."""
+
+    ABORT = "abort"
+    TIME_LIMIT = "time_limit"
+    LEASE_LOST = "lease_lost"
+    DRAIN = "drain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a handler says it is, in units of its own."""
+
+    done: float
+    total: float | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job ended without success, for the person who submitted it."""
+
+    kind: FailureKind
+    message: str
+    type: str | None = None
+    traceback: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """What an exception is called, where it was one, and what it says."""
+        return f"{self.type}: {self.message}" if self.type else self.message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """What was found and ended when a job's processes were stopped."""
+
+    signal: str | None
+    """The last signal that was needed: `SIGTERM`, `SIGKILL`, or None where nothing ran."""
+    processes: int
+    """How many processes were ended, the pool process among them."""
+    survivors: int
+    """How many were still alive when last looked for."""
+
+
+NOTHING_RAN: Final = Death(signal=None, processes=0, survivors=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abort:
+    """An abort, from the request on; once `finished_at` is set, the proof of death."""
+
+    requested_at: datetime
+    reason: str | None = None
+    grace_s: float | None = None
+    """The grace period this request asked for; None for the handler's or the node's."""
+    finished_at: datetime | None = None
+    death: Death | None = None
+    cleanup: Cleanup | None = None
+
+    @property
+    def latency_ms(self) -> int | None:
+        """Milliseconds from the request to the verified death; clocks of two nodes may differ."""
+        if self.finished_at is None:
+            return None
+        return max(0, round((self.finished_at - self.requested_at).total_seconds() * 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as its user sees it."""
+
+    id: str
+    uid: str
+    status: Status
+    task: str
+    data: JsonText
+    hook: str | None
+    result: JsonText | None
+    error: Failure | None
+    progress: Progress | None
+    attempt: int
+    token: int
+    """Grows with each claim, also with one that is given back before its attempt begins."""
+    node: str | None
+    """Name of the node that runs or last ran it."""
+    owner: str | None
+    """Id of the node that holds it now: only that node may be running something of it."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    abort: Abort | None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it: it is final, and no clean-up is to follow."""
+        cleaning = self.abort is not None and self.abort.cleanup is Cleanup.PENDING
+        return self.status in FINAL and not cleaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job about to be stored."""
+
+    id: str
+    uid: str
+    task: str
+    data: JsonText
+    hook: str | None
+    undoable: bool
+    """Whether the handler has an `on_abort`, so that the store knows what an abort leaves to do."""
+    created_at: datetime
+    traceparent: str | None = None
+    """The trace that it was submitted in, as the W3C writes it; see `api.requests.tracing`."""
+    idempotency_key: str | None = None
+    fingerprint: str | None = None
+    """Digest of the request that the key came with; the same key with another one is a conflict."""
+
+    def stored(self) -> Job:
+        """The job that it is as soon as it is stored."""
+        return Job(
+            id=self.id,
+            uid=self.uid,
+            status=Status.QUEUED,
+            task=self.task,
+            data=self.data,
+            hook=self.hook,
+            result=None,
+            error=None,
+            progress=None,
+            attempt=0,
+            token=0,
+            node=None,
+            owner=None,
+            created_at=self.created_at,
+            started_at=None,
+            finished_at=None,
+            abort=None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One job, taken by one node for one attempt; what a pool process needs to run it."""
+
+    id: str
+    uid: str
+    task: str
+    data: JsonText
+    hook: str | None
+    attempt: int
+    token: int
+    purpose: Purpose
+    traceparent: str | None = None
+    """The trace that the job was submitted in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The handler returned this JSON value."""
+
+    result: JsonText
+
+
+@dataclass(frozen=True, slots=True)
+class Unreturnable:
+    """The handler returned something that is not JSON, or too much of it."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """The handler raised."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The pool process died under the handler: an exit status, or a signal as a negative number.
+
+    None where nobody knows.
+    """
+
+    exit_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No node knows a handler of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The attempt was ended from outside, and this is what its processes came to."""
+
+    reason: StopReason
+    death: Death
+    limit_s: float | None = None
+    """The time limit that it had, where that is the reason."""
+
+
+Outcome = Returned | Unreturnable | Raised | Crashed | Unknown | Stopped
+"""How an attempt ended. `policy.conclude` says what follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What an attempt writes when it ends; the store takes it only while `token` still holds."""
+
+    id: str
+    token: int
+    status: Status
+    at: datetime
+    result: JsonText | None = None
+    error: Failure | None = None
+    progress: Progress | None = None
+    death: Death | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A running scheduler, as the store knows it."""
+
+    id: str
+    """Distinct for each start of each node."""
+    name: str
+    version: str
+    workers: int
+    tasks: tuple[str, ...]
+    """Names of the handlers it knows."""
+    running: int
+    """Jobs it was running when it last renewed its lease."""
+    beat: int
+    """Grows with each renewal: a node is alive while others see this change."""
+    started_at: datetime

@@ -1,0 +1,158 @@
+"""What follows from what: every decision of the scheduler that is not I/O, as pure functions."""
+
+from __future__ import annotations
+
+import signal
+from itertools import chain, count
+from typing import TYPE_CHECKING, assert_never
+
+from scheduler.core.job import (
+    Crashed,
+    Failure,
+    FailureKind,
+    Outcome,
+    Raised,
+    Returned,
+    Settlement,
+    Status,
+    Stopped,
+    StopReason,
+    Unknown,
+    Unreturnable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from random import Random
+
+    from scheduler.core.job import Claim, Progress
+
+
+def conclude(
+    claim: Claim, outcome: Outcome, *, at: datetime, progress: Progress | None
+) -> Settlement:
+    """What to write for an attempt that ended this way.
+
+    An attempt that the node gave up, draining or without a lease, goes back to the queue; where
+    another node has taken the job over meanwhile, the token no longer holds and nothing is written.
+    """
+
+    def settlement(status: Status, **fields: object) -> Settlement:
+        return Settlement(
+            id=claim.id,
+            token=claim.token,
+            status=status,
+            at=at,
+            progress=progress,
+            **fields,  # type: ignore[arg-type]
+        )
+
+    match outcome:
+        case Returned(result):
+            return settlement(Status.SUCCESSFUL, result=result)
+        case Stopped(StopReason.ABORT, death):
+            return settlement(Status.ABORTED, death=death)
+        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, death):
+            return settlement(Status.QUEUED, death=death)  # kept where an abort was requested
+        case _:
+            return settlement(Status.TERMINATED, error=failure(claim.task, outcome))
+
+
+def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped) -> Failure:
+    """The error that a user reads for an attempt that ended without success."""
+    match outcome:
+        case Unreturnable(message):
+            return Failure(kind=FailureKind.RESULT, message=message)
+        case Raised(type=type_, message=message, traceback=traceback):
+            return Failure(
+                kind=FailureKind.EXCEPTION, type=type_, message=message, traceback=traceback
+            )
+        case Crashed(exit_status):
+            return Failure(kind=FailureKind.CRASH, message=crash_message(exit_status))
+        case Unknown():
+            return Failure(
+                kind=FailureKind.UNKNOWN_TASK, message=f"no node knows a handler named {task!r}"
+            )
+        case Stopped(limit_s=limit_s):
+            limit = "its time limit" if limit_s is None else f"its time limit of {limit_s:g} s"
+            return Failure(
+                kind=FailureKind.TIMEOUT, message=f"the handler {task!r} ran longer than {limit}"
+            )
+        case _:
+            assert_never(outcome)
+
+
+def cleanup_failure(task: str, outcome: Outcome) -> Failure | None:
+    """Why a clean-up failed; None where it is done, or to be tried again."""
+    match outcome:
+        case Returned() | Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, _):
+            return None
+        case Stopped(limit_s=float() | int() as limit_s):
+            return Failure(
+                kind=FailureKind.TIMEOUT, message=f"it ran longer than its limit of {limit_s:g} s"
+            )
+        case _:
+            return failure(task, outcome)
+
+
+def crash_message(exit_status: int | None) -> str:
+    """How a process died, from its exit status (negative: a signal's number; None: unknown)."""
+    if exit_status is None:
+        return "the process of the job died; how is not known"
+    if exit_status >= 0:
+        return f"the process of the job ended by itself with exit status {exit_status}"
+    try:
+        name = signal.Signals(-exit_status).name
+    except ValueError:
+        name = "unnamed"
+    return f"the process of the job was killed by signal {-exit_status} ({name})"
+
+
+def lost_failure(losses: int) -> Failure:
+    """The error of a job that is not tried again because its node died under it `losses` times."""
+    return Failure(kind=FailureKind.LOST, message=f"the job's node died {losses} times")
+
+
+def grace_s(*wishes: float | None) -> float:
+    """The grace period that counts: the first one that anybody named, the nearest asked first."""
+    return next(wish for wish in wishes if wish is not None)
+
+
+def looks_s(*, first_s: float, longest_s: float) -> Iterator[float]:
+    """The sleeps of an abort watcher between two looks: doubling from the first to the longest."""
+    return chain((min(first_s * 2**i, longest_s) for i in range(32)), (longest_s for _ in count()))
+
+
+def idle_s(*, window_s: float, random: Random) -> float:
+    """How long an idle worker waits for an arrival before it looks again by itself.
+
+    Random, so that the workers of a fleet do not all look at once; never so short that it polls.
+    """
+    return random.uniform(0.1, 1.0) * window_s
+
+
+def backoff_s(failures: int, *, random: Random, longest_s: float = 5.0) -> float:
+    """How long to wait after so many failures in a row: exponential with full jitter.
+
+    Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    return random.uniform(0.05, min(longest_s, 0.1 * 2 ** min(failures, 16)))
+
+
+def renewal_s(lease_s: float) -> float:
+    """How often a lease is renewed: one renewal may fail.
+
+    The one after it is sent within `fence_s`: `2 * lease_s / 3 < 5 * lease_s / 6`; a sixth of the
+    lease is left for its answer.
+    """
+    return lease_s / 3
+
+
+def fence_s(lease_s: float) -> float:
+    """How long after its last good renewal was sent a node may still run anything.
+
+    Shorter than the lease, by the time that killing takes, so that
+    `sent + fence_s + killing < seen by others + lease_s`: two attempts never overlap.
+    """
+    return lease_s * 5 / 6

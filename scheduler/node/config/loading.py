@@ -1,0 +1,207 @@
+"""The configuration: what an operator may set, read from a file and from the environment.
+
+    config.toml  [http] port = 8000 ──┐
+                                      ├─▶ Config, frozen and valid ─▶ node.py hands out the numbers
+    SCHEDULER_HTTP__PORT=9000 ────────┘
+
+Nothing is guessed: a key that nobody knows, or a value out of its bounds, ends the start with one
+line that names the place, the key, the value and what is allowed.
+
+`tomllib` and pydantic do it alone. pydantic-settings was tried (2.16): it merges before it
+validates, so an error cannot say whether file or environment is to be mended; a misspelt section in
+the environment is ignored; and `SCHEDULER_HTTP='{"port": 1}'` would be a second way to set a key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from scheduler.basics.urls import redacted
+from scheduler.core.errors import StartError
+from scheduler.node.config.sections import (
+    AbortSection,
+    HandlersSection,
+    HooksSection,
+    HttpSection,
+    LimitsSection,
+    NodeSection,
+    QueueSection,
+    RetentionSection,
+    Section,
+    StoreSection,
+    allowed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pydantic_core import ErrorDetails
+
+FILE: Final = Path("config.toml")
+"""Read when no other file is named; it may be missing."""
+
+FLAWS_SHOWN_MAX: Final = 5
+VALUE_CHARS_MAX: Final = 80
+
+SECRET: Final = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^\s&]+", re.IGNORECASE)
+"""Where a password hides in what is no URL: `postgresql:/user:password@host`, `password=…`."""
+
+FOREIGN: Final = re.compile(
+    r"SCHEDULER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|SCHEDULER_(\w+_)?PORT=\w+://"
+)
+"""What Kubernetes sets in every pod that sees a service named `scheduler` or `scheduler-…`."""
+
+
+class Config(Section):
+    """All that an operator has decided. Relative paths are relative to the working folder."""
+
+    node: NodeSection = NodeSection()
+    http: HttpSection = HttpSection()
+    store: StoreSection = StoreSection()
+    queue: QueueSection = QueueSection()
+    abort: AbortSection = AbortSection()
+    handlers: HandlersSection = HandlersSection()
+    limits: LimitsSection = LimitsSection()
+    hooks: HooksSection = HooksSection()
+    retention: RetentionSection = RetentionSection()
+
+
+SECTIONS: Final = {name: type(getattr(Config(), name)) for name in Config.model_fields}
+"""The model of each section, by its name."""
+
+VARIABLES: Final = {
+    f"SCHEDULER_{section}__{key}".upper(): (section, key)
+    for section, model in SECTIONS.items()
+    for key in model.model_fields
+}
+"""Each environment variable that overrides a key, and which."""
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read `path`, or `config.toml` if there is one, and let `environ` override its keys.
+
+    Raises:
+        StartError: one line with all that is wrong, or with the first five flaws and their number.
+    """
+    file = path or FILE
+    document = _document(file) if path or FILE.exists() else {}
+    overrides = {VARIABLES[name]: text for name, text in environ.items() if name in VARIABLES}
+    flaws = list(_unknown_variables(environ))
+    try:
+        config = Config.model_validate(_merged(document, overrides))
+    except ValidationError as error:
+        flaws += [_flaw(detail, file, overrides) for detail in error.errors()]
+    if flaws:  # raised here and not above: pydantic's error holds the values, passwords among them
+        more = len(flaws) - FLAWS_SHOWN_MAX
+        raise StartError(
+            "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
+        )
+    return config
+
+
+def _document(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StartError(f"{file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise StartError(f"{file}: not a TOML file: {error}") from None
+
+
+def _merged(
+    document: Mapping[str, object], overrides: Mapping[tuple[str, str], str]
+) -> dict[str, object]:
+    """The file's sections with the environment's values in their places."""
+    merged = {
+        name: dict(keys) if isinstance(keys, dict) else keys for name, keys in document.items()
+    }
+    for (section, key), text in overrides.items():
+        keys = merged.setdefault(section, {})
+        if isinstance(keys, dict):
+            is_text = SECTIONS[section].model_fields[key].annotation is str
+            keys[key] = text if is_text else _scalar(text)
+    return merged
+
+
+def _scalar(text: str) -> object:
+    """The text as a TOML value; what is none stays text, and validation says what is allowed."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return document["value"] if len(document) == 1 else text
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(environ):
+        ours = name.startswith("SCHEDULER_") and not FOREIGN.match(f"{name}={environ[name]}")
+        if ours and name not in VARIABLES:
+            meant = _nearest(name, VARIABLES)
+            yield f"environment: {name}: unknown{meant} (form: SCHEDULER_SECTION__KEY)"
+
+
+def _flaw(detail: ErrorDetails, file: Path, overrides: Mapping[tuple[str, str], str]) -> str:
+    """One thing that is wrong: where it is, what is there, and what is allowed."""
+    match (detail["type"], *detail["loc"]):
+        case "extra_forbidden", str(key) if not isinstance(detail["input"], dict | list):
+            return f"{file}: {_shown(key)} stands in no section{_homes(key)}"
+        case "extra_forbidden", str(section):
+            meant = _nearest(section, SECTIONS)
+            return (
+                f"{file}: unknown section {_shown(section)}{meant} (known: {', '.join(SECTIONS)})"
+            )
+        case "extra_forbidden", str(section), str(key):
+            keys = SECTIONS[section].model_fields
+            meant = _nearest(key, keys)
+            return (
+                f"{file}: [{section}] unknown key {_shown(key)}{meant} (known: {', '.join(keys)})"
+            )
+        case "value_error", str(section):
+            return f"[{section}] {detail['ctx']['error']}"
+        case _, str(section), str(key), *_:
+            return _wrong_value(detail, section, key, file, overrides)
+        case _, section:
+            return f"{file}: {section} = {_shown(detail['input'])}: must be a section, [{section}]"
+        case unforeseen:
+            raise AssertionError(unforeseen)
+
+
+def _wrong_value(
+    detail: ErrorDetails,
+    section: str,
+    key: str,
+    file: Path,
+    overrides: Mapping[tuple[str, str], str],
+) -> str:
+    field = SECTIONS[section].model_fields[key]
+    is_text = detail["type"] == "string_type" and field.annotation is str
+    must = f"must be {'a text: ' if is_text else ''}{allowed(field)}"
+    if detail["type"] == "value_error" and len(detail["loc"]) > 2:  # of one item in a list
+        must += f"; {detail['ctx']['error']}"
+    shown = _shown(overrides.get((section, key), detail["input"])) if field.repr else "***"
+    if (section, key) in overrides:
+        return f"environment: SCHEDULER_{section.upper()}__{key.upper()} = {shown}: {must}"
+    return f"{file}: [{section}] {key} = {shown}: {must}"
+
+
+def _homes(key: str) -> str:
+    """The sections that have such a key."""
+    homes = [f"[{name}]" for name, model in SECTIONS.items() if key in model.model_fields]
+    return f"; such a key is in {' and '.join(homes)}" if homes else ""
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return "".join(f"; did you mean {each}?" for each in get_close_matches(name, known, n=1))
+
+
+def _shown(value: object) -> str:
+    """A value much as TOML writes it: on one line, without a password, and not too long."""
+    text = SECRET.sub("***", redacted(json.dumps(value, default=str, ensure_ascii=False)))
+    return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"

@@ -1,0 +1,240 @@
+"""The sections of the configuration: each key with its default, its bounds and what it is for.
+
+What is written here once is what is validated, what an error says is allowed, and what the table in
+the README must say. Bounds are wide: they keep out what cannot be meant.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from scheduler.basics.urls import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a text may hold, in words; the pattern beside it says the same to the machine."""
+
+    allowed: str
+
+
+Line = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$"),
+    Words("at most 200 printable characters"),
+]
+Host = Annotated[
+    str,
+    StringConstraints(max_length=255, pattern=r"^[^\s\p{C}]+$"),
+    Words("a host name or an IP address"),
+]
+Folder = Annotated[
+    str,
+    StringConstraints(max_length=4000, pattern=r"^\P{Cc}+$"),
+    Words("a path of 1 to 4000 characters"),
+]
+Namespace = Annotated[
+    str,
+    StringConstraints(max_length=100, pattern=r"^[^{}\s\p{C}]+$"),
+    Words("1 to 100 characters without braces, blanks and control characters"),
+]
+StoreUrl = Annotated[
+    str,
+    StringConstraints(
+        max_length=4000, pattern=r"^(sqlite|sqlite:///\P{Cc}+|postgres(ql)?://\P{Cc}+)$"
+    ),
+    Words("sqlite, sqlite:///path or postgresql://…"),
+]
+QueueUrl = Annotated[
+    str,
+    StringConstraints(max_length=4000, pattern=r"^(embedded|(rediss?|unix)://\P{Cc}+)$"),
+    Words("embedded, redis://…, rediss://… or unix://…"),
+]
+
+
+def _signing_keys(text: str) -> str:
+    for key in text.split():
+        size = len(base64.b64decode(key.removeprefix("whsec_"), validate=True))
+        if not key.startswith("whsec_") or not 24 <= size <= 64:
+            raise ValueError(key)
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise ValueError(_no_network(text, error)) from error
+    return text
+
+
+def _no_network(text: str, error: ValueError) -> str:
+    """What is wrong with it; where only its last bits are, also what was meant."""
+    with suppress(ValueError):
+        meant = ip_network(text, strict=False)
+        return f"{text!r} has host bits set; did you mean {str(meant)!r}?"
+    return str(error)
+
+
+SigningKeys = Annotated[
+    str,
+    AfterValidator(_signing_keys),
+    Words("empty, or whsec_ and 24 to 64 bytes in base64; several are separated by blanks"),
+]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_network)], ...],
+    Field(strict=False),  # TOML has lists, and a frozen section has tuples
+    Words('a list of networks, such as ["10.0.0.0/8", "fd00::/8"]'),
+]
+
+
+class Section(BaseModel):
+    """One `[section]` of the file. A key's docstring is its line in the README's table."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for key, value in super().__repr_args__():
+            yield key, redacted(value) if isinstance(value, str) else value
+
+    __str__ = BaseModel.__repr__
+
+
+class NodeSection(Section):
+    """The node itself."""
+
+    name: Line = ""
+    """distinct for each node that shares a store; empty = the host name"""
+    workers: int = Field(0, ge=0, le=1024)
+    """worker coroutines = pool processes; 0 = one per CPU"""
+    data_dir: Folder = "data"
+    """SQLite file, embedded queue, logs"""
+    drain_s: float = Field(30.0, ge=0, le=86_400)
+    """on SIGTERM, how long running jobs may finish"""
+    lease_s: float = Field(6.0, ge=1, le=3_600)
+    """a node silent for longer is presumed dead"""
+    losses_max: int = Field(3, ge=1, le=1_000)
+    """a job whose node died this often ends `terminated` (kind `lost`)"""
+    jobs_per_process: int = Field(1000, ge=0, le=1_000_000_000)
+    """a pool process is replaced after so many jobs; 0 = never"""
+
+
+class HttpSection(Section):
+    """The API."""
+
+    host: Host = "127.0.0.1"
+    """the address to listen on"""
+    port: int = Field(8000, ge=0, le=65_535)
+    """0 = any free port, printed in the ready line"""
+
+
+class StoreSection(Section):
+    """The truth."""
+
+    url: StoreUrl = "sqlite"
+    """`sqlite` = data_dir/scheduler.db · `sqlite:///path` · `postgresql://…`"""
+
+
+class QueueSection(Section):
+    """The hints."""
+
+    url: QueueUrl = "embedded"
+    """`embedded` = a private Valkey/Redis child · `redis://` · `rediss://` · `unix://`"""
+    namespace: Namespace = "scheduler"
+    """several installations can share one server"""
+    idle_window_s: float = Field(10.0, ge=0.1, le=3_600)
+    """if no arrival wakes it first, an idle worker looks again after a random time within this"""
+
+
+class AbortSection(Section):
+    """How jobs are watched and stopped."""
+
+    first_look_s: float = Field(0.1, ge=0.001, le=3_600)
+    """the watcher's first sleep; it doubles up to the longest"""
+    longest_look_s: float = Field(30.0, ge=0.001, le=3_600)
+    """the watcher's longest sleep"""
+    grace_s: float = Field(2.0, ge=0, le=3_600)
+    """between SIGTERM and SIGKILL; 0 = SIGKILL at once"""
+
+    @model_validator(mode="after")
+    def _looks_grow(self) -> Self:
+        if self.first_look_s > self.longest_look_s:
+            raise ValueError(
+                f"first_look_s = {self.first_look_s} "
+                f"must be at most longest_look_s = {self.longest_look_s}"
+            )
+        return self
+
+
+class HandlersSection(Section):
+    """The handlers, and where the shipped ones may read and write."""
+
+    path: Folder = "handlers"
+    """a folder; every `*.py` in it is loaded"""
+    files_dir: Folder = "files"
+    """the shipped handlers read and write only below it"""
+
+
+class LimitsSection(Section):
+    """How much a client may send, and a handler return. `null`, the least JSON, takes 4 bytes."""
+
+    data_bytes_max: int = Field(1_048_576, ge=4, le=67_108_864)
+    """the size of one job's `data`, as JSON"""
+    result_bytes_max: int = Field(1_048_576, ge=4, le=67_108_864)
+    """the size of one job's `result`, as JSON"""
+    bulk_jobs_max: int = Field(1000, ge=1, le=10_000)
+    """how many jobs one `POST /` may bring"""
+
+
+class HooksSection(Section):
+    """The calls of hooks."""
+
+    secret: SigningKeys = Field("", repr=False)
+    """`whsec_…` signs calls (Standard Webhooks); two keys while one replaces the other"""
+    allow: Networks = ()
+    """networks that may be called although they are not public: `["10.0.0.0/8"]`"""
+    give_up_s: float = Field(86_400.0, ge=0, le=2_592_000)
+    """for how long a call that fails is tried again, a day by default"""
+
+
+class RetentionSection(Section):
+    """What is forgotten, and when."""
+
+    finished_s: float = Field(2_592_000.0, ge=0, le=3_153_600_000)
+    """finished jobs are deleted after so long, 30 days by default; 0 = never"""
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a key may hold, in words."""
+    for mark in field.metadata:
+        if isinstance(mark, Words):
+            return mark.allowed
+    noun = "an integer" if field.annotation is int else "a number"
+    least, most = (
+        next(getattr(mark, bound) for mark in field.metadata if hasattr(mark, bound))
+        for bound in ("ge", "le")
+    )
+    return f"{noun} from {least} to {most}"

@@ -1,0 +1,216 @@
+"""Runs in the pool process: read a job's frame, run its handler, write how it ended; and again.
+
+    begin    once, as the executor's initializer: contain, then say hello
+    serve    the one call that the executor ever makes; returns when the node closes the channel
+
+Everything a handler can do wrong ends as a frame, or as this process's death; both are outcomes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import traceback
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.core.context import JobContext
+from scheduler.core.handler import call
+from scheduler.processes.child.abort_signal import Stopper
+from scheduler.processes.child.containment import contain, has_children
+from scheduler.processes.child.frames import receive
+from scheduler.processes.child.memory_limit import Memory
+from scheduler.processes.child.outbox import Outlet, Report
+from scheduler.processes.child.process_state import Place
+from scheduler.processes.child.stdio import Printing
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
+    from multiprocessing.connection import Connection
+
+    from scheduler.core.handler import Handler
+
+    Message = Mapping[str, object]
+
+TRACEPARENT: Final = "TRACEPARENT"
+"""Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
+TRACEBACK_MAX: Final = 32 * 1024
+"""Characters of a traceback that are kept, half of its head and half of its tail."""
+NAME_MAX: Final = 1000
+"""Characters of an exception's name that are kept."""
+OWN_FOLDER: Final = str(Path(__file__).parents[2])
+"""Frames of files in here are ours, and left out of a user's traceback."""
+
+# Made once: `json.dumps` makes one for each call that has options.
+_text_of_result: Final = json.JSONEncoder(
+    allow_nan=False, ensure_ascii=False, separators=(",", ":")
+).encode
+
+_child: Child | None = None
+
+
+def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_max: int) -> None:
+    """Prepare this process and tell the node who it is and which handlers it has."""
+    from scheduler.processes.child.preload import FAULT, HANDLERS  # noqa: PLC0415 - only exists in here
+
+    global _child  # noqa: PLW0603 - an initializer can leave things for the call in no other way
+    contain()
+    _child = Child(
+        connection,
+        HANDLERS,
+        printing=Printing(output),
+        result_bytes_max=result_bytes_max,
+    )
+    _child.say_hello(FAULT)
+
+
+def serve() -> None:
+    """Run jobs until the node closes the channel."""
+    assert _child is not None  # noqa: S101 - the executor ran the initializer
+    _child.serve()
+
+
+class Child:
+    """The jobs of one pool process."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        handlers: Mapping[str, Handler],
+        *,
+        printing: Printing,
+        result_bytes_max: int,
+    ) -> None:
+        self._connection = connection
+        self._handlers = handlers
+        self._printing = printing
+        self._result_bytes_max = result_bytes_max
+        self._pid = os.getpid()
+        self._stopper = Stopper()
+        self._outlet = Outlet(connection, self._stopper)
+        self._memory = Memory()
+        self._place = Place()
+
+    def say_hello(self, fault: str | None) -> None:
+        """Tell who this is, and which handlers there are, or why not."""
+        options = [asdict(handler.options) for handler in self._handlers.values()]
+        whose = {"pid": os.getpid(), "fork_server": os.getppid()}
+        with self._outlet.alone():
+            self._outlet.send({**whose, "fault": fault, "handlers": options})
+
+    def serve(self) -> None:
+        """Read and run one job after the other."""
+        self._stopper.install()
+        while (body := receive(self._connection)) is not None:
+            job = json.loads(body)
+            self._stopper.install()
+            self._printing.restore()
+            report = Report(self._outlet)
+            end = self._end_of(job, report)
+            if os.getpid() != self._pid:
+                os._exit(0)  # a fork of the handler that came back here would answer a second time
+            self._printing.flush()  # what is printed goes before the end, or it goes nowhere
+            self._place.restore()  # once the end is told, the next job may come at any moment
+            report.close({**end, "leftovers": self._leftovers()})
+
+    def _end_of(self, job: dict[str, Any], report: Report) -> Message:
+        """Run a job to its end, whatever end that is."""
+        handler = self._handlers[job["task"]]
+        function = handler.on_abort if job["purpose"] == "clean" else handler.function
+        context = JobContext(
+            id=job["id"],
+            uid=job["uid"],
+            attempt=job["attempt"],
+            hook=job["hook"],
+            send=report.tell,
+        )
+        try:
+            data = json.loads(job["data"])
+            trace(job["traceparent"])
+            with self._memory.limited(handler.options.memory_bytes):
+                result = self._call(function, data, context)
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything; it goes on
+            return {"raised": _described(error)}
+        return self._returned(result)
+
+    def _leftovers(self) -> bool:
+        """Whether the job left something that would be in the next one's way."""
+        return self._stopper.asked or has_children() or not self._place.is_as_before()
+
+    def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
+        if function is None:  # its on_abort was taken away since the job was submitted
+            return None
+        if not _is_async(function):
+            with self._stopper.armed():
+                return call(function, data, job)
+        with asyncio.Runner() as runner:
+            return runner.run(self._run_async(function, data, job))
+
+    async def _run_async(self, function: Callable[..., Any], data: object, job: object) -> object:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine under a runner is a task
+        with self._stopper.armed(lambda: loop.call_soon_threadsafe(task.cancel)):
+            return await call(function, data, job)
+
+    def _returned(self, result: object) -> Message:
+        """A result as JSON text, or why it cannot be one."""
+        try:
+            text = _text_of_result(result)
+            size = len(text.encode())
+        except BaseException as error:  # noqa: BLE001 - writing a result runs the code of its class
+            return {"unreturnable": f"the result is not a JSON value: {_text(error)}"}
+        if size > self._result_bytes_max:
+            allowed = self._result_bytes_max
+            return {"unreturnable": f"the result is {size} bytes of JSON; allowed are {allowed}"}
+        return {"returned": text}
+
+
+@cache  # asked for each job
+def _is_async(function: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(function)
+
+
+def trace(traceparent: str | None) -> None:
+    """Have the job, and whatever it starts, find its trace in the environment, as tracers look.
+
+    A job without one finds none, though the node itself may have been started in one.
+    """
+    if traceparent is not None:
+        os.environ[TRACEPARENT] = traceparent
+    elif TRACEPARENT in os.environ:
+        del os.environ[TRACEPARENT]
+
+
+def _described(error: BaseException) -> Message:
+    """An exception as its user reads it, without the frames of this package."""
+    kind = type(error)
+    name = kind.__qualname__[:NAME_MAX]
+    return {
+        "type": name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"[-NAME_MAX:],
+        "message": _text(error),
+        "traceback": _traceback(error),
+    }
+
+
+def _traceback(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename.startswith(OWN_FOLDER):
+        trace = trace.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, trace))
+    except BaseException as failed:  # noqa: BLE001 - formatting runs the exception's own code
+        return f"(the traceback cannot be shown: {type(failed).__name__})"
+    half = TRACEBACK_MAX // 2
+    return text if len(text) <= TRACEBACK_MAX else f"{text[:half]}\n…\n{text[-half:]}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:TRACEBACK_MAX]
+    except BaseException as failed:  # noqa: BLE001 - str() of a foreign exception runs its own code
+        return f"(the message cannot be shown: {type(failed).__name__})"

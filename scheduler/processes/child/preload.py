@@ -1,0 +1,47 @@
+"""Imported once by the fork server, before it forks: what every pool process then has for nothing.
+
+The handlers, above all: a pool process is forked with them loaded and starts in milliseconds. A
+handlers folder that does not load is told by the first pool process, and stops the node at start.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduler.core.errors import StartError
+from scheduler.core.handler import load
+from scheduler.processes.child import containment, job_loop  # noqa: F401 - child: loaded for the pool processes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scheduler.core.handler import Handler
+
+HANDLERS: Mapping[str, Handler] = {}
+FAULT: str | None = None
+"""Why the handlers folder did not load."""
+
+# The fork server adopts what a crashed pool process leaves behind, so that it can be found and
+# ended; it reaps such children too, and would warn about each.
+containment.adopt_orphans()
+warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
+
+# The node's path was only for finding this package (see surroundings); jobs get back their own.
+os.environ["PYTHONPATH"] = os.environ.pop("ATLANSCHEDULER_PYTHONPATH", "")
+
+# As the limit of open files was that somebody set for the node and its jobs.
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["ATLANSCHEDULER_DESCRIPTORS"]), hard))
+
+try:
+    HANDLERS = load(Path(os.environ["ATLANSCHEDULER_HANDLERS"]))
+except StartError as error:
+    FAULT = str(error)
+
+gc.collect()
+gc.freeze()  # so that the collector of a pool process does not touch, and so copy, these pages

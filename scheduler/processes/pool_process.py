@@ -1,0 +1,263 @@
+"""One pool process: a `ProcessPoolExecutor(max_workers=1)` that hosts the job loop of `child`.
+
+The executor starts the process (forked by the fork server, with the handlers loaded) and notices
+its death. Jobs and results do not travel through its queues: a process that is killed while it
+writes a large result leaves the executor's reader waiting for the rest for ever, and its threads
+cost the event loop ten times what frames over a socket pair do (DESIGN D4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, suppress
+from multiprocessing.context import ForkServerContext
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from scheduler.core.handler import HandlerOptions
+from scheduler.processes import tree
+from scheduler.processes.channel import Channel
+from scheduler.processes.child import job_loop
+from scheduler.processes.child.frames import SLACK_BYTES
+from scheduler.processes.stdio_pipes import Pipes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
+    from multiprocessing.context import ForkServerProcess
+
+    from scheduler.processes.escaped_processes import Orphans
+    from scheduler.processes.stdio_pipes import Hear
+
+    Message = Mapping[str, Any]
+
+T = TypeVar("T")
+
+START_S: Final = 60.0
+"""How long a pool process may take to say hello; the first one waits for the handlers to load."""
+RETIRE_S: Final = 5.0
+"""How long an idle process may take to exit."""
+_CHILDREN: Final[set[object]] = multiprocessing.process._children  # type: ignore[attr-defined]  # noqa: SLF001
+UNTOLD: Final = 255
+"""The exit status that multiprocessing makes up where the fork server did not tell one."""
+LAST_WORDS_S: Final = 0.2
+"""How long to read on after a process died: its last frame may still be in the socket. Not until
+the end of file: a grandchild that inherited the socket would keep it open (TRAPS 14)."""
+
+
+class PoolProcess:
+    """A process that runs one job at a time, until it dies, is ended, or is not needed any more."""
+
+    def __init__(
+        self,
+        *,
+        executor: ProcessPoolExecutor,
+        handle: ForkServerProcess,
+        threads: Executor,
+        death: asyncio.Future[None],
+        channel: Channel,
+        pipes: Pipes,
+    ) -> None:
+        self.jobs = 0
+        self.exit_status: int | None = None
+        """How it died: an exit status, or a signal's number, negative. Known after `end`.
+
+        None where nobody knows: the fork server, which is told, died as well."""
+        self._ended: tree.Ended | None = None
+        self._executor = executor
+        self._handle = handle
+        self._threads = threads
+        self._death = death
+        self._channel = channel
+        self._pipes = pipes
+        death.add_done_callback(self._on_death)
+
+    def welcome(self, hello: Message | None) -> None:
+        """Learn from its first message who the process is, and what it found.
+
+        Raises:
+            EOFError: it died instead, or its fork server did.
+        """
+        if hello is None:
+            raise EOFError("the pool process died before it was ready")
+        process, fork_server = tree.stat(hello["pid"]), tree.stat(hello["fork_server"])
+        # Without a fork server its parent is whoever adopts orphans: init, with all that there is.
+        if (
+            process is None
+            or fork_server is None
+            or process.parent != fork_server.process.pid
+            or fork_server.parent != os.getpid()
+        ):
+            raise EOFError("the pool process died at once, or was orphaned")
+        self.fault: str | None = hello["fault"]
+        self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
+        self.process, self.fork_server = process.process, fork_server.process
+
+    @property
+    def alive(self) -> bool:
+        """Whether its death was not noticed yet."""
+        return not (self._death.done() or self._channel.lost)
+
+    def begin(
+        self,
+        job: Message,
+        *,
+        note: Callable[[Message], None],
+        hear: Hear,
+        end: Callable[[Message | None], None],
+    ) -> None:
+        """Send a job; what comes back is told: notes and output on the way, then its end.
+
+        The end is None where the process died, or broke the protocol, before it told one: then its
+        last words are heard when it is let go of.
+        """
+        self.jobs += 1
+        self._pipes.listen(hear)
+
+        def listen(message: Message | None) -> None:
+            if message is not None and "leftovers" not in message:
+                note(message)
+                return
+            self._channel.listen(None)
+            if message is not None:
+                self._pipes.hush()
+            end(message)
+
+        self._channel.send(job)
+        self._channel.listen(listen)
+
+    def send(self, signal_: signal.Signals) -> None:
+        """Signal the process itself, if it is still there, and can be reached: `end` insists."""
+        with suppress(OSError):
+            tree.send(self.process, signal_)
+
+    async def end(self) -> tree.Ended:
+        """End the process and all that is below it, and let go of what the node held for it."""
+        ended = await self._in_thread(self._end)
+        self._channel.close()
+        self._pipes.close()
+        return ended
+
+    async def retire(self) -> None:
+        """Close the channel and give the process some time to exit by itself, as programs do."""
+        self._channel.close()
+        gone = self._in_thread(self._release)
+        if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
+            self.send(signal.SIGKILL)
+
+    def _in_thread(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def _end(self) -> tree.Ended:
+        """All that takes time, in one go."""
+        # Once: where the rest fails and is tried again, this would meet nobody.
+        self._ended = ended = self._ended or tree.end(self.process)
+        tree.send(self.fork_server, signal.SIGCONT)  # it tells of deaths, and may be stopped
+        # Not waiting for one that outlives SIGKILL: its worker must go on, and a vigil begin.
+        self._release(wait=self.process not in ended.survivors)
+        status = self._handle.exitcode
+        untold = status == UNTOLD and not tree.lives(self.fork_server)
+        self.exit_status = None if untold else status
+        return ended
+
+    def _release(self, *, wait: bool = True) -> None:
+        """Wait until the executor is done with the process."""
+        self._executor.shutdown(wait=wait, cancel_futures=True)
+
+    def _on_death(self, death: asyncio.Future[None]) -> None:
+        if not death.cancelled():
+            death.exception()  # BrokenProcessPool, expected: retrieved, so that nobody warns
+        death.get_loop().call_later(LAST_WORDS_S, self._channel.close)
+
+
+async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -> PoolProcess:
+    """Start a pool process and wait until it is ready.
+
+    Args:
+        threads: where it is ended, with a thread for each process that may be ended at once.
+        orphans: must not take it for one.
+
+    Raises:
+        OSError, EOFError, BrokenProcessPool, RuntimeError: it did not come up.
+    """
+    loop = asyncio.get_running_loop()
+    hello: asyncio.Future[Message | None] = loop.create_future()
+
+    def greet(message: Message | None) -> None:
+        if not hello.done():
+            hello.set_result(message)
+
+    # JSON text in a JSON string may double: each quote and backslash of it gets one more.
+    frame_bytes_max = 2 * result_bytes_max + SLACK_BYTES
+    with ExitStack() as undo:
+        ours, theirs = socket.socketpair()
+        _, channel = await loop.create_unix_connection(
+            lambda: Channel(greet, frame_bytes_max=frame_bytes_max), sock=ours
+        )
+        undo.callback(channel.close)
+        pipes = Pipes()
+        undo.callback(pipes.close)
+        context = _Context()
+        executor = ProcessPoolExecutor(
+            1,
+            mp_context=context,
+            initializer=job_loop.begin,
+            initargs=(theirs, pipes.theirs, result_bytes_max),
+        )
+        async with orphans.forking:
+            with theirs, pipes.handed_over():
+                # Starting a process waits for the fork server: not on the event loop.
+                serving = await asyncio.to_thread(executor.submit, job_loop.serve)
+            handle = context.started[-1]
+            # Whoever starts the next process would look, from his thread, whether this one is dead,
+            # and so take away the one message with its exit status that the executor waits for.
+            _CHILDREN.discard(handle)
+            # Only now: it is sent as it is, and the process would have to load a class of ours.
+            handle.terminate = _leave_to_us  # type: ignore[method-assign]
+            forked = tree.stat(handle.pid or 0)
+            server = tree.stat(forked.parent) if forked else None
+            if (
+                forked and server and server.parent == os.getpid()
+            ):  # else the number is a stranger's
+                undo.callback(tree.send, forked.process, signal.SIGKILL)
+                orphans.spare([forked.process])
+        process = PoolProcess(
+            executor=executor,
+            handle=handle,
+            threads=threads,
+            death=asyncio.wrap_future(serving),
+            channel=channel,
+            pipes=pipes,
+        )
+        async with asyncio.timeout(START_S):
+            process.welcome(await hello)
+        channel.listen(None)
+        undo.pop_all()
+    return process
+
+
+def _leave_to_us() -> None:
+    """What the executor may do to a process: it knows a number, which may be somebody else's."""
+
+
+class _Context(ForkServerContext):
+    """The fork server's context, which remembers the process that the executor starts with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[ForkServerProcess] = []
+        # Without __main__, a node that was started as a module would load it anew in each process.
+        multiprocessing.set_forkserver_preload(["__main__", "scheduler.processes.child.preload"])
+
+    def Process(  # type: ignore[override]  # noqa: N802 - there a class, called in the same way
+        self,
+        *args: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
+    ) -> ForkServerProcess:
+        process = super().Process(*args, **options)
+        self.started.append(process)
+        return process

@@ -1,0 +1,92 @@
+"""The node's side of the warden: start it, keep it alive, tell it how long jobs may run."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+import structlog
+
+from scheduler.core.policy import backoff_s
+from scheduler.processes.warden.watch import FAREWELL, MESSAGE
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+    from random import Random
+
+log = structlog.get_logger()
+
+
+class Warden:
+    """A running warden, and the next one should it be killed."""
+
+    def __init__(self, process: Process, *, random: Random) -> None:
+        self._process = process
+        self._random = random
+        self._until: float | None = None
+
+    def hold(self, until: float) -> None:
+        """Let jobs run up to this instant of the monotonic clock; each call replaces the last."""
+        self._until = until
+        self._tell(until)
+
+    async def keep(self) -> None:
+        """Start another warden whenever one dies; for ever."""
+        while True:
+            await self._process.wait()
+            log.error("the warden died; starting another one")
+            self._process = await self._start_another()
+            if self._until is not None:
+                self._tell(self._until)
+
+    async def dismiss(self) -> None:
+        """Have it end what jobs left behind, and go."""
+        self._tell(FAREWELL)
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGCONT)  # a job may have stopped it
+        await self._process.wait()
+
+    async def _start_another(self) -> Process:
+        """Start one, again and again until one comes up: the machine may be out of pids."""
+        for failures in count():
+            try:
+                return await _start()
+            except OSError as error:
+                log.warning("the warden does not start", error=str(error))
+                await asyncio.sleep(backoff_s(failures, random=self._random))
+        raise AssertionError("unreachable")
+
+    def _tell(self, message: float) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        if self._process.stdin.is_closing():
+            return  # that of a dead one: the next one is told once it is there
+        with suppress(ConnectionError):
+            self._process.stdin.write(MESSAGE.pack(message))
+
+
+@asynccontextmanager
+async def open_warden(*, random: Random) -> AsyncIterator[Warden]:
+    """A warden for this process, which must bear the cookies in its environment already."""
+    warden = Warden(await _start(), random=random)
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(warden.keep(), name="keep the warden")
+        try:
+            yield warden
+        finally:
+            keeping.cancel()
+            await warden.dismiss()
+
+
+async def _start() -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "scheduler.processes.warden.watch",
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,  # so that Ctrl-C in a terminal does not reach it
+    )

@@ -1,0 +1,51 @@
+"""The warden's process: waits for messages on standard input, and acts when they stop."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import struct
+import time
+from typing import Final
+
+from scheduler.processes.warden.cookie import NODE, SCRATCH, end_all, end_jobs
+
+MESSAGE: Final = struct.Struct("d")
+FAREWELL: Final = -1.0
+
+
+def main() -> None:
+    """Guard the node that started this process, which holds the other end of standard input."""
+    for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_, signal.SIG_IGN)  # it goes when its node is gone, not before
+    node, node_id = os.getppid(), os.environ[NODE]
+    deadline: float | None = None
+    while (message := _next_message(deadline)) != FAREWELL:
+        if message is None:
+            end_all(NODE, node_id)
+            shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
+            return
+        if message == deadline:
+            end_jobs(node_id, node)
+            deadline = None
+        else:
+            deadline = message
+    end_jobs(node_id, node)
+
+
+def _next_message(deadline: float | None) -> float | None:
+    """The latest message; the deadline itself once it has passed; None at the end of file."""
+    patience = None if deadline is None else max(0.0, deadline - time.monotonic())
+    if not select.select([0], [], [], patience)[0]:
+        return deadline
+    messages = os.read(0, MESSAGE.size * 512)
+    if not messages:
+        return None
+    (latest,) = MESSAGE.unpack(messages[-MESSAGE.size :])
+    return float(latest)
+
+
+if __name__ == "__main__":
+    main()

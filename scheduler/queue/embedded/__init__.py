@@ -1,0 +1,73 @@
+"""A server of this node's own: a Valkey or Redis child process on a Unix socket in `data_dir`.
+
+It is as real as any other, so the newcomer's first run takes the same path as production. It keeps
+an append-only file, but nothing depends on that: a file that it cannot read is set aside, and the
+store brings back what was in it. While the node lives, a server that dies is started again; when
+the node ends, so does the server. What a killed node leaves behind, the next start ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import structlog
+
+from scheduler.basics.background import beside
+from scheduler.basics.file_lock import locked
+from scheduler.core.errors import StartError
+from scheduler.queue.embedded.files import Home, remove_socket, socket_path
+from scheduler.queue.embedded.process import END_S, LOOK_S, ChildServer, replies
+from scheduler.queue.embedded.program import find_binary
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+    from random import Random
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def embedded_server(data_dir: Path, *, random: Random) -> AsyncIterator[str]:
+    """Run a private server beside the block, and yield its URL.
+
+    Raises:
+        StartError: there is no program to run, it does not start, or another node uses `data_dir`.
+    """
+    binary = await find_binary()
+    home = Home(data_dir)
+    async with AsyncExitStack() as stack:
+        stack.callback(home.server_lock.close)
+        stack.enter_context(locked(home.node_lock, guards=home.root))
+        if not home.server_lock.acquire():
+            await _end_stale(home)
+        socket = stack.enter_context(socket_path(home))
+        server = ChildServer(binary, home=home, socket=socket, random=random)
+        stack.push_async_callback(server.end)
+        await server.start()
+        await stack.enter_async_context(beside(queue_server=server.supervise()))
+        yield f"unix://{quote(str(socket))}"
+
+
+async def _end_stale(home: Home) -> None:
+    """End the server that a killed node left behind, and take over its lock.
+
+    Raises:
+        StartError: it does not end.
+    """
+    stale = home.noted_socket()
+    log.warning("an earlier node left its embedded queue behind: it is ended")
+    await replies(stale, "SHUTDOWN", "NOSAVE")
+    try:
+        async with asyncio.timeout(END_S):
+            while not home.server_lock.acquire():  # noqa: ASYNC110 - a lock tells nobody
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise StartError(
+            f"[node] data_dir: the queue server that an earlier node left behind in {home.root}"
+            " does not end; kill it, then start again"
+        ) from None
+    remove_socket(stale)

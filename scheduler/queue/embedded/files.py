@@ -1,0 +1,116 @@
+"""The files of the embedded server, and the two locks that say who uses them.
+
+    data_dir/queue/             its append-only file
+    data_dir/queue.broken/      the last one that it could not read
+    data_dir/queue.log          what it prints, since the node started
+    data_dir/queue.sock         its socket; in a private temporary folder where that is too long
+    data_dir/queue.lock         locked by the node
+    data_dir/queue.server.lock  locked by the server, which inherits the lock; says its socket
+
+A lock ends with its last holder, however that died, and knows no process ids that could be reused:
+where the node's lock is free but the server's is not, a killed node left its server behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from scheduler.core.errors import StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOCKET_PATH_MAX: Final = 103
+"""Bytes in the path of a Unix socket: macOS has room for 104 with the final NUL, Linux for 108."""
+
+
+class InheritedLock:
+    """A lock on a file, held until it is closed and every process that inherited it is dead."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def acquire(self) -> bool:
+        """Take it, or say that somebody else has it."""
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of it here; a process that inherited it still holds it."""
+        os.close(self.descriptor)
+
+
+class Home:
+    """The places in one `data_dir`, made when missing.
+
+    Raises:
+        StartError: they cannot be.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir.resolve()
+        self.folder = self.root / "queue"
+        self.log = self.root / "queue.log"
+        self.socket = self.root / "queue.sock"
+        self.node_lock = self.root / "queue.lock"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.server_lock = InheritedLock(self.root / "queue.server.lock")
+        except OSError as error:
+            raise StartError(f"[node] data_dir: {self.root} cannot be used: {error}") from error
+
+    def open_log(self) -> BinaryIO:
+        """The log, to be written at its end."""
+        return self.log.open("ab")
+
+    def last_words(self) -> str:
+        """The last line of the log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "it printed nothing"
+
+    def begin(self, socket: Path) -> None:
+        """Empty the log, and say where the server listens for whoever finds it left behind."""
+        self.log.write_bytes(b"")
+        self.server_lock.path.write_bytes(os.fsencode(socket))
+
+    def noted_socket(self) -> Path:
+        """Where the server that holds the lock listens."""
+        return Path(os.fsdecode(self.server_lock.path.read_bytes()))
+
+    def set_aside(self) -> Path:
+        """Make room for an empty folder; of those set aside, only the last one is kept."""
+        aside = self.root / "queue.broken"
+        shutil.rmtree(aside, ignore_errors=True)
+        self.folder.rename(aside)
+        self.folder.mkdir()
+        return aside
+
+
+@contextmanager
+def socket_path(home: Home) -> Iterator[Path]:
+    """Where the server is to listen; nothing is left there afterwards."""
+    socket = home.socket
+    if len(os.fsencode(socket)) > SOCKET_PATH_MAX:
+        socket = Path(tempfile.mkdtemp(prefix="atlanscheduler-")).resolve() / socket.name
+    home.begin(socket)
+    try:
+        yield socket
+    finally:
+        remove_socket(socket)
+
+
+def remove_socket(socket: Path) -> None:
+    """Remove a socket, and its folder where that was made for it alone, so is empty now."""
+    socket.unlink(missing_ok=True)
+    with suppress(OSError):
+        socket.parent.rmdir()

@@ -1,0 +1,152 @@
+"""The child process that is the embedded server, from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import count
+from subprocess import DEVNULL, STDOUT
+from typing import TYPE_CHECKING, Final
+
+import redis.asyncio as aioredis
+import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from scheduler.core.errors import QueueUnavailable, StartError
+from scheduler.core.policy import backoff_s
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from pathlib import Path
+    from random import Random
+
+    from scheduler.queue.embedded.files import Home
+
+START_S: Final = 30.0
+"""How long it may take to answer: as a rule under 0.1 s, longer while it reads a large file."""
+
+LOOK_S: Final = 0.01
+"""How often is looked whether it answers: it tells nobody when it does."""
+
+END_S: Final = 5.0
+"""How long it may take to write the rest of its file and end, before it is killed."""
+
+OPTIONS: Final = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    "save": "",
+    "set-proc-title": "no",
+    "hz": "1",
+}
+"""A title would be written over the environment, by which the warden knows what is a node's. The
+server's own chores, ten times a second by default, would be a quarter of what an idle node takes;
+once a second, a blocking command may end a second late, which is well within `ANSWER_S`, and a
+signal may be heard as late."""
+
+log = structlog.get_logger()
+
+
+class ChildServer:
+    """One server program on one socket, started again whenever it ends by itself."""
+
+    def __init__(self, binary: str, *, home: Home, socket: Path, random: Random) -> None:
+        self._binary = binary
+        self._home = home
+        self._socket = socket
+        self._random = random
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        """Start it, with an empty folder if it cannot live with the one that is there.
+
+        Raises:
+            StartError: it ends by itself all the same.
+            QueueUnavailable: it does not answer.
+        """
+        if await self._boot():
+            return
+        aside = self._home.set_aside()
+        log.warning("the embedded queue could not read its files", set_aside=str(aside))
+        if not await self._boot():
+            raise StartError(
+                f'[queue] url: the "embedded" server ({self._binary}) does not start:'
+                f" {self._home.last_words()}"
+            )
+
+    async def supervise(self) -> None:
+        """Start it again whenever it ends, however often that fails; its background task.
+
+        Also where the machine is out of pids, memory or files: it may have them in a moment.
+        """
+        while self._process is not None:
+            status = await self._process.wait()
+            log.warning("the embedded queue ended: it is started again", exit_status=status)
+            for failures in count():
+                await asyncio.sleep(backoff_s(failures, random=self._random))
+                try:
+                    await self.start()
+                    break
+                except (StartError, QueueUnavailable, OSError) as error:
+                    log.warning("the embedded queue does not start", error=str(error))
+
+    async def end(self) -> None:
+        """Have it end, and kill it if that takes too long."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        try:
+            await replies(self._socket, "SHUTDOWN", "NOSAVE")
+            with suppress(ProcessLookupError):  # as a rule that was enough, and is faster
+                process.terminate()
+            async with asyncio.timeout(END_S):
+                await process.wait()
+        except TimeoutError:
+            log.warning("the embedded queue does not end: it is killed", after_s=END_S)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        await process.wait()
+
+    async def _boot(self) -> bool:
+        """Start the program and wait until it answers; false where it ends by itself."""
+        with self._home.open_log() as output:
+            self._process = process = await asyncio.create_subprocess_exec(
+                self._binary,
+                *(word for name, value in OPTIONS.items() for word in (f"--{name}", value)),
+                "--unixsocket",
+                str(self._socket),
+                cwd=self._home.folder,
+                stdin=DEVNULL,
+                stdout=output,
+                stderr=STDOUT,
+                pass_fds=(self._home.server_lock.descriptor,),
+                start_new_session=True,  # else Ctrl-C in a terminal would end it before the node
+            )
+        try:
+            async with asyncio.timeout(START_S):
+                while process.returncode is None:
+                    if await replies(self._socket, "PING"):
+                        return True
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            await self.end()
+            raise QueueUnavailable(
+                f"the embedded queue did not answer within {START_S:g} s; see {self._home.log}"
+            ) from None
+        return False
+
+
+async def replies(socket: Path, *command: str) -> bool:
+    """Whether a server on this socket takes the command; false while it loads, too."""
+    async with aioredis.Redis(
+        unix_socket_path=str(socket), socket_timeout=1, retry=Retry(NoBackoff(), 0)
+    ) as client:
+        try:
+            await client.execute_command(*command)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError):
+            return False
+    return True

@@ -1,0 +1,179 @@
+"""Domain to JSON: what the contract shows, key by key, in its order.
+
+What users brought (`data`, `result`) is JSON text already: it is spliced in, never parsed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from scheduler.core.change import Change
+    from scheduler.core.handler import HandlerOptions
+    from scheduler.core.job import Abort, Failure, Job, JsonText, Node, Progress
+    from scheduler.core.job_log import Line
+    from scheduler.core.webhook import HookCall
+
+    Document = dict[str, Any]
+
+
+def json_answer(
+    value: object,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    content_type: str = "application/json",
+) -> web.Response:
+    """An answer with a JSON body."""
+    body = orjson.dumps(value)
+    return web.Response(body=body, status=status, headers=headers, content_type=content_type)
+
+
+def job_document(job: Job) -> Document:
+    """A job as its user sees it."""
+    return {
+        "id": job.id,
+        "uid": job.uid,
+        "status": job.status,
+        "task": job.task,
+        "data": orjson.Fragment(job.data),
+        "hook": job.hook,
+        "result": _spliced(job.result),
+        "error": _error(job.error),
+        "progress": _progress(job.progress),
+        "attempt": job.attempt,
+        "node": job.node,
+        "created_at": instant(job.created_at),
+        "started_at": _instant_or_none(job.started_at),
+        "finished_at": _instant_or_none(job.finished_at),
+        "abort": _abort(job.abort),
+    }
+
+
+def call_document(call: HookCall) -> Document:
+    """A call of a hook, for whoever waits for it."""
+    return {
+        "id": call.id,
+        "event": call.event,
+        "status": call.status,
+        "tries": call.tries,
+        "answer": call.answer,
+        "created_at": instant(call.created_at),
+        "due_at": _instant_or_none(call.due_at),
+    }
+
+
+def job_outline(job: Job) -> Document:
+    """A job without what its user brought and what its handler returned: those may be large."""
+    document = job_document(job)
+    del document["data"], document["result"]
+    return document
+
+
+def progress_document(change: Change) -> Document:
+    """How far an attempt is."""
+    return {
+        "id": change.job_id,
+        "uid": change.uid,
+        "attempt": change.attempt,
+        "progress": _progress(change.progress),
+    }
+
+
+def line_document(job_id: str, uid: str, line: Line) -> Document:
+    """A line that a job printed."""
+    return {
+        "id": job_id,
+        "uid": uid,
+        "at": instant(line.at),
+        "stream": line.stream,
+        "text": line.text,
+    }
+
+
+def node_document(node: Node) -> Document:
+    """A live node, for whoever operates the fleet."""
+    return {
+        "name": node.name,
+        "id": node.id,
+        "version": node.version,
+        "workers": node.workers,
+        "running": node.running,
+        "tasks": node.tasks,
+        "started_at": instant(node.started_at),
+    }
+
+
+def task_document(options: HandlerOptions) -> Document:
+    """A handler, for whoever wants to submit a job to it."""
+    return {
+        "name": options.name,
+        "doc": options.doc,
+        "timeout_s": options.timeout_s,
+        "grace_s": options.grace_s,
+        "memory_bytes": options.memory_bytes,
+        "on_abort": options.undoable,
+    }
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC with exactly three digits of a second, so that text sorts as time does."""
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+
+
+def _instant_or_none(at: datetime | None) -> str | None:
+    return None if at is None else instant(at)
+
+
+def _spliced(text: JsonText | None) -> orjson.Fragment | None:
+    return None if text is None else orjson.Fragment(text)
+
+
+def _error(error: Failure | None) -> Document | None:
+    if error is None:
+        return None
+    return {
+        "kind": error.kind,
+        "type": error.type,
+        "message": error.message,
+        "traceback": error.traceback,
+    }
+
+
+def _progress(progress: Progress | None) -> Document | None:
+    if progress is None:
+        return None
+    return {
+        "done": _shortest(progress.done),
+        "total": None if progress.total is None else _shortest(progress.total),
+        "message": progress.message,
+    }
+
+
+def _shortest(number: float) -> float:
+    """3.0 as 3: whoever counts files does not want to read decimals."""
+    return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
+
+
+def _abort(abort: Abort | None) -> Document | None:
+    if abort is None:
+        return None
+    death = abort.death
+    return {
+        "requested_at": instant(abort.requested_at),
+        "reason": abort.reason,
+        "finished_at": _instant_or_none(abort.finished_at),
+        "latency_ms": abort.latency_ms,
+        "signal": death.signal if death else None,
+        "processes": death.processes if death else None,
+        "survivors": death.survivors if death else None,
+        "cleanup": abort.cleanup,
+    }

@@ -1,0 +1,368 @@
+"""What the API may ask: submit, get, list, abort.
+
+    submit   store.insert ──▶ queue.enqueue           the row first, or the id would run nothing
+    abort    store.request_abort ──▶ queue.announce   durable first, then fast
+
+A queue that is away makes neither fail: the store has it, and the sweeper and the heartbeat make
+up for the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from typing import TYPE_CHECKING, Final
+
+from scheduler.core.change import changed, queued
+from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
+from scheduler.core.job import FINAL, Cleanup, JsonText, NewJob, Status
+from scheduler.core.job_log import lines
+from scheduler.service.events import JobEvents
+from scheduler.service.job_follower import JobFollower
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+
+    from scheduler.core.change import Position
+    from scheduler.core.handler import HandlerOptions
+    from scheduler.core.job import Job, Node
+    from scheduler.core.job_log import Line
+    from scheduler.core.ports import Clock, Inserted, Queue, Store
+    from scheduler.core.webhook import HookCall
+    from scheduler.service.change_feed import Course
+    from scheduler.service.events import Event
+    from scheduler.telemetry.job_events import Chronicle
+
+PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A page of a list ends early here, so that one answer never fills the node's memory."""
+CALLS_MAX: Final = 1000
+"""How many calls of a hook one answer shows."""
+ABORTS_AT_ONCE_MAX: Final = 200
+"""How many jobs one `abort_all` asks for at a time."""
+LOOK_AGAIN_S: Final = 2.0
+"""A waiting request looks at the store this often, because a message of a change may be lost."""
+PROBE_S: Final = 2.0
+"""How long a readiness probe waits for the store and the queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A job as its user asks for it."""
+
+    uid: str
+    task: str
+    data: JsonText
+    hook: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, newest first; `next_before` leads to the older ones, if there are."""
+
+    jobs: Sequence[Job]
+    next_before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aborts:
+    """What `abort_all` came to."""
+
+    aborted: int
+    aborting: int
+
+
+class Service:
+    """The scheduler's use cases. Knows jobs and users; knows nothing of HTTP."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        new_id: Callable[[], str],
+        course: Course,
+        tasks: Mapping[str, HandlerOptions],
+        draining: asyncio.Event,
+        chronicle: Chronicle,
+    ) -> None:
+        self.tasks = tasks
+        self._store = store
+        self._queue = queue
+        self._course = course
+        self._clock = clock
+        self._new_id = new_id
+        self._draining = draining
+        self._chronicle = chronicle
+
+    async def submit(
+        self,
+        submissions: Sequence[Submission],
+        *,
+        idempotency_key: str | None = None,
+        fingerprint: str | None = None,
+        traceparent: str | None = None,
+    ) -> Inserted:
+        """Store the jobs, all or none, and have them run.
+
+        With an idempotency key, a second call with the same key and fingerprint answers the jobs
+        of the first, with `created` false. The key of several jobs is one for the whole request.
+
+        Args:
+            traceparent: of the trace that the request belongs to; the jobs go on with it.
+
+        Raises:
+            Conflict: the key came before, with another fingerprint.
+            StoreUnavailable: nothing is stored.
+        """
+        now = self._clock.now()
+        uids = (submission.uid for submission in submissions)
+        keys = repeat(None) if idempotency_key is None else _keys(idempotency_key, uids)
+        inserted = await self._store.insert(
+            [
+                NewJob(
+                    id=self._new_id(),
+                    uid=submission.uid,
+                    task=submission.task,
+                    data=submission.data,
+                    hook=submission.hook,
+                    traceparent=traceparent,
+                    undoable=self.tasks[submission.task].undoable,
+                    created_at=now,
+                    idempotency_key=key,
+                    fingerprint=None if key is None else fingerprint,
+                )
+                for submission, key in zip(submissions, keys, strict=False)
+            ]
+        )
+        if inserted.created:
+            self._queue.announce([queued(job) for job in inserted.jobs])
+            # When the queue is away the rows wait in the store, and the sweeper enqueues them.
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue([job.id for job in inserted.jobs])
+        return inserted
+
+    async def get(self, uid: str, job_id: str, *, wait_s: float = 0.0) -> Job:
+        """The job; with `wait_s`, once it is final or the time is up.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        job = await self._store.get(job_id)
+        if job is None or job.uid != uid:
+            raise NotFound(f"user {uid!r} has no job {job_id!r}")
+        return job if wait_s <= 0 else await self._final(job, wait_s=wait_s)
+
+    async def hook_calls(self, uid: str, job_id: str) -> Sequence[HookCall]:
+        """The calls of a job's hook so far, oldest first.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        await self.get(uid, job_id)
+        return await self._store.calls(job_id, limit=CALLS_MAX)
+
+    async def log(
+        self, uid: str, job_id: str, *, follow: bool
+    ) -> AsyncGenerator[Sequence[Line], None]:
+        """The lines that a job printed: at once what there is, perhaps nothing.
+
+        With `follow` also what it prints from then on, until it is over.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        job: Job | None = await self.get(uid, job_id)
+        found, end = await self._lines(job_id, after=0)
+        yield found
+        if not follow:
+            return
+        async with self._queue.watch(job_id) as news:
+            while job is not None and not job.over:
+                await _change(news)
+                with suppress(StoreUnavailable):
+                    # The job before its log: all that it prints is written before its end is.
+                    now = await self._store.get(job_id)
+                    found, end = await self._lines(job_id, after=end)
+                    yield found
+                    job = now
+
+    async def _lines(self, job_id: str, *, after: int) -> tuple[Sequence[Line], int]:
+        """What a job printed behind a place, and the place behind that."""
+        found = list(lines(await self._store.log(job_id, after=after), after=after))
+        return found, found[-1].end if found else after
+
+    async def job_events(
+        self, uid: str, job_id: str, *, after: Position | None, log: bool
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """What happens to a job until it is over, its present first; see `events`.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        job = await self.get(uid, job_id)
+        follower = JobFollower(job, after=after, log=log, store=self._store, course=self._course)
+        return follower.events()
+
+    def all_events(
+        self, uid: str | None, *, after: Position | None, log: bool
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        """What happens to all jobs, or a user's, from now on or behind a position."""
+        return JobEvents(store=self._store, course=self._course).of_jobs(uid, after=after, log=log)
+
+    async def page(
+        self,
+        uid: str | None,
+        *,
+        statuses: Collection[Status],
+        task: str | None,
+        before_id: str | None,
+        limit: int,
+    ) -> Page:
+        """Some jobs of a user, or of all, newest first; none for a user nobody has heard of."""
+        page_before = partial(self._store.page, uid, statuses=statuses, task=task)
+        jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
+        if not jobs:
+            return Page((), None)
+        # Only the store knows whether a short page was the last one or was ended by its bytes.
+        last = jobs[-1].id
+        more = await page_before(before_id=last, limit=1, bytes_max=0)
+        return Page(jobs, last if more else None)
+
+    async def abort(
+        self,
+        uid: str,
+        job_id: str,
+        *,
+        reason: str | None = None,
+        grace_s: float | None = None,
+        wait_s: float = 0.0,
+    ) -> Job:
+        """Ask that a job end, durably, and answer it: aborted, being stopped, or ended before.
+
+        With `wait_s`, the answer comes once the job is final or the time is up.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        now = self._clock.now()
+        job = await self._store.request_abort(
+            job_id, uid=uid, reason=reason, grace_s=grace_s, at=now
+        )
+        if job is None:
+            raise NotFound(f"user {uid!r} has no job {job_id!r}")
+        if job.status is Status.ABORTED and job.finished_at == now:
+            self._chronicle.aborted_in_queue(job)
+        await self._announce(job)
+        return await self._final(job, wait_s=wait_s)
+
+    async def abort_all(
+        self, uid: str, *, statuses: Collection[Status], task: str | None
+    ) -> Aborts:
+        """Abort every job of a user that matches, is not final and was there when this began.
+
+        Not what comes later, or a user who submits meanwhile would keep it busy for ever.
+        """
+        counts = {Status.ABORTED: 0, Status.RUNNING: 0}
+        unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)
+        # Asked of the store: an id made here would miss jobs of a node whose clock is fast.
+        for newest in await self._store.page(uid, limit=1, bytes_max=0):
+            while ids := await unfinished(last_id=newest.id, limit=ABORTS_AT_ONCE_MAX):
+                for job in await self._abort_each(uid, ids):
+                    if job.status in counts:
+                        counts[job.status] += 1
+        return Aborts(aborted=counts[Status.ABORTED], aborting=counts[Status.RUNNING])
+
+    async def nodes(self) -> Sequence[Node]:
+        """The nodes that are up, by name."""
+        return await self._store.nodes()
+
+    async def obstacles(self) -> Mapping[str, str]:
+        """What keeps this node from taking work now, by what it is; empty when it is ready."""
+        found = {"draining": "the node is draining"} if self._draining.is_set() else {}
+        for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):
+            try:
+                async with asyncio.timeout(PROBE_S):
+                    await probe()
+            except (Unavailable, TimeoutError) as error:
+                found[name] = str(error) or f"no answer within {PROBE_S} s"
+        return found
+
+    async def _abort_each(self, uid: str, job_ids: Sequence[str]) -> Sequence[Job]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                aborts = [
+                    group.create_task(self._abort_if_there(uid, each), name=f"abort {each}")
+                    for each in job_ids
+                ]
+        except ExceptionGroup as failures:
+            # One answer for the caller; what is aborted stays so, and the rest may be asked again.
+            raise failures.exceptions[0] from None
+        return [job for abort in aborts if (job := abort.result()) is not None]
+
+    async def _abort_if_there(self, uid: str, job_id: str) -> Job | None:
+        with suppress(NotFound):
+            return await self.abort(uid, job_id)
+        return None
+
+    async def _announce(self, job: Job) -> None:
+        """Tell those who can act on it; the heartbeat and the sweeper would, a little later."""
+        if job.abort is None:
+            return  # it ended otherwise before
+        self._queue.announce([changed(job.id, job.uid)])
+        with suppress(QueueUnavailable):
+            if job.status is Status.RUNNING and job.owner is not None:
+                await self._queue.announce_abort(job.id, node_id=job.owner)
+            elif job.abort.cleanup is Cleanup.PENDING and job.owner is None:
+                await self._queue.enqueue([job.id], ahead=True)
+
+    async def _final(self, job: Job, *, wait_s: float) -> Job:
+        """The job once it is final, or as it stands when the time is up."""
+        if job.status in FINAL or wait_s <= 0:
+            return job
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s), self._queue.watch(job.id) as news:
+                # Look after watching began: a change in between would be missed otherwise.
+                while (job := await self._now(job)).status not in FINAL:
+                    await _change(news)
+        return job
+
+    async def _now(self, job: Job) -> Job:
+        """The job as it stands; as it stood where the store is away, or does not have it any more.
+
+        Its abort may be stored, and a failure would deny that.
+        """
+        with suppress(StoreUnavailable):
+            return await self._store.get(job.id) or job
+        return job
+
+
+async def _change(news: asyncio.Event) -> None:
+    """Wait until something changed, or may have."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_AGAIN_S):
+            await news.wait()
+    news.clear()
+
+
+def _keys(key: str, uids: Iterable[str]) -> Iterator[str]:
+    """A key for each job of a request: each user's first one has the key itself.
+
+    So a request that comes with the same key and asks for more, or for fewer, meets it.
+    """
+    seen = Counter[str]()
+    for uid in uids:
+        yield key if not seen[uid] else f"{key}\x1f{seen[uid]}"
+        seen[uid] += 1

@@ -1,0 +1,99 @@
+"""What statements are given: the words of `job.py` as columns, and many rows as one argument.
+
+Instants are milliseconds since 1970 UTC; what has a shape of its own is JSON.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from scheduler.core.job import NOTHING_RAN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scheduler.core.job import Failure, NewJob, Progress, Settlement
+    from scheduler.core.job_log import Written
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def milliseconds(at: datetime) -> int:
+    """An instant as it is stored."""
+    return (at - EPOCH) // MILLISECOND
+
+
+def json(value: Failure | Progress | Sequence[str]) -> str:
+    """A value with a shape of its own as it is stored."""
+    return orjson.dumps(value).decode()
+
+
+def batch(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as one argument, which both databases unfold with `json_each`."""
+    return orjson.dumps({str(place): row for place, row in enumerate(rows)}).decode()
+
+
+def keys(names: Iterable[str]) -> str:
+    """Names as one argument, each once: they are what `json_each` calls keys."""
+    return orjson.dumps({str(name): None for name in names}).decode()
+
+
+def new_job(new: NewJob) -> Mapping[str, Any]:
+    """The columns of a job that is about to be stored."""
+    return {
+        "id": new.id,
+        "uid": new.uid,
+        "task": new.task,
+        "hook": new.hook,
+        "traceparent": new.traceparent,
+        "data": new.data,
+        "bytes": _bytes(new.data),
+        "undoable": new.undoable,
+        "created_at": milliseconds(new.created_at),
+        "idempotency_key": new.idempotency_key,
+        "fingerprint": new.fingerprint,
+    }
+
+
+def settlement(end: Settlement) -> Mapping[str, Any]:
+    """The columns that the end of an attempt brings; without a death, nothing ran."""
+    error = None if end.error is None else json(end.error)
+    death = end.death or NOTHING_RAN
+    return {
+        "id": end.id,
+        "token": end.token,
+        "status": end.status,
+        "at": milliseconds(end.at),
+        "result": end.result,
+        "error": error,
+        "progress": None if end.progress is None else json(end.progress),
+        "bytes": _bytes(end.result) + _bytes(error),
+        "unbegun": int(end.death == NOTHING_RAN),
+        "signal": death.signal,
+        "processes": death.processes,
+        "survivors": death.survivors,
+    }
+
+
+def page(written: Written) -> Mapping[str, Any]:
+    """The columns of a page of a job's log; its blocks are rows of a time, a stream and a text."""
+    page = written.page
+    blocks = [(milliseconds(block.at), block.stream, block.text) for block in page.blocks]
+    return {
+        "id": written.job_id,
+        "token": written.token,
+        "slot": page.slot,
+        "page": page.number,
+        "place": page.place,
+        "bytes": page.size,
+        "blocks": orjson.dumps(blocks).decode(),
+    }
+
+
+def _bytes(text: str | None) -> int:
+    """What a text adds to a page of jobs."""
+    return 0 if text is None else len(text.encode())

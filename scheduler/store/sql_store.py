@@ -1,0 +1,303 @@
+"""The `Store` port in SQL. What each call promises stands in `scheduler/core/ports.py`.
+
+Each write is one guarded statement, and the rows that it returns say what took effect.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from scheduler.core.job import FINAL, Status
+from scheduler.core.policy import lost_failure
+from scheduler.core.ports import Inserted, Released
+from scheduler.core.statistics import STEP, Span
+from scheduler.store import arguments, rows
+from scheduler.store.idempotency import must_differ, stored_before
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from scheduler.core.job import (
+        Claim,
+        Cleanup,
+        Death,
+        Job,
+        JsonText,
+        NewJob,
+        Node,
+        Progress,
+        Settlement,
+    )
+    from scheduler.core.job_log import Page, Written
+    from scheduler.core.statistics import Ending, Standing
+    from scheduler.core.webhook import HookCall, Verdict
+    from scheduler.store.database import Database, Row
+
+BEFORE_ALL_IDS: Final = ""
+AFTER_ALL_IDS: Final = "~"
+"""Ids are lower-case hexadecimal digits and dashes: this is greater than each of them."""
+
+
+class SqlStore:
+    """The store, on a database. Every method is documented at the port."""
+
+    def __init__(self, database: Database) -> None:
+        self.identity = database.identity
+        self._fetch = database.fetch
+
+    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+        """See `Store`."""
+        stored = await self.store_new(jobs)
+        if stored is not None:
+            return Inserted(stored, created=True)
+        batch = arguments.batch(map(arguments.new_job, jobs))
+        return stored_before(jobs, await self._fetch("stored", batch))
+
+    async def store_new(self, jobs: Sequence[NewJob]) -> Sequence[Job] | None:
+        """Store jobs that are all new; None, and no effect, where any of them is stored already.
+
+        Raises:
+            Conflict: two of them have the same idempotency key.
+        """
+        must_differ(jobs)
+        batch = arguments.batch(map(arguments.new_job, jobs))
+        return [new.stored() for new in jobs] if await self._fetch("insert", batch) else None
+
+    async def get(self, job_id: str) -> Job | None:
+        """See `Store`."""
+        found = await self._fetch("get", job_id)
+        return rows.job(found[0]) if found else None
+
+    async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """See `Store`."""
+        return [rows.job(row) for row in await self._fetch("outlines", arguments.keys(job_ids))]
+
+    async def page(
+        self,
+        uid: str | None,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        before_id: str | None = None,
+        limit: int,
+        bytes_max: int,
+    ) -> Sequence[Job]:
+        """See `Store`."""
+        wanted = arguments.keys(statuses or Status)
+        before = AFTER_ALL_IDS if before_id is None else before_id
+        how_much = (wanted, before, task, limit, bytes_max)
+        if uid is None:
+            page = await self._fetch("page_of_all", *how_much)
+        else:
+            page = await self._fetch("page", uid, *how_much)
+        return [rows.job(row) for row in page]
+
+    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+        """See `Store`."""
+        claimed = await self._fetch(
+            "claim", arguments.keys(job_ids), node_id, arguments.milliseconds(at)
+        )
+        return [rows.claim(row) for row in claimed]
+
+    async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
+        """See `Store`."""
+        held = await self._fetch("claims_of", node_id, arguments.keys(but))
+        return [rows.claim(row) for row in held]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
+        """See `Store`."""
+        ended = await self.ended(settlements)
+        return {job_id: status for (job_id, _), status in ended.items()}
+
+    async def ended(self, settlements: Sequence[Settlement]) -> dict[tuple[str, int], Status]:
+        """End attempts; what became of those that took effect, by job id and token."""
+        # Two ends of one attempt in one batch: the first counts, as it would in two.
+        ends = {(end.id, end.token): end for end in reversed(settlements)}.values()
+        # Two statements, because each settlement stands for itself.
+        given_back = [end for end in ends if end.status is Status.QUEUED]
+        final = [end for end in ends if end.status is not Status.QUEUED]
+        return await self._end("settle", final) | await self._end("give_back", given_back)
+
+    async def _end(self, name: str, ends: Sequence[Settlement]) -> dict[tuple[str, int], Status]:
+        if not ends:
+            return {}
+        ended = await self._fetch(name, arguments.batch(map(arguments.settlement, ends)))
+        return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
+
+    async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
+        """See `Store`."""
+        return bool(await self._fetch("settle_cleanup", job_id, token, cleanup))
+
+    async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "report",
+            arguments.batch(
+                {"id": job_id, "token": token, "progress": arguments.json(made)}
+                for (job_id, token), made in progress.items()
+            ),
+        )
+
+    async def write_log(self, written: Collection[Written]) -> None:
+        """See `Store`."""
+        await self._fetch("write_log", arguments.batch(map(arguments.page, written)))
+
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[Page]:
+        """See `Store`."""
+        return [rows.page(row) for row in await self._fetch("log", job_id, after)]
+
+    async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "note_survivors", job_id, token, death.signal, death.processes, death.survivors
+        )
+
+    async def request_abort(
+        self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
+    ) -> Job | None:
+        """See `Store`."""
+        requested = await self._fetch(
+            "request_abort", job_id, uid, arguments.milliseconds(at), reason, grace_s
+        )
+        if requested:
+            return rows.job(requested[0])
+        job = await self.get(job_id)
+        return job if job is not None and job.uid == uid else None
+
+    async def unfinished(
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] = (),
+        task: str | None = None,
+        last_id: str | None = None,
+        limit: int,
+    ) -> Sequence[str]:
+        """See `Store`."""
+        last = AFTER_ALL_IDS if last_id is None else last_id
+        ids: set[str] = set()
+        # Queued first: a job that moves on to running in between is seen twice, not missed.
+        for status in (Status.QUEUED, Status.RUNNING):
+            if status in statuses or not statuses:
+                ids |= _ids(await self._fetch("unfinished", uid, status, last, task, limit))
+        return sorted(ids)[:limit]
+
+    async def unfinished_by_user(
+        self, *, statuses: Collection[Status], task: str | None = None, limit: int
+    ) -> Mapping[str, int]:
+        """See `Store`."""
+        found = Counter[str]()
+        for status in sorted(set(statuses) - FINAL):
+            counted = await self._fetch("unfinished_by_user", status, task, limit)
+            found.update({row["uid"]: row["jobs"] for row in counted})
+        return found
+
+    async def standing(self, *, count_max: int) -> Standing:
+        """See `Store`."""
+        (row,) = await self._fetch("standing", count_max)
+        return rows.standing(row)
+
+    async def endings(self, *, since: datetime, limit: int) -> Sequence[Ending]:
+        """See `Store`."""
+        step = STEP // arguments.MILLISECOND
+        counted = await self._fetch("endings", arguments.milliseconds(since), limit, step)
+        return [rows.ending(row) for row in counted]
+
+    async def spans(self, *, since: datetime, limit: int) -> Sequence[Span]:
+        """See `Store`."""
+        found = await self._fetch("spans", arguments.milliseconds(since), limit)
+        return [Span(row["waited_ms"] / 1000, row["ran_ms"] / 1000) for row in found]
+
+    async def add_call(
+        self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
+    ) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "add_call", call_id, claim.id, claim.token, payload, arguments.milliseconds(at)
+        )
+
+    async def take_calls(
+        self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
+    ) -> Sequence[HookCall]:
+        """See `Store`."""
+        instants = arguments.milliseconds(at), arguments.milliseconds(until)
+        taken = await self._fetch("take_calls", *instants, limit, arguments.keys(but))
+        return [rows.call(row) for row in taken]
+
+    async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
+        """See `Store`."""
+        due_at = None if verdict.due_at is None else arguments.milliseconds(verdict.due_at)
+        return bool(
+            await self._fetch("settle_call", call.id, call.tries, verdict.status, due_at, answer)
+        )
+
+    async def calls(self, job_id: str, *, limit: int) -> Sequence[HookCall]:
+        """See `Store`."""
+        return [rows.call(row) for row in await self._fetch("calls", job_id, limit)]
+
+    async def register(self, node: Node) -> None:
+        """See `Store`."""
+        await self._fetch(
+            "register",
+            node.id,
+            node.name,
+            node.version,
+            node.workers,
+            arguments.json(node.tasks),
+            node.running,
+            arguments.milliseconds(node.started_at),
+            node.beat,
+        )
+
+    async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
+        """See `Store`."""
+        if not await self._fetch("renew", node_id, running):
+            return None
+        return _ids(await self._fetch("aborts", node_id))
+
+    async def nodes(self) -> Sequence[Node]:
+        """See `Store`."""
+        return [rows.node(row) for row in await self._fetch("nodes")]
+
+    async def bury(self, node_id: str, *, beat: int | None = None) -> bool:
+        """See `Store`."""
+        return bool(await self._fetch("bury", node_id, beat))
+
+    async def release_orphans(self, *, losses_max: int, at: datetime) -> Released:
+        """See `Store`."""
+        lost = arguments.json(lost_failure(losses_max))
+        released = await self._fetch(
+            "release_orphans", losses_max, arguments.milliseconds(at), lost
+        )
+        return Released(
+            to_enqueue=sorted(row["id"] for row in released if row["waiting"]),
+            ended=sorted(row["id"] for row in released if row["ended"]),
+        )
+
+    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+        """See `Store`."""
+        before = AFTER_ALL_IDS if before_id is None else before_id
+        return await self._waiting(BEFORE_ALL_IDS, before, limit)
+
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+        """See `Store`."""
+        last = BEFORE_ALL_IDS
+        while ids := await self._waiting(last, AFTER_ALL_IDS, page):
+            yield ids
+            last = ids[-1]
+
+    async def _waiting(self, after: str, before: str, limit: int) -> Sequence[str]:
+        return [row["id"] for row in await self._fetch("waiting", after, before, limit)]
+
+    async def delete_finished(
+        self, *, before: datetime, limit: int, bytes_max: int | None = None
+    ) -> int:
+        """See `Store`."""
+        how_much = (arguments.milliseconds(before), limit, bytes_max)
+        return len(await self._fetch("delete_finished", *how_much))
+
+
+def _ids(found: Sequence[Row]) -> set[str]:
+    return {row["id"] for row in found}

@@ -1,0 +1,105 @@
+"""What the node counts for Prometheus, beside the HTTP requests (see `scheduler.api.http_metrics`).
+
+Names and units follow Prometheus' conventions. Labels have few values: `task` is the name of a
+handler, never what a user sent. `docs/grafana.json` shows all of it; a test compares the names.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import CollectorRegistry
+
+ABORT_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""From a kill at once to the longest usual grace period."""
+JOB_BUCKETS_S: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400)
+"""From a job that does nothing to one of hours; few, since each task has its own."""
+BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+LAG_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+class Metrics:
+    """The node's own metrics: told of what happens, and cheap to tell.
+
+    What has labels is a function of their values, which finds each series once.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def histogram(
+            name: str, meaning: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+        ) -> Histogram:
+            return Histogram(
+                f"scheduler_{name}", meaning, labels, buckets=buckets, registry=registry
+            )
+
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(f"scheduler_{name}", meaning, labels, registry=registry)
+
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(f"scheduler_{name}", meaning, registry=registry)
+
+        self.jobs = cache(counter("jobs", "Attempts ended on this node.", "task", "status").labels)
+        self.waiting = cache(
+            histogram(
+                "job_waiting_seconds",
+                "From the submission of a job to the start of its first attempt.",
+                ("task",),
+                JOB_BUCKETS_S,
+            ).labels
+        )
+        self.running = cache(
+            histogram(
+                "job_running_seconds",
+                "From the start of an attempt to its end.",
+                ("task",),
+                JOB_BUCKETS_S,
+            ).labels
+        )
+        self.aborts = cache(
+            histogram(
+                "abort_seconds",
+                "From the request of an abort to the verified death, by the last signal needed.",
+                ("signal",),
+                ABORT_BUCKETS_S,
+            ).labels
+        )
+        self.batches = cache(
+            histogram(
+                "batch_calls",
+                "Calls that shared one statement of the store.",
+                ("kind",),
+                BATCH_BUCKETS,
+            ).labels
+        )
+        self.lag = histogram(
+            "loop_lag_seconds", "How late the event loop woke up who slept.", (), LAG_BUCKETS_S
+        )
+        self.hook_calls = cache(
+            counter("hook_calls", "Tries of hooks, by what follows.", "event", "status").labels
+        )
+        self.leases_lost = counter("leases_lost", "How often this node lost its lease.")
+        self.released = counter("jobs_released", "Jobs taken back from nodes that are gone.")
+        self.processes = counter("pool_processes_started", "Pool processes started.")
+        self.queued = gauge(
+            "queued_jobs", "Jobs that wait, of all nodes; counted up to ten thousand."
+        )
+        self.oldest = gauge(
+            "oldest_queued_seconds", "Age of the job that has waited longest, of all nodes."
+        )
+        self._workers = gauge("workers", "Jobs that this node can run at a time.")
+        self._running = gauge("running_jobs", "Jobs that this node runs now.")
+
+    def of_node(self, *, workers: int, running: Callable[[], int]) -> None:
+        """What is looked at when somebody asks."""
+        self._workers.set(workers)
+        self._running.set_function(running)
+
+    def batch(self, kind: str, calls: int) -> None:
+        """Note how many calls shared a statement."""
+        self.batches(kind).observe(calls)

@@ -1,0 +1,85 @@
+"""One try of a call: a POST that follows nothing, remembers nothing and does not wait for long."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import aiohttp
+
+from scheduler import __version__
+from scheduler.webhooks import message, signature
+from scheduler.webhooks.addresses import AddressRefusedError, guarded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Sequence
+    from datetime import datetime
+    from ipaddress import IPv4Network, IPv6Network
+
+    from scheduler.core.job import Job
+    from scheduler.core.webhook import HookCall
+
+TRY_S: Final = 15.0
+"""How long a try may take: the Standard Webhooks specification asks for 15 to 30 seconds."""
+ANSWER_CHARS_MAX: Final = 300
+"""Of the reason why there was no answer, as users see it."""
+
+
+class Answer(NamedTuple):
+    """What came of a try."""
+
+    code: int | None
+    """An HTTP status, or None where none came."""
+    words: str
+    """The same for people."""
+
+
+@asynccontextmanager
+async def open_caller(
+    keys: Sequence[bytes], allow: Collection[IPv4Network | IPv6Network]
+) -> AsyncIterator[Caller]:
+    """A caller, whose connections are closed at the end."""
+    # Without a limit: the time for a try would run while it waits. `Delivery` has the limits.
+    connector = aiohttp.TCPConnector(socket_factory=guarded(allow), limit=0)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=TRY_S),
+        headers={"User-Agent": f"AtlanScheduler/{__version__}"},
+        trust_env=False,  # a proxy would connect to where we may not
+    ) as session:
+        yield Caller(session, keys)
+
+
+class Caller:
+    """Calls hooks. Made by `open_caller`."""
+
+    def __init__(self, session: aiohttp.ClientSession, keys: Sequence[bytes]) -> None:
+        self._session = session
+        self._keys = keys
+
+    async def call(self, call: HookCall, job: Job, *, at: datetime) -> Answer:
+        """POST a call to its job's hook."""
+        assert job.hook is not None  # noqa: S101 - only a job that has a hook has calls
+        body = message.body(call, job)
+        signed = signature.headers(call.id, body, at=at, keys=self._keys)
+        try:
+            async with self._session.post(
+                job.hook,
+                data=body,
+                headers={**message.headers(call, job), **signed},
+                allow_redirects=False,
+            ) as answer:
+                return Answer(answer.status, str(answer.status))
+        except TimeoutError:
+            return Answer(None, f"no answer within {TRY_S:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Answer(None, _reason(error)[:ANSWER_CHARS_MAX])
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer; where we refuse to connect, why, and not that we did not."""
+    cause = error.__cause__
+    if isinstance(cause, AddressRefusedError):
+        return str(cause.strerror)
+    return str(error) or type(error).__name__

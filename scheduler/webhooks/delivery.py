@@ -1,0 +1,139 @@
+"""Takes calls that are due from the store and tries them, some at a time.
+
+All nodes do. A call that is taken is due again after `TAKEN_S`, so that it is not lost with the
+node that took it. A try and the writing of its answer end well before that, or it comes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.webhook import receiver, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from scheduler.core.job import Job
+    from scheduler.core.ports import Clock, Store
+    from scheduler.core.webhook import HookCall
+    from scheduler.telemetry.job_events import Chronicle
+    from scheduler.webhooks.caller import Caller
+
+AT_ONCE_MAX: Final = 32
+"""How many calls a node tries at a time."""
+PER_RECEIVER_MAX: Final = 8
+"""How many of them go to one receiver: one that hangs does not keep the others waiting."""
+TAKE_MAX: Final = 4
+"""How many are taken at a time, as they may all go to one receiver: that there is room for."""
+TAKEN_S: Final = 60.0
+"""For how long a call belongs to the node that took it."""
+LOOK_EVERY_S: Final = 1.0
+"""How often the store is asked what is due: tries that are due again, and ends on other nodes."""
+LAST_CALLS_S: Final = 5.0
+"""How long a node that ends still delivers; the rest is for others, or for its next start."""
+
+
+class Delivery:
+    """A node's share in calling hooks."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        random: Random,
+        caller: Caller,
+        chronicle: Chronicle,
+        give_up_s: float,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._random = random
+        self._caller = caller
+        self._chronicle = chronicle
+        self._give_up_s = give_up_s
+        self._trying: dict[asyncio.Task[None], str] = {}
+        """Each with its receiver."""
+        self._look = asyncio.Event()
+        self._idle = asyncio.Event()
+
+    def hint(self) -> None:
+        """Look at once: a call may have become due."""
+        self._look.set()
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._look.clear()
+                calls = await self._take()
+                for call, job in calls:
+                    assert job.hook is not None  # noqa: S101 - only a job with a hook has calls
+                    trying = group.create_task(self._try(call, job), name=f"call {call.id}")
+                    self._trying[trying] = receiver(job.hook)
+                    trying.add_done_callback(self._tried)
+                if not calls:
+                    await self._pause()
+
+    async def finish(self) -> None:
+        """Wait until nothing is due, for a little while."""
+        self._idle.clear()
+        self.hint()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_CALLS_S):
+                await self._idle.wait()
+
+    async def _take(self) -> Sequence[tuple[HookCall, Job]]:
+        """Some calls that are due, with their jobs, as far as there is room for them."""
+        limit = min(TAKE_MAX, AT_ONCE_MAX - len(self._trying))
+        if limit == 0:
+            return ()
+        at = self._clock.now()
+        until = at + timedelta(seconds=TAKEN_S)
+        try:
+            calls = await self._store.take_calls(at=at, until=until, limit=limit, but=self._busy())
+            if not calls:
+                return ()
+            found = await self._store.outlines({call.job_id for call in calls})
+        except StoreUnavailable:
+            return ()  # whatever else the node does says so
+        jobs = {job.id: job for job in found}
+        # A job that is missing was deleted meanwhile, and its calls with it.
+        return [(call, jobs[call.job_id]) for call in calls if call.job_id in jobs]
+
+    def _busy(self) -> Sequence[str]:
+        """The receivers that have no room for all that may be taken next."""
+        tried = Counter(self._trying.values())
+        return [each for each, tries in tried.items() if tries > PER_RECEIVER_MAX - TAKE_MAX]
+
+    async def _pause(self) -> None:
+        """Until a call ends, or may be due."""
+        if not self._trying:
+            self._idle.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._look.wait()
+
+    def _tried(self, trying: asyncio.Task[None]) -> None:
+        del self._trying[trying]
+        self.hint()
+
+    async def _try(self, call: HookCall, job: Job) -> None:
+        """Try a call, and note how it went; where the store is away, it is tried again later."""
+        answer = await self._caller.call(call, job, at=self._clock.now())
+        follows = verdict(
+            call,
+            answer.code,
+            at=self._clock.now(),
+            give_up_s=self._give_up_s,
+            random=self._random,
+        )
+        with suppress(StoreUnavailable):
+            await self._store.settle_call(call, follows, answer=answer.words)
+            self._chronicle.called(call, job, follows, answer.words)

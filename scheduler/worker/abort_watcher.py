@@ -1,0 +1,118 @@
+"""The abort watcher: looks, for each running job, whether its user aborted it.
+
+    begin ──▶ timer ──▶ look ──▶ sleep 0.2 s ──▶ look ──▶ sleep 0.4 s ──▶ … up to the longest look
+                └──── hint ──▶ look at once
+
+A look is at the job's flag in the key-value store; a hint (the announcement, or the node's
+heartbeat) wakes it at once. Flag and hint are only hints: what counts is the store, which also
+knows the grace period that was asked for. Until the first look is due there is only a timer: most
+jobs are shorter, and cost no task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable
+from scheduler.core.job import StopReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from scheduler.core.ports import Queue, Store
+    from scheduler.worker.attempt import Attempt
+
+
+class Watcher:
+    """Stops an attempt once its abort is requested, in the block that it is used for."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        *,
+        store: Store,
+        queue: Queue,
+        looks_s: Iterable[float],
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._attempt = attempt
+        self._store = store
+        self._queue = queue
+        self._looks_s = iter(looks_s)
+        self._group = group
+        self._hinted = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(next(self._looks_s), self._begin)
+        if self._hinted.is_set():
+            self.hint()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        assert self._timer is not None  # noqa: S101 - the block was entered
+        self._timer.cancel()
+        self._timer = None
+        if self._task is not None:
+            self._task.cancel()
+
+    def hint(self) -> None:
+        """Look at once: an abort may have been requested."""
+        self._hinted.set()
+        if self._timer is not None:  # else once the block is entered: that of a clean-up never is
+            self._attempt.doubt(self._stop)
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._task is None and self._timer is not None:
+            self._timer.cancel()
+            name = f"watch {self._attempt.claim.id}"
+            self._task = self._group.create_task(self._watch(), name=name)
+
+    async def _watch(self) -> None:
+        """Look, and look again, until the attempt is stopped; then at each hint, until cancelled.
+
+        Another abort may give it less time.
+        """
+        stopped = False
+        while True:
+            with suppress(StoreUnavailable):
+                if self._taken() or (not stopped and await self._flagged()):
+                    stopped = await self._stop() or stopped
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if stopped else next(self._looks_s)):
+                    await self._hinted.wait()
+
+    def _taken(self) -> bool:
+        """Whether a hint came; it is taken, so that the next one wakes again."""
+        hinted = self._hinted.is_set()
+        self._hinted.clear()
+        return hinted
+
+    async def _flagged(self) -> bool:
+        try:
+            return await self._queue.abort_announced(self._attempt.claim.id)
+        except QueueUnavailable:
+            return False  # the heartbeat brings what the queue cannot
+
+    async def _stop(self) -> bool:
+        """Stop the attempt where its abort is requested; whether it is.
+
+        Raises:
+            StoreUnavailable: it may be.
+        """
+        job = await self._store.get(self._attempt.claim.id)
+        if job is None or job.abort is None:
+            return False
+        self._attempt.stop(StopReason.ABORT, grace_s=job.abort.grace_s)
+        return True

@@ -1,0 +1,115 @@
+"""What one attempt prints, from bytes as they come to the lines that are worth keeping. Pure.
+
+    record ──▶ head, tail: whole lines, unread ──▶ pages ──▶ the store
+    each read                                      a few times a second
+
+Most of what a job prints that prints too much is never looked at: `record` does a fixed amount of
+work for each read, however many lines that brings, and what cannot be kept is counted and dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scheduler.core.job_log import HEAD_PAGES, LINE_BYTES, PAGE_BYTES, TAIL_PAGES
+from scheduler.worker.job_log_pages import Sheets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from scheduler.core.job_log import Page, Stream
+
+HEAD_BYTES: Final = HEAD_PAGES * PAGE_BYTES
+TAIL_BYTES: Final = TAIL_PAGES * PAGE_BYTES
+UNENDED_BYTES_MAX: Final = 8 * 1024
+"""What is longer and has no end of its line yet is cut: it may never get one."""
+
+
+class _Piece(NamedTuple):
+    """Whole lines, as they were read at once."""
+
+    at: datetime
+    stream: Stream
+    data: bytes
+    cost: int
+    """The room that they take. A thousand empty lines are little to read, and much to keep."""
+
+
+class Tape:
+    """The output of one attempt."""
+
+    def __init__(self) -> None:
+        self._sheets = Sheets(number=0, place=0)
+        self._unended: dict[Stream, bytes] = {}
+        self._head: list[_Piece] = []
+        self._head_room = HEAD_BYTES
+        self._tail: deque[_Piece] = deque()
+        self._tail_cost = 0
+        self._dropped_bytes = 0
+
+    def follow(self, last: Page) -> None:
+        """Begin behind the last page of the attempts before; before pages are asked for."""
+        self._sheets = Sheets(number=last.number + 1, place=last.end)
+        self._head_room -= (last.number + 1) * PAGE_BYTES
+
+    def record(self, at: datetime, stream: Stream, data: bytes) -> None:
+        """Take note of what was read from a stream."""
+        data = self._unended.pop(stream, b"") + data
+        end = _end_of_lines(data)
+        if len(data) - end > UNENDED_BYTES_MAX:
+            end = _end_of_characters(data)
+        if end < len(data):
+            self._unended[stream] = data[end:]
+        if end:
+            self._keep(at, stream, data[:end])
+
+    def end(self, at: datetime) -> None:
+        """Nothing follows: what has no end of its line yet gets none."""
+        for stream, data in self._unended.items():
+            self._keep(at, stream, data)
+        self._unended.clear()
+
+    def pages(self) -> Sequence[Page]:
+        """The pages that are new since this was last asked, or longer than they were then."""
+        self._write(self._head)
+        self._sheets.skip(self._dropped_bytes)
+        self._write(self._tail)
+        self._head.clear()
+        self._tail.clear()
+        self._tail_cost = self._dropped_bytes = 0
+        return self._sheets.take()
+
+    def _keep(self, at: datetime, stream: Stream, data: bytes) -> None:
+        """Keep lines until they are asked for; beyond the head, only the last of them."""
+        cost = len(data) + LINE_BYTES * (1 + data.count(b"\n") + data.count(b"\r"))
+        piece = _Piece(at, stream, data, cost)
+        if self._head_room > 0:
+            self._head.append(piece)
+            self._head_room -= cost
+            return
+        self._tail.append(piece)
+        self._tail_cost += cost
+        while self._tail_cost - self._tail[0].cost >= TAIL_BYTES:
+            dropped = self._tail.popleft()
+            self._tail_cost -= dropped.cost
+            self._dropped_bytes += len(dropped.data)
+
+    def _write(self, pieces: Iterable[_Piece]) -> None:
+        for piece in pieces:
+            for line in piece.data.decode(errors="replace").splitlines(keepends=True):
+                self._sheets.write(piece.at, piece.stream, line)
+
+
+def _end_of_lines(data: bytes) -> int:
+    """Where the last whole line ends; a carriage return at the very end may be half of an end."""
+    return max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+
+
+def _end_of_characters(data: bytes) -> int:
+    """Where the last whole character of UTF-8 ends, so that a cut does not break one."""
+    for end in range(len(data), max(0, len(data) - 3), -1):
+        if data[end - 1] & 0xC0 != 0x80:  # the first byte of a character
+            return end if data[end - 1] < 0x80 else end - 1
+    return len(data)
