@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from scheduler.api.dashboard.routes import DASHBOARD
+from scheduler.api.json_answer import json_answer
 from scheduler.core.errors import (
     Conflict,
     Invalid,
@@ -24,7 +25,6 @@ from scheduler.core.errors import (
     StoreUnavailable,
     TooLarge,
 )
-from scheduler.service.documents import json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Domain to JSON: what the contract shows, key by key, in its order.
+"""Jobs, nodes and handlers as JSON documents: each key that the contract shows, in its order.
 
 What users brought (`data`, `result`) is JSON text already: it is spliced in, never parsed.
 """
@@ -9,10 +9,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from scheduler.core.change import Change
@@ -22,18 +20,6 @@ if TYPE_CHECKING:
     from scheduler.core.webhook import HookCall
 
     Document = dict[str, Any]
-
-
-def json_answer(
-    value: object,
-    *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    content_type: str = "application/json",
-) -> web.Response:
-    """An answer with a JSON body."""
-    body = orjson.dumps(value)
-    return web.Response(body=body, status=status, headers=headers, content_type=content_type)
 
 
 def job_document(job: Job) -> Document:

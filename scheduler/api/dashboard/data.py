@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from scheduler.api.dashboard.documents import figures_document
+from scheduler.api.json_answer import json_answer
 from scheduler.api.requests import cursor
 from scheduler.api.requests.models import ListQuery, MatchQuery, Query, Uid
 from scheduler.api.requests.queries import query
 from scheduler.api.state import OVERVIEW, SERVICE
-from scheduler.service.documents import job_outline, json_answer, node_document
+from scheduler.service.documents import job_outline, node_document
 from scheduler.service.statistics import COUNT_MAX
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scheduler.api.json_answer import json_answer
 from scheduler.api.problems import JOB_ENDED, problem
 from scheduler.api.requests.bodies import read_json
 from scheduler.api.requests.checking import checked, refusal, shown
@@ -17,7 +18,7 @@ from scheduler.api.requests.queries import job_id, job_in_path, query, user_in_p
 from scheduler.api.state import SERVICE
 from scheduler.core.errors import Flaw
 from scheduler.core.job import FINAL, Status
-from scheduler.service.documents import job_document, json_answer
+from scheduler.service.documents import job_document
 
 if TYPE_CHECKING:
     from aiohttp import web

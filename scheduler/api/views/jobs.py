@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from scheduler.api.json_answer import json_answer
 from scheduler.api.requests import cursor
 from scheduler.api.requests.bodies import read_json
 from scheduler.api.requests.models import ListQuery, Query, WaitQuery
@@ -12,7 +13,7 @@ from scheduler.api.requests.queries import idempotency_key, job_in_path, query, 
 from scheduler.api.requests.submissions import fingerprint, sound_jobs, submission
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LIMITS, SERVICE
-from scheduler.service.documents import call_document, job_document, json_answer
+from scheduler.service.documents import call_document, job_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

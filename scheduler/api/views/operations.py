@@ -6,9 +6,10 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from scheduler.api.description.docs import POLICY
+from scheduler.api.json_answer import json_answer
 from scheduler.api.problems import NOT_READY, problem
 from scheduler.api.state import DOCS, OPENAPI, REGISTRY, SERVICE
-from scheduler.service.documents import json_answer, node_document, task_document
+from scheduler.service.documents import node_document, task_document
 
 
 async def health(_: web.Request) -> web.Response:
