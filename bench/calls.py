@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 ROUNDS: Final = 200
 STARTS: Final = 5

@@ -10,7 +10,7 @@ from scheduler.telemetry.job_events import Chronicle
 from scheduler.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Clock
+    from scheduler.core.ports.clock import Clock
 
 
 class Counting(Chronicle):

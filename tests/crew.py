@@ -34,7 +34,7 @@ from tests.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from scheduler.processes.slots import Slots
     from tests.gate import Trouble
 

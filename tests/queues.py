@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from tests.redis import RedisServer
 
 T = TypeVar("T")

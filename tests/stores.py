@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scheduler.core.job import Claim, Failure, Job, Progress
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DEATH: Final = Death(signal="SIGTERM", processes=2, survivors=0)

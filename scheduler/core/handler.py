@@ -1,8 +1,8 @@
-"""Handlers: the decorator that makes a function one, and the loading of a folder of them.
+"""Handlers: the decorator that makes a function one, and what is known of it.
 
     handlers/resize.py   @handler("resize", timeout_s=600)
                          def resize(data, job): ...
-                              │ load, in the fork server
+                              │ loaded in the fork server, by `processes.child.loading`
                               ▼
     {"resize": Handler}  in every pool process      HandlerOptions, as JSON, in the node
 
@@ -11,22 +11,16 @@ The node itself never imports a handler's file: it learns from a pool process wh
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
-import traceback
-import types
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
 
-from scheduler.core.errors import StartError
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
     Function = Callable[..., Any]
 
@@ -37,9 +31,6 @@ LIST: Final = "__scheduler_handlers__"
 
 MEMORY_BYTES_MIN: Final = 64 * 1024 * 1024
 """An interpreter with some handlers has a third of this before it does anything."""
-
-PACKAGE: Final = "handlers"
-"""Name under which a handlers folder is imported, wherever it lies: `from handlers.x import y`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,58 +124,6 @@ def handler(
 def call(function: Function, data: object, job: object) -> Any:  # noqa: ANN401 - a user's value
     """Call a handler or its `on_abort` with as many arguments as it takes."""
     return function(data, job) if _parameters(function) == 2 else function(data)
-
-
-def load(folder: Path) -> Mapping[str, Handler]:
-    """Import every `*.py` of a folder, in the order of the names, and collect the handlers by name.
-
-    Raises:
-        StartError: the folder is missing, a file does not import, or two handlers share a name.
-    """
-    if not folder.is_dir():
-        raise StartError(f"[handlers] path = {str(folder)!r}: there is no such folder")
-    found: dict[str, Handler] = {}
-    for each in _listed(folder.absolute()):
-        name = each.options.name
-        if name in found:
-            raise StartError(
-                f"{each.place}: a handler named {name!r} is already at {found[name].place}"
-            )
-        found[name] = each
-    return found
-
-
-def _listed(folder: Path) -> Sequence[Handler]:
-    package = types.ModuleType(PACKAGE)
-    package.__path__ = [str(folder)]
-    sys.modules[PACKAGE] = package
-    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith("."))
-    modules = [_import(file) for file in files]
-    return [each for module in modules for each in vars(module).get(LIST, ())]
-
-
-def _import(file: Path) -> types.ModuleType:
-    try:
-        return importlib.import_module(f"{PACKAGE}.{file.stem}")
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a user's file may raise anything, SystemExit too
-        raise StartError(
-            f"{_place_of(error, file)}: the handler file does not import: "
-            f"{type(error).__name__}: {error}".replace("\n", " ")
-        ) from error
-
-
-def _place_of(error: BaseException, file: Path) -> str:
-    """The line of `file` that the error came through, or the line it stumbled on."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename) == file
-    ]
-    return f"{file}:{lines[-1]}" if lines else str(file)
 
 
 @cache  # asked for each job, and slow to find out

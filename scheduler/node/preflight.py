@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from scheduler.node.config.loading import Config
 
 T = TypeVar("T")

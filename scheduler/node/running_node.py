@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Sequence
 
     from scheduler.core.job import Node
-    from scheduler.core.ports import Queue, Store
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Store
     from scheduler.node.config.loading import Config
     from scheduler.node.sweeper import Sweeper
     from scheduler.service.change_feed import Course

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.core.job import Node
-    from scheduler.core.ports import Clock, Queue, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Store
     from scheduler.telemetry.job_events import Chronicle
 
 log = structlog.get_logger()

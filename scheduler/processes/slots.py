@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from scheduler.core.handler import HandlerOptions
-    from scheduler.core.ports import Clock
+    from scheduler.core.ports.clock import Clock
     from scheduler.processes.pool_process import PoolProcess
 
 log = structlog.get_logger()

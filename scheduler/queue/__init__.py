@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
 
 __all__ = ["open_queue"]
 

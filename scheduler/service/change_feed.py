@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from scheduler.core.change import Change
     from scheduler.core.job import Job
-    from scheduler.core.ports import Clock, Queue, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Store
 
 T = TypeVar("T")
 

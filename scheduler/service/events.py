@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scheduler.core.change import Change
     from scheduler.core.job import Job
     from scheduler.core.job_log import Line
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from scheduler.service.change_feed import Course, News
 
 NOWHERE: Final = "0-0"

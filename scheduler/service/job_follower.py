@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from scheduler.core.job import Job
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from scheduler.service.change_feed import Course, News
     from scheduler.service.events import Event
 

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from scheduler.core.handler import HandlerOptions
     from scheduler.core.job import Job, Node
     from scheduler.core.job_log import Line
-    from scheduler.core.ports import Clock, Inserted, Queue, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Inserted, Store
     from scheduler.core.webhook import HookCall
     from scheduler.service.change_feed import Course
     from scheduler.service.events import Event

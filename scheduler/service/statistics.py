@@ -15,7 +15,8 @@ from scheduler.core.job import FINAL, Status
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from scheduler.core.ports import Clock, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.store import Store
     from scheduler.core.statistics import Figures
 
 MINUTES: Final = 30

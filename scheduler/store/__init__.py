@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from scheduler.store.database import Database
 
 __all__ = ["open_store"]

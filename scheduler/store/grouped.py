@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.basics.batch import Batch
 from scheduler.core.errors import Conflict
-from scheduler.core.ports import Inserted
+from scheduler.core.ports.store import Inserted
 from scheduler.store.sql_store import SqlStore
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scheduler.core.errors import Conflict, StoreUnavailable
-from scheduler.core.ports import Inserted
+from scheduler.core.ports.store import Inserted
 from scheduler.store import rows
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The `Store` port in SQL. What each call promises stands in `scheduler/core/ports.py`.
+"""The `Store` port in SQL. What each call promises stands in `scheduler/core/ports/store.py`.
 
 Each write is one guarded statement, and the rows that it returns say what took effect.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from scheduler.core.job import FINAL, Status
 from scheduler.core.policy import lost_failure
-from scheduler.core.ports import Inserted, Released
+from scheduler.core.ports.store import Inserted, Released
 from scheduler.core.statistics import STEP, Span
 from scheduler.store import arguments, rows
 from scheduler.store.idempotency import must_differ, stored_before

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from scheduler.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Clock, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.store import Store
     from scheduler.telemetry.metrics import Metrics
 
 EVERY_S: Final = 0.5

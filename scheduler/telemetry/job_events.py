@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduler.core.job import Abort, Claim, Cleanup, Death, Failure, Job, Settlement
-    from scheduler.core.ports import Clock
+    from scheduler.core.ports.clock import Clock
     from scheduler.core.webhook import HookCall, Verdict
     from scheduler.telemetry.metrics import Metrics
 

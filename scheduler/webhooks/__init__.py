@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
     from random import Random
 
-    from scheduler.core.ports import Clock, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.store import Store
     from scheduler.telemetry.job_events import Chronicle
 
 __all__ = ["open_hooks"]

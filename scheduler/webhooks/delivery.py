@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from scheduler.core.job import Job
-    from scheduler.core.ports import Clock, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.store import Store
     from scheduler.core.webhook import HookCall
     from scheduler.telemetry.job_events import Chronicle
     from scheduler.webhooks.caller import Caller

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from scheduler.core.ports import Queue, Store
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Store
     from scheduler.worker.attempt import Attempt
 
 

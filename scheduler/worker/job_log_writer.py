@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from scheduler.core.change import Change
     from scheduler.core.job import Claim
     from scheduler.core.job_log import Page
-    from scheduler.core.ports import Clock, Queue, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Store
 
 WRITE_EVERY_S: Final = 0.5
 """How long a line may wait for the store: short for who follows a log, long enough for batches."""

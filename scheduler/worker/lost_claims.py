@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from scheduler.core.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Clock, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.store import Store
     from scheduler.worker.local_jobs import Roster
     from scheduler.worker.settling import Settling
 

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from scheduler.core.job import Claim, Failure, JsonText, Outcome, Progress, Settlement
-    from scheduler.core.ports import Clock, Queue, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Store
     from scheduler.telemetry.job_events import Chronicle
     from scheduler.worker.job_log_writer import Scribe
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import Self
 
-    from scheduler.core.ports import Clock
+    from scheduler.core.ports.clock import Clock
     from scheduler.processes.pool_process import PoolProcess
     from scheduler.processes.slots import Slots
 

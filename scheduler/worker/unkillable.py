@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from scheduler.core.job import Death, Stopped
-    from scheduler.core.ports import Clock, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.store import Store
     from scheduler.worker.attempt import Attempt
     from scheduler.worker.settling import Settling
 

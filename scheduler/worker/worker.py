@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from scheduler.core.handler import HandlerOptions
     from scheduler.core.job import Claim, Outcome
     from scheduler.core.job_log import Stream
-    from scheduler.core.ports import Clock, Queue, Store
+    from scheduler.core.ports.clock import Clock
+    from scheduler.core.ports.queue import Queue
+    from scheduler.core.ports.store import Store
     from scheduler.processes.pool_process import PoolProcess
     from scheduler.processes.slots import Slots
     from scheduler.telemetry.job_events import Chronicle

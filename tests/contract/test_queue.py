@@ -13,7 +13,7 @@ from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F
 if TYPE_CHECKING:
     import pytest
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from tests.queues import House
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from tests.queues import House
 
 WHOLE = Change(

@@ -21,7 +21,7 @@ from tests.refusal import refuse_once
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
 
 NODE = """
 import asyncio, random, sys

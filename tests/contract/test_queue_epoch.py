@@ -24,7 +24,7 @@ from tests.queues import (  # noqa: F401
 from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from tests.queues import House
 
 

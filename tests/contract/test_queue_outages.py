@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from scheduler.queue.redis_queue import RedisQueue
     from tests.redis import RedisServer
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from tests.model.queue_machine import Place
     from tests.redis import RedisServer
 

@@ -23,7 +23,7 @@ from tests.stores import (
 )
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 
 async def test_a_queued_job_is_aborted_at_once(store: Store) -> None:

@@ -33,7 +33,7 @@ from tests.stores import (
 )
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 FAILURE = Failure(kind=FailureKind.EXCEPTION, type="KeyError", message="'ü'", traceback="…")
 

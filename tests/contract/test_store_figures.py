@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 STEP_AT = AT.replace(second=0, microsecond=0)
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scheduler.core.job import Claim
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from scheduler.core.webhook import HookCall
 
 HOOK = "https://example.org/hook"

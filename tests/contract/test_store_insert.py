@@ -12,7 +12,7 @@ from scheduler.core.job import JsonText, Status
 from tests.stores import AT, BYTES_MAX, claimed, end, known, new
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 
 async def test_a_stored_job_waits_and_is_as_it_was_sent(store: Store) -> None:

@@ -9,7 +9,7 @@ from tests.stores import claimed, end, later, queued, running
 
 if TYPE_CHECKING:
     from scheduler.core.job import Claim
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 
 def page(number: int, place: int, *texts: str) -> Page:

@@ -12,7 +12,7 @@ from scheduler.core.job import Status
 from tests.stores import AT, end, known, new, node, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 
 async def test_inserts_that_meet_get_their_own_jobs(store: Store) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scheduler.core.job import NOTHING_RAN, Cleanup, FailureKind, Status
-from scheduler.core.ports import Released
+from scheduler.core.ports.store import Released
 from tests.stores import abort, claimed, cleaning, end, known, later, node, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 NONE = Released(to_enqueue=[], ended=[])
 

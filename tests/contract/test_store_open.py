@@ -16,7 +16,7 @@ from tests.stores import abort, end, known, queued, running
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 
 async def test_what_was_stored_is_there_when_the_store_is_opened_again(

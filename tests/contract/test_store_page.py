@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scheduler.core.job import Job
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from tests.postgres import PostgresServer
 
 T = TypeVar("T")

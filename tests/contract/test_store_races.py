@@ -25,7 +25,7 @@ from tests.stores import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 T = TypeVar("T")
 A = TypeVar("A")

@@ -9,7 +9,7 @@ from scheduler.core.job import Cleanup, Status
 from tests.stores import abort, claimed, cleaning, end, later, new, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 
 async def test_what_waits_comes_oldest_first(store: Store) -> None:

@@ -20,7 +20,7 @@ from scheduler.core.job import (
     NewJob,
     Status,
 )
-from scheduler.core.ports import Inserted, Released
+from scheduler.core.ports.store import Inserted, Released
 from scheduler.core.statistics import STEP, Ending, Span, Standing
 from scheduler.core.webhook import CallStatus, receiver
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of

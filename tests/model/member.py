@@ -15,7 +15,7 @@ from tests.model.life import LOSSES_MAX
 
 if TYPE_CHECKING:
     from scheduler.core.job import Claim
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
 
 LEASE_S: Final = 6.0
 

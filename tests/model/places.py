@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from tests.model.effort import Fresh
     from tests.model.queue_machine import Place
     from tests.redis import RedisServer

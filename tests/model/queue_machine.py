@@ -27,7 +27,7 @@ from tests.eventually import eventually
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
     from tests.model.effort import Run
 
 NODES_MAX: Final = 3

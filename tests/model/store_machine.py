@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.core.job import Claim, NewJob
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from tests.model.effort import Run
 
 UID: Final = "u1"

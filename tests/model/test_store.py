@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from scheduler.core.ports import Store
+    from scheduler.core.ports.store import Store
     from tests.model.effort import Fresh
     from tests.postgres import PostgresServer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.core.handler import load
+from scheduler.processes.child.loading import load
 from tests.unit.shipped import FOLDER
 
 if TYPE_CHECKING:

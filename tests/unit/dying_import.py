@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, NoReturn
 
-from scheduler.core.handler import load
+from scheduler.processes.child.loading import load
 from tests.unit.shipped import FOLDER, ORDER, Job, rows
 
 if TYPE_CHECKING:

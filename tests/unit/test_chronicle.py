@@ -120,7 +120,7 @@ def test_what_is_amiss_names_its_job_as_well(chronicle: Counting, lines: list[An
     ]
 
 
-@pytest.mark.parametrize("module", ["strays", "vigil", "attempt", "settling", "worker"])
+@pytest.mark.parametrize("module", ["lost_claims", "unkillable", "attempt", "settling", "worker"])
 def test_nobody_else_tells_of_jobs(module: str) -> None:
     """Else a line would come to lack a name."""
     text = (ROOT / "scheduler" / "worker" / f"{module}.py").read_text("utf-8")

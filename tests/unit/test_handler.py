@@ -12,7 +12,8 @@ import pytest
 
 from scheduler import JobContext, handler
 from scheduler.core.errors import StartError
-from scheduler.core.handler import call, load
+from scheduler.core.handler import call
+from scheduler.processes.child.loading import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scheduler.api.description.routes import ROUTES
-from scheduler.core.handler import load
 from scheduler.node.config.loading import SECTIONS
+from scheduler.processes.child.loading import load
 from tests.nodes import ROOT
 from tests.readme import PROSE, TEXT, blocks, table
 from tests.unit.shipped import FOLDER, Job

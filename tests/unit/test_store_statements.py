@@ -41,7 +41,7 @@ def test_a_statement_begins_with_one_sentence_that_says_what_it_does(file: Path)
 
 
 def test_every_statement_is_used_and_every_used_one_is_there() -> None:
-    source = (HOME / "store.py").read_text("utf-8")
+    source = (HOME / "sql_store.py").read_text("utf-8")
 
     used = re.findall(r"(?:_fetch|_end)\(\s*\"(\w+)\"", source)
 

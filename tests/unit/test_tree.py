@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = f"""
 import os, signal, subprocess, sys, time
 sys.path.insert(0, {str(Path.cwd())!r})
-from scheduler.worker.containment import adopt_orphans
+from scheduler.processes.child.containment import adopt_orphans
 adopt_orphans()
 def ready(): print(os.getpid(), flush=True)
 def fork(): return os.fork()
@@ -281,7 +281,7 @@ def test_nobody_ends_what_he_comes_from(end: str) -> None:
     """
     program = f"""
 import os, sys
-from scheduler import tree
+from scheduler.processes import tree
 if os.fork():
     sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 try:

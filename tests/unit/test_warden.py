@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 END_S: Final = 10
 FORK_SERVER: Final = """
 import subprocess, sys, time
-from scheduler.worker.containment import adopt_orphans
+from scheduler.processes.child.containment import adopt_orphans
 adopt_orphans()
 job = subprocess.Popen(['sleep', '1000'], env={'PATH': '/bin:/usr/bin'}, start_new_session=True)
 print(job.pid, flush=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduler.core.errors import StartError
-from scheduler.core.handler import load
 from scheduler.processes.child import containment, job_loop  # noqa: F401 - child: loaded for the pool processes
+from scheduler.processes.child.loading import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

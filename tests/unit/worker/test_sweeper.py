@@ -20,7 +20,7 @@ from tests.gate import Gate
 from tests.stores import end, known, new, node, queued, running
 
 if TYPE_CHECKING:
-    from scheduler.core.ports import Queue
+    from scheduler.core.ports.queue import Queue
 
 LEASE_S = 6.0
 
