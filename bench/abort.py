@@ -10,20 +10,16 @@ the machine does falls on all alike. Our nodes and the peers use the same Redis-
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
-from bench.figures import table
+from bench.figures import Row, table
 from bench.lineup import open_cases
 from bench.page import keep
 from bench.runs import about, end_with, run, say
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from bench.figures import Row
 
 ROUNDS: Final = 10
 

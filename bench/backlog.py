@@ -11,21 +11,17 @@ The queue of a round, from its head, is made so that one start of a node is enou
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bench.calls import timed_ms
 from bench.filling import SQLITE, fill, finished, queued, queued_id
-from bench.ours import BEGIN_S, Running, open_node
+from bench.ours import BEGIN_S, Ours, Running, open_node
 from bench.tally import rate, tally
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from bench.ours import Ours
 
 WORKERS: Final = 16
 RUNNING_ABORTS: Final = 16

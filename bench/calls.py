@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.filling import fill, finished
 from bench.rates import Series
 from scheduler.basics.clock import SystemClock, new_id
 from scheduler.core.job import JsonText, NewJob, Node, Settlement, Status
+from scheduler.core.ports.store import Store
 from scheduler.node.sweeper import DELETE_BYTES_MAX, DELETE_MAX, LOOK_AFTER_MAX
 from scheduler.store import open_store
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-    from pathlib import Path
-
-    from scheduler.core.ports.store import Store
 
 ROUNDS: Final = 200
 STARTS: Final = 5

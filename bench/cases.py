@@ -6,17 +6,14 @@ import asyncio
 import sys
 import time
 from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from bench.figures import Sample
+from bench.ours import Ours, Running
 from bench.processes import JOB, marked
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
-    from bench.figures import Sample
-    from bench.ours import Ours, Running
 
 RATE: Final = 500
 """Requests a second that come in meanwhile."""

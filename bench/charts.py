@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    Medians = Mapping[str, Mapping[str, float]]
-    """By measure, then by case."""
+Medians = Mapping[str, Mapping[str, float]]
+"""By measure, then by case."""
 
 OURS: Final = "ours"
 LESS: Final = "less is better"

@@ -7,13 +7,11 @@ import json
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.peers import ROOT, environment
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
 
 END_S: Final = 10.0
 """How long the workers may take to end in their own way."""

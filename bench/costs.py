@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 from bench.idling import EACH_STATEMENT, busy_percent, commands_per_s, statements_per_s
 from bench.memory import by_kind, pss_mb
-from bench.ours import open_node
+from bench.ours import Ours, open_node
 from bench.runs import CORES
 from bench.servers import open_postgres_server, open_redis
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from bench.ours import Ours
 
 WORKERS: Final = (1, 8, 32)
 ASKING: Final = (CORES, 32)

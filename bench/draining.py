@@ -6,16 +6,12 @@ The backlog is there before the first job runs, and a job is done when it has ru
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from bench.stage import Stage
 from bench.tally import rate, tally
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from bench.stage import Stage
 
 
 async def ours(stage: Stage, workers: int, *, jobs: int, ms: float = 0) -> Sequence[float]:

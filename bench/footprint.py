@@ -9,16 +9,14 @@ running      processor time of a node while so many jobs sleep
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from bench.costs import idle, memory, running, statements
 from bench.rates import Series, table, write
 from bench.runs import RESULTS, about, end_with, run, say
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 ROUNDS: Final = 1
 WINDOW_S: Final = 20.0

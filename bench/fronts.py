@@ -7,17 +7,14 @@ import os
 import socket
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import aiohttp
 
 from bench.peers import ROOT, environment
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from bench.stage import Stage
+from bench.stage import Stage
 
 BOOT_S: Final = 30.0
 """How long a server may take to start, or to end."""

@@ -11,18 +11,16 @@ the machine does falls on both alike; what counts are the ratios.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from bench.backlog import JOBS, UNITS, WORKERS, Crowd, one_round
 from bench.calls import compare
 from bench.rates import Series, table, write
 from bench.runs import RESULTS, about, end_with, run, say
 from bench.servers import open_postgres_server
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 ROUNDS: Final = 3
 COUNTS: Final = (1_000, 100_000, 1_000_000)

@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final
 
 import redis.asyncio as aioredis
 
 from bench.memory import cpu_s
 from scheduler.store.statements import Dialect, statements
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
 
 EACH_STATEMENT: Final = "-c log_statement=all -c log_line_prefix=@"
 """Settings of PostgreSQL; the sign is where an entry of its log begins."""

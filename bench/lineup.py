@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from bench.cases import (
     RATE,
@@ -13,19 +16,10 @@ from bench.cases import (
     until_the_next,
     with_all_busy,
 )
-from bench.figures import Row
-from bench.ours import open_node
-from bench.peers import open_peer
+from bench.figures import Row, Sample
+from bench.ours import Ours, open_node
+from bench.peers import Peer, open_peer
 from bench.servers import open_postgres, open_redis
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from contextlib import AsyncExitStack
-    from pathlib import Path
-
-    from bench.figures import Sample
-    from bench.ours import Ours
-    from bench.peers import Peer
 
 AT_ONCE: Final = 100
 SLOTS: Final = 4

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench import draining, starting, submitting
 from bench.rates import Series
 from bench.runs import CORES
+from bench.stage import Stage
 from bench.turns import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.stage import Stage
 
 WORKERS: Final = (8, 16, 32)
 """Of ours, for no-op jobs: more of them share each commit."""

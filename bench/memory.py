@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 KB_OF_MB: Final = 1024
 FORK_SERVER: Final = "fork server"

@@ -8,22 +8,17 @@ the first one leaves idle while it waits for answers and for the disk.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
-from bench.ours import open_node
+from bench.ours import Ours, open_node
 from bench.rates import Series, table, write
 from bench.runs import RESULTS, about, end_with, run, say
-from bench.servers import open_postgres_server, open_redis
+from bench.servers import DurablePostgres, open_postgres_server, open_redis
 from bench.tally import rate, tally
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from bench.ours import Ours
-    from bench.servers import DurablePostgres
 
 ROUNDS: Final = 3
 WORKERS: Final = 16

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import uuid4
 
 import aiohttp
@@ -17,9 +18,6 @@ from bench.processes import GONE, state
 from bench.shapes import RUN_S
 from tests.eventually import eventually
 from tests.nodes import Body, Node
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
 
 HANDLERS: Final = Path(__file__).parent / "handlers"
 WAIT_S: Final = 30

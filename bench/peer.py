@@ -14,17 +14,15 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 from uuid import uuid4
 
 from bench.processes import DEAD, GONE, JOB, LOOK_S, await_state, end_marked, survivors
 from bench.shapes import RUN_S
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 BEGIN_S: Final = 60.0
 """How long a job may take to begin: the first one waits for the peer's worker to start."""

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bench.charts import OURS, Bars, Curves, charts
+from bench.charts import OURS, Bars, Chart, Curves, charts
 from bench.runs import RESULTS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from matplotlib.axes import Axes
-
-    from bench.charts import Chart
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 WIDTH_IN: Final = 7.5

@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+from typing import Final
 
 RUN: Final = "BENCH_RUN"
 """In the environment of all that a run of the benchmark starts, however far down."""

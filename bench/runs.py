@@ -10,10 +10,11 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import uvloop
@@ -21,9 +22,6 @@ import uvloop
 from bench.counting import FOLDER
 from bench.processes import RUN, end_marked
 from scheduler import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
 
 T = TypeVar("T")
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.queue.embedded.program import find_binary
 from tests.postgres import PostgresServer
 from tests.redis import RedisServer
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
 
 SETTINGS: Final = "-c log_min_messages=warning"
 """PostgreSQL's defaults: unlike in the tests, a commit waits for the disk."""

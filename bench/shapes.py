@@ -10,15 +10,13 @@ import hashlib
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.processes import JOB
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Order = Mapping[str, str]
+Order = Mapping[str, str]
 
 CHILDREN: Final = 9
 """With the process that runs the job, a tree of ten: three shells with two programs each, and one

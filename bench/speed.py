@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bench.measures import all_cases
-from bench.rates import losses, ratios, table, write
+from bench.rates import Series, losses, ratios, table, write
 from bench.runs import RESULTS, about, end_with, run, say
 from bench.stage import open_stage
 from bench.submitting import program
 from bench.turns import take_turns
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from bench.rates import Series
 
 ROUNDS: Final = 3
 CHECKED: Final = ("no-op jobs", "submit to start", "single submits")

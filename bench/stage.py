@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from uuid import uuid4
 
 from bench.contender import Contender
-from bench.ours import open_node
+from bench.ours import Ours, open_node
 from bench.servers import open_postgres, open_redis
 from bench.stamping import PLACE
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-
-    from bench.ours import Ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,10 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final
 
 PLACE: Final = "BENCH_STAMPS"
 """In the environment: the path of the socket that is told."""

@@ -8,18 +8,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.figures import percentile
+from bench.ours import Ours
 from bench.runs import CORES
+from bench.stage import Stage
 from bench.stamping import PAUSE_S, WARM
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from bench.ours import Ours
-    from bench.stage import Stage
 
 SAMPLES: Final = 200
 PERCENTS: Final = (50, 99)

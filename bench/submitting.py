@@ -12,15 +12,12 @@ import shutil
 import sys
 import time
 from asyncio.subprocess import PIPE
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.fronts import open_bare, open_front_end
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.stage import Stage
+from bench.stage import Stage
 
 BULK_JOBS: Final = 20_000
 SCRIPT: Final = Path(__file__).with_name("post.lua")

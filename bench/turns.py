@@ -5,16 +5,13 @@ What else the machine does falls on all alike.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
 
+from bench.rates import Series
 from bench.runs import say
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-
-    from bench.rates import Series
-
-    Kept = Mapping[tuple[str, str], int]
+Kept = Mapping[tuple[str, str], int]
 
 
 class Case(NamedTuple):

@@ -11,14 +11,12 @@ import io
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from handlers.files import open_below
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LINE_BYTES_MAX = 256 * 1024
 COLUMNS_MAX = 1_000

@@ -11,12 +11,9 @@ says which job created both: so that is known exactly as long as the table lives
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+from pathlib import Path
 
 JOB_ID = "_job_id"
 BUSY_S = 30.0

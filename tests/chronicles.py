@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from scheduler.core.ports.clock import Clock
 from scheduler.telemetry.job_events import Chronicle
 from scheduler.telemetry.metrics import Metrics
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.clock import Clock
 
 
 class Counting(Chronicle):

@@ -8,15 +8,11 @@ import os
 import pty
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from types import TracebackType
+from typing import Any, Self
 
 from tests.eventually import eventually
-from tests.nodes import ROOT
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from tests.nodes import Node
+from tests.nodes import ROOT, Node
 
 COMMAND = [sys.executable, "-W", "error", str(ROOT / "main.py")]
 CTRL_C = "\x03"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +10,6 @@ from tests.nodes import node, own_node, start_node_fixture
 from tests.postgres import postgres_server, postgres_url
 from tests.receiver import receiver_fixture
 from tests.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = [
     "namespace_fixture",

@@ -7,14 +7,17 @@ happens by time but what a test lets pass.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from scheduler.basics.clock import new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JsonText, Node, StopReason
+from scheduler.core.ports.store import Store
+from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import Course
 from scheduler.service.service import Service, Submission
 from scheduler.worker.job_log_writer import Scribe
@@ -29,14 +32,7 @@ from tests.chronicles import Counting
 from tests.eventually import eventually
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
-from tests.gate import Gate
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from scheduler.core.ports.store import Store
-    from scheduler.processes.slots import Slots
-    from tests.gate import Trouble
+from tests.gate import Gate, Trouble
 
 NEVER_S = 1_000_000.0
 """For what must not happen by time, however far a test advances the clock."""

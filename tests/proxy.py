@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from asyncio import StreamReader, StreamWriter
-    from collections.abc import Callable, Iterator
+from typing import Any
 
 CHUNK_BYTES = 65536
 

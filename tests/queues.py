@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import AsyncExitStack
+from asyncio import Event
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import pytest
 import redis.asyncio as aioredis
@@ -21,17 +24,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 
 from scheduler.core.errors import QueueUnavailable
+from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from asyncio import Event
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-
-    from scheduler.core.ports.queue import Queue
-    from tests.redis import RedisServer
+from tests.redis import RedisServer
 
 T = TypeVar("T")
 

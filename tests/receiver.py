@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
 
 LOOPBACK = '["127.0.0.0/8"]'
 """The setting `HOOKS__ALLOW` of a node that may call a receiver."""

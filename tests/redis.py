@@ -15,7 +15,8 @@ import signal
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -23,10 +24,6 @@ import redis
 import redis.asyncio as aioredis
 
 from scheduler.queue.embedded.program import find_binary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 BOOT_S = 10.0
 

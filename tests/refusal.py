@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 
 def refuse_once(monkeypatch: pytest.MonkeyPatch, target: str) -> list[OSError]:

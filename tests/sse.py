@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import orjson
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,28 @@ Put `from tests.stores import store, url` into a conftest to use them, with thos
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import pytest
 
-from scheduler.core.job import Death, JsonText, NewJob, Node, Settlement, Status
+from scheduler.core.job import (
+    Claim,
+    Death,
+    Failure,
+    Job,
+    JsonText,
+    NewJob,
+    Node,
+    Progress,
+    Settlement,
+    Status,
+)
+from scheduler.core.ports.store import Store
 from scheduler.store import open_store
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from scheduler.core.job import Claim, Failure, Job, Progress
-    from scheduler.core.ports.store import Store
 
 AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DEATH: Final = Death(signal="SIGTERM", processes=2, survivors=0)

@@ -8,15 +8,10 @@ It knows nothing of how a job came to be as it is, only what can never be again 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from scheduler.core.job import FINAL, TRANSITIONS, Purpose
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from scheduler.core.job import Claim, Job, Status
+from scheduler.core.job import FINAL, TRANSITIONS, Claim, Job, Purpose, Status
 
 
 class Witness:

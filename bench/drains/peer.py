@@ -8,16 +8,13 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Final
 
 from bench import counting, stamping
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from contextlib import AbstractAsyncContextManager
-
-    Submit = Callable[[str, float], Awaitable[object]]
+Submit = Callable[[str, float], Awaitable[object]]
 
 REDIS: Final = os.environ["BENCH_REDIS"]
 POSTGRES: Final = os.environ["BENCH_POSTGRES"]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from procrastinate import App, PsycopgConnector
 
 from bench import counting
 from bench.drains.peer import POSTGRES, WORKERS, main
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 logging.getLogger("procrastinate").setLevel(logging.ERROR)  # as that of the others is
 app = App(connector=PsycopgConnector(conninfo=POSTGRES))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from saq import Queue
 
 from bench import counting, stamping
 from bench.drains.peer import REDIS, WORKERS, main
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 queue = Queue.from_url(REDIS, name="bench-saq")
 

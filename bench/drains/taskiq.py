@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from taskiq_redis import ListQueueBroker
 
 from bench import counting, stamping
 from bench.drains.peer import REDIS, WORKERS, main
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 broker = ListQueueBroker(REDIS, queue_name="bench-taskiq", socket_timeout=None)
 

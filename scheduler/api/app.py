@@ -7,24 +7,20 @@ then does a client that goes away end its long wait, and ports promise that canc
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from scheduler.api import http_metrics, problems, state
 from scheduler.api.dashboard import add_dashboard
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
+from scheduler.api.description.route import Route
 from scheduler.api.description.routes import ROUTES, UID_SEGMENT
 from scheduler.api.streams import end_streams
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-    from scheduler.api.description.route import Route
-    from scheduler.service.service import Service
-    from scheduler.service.statistics import Overview
+from scheduler.service.service import Service
+from scheduler.service.statistics import Overview
 
 
 def build_app(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import cache
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aiohttp import web
-from prometheus_client import Counter, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info
 
 from scheduler import __version__
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from prometheus_client import CollectorRegistry
-
-    Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60)

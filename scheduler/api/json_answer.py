@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import orjson
 from aiohttp import web
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def json_answer(

@@ -8,8 +8,9 @@ any, amid an answer ───────▶ the connection ends, and the traceb
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 from aiohttp import web
@@ -26,10 +27,7 @@ from scheduler.core.errors import (
     TooLarge,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER_S: Final = 2
 """When to come back after a 503: about as long as a store takes to be restarted or failed over."""

@@ -11,15 +11,13 @@ Nothing is kept for a slow client: the next part is made when he has taken the l
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
 from scheduler.api.state import STREAMS
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 SEND_S: Final = 20.0
 """How long a client may take to make room for more, beyond what its socket holds."""

@@ -13,14 +13,12 @@ lets them grow further: a run costs the same time of the node's however many sha
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 from scheduler.core.errors import Unavailable
-
-if TYPE_CHECKING:
-    from asyncio import Future
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 Call = TypeVar("Call")
 Answer = TypeVar("Answer")

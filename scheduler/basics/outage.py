@@ -10,12 +10,11 @@ nothing has failed for `QUIET_S`.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 
-if TYPE_CHECKING:
-    from scheduler.core.errors import Unavailable
+from scheduler.core.errors import Unavailable
 
 log = structlog.get_logger()
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.core.job import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Exit(IntEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,11 +12,8 @@ from scheduler.cli.exit_status import OF_JOB, Exit
 from scheduler.cli.options import AsJson, JobName, Name, Url
 from scheduler.cli.progress import display_for
 from scheduler.cli.terminal import complain, say, say_json, say_line
-from scheduler.client import Changed, Client, JobEnded
+from scheduler.client import Changed, Client, JobEnded, JobState
 from scheduler.client.address import DEFAULT_URL
-
-if TYPE_CHECKING:
-    from scheduler.client import JobState
 
 
 def wait(

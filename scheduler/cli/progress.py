@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from rich.progress import BarColumn, ProgressColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
 from scheduler.cli import rendering
+from scheduler.cli.options import JobName
 from scheduler.cli.terminal import STYLES, console, plain, say, say_json, say_line
-from scheduler.client import Changed, Event, Printed, Progressed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.progress import Task, TaskID
-
-    from scheduler.cli.options import JobName
-    from scheduler.client import JobState, Progress
+from scheduler.client import Changed, Event, JobState, Printed, Progress, Progressed
 
 
 class Display(Protocol):

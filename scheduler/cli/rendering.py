@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
 from scheduler.cli.terminal import plain
+from scheduler.client import Abort, Failure, Job, JobState, Node, Progress, Task
 from scheduler.core.job import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from scheduler.client import Abort, Failure, Job, JobState, Node, Progress, Task
 
 COLOURS: Final[Mapping[Status, str]] = {
     Status.QUEUED: "yellow",

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.terminal import complain
 from scheduler.core.errors import StartError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run_node(config: Path | None) -> Exit:

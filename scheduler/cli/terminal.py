@@ -6,15 +6,12 @@ import json
 import sys
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from scheduler.client import LogLine
+from scheduler.client import LogLine
 
 WIDE: Final = 10_000
 """Columns where nobody looks: what is piped on must not be folded to fit a screen."""

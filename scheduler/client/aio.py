@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from scheduler.client import calls
 from scheduler.client.address import DEFAULT_URL
 from scheduler.client.answers import value_of
-from scheduler.client.events import Following
+from scheduler.client.calls import Call, Request
+from scheduler.client.events import Event, Following
 from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
-from scheduler.client.session import Session
-from scheduler.client.shapes import NewJob
+from scheduler.client.session import Session, Stream
+from scheduler.client.shapes import Aborts, Job, LogLine, NewJob, Node, Task
 from scheduler.client.waiting import Deadline, pauses
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-    from types import TracebackType
-
-    from scheduler.client.calls import Call, Request
-    from scheduler.client.events import Event
-    from scheduler.client.session import Stream
-    from scheduler.client.shapes import Aborts, Job, LogLine, Node, Task
-    from scheduler.core.job import Status
+from scheduler.core.job import Status
 
 T = TypeVar("T")
 

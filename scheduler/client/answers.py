@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from scheduler.client.problems import JobEnded, NoSuchJob, Problem, Unavailable, Unreachable
 from scheduler.client.reading import job_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 KIND: Final = "urn:atlanscheduler:problem:"
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')

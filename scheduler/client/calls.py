@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from scheduler.client.answers import Answer
 from scheduler.client.reading import aborts_of, job_of, node_of, task_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-
-    from scheduler.client.answers import Answer
-    from scheduler.client.shapes import Aborts, Job, NewJob, Node, Task
-    from scheduler.core.job import Status
+from scheduler.client.shapes import Aborts, Job, NewJob, Node, Task
+from scheduler.core.job import Status
 
 T = TypeVar("T")
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from scheduler.client.address import address
 from scheduler.client.answers import Answer, require_done
+from scheduler.client.calls import Request
 from scheduler.client.lines import Lines
 from scheduler.client.problems import Lost, Unreachable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from scheduler.client.calls import Request
 
 PIECE_BYTES: Final = 65_536
 

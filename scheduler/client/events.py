@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from scheduler.client import calls
 from scheduler.client.reading import instant, progress_of, state_of
-from scheduler.client.shapes import LogLine
-from scheduler.core.job import Cleanup
-
-if TYPE_CHECKING:
-    from scheduler.client.shapes import JobState
-    from scheduler.core.job import Progress
+from scheduler.client.shapes import JobState, LogLine
+from scheduler.core.job import Cleanup, Progress
 
 RECONNECT_S: Final = 0.5
 """Before a stream is opened again, so that a node that always ends it is not stormed."""

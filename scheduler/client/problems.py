@@ -13,13 +13,11 @@ A wait whose time is up raises the built-in `TimeoutError`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scheduler.client.shapes import Job
+from scheduler.client.shapes import Job
 
 
 class Flaw(NamedTuple):

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 from yarl import URL
 
 from scheduler.client.address import address
 from scheduler.client.answers import Answer, require_done
+from scheduler.client.calls import Request
 from scheduler.client.lines import Lines
 from scheduler.client.problems import Lost, Unreachable
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
-    from scheduler.client.calls import Request
 
 
 class Stream(NamedTuple):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
-from scheduler.core.job import FINAL
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from scheduler.core.job import Cleanup, Failure, Progress, Status
+from scheduler.core.job import FINAL, Cleanup, Failure, Progress, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from scheduler.client.calls import WAIT_S_MAX
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FIRST_PAUSE_S: Final = 0.1
 """Between the first two tries: a node that was asked while it restarts is there in a moment."""

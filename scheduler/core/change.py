@@ -9,17 +9,13 @@ told from fresh ones.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from scheduler.core.job import FINAL, NOTHING_RAN, Cleanup, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-
-    from scheduler.core.job import Claim, Job, Progress
+from scheduler.core.job import FINAL, NOTHING_RAN, Claim, Cleanup, Job, Progress, Status
 
 
 class Kind(StrEnum):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Final
 
 MESSAGE_MAX: Final = 1000
 """Characters of a progress message that are kept: it is a line for a person to read."""

@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
+from typing import Any, Final, Never, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    Function = Callable[..., Any]
+Function = Callable[..., Any]
 
 F = TypeVar("F", bound="Function")
 

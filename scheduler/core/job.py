@@ -16,13 +16,11 @@ JSON that users bring (`data`, `result`) is text here: the scheduler carries it,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NewType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+from typing import Final, NewType
 
 JsonText = NewType("JsonText", str)
 """A complete JSON document as text."""

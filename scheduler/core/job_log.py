@@ -10,13 +10,11 @@ pages tell by their places how much is missing between them. Pure: no I/O, no cl
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
+from typing import Final, NamedTuple
 
 PAGE_BYTES: Final = 16 * 1024
 HEAD_PAGES: Final = 4

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import chain, count
-from typing import TYPE_CHECKING, assert_never
+from random import Random
+from typing import assert_never
 
 from scheduler.core.job import (
+    Claim,
     Crashed,
     Failure,
     FailureKind,
     Outcome,
+    Progress,
     Raised,
     Returned,
     Settlement,
@@ -20,13 +25,6 @@ from scheduler.core.job import (
     Unknown,
     Unreturnable,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-    from random import Random
-
-    from scheduler.core.job import Claim, Progress
 
 
 def conclude(

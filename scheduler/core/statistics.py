@@ -7,16 +7,13 @@ spans of the newest ends                              ─▶ what half of them, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from scheduler.core.job import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
 STEP: Final = timedelta(seconds=10)
 """How finely endings are counted: a rate of the last minute is then never older than this."""

@@ -12,17 +12,13 @@ heard, or not written down, the call is tried again under the same id.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from random import Random
+from typing import Final
 
+from scheduler.core.job import JsonText
 from scheduler.core.policy import backoff_s
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from random import Random
-
-    from scheduler.core.job import JsonText
 
 GONE: Final = 410
 """By the Standard Webhooks specification: the receiver wants no more of this."""

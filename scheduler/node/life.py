@@ -18,7 +18,7 @@ import threading
 from contextlib import AsyncExitStack
 from ipaddress import ip_network
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import uvloop
 from aiohttp import web
@@ -30,6 +30,7 @@ from scheduler.basics.clock import SystemClock, id_before, new_id
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.job import Node, StopReason
+from scheduler.node.config.loading import Config
 from scheduler.node.preflight import (
     allow_descriptors,
     forget_predecessors,
@@ -62,9 +63,6 @@ from scheduler.worker.settling import Settling
 from scheduler.worker.slot_line import open_turns
 from scheduler.worker.unkillable import open_vigil
 from scheduler.worker.worker import Worker
-
-if TYPE_CHECKING:
-    from scheduler.node.config.loading import Config
 
 ANSWER_S: Final = 5.0
 """How long open requests may take to end when the HTTP server closes."""

@@ -7,22 +7,18 @@ import multiprocessing.util
 import os
 import resource
 import sys
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, Unavailable
+from scheduler.core.ports.store import Store
+from scheduler.node.config.loading import Config
 from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractAsyncContextManager, AsyncExitStack
-
-    from scheduler.core.ports.store import Store
-    from scheduler.node.config.loading import Config
 
 T = TypeVar("T")
 

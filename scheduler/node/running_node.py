@@ -6,32 +6,28 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.api.dashboard import DASHBOARD
 from scheduler.basics.urls import redacted
 from scheduler.core.change import progressed
 from scheduler.core.errors import Unavailable
-from scheduler.core.job import StopReason
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator, Sequence
-
-    from scheduler.core.job import Node
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Store
-    from scheduler.node.config.loading import Config
-    from scheduler.node.sweeper import Sweeper
-    from scheduler.service.change_feed import Course
-    from scheduler.telemetry.gauges import Pulse
-    from scheduler.worker.job_log_writer import Scribe
-    from scheduler.worker.lease import Lease
-    from scheduler.worker.local_jobs import Roster
-    from scheduler.worker.lost_claims import Strays
-    from scheduler.worker.unkillable import Vigil
-    from scheduler.worker.worker import Worker
+from scheduler.core.job import Node, StopReason
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.node.config.loading import Config
+from scheduler.node.sweeper import Sweeper
+from scheduler.service.change_feed import Course
+from scheduler.telemetry.gauges import Pulse
+from scheduler.worker.job_log_writer import Scribe
+from scheduler.worker.lease import Lease
+from scheduler.worker.local_jobs import Roster
+from scheduler.worker.lost_claims import Strays
+from scheduler.worker.unkillable import Vigil
+from scheduler.worker.worker import Worker
 
 REPORT_EVERY_S: Final = 0.5
 """How often progress is written: often enough to watch, seldom enough to cost nothing."""

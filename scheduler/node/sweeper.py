@@ -11,24 +11,20 @@ nothing. Each step is guarded, so that it does not matter how many do it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
-
-    from scheduler.core.job import Node
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Store
-    from scheduler.telemetry.job_events import Chronicle
+from scheduler.core.job import Node
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.telemetry.job_events import Chronicle
 
 log = structlog.get_logger()
 

@@ -7,17 +7,15 @@ for it. A process that says what nobody listens for has lost the thread, and the
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import orjson
 
 from scheduler.processes.child.frames import HEADER, frame
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    Message = Mapping[str, Any]
-    Listener = Callable[[Message | None], object]
+Message = Mapping[str, Any]
+Listener = Callable[[Message | None], object]
 
 
 class Channel(asyncio.Protocol):

@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from functools import partial
-from typing import TYPE_CHECKING
 
 from scheduler.processes import tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from concurrent.futures import Executor
 
 
 class Orphans:

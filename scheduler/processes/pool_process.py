@@ -13,27 +13,21 @@ import multiprocessing
 import os
 import signal
 import socket
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, suppress
-from multiprocessing.context import ForkServerContext
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any, Final, TypeVar
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.processes import tree
 from scheduler.processes.channel import Channel
 from scheduler.processes.child import job_loop
 from scheduler.processes.child.frames import SLACK_BYTES
-from scheduler.processes.stdio_pipes import Pipes
+from scheduler.processes.escaped_processes import Orphans
+from scheduler.processes.stdio_pipes import Hear, Pipes
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from concurrent.futures import Executor
-    from multiprocessing.context import ForkServerProcess
-
-    from scheduler.processes.escaped_processes import Orphans
-    from scheduler.processes.stdio_pipes import Hear
-
-    Message = Mapping[str, Any]
+Message = Mapping[str, Any]
 
 T = TypeVar("T")
 

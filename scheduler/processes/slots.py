@@ -12,29 +12,25 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from random import Random
+from typing import Final
 
 import structlog
 
 from scheduler.basics.background import beside
 from scheduler.core.errors import StartError
+from scheduler.core.handler import HandlerOptions
 from scheduler.core.policy import backoff_s
+from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
 from scheduler.processes.escaped_processes import Orphans
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-    from concurrent.futures import Executor
-    from random import Random
-
-    from scheduler.core.handler import HandlerOptions
-    from scheduler.core.ports.clock import Clock
-    from scheduler.processes.pool_process import PoolProcess
+from scheduler.processes.pool_process import PoolProcess
 
 log = structlog.get_logger()
 

@@ -10,19 +10,17 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import Pipe
-from typing import TYPE_CHECKING, Final
+from multiprocessing.connection import Connection
+from typing import Final
 
 import structlog
 
 from scheduler.core.job_log import Stream
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from multiprocessing.connection import Connection
-
-    Hear = Callable[[Stream, bytes], None]
+Hear = Callable[[Stream, bytes], None]
 
 log = structlog.get_logger()
 

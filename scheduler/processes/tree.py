@@ -18,11 +18,9 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+from typing import Final, NamedTuple
 
 VERIFY_S: Final = 2.0
 """How long to wait for killed processes to leave the process table. A kill takes milliseconds;

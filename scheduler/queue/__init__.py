@@ -7,21 +7,17 @@ server of our own.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from random import Random
 
 from scheduler.basics.background import beside
+from scheduler.core.ports.queue import Queue
 from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
 from scheduler.queue.redis_queue import RedisQueue
 from scheduler.queue.server import open_server
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-    from random import Random
-
-    from scheduler.core.ports.queue import Queue
 
 __all__ = ["open_queue"]
 

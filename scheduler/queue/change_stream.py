@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from random import Random
+from typing import Any, Final, cast
 
 import orjson
 
@@ -22,15 +24,9 @@ from scheduler.core.change import GAP, Change, Kind
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import Progress
 from scheduler.core.policy import backoff_s
-from scheduler.queue.server import ANSWER_S
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from random import Random
-
-    from scheduler.queue.keys import Keys
-    from scheduler.queue.scripts import Scripts
-    from scheduler.queue.server import Server
+from scheduler.queue.keys import Keys
+from scheduler.queue.scripts import Scripts
+from scheduler.queue.server import ANSWER_S, Server
 
 KEPT_MAX: Final = 50_000
 """How many changes the server keeps, roughly: 10 MB, and minutes of a busy installation."""

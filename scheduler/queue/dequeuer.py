@@ -14,21 +14,17 @@ head of the queue, so nothing that goes wrong here keeps an id from the workers 
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections import Counter, deque
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.basics.batch import Batch
 from scheduler.core.errors import QueueUnavailable
-from scheduler.queue.server import ANSWER_S
-
-if TYPE_CHECKING:
-    from asyncio import Future
-    from collections.abc import Awaitable, Sequence
-
-    from scheduler.queue.keys import Keys
-    from scheduler.queue.scripts import Scripts
-    from scheduler.queue.server import Server
+from scheduler.queue.keys import Keys
+from scheduler.queue.scripts import Scripts
+from scheduler.queue.server import ANSWER_S, Server
 
 BLOCK_S: Final = 2.0
 """How long one BLMOVE waits. Finite, so that a server that hangs is noticed: after

@@ -4,25 +4,22 @@
 
 from __future__ import annotations
 
+from asyncio import Event
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from random import Random
+from typing import Final
 
 from scheduler.basics.batch import Batch
+from scheduler.core.change import Change
 from scheduler.core.errors import StartError
 from scheduler.queue.change_stream import Changes
 from scheduler.queue.dequeuer import Feed
+from scheduler.queue.keys import Keys
 from scheduler.queue.scripts import Scripts
+from scheduler.queue.server import Server
 from scheduler.queue.subscriptions import News
-
-if TYPE_CHECKING:
-    from asyncio import Event
-    from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
-    from random import Random
-
-    from scheduler.core.change import Change
-    from scheduler.queue.keys import Keys
-    from scheduler.queue.server import Server
 
 FLAG_S: Final = 24 * 60 * 60
 """How long an abort flag is kept: longer than any outage after which a watcher still needs it."""

@@ -8,16 +8,13 @@ answer that is lost is asked for again. What each does is said at the top of its
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+from redis.commands.core import AsyncScript
 
-    from redis.commands.core import AsyncScript
-
-    from scheduler.queue.keys import Keys
-    from scheduler.queue.server import Server
+from scheduler.queue.keys import Keys
+from scheduler.queue.server import Server
 
 
 class Scripts:

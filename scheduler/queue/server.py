@@ -10,12 +10,14 @@ No wait is cut off by redis-py, which would end a blocking command after 5 s, an
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import hiredis
 import redis.asyncio as aioredis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
@@ -25,11 +27,6 @@ from redis.exceptions import TimeoutError as NoReply
 from scheduler.basics.outage import Outage
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from redis.asyncio import ConnectionPool, Redis
 
 ANSWER_S: Final = 2.0
 """How long a command may take; a server that is slower than this is as good as gone."""

@@ -12,22 +12,19 @@ failure), so whoever may have missed one is woken to look for himself.
 from __future__ import annotations
 
 import asyncio
+from asyncio import Event
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from random import Random
+from typing import Final
 
+from redis.asyncio.client import PubSub
+
+from scheduler.core.change import Change
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.policy import backoff_s
-
-if TYPE_CHECKING:
-    from asyncio import Event
-    from collections.abc import AsyncIterator, Iterable
-    from random import Random
-
-    from redis.asyncio.client import PubSub
-
-    from scheduler.core.change import Change
-    from scheduler.queue.keys import Keys
-    from scheduler.queue.server import Server
+from scheduler.queue.keys import Keys
+from scheduler.queue.server import Server
 
 ABORTS_MAX: Final = 10_000
 """Announced aborts that one reader may leave unread; later ones are dropped, as if not heard."""

@@ -11,22 +11,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
-from scheduler.core.change import GAP
+from scheduler.core.change import GAP, Change
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-
-    from scheduler.core.change import Change
-    from scheduler.core.job import Job
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Store
+from scheduler.core.job import Job
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
 
 T = TypeVar("T")
 

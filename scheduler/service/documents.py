@@ -5,21 +5,18 @@ What users brought (`data`, `result`) is JSON text already: it is spliced in, ne
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from scheduler.core.change import Change
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.job import Abort, Failure, Job, JsonText, Node, Progress
+from scheduler.core.job_log import Line
+from scheduler.core.webhook import HookCall
 
-    from scheduler.core.change import Change
-    from scheduler.core.handler import HandlerOptions
-    from scheduler.core.job import Abort, Failure, Job, JsonText, Node, Progress
-    from scheduler.core.job_log import Line
-    from scheduler.core.webhook import HookCall
-
-    Document = dict[str, Any]
+Document = dict[str, Any]
 
 
 def job_document(job: Job) -> Document:

@@ -11,20 +11,15 @@ change that got lost comes late, but comes.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from scheduler.core.change import Kind, Position, as_of, may_run, news, stage
-from scheduler.core.job_log import lines
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-
-    from scheduler.core.change import Change
-    from scheduler.core.job import Job
-    from scheduler.core.job_log import Line
-    from scheduler.core.ports.store import Store
-    from scheduler.service.change_feed import Course, News
+from scheduler.core.change import Change, Kind, Position, as_of, may_run, news, stage
+from scheduler.core.job import Job
+from scheduler.core.job_log import Line, lines
+from scheduler.core.ports.store import Store
+from scheduler.service.change_feed import Course, News
 
 NOWHERE: Final = "0-0"
 """The position of who began while the queue was away; nobody will know what came behind it."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
 from scheduler.core.change import Kind, Position, as_of, may_run, news, stage
+from scheduler.core.job import Job
 from scheduler.core.job_log import lines
-from scheduler.service.events import NOWHERE, LineEvent, ProgressEvent, ResetEvent, StatusEvent
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-
-    from scheduler.core.job import Job
-    from scheduler.core.ports.store import Store
-    from scheduler.service.change_feed import Course, News
-    from scheduler.service.events import Event
+from scheduler.core.ports.store import Store
+from scheduler.service.change_feed import Course, News
+from scheduler.service.events import (
+    NOWHERE,
+    Event,
+    LineEvent,
+    ProgressEvent,
+    ResetEvent,
+    StatusEvent,
+)
 
 
 class JobFollower:

@@ -11,41 +11,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from scheduler.core.change import changed, queued
+from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import FINAL, Cleanup, JsonText, NewJob, Status
-from scheduler.core.job_log import lines
-from scheduler.service.events import JobEvents
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.job import FINAL, Cleanup, Job, JsonText, NewJob, Node, Status
+from scheduler.core.job_log import Line, lines
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Inserted, Store
+from scheduler.core.webhook import HookCall
+from scheduler.service.change_feed import Course
+from scheduler.service.events import Event, JobEvents
 from scheduler.service.job_follower import JobFollower
-
-if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        Callable,
-        Collection,
-        Iterable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
-
-    from scheduler.core.change import Position
-    from scheduler.core.handler import HandlerOptions
-    from scheduler.core.job import Job, Node
-    from scheduler.core.job_log import Line
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Inserted, Store
-    from scheduler.core.webhook import HookCall
-    from scheduler.service.change_feed import Course
-    from scheduler.service.events import Event
-    from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.job_events import Chronicle
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A page of a list ends early here, so that one answer never fills the node's memory."""

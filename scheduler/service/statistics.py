@@ -6,18 +6,15 @@ limit, and the answer says where that was reached.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.core import statistics
 from scheduler.core.job import FINAL, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.store import Store
-    from scheduler.core.statistics import Figures
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
+from scheduler.core.statistics import Figures
 
 MINUTES: Final = 30
 """How far the chart of endings reaches back."""

@@ -14,24 +14,19 @@ stays open and nothing is half done. Where a call brings many rows they come as 
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.basics.background import beside
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
-from scheduler.store.database import Attended
+from scheduler.core.ports.store import Store
+from scheduler.store.database import Attended, Database
 from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from contextlib import AbstractAsyncContextManager
-
-    from scheduler.core.ports.store import Store
-    from scheduler.store.database import Database
 
 __all__ = ["open_store"]
 

@@ -5,18 +5,14 @@ Instants are milliseconds since 1970 UTC; what has a shape of its own is JSON.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
-from scheduler.core.job import NOTHING_RAN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from scheduler.core.job import Failure, NewJob, Progress, Settlement
-    from scheduler.core.job_log import Written
+from scheduler.core.job import NOTHING_RAN, Failure, NewJob, Progress, Settlement
+from scheduler.core.job_log import Written
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)

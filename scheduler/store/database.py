@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from scheduler.basics.outage import Outage
 from scheduler.core.errors import StoreUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Argument = str | int | float | None
 """What travels to a statement: many rows travel as JSON in one text."""

@@ -6,21 +6,18 @@ grouped: `insert`, `claim` and `settle`. Every other call is as rare as what peo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
 from scheduler.core.errors import Conflict
+from scheduler.core.job import Claim, NewJob, Settlement, Status
 from scheduler.core.ports.store import Inserted
+from scheduler.store.database import Database
 from scheduler.store.sql_store import SqlStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
-    from datetime import datetime
-
-    from scheduler.core.job import Claim, NewJob, Settlement, Status
-    from scheduler.store.database import Database
 
 ROWS_MAX: Final = 1000
 """Of one statement, so that none holds up the others for long; as many as a bulk request has."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from scheduler.core.errors import Conflict, StoreUnavailable
+from scheduler.core.job import NewJob
 from scheduler.core.ports.store import Inserted
 from scheduler.store import rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from scheduler.core.job import NewJob
-    from scheduler.store.database import Row
+from scheduler.store.database import Row
 
 
 def must_differ(jobs: Sequence[NewJob]) -> None:

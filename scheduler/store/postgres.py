@@ -7,20 +7,17 @@ gets a new connection. Nothing here waits for ever: neither for a connection nor
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import asyncpg
 
 from scheduler.basics.urls import redacted
+from scheduler.store.database import Argument, Database, Row
 from scheduler.store.postgres_errors import LOST_AGAINST_ANOTHER, available, startable
 from scheduler.store.schema import migrate
 from scheduler.store.statements import Dialect, statements
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from scheduler.store.database import Argument, Database, Row
 
 CONNECTIONS_MAX: Final = 8
 """Of one node: calls are grouped before they come here, so few are on their way at once."""

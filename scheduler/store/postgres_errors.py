@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import asyncpg
 
 from scheduler.core.errors import StartError, StoreUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LOST_AGAINST_ANOTHER: Final = (
     asyncpg.exceptions.TransactionRollbackError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import orjson
 
@@ -23,11 +23,7 @@ from scheduler.core.job_log import Block, Page, Stream
 from scheduler.core.statistics import Ending, Standing
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from scheduler.store.database import Row
+from scheduler.store.database import Row
 
 
 def job(row: Row) -> Job:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from scheduler.core.errors import StartError
-from scheduler.store.statements import migrations
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
-    from scheduler.store.database import Row
-    from scheduler.store.statements import Dialect
+from scheduler.store.database import Row
+from scheduler.store.statements import Dialect, migrations
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS installation (identity text NOT NULL, version integer NOT NULL)

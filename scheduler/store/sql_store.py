@@ -6,34 +6,31 @@ Each write is one guarded statement, and the rows that it returns say what took 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final
 
-from scheduler.core.job import FINAL, Status
+from scheduler.core.job import (
+    FINAL,
+    Claim,
+    Cleanup,
+    Death,
+    Job,
+    JsonText,
+    NewJob,
+    Node,
+    Progress,
+    Settlement,
+    Status,
+)
+from scheduler.core.job_log import Page, Written
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Inserted, Released
-from scheduler.core.statistics import STEP, Span
+from scheduler.core.statistics import STEP, Ending, Span, Standing
+from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
+from scheduler.store.database import Database, Row
 from scheduler.store.idempotency import must_differ, stored_before
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-    from datetime import datetime
-
-    from scheduler.core.job import (
-        Claim,
-        Cleanup,
-        Death,
-        Job,
-        JsonText,
-        NewJob,
-        Node,
-        Progress,
-        Settlement,
-    )
-    from scheduler.core.job_log import Page, Written
-    from scheduler.core.statistics import Ending, Standing
-    from scheduler.core.webhook import HookCall, Verdict
-    from scheduler.store.database import Database, Row
 
 BEFORE_ALL_IDS: Final = ""
 AFTER_ALL_IDS: Final = "~"

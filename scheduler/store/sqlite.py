@@ -11,9 +11,11 @@ hop to the connection's thread as much as five.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
 import aiosqlite
 
@@ -21,14 +23,9 @@ from scheduler.basics.background import beside
 from scheduler.basics.batch import Batch
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, StoreUnavailable
+from scheduler.store.database import Argument, Database, Row
 from scheduler.store.schema import migrate
 from scheduler.store.statements import Dialect, statements
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
-    from pathlib import Path
-
-    from scheduler.store.database import Argument, Database, Row
 
 _Kind = TypeVar("_Kind", bound=aiosqlite.Connection)
 

@@ -7,12 +7,10 @@ function that unfolds a JSON object, and lines that end in `-- PostgreSQL only` 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 _HERE: Final = Path(__file__).parent
 _COMMENT: Final = re.compile(r"--.*")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.store import Store
-    from scheduler.telemetry.metrics import Metrics
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
+from scheduler.telemetry.metrics import Metrics
 
 EVERY_S: Final = 0.5
 """How often the event loop is asked how late it is."""

@@ -6,20 +6,25 @@ none of them what a user sent. The node's name is added by `logs`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import structlog
 
-from scheduler.core.job import Purpose, Status
-from scheduler.core.webhook import CallStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from scheduler.core.job import Abort, Claim, Cleanup, Death, Failure, Job, Settlement
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.webhook import HookCall, Verdict
-    from scheduler.telemetry.metrics import Metrics
+from scheduler.core.job import (
+    Abort,
+    Claim,
+    Cleanup,
+    Death,
+    Failure,
+    Job,
+    Purpose,
+    Settlement,
+    Status,
+)
+from scheduler.core.ports.clock import Clock
+from scheduler.core.webhook import CallStatus, HookCall, Verdict
+from scheduler.telemetry.metrics import Metrics
 
 SAYS: Final[Mapping[Status, str]] = {
     Status.QUEUED: "job given back",

@@ -9,13 +9,11 @@ import logging
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import orjson
 import structlog
-
-if TYPE_CHECKING:
-    from structlog.typing import EventDict
+from structlog.typing import EventDict
 
 
 class Lossy:

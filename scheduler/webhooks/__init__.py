@@ -11,21 +11,17 @@ What a call is, and what follows from how one went, stands in `scheduler/core/we
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Network, IPv6Network
+from random import Random
 
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
+from scheduler.telemetry.job_events import Chronicle
 from scheduler.webhooks.caller import open_caller
 from scheduler.webhooks.delivery import Delivery
 from scheduler.webhooks.signature import keys
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
-    from ipaddress import IPv4Network, IPv6Network
-    from random import Random
-
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.store import Store
-    from scheduler.telemetry.job_events import Chronicle
 
 __all__ = ["open_hooks"]
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import errno
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Collection
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from ipaddress import IPv4Network
-
-    Address = IPv4Address | IPv6Address
-    Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 REFUSED: Final = tuple(
     map(

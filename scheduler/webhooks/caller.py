@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final, NamedTuple
 
 import aiohttp
 
 from scheduler import __version__
+from scheduler.core.job import Job
+from scheduler.core.webhook import HookCall
 from scheduler.webhooks import message, signature
 from scheduler.webhooks.addresses import AddressRefusedError, guarded
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
-    from datetime import datetime
-    from ipaddress import IPv4Network, IPv6Network
-
-    from scheduler.core.job import Job
-    from scheduler.core.webhook import HookCall
 
 TRY_S: Final = 15.0
 """How long a try may take: the Standard Webhooks specification asks for 15 to 30 seconds."""

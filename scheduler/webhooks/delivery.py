@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from random import Random
+from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.webhook import receiver, verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from random import Random
-
-    from scheduler.core.job import Job
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.store import Store
-    from scheduler.core.webhook import HookCall
-    from scheduler.telemetry.job_events import Chronicle
-    from scheduler.webhooks.caller import Caller
+from scheduler.core.job import Job
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
+from scheduler.core.webhook import HookCall, receiver, verdict
+from scheduler.telemetry.job_events import Chronicle
+from scheduler.webhooks.caller import Caller
 
 AT_ONCE_MAX: Final = 32
 """How many calls a node tries at a time."""

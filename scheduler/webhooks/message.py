@@ -6,18 +6,15 @@ and whoever wants them gets the job.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote
 
 import orjson
 
+from scheduler.core.job import Job
+from scheduler.core.webhook import HookCall
 from scheduler.service.documents import job_document
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from scheduler.core.job import Job
-    from scheduler.core.webhook import HookCall
 
 UNTOLD: Final = ("data", "result", "hook", "progress")
 ERROR_CHARS_MAX: Final = 1000

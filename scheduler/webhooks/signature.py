@@ -8,11 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
 
 PREFIX: Final = "whsec_"
 

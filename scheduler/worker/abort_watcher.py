@@ -12,19 +12,16 @@ jobs are shorter, and cost no task.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import StopReason
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
-
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Store
-    from scheduler.worker.attempt import Attempt
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.worker.attempt import Attempt
 
 
 class Watcher:

@@ -14,19 +14,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from scheduler.basics.wait import Wait
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     NOTHING_RAN,
+    Claim,
     Crashed,
     Death,
     JsonText,
+    Outcome,
     Progress,
     Raised,
     Returned,
@@ -34,20 +38,14 @@ from scheduler.core.job import (
     StopReason,
     Unreturnable,
 )
+from scheduler.core.job_log import Stream
 from scheduler.core.policy import grace_s
+from scheduler.processes.pool_process import PoolProcess
+from scheduler.processes.slots import Slots
+from scheduler.processes.tree import Process
+from scheduler.telemetry.job_events import Chronicle
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
-
-    from scheduler.core.handler import HandlerOptions
-    from scheduler.core.job import Claim, Outcome
-    from scheduler.core.job_log import Stream
-    from scheduler.processes.pool_process import PoolProcess
-    from scheduler.processes.slots import Slots
-    from scheduler.processes.tree import Process
-    from scheduler.telemetry.job_events import Chronicle
-
-    Message = Mapping[str, Any]
+Message = Mapping[str, Any]
 
 BROKEN: Final = (KeyError, TypeError, ValueError)
 """What comes of frames that make no sense: a handler can make its process write anything."""

@@ -10,16 +10,12 @@ work for each read, however many lines that brings, and what cannot be kept is c
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from scheduler.core.job_log import HEAD_PAGES, LINE_BYTES, PAGE_BYTES, TAIL_PAGES
+from scheduler.core.job_log import HEAD_PAGES, LINE_BYTES, PAGE_BYTES, TAIL_PAGES, Page, Stream
 from scheduler.worker.job_log_pages import Sheets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-
-    from scheduler.core.job_log import Page, Stream
 
 HEAD_BYTES: Final = HEAD_PAGES * PAGE_BYTES
 TAIL_BYTES: Final = TAIL_PAGES * PAGE_BYTES

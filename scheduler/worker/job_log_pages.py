@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
-from scheduler.core.job_log import LINE_BYTES, PAGE_BYTES, Block, Page
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from scheduler.core.job_log import Stream
+from scheduler.core.job_log import LINE_BYTES, PAGE_BYTES, Block, Page, Stream
 
 TEXT_MAX: Final = (PAGE_BYTES - LINE_BYTES) // 4
 """Characters of a line that surely fit on a page; the rest of it comes as further lines."""

@@ -6,25 +6,19 @@ of its log. Only who prints costs anything here.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
-from scheduler.core.change import printed
+from scheduler.core.change import Change, printed
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import Purpose
-from scheduler.core.job_log import Stream, Written
+from scheduler.core.job import Claim, Purpose
+from scheduler.core.job_log import Page, Stream, Written
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
 from scheduler.worker.job_log_buffer import Tape
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import datetime
-
-    from scheduler.core.change import Change
-    from scheduler.core.job import Claim
-    from scheduler.core.job_log import Page
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Store
 
 WRITE_EVERY_S: Final = 0.5
 """How long a line may wait for the store: short for who follows a log, long enough for batches."""

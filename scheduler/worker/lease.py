@@ -13,21 +13,17 @@ process is stopped or starved and cannot act on it itself.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import structlog
 
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import Node
 from scheduler.core.policy import fence_s, renewal_s
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from scheduler.core.job import Node
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.store import Store
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
 
 log = structlog.get_logger()
 

@@ -10,15 +10,13 @@ is not expected here is nobody's: see `strays`.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from types import TracebackType
+from typing import Self
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from collections.abc import Set as AbstractSet
-    from types import TracebackType
-
-    from scheduler.core.job import Claim, Progress, StopReason
-    from scheduler.worker.attempt import Attempt
+from scheduler.core.job import Claim, Progress, StopReason
+from scheduler.worker.attempt import Attempt
 
 
 class Roster:

@@ -10,15 +10,13 @@ commit comes later is found later.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.store import Store
-    from scheduler.worker.local_jobs import Roster
-    from scheduler.worker.settling import Settling
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
+from scheduler.worker.local_jobs import Roster
+from scheduler.worker.settling import Settling
 
 LOOK_EVERY_S: Final = 1.0
 """How often strays are looked for: their users wait as long as those of a lost job would."""

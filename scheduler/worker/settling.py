@@ -6,18 +6,26 @@ token shows that the job has been taken over. Only then the queue, whose loss ha
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from random import Random
+from typing import Final, TypeVar
 
 from scheduler.core.change import changed
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import (
     NOTHING_RAN,
+    Claim,
     Cleanup,
+    Failure,
+    JsonText,
+    Outcome,
+    Progress,
     Purpose,
     Returned,
+    Settlement,
     Status,
     Stopped,
     StopReason,
@@ -25,20 +33,13 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Stream
 from scheduler.core.policy import backoff_s, cleanup_failure, conclude
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.telemetry.job_events import Chronicle
+from scheduler.worker.job_log_writer import Scribe
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from random import Random
-    from typing import TypeVar
-
-    from scheduler.core.job import Claim, Failure, JsonText, Outcome, Progress, Settlement
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Store
-    from scheduler.telemetry.job_events import Chronicle
-    from scheduler.worker.job_log_writer import Scribe
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 KEPT_S: Final = 0.5
 """How long a node keeps a job whose handler only others know, shown as running, before it gives it

@@ -15,22 +15,18 @@ shown as running by a node that does not run it.
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections import deque
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final, Self
 
+from scheduler.core.ports.clock import Clock
+from scheduler.processes.pool_process import PoolProcess
+from scheduler.processes.slots import Slots
 from scheduler.worker.prefetch import AT_ONCE_S, SHORT_S, Pace
-
-if TYPE_CHECKING:
-    from asyncio import Future
-    from collections.abc import AsyncIterator, Callable
-    from typing import Self
-
-    from scheduler.core.ports.clock import Clock
-    from scheduler.processes.pool_process import PoolProcess
-    from scheduler.processes.slots import Slots
 
 PATIENCE_S: Final = SHORT_S
 """How long a claim waits in line: amid short jobs, several of them end within this time."""

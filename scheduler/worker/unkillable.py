@@ -8,24 +8,20 @@ until it is true that they are gone. Meanwhile the receipt of an abort shows how
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING
+from random import Random
 
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import Death, Stopped
 from scheduler.core.policy import backoff_s
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
 from scheduler.processes import tree
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from random import Random
-
-    from scheduler.core.job import Death, Stopped
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.store import Store
-    from scheduler.worker.attempt import Attempt
-    from scheduler.worker.settling import Settling
+from scheduler.worker.attempt import Attempt
+from scheduler.worker.settling import Settling
 
 
 @asynccontextmanager

@@ -16,36 +16,41 @@ later, even with an empty or a missing queue.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from random import Random
+from typing import Final, TypeVar
 
 from scheduler.basics.wait import Wait
 from scheduler.core.change import running
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import NOTHING_RAN, Crashed, Death, Purpose, Stopped, StopReason
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.job import (
+    NOTHING_RAN,
+    Claim,
+    Crashed,
+    Death,
+    Outcome,
+    Purpose,
+    Stopped,
+    StopReason,
+)
+from scheduler.core.job_log import Stream
 from scheduler.core.policy import backoff_s, idle_s, looks_s
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.processes.pool_process import PoolProcess
+from scheduler.processes.slots import Slots
+from scheduler.telemetry.job_events import Chronicle
 from scheduler.worker.abort_watcher import Watcher
 from scheduler.worker.attempt import Attempt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
-    from random import Random
-
-    from scheduler.core.handler import HandlerOptions
-    from scheduler.core.job import Claim, Outcome
-    from scheduler.core.job_log import Stream
-    from scheduler.core.ports.clock import Clock
-    from scheduler.core.ports.queue import Queue
-    from scheduler.core.ports.store import Store
-    from scheduler.processes.pool_process import PoolProcess
-    from scheduler.processes.slots import Slots
-    from scheduler.telemetry.job_events import Chronicle
-    from scheduler.worker.lease import Lease
-    from scheduler.worker.local_jobs import Entry, Roster
-    from scheduler.worker.settling import Settling
-    from scheduler.worker.slot_line import Turn, Turns
-    from scheduler.worker.unkillable import Vigil
+from scheduler.worker.lease import Lease
+from scheduler.worker.local_jobs import Entry, Roster
+from scheduler.worker.settling import Settling
+from scheduler.worker.slot_line import Turn, Turns
+from scheduler.worker.unkillable import Vigil
 
 T = TypeVar("T")
 

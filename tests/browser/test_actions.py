@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, say, wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WAITING = ["pid", "pid", "pid", "echo"]
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Visit, drawn, wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from playwright.sync_api import Route
 
 
 def test_a_job_is_submitted_and_aborted_by_keys_alone(visit: Visit, uid: str, begun: Path) -> None:

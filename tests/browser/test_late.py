@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Held, Visit, say
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_an_old_answer_does_not_take_back_how_a_job_ended(

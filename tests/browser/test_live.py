@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import TIMEOUT_MS, Visit, say, visiting
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from playwright.sync_api import Browser
-
-    from tests.nodes import Nodes
+from tests.nodes import Nodes
 
 AT_ONCE_MS = 5000
 """Before the page would load again by itself."""

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Held, Visit, drawn, say, wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from playwright.sync_api import Page
 
 LOG = re.compile(r"/log\?follow=true$")
 ONE = "2026-01-01T00:00:00.000Z stdout one\n"

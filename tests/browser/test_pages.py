@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from scheduler import __version__
 from tests.browser.conftest import PHONE, Visit, drawn, visiting
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
 
 SMALL_PHONE = {**PHONE, "width": 320}
 PAGES = ["", "jobs", "nodes", "handlers", "handlers?submit=echo"]

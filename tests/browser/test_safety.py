@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, say
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MARKUP = "<img src=x onerror=\"document.title='hit'\"><b>bold</b><script>alert(1)</script>"
 USER = "<img src=x onerror=document.title=1>"

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from random import Random
+from typing import Any, Final
 from uuid import uuid4
 
-from tests.chaos.installation import PAUSE_S, UID
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from tests.chaos.installation import Installation
+from tests.chaos.installation import PAUSE_S, UID, Installation
 
 OPEN_MAX: Final = 4
 """Jobs of each node that may wait or run: more would only measure how long the queue is."""

@@ -9,19 +9,16 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from random import Random
+from typing import Any, Final, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from random import Random
-    from typing import Any
-
-    from tests.chaos.installation import Installation
-    from tests.chaos.members import Member
-    from tests.postgres import PostgresServer
-    from tests.proxy import Proxy
-    from tests.redis import RedisServer
+from tests.chaos.installation import Installation
+from tests.chaos.members import Member
+from tests.postgres import PostgresServer
+from tests.proxy import Proxy
+from tests.redis import RedisServer
 
 LEASE_S: Final = 3.0
 STOPPED_S: Final = (1.2 * LEASE_S, 2.5 * LEASE_S)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from random import Random
+from typing import Any, Final
 
 import aiohttp
 
-from tests.chaos.ledger import FINAL
+from tests.chaos.ledger import FINAL, Ledger
+from tests.chaos.members import Member
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
-    from random import Random
-
-    from tests.chaos.ledger import Ledger
-    from tests.chaos.members import Member
-
-    Job = dict[str, Any]
+Job = dict[str, Any]
 
 UID: Final = "chaos"
 ANSWER_S: Final = 3.0

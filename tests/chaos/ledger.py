@@ -5,12 +5,10 @@ from __future__ import annotations
 import fcntl
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    Job = dict[str, Any]
+Job = dict[str, Any]
 
 FINAL: Final = frozenset({"successful", "terminated", "aborted"})
 LASTING: Final = ("status", "result", "error", "attempt", "finished_at")

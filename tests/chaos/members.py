@@ -6,14 +6,12 @@ import asyncio
 import os
 import resource
 import signal
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tests.chaos.skewed import OFFSET
 from tests.nodes import Node
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PROGRAM: Final = Path(__file__).with_name("skewed.py")
 GONE_S: Final = 10.0

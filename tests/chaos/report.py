@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-    from tests.chaos.run import Result
+from tests.chaos.run import Result
 
 FAULTS_HEAD: Final = "| fault | injected | recovery p50 s | max s |\n|---|--:|--:|--:|"
 RUNS_HEAD: Final = (

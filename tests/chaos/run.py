@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import aiohttp
 
 from tests.chaos.clients import Client
-from tests.chaos.faults import LEASE_S, OF_A_HERMIT, OF_A_TOWN, Site
-from tests.chaos.installation import Installation
+from tests.chaos.faults import LEASE_S, OF_A_HERMIT, OF_A_TOWN, Fault, Site
+from tests.chaos.installation import Installation, Job
 from tests.chaos.ledger import FINAL, Ledger
 from tests.chaos.members import Member
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import verdict
 from tests.eventually import eventually
-from tests.postgres import running_postgres
-from tests.proxy import in_front_of
+from tests.postgres import PostgresServer, running_postgres
+from tests.proxy import Proxy, in_front_of
 from tests.redis import RedisServer
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from tests.chaos.faults import Fault
-    from tests.chaos.installation import Job
-    from tests.postgres import PostgresServer
-    from tests.proxy import Proxy
 
 CLIENTS: Final = 3
 REST_S: Final = 90.0

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from random import Random
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
 
 from tests.chaos.clients import Client
+from tests.chaos.faults import Fault, Harm, Site
 from tests.chaos.ledger import FINAL
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from random import Random
-
-    from tests.chaos.faults import Fault, Harm, Site
 
 log = structlog.get_logger()
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.chaos.report import RUNS_HEAD, faults_table, keep, run_row
 from tests.chaos.run import run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 async def test_nothing_is_lost_and_nothing_runs_twice_whatever_dies(

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tests.chaos.ledger import FINAL
+from tests.chaos.ledger import FINAL, Ledger
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tests.chaos.ledger import Ledger
-
-    Job = dict[str, Any]
+Job = dict[str, Any]
 
 
 def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:

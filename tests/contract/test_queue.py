@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import TYPE_CHECKING
 
+import pytest
+
+from scheduler.core.ports.queue import Queue
 from tests.eventually import eventually
-from tests.queues import ANSWER_S, PAUSE_S, all_of, house_fixture, opened, patiently, queue_fixture  # noqa: F401
+from tests.queues import (  # noqa: F401
+    ANSWER_S,
+    PAUSE_S,
+    House,
+    all_of,
+    house_fixture,
+    opened,
+    patiently,
+    queue_fixture,
+)
 from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
-
-if TYPE_CHECKING:
-    import pytest
-
-    from scheduler.core.ports.queue import Queue
-    from tests.queues import House
 
 
 async def test_ids_come_out_in_the_order_they_went_in(queue: Queue) -> None:

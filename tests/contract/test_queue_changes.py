@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 from scheduler.core.change import GAP, Change, Kind
 from scheduler.core.job import Progress
+from scheduler.core.ports.queue import Queue
 from scheduler.queue import change_stream as of_queue
 from tests.eventually import eventually
 from tests.queues import (  # noqa: F401
     ANSWER_S,
+    House,
     house_fixture,
     opened,
     patiently,
@@ -18,14 +23,6 @@ from tests.queues import (  # noqa: F401
 )
 from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
 from tests.stores import AT
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pytest
-
-    from scheduler.core.ports.queue import Queue
-    from tests.queues import House
 
 WHOLE = Change(
     kind=Kind.PROGRESS,

@@ -6,22 +6,18 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import redis.asyncio as aioredis
 
 from scheduler.core.errors import StartError
+from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.eventually import eventually
 from tests.queues import CHANCE, PAUSE_S, embedded_url, patiently
 from tests.refusal import refuse_once
-
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from scheduler.core.ports.queue import Queue
 
 NODE = """
 import asyncio, random, sys

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.core.change import changed
 from scheduler.core.errors import StartError
+from scheduler.core.ports.queue import Queue
 from tests.eventually import eventually
 from tests.queues import (  # noqa: F401
     ANSWER_S,
     PAUSE_S,
+    House,
     all_of,
     channels,
     heard,
@@ -22,10 +23,6 @@ from tests.queues import (  # noqa: F401
     queue_fixture,
 )
 from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.queue import Queue
-    from tests.queues import House
 
 
 async def test_a_new_namespace_is_forgetful_until_told_otherwise(queue: Queue) -> None:

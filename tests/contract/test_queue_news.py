@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.core.change import changed
+from scheduler.core.ports.queue import Queue
 from tests.eventually import eventually
 from tests.queues import (  # noqa: F401
     ANSWER_S,
     PAUSE_S,
+    House,
     channels,
     heard,
     house_fixture,
@@ -21,10 +22,6 @@ from tests.queues import (  # noqa: F401
     subscribed,
 )
 from tests.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.queue import Queue
-    from tests.queues import House
 
 
 async def test_an_announced_abort_raises_a_flag_for_a_day(queue: Queue, house: House) -> None:

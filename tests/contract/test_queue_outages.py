@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from redis.exceptions import ResponseError
 
 from scheduler.core.change import changed
 from scheduler.core.errors import QueueUnavailable, StartError
+from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from scheduler.queue.dequeuer import BLOCK_S
+from scheduler.queue.redis_queue import RedisQueue
 from scheduler.queue.server import ANSWER_S
 from tests.eventually import eventually
 from tests.queues import CHANCE, heard, next_of, patiently
-from tests.redis import namespace_fixture, own_redis_fixture, redis_binary  # noqa: F401
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from contextlib import AbstractAsyncContextManager
-
-    from scheduler.core.ports.queue import Queue
-    from scheduler.queue.redis_queue import RedisQueue
-    from tests.redis import RedisServer
+from tests.redis import RedisServer, namespace_fixture, own_redis_fixture, redis_binary  # noqa: F401
 
 CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "join": lambda queue: queue.join("store-1"),

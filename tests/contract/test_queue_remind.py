@@ -5,21 +5,17 @@ Against the fake as well, by which other tests go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
+from scheduler.core.ports.queue import Queue
 from tests.eventually import eventually
 from tests.model.places import KINDS, opening
+from tests.model.queue_machine import Place
 from tests.queues import ANSWER_S, PAUSE_S
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-    from scheduler.core.ports.queue import Queue
-    from tests.model.queue_machine import Place
-    from tests.redis import RedisServer
+from tests.redis import RedisServer
 
 SOON_S = 0.05
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.core.job import NOTHING_RAN, Cleanup, Death, Status
+from scheduler.core.ports.store import Store
 from tests.stores import (
     AT,
     DEATH,
@@ -21,9 +21,6 @@ from tests.stores import (
     queued,
     running,
 )
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.store import Store
 
 
 async def test_a_queued_job_is_aborted_at_once(store: Store) -> None:

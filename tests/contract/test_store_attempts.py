@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +17,7 @@ from scheduler.core.job import (
     Purpose,
     Status,
 )
+from scheduler.core.ports.store import Store
 from tests.stores import (
     DEATH,
     abort,
@@ -31,9 +31,6 @@ from tests.stores import (
     queued,
     running,
 )
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.store import Store
 
 FAILURE = Failure(kind=FailureKind.EXCEPTION, type="KeyError", message="'ü'", traceback="…")
 

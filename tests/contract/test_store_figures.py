@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from scheduler.core.job import Failure, FailureKind, Status
+from scheduler.core.ports.store import Store
 from scheduler.core.statistics import Ending, Span, Standing
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.stores import AT, BYTES_MAX, abort, claimed, end, later, new, queued, running
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from datetime import datetime
-    from pathlib import Path
-
-    from scheduler.core.ports.store import Store
 
 STEP_AT = AT.replace(second=0, microsecond=0)
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 
-from scheduler.core.job import JsonText, Status
+from scheduler.core.job import Claim, JsonText, Status
 from scheduler.core.policy import lost_failure
-from scheduler.core.webhook import CallStatus, Event, Verdict
+from scheduler.core.ports.store import Store
+from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.stores import DEATH, abort, claimed, end, later, new, node, running
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
-
-    from scheduler.core.job import Claim
-    from scheduler.core.ports.store import Store
-    from scheduler.core.webhook import HookCall
 
 HOOK = "https://example.org/hook"
 DELIVERED = Verdict(status=CallStatus.DELIVERED)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.core.errors import Conflict
 from scheduler.core.job import JsonText, Status
+from scheduler.core.ports.store import Store
 from tests.stores import AT, BYTES_MAX, claimed, end, known, new
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.store import Store
 
 
 async def test_a_stored_job_waits_and_is_as_it_was_sent(store: Store) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from scheduler.core.job import Claim
 from scheduler.core.job_log import HEAD_PAGES, TAIL_PAGES, Block, Page, Stream, Written
+from scheduler.core.ports.store import Store
 from tests.stores import claimed, end, later, queued, running
-
-if TYPE_CHECKING:
-    from scheduler.core.job import Claim
-    from scheduler.core.ports.store import Store
 
 
 def page(number: int, place: int, *texts: str) -> Page:

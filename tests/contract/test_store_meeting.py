@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.core.errors import Conflict
 from scheduler.core.job import Status
+from scheduler.core.ports.store import Store
 from tests.stores import AT, end, known, new, node, queued, running
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.store import Store
 
 
 async def test_inserts_that_meet_get_their_own_jobs(store: Store) -> None:

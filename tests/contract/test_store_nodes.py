@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from scheduler.core.job import NOTHING_RAN, Cleanup, FailureKind, Status
-from scheduler.core.ports.store import Released
+from scheduler.core.ports.store import Released, Store
 from tests.stores import abort, claimed, cleaning, end, known, later, node, queued, running
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.store import Store
 
 NONE = Released(to_enqueue=[], ended=[])
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from scheduler.core.errors import StartError
 from scheduler.core.job import Status
+from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from tests.stores import abort, end, known, queued, running
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from scheduler.core.ports.store import Store
 
 
 async def test_what_was_stored_is_there_when_the_store_is_opened_again(

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
 
-from scheduler.core.job import Failure, FailureKind, Status
+from scheduler.core.job import Failure, FailureKind, Job, Status
+from scheduler.core.ports.store import Store
 from tests.stores import BYTES_MAX, abort, claimed, end, new
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scheduler.core.job import Job
-    from scheduler.core.ports.store import Store
 
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")
 

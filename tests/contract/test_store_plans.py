@@ -10,20 +10,16 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Final
 
+import asyncpg
 import pytest
 
 from scheduler.store import open_store
 from scheduler.store.statements import Dialect, migrations, statements
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
-
-    import asyncpg
-
-    from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = "jobs_(owned|waiting)|hook_calls_due"

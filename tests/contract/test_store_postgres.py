@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 import pytest
 
 from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.core.job import Status
+from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from scheduler.store.postgres import CONNECT_S, open_postgres
 from scheduler.store.sql_store import SqlStore
 from scheduler.store.statements import Dialect, statements
 from tests.eventually import eventually
+from tests.postgres import PostgresServer
 from tests.proxy import in_front_of
 from tests.stores import DEATH, end, known, later, node, queued, running
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
-    from pathlib import Path
-
-    from scheduler.core.ports.store import Store
-    from tests.postgres import PostgresServer
 
 T = TypeVar("T")
 

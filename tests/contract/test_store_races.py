@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Coroutine
+from typing import TypeVar
 
 import pytest
 
 from scheduler.core.errors import Conflict
 from scheduler.core.job import Progress, Status
+from scheduler.core.ports.store import Store
 from tests.stores import (
     BYTES_MAX,
     DEATH,
@@ -21,11 +23,6 @@ from tests.stores import (
     queued,
     running,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from scheduler.core.ports.store import Store
 
 T = TypeVar("T")
 A = TypeVar("A")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from collections.abc import AsyncIterator
 from functools import partialmethod
-from typing import TYPE_CHECKING
+from pathlib import Path
 from unittest.mock import Mock
 
 import aiosqlite
@@ -16,10 +17,6 @@ from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import open_store
 from scheduler.store.sqlite import SqliteDatabase, open_sqlite
 from tests.stores import end, known, later, new, node, queued
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
 
 EXIT_S = 10.0
 

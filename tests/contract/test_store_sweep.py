@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from scheduler.core.job import Cleanup, Status
+from scheduler.core.ports.store import Store
 from tests.stores import abort, claimed, cleaning, end, later, new, queued, running
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.store import Store
 
 
 async def test_what_waits_comes_oldest_first(store: Store) -> None:

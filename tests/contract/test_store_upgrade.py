@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import asyncpg
 import pytest
@@ -12,9 +13,6 @@ from scheduler.core.job import Cleanup, Purpose, Status
 from scheduler.store import open_store
 from scheduler.store.statements import Dialect, migrations
 from tests.stores import BYTES_MAX, end, known, later, new, node
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LATEST: Final = len(migrations(Dialect.SQLITE))
 IDENTITY: Final = "0123456789abcdef0123456789abcdef"

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Event
 from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
 
-from scheduler.core.change import GAP
+from scheduler.core.change import GAP, Change
 from scheduler.core.errors import QueueUnavailable, StartError
-
-if TYPE_CHECKING:
-    from asyncio import Event
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-
-    from scheduler.core.change import Change
-
 
 NEAR = 1000
 """Places from the head of the queue that `missing` looks at."""

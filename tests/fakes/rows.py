@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import orjson
 
-from scheduler.core.job import NOTHING_RAN, Claim, Cleanup, Death, Job, NewJob, Purpose, Status
+from scheduler.core.job import (
+    NOTHING_RAN,
+    Claim,
+    Cleanup,
+    Death,
+    Job,
+    JsonText,
+    NewJob,
+    Node,
+    Purpose,
+    Status,
+)
+from scheduler.core.job_log import Page
 from scheduler.core.policy import lost_failure
 from scheduler.core.webhook import CallStatus, Event, HookCall
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from scheduler.core.job import JsonText, Node
-    from scheduler.core.job_log import Page
 
 
 @dataclass

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduler.core.job_log import Stream
-from scheduler.processes.tree import Ended
+from scheduler.processes.stdio_pipes import Hear
+from scheduler.processes.tree import Ended, Process
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from scheduler.processes.stdio_pipes import Hear
-    from scheduler.processes.tree import Process
-
-    Message = Mapping[str, Any]
+Message = Mapping[str, Any]
 
 
 class FakeProcess:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from scheduler.core.errors import Conflict, StoreUnavailable
@@ -15,23 +15,20 @@ from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
+    Death,
     Job,
     JsonText,
     NewJob,
+    Node,
+    Progress,
+    Settlement,
     Status,
 )
+from scheduler.core.job_log import Page, Written
 from scheduler.core.ports.store import Inserted, Released
 from scheduler.core.statistics import STEP, Ending, Span, Standing
-from scheduler.core.webhook import CallStatus, receiver
+from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from scheduler.core.job import Death, Node, Progress, Settlement
-    from scheduler.core.job_log import Page, Written
-    from scheduler.core.webhook import HookCall, Verdict
 
 
 class MemoryStore:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
 
 import pytest
 import structlog
@@ -13,9 +14,6 @@ import structlog
 from tests.faults.town import story
 from tests.faults.virtual import VirtualLoop
 from tests.gate import FAULTS, Trouble
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
 
 STRIDE: Final = int(os.environ.get("STRIDE", "5"))
 """Every so manieth call is struck; `make model` strikes every one."""

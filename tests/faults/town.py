@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from scheduler.basics.clock import id_before, new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import FINAL, JsonText, Status, StopReason
+from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import Course
 from scheduler.service.service import Service, Submission
@@ -28,14 +29,8 @@ from tests.crew import NODE, TASKS, Crew, Pace
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.faults.virtual import VirtualClock
-from tests.gate import Gate
+from tests.gate import Gate, Trouble
 from tests.witness import Witness
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from scheduler.core.job import Job
-    from tests.gate import Trouble
 
 PACE: Final = Pace(lease_s=6.0, idle_s=3.0, look_s=0.5)
 LASTS_S: Final[Mapping[str, float]] = {"task1": 1.0, "undoable": 30.0}

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from tests.fakes import FakeClock
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class VirtualSelector(selectors.SelectSelector):

@@ -13,14 +13,12 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from scheduler import JobContext, handler
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STEP_S = 0.05
 

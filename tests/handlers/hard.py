@@ -16,16 +16,14 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from scheduler import JobAborted, JobContext, handler
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Begin = Callable[[], None]
+Begin = Callable[[], None]
 
 CHAINS = 60
 CHAINS_S = 20.0

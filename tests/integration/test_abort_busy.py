@@ -6,18 +6,15 @@ Bounds are generous, and far below what the others would take.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import aiohttp
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from tests.nodes import Body, Node, Nodes
+from tests.nodes import Body, Node, Nodes
 
 FOREVER_S: Final = 600
 """The grace period of the jobs that do not end: far longer than this test may take."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.eventually import eventually
-from tests.trees import there
-
-if TYPE_CHECKING:
-    from tests.nodes import Body, Node, Nodes
-    from tests.redis import RedisServer
+from tests.nodes import Body, Node, Nodes
+from tests.process_table import there
+from tests.redis import RedisServer
 
 FAR = 3600
 """An idle window without which what a test sees could be owed to the safety net."""

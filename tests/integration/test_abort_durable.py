@@ -8,22 +8,18 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
 from tests.eventually import eventually
-from tests.nodes import Nodes
+from tests.nodes import Body, Node, Nodes
 from tests.postgres import PostgresServer
 from tests.redis import RedisServer
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-
-    from tests.nodes import Body, Node
 
 LEASE_S: Final = 6
 """The heartbeat, a third of it, is what brings an abort when nothing else does."""

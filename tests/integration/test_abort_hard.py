@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from random import random
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.eventually import eventually
-from tests.trees import members, there, zombies
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node
+from tests.nodes import Node
+from tests.process_table import there
 
 GENTLE = ["pipe", "flock"]
 """A signal interrupts these, and Python raises what it is told to."""
@@ -41,14 +37,14 @@ async def test_a_job_that_will_not_end_is_ended(
 ) -> None:
     """At once or right after its grace period, and its worker goes on: whatever a job does."""
     await own_node.alone()
-    before = members(own_node)
+    before = own_node.members()
     job = await own_node.submit("hard", {"file": str(begun), "way": way})
     await eventually(begun.exists)
-    during = members(own_node)
+    during = own_node.members()
     status, job = await own_node.abort(job, f"grace_s={grace_s}&wait=30")
     assert (status, job["status"]) == (200, "aborted")
     assert not there(set(during) - set(before))
-    assert not zombies(own_node)
+    assert not own_node.zombies()
     abort = job["abort"]
     assert abort["signal"] == ("SIGTERM" if grace_s and way in GENTLE else "SIGKILL")
     assert abort["processes"] == (2 if way == "default" else 1)

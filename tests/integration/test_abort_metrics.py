@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node
+from tests.nodes import Node
 
 
 @pytest.mark.parametrize(("grace_s", "signal"), [(0, "SIGKILL"), (30, "SIGTERM")])

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import aiohttp
 import pytest
@@ -21,14 +23,8 @@ from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, Cleanup, Death, Status
 from scheduler.store import open_store
 from tests.crew import Crew, at_work
-from tests.sse import listening
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
-    from pathlib import Path
-
-    from tests.nodes import Nodes
-    from tests.sse import Events
+from tests.nodes import Nodes
+from tests.sse import Events, listening
 
 RACES: Final = int(os.environ.get("RACES", "400"))
 RACERS: Final = 8

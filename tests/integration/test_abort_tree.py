@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.eventually import eventually
-from tests.trees import COUNTABLE, KINDS, members, plant, seeds, there, zombies
-
-if TYPE_CHECKING:
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
+from tests.process_table import there
+from tests.trees import COUNTABLE, KINDS, plant, seeds
 
 FAR = 3600
 """An idle window without which what a test sees could be owed to the safety net."""
@@ -25,13 +23,13 @@ async def test_all_that_a_job_started_dies_with_it(
 ) -> None:
     """After `aborted` nothing of a job is alive or a zombie, and the receipt counted them all."""
     await own_node.alone()
-    before = members(own_node)
+    before = own_node.members()
     job = await plant(own_node, begun, *kinds)
-    during = members(own_node)
+    during = own_node.members()
     status, job = await own_node.abort(job)
     assert (status, job["status"]) == (200, "aborted")
     assert not there(set(during) - set(before))
-    assert not zombies(own_node)
+    assert not own_node.zombies()
     assert job["abort"]["survivors"] == 0
     expected = 1 + sum(KINDS[kind] for kind in kinds)
     if "chains" in kinds:
@@ -83,7 +81,7 @@ async def test_nothing_outlives_a_killed_node(start_node: Nodes, begun: Path) ->
     node = start_node(NODE__WORKERS=3, QUEUE__IDLE_WINDOW_S=FAR)
     await populate(node, begun)
     node.kill()
-    await eventually(lambda: not members(node), within_s=2, saying="nothing runs")
+    await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
 
 
 async def test_what_outlived_node_and_warden_is_ended_by_the_next_node(
@@ -96,9 +94,9 @@ async def test_what_outlived_node_and_warden_is_ended_by_the_next_node(
     (warden,) = wardens(node)
     os.kill(warden, signal.SIGKILL)
     node.kill()
-    assert members(node)
+    assert node.members()
     start_node(NODE__WORKERS=3, QUEUE__IDLE_WINDOW_S=FAR)
-    await eventually(lambda: not members(node), within_s=2, saying="nothing runs")
+    await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
 
 
 async def test_another_warden_takes_over_from_one_that_was_killed(
@@ -112,7 +110,7 @@ async def test_another_warden_takes_over_from_one_that_was_killed(
     await node.alone()
     await plant(node, begun, *COUNTABLE)
     node.kill()
-    await eventually(lambda: not members(node), within_s=2, saying="nothing runs")
+    await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
 
 
 async def populate(node: Node, begun: Path) -> None:
@@ -128,8 +126,8 @@ async def populate(node: Node, begun: Path) -> None:
 async def only_the_node(node: Node) -> None:
     """What is there is the node's own: not even a zombie is left, nor what has no environment."""
     await node.alone()
-    assert members(node) == sorted(node.processes())
-    await eventually(lambda: not zombies(node), within_s=1)
+    assert node.members() == sorted(node.processes())
+    await eventually(lambda: not node.zombies(), within_s=1)
 
 
 def wardens(node: Node) -> list[int]:

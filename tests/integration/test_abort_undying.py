@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import uuid4
 
 import pytest
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.nodes import Body, Node, Nodes
+from tests.nodes import Body, Node, Nodes
 
 FREEZER: Final = Path("/sys/fs/cgroup/freezer")
 VERIFY_S: Final = 20.0

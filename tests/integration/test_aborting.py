@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
 
 
 @pytest.fixture

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bench.memory import FORKED, KINDS, by_kind, cpu_s, pss_mb
-
-if TYPE_CHECKING:
-    from tests.nodes import Node
+from tests.nodes import Node
 
 
 async def test_each_process_of_a_node_is_of_one_kind(node: Node) -> None:

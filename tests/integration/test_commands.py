@@ -7,17 +7,12 @@ import json
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.commands import COMMAND, Terminal, command, environment
-from tests.nodes import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node
+from tests.nodes import ROOT, Node
 
 NOBODYS = "ada/01a208bc-e538-7404-822a-df0cc3d7b9b4"
 

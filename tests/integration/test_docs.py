@@ -11,21 +11,16 @@ import configparser
 import re
 import shutil
 import sys
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.commands import environment
 from tests.integration.test_readme_commands import check_curl
-from tests.nodes import ROOT
+from tests.nodes import ROOT, Node, Nodes
 from tests.readme import Block, blocks
-from tests.shell import shell
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node, Nodes
-    from tests.shell import Shell
+from tests.shell import Shell, shell
 
 PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
 RUN_BY: Final = {

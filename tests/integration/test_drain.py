@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from itertools import cycle
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.nodes import Body, Node, Nodes
-    from tests.redis import RedisServer
+from tests.nodes import Body, Node, Nodes
+from tests.redis import RedisServer
 
 CLIENTS = 3
 FAR = 3600

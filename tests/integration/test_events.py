@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.eventually import eventually
 from tests.integration.test_several_nodes import member
+from tests.nodes import Body, Node, Nodes
+from tests.redis import RedisServer
 from tests.sse import Event, listening
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.nodes import Body, Node, Nodes
-    from tests.redis import RedisServer
 
 __all__ = ["member"]
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from standardwebhooks import Webhook
 
 from tests.eventually import eventually
-from tests.receiver import LOOPBACK, receiving
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Body, Node, Nodes
-    from tests.receiver import Receiver
+from tests.nodes import Body, Node, Nodes
+from tests.receiver import LOOPBACK, Receiver, receiving
 
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
 

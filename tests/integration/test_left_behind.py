@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Nodes
+from tests.nodes import Nodes
 
 
 async def test_a_timer_ends_with_the_job_that_set_it(start_node: Nodes, begun: Path) -> None:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 
 from tests.eventually import eventually
 from tests.integration.test_several_nodes import member
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from tests.nodes import Body, Node, Nodes
+from tests.nodes import Body, Node, Nodes
 
 __all__ = ["member"]
 

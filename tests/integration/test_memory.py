@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.eventually import eventually
 from tests.handlers.greedy import LIMIT_BYTES
-
-if TYPE_CHECKING:
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
 
 
 async def test_beyond_its_limit_a_job_raises_and_the_next_one_has_no_limit(

@@ -9,16 +9,13 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 import pytest
 
 from tests.eventually import eventually
-from tests.nodes import HANDLERS, ROOT
-
-if TYPE_CHECKING:
-    from tests.nodes import Node, Nodes
+from tests.nodes import HANDLERS, ROOT, Node, Nodes
 
 TWINS = """
 from scheduler import handler

@@ -5,15 +5,12 @@ from __future__ import annotations
 from http.client import HTTPConnection
 from pathlib import Path
 from resource import RLIMIT_NOFILE, prlimit
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
 
 HOWS = ["sibling", "unadopted"]
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.eventually import eventually
-from tests.proxy import in_front_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.nodes import Nodes
-    from tests.proxy import Proxy
-    from tests.redis import RedisServer
+from tests.nodes import Nodes
+from tests.proxy import Proxy, in_front_of
+from tests.redis import RedisServer
 
 
 @dataclass(frozen=True)

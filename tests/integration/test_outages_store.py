@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.eventually import eventually
-from tests.proxy import in_front_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.nodes import Node, Nodes
-    from tests.postgres import PostgresServer
-    from tests.proxy import Proxy
+from tests.nodes import Node, Nodes
+from tests.postgres import PostgresServer
+from tests.proxy import Proxy, in_front_of
 
 ANSWER_S = 20.0
 """The store's own limits, for a connection and for an answer, and some more."""

@@ -13,12 +13,9 @@ import random
 import shutil
 import signal
 import sqlite3
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
 
 COPIES = 12
 CLIENTS = 4

@@ -10,18 +10,14 @@ import json
 import re
 import shlex
 import shutil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import aiohttp
 
 from tests.eventually import eventually
-from tests.nodes import ROOT
+from tests.nodes import ROOT, Node, Nodes
 from tests.readme import blocks
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node, Nodes
 
 VOLATILE = {
     "id",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
 
 
 async def test_a_job_runs_and_its_result_is_kept(node: Node) -> None:

@@ -6,12 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tests.nodes import ROOT
-
-if TYPE_CHECKING:
-    from tests.nodes import Nodes
+from tests.nodes import ROOT, Nodes
 
 EXAMPLES = 10
 """For each operation and phase: enough to meet each kind of answer, in about ten seconds."""

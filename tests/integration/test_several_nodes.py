@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.eventually import eventually
 from tests.integration.test_node import refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.nodes import Node, Nodes
-    from tests.redis import RedisServer
+from tests.nodes import Node, Nodes
+from tests.redis import RedisServer
 
 LEASE_S = 2
 

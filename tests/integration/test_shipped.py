@@ -6,18 +6,14 @@ import csv
 import io
 import zipfile
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.eventually import eventually
-from tests.nodes import ROOT
+from tests.nodes import ROOT, Node, Nodes
 from tests.unit.shipped import rows, tables
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node, Nodes
 
 FLIGHTS = 400_000
 """Many batches: some seconds of work, so that there is a middle to abort it in."""

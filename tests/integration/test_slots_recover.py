@@ -6,13 +6,10 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tests.eventually import eventually
-from tests.trees import members, zombies
-
-if TYPE_CHECKING:
-    from tests.nodes import Node
+from tests.nodes import Node
 
 ABORTS = int(os.environ.get("ABORTS", "200"))
 """How many aborts in a row; `ABORTS=500` for the long form."""
@@ -47,8 +44,8 @@ async def test_a_node_is_after_many_aborts_what_it_was_before(
     await abort_many(own_node, ABORTS, tmp_path)
     after = await footprint(own_node)
     assert not after.exceeds(before), (before, after)
-    assert members(own_node) == sorted(own_node.processes())
-    assert not zombies(own_node)
+    assert own_node.members() == sorted(own_node.processes())
+    assert not own_node.zombies()
     assert await start_s(own_node) < 5 * usual_s + 1
     assert await busy(own_node) < 0.25
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node, Nodes
+from tests.nodes import Node, Nodes
 
 
 def lines(node: Node, job: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON

@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.commands import COMMAND, CTRL_C, Terminal, command, environment
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nodes import Node
+from tests.nodes import Node
 
 
 async def begun_job(node: Node, begun: Path) -> str:

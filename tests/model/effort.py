@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from contextlib import AbstractAsyncContextManager
-
-    from hypothesis.stateful import RuleBasedStateMachine
-
-    T = TypeVar("T")
-    Run = Callable[[Coroutine[Any, Any, Any]], Any]
-    """Runs a coroutine to its end, in the event loop of the machine."""
-    Fresh = Callable[[], Coroutine[Any, Any, T]]
-    """Answers what an example is about, empty."""
+T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+"""Runs a coroutine to its end, in the event loop of the machine."""
+Fresh = Callable[[], Coroutine[Any, Any, T]]
+"""Answers what an example is about, empty."""
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "0"))
 

@@ -7,14 +7,10 @@ sentences of `scheduler.core.ports`, and from no implementation of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
-from scheduler.core.job import FINAL, Cleanup, Status
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from scheduler.core.job import Job
+from scheduler.core.job import FINAL, Cleanup, Job, Status
 
 LOSSES_MAX: Final = 3
 

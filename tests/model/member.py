@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.basics.clock import id_before
+from scheduler.core.job import Claim
 from scheduler.core.policy import fence_s
+from scheduler.core.ports.store import Store
 from scheduler.node.sweeper import Sweeper
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue
 from tests.model.life import LOSSES_MAX
-
-if TYPE_CHECKING:
-    from scheduler.core.job import Claim
-    from scheduler.core.ports.store import Store
 
 LEASE_S: Final = 6.0
 

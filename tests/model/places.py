@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import redis.asyncio as aioredis
 
+from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.fakes import MemoryQueue, MemoryServer
+from tests.model.effort import Fresh
+from tests.model.queue_machine import Place
 from tests.queues import CHANCE, embedded_url
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-
-    from scheduler.core.ports.queue import Queue
-    from tests.model.effort import Fresh
-    from tests.model.queue_machine import Place
-    from tests.redis import RedisServer
+from tests.redis import RedisServer
 
 KINDS: Final = ("memory", "embedded", "tcp")
 

@@ -8,8 +8,9 @@ here: what a node moved for a worker that had left is back at the head only a mo
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,13 +23,9 @@ from hypothesis.stateful import (
     rule,
 )
 
+from scheduler.core.ports.queue import Queue
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scheduler.core.ports.queue import Queue
-    from tests.model.effort import Run
+from tests.model.effort import Run
 
 NODES_MAX: Final = 3
 IDS: Final = st.sampled_from(["1", "2", "3", "4", "5"])

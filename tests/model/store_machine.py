@@ -9,9 +9,10 @@ was told it was buried. What it still writes comes late, and that is what the to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,27 +28,23 @@ from hypothesis.stateful import (
 
 from scheduler.core.job import (
     FINAL,
+    Claim,
     Cleanup,
     Failure,
     FailureKind,
     JsonText,
+    NewJob,
     Purpose,
     Settlement,
     Status,
 )
 from scheduler.core.job import Progress as Made
+from scheduler.core.ports.store import Store
+from tests.model.effort import Run
 from tests.model.life import LOSSES_MAX, Life, shown
 from tests.model.member import LEASE_S, Member
 from tests.stores import AT, DEATH, new, node
 from tests.witness import Witness
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from scheduler.core.job import Claim, NewJob
-    from scheduler.core.ports.store import Store
-    from tests.model.effort import Run
 
 UID: Final = "u1"
 ALL: Final = 10_000

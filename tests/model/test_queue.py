@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.model.effort import explore
 from tests.model.places import KINDS, opening
 from tests.model.queue_machine import QueueMachine
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.redis import RedisServer
+from tests.redis import RedisServer
 
 EXAMPLES = {"memory": 60, "embedded": 15, "tcp": 25}
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
-from tests.model.effort import explore
+from tests.model.effort import Fresh, explore
 from tests.model.store_machine import StoreMachine
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
-
-    from scheduler.core.ports.store import Store
-    from tests.model.effort import Fresh
-    from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer
 
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scheduler.processes.child.loading import load
-from tests.unit.shipped import FOLDER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.unit.shipped import Handlers
+from tests.unit.shipped import FOLDER, Handlers
 
 
 @pytest.fixture

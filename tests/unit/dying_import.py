@@ -10,16 +10,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
 from scheduler.processes.child.loading import load
 from tests.unit.shipped import FOLDER, ORDER, Job, rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 IMPORT = load(FOLDER)["import_csv"]
 NAMES = IMPORT.function.__globals__

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scheduler import JobContext
 from scheduler.core.handler import Handler, call
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    Handlers = Mapping[str, Handler]
+Handlers = Mapping[str, Handler]
 
 FOLDER = Path(__file__).parents[2] / "handlers"
 ORDER = {"file": "f.csv", "database": "f.db", "table": "flights"}

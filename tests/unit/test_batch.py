@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -11,9 +11,6 @@ from scheduler.basics.background import beside
 from scheduler.basics.batch import Batch
 from scheduler.core.errors import Conflict, StoreUnavailable
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
 
 MOST = 4
 

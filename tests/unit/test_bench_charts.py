@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench.charts import Bars, Curves, charts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_peers_are_in_order_by_the_medians_of_their_rounds(tmp_path: Path) -> None:

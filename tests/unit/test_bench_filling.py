@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench.filling import fill, finished, queued, queued_id
 from scheduler.core.job import Status
 from scheduler.store import open_store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 async def test_jobs_are_filled_in_as_they_were_asked_for(tmp_path: Path) -> None:

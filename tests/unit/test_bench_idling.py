@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench.idling import OTHER, executed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LOG = """\
 @LOG:  execute __asyncpg_stmt_b__: \n\tSELECT * FROM nodes ORDER BY name, id

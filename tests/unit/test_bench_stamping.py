@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pytest
 
 from bench.stamping import PLACE, listening, stamp, waited_s
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 
 def test_a_job_says_how_long_ago_it_was_sent(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from bench.rates import Series
 from bench.turns import Case, take_turns
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Course:

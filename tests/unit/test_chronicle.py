@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -29,9 +30,6 @@ from tests.chronicles import Counting
 from tests.fakes import AT, FakeClock, MemoryStore
 from tests.nodes import ROOT
 from tests.stores import later, new
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CLAIM = Claim(
     id=id_before(AT),

@@ -7,17 +7,12 @@ import subprocess
 import sys
 import zipfile
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from scheduler import JobAborted
-from tests.unit.shipped import FOLDER, ORDER, Job, rows, tables
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.unit.shipped import Handlers
+from tests.unit.shipped import FOLDER, ORDER, Handlers, Job, rows, tables
 
 
 class TestImport:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from scheduler.api.description.routes import ROUTES
 from tests.nodes import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PATTERNS = {(route.method, re.sub(r"\{\w+\}", r"[^/]+", route.path)) for route in ROUTES}
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import tarfile
 import tomllib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +17,6 @@ from scheduler.processes.child.loading import load
 from tests.nodes import ROOT
 from tests.readme import PROSE, TEXT, blocks, table
 from tests.unit.shipped import FOLDER, Job
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

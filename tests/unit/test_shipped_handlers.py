@@ -6,18 +6,14 @@ import hashlib
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.shipped import ORDER, Job
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.unit.shipped import Handlers
+from tests.unit.shipped import ORDER, Handlers, Job
 
 
 def test_the_folder_holds_these_handlers_and_each_says_what_it_does(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from scheduler.core.errors import StartError
 from scheduler.node.preflight import require_containment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_this_machine_will_do() -> None:

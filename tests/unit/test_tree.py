@@ -9,21 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import pytest
 
 from scheduler.processes import tree
 from scheduler.processes.child.containment import PR_SET_CHILD_SUBREAPER, adopt_orphans
 from tests.eventually import eventually
-from tests.trees import living, states, there
+from tests.process_table import living, states, there
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Started = Callable[..., tree.Process]
+Started = Callable[..., tree.Process]
 
 ROOT = f"""
 import os, signal, subprocess, sys, time

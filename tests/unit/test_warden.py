@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
@@ -16,12 +18,8 @@ from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 from scheduler.processes.warden.handle import open_warden
 from scheduler.processes.warden.watch import FAREWELL, MESSAGE
 from tests.eventually import eventually
+from tests.process_table import living
 from tests.refusal import refuse_once
-from tests.trees import living
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 END_S: Final = 10
 FORK_SERVER: Final = """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from aiohttp import web
 from pydantic import Field
 
 from scheduler.api.dashboard.documents import figures_document
@@ -14,9 +15,6 @@ from scheduler.api.requests.queries import query
 from scheduler.api.state import OVERVIEW, SERVICE
 from scheduler.service.documents import job_outline, node_document
 from scheduler.service.statistics import COUNT_MAX
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 OneOrAll = Annotated[Uid | None, Field(description="a user, 1 to 200 characters")]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from scheduler.core.job import Status
+from scheduler.core.statistics import Figures, Quantiles
 from scheduler.service.documents import instant
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from scheduler.core.statistics import Figures, Quantiles
 
 ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
 

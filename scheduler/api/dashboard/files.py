@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import hdrs, web
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _HERE: Final = Path(__file__).parent
 TYPES: Final = {

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from aiohttp import web
 
 from scheduler.api.dashboard import data
 from scheduler.api.dashboard.files import files
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
 
 DASHBOARD: Final = "/-/ui/"
 DATA: Final[Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]] = {

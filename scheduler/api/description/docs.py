@@ -8,15 +8,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    Json = dict[str, Any]
+Json = dict[str, Any]
 
 STYLE: Final = Path(__file__).with_name("docs.css").read_text("utf-8")
 _DIGEST: Final = base64.b64encode(sha256(STYLE.encode()).digest()).decode()

@@ -5,15 +5,11 @@ A test holds each against its schema.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from scheduler import __version__
-from scheduler.api.problems import INVALID, JOB_ENDED, NOT_READY
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from scheduler.api.problems import Kind
+from scheduler.api.problems import INVALID, JOB_ENDED, NOT_READY, Kind
 
 RECEIPT: Final = {
     "requested_at": "2026-11-23T14:08:50.682Z",

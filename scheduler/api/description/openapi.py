@@ -7,25 +7,19 @@ Route ─▶ operation ─┬─ parameters   from the models of path and query,
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from scheduler import __version__
 from scheduler.api.description import examples, shapes
-from scheduler.api.problems import INTERNAL, INVALID, JOB_ENDED, KINDS, NOT_READY
+from scheduler.api.description.route import Answer, Route
+from scheduler.api.problems import INTERNAL, INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from pydantic import BaseModel
-
-    from scheduler.api.description.route import Answer, Route
-    from scheduler.api.problems import Kind
-
-    Json = dict[str, Any]
+Json = dict[str, Any]
 
 REF: Final = "#/components/schemas/{model}"
 SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {

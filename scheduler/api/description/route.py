@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from scheduler.api.problems import Kind
-    from scheduler.api.requests.models import Query
+from scheduler.api.problems import Kind
+from scheduler.api.requests.models import Query
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

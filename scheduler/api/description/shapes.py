@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from scheduler.core.job import Cleanup, FailureKind, Status  # noqa: TC001 - pydantic reads them
-from scheduler.core.webhook import CallStatus, Event  # noqa: TC001 - pydantic reads them
+from scheduler.core.job import Cleanup, FailureKind, Status
+from scheduler.core.webhook import CallStatus, Event
 
 Instant = Annotated[
     str,

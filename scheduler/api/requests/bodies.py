@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from scheduler.api.requests.json_text import parse
-from scheduler.api.state import LIMITS
+from scheduler.api.state import LIMITS, Limits
 from scheduler.core.errors import Invalid, TooLarge
-
-if TYPE_CHECKING:
-    from scheduler.api.state import Limits
 
 ARRAY_BYTES_MAX: Final = 8 * 1024 * 1024
 """A bulk request: small enough to parse and store at once without holding up the others."""

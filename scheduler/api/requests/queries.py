@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
+
+from aiohttp import web
 
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import JobPath, Query, UserPath
 from scheduler.core.errors import Flaw, Invalid, NotFound
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 Q = TypeVar("Q", bound=Query)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import orjson
 
@@ -12,9 +13,6 @@ from scheduler.api.requests.models import NewJob
 from scheduler.core.errors import Flaw, Invalid, TooLarge
 from scheduler.core.job import JsonText
 from scheduler.service.service import Submission
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
 
 DATA_LEVELS_MAX: Final = 254
 """How deep `data` may nest: orjson reads 1,024 levels and writes 254."""

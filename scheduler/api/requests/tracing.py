@@ -7,10 +7,9 @@ ignored: who traces must never break what is traced.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from aiohttp import web
+from aiohttp import web
 
 TRACEPARENT: Final = "traceparent"
 _VALID: Final = re.compile(

@@ -7,7 +7,7 @@ ended otherwise before           409 with the job
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from aiohttp import web
 
 from scheduler.api.json_answer import json_answer
 from scheduler.api.problems import JOB_ENDED, problem
@@ -17,13 +17,8 @@ from scheduler.api.requests.models import AbortOrder, AbortQuery, MatchQuery, Wa
 from scheduler.api.requests.queries import job_id, job_in_path, query, user_in_path
 from scheduler.api.state import SERVICE
 from scheduler.core.errors import Flaw
-from scheduler.core.job import FINAL, Status
+from scheduler.core.job import FINAL, Job, Status
 from scheduler.service.documents import job_document
-
-if TYPE_CHECKING:
-    from aiohttp import web
-
-    from scheduler.core.job import Job
 
 
 async def abort_ordered(request: web.Request) -> web.Response:

@@ -8,10 +8,12 @@ data: {"id": …}                JSON, on one line
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import orjson
+from aiohttp import web
 
 from scheduler.api.requests.models import EventsQuery, UserEventsQuery
 from scheduler.api.requests.queries import job_in_path, query
@@ -19,14 +21,14 @@ from scheduler.api.state import SERVICE
 from scheduler.api.streams import stream
 from scheduler.core.change import Position, position
 from scheduler.service.documents import job_outline, line_document, progress_document
-from scheduler.service.events import NOWHERE, LineEvent, ProgressEvent, ResetEvent, StatusEvent
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-
-    from aiohttp import web
-
-    from scheduler.service.events import Event
+from scheduler.service.events import (
+    NOWHERE,
+    Event,
+    LineEvent,
+    ProgressEvent,
+    ResetEvent,
+    StatusEvent,
+)
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
 HEARTBEAT_S: Final = 15.0

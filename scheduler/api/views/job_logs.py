@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+
+from aiohttp import web
 
 from scheduler.api.requests.models import LogQuery
 from scheduler.api.requests.queries import job_in_path, query
 from scheduler.api.state import SERVICE
 from scheduler.api.streams import stream
 from scheduler.service.documents import instant
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from aiohttp import web
-
-    from scheduler.service.service import Service
+from scheduler.service.service import Service
 
 
 async def read_log(request: web.Request) -> web.StreamResponse:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
+
+from aiohttp import web
 
 from scheduler.api.json_answer import json_answer
 from scheduler.api.requests import cursor
 from scheduler.api.requests.bodies import read_json
-from scheduler.api.requests.models import ListQuery, Query, WaitQuery
+from scheduler.api.requests.models import ListQuery, NewJob, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.submissions import fingerprint, sound_jobs, submission
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LIMITS, SERVICE
+from scheduler.core.job import Job
 from scheduler.service.documents import call_document, job_document
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aiohttp import web
-
-    from scheduler.api.requests.models import NewJob
-    from scheduler.core.job import Job
-    from scheduler.service.service import Page, Submission
+from scheduler.service.service import Page, Submission
 
 
 async def submit(request: web.Request) -> web.Response:

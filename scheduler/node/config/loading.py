@@ -17,11 +17,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
@@ -38,11 +40,6 @@ from scheduler.node.config.sections import (
     StoreSection,
     allowed,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from pydantic_core import ErrorDetails
 
 FILE: Final = Path("config.toml")
 """Read when no other file is named; it may be missing."""

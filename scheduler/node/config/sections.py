@@ -7,10 +7,11 @@ the README must say. Bounds are wide: they keep out what cannot be meant.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,13 +21,9 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from scheduler.basics.urls import redacted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True, slots=True)

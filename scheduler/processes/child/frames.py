@@ -9,11 +9,9 @@ JSON and not pickle: a handler can make its process write anything, and the node
 
 from __future__ import annotations
 
+import socket
 import struct
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    import socket
+from typing import Final
 
 HEADER: Final = struct.Struct(">I")
 RECEIVE_BYTES: Final = 32 * 1024

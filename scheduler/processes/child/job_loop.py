@@ -12,14 +12,17 @@ import asyncio
 import inspect
 import json
 import os
+import socket
 import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from scheduler.core.context import JobContext
-from scheduler.core.handler import call
+from scheduler.core.handler import Handler, call
 from scheduler.processes.child.abort_signal import Stopper
 from scheduler.processes.child.containment import contain, has_children
 from scheduler.processes.child.frames import receive
@@ -28,14 +31,7 @@ from scheduler.processes.child.outbox import Outlet, Report
 from scheduler.processes.child.process_state import Place
 from scheduler.processes.child.stdio import Printing
 
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Mapping, Sequence
-    from multiprocessing.connection import Connection
-
-    from scheduler.core.handler import Handler
-
-    Message = Mapping[str, object]
+Message = Mapping[str, object]
 
 TRACEPARENT: Final = "TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""

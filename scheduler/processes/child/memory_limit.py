@@ -8,11 +8,8 @@ beyond is a MemoryError, or whatever a C library makes of it; both are outcomes 
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Memory:

@@ -11,21 +11,18 @@ speak in the name of the next one.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from scheduler.processes.child.abort_signal import Stopper
 from scheduler.processes.child.frames import frame
 
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Iterator, Mapping
-
-    from scheduler.processes.child.abort_signal import Stopper
-
-    Message = Mapping[str, object]
+Message = Mapping[str, object]
 
 PROGRESS_EVERY_S: Final = 0.1
 """Progress in between is kept, not sent: a tight loop may report each item and cost nothing."""

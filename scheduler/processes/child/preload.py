@@ -10,17 +10,13 @@ import gc
 import os
 import resource
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scheduler.core.errors import StartError
+from scheduler.core.handler import Handler
 from scheduler.processes.child import containment, job_loop  # noqa: F401 - child: loaded for the pool processes
 from scheduler.processes.child.loading import load
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from scheduler.core.handler import Handler
 
 HANDLERS: Mapping[str, Handler] = {}
 FAULT: str | None = None

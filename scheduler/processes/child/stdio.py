@@ -8,13 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from multiprocessing.connection import Connection
-    from typing import TextIO
+from multiprocessing.connection import Connection
+from typing import Final, TextIO
 
 LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
 

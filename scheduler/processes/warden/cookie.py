@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.processes import tree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NODE: Final = "ATLANSCHEDULER_NODE"
 """Name of the variable with the node's id."""

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from typing import TYPE_CHECKING
+from random import Random
 
 import structlog
 
 from scheduler.core.policy import backoff_s
 from scheduler.processes.warden.watch import FAREWELL, MESSAGE
-
-if TYPE_CHECKING:
-    from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator
-    from random import Random
 
 log = structlog.get_logger()
 

@@ -9,8 +9,10 @@ the node ends, so does the server. What a killed node leaves behind, the next st
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from random import Random
 from urllib.parse import quote
 
 import structlog
@@ -21,11 +23,6 @@ from scheduler.core.errors import StartError
 from scheduler.queue.embedded.files import Home, remove_socket, socket_path
 from scheduler.queue.embedded.process import END_S, LOOK_S, ChildServer, replies
 from scheduler.queue.embedded.program import find_binary
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-    from random import Random
 
 log = structlog.get_logger()
 

@@ -17,14 +17,12 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from scheduler.core.errors import StartError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SOCKET_PATH_MAX: Final = 103
 """Bytes in the path of a Unix socket: macOS has room for 104 with the final NUL, Linux for 108."""

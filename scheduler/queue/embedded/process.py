@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio.subprocess import Process
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
+from random import Random
 from subprocess import DEVNULL, STDOUT
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import redis.asyncio as aioredis
 import structlog
@@ -16,13 +19,7 @@ from redis.exceptions import RedisError
 
 from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.core.policy import backoff_s
-
-if TYPE_CHECKING:
-    from asyncio.subprocess import Process
-    from pathlib import Path
-    from random import Random
-
-    from scheduler.queue.embedded.files import Home
+from scheduler.queue.embedded.files import Home
 
 START_S: Final = 30.0
 """How long it may take to answer: as a rule under 0.1 s, longer while it reads a large file."""

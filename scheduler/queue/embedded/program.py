@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, files
 from subprocess import PIPE
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from scheduler.core.errors import StartError
 from scheduler.queue.server import VERSION_MIN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROGRAMS: Final = ("valkey-server", "redis-server")
 

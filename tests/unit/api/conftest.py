@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient
 from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
+from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
@@ -23,20 +26,13 @@ from scheduler.api.description.routes import ROUTES
 from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import Settlement, Status
+from scheduler.core.job import Claim, Settlement, Status
 from scheduler.service.change_feed import Course
 from scheduler.service.service import Service
 from scheduler.service.statistics import Overview
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.stores import node
-
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse
-    from aiohttp.test_utils import TestClient
-    from pytest_aiohttp.plugin import AiohttpClient
-
-    from scheduler.core.job import Claim
 
 DOCUMENT = document(ROUTES)
 TASKS = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -12,9 +11,7 @@ import pytest
 from scheduler.core.change import changed
 from scheduler.core.job import Death, JsonText, Status
 from tests.stores import new
-
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Answer, Api
+from tests.unit.api.conftest import Answer, Api
 
 NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"
 KILLED = Death(signal="SIGKILL", processes=3, survivors=0)

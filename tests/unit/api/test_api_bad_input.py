@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import orjson
 import pytest
 
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import Api
 
 SOUND = {"uid": "u1", "task": "task1"}
 UID = "1 to 200 characters without '/' and control characters, not starting with '-'"

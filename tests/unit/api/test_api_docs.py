@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 
 from scheduler.api.description import docs, examples
 from scheduler.api.description.routes import ROUTES
-from tests.unit.api.conftest import DOCUMENT
-
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import DOCUMENT, Api
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
 
 import pytest
 from openapi_spec_validator import validate
@@ -11,10 +10,7 @@ from openapi_spec_validator import validate
 from scheduler.api.description.routes import ROUTES
 from scheduler.api.problems import BY_ERROR, BY_STATUS, KINDS
 from scheduler.core import errors
-from tests.unit.api.conftest import DOCUMENT
-
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import DOCUMENT, Api
 
 
 async def test_the_document_is_valid_openapi(api: Api) -> None:

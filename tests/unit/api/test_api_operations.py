@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from scheduler import __version__
 from tests.stores import node
-
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import Api
 
 
 async def test_a_node_that_lives_says_so_whatever_is_away(api: Api) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -15,9 +14,7 @@ from scheduler.core.change import changed
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Failure, FailureKind, JsonText, Progress, Status
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Answer, Api
+from tests.unit.api.conftest import Answer, Api
 
 NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"
 

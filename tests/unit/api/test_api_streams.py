@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pytest_aiohttp.plugin import AiohttpServer
 from structlog.testing import capture_logs
 
 from scheduler.api import streams
 from scheduler.api.state import STREAMS
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job_log import Line
 from scheduler.service.service import Service
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
-
-    from aiohttp.test_utils import TestServer
-    from pytest_aiohttp.plugin import AiohttpServer
-
-    from scheduler.core.job_log import Line
-    from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import Api
 
 PART = b"x" * 65_536
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

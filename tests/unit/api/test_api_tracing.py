@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from multidict import CIMultiDict
 
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import Api
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"

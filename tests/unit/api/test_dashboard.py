@@ -6,16 +6,13 @@ import os
 import re
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import scheduler.api.dashboard
 from scheduler.api.dashboard.files import files
 from scheduler.core.job import JsonText, Status
-
-if TYPE_CHECKING:
-    from tests.unit.api.conftest import Api
+from tests.unit.api.conftest import Api
 
 FOLDER = Path(scheduler.api.dashboard.__file__).parent
 VENDOR = FOLDER / "vendor"

@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from scheduler.client import AsyncClient, Client
 from tests.unit.api.conftest import Api, api
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
 
 __all__ = ["Api", "api"]
 

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import json
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,9 +23,7 @@ from scheduler.client import (
 )
 from scheduler.core.job import Death, Failure, FailureKind, Progress
 from tests.stores import node
-
-if TYPE_CHECKING:
-    from tests.unit.client.conftest import Api, Either
+from tests.unit.client.conftest import Api, Either
 
 NOBODYS = "01a208bc-e538-7404-822a-df0cc3d7b9b4"
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from scheduler.client import Client, ClientError, Problem, Unavailable, Unreachable
 from scheduler.client.waiting import pauses
 from tests.unit.client.conftest import reply
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LOST = b""
 UNAVAILABLE = reply(

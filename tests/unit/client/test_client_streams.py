@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,6 @@ from scheduler.client import Changed, LogLine, Lost, NoSuchJob, Status
 from scheduler.client.lines import Lines
 from tests.unit.client.conftest import reply
 from tests.unit.client.test_client_events import block, job
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 AT = datetime(2026, 11, 25, 15, 42, 54, 123_000, tzinfo=UTC)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"

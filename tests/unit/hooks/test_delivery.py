@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from scheduler.core.job import Failure, FailureKind, JsonText, Status
-from scheduler.core.webhook import CallStatus
+from scheduler.core.job import Claim, Failure, FailureKind, Job, JsonText, Status
+from scheduler.core.webhook import CallStatus, HookCall
 from scheduler.webhooks import open_hooks
-from scheduler.webhooks.delivery import PER_RECEIVER_MAX
+from scheduler.webhooks.delivery import PER_RECEIVER_MAX, Delivery
 from tests.chronicles import Counting
 from tests.eventually import eventually
 from tests.fakes import MemoryStore
-from tests.receiver import receiving
+from tests.receiver import Receiver, receiving
 from tests.stores import abort, claimed, end, new
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
-
-    from scheduler.core.job import Claim, Job
-    from scheduler.core.webhook import HookCall
-    from scheduler.webhooks.delivery import Delivery
-    from tests.receiver import Receiver
 
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +18,7 @@ from scheduler.core.job import (
     Crashed,
     Death,
     JsonText,
+    Outcome,
     Progress,
     Purpose,
     Returned,
@@ -28,11 +30,6 @@ from tests.chronicles import Counting
 from tests.eventually import eventually
 from tests.fakes import FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
-
-    from scheduler.core.job import Outcome
 
 CLAIM = Claim(
     id="1",

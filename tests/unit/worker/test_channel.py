@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from scheduler.processes.channel import Channel
 from scheduler.processes.child.frames import HEADER, frame, receive
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 BYTES_MAX = 1000
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
@@ -16,9 +17,6 @@ from tests.fakes import FakeClock, MemoryStore
 from tests.faults.virtual import VirtualClock, VirtualLoop
 from tests.gate import Gate
 from tests.stores import abort, node, running
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 LEASE_S = 6.0
 RENEWAL_S, FENCE_S = renewal_s(LEASE_S), fence_s(LEASE_S)

@@ -6,16 +6,13 @@ import json
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from scheduler.processes.child.abort_signal import Stopper
 from scheduler.processes.child.frames import HEADER
 from scheduler.processes.child.outbox import Outlet, Report
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 THREADS, FRAMES = 4, 20
 LARGE = "x" * 500_000

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from scheduler.core.job import Progress, StopReason
+from scheduler.core.job import Claim, Progress, StopReason
 from scheduler.worker.local_jobs import Roster
 from tests.unit.worker.test_attempt import CLAIM
-
-if TYPE_CHECKING:
-    from scheduler.core.job import Claim
 
 
 class Entered:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import Cleanup, Crashed, JsonText, Returned, Status, Stopped, StopReason
+from scheduler.core.job import (
+    Cleanup,
+    Crashed,
+    JsonText,
+    Outcome,
+    Returned,
+    Status,
+    Stopped,
+    StopReason,
+)
 from scheduler.worker.settling import cleaned
-from tests.crew import NODE
+from tests.crew import NODE, Crew
 from tests.eventually import eventually
 from tests.unit.worker.test_attempt import KILLED
-
-if TYPE_CHECKING:
-    from scheduler.core.job import Outcome
-    from tests.crew import Crew
 
 LOST = StoreUnavailable("the answer was lost")
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
 from scheduler.processes import pool_process, tree
-from scheduler.processes.slots import open_slots
+from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.tree import Ended
 from tests.eventually import eventually
 from tests.fakes import FakeClock
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
-
-    from scheduler.processes.slots import Slots
 
 
 class Process:

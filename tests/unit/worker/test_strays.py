@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, Cleanup, Status
-from tests.crew import NODE
+from tests.crew import NODE, Crew
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from tests.crew import Crew
 
 LOST = StoreUnavailable("the answer was lost")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,14 +13,12 @@ from structlog.testing import capture_logs
 from scheduler.basics.clock import id_before
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Status
+from scheduler.core.ports.queue import Queue
 from scheduler.node.sweeper import LOST_AFTER_S, RELEASE_EVERY_S, REST_S, SWEEP_EVERY_S, Sweeper
 from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.gate import Gate
 from tests.stores import end, known, new, node, queued, running
-
-if TYPE_CHECKING:
-    from scheduler.core.ports.queue import Queue
 
 LEASE_S = 6.0
 

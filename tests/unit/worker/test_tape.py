@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.core.job_log import HEAD_PAGES, LINE_BYTES, PAGE_BYTES, TAIL_PAGES, Stream, lines
+from scheduler.core.job_log import (
+    HEAD_PAGES,
+    LINE_BYTES,
+    PAGE_BYTES,
+    TAIL_PAGES,
+    Page,
+    Stream,
+    lines,
+)
 from scheduler.worker.job_log_buffer import Tape
 from tests.fakes import AT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from scheduler.core.job_log import Page
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
 

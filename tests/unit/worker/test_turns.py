@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+import pytest
+
+from scheduler.processes.slots import Slots
 from scheduler.worker import slot_line as module
 from scheduler.worker.prefetch import AHEAD_MAX, AHEAD_S, AT_ONCE_S, SHORT_S, STREAK, Pace
 from scheduler.worker.slot_line import Turn, Turns, open_turns
 from tests.eventually import eventually
 from tests.fakes import FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    import pytest
-
-    from scheduler.processes.slots import Slots
 
 
 class Line:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import Death, Status
+from scheduler.core.job import Abort, Death, Status
 from scheduler.processes import tree
 from scheduler.processes.tree import Process
+from tests.crew import Crew
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from scheduler.core.job import Abort
-    from tests.crew import Crew
 
 STUCK = (Process(1, 100), Process(2, 200))
 FOUND = Death(signal="SIGKILL", processes=1, survivors=2)

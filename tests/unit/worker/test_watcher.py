@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
-from scheduler.core.job import StopReason
+from scheduler.core.job import Claim, Job, StopReason
 from scheduler.worker.abort_watcher import Watcher
 from tests.eventually import eventually
 from tests.fakes import MemoryQueue, MemoryStore
 from tests.stores import abort, running
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from scheduler.core.job import Claim, Job
 
 OFTEN_S = 0.001
 NEVER_S = 1_000_000.0

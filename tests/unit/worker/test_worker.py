@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
 
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, StopReason
-from tests.crew import IDLE_S, NODE
+from tests.crew import IDLE_S, NODE, Crew
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from tests.crew import Crew
 
 LOST = StoreUnavailable("the connection was lost")
 

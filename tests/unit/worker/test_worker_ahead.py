@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from scheduler.core.job import NOTHING_RAN, StopReason
+from scheduler.core.job import NOTHING_RAN, Job, StopReason
 from scheduler.worker import slot_line
 from scheduler.worker.prefetch import SHORT_S, STREAK
-from tests.crew import NODE
+from tests.crew import NODE, Crew
 from tests.eventually import eventually
-
-if TYPE_CHECKING:
-    from scheduler.core.job import Job
-    from tests.crew import Crew
-    from tests.fakes.slots import FakeProcess
+from tests.fakes.slots import FakeProcess
 
 
 @pytest.fixture(autouse=True)

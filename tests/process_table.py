@@ -1,0 +1,91 @@
+"""What a job has in the process table, seen without the product's own code.
+
+A process belongs to a trial, which is a node and its jobs, by a variable in its environment, or,
+where a job wiped its environment, by a mark among its arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def mark_of(trial: str) -> str:
+    """What processes without an environment have among their arguments."""
+    return f"trial-{trial}"
+
+
+def bearers(trial: str) -> list[int]:
+    """Every process that has the trial's variable in its environment."""
+    wanted = f"TRIAL={trial}".encode()
+    return [pid for pid in _pids() if wanted in _read(pid, "environ")]
+
+
+def members(trial: str) -> list[int]:
+    """Every process of the trial, those without an environment too."""
+    wanted = mark_of(trial).encode()
+    arguments = {pid for pid in _pids() if wanted in _read(pid, "cmdline")}
+    return sorted(arguments | set(bearers(trial)) | _headless(trial))
+
+
+def zombies(trial: str) -> list[int]:
+    """Processes of the trial that are over, and that nobody has reaped."""
+    family = set(bearers(trial))
+    return [pid for pid, (state, parent) in states().items() if state == "Z" and parent in family]
+
+
+def there(pids: Iterable[int]) -> list[int]:
+    """Those of the numbers that are in the process table, in whatever state."""
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def living(pids: Iterable[int]) -> list[int]:
+    """Those of the numbers that are in the process table and no zombies."""
+    table = states()
+    return [pid for pid in pids if table.get(pid, ("Z", 0))[0] not in "ZX"]
+
+
+def command_of(pid: int) -> str:
+    """What it runs, and in which state it is."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return "gone"
+    return f"{command[:200]} ({' '.join(re.findall('(?:State|PPid):(.*)', status))})"
+
+
+def _headless(trial: str) -> set[int]:
+    """Processes whose first thread has ended; what the table says of them looks like a zombie."""
+    wanted = f"TRIAL={trial}".encode()
+    return {
+        pid
+        for pid in _pids()
+        for thread in _threads(pid)
+        if thread != pid and wanted in _read(thread, "environ")
+    }
+
+
+def states() -> dict[int, tuple[str, int]]:
+    """State and parent of every process."""
+    texts = {pid: _read(pid, "stat").rpartition(b") ")[2].split() for pid in _pids()}
+    return {pid: (text[0].decode(), int(text[1])) for pid, text in texts.items() if text}
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return []
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
