@@ -21,7 +21,7 @@ from bench.calls import timed_ms
 from bench.filling import SQLITE, fill, finished, queued, queued_id
 from bench.ours import BEGIN_S, Ours, Running, open_node
 from bench.tally import rate, tally
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 WORKERS: Final = 16
 RUNNING_ABORTS: Final = 16

@@ -16,8 +16,8 @@ import aiohttp
 from bench.figures import Sample
 from bench.processes import GONE, state
 from bench.shapes import RUN_S
-from tests.eventually import eventually
-from tests.nodes import Body, Node
+from tests.support.eventually import eventually
+from tests.support.nodes import Body, Node
 
 HANDLERS: Final = Path(__file__).parent / "handlers"
 WAIT_S: Final = 30

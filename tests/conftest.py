@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.nodes import node, own_node, start_node_fixture
-from tests.postgres import postgres_server, postgres_url
-from tests.receiver import receiver_fixture
-from tests.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
+from tests.support.nodes import node, own_node, start_node_fixture
+from tests.support.postgres import postgres_server, postgres_url
+from tests.support.receiver import receiver_fixture
+from tests.support.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
 
 __all__ = [
     "namespace_fixture",

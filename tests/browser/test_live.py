@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import TIMEOUT_MS, Visit, say, visiting
-from tests.nodes import Nodes
+from tests.support.nodes import Nodes
 
 AT_ONCE_MS = 5000
 """Before the page would load again by itself."""

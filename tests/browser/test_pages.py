@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from scheduler import __version__
 from tests.browser.conftest import PHONE, Visit, drawn, visiting
-from tests.nodes import Node, Nodes
+from tests.support.nodes import Node, Nodes
 
 SMALL_PHONE = {**PHONE, "width": 320}
 PAGES = ["", "jobs", "nodes", "handlers", "handlers?submit=echo"]

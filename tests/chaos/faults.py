@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from tests.chaos.installation import Installation
 from tests.chaos.members import Member
-from tests.postgres import PostgresServer
-from tests.proxy import Proxy
-from tests.redis import RedisServer
+from tests.support.postgres import PostgresServer
+from tests.support.proxy import Proxy
+from tests.support.redis import RedisServer
 
 LEASE_S: Final = 3.0
 STOPPED_S: Final = (1.2 * LEASE_S, 2.5 * LEASE_S)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.skewed import OFFSET
-from tests.nodes import Node
+from tests.support.nodes import Node
 
 PROGRAM: Final = Path(__file__).with_name("skewed.py")
 GONE_S: Final = 10.0

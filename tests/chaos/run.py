@@ -20,10 +20,10 @@ from tests.chaos.ledger import FINAL, Ledger
 from tests.chaos.members import Member
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import verdict
-from tests.eventually import eventually
-from tests.postgres import PostgresServer, running_postgres
-from tests.proxy import Proxy, in_front_of
-from tests.redis import RedisServer
+from tests.support.eventually import eventually
+from tests.support.postgres import PostgresServer, running_postgres
+from tests.support.proxy import Proxy, in_front_of
+from tests.support.redis import RedisServer
 
 CLIENTS: Final = 3
 REST_S: Final = 90.0

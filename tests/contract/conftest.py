@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.stores import store, url
+from tests.support.stores import store, url
 
 __all__ = ["store", "url"]

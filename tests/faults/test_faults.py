@@ -13,7 +13,7 @@ import structlog
 
 from tests.faults.town import story
 from tests.faults.virtual import VirtualLoop
-from tests.gate import FAULTS, Trouble
+from tests.support.gate import FAULTS, Trouble
 
 STRIDE: Final = int(os.environ.get("STRIDE", "5"))
 """Every so manieth call is struck; `make model` strikes every one."""

@@ -24,13 +24,13 @@ from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import Course
 from scheduler.service.service import Service, Submission
-from tests.chronicles import Counting
-from tests.crew import NODE, TASKS, Crew, Pace
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.faults.virtual import VirtualClock
-from tests.gate import Gate, Trouble
-from tests.witness import Witness
+from tests.support.gate import Gate, Trouble
+from tests.support.job_events import Counting
+from tests.support.witness import Witness
+from tests.support.workers import NODE, TASKS, Crew, Pace
 
 PACE: Final = Pace(lease_s=6.0, idle_s=3.0, look_s=0.5)
 LASTS_S: Final[Mapping[str, float]] = {"task1": 1.0, "undoable": 30.0}

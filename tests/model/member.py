@@ -11,9 +11,9 @@ from scheduler.core.job import Claim
 from scheduler.core.policy import fence_s
 from scheduler.core.ports.store import Store
 from scheduler.node.sweeper import Sweeper
-from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue
 from tests.model.life import LOSSES_MAX
+from tests.support.job_events import Counting
 
 LEASE_S: Final = 6.0
 

@@ -16,8 +16,8 @@ from scheduler.queue import open_queue
 from tests.fakes import MemoryQueue, MemoryServer
 from tests.model.effort import Fresh
 from tests.model.queue_machine import Place
-from tests.queues import CHANCE, embedded_url
-from tests.redis import RedisServer
+from tests.support.queues import CHANCE, embedded_url
+from tests.support.redis import RedisServer
 
 KINDS: Final = ("memory", "embedded", "tcp")
 

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 )
 
 from scheduler.core.ports.queue import Queue
-from tests.eventually import eventually
 from tests.model.effort import Run
+from tests.support.eventually import eventually
 
 NODES_MAX: Final = 3
 IDS: Final = st.sampled_from(["1", "2", "3", "4", "5"])

@@ -43,8 +43,8 @@ from scheduler.core.ports.store import Store
 from tests.model.effort import Run
 from tests.model.life import LOSSES_MAX, Life, shown
 from tests.model.member import LEASE_S, Member
-from tests.stores import AT, DEATH, new, node
-from tests.witness import Witness
+from tests.support.stores import AT, DEATH, new, node
+from tests.support.witness import Witness
 
 UID: Final = "u1"
 ALL: Final = 10_000

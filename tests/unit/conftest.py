@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.processes.child.loading import load
-from tests.unit.shipped import FOLDER, Handlers
+from tests.unit.handlers.shipped import FOLDER, Handlers
 
 
 @pytest.fixture

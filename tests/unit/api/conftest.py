@@ -30,9 +30,9 @@ from scheduler.core.job import Claim, Settlement, Status
 from scheduler.service.change_feed import Course
 from scheduler.service.service import Service
 from scheduler.service.statistics import Overview
-from tests.chronicles import Counting
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
-from tests.stores import node
+from tests.support.job_events import Counting
+from tests.support.stores import node
 
 DOCUMENT = document(ROUTES)
 TASKS = {

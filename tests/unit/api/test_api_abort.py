@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.core.change import changed
 from scheduler.core.job import Death, JsonText, Status
-from tests.stores import new
+from tests.support.stores import new
 from tests.unit.api.conftest import Answer, Api
 
 NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"

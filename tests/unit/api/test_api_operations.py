@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from scheduler import __version__
-from tests.stores import node
+from tests.support.stores import node
 from tests.unit.api.conftest import Api
 
 

@@ -13,7 +13,7 @@ from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Failure, FailureKind, JsonText, Progress, Status
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 from tests.unit.api.conftest import Answer, Api
 
 NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"

@@ -16,7 +16,7 @@ from scheduler.api.state import STREAMS
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job_log import Line
 from scheduler.service.service import Service
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 from tests.unit.api.conftest import Api
 
 PART = b"x" * 65_536

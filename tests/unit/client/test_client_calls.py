@@ -22,7 +22,7 @@ from scheduler.client import (
     Status,
 )
 from scheduler.core.job import Death, Failure, FailureKind, Progress
-from tests.stores import node
+from tests.support.stores import node
 from tests.unit.client.conftest import Api, Either
 
 NOBODYS = "01a208bc-e538-7404-822a-df0cc3d7b9b4"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.nodes import ROOT
+from tests.support.nodes import ROOT
 
 SERVER = {
     "aiosqlite",

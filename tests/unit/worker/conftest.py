@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.crew import Crew, at_work
 from tests.fakes import MemoryStore
+from tests.support.workers import Crew, at_work
 
 
 @pytest.fixture

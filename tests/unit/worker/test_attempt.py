@@ -26,10 +26,10 @@ from scheduler.core.job import (
     StopReason,
 )
 from scheduler.worker.attempt import NOTIFICATIONS_MAX, Attempt
-from tests.chronicles import Counting
-from tests.eventually import eventually
 from tests.fakes import FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
+from tests.support.eventually import eventually
+from tests.support.job_events import Counting
 
 CLAIM = Claim(
     id="1",

@@ -12,11 +12,11 @@ import pytest
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.policy import fence_s, renewal_s
 from scheduler.worker.lease import Lease
-from tests.eventually import eventually
 from tests.fakes import FakeClock, MemoryStore
 from tests.faults.virtual import VirtualClock, VirtualLoop
-from tests.gate import Gate
-from tests.stores import abort, node, running
+from tests.support.eventually import eventually
+from tests.support.gate import Gate
+from tests.support.stores import abort, node, running
 
 LEASE_S = 6.0
 RENEWAL_S, FENCE_S = renewal_s(LEASE_S), fence_s(LEASE_S)

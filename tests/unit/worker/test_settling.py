@@ -19,8 +19,8 @@ from scheduler.core.job import (
     StopReason,
 )
 from scheduler.worker.settling import cleaned
-from tests.crew import NODE, Crew
-from tests.eventually import eventually
+from tests.support.eventually import eventually
+from tests.support.workers import NODE, Crew
 from tests.unit.worker.test_attempt import KILLED
 
 LOST = StoreUnavailable("the answer was lost")

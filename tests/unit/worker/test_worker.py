@@ -6,8 +6,8 @@ import signal
 
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, StopReason
-from tests.crew import IDLE_S, NODE, Crew
-from tests.eventually import eventually
+from tests.support.eventually import eventually
+from tests.support.workers import IDLE_S, NODE, Crew
 
 LOST = StoreUnavailable("the connection was lost")
 

@@ -7,9 +7,9 @@ import pytest
 from scheduler.core.job import NOTHING_RAN, Job, StopReason
 from scheduler.worker import slot_line
 from scheduler.worker.prefetch import SHORT_S, STREAK
-from tests.crew import NODE, Crew
-from tests.eventually import eventually
 from tests.fakes.slots import FakeProcess
+from tests.support.eventually import eventually
+from tests.support.workers import NODE, Crew
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,154 @@
+"""What `ports.Queue` promises about the course of changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from scheduler.core.change import GAP, Change, Kind
+from scheduler.core.job import Progress
+from scheduler.core.ports.queue import Queue
+from scheduler.queue import change_stream as of_queue
+from tests.support.eventually import eventually
+from tests.support.queues import (  # noqa: F401
+    ANSWER_S,
+    House,
+    house_fixture,
+    opened,
+    patiently,
+    queue_fixture,
+)
+from tests.support.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
+from tests.support.stores import AT
+
+WHOLE = Change(
+    kind=Kind.PROGRESS,
+    job_id="1",
+    uid="ü",
+    attempt=2,
+    at=AT,
+    progress=Progress(done=1.5, message="half"),
+    begins=3,
+    ends=4,
+)
+
+
+def numbered(*numbers: int) -> list[Change]:
+    return [Change(kind=Kind.STATUS, job_id=str(number)) for number in numbers]
+
+
+async def told(queue: Queue, since: str, *, count: int) -> Sequence[Change]:
+    """So many changes that were told since this one."""
+
+    async def all_there() -> bool:
+        found = await queue.changes(since, limit=count)
+        return found is not None and len(found) == count + 1
+
+    await eventually(all_there)
+    found = await queue.changes(since, limit=count)
+    assert found is not None
+    assert found[0][0] == since
+    return [change for _, change in found[1:]]
+
+
+async def test_changes_are_told_to_all_nodes_in_their_order(queue: Queue, house: House) -> None:
+    """With all that they say."""
+    async with house.open("b") as other:
+        since = await other.latest_change()
+        queue.announce(numbered(1, 2))
+        queue.announce([WHOLE, GAP])
+        assert await told(other, since, count=4) == [*numbered(1, 2), WHOLE, GAP]
+        assert await other.latest_change() != since
+
+
+async def test_who_reads_waits_for_what_comes_next(queue: Queue) -> None:
+    """So that it is heard at once, and nobody asks again and again."""
+    since = await queue.latest_change()
+    async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
+        reading = group.create_task(queue.changes(since, limit=9, wait_s=60))
+        await asyncio.sleep(0)
+        queue.announce(numbered(1))
+    found = reading.result()
+    assert found is not None
+    assert [change for _, change in found[1:]] == numbered(1)
+    nothing = await queue.changes(found[-1][0], limit=9, wait_s=0.01)
+    assert nothing is not None
+    assert len(nothing) == 1
+
+
+async def test_no_more_is_read_than_was_asked_for(queue: Queue) -> None:
+    """Who was away for long reads in pages."""
+    since = await queue.latest_change()
+    queue.announce(numbered(1, 2, 3))
+    await told(queue, since, count=3)
+    found = await queue.changes(since, limit=2)
+    assert found is not None
+    assert [change for _, change in found[1:]] == numbered(1, 2)
+
+
+async def test_what_came_after_a_change_that_is_gone_is_not_known(
+    queue: Queue, house: House
+) -> None:
+    """An emptied server, or one that was away for too long: nobody may take that for silence."""
+    since = await queue.latest_change()
+    await house.look.flushall()
+    assert await queue.changes(since, limit=9) is None
+    assert await queue.latest_change() != since
+    assert await queue.changes("1-1", limit=9) is None
+
+
+async def test_changes_wait_for_a_server_that_is_away(queue: Queue, house: House) -> None:
+    """And are told when it is back."""
+    await house.restart()
+    queue.announce(numbered(1, 2))
+    await patiently(queue.latest_change)
+
+    async def both_there() -> bool:
+        entries: Any = await house.look.xrange(house.key("changes"))
+        return sum(GAP.kind not in fields["c"] for _, fields in entries) >= 2
+
+    await eventually(both_there)
+
+
+async def test_changes_that_are_too_many_to_wait_become_a_gap(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node's memory is not to grow with an outage."""
+    monkeypatch.setattr(of_queue, "WAITING_MAX", 3)
+    since = await queue.latest_change()
+    queue.announce(numbered(1, 2, 3, 4))
+    queue.announce(numbered(5))
+    assert await told(queue, since, count=2) == [GAP, *numbered(5)]
+
+
+async def test_what_another_version_wrote_otherwise_is_a_gap(queue: Queue, house: House) -> None:
+    """Who follows looks anew; the node does not fall over it."""
+    since = await queue.latest_change()
+    await house.look.xadd(house.key("changes"), {"c": '{"k": "queued", "j": "1"}'})
+    assert await told(queue, since, count=1) == [GAP]
+
+
+async def test_the_server_keeps_only_the_last_changes(
+    queue: Queue, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its memory is bounded as well."""
+    monkeypatch.setattr(of_queue, "KEPT_MAX", 100)
+    queue.announce(numbered(*range(2000)))
+
+    async def all_told() -> bool:
+        latest: Any = await house.look.xrevrange(house.key("changes"), count=1)
+        return bool(latest) and '"1999"' in latest[0][1]["c"]
+
+    await eventually(all_told)
+    assert await house.look.xlen(house.key("changes")) < 500
+
+
+async def test_what_waits_is_told_when_the_node_ends(queue: Queue, house: House) -> None:
+    """The last thing that it did is told, too."""
+    since = await queue.latest_change()
+    async with house.open("b") as other:
+        other.announce(numbered(1))
+    assert await told(queue, since, count=1) == numbered(1)

@@ -1,0 +1,235 @@
+"""What `ports.Queue` promises about ids: who gets which, and what is never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from scheduler.core.ports.queue import Queue
+from tests.support.eventually import eventually
+from tests.support.queues import (  # noqa: F401
+    ANSWER_S,
+    PAUSE_S,
+    House,
+    all_of,
+    house_fixture,
+    opened,
+    patiently,
+    queue_fixture,
+)
+from tests.support.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
+
+
+async def test_ids_come_out_in_the_order_they_went_in(queue: Queue) -> None:
+    await queue.enqueue(["1", "2"])
+    await queue.enqueue(["3"])
+
+    assert [await queue.dequeue(wait_s=ANSWER_S) for _ in range(3)] == ["1", "2", "3"]
+
+
+async def test_ids_that_go_ahead_come_first_in_their_own_order(queue: Queue) -> None:
+    await queue.enqueue(["3", "4"])
+    await queue.enqueue(["1", "2"], ahead=True)
+
+    assert [await queue.dequeue(wait_s=ANSWER_S) for _ in range(4)] == ["1", "2", "3", "4"]
+
+
+async def test_to_enqueue_nothing_does_nothing(queue: Queue, house: House) -> None:
+    await queue.enqueue([])
+    queue.announce([])
+
+    assert await house.queued() == []
+
+
+async def test_an_empty_queue_answers_none_when_the_time_is_up(queue: Queue) -> None:
+    async with asyncio.timeout(ANSWER_S):
+        assert await queue.dequeue(wait_s=PAUSE_S) is None
+
+
+async def test_what_is_enqueued_wakes_a_worker_for_each_on_any_node(
+    queue: Queue, house: House
+) -> None:
+    """Nobody waits out an idle window while there is work."""
+    async with house.open("b") as other, asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
+        waiting = [group.create_task(queue.dequeue(wait_s=60)) for _ in range(3)]
+        waiting += [group.create_task(other.dequeue(wait_s=60)) for _ in range(3)]
+        await house.blocked(2)
+        await other.enqueue(list("123456"))
+
+    assert sorted(str(task.result()) for task in waiting) == list("123456")
+
+
+async def test_dozens_of_workers_wait_on_one_connection(queue: Queue, house: House) -> None:
+    """A connection for each waiting worker of each node would exhaust the server."""
+    ids = [f"{n:02}" for n in range(60)]
+    async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
+        waiting = [group.create_task(queue.dequeue(wait_s=60)) for _ in ids]
+        await house.blocked(1)
+        clients = await house.look.client_list()
+        await queue.enqueue(ids)
+
+    assert [task.result() for task in waiting] == ids, "served in the order they came"
+    assert len(clients) < 8
+
+
+async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
+    queue: Queue, house: House
+) -> None:
+    """Popped, it would be lost with a node that is killed now."""
+    await queue.enqueue(["1", "2"])
+
+    assert await queue.dequeue(wait_s=ANSWER_S) == "1"
+    assert await house.inflight("a") == ["1"]
+    assert await house.queued() == ["2"]
+
+    await queue.acknowledge("1")
+    assert await house.inflight("a") == []
+
+
+async def test_to_acknowledge_twice_is_to_acknowledge_once(queue: Queue, house: House) -> None:
+    await queue.enqueue(["1", "1", "1"])
+    for _ in range(2):
+        await queue.dequeue(wait_s=ANSWER_S)
+
+    await queue.acknowledge("1")
+    assert await house.inflight("a") == ["1"]
+    await queue.acknowledge("1")
+    await queue.acknowledge("1")
+    assert await house.inflight("a") == []
+    assert await house.queued() == ["1"]
+
+
+async def test_what_is_given_back_comes_next(queue: Queue, house: House) -> None:
+    await queue.enqueue(["1", "2", "3"])
+    for _ in range(2):
+        await queue.dequeue(wait_s=ANSWER_S)
+
+    await queue.give_back("2")
+    await queue.give_back("1")
+    await queue.give_back("1")
+
+    assert await house.inflight("a") == []
+    assert await all_of(queue) == ["1", "2", "3"]
+
+
+async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, house: House) -> None:
+    """Workers are cancelled at every moment; the id that was on its way goes to another."""
+    ids = [f"{n:03}" for n in range(200)]
+    chance = Random(2)  # noqa: S311 - the same moments in each run
+    found: list[str] = []
+
+    async def take_one() -> None:
+        job_id = await queue.dequeue(wait_s=60)
+        assert job_id is not None
+        found.append(job_id)
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        for job_id in ids:
+            worker = group.create_task(take_one())
+            await asyncio.sleep(chance.choice([0, 0, 0.001]))
+            await queue.enqueue([job_id])
+            await asyncio.sleep(chance.choice([0, 0, 0, 0.0005, 0.001]))
+            worker.cancel()
+    taken = list(found)
+    rest = await all_of(queue)
+
+    assert sorted(taken + rest) == ids, "each id was found once"
+    assert len(rest) > 0, "some of the cancelled calls were too early"
+    assert sorted(await house.inflight("a")) == ids, "all are held, none is a stray"
+
+
+async def test_an_id_whose_worker_left_goes_to_the_next_in_line(queue: Queue, house: House) -> None:
+    async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
+        first = group.create_task(queue.dequeue(wait_s=60))
+        second = group.create_task(queue.dequeue(wait_s=60))
+        await house.blocked(1)
+        first.cancel()
+        await queue.enqueue(["1"])
+
+    assert second.result() == "1"
+
+
+async def test_an_id_that_nobody_waits_for_goes_back_for_other_nodes(
+    queue: Queue, house: House
+) -> None:
+    """The connection still waits after the last worker left; what it gets must not stick here."""
+    async with asyncio.timeout(ANSWER_S), house.open("b") as other:
+        async with asyncio.TaskGroup() as group:
+            worker = group.create_task(queue.dequeue(wait_s=60))
+            await house.blocked(1)
+            worker.cancel()
+        await other.enqueue(["1"])
+
+        assert await other.dequeue(wait_s=60) == "1"
+
+        async def nothing_sticks() -> bool:
+            return await house.inflight("a") == []
+
+        await eventually(nothing_sticks)
+
+
+async def test_a_lost_answer_is_made_good_while_the_node_lives(queue: Queue, house: House) -> None:
+    """Its id is in flight with nobody to know it: the worst that a dying connection can leave."""
+    await queue.enqueue(["2"])
+    await house.look.rpush(house.key("inflight:a"), "1")
+    await house.look.client_kill_filter(_type="normal", skipme=True)
+
+    found = [await patiently(lambda: queue.dequeue(wait_s=ANSWER_S)) for _ in range(2)]
+
+    assert found in (["1", "2"], ["2", "1"])
+
+
+async def test_what_other_nodes_left_in_flight_is_returned_in_order(
+    queue: Queue, house: House
+) -> None:
+    await queue.enqueue(["1", "2", "3", "4", "5"])
+    assert await queue.dequeue(wait_s=ANSWER_S) == "1"
+    await leave_in_flight(house, "gone", ["2", "3"])
+    await leave_in_flight(house, "live", ["4"])
+
+    assert await queue.recover(["live"]) == 2
+    assert await queue.recover(["live"]) == 0
+
+    assert await house.queued() == ["2", "3", "5"]
+    assert await house.inflight("a") == ["1"], "its own are not touched"
+    assert await house.inflight("live") == ["4"], "nor those of the living"
+
+
+async def leave_in_flight(house: House, node_id: str, ids: list[str]) -> None:
+    """What a node leaves that is killed after it took these from the head of the queue."""
+    await house.look.sadd(house.key("nodes"), node_id)
+    for job_id in ids:
+        moved = await house.look.lmove(house.key("queue"), house.key(f"inflight:{node_id}"))
+        assert moved == job_id
+
+
+async def test_a_node_that_ends_returns_what_it_has_in_flight(queue: Queue, house: House) -> None:
+    await queue.enqueue(["1", "2", "3"])
+    async with house.open("b") as other:
+        for _ in range(2):
+            await other.dequeue(wait_s=ANSWER_S)
+
+    assert await house.queued() == ["1", "2", "3"]
+
+
+async def test_missing_are_the_ids_neither_near_the_head_nor_in_flight(
+    queue: Queue, house: House
+) -> None:
+    async with house.open("b") as other:
+        await queue.enqueue(["1", "2", "3"])
+        await queue.dequeue(wait_s=ANSWER_S)
+        await other.dequeue(wait_s=ANSWER_S)
+
+        assert await queue.missing(["0", "1", "2", "3", "4"]) == ["0", "4"]
+        assert await queue.missing([]) == []
+
+
+async def test_an_id_far_behind_is_reported_missing(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.queue.redis_queue.NEAR", 2)
+    await queue.enqueue(["1", "2", "3"])
+
+    assert await queue.missing(["1", "2", "3"]) == ["3"]

@@ -1,0 +1,231 @@
+"""What `ports.Store` promises of hooks: no end goes untold, and one at a time tries a call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from scheduler.core.job import Claim, JsonText, Status
+from scheduler.core.policy import lost_failure
+from scheduler.core.ports.store import Store
+from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict
+from scheduler.store import open_store
+from tests.fakes import MemoryStore
+from tests.support.stores import DEATH, abort, claimed, end, later, new, node, running
+
+HOOK = "https://example.org/hook"
+DELIVERED = Verdict(status=CallStatus.DELIVERED)
+
+
+@pytest.fixture(name="url", params=["sqlite", "postgres", "memory"])
+def url_fixture(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store is: a database, or the fake that other tests take for one."""
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{tmp_path}/store.db" if request.param == "sqlite" else "memory"
+
+
+@pytest.fixture(name="store")
+async def store_fixture(url: str, tmp_path: Path) -> AsyncIterator[Store]:
+    if url == "memory":
+        yield MemoryStore()
+        return
+    async with open_store(url, data_dir=tmp_path) as opened:
+        yield opened
+
+
+async def hooked(store: Store, *, undoable: bool = False, hook: str = HOOK) -> str:
+    """The id of a job that waits, and has a hook."""
+    (job,) = (await store.insert([new(hook=hook, undoable=undoable)])).jobs
+    return job.id
+
+
+async def take(store: Store, *, at_s: float = 60, limit: int = 10) -> Sequence[HookCall]:
+    return await store.take_calls(at=later(at_s), until=later(at_s + 30), limit=limit)
+
+
+async def told(store: Store, job_id: str) -> list[tuple[str, str]]:
+    return [(call.event, call.status) for call in await store.calls(job_id, limit=10)]
+
+
+async def ended(store: Store, *, ended_s: float = 9, hook: str = HOOK) -> Claim:
+    """A job that has ended, and whose hook is to be told."""
+    claim = await claimed(store, await hooked(store, hook=hook))
+    await store.settle([end(claim, ended_s=ended_s)])
+    return claim
+
+
+@pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.TERMINATED])
+async def test_the_end_of_an_attempt_is_to_be_told(store: Store, status: Status) -> None:
+    claim = await claimed(store, await hooked(store))
+    assert await told(store, claim.id) == []
+
+    error = lost_failure(1) if status is Status.TERMINATED else None
+    await store.settle([end(claim, status, error=error)])
+
+    (call,) = await store.calls(claim.id, limit=10)
+    assert (call.id, call.job_id, call.event) == (claim.id, claim.id, Event.ENDED)
+    assert (call.status, call.tries, call.payload) == (CallStatus.DUE, 0, None)
+    assert call.created_at == call.due_at == later(9)
+
+
+async def test_an_abort_of_a_queued_job_is_to_be_told(store: Store) -> None:
+    job_id = await hooked(store)
+    await abort(store, job_id)
+    await abort(store, job_id)
+
+    assert await told(store, job_id) == [("job.ended", "due")]
+
+
+@pytest.mark.parametrize("status", [Status.ABORTED, Status.QUEUED])
+async def test_an_abort_of_a_running_job_is_to_be_told_once(store: Store, status: Status) -> None:
+    """Whether it was stopped for that, or given back meanwhile."""
+    claim = await claimed(store, await hooked(store, undoable=True))
+    await abort(store, claim.id)
+    assert await told(store, claim.id) == []
+
+    await store.settle([end(claim, status, death=DEATH)])
+    await store.settle([end(claim, status, death=DEATH)])
+
+    assert await told(store, claim.id) == [("job.ended", "due")]
+
+
+async def test_the_end_of_a_job_that_lost_its_nodes_is_to_be_told(store: Store) -> None:
+    claim = await claimed(store, await hooked(store))
+    await store.bury("a1")
+    await store.release_orphans(losses_max=2, at=later(10))
+    assert await told(store, claim.id) == []
+
+    await claimed(store, claim.id)
+    await store.bury("a1")
+    await store.release_orphans(losses_max=2, at=later(20))
+    assert await told(store, claim.id) == [("job.ended", "due")]
+
+
+async def test_a_job_that_goes_back_to_the_queue_has_nothing_to_tell(store: Store) -> None:
+    claim = await claimed(store, await hooked(store))
+    await store.settle([end(claim, Status.QUEUED)])
+    assert await told(store, claim.id) == []
+
+
+async def test_a_job_without_a_hook_has_nobody_to_tell(store: Store) -> None:
+    claim = await running(store)
+    await store.settle([end(claim)])
+    assert await told(store, claim.id) == []
+    assert await take(store) == []
+
+
+async def test_what_a_handler_says_is_kept_once_and_in_order(store: Store) -> None:
+    """The store's answer may be lost, so the same may come twice."""
+    claim = await claimed(store, await hooked(store))
+    for number in (1, 2, 2):
+        await store.add_call(claim, f"n{number}", JsonText(f'{{"n":{number}}}'), at=later(number))
+    await store.settle([end(claim)])
+
+    calls = await store.calls(claim.id, limit=10)
+    assert [(call.id, call.payload) for call in calls] == [
+        ("n1", '{"n":1}'),
+        ("n2", '{"n":2}'),
+        (claim.id, None),
+    ]
+    assert [call.id for call in await store.calls(claim.id, limit=2)] == ["n1", "n2"]
+
+
+async def test_what_an_attempt_says_that_was_taken_over_is_not_heard(store: Store) -> None:
+    late = await claimed(store, await hooked(store))
+    await store.settle([end(late, Status.QUEUED)])
+    await store.add_call(late, "n1", JsonText("1"), at=later(1))
+    await claimed(store, late.id)
+    await store.add_call(late, "n2", JsonText("2"), at=later(2))
+
+    assert await told(store, late.id) == []
+
+
+async def test_calls_are_taken_once_they_are_due_the_oldest_first(store: Store) -> None:
+    second, first = await ended(store, ended_s=20), await ended(store, ended_s=10)
+
+    assert await take(store, at_s=9) == []
+    (call,) = await take(store, limit=1)
+    assert (call.id, call.tries, call.due_at) == (first.id, 1, later(90))
+    assert [call.id for call in await take(store)] == [second.id]
+    assert await take(store) == []
+
+
+async def test_receivers_can_be_passed_over_and_no_others_with_them(store: Store) -> None:
+    """Their names may begin alike, and a hook may have no path."""
+    urls = ["https://a.org/1", "https://a.org", "https://a.org.uk/", "http://a.org/", "https://b"]
+    jobs = {(await ended(store, hook=url)).id: url for url in urls}
+
+    taken = await store.take_calls(
+        at=later(60), until=later(90), limit=10, but={"https://a.org/", "https://b/"}
+    )
+    assert sorted(jobs[call.job_id] for call in taken) == ["http://a.org/", "https://a.org.uk/"]
+    assert [call.tries for call in await take(store)] == [1, 1, 1]
+
+
+async def test_of_those_who_take_at_once_each_gets_others(store: Store) -> None:
+    """Several nodes share the work: else a call would come as often as there are nodes."""
+    jobs = {(await ended(store)).id for _ in range(12)}
+
+    async with asyncio.TaskGroup() as group:
+        taking = [group.create_task(take(store, limit=5)) for _ in range(6)]
+    taken = [call.id for each in taking for call in each.result()]
+    taken += [call.id for call in await take(store)]
+
+    assert sorted(taken) == sorted(jobs)
+
+
+async def test_a_call_that_nobody_settled_is_due_again(store: Store) -> None:
+    """Its node died; whoever takes it next has a try of its own."""
+    await ended(store)
+    (lost,) = await take(store, at_s=60)
+    assert await take(store, at_s=89) == []
+    (again,) = await take(store, at_s=90)
+
+    assert (again.id, again.tries) == (lost.id, 2)
+    assert not await store.settle_call(lost, DELIVERED, answer="200")
+    assert await store.settle_call(again, DELIVERED, answer="204")
+    assert not await store.settle_call(again, DELIVERED, answer="204")
+
+
+async def test_a_call_is_settled_with_what_came_of_it(store: Store) -> None:
+    claim = await ended(store)
+    (call,) = await take(store)
+    again = Verdict(status=CallStatus.DUE, due_at=later(100))
+    await store.settle_call(call, again, answer="503")
+
+    assert await take(store, at_s=99) == []
+    (call,) = await take(store, at_s=100)
+    assert (call.tries, call.answer) == (2, "503")
+    await store.settle_call(call, DELIVERED, answer="204")
+
+    (call,) = await store.calls(claim.id, limit=10)
+    assert (call.status, call.due_at, call.answer) == (CallStatus.DELIVERED, None, "204")
+    assert await take(store, at_s=1000) == []
+
+
+async def test_a_job_is_kept_until_its_hook_was_told_and_takes_its_calls_along(
+    store: Store,
+) -> None:
+    claim = await ended(store)
+    assert await store.delete_finished(before=later(99), limit=10) == 0
+
+    (call,) = await take(store)
+    await store.settle_call(call, Verdict(status=CallStatus.GIVEN_UP), answer="410")
+    assert await store.delete_finished(before=later(99), limit=10) == 1
+    assert await store.calls(claim.id, limit=10) == []
+
+
+async def test_a_clean_up_may_tell_as_well(store: Store) -> None:
+    claim = await claimed(store, await hooked(store, undoable=True))
+    await abort(store, claim.id)
+    await store.settle([end(claim, Status.ABORTED, death=DEATH)])
+    await store.register(node("a1"))
+    (clean,) = await store.claim([claim.id], node_id="a1", at=later(12))
+    await store.add_call(clean, "n1", JsonText("1"), at=later(13))
+
+    assert await told(store, claim.id) == [("job.ended", "due"), ("job.notified", "due")]

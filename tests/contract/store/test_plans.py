@@ -1,0 +1,142 @@
+"""How the databases find what the statements ask for: by an index, however many jobs have ended.
+
+PostgreSQL decides by what is in its tables, so they are filled with jobs that have ended, and its
+plans are those that serve any arguments; but where the limit is one of them it decides as well,
+and is given. SQLite decides by the schema alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from scheduler.store import open_store
+from scheduler.store.statements import Dialect, migrations, statements
+from tests.support.postgres import PostgresServer
+
+NAMES: Final = sorted(statements(Dialect.SQLITE))
+SPARSE: Final = "jobs_(owned|waiting)|hook_calls_due"
+"""Indexes that have only what is looked for, and so may be read from end to end."""
+FILL: Final = """
+INSERT INTO jobs (id, uid, task, hook, status, attempt, token, undoable, node, created_at,
+                  started_at, finished_at, bytes, data, result, idempotency_key, fingerprint)
+SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), 'u1', 'task' || n % 5, NULL,
+       'successful', 1, 1, false, 'a', n, n, n, 6, 'null', 'null', 'key' || n, 'x'
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO jobs (id, uid, task, status, undoable, created_at, bytes, data)
+SELECT '029ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), 'u' || n % 20, 'task' || n % 5,
+       'queued', false, n, 4, 'null'
+  FROM generate_series(1, 50) AS n;
+INSERT INTO hook_calls (id, job_id, event, status, created_at)
+SELECT id, id, 'job.ended', 'delivered', 1 FROM jobs WHERE finished_at IS NOT NULL;
+INSERT INTO logs (job_id, slot, page, place, bytes, blocks)
+SELECT id, 0, 0, 0, 1, '[]' FROM jobs WHERE finished_at IS NOT NULL;
+INSERT INTO nodes VALUES ('a', 'a', '1', 2, '[]', 0, 0, 1);
+"""
+LIMITED: Final = {
+    "delete_finished": "1000, 10, 1000",
+    "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
+    "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
+    "take_calls": "1000, 2000, 10, '{}'",
+    "unfinished_by_user": "'queued', NULL, 10",
+}
+"""Arguments of the statements whose limit is one of them and decides how they are planned."""
+GROWING: Final = {"jobs", "hook_calls", "logs"}
+
+
+@pytest.fixture(scope="module")
+def sqlite() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:")
+    for script in migrations(Dialect.SQLITE):
+        connection.executescript(script)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+async def postgres(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> AsyncIterator[asyncpg.Connection]:
+    async with open_store(postgres_url, data_dir=tmp_path):
+        pass
+    schema = postgres_url.rpartition("=")[2]
+    async with postgres_server.connection(schema=schema) as connection:
+        await connection.execute(FILL)
+        await connection.execute("ANALYZE")
+        yield connection
+
+
+def test_the_tables_that_grow_are_known(sqlite: sqlite3.Connection) -> None:
+    """A new one belongs here, filled, or its plans prove nothing."""
+    tables = {
+        name for (name,) in sqlite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    }
+
+    assert tables - {"nodes"} == GROWING
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sqlite_reads_no_table_from_end_to_end(sqlite: sqlite3.Connection, name: str) -> None:
+    """With a million jobs, whatever looks at each of them stops the house."""
+    text, _ = statements(Dialect.SQLITE)[name]
+    arguments = [None] * _arguments(text)
+
+    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", arguments)]
+
+    whole = rf"SCAN ({'|'.join(GROWING)})(?! USING (COVERING )?INDEX ({SPARSE}))"
+    assert not [step for step in plan if re.match(whole, step)]
+
+
+async def test_postgresql_reads_no_table_from_end_to_end(postgres: asyncpg.Connection) -> None:
+    """The same on the other side, where statistics may talk it into anything."""
+    found = {name: [*_whole_reads(await _plan(postgres, name))] for name in NAMES}
+
+    assert {name: reads for name, reads in found.items() if reads} == {}
+
+
+def test_a_page_of_one_status_sorts_only_what_it_shows(sqlite: sqlite3.Connection) -> None:
+    """A user with a million finished jobs asks for the three that run."""
+    text, _ = statements(Dialect.SQLITE)["page"]
+
+    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", [None] * 6)]
+
+    assert (
+        "SEARCH jobs USING COVERING INDEX jobs_of_user (uid=? AND status>? AND (status,id)<(?,?))"
+        in plan
+    )
+
+
+async def _plan(connection: asyncpg.Connection, name: str) -> dict[str, Any]:
+    text, _ = statements(Dialect.POSTGRESQL)[name]
+    mode = "custom" if name in LIMITED else "generic"
+    await connection.execute(f"SET plan_cache_mode = force_{mode}_plan; PREPARE {name} AS {text}")
+    arguments = LIMITED.get(name) or ", ".join(["NULL"] * _arguments(text))
+    execute = f"EXECUTE {name}({arguments})" if arguments else f"EXECUTE {name}"
+    explained = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {execute}")
+    plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
+    return plan
+
+
+def _whole_reads(step: dict[str, Any]) -> Iterator[str]:
+    """The steps of a plan that read a table that grows, or an index of all its rows, whole."""
+    kind, index = step["Node Type"], step.get("Index Name", "")
+    if step.get("Relation Name") in GROWING and not kind.startswith("Bitmap") and "Scan" in kind:
+        found = step.get("Index Cond", "")
+        # By id from some id on is all jobs, if what else is asked for is rare.
+        if not re.fullmatch(SPARSE, index) and (
+            not found or re.fullmatch(r"\(id <=? [^=]*\)", found)
+        ):
+            yield f"{kind} {step['Relation Name']} {index} {found}"
+    for part in step.get("Plans", ()):
+        yield from _whole_reads(part)
+
+
+def _arguments(text: str) -> int:
+    return max(map(int, re.findall(r"[?$](\d)", text)), default=0)

@@ -1,0 +1,302 @@
+"""What holds for PostgreSQL alone: nodes start together, servers go and come, statements wait."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import pytest
+
+from scheduler.core.errors import StartError, StoreUnavailable
+from scheduler.core.job import Status
+from scheduler.core.ports.store import Store
+from scheduler.store import open_store
+from scheduler.store.postgres import CONNECT_S, open_postgres
+from scheduler.store.sql_store import SqlStore
+from scheduler.store.statements import Dialect, statements
+from tests.support.eventually import eventually
+from tests.support.postgres import PostgresServer
+from tests.support.proxy import in_front_of
+from tests.support.stores import DEATH, end, known, later, node, queued, running
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+async def store(postgres_url: str, tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(postgres_url, data_dir=tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def rival(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection in the same schema, to be in the store's way."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+async def test_nodes_that_start_together_make_one_schema(postgres_url: str, tmp_path: Path) -> None:
+    async def identity() -> str:
+        async with open_store(postgres_url, data_dir=tmp_path) as store:
+            return store.identity
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(identity()) for _ in range(3)]
+
+    assert len({task.result() for task in tasks}) == 1
+
+
+async def test_nodes_share_what_is_stored(store: Store, postgres_url: str, tmp_path: Path) -> None:
+    async with open_store(postgres_url, data_dir=tmp_path) as other:
+        assert (await known(other, await queued(store))).status is Status.QUEUED
+
+
+async def test_a_unix_socket_will_do(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    url = postgres_server.socket_url(schema=postgres_url.rpartition("=")[2])
+    async with open_store(url, data_dir=tmp_path) as store:
+        assert list(await store.nodes()) == []
+
+
+async def test_connections_that_were_cut_are_made_again(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    job_id = await queued(store)
+    await rival.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'AtlanScheduler'"
+    )
+
+    await eventually(lambda: _answers(store, job_id))
+
+
+async def test_a_server_that_restarts_is_unavailable_and_then_is_not(
+    store: Store, postgres_server: PostgresServer
+) -> None:
+    job_id = await queued(store)
+    postgres_server.stop()
+    try:
+        with pytest.raises(StoreUnavailable, match=r"PostgreSQL at postgresql://"):
+            await store.get(job_id)
+        with pytest.raises(StoreUnavailable):
+            await queued(store)
+    finally:
+        postgres_server.start()
+
+    await eventually(lambda: _answers(store, job_id))
+
+
+async def test_a_server_that_does_not_answer_is_unavailable_in_time(
+    postgres_url: str, rival: asyncpg.Connection
+) -> None:
+    """Whoever waits for ever renews no lease, and stops no job."""
+    async with open_postgres(postgres_url, answer_s=0.2) as database:
+        store = SqlStore(database)
+        claim = await running(store)
+        async with rival.transaction():
+            await rival.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StoreUnavailable):
+                await store.settle([end(claim)])
+
+        assert (await known(store, claim.id)).status is Status.RUNNING
+        assert await store.settle([end(claim)])
+
+
+async def test_who_gives_up_on_a_silent_connection_does_not_wait_for_its_last_word(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    """A lease is renewed in time, or not at all; and the next call gets another connection."""
+    with in_front_of(postgres_server.port) as proxy:
+        through = postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/")
+        async with open_store(through, data_dir=tmp_path) as store:
+            proxy.swallow_old()
+            async with asyncio.timeout(CONNECT_S - 1):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await store.nodes()
+                assert await store.nodes() == []
+
+
+async def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    """It may come: a node waits a moment for it."""
+    with pytest.raises(StoreUnavailable, match=r"postgresql://me:\*\*\*@127\.0\.0\.1:1/db"):
+        async with open_store("postgresql://me:secret@127.0.0.1:1/db", data_dir=tmp_path):
+            pass
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["postgres:secret@127.0.0.1:{port}/nowhere", "postgres:sec/ret@127.0.0.1:{port}/postgres"],
+)
+async def test_a_wrong_url_stops_the_start_without_its_password(
+    postgres_server: PostgresServer, tmp_path: Path, rest: str
+) -> None:
+    url = f"postgresql://{rest.format(port=postgres_server.port)}"
+
+    with pytest.raises(StartError, match=r"\[store\] url = ") as refused:
+        async with open_store(url, data_dir=tmp_path):
+            pass
+
+    assert "sec" not in str(refused.value)
+
+
+async def test_a_drain_that_waited_for_an_abort_sees_it(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    """I5, in the interleaving that matters: the request commits while the drain's write waits."""
+    claim = await running(store)
+
+    settled = await _after(
+        rival,
+        "UPDATE jobs SET abort_requested_at = 1",
+        store.settle([end(claim, Status.QUEUED, death=DEATH)]),
+    )
+
+    assert set(settled) == {claim.id}
+    assert (await known(store, claim.id)).status is Status.ABORTED
+
+
+async def test_a_claim_that_waited_for_an_abort_gets_nothing(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    job_id = await queued(store)
+    await store.register(node())
+
+    claims = await _after(
+        rival,
+        "UPDATE jobs SET status = 'aborted', abort_requested_at = 1, finished_at = 1,"
+        " abort_processes = 0, abort_survivors = 0",
+        store.claim([job_id], node_id="a1", at=later(1)),
+    )
+
+    assert list(claims) == []
+    assert (await known(store, job_id)).attempt == 0
+
+
+async def test_a_claim_that_waited_for_the_burial_of_its_node_gets_nothing(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    job_id = await queued(store)
+    await store.register(node())
+
+    claims = await _after(
+        rival, "DELETE FROM nodes", store.claim([job_id], node_id="a1", at=later(1))
+    )
+
+    assert list(claims) == []
+    assert (await known(store, job_id)).status is Status.QUEUED
+
+
+async def test_a_burial_that_waited_for_a_renewal_leaves_the_node_alone(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    await store.register(node())
+
+    buried = await _after(rival, "UPDATE nodes SET beat = beat + 1", store.bury("a1", beat=0))
+
+    assert not buried
+    assert len(await store.nodes()) == 1
+
+
+async def test_a_sweep_that_waited_for_an_abort_sees_it(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    claim = await running(store)
+    await store.bury("a1")
+
+    released = await _after(
+        rival,
+        "UPDATE jobs SET abort_requested_at = 1",
+        store.release_orphans(losses_max=3, at=later(2)),
+    )
+
+    assert list(released.ended) == [claim.id]
+    assert (await known(store, claim.id)).status is Status.ABORTED
+
+
+async def test_a_sweep_that_waited_leaves_alone_what_a_new_node_has_claimed(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    """I1. Another sweeper released the job, and a node that started just now runs it."""
+    claim = await running(store)
+    await store.bury("a1")
+
+    released = await _after(
+        rival,
+        "WITH started AS (INSERT INTO nodes SELECT 'b1', 'b', '1', 1, '[]', 0, 0, 1)"
+        " UPDATE jobs SET owner = 'b1', token = 2, attempt = 2",
+        store.release_orphans(losses_max=3, at=later(2)),
+    )
+
+    assert (list(released.to_enqueue), list(released.ended)) == ([], [])
+    assert (await known(store, claim.id)).owner == "b1"
+
+
+@pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.QUEUED])
+@pytest.mark.parametrize("turn", [1, -1])
+async def test_a_batch_locks_its_jobs_in_the_order_of_their_ids(
+    store: Store, rival: asyncpg.Connection, status: Status, turn: int
+) -> None:
+    """Else two batches of the same jobs each hold what the other waits for, until one is shot."""
+    claims = [await running(store), await running(store)]
+    lock = "SELECT FROM jobs WHERE id = $1 FOR UPDATE NOWAIT"
+
+    async with asyncio.TaskGroup() as group, rival.transaction():
+        await rival.execute(lock, claims[1].id)
+        group.create_task(store.settle([end(claim, status) for claim in claims[::turn]]))
+        await eventually(lambda: _somebody_waits(rival))
+
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            async with rival.transaction():
+                await rival.execute(lock, claims[0].id)
+
+
+async def test_a_deletion_does_not_wait_for_another_node_that_deletes(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    claim = await running(store)
+    await store.settle([end(claim)])
+
+    async with rival.transaction():
+        await rival.execute("DELETE FROM jobs")
+        assert await store.delete_finished(before=later(99), limit=10) == 0
+
+
+async def test_no_statement_reads_all_jobs(store: Store, rival: asyncpg.Connection) -> None:
+    """With a million jobs, whatever looks at each of them stops the house."""
+    assert store
+    await rival.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+
+    for name, statement in statements(Dialect.POSTGRESQL).items():
+        await rival.execute(f"PREPARE {name}_ AS {statement.text}")
+        count = max(map(int, re.findall(r"\$(\d)", statement.text)), default=0)
+        arguments = f"({', '.join(['NULL'] * count)})" if count else ""
+        plan = await rival.fetch(f"EXPLAIN EXECUTE {name}_{arguments}")
+
+        assert not [line for (line,) in plan if "Seq Scan on jobs" in line], name
+
+
+async def _after(rival: asyncpg.Connection, sql: str, call: Coroutine[object, object, T]) -> T:
+    """Run `sql` in a transaction that commits when the call waits for it, and answer the call's."""
+    async with asyncio.TaskGroup() as group, rival.transaction():
+        await rival.execute(sql)
+        task = group.create_task(call)
+        await eventually(lambda: _somebody_waits(rival))
+    return task.result()
+
+
+async def _somebody_waits(rival: asyncpg.Connection) -> bool:
+    return bool(await rival.fetchval("SELECT bool_or(NOT granted) FROM pg_locks"))
+
+
+async def _answers(store: Store, job_id: str) -> bool:
+    with suppress(StoreUnavailable):
+        return await store.get(job_id) is not None
+    return False

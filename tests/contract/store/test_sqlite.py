@@ -1,0 +1,218 @@
+"""What holds for SQLite alone: one process, one writer, one hop, and files of any name."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from functools import partialmethod
+from pathlib import Path
+from unittest.mock import Mock
+
+import aiosqlite
+import pytest
+
+from scheduler.core.errors import StartError, StoreUnavailable
+from scheduler.store import open_store
+from scheduler.store.sqlite import SqliteDatabase, open_sqlite
+from tests.support.stores import end, known, later, new, node, queued
+
+EXIT_S = 10.0
+
+
+async def test_the_default_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
+    async with open_store("sqlite", data_dir=tmp_path / "made" / "for it"):
+        assert (tmp_path / "made" / "for it" / "scheduler.db").is_file()
+
+
+@pytest.mark.parametrize("name", ["with space", "100%", "%20", "a?b=c", "a#b", "ä€😀", "a'b"])
+async def test_a_path_is_taken_as_it_stands(tmp_path: Path, name: str) -> None:
+    """Inside, the path becomes a URL: nothing in it may be taken for an escape or a query."""
+    async with open_store(f"sqlite:///{tmp_path}/{name}/{name}.db", data_dir=tmp_path) as store:
+        await queued(store)
+
+    files = {each.name for each in (tmp_path / name).iterdir()}
+    assert files == {f"{name}.db", f"{name}.db.lock"}
+
+
+async def test_a_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async with open_store("sqlite:///here.db", data_dir=tmp_path / "unused"):
+        assert (tmp_path / "here.db").is_file()
+
+
+async def test_a_file_that_is_in_use_is_refused(tmp_path: Path) -> None:
+    """TRAPS 8: two writers can corrupt it. A second name of the file makes no difference."""
+    (tmp_path / "link").symlink_to(tmp_path / "store.db")
+
+    async with open_store(f"sqlite:///{tmp_path}/store.db", data_dir=tmp_path):
+        for name in ("store.db", "link"):
+            with pytest.raises(StartError, match=r"store\.db is in use by process \d+"):
+                async with open_store(f"sqlite:///{tmp_path}/{name}", data_dir=tmp_path):
+                    pass
+
+    async with open_store(f"sqlite:///{tmp_path}/link", data_dir=tmp_path):
+        pass
+
+
+async def test_only_one_connection_can_write_and_that_one_keeps_what_it_commits(
+    tmp_path: Path,
+) -> None:
+    """TRAPS 8."""
+    async with open_sqlite(tmp_path / "store.db") as database:
+        assert isinstance(database, SqliteDatabase)
+        writer, reader = database._writer, database._reader
+
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            await reader.execute_fetchall("DELETE FROM jobs")
+
+        assert [tuple(row) for row in await writer.execute_fetchall("PRAGMA journal_mode")] == [
+            ("wal",)
+        ]
+        full = 2
+        assert [tuple(row) for row in await writer.execute_fetchall("PRAGMA synchronous")] == [
+            (full,)
+        ]
+
+
+async def test_a_batch_is_one_hop_to_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TRAPS 9: a hop costs as much as writing twenty rows."""
+    execute = Mock(wraps=aiosqlite.Connection._execute)
+    sent = [new() for _ in range(50)]
+    async with open_store("sqlite", data_dir=tmp_path) as store:
+        await store.register(node())
+        monkeypatch.setattr(aiosqlite.Connection, "_execute", partialmethod(execute))
+
+        await store.insert(sent)
+        claims = await store.claim([job.id for job in sent], node_id="a1", at=later(1))
+        settled = await store.settle([end(claim) for claim in claims])
+
+        assert (len(settled), execute.call_count) == (50, 3)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    async with open_sqlite(tmp_path / "store.db") as database:
+        assert isinstance(database, SqliteDatabase)
+        yield database
+
+
+async def test_writes_that_meet_share_a_transaction(database: SqliteDatabase) -> None:
+    """A commit waits for the disk, whatever is in it."""
+    ran: list[str] = []
+    await database._writer.set_trace_callback(ran.append)
+    async with asyncio.TaskGroup() as group:
+        for node_id in ("a", "b"):
+            group.create_task(database.fetch("bury", node_id, None))
+        group.create_task(database.fetch("write_log", "{}"))
+    assert [each for each in ran if each in {"BEGIN IMMEDIATE", "COMMIT"}] == [
+        "BEGIN IMMEDIATE",
+        "COMMIT",
+    ]
+
+
+async def test_of_writes_that_meet_one_that_fails_fails_alone(database: SqliteDatabase) -> None:
+    """Nobody's job waits or is lost because of another one's error."""
+    card = ("1", 1, "[]", 0, 0, 0)
+
+    async def write_nonsense() -> None:
+        with pytest.raises(sqlite3.OperationalError, match="malformed JSON"):
+            await database.fetch("write_log", "no JSON")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(database.fetch("register", "a", "a", *card))
+        group.create_task(write_nonsense())
+        group.create_task(database.fetch("register", "b", "b", *card))
+    assert [row["name"] for row in await database.fetch("nodes")] == ["a", "b"]
+
+
+PROGRAM = """
+import asyncio, pathlib, sys
+from scheduler.store import open_store
+
+async def main():
+    async with open_store("sqlite", data_dir=pathlib.Path(sys.argv[1])):
+        raise SystemExit(7)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_fails_with_the_store_open_ends(tmp_path: Path) -> None:
+    """TRAPS 7: a connection that was not closed keeps the interpreter from exiting."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, str(tmp_path))
+    async with asyncio.timeout(EXIT_S):
+        assert await process.wait() == 7
+
+
+async def test_a_store_that_does_not_open_leaves_no_thread(tmp_path: Path) -> None:
+    """TRAPS 7, for the way through `StartError`."""
+    (tmp_path / "scheduler.db").write_bytes(b"not a database" * 100)
+
+    with pytest.raises(StartError, match=r"scheduler\.db: cannot be used as a database"):
+        async with open_store("sqlite", data_dir=tmp_path):
+            pass
+
+    (tmp_path / "scheduler.db").unlink()
+    async with open_store("sqlite", data_dir=tmp_path) as store:
+        await queued(store)
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StartError, match=r"file/data/scheduler\.db: cannot be opened or made"):
+        async with open_store("sqlite", data_dir=tmp_path / "file" / "data"):
+            pass
+
+
+async def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="cannot be opened or made: Is a directory"):
+        async with open_store(f"sqlite:///{tmp_path}", data_dir=tmp_path):
+            pass
+
+
+async def test_a_full_disk_is_unavailable_and_heals(tmp_path: Path) -> None:
+    async with open_store("sqlite", data_dir=tmp_path) as store:
+        writer = store._fetch.__self__._behind._writer  # type: ignore[attr-defined]
+        await writer.execute_fetchall("PRAGMA max_page_count = 1")
+        sent = new(data='"' + "x" * 100_000 + '"')
+
+        with pytest.raises(StoreUnavailable, match="full"):
+            await store.insert([sent])
+
+        assert await store.get(sent.id) is None
+        await writer.execute_fetchall("PRAGMA max_page_count = 100000")
+        await store.insert([sent])
+        assert (await known(store, sent.id)).data == sent.data
+
+
+async def test_a_database_that_a_stranger_has_locked_is_unavailable_and_heals(
+    tmp_path: Path,
+) -> None:
+    async with open_store("sqlite", data_dir=tmp_path) as store:
+        writer = store._fetch.__self__._behind._writer  # type: ignore[attr-defined]
+        await writer.execute_fetchall("PRAGMA busy_timeout = 0")
+        stranger = sqlite3.connect(tmp_path / "scheduler.db", isolation_level=None)
+        try:
+            stranger.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreUnavailable, match="locked"):
+                await queued(store)
+            stranger.execute("ROLLBACK")
+        finally:
+            stranger.close()
+
+        await queued(store)
+
+
+async def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python takes the system's library, and that of RHEL 9 is too old."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+
+    with pytest.raises(StartError, match=r"older than 3\.38\.0"):
+        async with open_store("sqlite", data_dir=tmp_path):
+            pass

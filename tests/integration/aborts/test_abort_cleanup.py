@@ -1,0 +1,186 @@
+"""Undoing what an aborted job did: by the job itself in its grace period, and by its `on_abort`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.nodes import Body, Node, Nodes
+from tests.support.process_table import there
+from tests.support.redis import RedisServer
+
+FAR = 3600
+"""An idle window without which what a test sees could be owed to the safety net."""
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("careful", ["finally", "except", "with"]),
+        ("careful_async", ["finally", "with", "task"]),
+    ],
+)
+async def test_a_job_cleans_up_in_every_way_that_python_has(
+    node: Node, begun: Path, task: str, told: list[str]
+) -> None:
+    """Temporary files, locks and connections are let go of where they were taken."""
+    job = await node.submit(task, {"file": str(begun)})
+    await eventually(begun.exists)
+    status, job = await node.abort(job, "grace_s=5&wait=30")
+    assert (status, job["abort"]["signal"]) == (200, "SIGTERM")
+    assert sorted(begun.read_text().split()) == sorted(told)
+
+
+async def test_without_a_grace_period_nothing_of_the_job_cleans_up(node: Node, begun: Path) -> None:
+    """Grace 0 means at once."""
+    job = await node.submit("careful", {"file": str(begun)})
+    await eventually(begun.exists)
+    assert (await node.abort(job, "grace_s=0&wait=30"))[0] == 200
+    assert begun.read_text() == ""
+
+
+async def test_the_undoing_begins_when_the_whole_tree_is_dead(node: Node, begun: Path) -> None:
+    """In a fresh process: what the job broke in its own must not break the undoing."""
+    job = await begin(node, begun)
+    pids = [int(word) for word in begun.read_text().split()]
+    Path(f"{begun}.allowed").touch()
+    await node.abort(job)
+    await eventually(lambda: cleanup_is(node, job, "done"))
+    (line,) = undone(begun)
+    runner, left = line.split(maxsplit=1)
+    assert int(runner) not in pids
+    assert left == "[]"
+
+
+async def test_an_undoing_has_a_time_limit_of_its_own(own_node: Node, begun: Path) -> None:
+    """It may hang like any handler; then somebody is told, and the worker goes on."""
+    await own_node.alone()
+    job = await own_node.submit("undone_for_ever", {"file": str(begun)})
+    await eventually(begun.exists)
+    await own_node.abort(job)
+    await eventually(lambda: cleanup_is(own_node, job, "failed"), within_s=10)
+    assert not there(map(int, undone(begun)))
+    reason = "it ran longer than its limit of 0.7 s"
+    assert complaint(own_node, job)["error"] == reason
+    assert (await notices(own_node, job))[-1] == f"the clean-up failed: {reason}"
+    for _ in range(own_node.workers):
+        assert (await own_node.outcome("echo", 1))["status"] == "successful"
+    await own_node.alone()
+
+
+async def test_an_undoing_that_fails_is_told_in_the_receipt_and_in_the_log(
+    own_node: Node, begun: Path
+) -> None:
+    """Somebody has to clean up by hand, then, and needs to know why."""
+    job = await own_node.submit("not_undoable", {"file": str(begun)})
+    await eventually(begun.exists)
+    await own_node.abort(job)
+    await eventually(lambda: cleanup_is(own_node, job, "failed"))
+    assert complaint(own_node, job)["error"] == "RuntimeError: cannot be undone"
+    heading, failed, *traceback = await notices(own_node, job)
+    assert heading == "the clean-up begins"
+    assert failed == "the clean-up failed: RuntimeError: cannot be undone"
+    assert traceback[0] == "Traceback (most recent call last):"
+    assert any('trials.py", line' in line for line in traceback)
+
+
+async def test_an_undoing_cannot_be_aborted(node: Node, begun: Path) -> None:
+    """To abort again is to ask for what is done already; the undoing goes on."""
+    job = await begin(node, begun)
+    first = await node.abort(job)
+    await eventually(lambda: undone(begun))
+    assert (await node.abort(job, "grace_s=0&wait=1"))[1]["status"] == "aborted"
+    Path(f"{begun}.allowed").touch()
+    await eventually(lambda: cleanup_is(node, job, "done"))
+    assert first[0] == 200
+    assert len(undone(begun)) == 1
+
+
+async def test_the_same_node_undoes_again_after_it_died_meanwhile(
+    start_node: Nodes, begun: Path
+) -> None:
+    """Half an undoing is none; that it runs at least once is the promise."""
+    node = start_node(QUEUE__IDLE_WINDOW_S=FAR)
+    job = await begin(node, begun)
+    await node.abort(job)
+    await eventually(lambda: undone(begun))
+    node.kill()
+    await node.gone(within_s=2)
+    Path(f"{begun}.allowed").touch()
+    again = start_node(QUEUE__IDLE_WINDOW_S=FAR)
+    await eventually(lambda: cleanup_is(again, job, "done"))
+    assert len(undone(begun)) == 2
+
+
+async def test_the_same_node_undoes_what_it_could_not_begin_to(
+    start_node: Nodes, begun: Path
+) -> None:
+    """It died with its only worker busy and the undoing in the queue."""
+    node = start_node(NODE__WORKERS=1, QUEUE__IDLE_WINDOW_S=FAR)
+    job = await begin(node, begun)
+    status, _ = await node.abort(job, "grace_s=0")
+    assert status == 202
+    node.kill()
+    await node.gone(within_s=2)
+    Path(f"{begun}.allowed").touch()
+    again = start_node(NODE__WORKERS=1, QUEUE__IDLE_WINDOW_S=FAR)
+    await eventually(lambda: cleanup_is(again, job, "done"), within_s=10)
+    assert (await again.job(job))["status"] == "aborted"
+
+
+async def test_another_node_undoes_what_a_dead_one_began_to(
+    start_node: Nodes, begun: Path, postgres_url: str, redis_server: RedisServer, namespace: str
+) -> None:
+    """Who undoes it does not matter; that somebody does, does."""
+    shared: dict[str, Any] = {
+        "STORE__URL": postgres_url,
+        "QUEUE__URL": redis_server.url,
+        "QUEUE__NAMESPACE": namespace,
+        "QUEUE__IDLE_WINDOW_S": FAR,
+        "NODE__LEASE_S": 1,
+    }
+    first = start_node("first", NODE__NAME="first", **shared)
+    job = await begin(first, begun)
+    await first.abort(job)
+    await eventually(lambda: undone(begun))
+    second = start_node("second", NODE__NAME="second", **shared)
+    first.kill()
+    Path(f"{begun}.allowed").touch()
+    await eventually(lambda: cleanup_is(second, job, "done"), within_s=15)
+    assert len(undone(begun)) == 2
+
+
+async def begin(node: Node, begun: Path) -> Body:
+    """A job that is running, with a child, and whose undoing waits to be allowed to end."""
+    job = await node.submit("undone_when_allowed", {"file": str(begun)})
+    await eventually(lambda: begun.exists() and begun.read_text())
+    return job
+
+
+async def cleanup_is(node: Node, job: Body, cleanup: str) -> bool:
+    return bool((await node.job(job))["abort"]["cleanup"] == cleanup)
+
+
+def complaint(node: Node, job: Body) -> dict[str, Any]:
+    """What the node's log says of a clean-up that failed."""
+    told = (json.loads(line) for line in node.log.splitlines() if job["id"] in line)
+    return next(line for line in told if line["event"] == "clean-up failed")
+
+
+async def notices(node: Node, job: Body) -> list[str]:
+    """What the scheduler itself says in the log of a job."""
+    address = f"{node.url}/{job['uid']}/{job['id']}/log"
+    async with aiohttp.ClientSession() as session, session.get(address) as answer:
+        lines = [line.split(" ", 2) for line in (await answer.text()).splitlines()]
+    return [text for _, stream, text in lines if stream == "notice"]
+
+
+def undone(begun: Path) -> list[str]:
+    """A line for each time the undoing began."""
+    path = Path(f"{begun}.undone")
+    return path.read_text().splitlines() if path.exists() else []

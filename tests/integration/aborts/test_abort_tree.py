@@ -1,0 +1,138 @@
+"""What a job's processes started ends with the job: however it detached itself, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.nodes import Node, Nodes
+from tests.support.process_table import there
+from tests.support.trees import COUNTABLE, KINDS, plant, seeds
+
+FAR = 3600
+"""An idle window without which what a test sees could be owed to the safety net."""
+
+
+@pytest.mark.parametrize("kinds", [*([kind] for kind in COUNTABLE), COUNTABLE, ["chains"]], ids=str)
+async def test_all_that_a_job_started_dies_with_it(
+    own_node: Node, begun: Path, kinds: list[str]
+) -> None:
+    """After `aborted` nothing of a job is alive or a zombie, and the receipt counted them all."""
+    await own_node.alone()
+    before = own_node.members()
+    job = await plant(own_node, begun, *kinds)
+    during = own_node.members()
+    status, job = await own_node.abort(job)
+    assert (status, job["status"]) == (200, "aborted")
+    assert not there(set(during) - set(before))
+    assert not own_node.zombies()
+    assert job["abort"]["survivors"] == 0
+    expected = 1 + sum(KINDS[kind] for kind in kinds)
+    if "chains" in kinds:
+        assert job["abort"]["processes"] >= expected
+    else:
+        assert job["abort"]["processes"] == expected
+    await only_the_node(own_node)
+
+
+@pytest.mark.parametrize("end", ["return", "time limit", "crash"])
+async def test_nothing_of_a_job_outlives_its_end(own_node: Node, begun: Path, end: str) -> None:
+    """Whatever end: who starts a daemon in a job gets no daemon for ever."""
+    await own_node.alone()
+    data = seeds(own_node, begun, *COUNTABLE, then=end)
+    job = await own_node.outcome("limited_tree" if end == "time limit" else "tree", data)
+    assert begun.exists()
+    expected = {"return": None, "time limit": "timeout", "crash": "crash"}
+    assert (job["error"] or {"kind": None})["kind"] == expected[end]
+    await only_the_node(own_node)
+
+
+@pytest.mark.parametrize("end", ["return", "time limit", "crash"])
+async def test_chains_that_fork_all_the_time_end_with_their_job(
+    own_node: Node, begun: Path, end: str
+) -> None:
+    """The hardest to catch; after a crash even without the process that they hung on."""
+    await own_node.alone()
+    data = seeds(own_node, begun, "chains", then=end)
+    await own_node.outcome("limited_tree" if end == "time limit" else "tree", data)
+    assert begun.exists()
+    await only_the_node(own_node)
+
+
+async def test_a_bystander_is_not_harmed(own_node: Node, begun: Path) -> None:
+    """It runs beside the trees that are ended, and beside one whose process crashed."""
+    await own_node.alone()
+    bystander = await own_node.submit("until", {"file": f"{begun}.bystander"})
+    await eventually(Path(f"{begun}.bystander").exists)
+    await own_node.abort(await plant(own_node, begun, *COUNTABLE))
+    begun.unlink()
+    await own_node.outcome("tree", seeds(own_node, begun, *COUNTABLE, then="crash"))
+    assert (await own_node.job(bystander))["status"] == "running"
+    Path(f"{begun}.bystander").unlink()
+    assert (await own_node.job(bystander, wait_s=10))["status"] == "successful"
+
+
+async def test_nothing_outlives_a_killed_node(start_node: Nodes, begun: Path) -> None:
+    """The warden ends trees, chains, and what never lets go of its CPU."""
+    node = start_node(NODE__WORKERS=3, QUEUE__IDLE_WINDOW_S=FAR)
+    await populate(node, begun)
+    node.kill()
+    await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
+
+
+async def test_what_outlived_node_and_warden_is_ended_by_the_next_node(
+    start_node: Nodes, begun: Path
+) -> None:
+    """Also what wiped its environment, and with it the name of its node."""
+    node = start_node(NODE__WORKERS=3, QUEUE__IDLE_WINDOW_S=FAR)
+    await populate(node, begun)
+    node.signal(signal.SIGSTOP)  # or it would start another warden
+    (warden,) = wardens(node)
+    os.kill(warden, signal.SIGKILL)
+    node.kill()
+    assert node.members()
+    start_node(NODE__WORKERS=3, QUEUE__IDLE_WINDOW_S=FAR)
+    await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
+
+
+async def test_another_warden_takes_over_from_one_that_was_killed(
+    start_node: Nodes, begun: Path
+) -> None:
+    """There is no moment for long in which nobody would clean up."""
+    node = start_node(QUEUE__IDLE_WINDOW_S=FAR)
+    (first,) = wardens(node)
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: wardens(node) not in ([first], []))
+    await node.alone()
+    await plant(node, begun, *COUNTABLE)
+    node.kill()
+    await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
+
+
+async def populate(node: Node, begun: Path) -> None:
+    """Three jobs: a tree, chains, and a C loop."""
+    await node.alone()
+    await plant(node, begun, *COUNTABLE)
+    loop = Path(f"{begun}.loop")
+    await node.submit("hard", {"file": str(loop), "way": "c_loop"})
+    await eventually(loop.exists)
+    await plant(node, Path(f"{begun}.chains"), "chains")
+
+
+async def only_the_node(node: Node) -> None:
+    """What is there is the node's own: not even a zombie is left, nor what has no environment."""
+    await node.alone()
+    assert node.members() == sorted(node.processes())
+    await eventually(lambda: not node.zombies(), within_s=1)
+
+
+def wardens(node: Node) -> list[int]:
+    return [
+        pid
+        for pid in node.processes()
+        if b"scheduler.processes.warden" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]

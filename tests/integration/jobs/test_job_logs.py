@@ -1,0 +1,215 @@
+"""Logs of jobs over real nodes: what a handler prints can be read, while it runs and after."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.integration.nodes.test_several_nodes import member
+from tests.support.eventually import eventually
+from tests.support.nodes import Body, Node, Nodes
+
+__all__ = ["member"]
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (stdout|stderr|notice) (.*)")
+
+
+async def read(node: Node, job: Body) -> list[tuple[str, str]]:
+    """The log of a job: each line's stream and text."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{node.url}/{job['uid']}/{job['id']}/log") as answer,
+    ):
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        return parsed(await answer.text())
+
+
+def parsed(text: str) -> list[tuple[str, str]]:
+    found = [LINE.fullmatch(line) for line in text.splitlines()]
+    assert all(found), text[:1000]
+    return [(match[1], match[2]) for match in found if match]
+
+
+@asynccontextmanager
+async def followed(node: Node, job: Body) -> AsyncIterator[aiohttp.StreamReader]:
+    """The log of a job as it is followed."""
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session,
+        session.get(f"{node.url}/{job['uid']}/{job['id']}/log?follow=true") as answer,
+    ):
+        yield answer.content
+
+
+async def test_all_that_a_handler_says_is_in_its_log(node: Node) -> None:
+    """Printed, written, logged, to either stream, by itself or by a child, in order of each."""
+    log = await read(node, await node.outcome("talk"))
+    assert [text for stream, text in log if stream == "stdout"] == [
+        "printed ü",
+        "from a child",
+        "by descriptor",
+        "unfinished",
+    ]
+    assert [text for stream, text in log if stream == "stderr"] == [
+        "to stderr",
+        "INFO talk: logged",
+        "its error",
+    ]
+
+
+async def test_a_job_that_says_nothing_has_an_empty_log(node: Node) -> None:
+    """Which is no error."""
+    assert await read(node, await node.outcome("echo")) == []
+
+
+async def test_a_log_is_followed_from_the_first_line_to_the_end_of_the_job(
+    node: Node, tmp_path: Path
+) -> None:
+    """A line shows while the job runs, and the answer ends with the job."""
+    job = await node.submit("talk_until", {"file": str(tmp_path / "end")})
+    async with followed(node, job) as lines:
+        assert (await lines.readline()).endswith(b" stdout begun\n")
+        (tmp_path / "end").touch()
+        assert (await lines.readline()).endswith(b" stdout ended\n")
+        assert await lines.read() == b""
+    assert await read(node, job) == [("stdout", "begun"), ("stdout", "ended")]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (["a\xffb\n"], ["a\ufffdb"]),
+        (["\xc3", "\xbc\n"], ["ü"]),
+        (["a\0b\n"], ["a\0b"]),
+        (["10%\r", "20%\r", "\ndone\r\n"], ["10%", "20%", "done"]),
+        (["\n\nend"], ["", "", "end"]),
+    ],
+    ids=["invalid", "torn", "nul", "carriage-return", "unended"],
+)
+async def test_whatever_bytes_come_they_are_lines_of_text(
+    node: Node, pieces: list[str], shown: list[str]
+) -> None:
+    """What cannot be shown must not keep the rest from being shown."""
+    log = await read(node, await node.outcome("talk_bytes", pieces))
+    assert log == [("stdout", line) for line in shown]
+
+
+async def test_a_line_without_an_end_is_shown_in_parts(node: Node) -> None:
+    """Nobody waits for an end that may never come, and nothing of it is lost."""
+    text = "ü" * 25_000
+    job = await node.outcome("talk_bytes", [text.encode().decode("latin-1")])
+    log = await read(node, job)
+    assert len(log) > 1
+    assert "".join(part for _, part in log) == text
+
+
+async def test_a_flood_keeps_its_beginning_and_its_end_and_harms_nobody(start_node: Nodes) -> None:
+    """Neither the node's memory nor its disk; who asks meanwhile is answered."""
+    node = start_node()
+    await node.outcome("talk")
+    before = memory_kib(node)
+    job = await node.submit("talk_much", {"megabytes": 300})
+    while (await node.job(job))["finished_at"] is None:
+        assert (await node.call("GET", "/-/health", timeout_s=2))[0] == 200
+    log = await read(node, job)
+    assert (log[0][1], log[-1][1]) == ("the first line", "the last line")
+    (left_out,) = [text for stream, text in log if stream == "notice"]
+    shown = sum(len(text) + 1 for stream, text in log if stream == "stdout")
+    assert int(left_out.split()[0]) + shown == 300_000_000 + len("the first linethe last line\n\n")
+    assert 150_000 < shown < 256 * 1024
+    assert memory_kib(node) - before < 20_000
+    assert sum(file.stat().st_size for file in (node.folder / "data").glob("*.db*")) < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("task", "last"),
+    [
+        ("talk_and_die", "last words"),
+        ("talk_on", "stopped"),
+        ("talk_after", None),
+        ("talk_and_close", "closing"),
+    ],
+)
+async def test_however_a_job_ends_its_last_words_are_kept_and_the_next_one_gets_none(
+    start_node: Nodes, task: str, last: str | None
+) -> None:
+    """By a signal, by its time limit, with a child that talks on, or with its streams closed."""
+    node = start_node(NODE__WORKERS=1)
+    log = await read(node, await node.outcome(task))
+    assert last is None or log[-1] == ("stdout", last)
+    assert (await read(node, await node.outcome("talk")))[0] == ("stdout", "printed ü")
+
+
+async def test_an_abort_keeps_what_was_said_and_its_clean_up_has_a_part_of_its_own(
+    node: Node, begun: Path
+) -> None:
+    """An aborted job's log tells how far it came, and what was undone."""
+    job = await node.submit("talk_undo", {"file": str(begun)})
+    await eventually(begun.exists)
+    async with followed(node, job) as lines:
+        await node.abort(job)
+        log = parsed((await lines.read()).decode())
+    assert log == [
+        ("stdout", "begun"),
+        ("notice", "the clean-up begins"),
+        ("stdout", "undone"),
+    ]
+
+
+async def test_any_node_shows_the_log_with_all_attempts_in_it(
+    member: Callable[[str], Node], tmp_path: Path
+) -> None:
+    """Also what a node wrote that was killed then: a crash is when logs are read."""
+    a = member("a")
+    job = await a.submit("talk_until", {"file": str(tmp_path / "end")})
+    b = member("b")
+    async with followed(b, job) as lines:
+        assert (await lines.readline()).endswith(b" stdout begun\n")
+        a.kill()
+        assert (await lines.readline()).endswith(b" notice attempt 2 begins\n")
+        (tmp_path / "end").touch()
+        await lines.read()
+    assert await read(b, job) == [
+        ("stdout", "begun"),
+        ("notice", "attempt 2 begins"),
+        ("stdout", "begun"),
+        ("stdout", "ended"),
+    ]
+
+
+async def test_who_follows_a_log_does_not_keep_a_node_from_its_end(
+    start_node: Nodes, tmp_path: Path
+) -> None:
+    """His answer ends as a whole one: he may ask another node for the rest."""
+    node = start_node(NODE__DRAIN_S=0)
+    job = await node.submit("talk_until", {"file": str(tmp_path / "end")})
+    async with followed(node, job) as lines:
+        await lines.readline()
+        node.signal(signal.SIGTERM)
+        assert await lines.read() == b""
+    assert await asyncio.to_thread(node.ended) == 0
+
+
+async def test_a_log_can_be_asked_for_without_its_text(node: Node) -> None:
+    """HEAD, which tools send first."""
+    job = await node.outcome("talk")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.head(f"{node.url}/u1/{job['id']}/log?follow=true") as answer,
+    ):
+        assert (answer.status, await answer.read()) == (200, b"")
+    assert (await node.call("GET", f"/u2/{job['id']}/log"))[0] == 404
+
+
+def memory_kib(node: Node) -> int:
+    """The memory of the node's own process."""
+    status = Path(f"/proc/{node.process.pid}/status").read_text()
+    (found,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+    return int(found)

@@ -1,0 +1,59 @@
+"""What a job leaves behind in its process does not reach the next job, which may be anybody's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.nodes import Nodes
+
+
+async def test_a_timer_ends_with_the_job_that_set_it(start_node: Nodes, begun: Path) -> None:
+    """Its alarm would end the next one."""
+    node = start_node(NODE__WORKERS=1)
+    process = (await node.outcome("leave_timer"))["result"]
+    job = await node.outcome("brief", {"for_s": 0.5, "begun": str(begun)})
+    assert job["status"] == "successful", job
+    assert (await node.outcome("pid"))["result"] == process
+
+
+async def test_every_job_begins_in_the_same_place(start_node: Nodes) -> None:
+    """What it opens by a relative path, and who may read what it writes, is its own affair."""
+    node = start_node(NODE__WORKERS=1)
+    first, second = [(await node.outcome("leave_place"))["result"] for _ in range(2)]
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("task", "data"),
+    [
+        ("leave_limit", "RLIMIT_CPU"),
+        ("leave_limit", "RLIMIT_NOFILE"),
+        ("leave_nice", None),
+        ("leave_sigterm", None),
+        ("leave_raw_thread", None),
+        ("leave_wild_child", None),
+    ],
+)
+async def test_a_process_that_is_not_as_it_was_serves_no_other_job(
+    start_node: Nodes, task: str, data: object
+) -> None:
+    """What cannot be taken back, or still runs, ends with the process."""
+    node = start_node(NODE__WORKERS=1)
+    job = await node.outcome(task, data)
+    assert job["status"] == "successful", job
+    assert (await node.outcome("pid"))["result"] != job["result"]
+    await node.alone()
+
+
+async def test_nobody_speaks_in_the_name_of_the_next_job(start_node: Nodes) -> None:
+    """A handler of signals is there for good, with the context of a job that has ended."""
+    node = start_node(NODE__WORKERS=1)
+    left = await node.outcome("leave_voice", hook="http://127.0.0.1:9/")
+    job = await node.outcome("wake_voice", hook="http://127.0.0.1:9/")
+    assert job["result"] == left["result"], "another process would prove nothing"
+    assert job["progress"] is None
+    for each in (left, job):
+        _, calls = await node.call("GET", f"/{each['uid']}/{each['id']}/hooks")
+        assert [call["event"] for call in calls] == ["job.ended"]

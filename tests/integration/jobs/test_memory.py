@@ -1,0 +1,67 @@
+"""Memory: a job that eats it harms itself, and neither the next job nor the node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.handlers.greedy import LIMIT_BYTES
+from tests.support.eventually import eventually
+from tests.support.nodes import Node, Nodes
+
+
+async def test_beyond_its_limit_a_job_raises_and_the_next_one_has_no_limit(
+    start_node: Nodes,
+) -> None:
+    """One worker, so the next job is in the same process, where the limit must be lifted."""
+    node = start_node(NODE__WORKERS=1)
+    before = await node.outcome("pid")
+    within = await node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES // 4})
+    beyond = await node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES})
+    after = await node.outcome("take", LIMIT_BYTES)
+
+    assert within["result"] == LIMIT_BYTES // 4
+    assert (beyond["error"]["kind"], beyond["error"]["type"]) == ("exception", "MemoryError")
+    assert after["result"] == LIMIT_BYTES
+    assert (await node.outcome("pid"))["result"] == before["result"]
+
+
+async def test_the_limit_holds_for_what_the_job_starts(node: Node) -> None:
+    """Or a child would be the way around it."""
+    within = await node.outcome("greedy", {"where": "child", "bytes": LIMIT_BYTES // 4})
+    beyond = await node.outcome("greedy", {"where": "child", "bytes": LIMIT_BYTES})
+
+    assert (within["result"], beyond["result"]) == (0, 1)
+
+
+async def test_a_process_whose_limit_cannot_be_lifted_runs_no_other_job(start_node: Nodes) -> None:
+    """What one job did to itself must not be the next one's fate."""
+    node = start_node(NODE__WORKERS=1)
+    before = await node.outcome("pid")
+    await node.outcome("shrink")
+    after = await node.outcome("take", LIMIT_BYTES)
+
+    assert after["result"] == LIMIT_BYTES
+    assert (await node.outcome("pid"))["result"] != before["result"]
+
+
+async def test_the_kernel_takes_a_job_when_memory_is_short_and_not_what_serves_it(
+    own_node: Node,
+) -> None:
+    """Only pool processes say that they may go first: not the node, its queue, nor its warden."""
+    job = (await own_node.outcome("pid"))["result"]
+    usual = int(Path("/proc/self/oom_score_adj").read_text())
+
+    def scores() -> dict[int, int]:
+        return {pid: _score(pid) for pid in own_node.processes()}
+
+    pools = own_node.workers + 1
+    await own_node.alone()
+    await eventually(lambda: sorted(scores().values())[-pools:] == [1000] * pools)
+    rest = {pid for pid, score in scores().items() if score == usual}
+    assert len(scores()) == len(rest) + pools
+    assert own_node.process.pid in rest
+    assert job not in rest
+
+
+def _score(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())

@@ -1,0 +1,120 @@
+"""The shipped handlers in a real node, as `make run` has them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.nodes import ROOT, Node, Nodes
+from tests.unit.handlers.shipped import rows, tables
+
+FLIGHTS = 400_000
+"""Many batches: some seconds of work, so that there is a middle to abort it in."""
+ORDER = {"file": "flights.csv.zip", "database": "flights.db", "table": "flights"}
+
+
+@pytest.fixture
+def shipped(start_node: Nodes) -> Node:
+    """A node with the handlers of this repository."""
+    node = start_node(HANDLERS__PATH=ROOT / "handlers")
+    (node.folder / "files").mkdir(exist_ok=True)
+    return node
+
+
+async def test_the_handlers_of_the_repository_are_those_of_the_readme(shipped: Node) -> None:
+    """What a newcomer finds in the list is what he was told."""
+    _, tasks = await shipped.call("GET", "/-/tasks")
+    assert [task["name"] for task in tasks] == ["checksum", "import_csv", "task1"]
+    assert all(task["doc"] for task in tasks)
+
+
+async def test_task1_tells_how_far_it_is_and_ends_by_itself(shipped: Node) -> None:
+    """The first job that anybody runs."""
+    job = await shipped.submit("task1", {"n": 2.6})
+    await eventually(lambda: _has(shipped, job, {"done": 1, "total": 2.6, "message": None}))
+    job = await shipped.job(job, wait_s=30)
+    assert (job["status"], job["result"]) == ("successful", {"n": 2.6})
+    assert job["progress"] == {"done": 2.6, "total": 2.6, "message": None}
+
+
+async def test_checksum_reads_a_whole_folder(shipped: Node) -> None:
+    """Of files in folders, the names are those below `files_dir`."""
+    folder = shipped.folder / "files" / "in"
+    (folder / "deep").mkdir(parents=True)
+    contents = {"in/a.bin": b"a" * 3_000_000, "in/deep/b.bin": b""}
+    for name, content in contents.items():
+        (shipped.folder / "files" / name).write_bytes(content)
+    job = await shipped.outcome("checksum", {"paths": ["in"]})
+    assert job["result"] == {name: sha256(each).hexdigest() for name, each in contents.items()}
+    assert (job["progress"]["done"], job["progress"]["total"]) == (3_000_000, 3_000_000)
+
+
+async def test_a_shipped_handler_does_not_leave_its_folder(shipped: Node) -> None:
+    """The API has no users to trust: a path from outside must lead nowhere."""
+    job = await shipped.outcome("checksum", {"paths": ["../node.log"]})
+    assert (job["status"], job["error"]["type"]) == ("terminated", "ValueError")
+
+
+async def test_import_csv_loads_a_zipped_file_to_its_end(shipped: Node) -> None:
+    """Every row arrives, in a table with the columns of the header."""
+    write_flights(shipped.folder / "files" / ORDER["file"], 12_345)
+    job = await shipped.outcome("import_csv", ORDER)
+    assert (job["status"], job["result"]) == ("successful", {"rows": 12_345, "table": "flights"})
+    assert job["progress"]["done"] == job["progress"]["total"]
+    assert job["progress"]["message"] == "12345 rows"
+    found = rows(shipped.folder / "files" / ORDER["database"])
+    assert len(found) == 12_345
+    assert found[0] == ("000000", "EWR, New York", job["id"])
+
+
+@pytest.mark.parametrize("grace_s", [0, 5])
+async def test_an_import_that_is_aborted_in_the_middle_leaves_no_row_and_no_process(
+    shipped: Node, grace_s: int
+) -> None:
+    """With a grace period it takes its rows back itself; killed at once, on_abort does it."""
+    write_flights(shipped.folder / "files" / ORDER["file"], FLIGHTS)
+    database = shipped.folder / "files" / ORDER["database"]
+    job = await shipped.submit("import_csv", ORDER)
+    await eventually(lambda: _is_under_way(shipped, job), within_s=30)
+    assert len(rows(database)) >= 5_000
+
+    status, aborted = await shipped.abort(job, f"wait=30&grace_s={grace_s}")
+    assert (status, aborted["status"]) == (200, "aborted")
+    assert aborted["progress"]["done"] < aborted["progress"]["total"]
+    receipt = aborted["abort"]
+    assert (receipt["processes"], receipt["survivors"]) == (1, 0)
+    assert receipt["signal"] == ("SIGTERM" if grace_s else "SIGKILL")
+    assert receipt["finished_at"] == aborted["finished_at"]
+
+    await eventually(lambda: _is_cleaned_up(shipped, job), within_s=30)
+    assert tables(database) == []
+    await shipped.alone()
+
+
+def write_flights(place: Path, number: int) -> None:
+    """A zipped CSV file of so many rows."""
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["flight", "origin"])
+        writer.writerows([f"{each:06}", "EWR, New York"] for each in range(number))
+        archive.writestr("flights.csv", text.getvalue())
+
+
+async def _has(node: Node, job: Any, progress: dict[str, Any]) -> bool:  # noqa: ANN401 - JSON
+    return bool((await node.job(job))["progress"] == progress)
+
+
+async def _is_under_way(node: Node, job: Any) -> bool:  # noqa: ANN401 - JSON
+    return (await node.job(job))["progress"] is not None
+
+
+async def _is_cleaned_up(node: Node, job: Any) -> bool:  # noqa: ANN401 - JSON
+    return bool((await node.job(job))["abort"]["cleanup"] == "done")

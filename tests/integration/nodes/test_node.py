@@ -1,0 +1,307 @@
+"""A node's life: starting, refusing to start, draining, dying and coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.nodes import HANDLERS, ROOT, Node, Nodes
+
+TWINS = """
+from scheduler import handler
+@handler('x')
+def x(data): pass
+@handler('x')
+def y(data): pass
+"""
+FAR: dict[str, Any] = {"QUEUE__IDLE_WINDOW_S": 3600}
+"""Without the safety net, so that what a test sees is not owed to it."""
+
+
+async def refusal(folder: Path, **settings: object) -> str:
+    """Start a node that must not start; what it says on standard error, which must be short."""
+    environment = {
+        **os.environ,
+        "SCHEDULER_HTTP__PORT": "0",
+        "SCHEDULER_HANDLERS__PATH": str(HANDLERS),
+        **{f"SCHEDULER_{key}": str(each) for key, each in settings.items()},
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", str(ROOT / "main.py")),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        _, said = await process.communicate()
+    finally:
+        if process.returncode is None:  # the test failed meanwhile, and leaves nothing
+            process.kill()
+            await process.communicate()
+    assert process.returncode == 2, said.decode()
+    assert b"Traceback" not in said
+    return said.decode()
+
+
+async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:
+    """Two nodes on one SQLite file would each think the other's jobs lost."""
+    node = start_node()
+    said = await refusal(node.folder)
+    assert str(node.folder / "data") in said
+    assert str(node.process.pid) in said
+    assert (await node.outcome("echo", 1))["result"] == 1
+
+
+@pytest.mark.parametrize("key", ["NODE__DATA_DIR", "HANDLERS__FILES_DIR"])
+async def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path, key: str) -> None:
+    """A file in its place, a read-only disk: the operator must be told which."""
+    (tmp_path / "taken").write_text("a file")
+    assert f"{tmp_path / 'taken'}: File exists" in await refusal(tmp_path, **{key: "taken"})
+
+
+async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
+    """Naming the port spares a search."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = await refusal(tmp_path, HTTP__PORT=port)
+    assert f"[http] port: 127.0.0.1:{port} is in use" in said
+    assert said.count(f":{port}") == 1
+
+
+async def test_an_address_of_another_machine_stops_the_start(tmp_path: Path) -> None:
+    """Once each: the address, and what the system says of it."""
+    said = await refusal(tmp_path, HTTP__HOST="192.0.2.7")
+    assert "[http] 192.0.2.7:0 cannot be listened on: Cannot assign requested address\n" in said
+    assert said.count("192.0.2.7") == 1
+
+
+async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_wait(
+    tmp_path: Path,
+) -> None:
+    """It may only be booting; and a password stays a secret."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    async with asyncio.TaskGroup() as group:
+        queue = group.create_task(
+            refusal(tmp_path / "one", QUEUE__URL="redis://:sesame@127.0.0.1:1/0")
+        )
+        store = group.create_task(
+            refusal(tmp_path / "two", STORE__URL="postgresql://u:sesame@127.0.0.1:1/db")
+        )
+    for said, what in ((queue.result(), "redis://:***@"), (store.result(), "postgresql://u:***@")):
+        wait, last = said.strip().splitlines()
+        assert "waiting up to 10 s" in wait
+        assert "cannot be reached" in last
+        assert what in last
+        assert "sesame" not in said
+
+
+async def test_a_store_that_leaves_during_the_start_stops_it(
+    tmp_path: Path, start_node: Nodes, postgres_url: str
+) -> None:
+    """It could be reached a moment ago; whoever supervises the node starts it again."""
+    start_node(STORE__URL=postgres_url).drain()  # which makes the tables
+    stranger = await asyncpg.connect(postgres_url)
+    try:
+        async with stranger.transaction():
+            await stranger.execute("LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE")
+            said = await refusal(tmp_path, STORE__URL=f"{postgres_url}&statement_timeout=300")
+    finally:
+        await stranger.close()
+    assert "the start was cut short: PostgreSQL at" in said
+
+
+PARENT = """
+import os
+from scheduler import handler
+
+@handler("parent")
+def parent(data):
+    return os.getppid()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def broken(:\n", "bad.py:1"),
+        ("import nowhere\n", "bad.py:1"),
+        ("\n\nraise SystemExit(3)\n", "bad.py:3"),
+        (TWINS, "'x'"),
+    ],
+)
+async def test_handlers_that_do_not_load_stop_the_start(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    """A node without a handler that somebody counts on must not take jobs."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "bad.py").write_text(text)
+    said = await refusal(tmp_path, HANDLERS__PATH="handlers")
+    assert told in said
+    assert len(said.strip().splitlines()) == 1
+
+
+async def test_a_handlers_file_that_ends_its_interpreter_stops_the_start(tmp_path: Path) -> None:
+    """Whoever starts the node would wait for ever, and not know why."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "bad.py").write_text("import os\nos._exit(3)\n")
+    said = await refusal(tmp_path, HANDLERS__PATH="handlers")
+    assert "a file there may end its interpreter" in said.strip().splitlines()[-1]
+
+
+async def test_jobs_wait_while_the_handlers_do_not_load_any_more(
+    tmp_path: Path, start_node: Nodes
+) -> None:
+    """Somebody is just replacing them, as the process that had loaded them dies."""
+    (tmp_path / "handlers").mkdir()
+    program = "import os\nfrom scheduler import handler\n@handler('parent')\n"
+    (tmp_path / "handlers" / "good.py").write_text(
+        program + "def parent(data): return os.getppid()"
+    )
+    node = start_node(HANDLERS__PATH=tmp_path / "handlers", NODE__WORKERS=1)
+    fork_server = (await node.outcome("parent"))["result"]
+    bad = tmp_path / "handlers" / "bad.py"
+    bad.write_text("def broken(:\n")
+    os.kill(fork_server, signal.SIGKILL)
+    job = await node.submit("parent")
+    await eventually(lambda: "the handlers do not load any more" in node.log)
+    bad.unlink()
+    job = await node.job(job, wait_s=30)
+    assert job["status"] == "successful", job
+    assert job["result"] != fork_server
+
+
+async def test_a_missing_handlers_folder_stops_the_start(tmp_path: Path) -> None:
+    """Most often it is the wrong working folder."""
+    assert "no such folder" in await refusal(tmp_path, HANDLERS__PATH="nowhere")
+
+
+async def test_a_folder_without_a_handler_is_told(tmp_path: Path, start_node: Nodes) -> None:
+    """A forgotten `@handler`, or another folder than was meant; the node may wait for its files."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "plain.py").write_text("def plain(data): return data\n")
+    node = start_node(HANDLERS__PATH=tmp_path / "handlers")
+    (line,) = [line for line in node.log.splitlines() if "has a @handler" in line]
+    assert str(tmp_path / "handlers") in line
+
+
+async def test_a_drain_lets_running_jobs_finish_and_leaves_nothing(
+    start_node: Nodes, begun: Path
+) -> None:
+    """A deployment must not cost anybody his work."""
+    node = start_node(**FAR)
+    job = await node.submit("until", {"file": str(begun)})
+    await eventually(begun.exists)
+    node.signal(signal.SIGTERM)
+    await eventually(lambda: _is_draining(node))
+    begun.unlink()
+    assert node.ended() == 0
+    await node.gone()
+    again = start_node(**FAR)
+    assert (await again.job(job))["status"] == "successful"
+    assert (await again.job(job))["attempt"] == 1
+
+
+async def test_a_job_that_outlasts_the_drain_runs_again_without_counting_as_lost(
+    start_node: Nodes, begun: Path
+) -> None:
+    """It goes back to the queue, and the next node, here the same, takes it."""
+    node = start_node(NODE__DRAIN_S=0.1, NODE__LOSSES_MAX=1, **FAR)
+    job = await node.submit("wait", {"file": str(begun)})
+    await eventually(begun.exists)
+    assert node.drain() == 0
+    await node.gone()
+    assert begun.read_text() == "unwound"
+    begun.unlink()
+    again = start_node(NODE__LOSSES_MAX=1, **FAR)
+    await eventually(begun.exists)
+    found = await again.job(job)
+    assert (found["status"], found["attempt"]) == ("running", 2)
+
+
+async def test_the_second_signal_ends_the_node_at_once_with_all_it_started(
+    start_node: Nodes, begun: Path
+) -> None:
+    """Somebody who presses Ctrl-C twice means it; the jobs are recovered later."""
+    node = start_node(NODE__DRAIN_S=600, **FAR)
+    job = await node.submit("stubborn", {"file": str(begun)})
+    await eventually(begun.exists)
+    node.signal(signal.SIGINT)
+    await eventually(lambda: _is_draining(node))
+    node.signal(signal.SIGINT)
+    assert node.ended() == 128 + signal.SIGINT
+    await node.gone(within_s=2)
+    begun.unlink()
+    again = start_node(**FAR)
+    await eventually(begun.exists)
+    assert (await again.job(job))["attempt"] == 2
+
+
+async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
+    start_node: Nodes, begun: Path
+) -> None:
+    """The warden ends the trees; the store knows the jobs."""
+    node = start_node(**FAR)
+    tree = await node.submit("children", {"file": str(begun)})
+    await eventually(begun.exists)
+    queued = [await node.submit("digest", {"file": f"{begun}{i}"}) for i in range(3)]
+    node.kill()
+    await node.gone(within_s=2)
+    begun.unlink()
+    again = start_node(**FAR)
+    await eventually(begun.exists)
+    assert (await again.job(tree))["attempt"] == 2
+    for job in (tree, *queued):
+        assert (await again.abort(job, "grace_s=0&wait=30"))[0] == 200
+
+
+async def test_what_outlived_node_and_warden_ends_when_the_node_is_started_again(
+    start_node: Nodes, begun: Path
+) -> None:
+    """The worst case: nobody was left to clean up."""
+    node = start_node(**FAR)
+    await node.submit("children", {"file": str(begun)})
+    await eventually(begun.exists)
+    node.signal(signal.SIGSTOP)  # or it would start another warden
+    for pid in node.processes():
+        if b"scheduler.processes.warden" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    node.kill()
+    assert node.processes()
+    again = start_node(**FAR)
+    await node.gone(within_s=2)
+    assert (await again.outcome("echo", 1))["status"] == "successful"
+
+
+async def test_a_job_that_takes_its_node_down_every_time_is_given_up(
+    start_node: Nodes, begun: Path
+) -> None:
+    """It would keep the installation from ever coming up again."""
+    for losses in (1, 2):
+        node = start_node(NODE__LOSSES_MAX=2, **FAR)
+        if losses == 1:
+            job = await node.submit("wait", {"file": str(begun)})
+        await eventually(begun.exists)
+        begun.unlink()
+        node.kill()
+        await node.gone()
+    last = start_node(NODE__LOSSES_MAX=2, **FAR)
+    found = await last.job(job, wait_s=10)
+    assert (found["status"], found["error"]["kind"]) == ("terminated", "lost")
+    assert not begun.exists()
+
+
+async def _is_draining(node: Node) -> bool:
+    status, answer = await node.call("GET", "/-/ready")
+    return status == 503 and "draining" in str(answer)

@@ -1,0 +1,17 @@
+"""The benchmark of memory knows each process of a node."""
+
+from __future__ import annotations
+
+from bench.memory import FORKED, KINDS, by_kind, cpu_s, pss_mb
+from tests.support.nodes import Node
+
+
+async def test_each_process_of_a_node_is_of_one_kind(node: Node) -> None:
+    """One of each kind but for the pool processes: those of the workers, and a spare."""
+    await node.alone()
+    found = by_kind(node)
+    expected = dict.fromkeys(KINDS, 1) | {FORKED: node.workers + 1}
+    assert {kind: len(pids) for kind, pids in found.items()} == expected
+    assert found["node"] == [node.process.pid]
+    assert all(pss_mb(pids) > 1 for pids in found.values())
+    assert cpu_s(found["node"]) > cpu_s(found["warden"]) > 0

@@ -1,0 +1,111 @@
+"""The pages in `docs`: what they have a reader save is saved, and what they have him type is typed.
+
+Each page has a node of its own, with the handlers that the page defines. What it shows must come
+back, but for what is another one each time: ids, instants, durations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import configparser
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.integration.users.test_readme_commands import check_curl
+from tests.support.commands import environment
+from tests.support.nodes import ROOT, Node, Nodes
+from tests.support.readme import Block, blocks
+from tests.support.shell import Shell, shell
+
+PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
+RUN_BY: Final = {
+    "make run": ".ci/smoke.py",
+    "make bench": "Makefile",
+    "docker compose": "tests/unit/repository/test_compose.py",
+    "export SCHEDULER_": "tests/integration/nodes/test_several_nodes.py",
+    "SCHEDULER_NODE__NAME=": "tests/integration/nodes/test_several_nodes.py",
+}
+"""Commands that are not typed here, and what runs them instead."""
+VARYING: Final = (
+    (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "AT"),
+    # A job that was aborted before its process began had nothing to end.
+    (r"SIGTERM, 1 process ended, 0 survived|nothing ran", "RECEIPT"),
+    (r"(?<=after the request), clean-up \w+", ""),
+    (r"\d+ aborted, \d+ being stopped", "COUNTS"),
+    (r"\b\d+(\.\d+)? ?m?s\b", "SPAN"),
+    (r"[ \t]+", " "),
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+async def test_each_block_of_a_page_does_what_it_shows(
+    page: Path, start_node: Nodes, tmp_path: Path
+) -> None:
+    """A page that went stale costs its reader more than no page."""
+    found = blocks(page.read_text(encoding="utf-8"))
+    if not any(map(_needs_a_node, found)):
+        return
+    handlers = shutil.copytree(ROOT / "handlers", tmp_path / "handlers")
+    for number, block in enumerate(found):
+        if _is_handler(block):
+            (handlers / f"page_{number}.py").write_text(block.text)
+    node = start_node(HANDLERS__PATH=handlers, NODE__NAME="node-a")
+    (node.folder / ".venv").symlink_to(sys.prefix)
+    (node.folder / "main.py").symlink_to(ROOT / "main.py")
+    async with shell(node.folder, environment(node)) as terminal:
+        for block in found:
+            await _use(block, node, terminal)
+
+
+async def _use(block: Block, node: Node, terminal: Shell) -> None:
+    match block.language:
+        case "console":
+            for command, output in block.sessions():
+                if command.startswith("curl"):
+                    await check_curl(node, command, output)
+                elif _is_typed(command):
+                    typed = await terminal.type(command)
+                    assert (typed.status, _steady(typed.output)) == (0, _steady(output)), command
+        case "python" if not _is_handler(block):
+            await _run(block.text.replace("http://127.0.0.1:8000", node.url))
+        case "ini":
+            configparser.RawConfigParser(strict=True).read_string(block.text)
+        case "python" | "text" | "":  # a handler, which the node has loaded; a drawing
+            pass
+        case other:
+            pytest.fail(f"nothing checks blocks of {other}")
+
+
+async def _run(program: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-c", program), cwd=ROOT
+    )
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0, program
+
+
+def _needs_a_node(block: Block) -> bool:
+    return block.language == "python" or any(_is_typed(command) for command, _ in block.sessions())
+
+
+def _is_handler(block: Block) -> bool:
+    return block.language == "python" and "@handler(" in block.text
+
+
+def _is_typed(command: str) -> bool:
+    """Whether a command is typed here; where not, something else runs it."""
+    others = [by for prefix, by in RUN_BY.items() if command.startswith(prefix)]
+    assert all((ROOT / by).exists() for by in others)
+    return not others
+
+
+def _steady(output: str) -> str:
+    for pattern, name in VARYING:
+        output = re.sub(pattern, name, output)
+    return "\n".join(line.strip() for line in output.splitlines())

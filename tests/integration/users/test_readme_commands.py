@@ -1,0 +1,121 @@
+"""The terminal sessions of the README, typed one after the other, as its reader would.
+
+curl is not needed: what it would send is sent, by its arguments. What the README shows must come
+back, but for what is another one each time: ids, instants, the name of the node, how far a job is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from tests.support.eventually import eventually
+from tests.support.nodes import ROOT, Node, Nodes
+from tests.support.readme import blocks
+
+VOLATILE = {
+    "id",
+    "node",
+    "progress",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "requested_at",
+    "latency_ms",
+}
+
+
+class Curl(NamedTuple):
+    """What a curl command sends, and whether it shows the head of the answer."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str | None
+    shows_head: bool
+
+
+async def test_each_command_does_what_the_readme_shows(start_node: Nodes, tmp_path: Path) -> None:
+    """A first contact that goes wrong is often the last one."""
+    handlers = shutil.copytree(ROOT / "handlers", tmp_path / "handlers")
+    folder = tmp_path / "node"
+    (folder / "files").mkdir(parents=True)
+    (folder / "files/airlines.csv").write_text("AA,American Airlines\n")
+    node = start_node(HANDLERS__PATH=handlers)
+    typed = 0
+    for block in blocks():
+        if block.language == "python":  # "Save this as handlers/pack.py and start the node again"
+            (handlers / "pack.py").write_text(block.text)
+            assert node.drain() == 0
+            node = start_node(HANDLERS__PATH=handlers)
+        for command, output in block.sessions():
+            if command.startswith("curl"):
+                await check_curl(node, command, output)
+                typed += 1
+    assert typed >= 6
+
+
+async def check_curl(node: Node, command: str, output: str) -> None:
+    """Send what the command sends until the answer is as shown: a job may take its time."""
+    curl = _parsed(command.removesuffix(" | python3 -m json.tool"))
+    _, jobs = await node.call("GET", "/ada")
+    newest = jobs[0]["id"] if jobs else ""
+    url = curl.url.replace("$id", newest).replace("$job", f"ada/{newest}")
+    shown = _steady(json.loads(output[max(0, output.find("\n\n")) :])) if output else None
+    head = re.match(r"HTTP/1.1 (\d+)", output) if curl.shows_head else None
+
+    async def as_shown() -> bool:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                curl.method, node.url + url, headers=curl.headers, data=curl.body
+            ) as answer,
+        ):
+            assert answer.status == int(head[1]) if head else answer.ok, command
+            return shown in (None, _steady(await answer.json(content_type=None)))
+
+    if curl.method == "GET":
+        await eventually(as_shown, saying=command)
+    else:
+        assert await as_shown(), command
+
+
+def _steady(answer: Any) -> Any:  # noqa: ANN401 - JSON
+    """An answer in which of what differs from run to run only is left whether it is there."""
+    match answer:
+        case dict():
+            return {
+                key: each is not None if key in VOLATILE else _steady(each)
+                for key, each in answer.items()
+            }
+        case list():
+            return [_steady(each) for each in answer]
+        case _:
+            return answer
+
+
+def _parsed(command: str) -> Curl:
+    """Understand the few options that the README uses; fail on any other one."""
+    words = iter(shlex.split(command)[1:])
+    method, url, headers, body, shows_head = None, "", {}, None, False
+    for word in words:
+        match word:
+            case "-s" | "-si":
+                shows_head = "i" in word
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                body = next(words)
+            case _:
+                assert word.startswith("localhost:8000/"), word
+                url = word.removeprefix("localhost:8000")
+    return Curl(method or ("GET" if body is None else "POST"), url, headers, body, shows_head)

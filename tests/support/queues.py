@@ -1,0 +1,196 @@
+"""Queues on real servers for tests: opened as nodes open them, and a way to look behind them.
+
+house   a server, embedded or over TCP (a test runs once for each), and what one can do to it
+queue   that server's queue as node "a" sees it
+namespace, redis_server   see `tests.support.redis`; a test module imports all that its tests need
+
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio import Event
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import pytest
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
+
+from scheduler.core.errors import QueueUnavailable
+from scheduler.core.ports.queue import Queue
+from scheduler.queue import open_queue
+from tests.support.eventually import eventually
+from tests.support.redis import RedisServer
+
+T = TypeVar("T")
+
+CHANCE = Random(1)  # noqa: S311 - spreads backoffs, the same way in each run
+
+ANSWER_S = 5.0
+"""For what comes at once."""
+PAUSE_S = 0.1
+"""For what must not come."""
+
+
+class House:
+    """A server, the way to open more nodes on it, and a plain client to look behind the queue."""
+
+    def __init__(
+        self,
+        server: RedisServer | None,
+        *,
+        url: str,
+        namespace: str,
+        data_dir: Path,
+        look: aioredis.Redis,
+    ) -> None:
+        self.url = url
+        self.look = look
+        self.namespace = namespace
+        self._server = server
+        self._data_dir = data_dir
+
+    def open(self, node_id: str) -> AbstractAsyncContextManager[Queue]:
+        return open_queue(
+            self.url,
+            namespace=self.namespace,
+            node_id=node_id,
+            data_dir=self._data_dir,
+            random=CHANCE,
+        )
+
+    def key(self, rest: str) -> str:
+        return f"{{{self.namespace}}}:{rest}"
+
+    async def inflight(self, node_id: str) -> list[str]:
+        return await self._list(f"inflight:{node_id}")
+
+    async def queued(self) -> list[str]:
+        return await self._list("queue")
+
+    async def _list(self, rest: str) -> list[str]:
+        return [str(found) for found in await self.look.lrange(self.key(rest), 0, -1)]
+
+    async def keys(self) -> set[str]:
+        return {str(key) async for key in self.look.scan_iter(count=1000)}
+
+    async def blocked(self, count: int) -> None:
+        """Wait until so many nodes wait for ids; more would not come by themselves."""
+
+        async def so_many() -> bool:
+            return bool((await self.look.info("clients"))["blocked_clients"] == count)
+
+        await eventually(so_many)
+
+    async def restart(self) -> None:
+        """Have the server die, and wait for the one that follows."""
+        if self._server is not None:
+            self._server.restart()
+            return
+        facts = await self.look.info("server")
+        os.kill(facts["process_id"], signal.SIGKILL)
+
+        async def another_answers() -> bool:
+            return bool((await self.look.info("server"))["run_id"] != facts["run_id"])
+
+        await eventually(another_answers)
+
+
+def embedded_url(data_dir: Path) -> str:
+    """Where the embedded server listens, for a second client."""
+    return f"unix://{(data_dir / 'queue.server.lock').read_text()}"
+
+
+@pytest.fixture(params=["embedded", "tcp"])
+async def opened(
+    request: pytest.FixtureRequest,
+    namespace: str,
+    redis_server: RedisServer,
+    tmp_path: Path,
+) -> AsyncIterator[tuple[House, Queue]]:
+    async with AsyncExitStack() as stack:
+        server = redis_server if request.param == "tcp" else None
+        redis_server.command("FLUSHALL")
+        queue = await stack.enter_async_context(
+            open_queue(
+                server.url if server else "embedded",
+                namespace=namespace,
+                node_id="a",
+                data_dir=tmp_path,
+                random=CHANCE,
+            )
+        )
+        url = server.url if server else embedded_url(tmp_path)
+        look = await stack.enter_async_context(
+            aioredis.from_url(
+                url, decode_responses=True, protocol=2, retry=Retry(ConstantBackoff(0.01), 100)
+            )
+        )
+        house = House(server, url=url, namespace=namespace, data_dir=tmp_path, look=look)
+        yield house, queue
+
+
+@pytest.fixture(name="house")
+def house_fixture(opened: tuple[House, Queue]) -> House:
+    return opened[0]
+
+
+@pytest.fixture(name="queue")
+def queue_fixture(opened: tuple[House, Queue]) -> Queue:
+    """The queue as node "a" sees it."""
+    return opened[1]
+
+
+async def all_of(queue: Queue) -> list[str]:
+    """Dequeue until nothing comes any more."""
+    found = []
+    while (job_id := await queue.dequeue(wait_s=PAUSE_S)) is not None:
+        found.append(job_id)
+    return found
+
+
+async def heard(event: Event) -> None:
+    """The event is set, and may be set anew."""
+    async with asyncio.timeout(ANSWER_S):
+        await event.wait()
+    event.clear()
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Call as the callers of a queue do, who try again when it fails."""
+    answer: list[T] = []
+
+    async def answered() -> bool:
+        try:
+            answer.append(await call())
+        except QueueUnavailable:
+            return False
+        return True
+
+    await eventually(answered)
+    return answer[0]
+
+
+async def next_of(ids: AsyncIterator[str]) -> str:
+    """The next id; `anext` as a coroutine, which a task can run."""
+    return await anext(ids)
+
+
+async def subscribed(house: House, *channels: str) -> None:
+    """Wait until somebody hears each of the channels."""
+
+    async def all_heard() -> bool:
+        return all(count for _, count in await house.look.pubsub_numsub(*channels))
+
+    await eventually(all_heard)
+
+
+async def channels(house: House) -> set[str]:
+    return {str(channel) for channel in await house.look.pubsub_channels()}

@@ -1,0 +1,40 @@
+"""README.md as the tests read it: its tables, its code and its terminal sessions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import dropwhile, takewhile
+from typing import Final
+
+from tests.support.nodes import ROOT
+
+TEXT: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+PROSE: Final = FENCED.sub("", TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block."""
+
+    language: str
+    text: str
+
+    def sessions(self) -> list[tuple[str, str]]:
+        """The commands of a terminal session, each with what it is shown to print."""
+        commands = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
+        return [(command, output) for command, _, output in (c.partition("\n") for c in commands)]
+
+
+def blocks(page: str = TEXT) -> list[Block]:
+    """All fenced blocks of a page, in their order."""
+    return [Block(language, text) for language, text in FENCED.findall(page)]
+
+
+def table(first_head: str) -> list[list[str]]:
+    """The rows of the table whose first column is headed so; of each, the cells."""
+    lines = dropwhile(lambda line: not line.startswith(f"| {first_head} |"), TEXT.splitlines())
+    rows = list(takewhile(lambda line: line.startswith("|"), lines))[2:]
+    assert rows, f"no table that begins with {first_head!r}"
+    return [[cell.strip() for cell in row.strip("|").split(" |")] for row in rows]

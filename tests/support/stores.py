@@ -1,0 +1,158 @@
+"""Stores on real databases for tests, and short words for what jobs go through in them.
+
+    url     where an empty store of this test alone is; a test runs once for each database
+    store   that store, open
+
+Put `from tests.support.stores import store, url` into a conftest to use them, with those of
+`tests.support.postgres`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from scheduler.core.job import (
+    Claim,
+    Death,
+    Failure,
+    Job,
+    JsonText,
+    NewJob,
+    Node,
+    Progress,
+    Settlement,
+    Status,
+)
+from scheduler.core.ports.store import Store
+from scheduler.store import open_store
+
+AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
+DEATH: Final = Death(signal="SIGTERM", processes=2, survivors=0)
+BYTES_MAX: Final = 1_000_000
+
+_numbers = count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    postgres_url: str = request.getfixturevalue("postgres_url")
+    return postgres_url
+
+
+@pytest.fixture
+async def store(url: str, tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(url, data_dir=tmp_path) as opened:
+        yield opened
+
+
+def later(seconds: float) -> datetime:
+    return AT + timedelta(seconds=seconds)
+
+
+def new(
+    uid: str = "u1",
+    *,
+    task: str = "task1",
+    data: str = '{"n": 30}',
+    undoable: bool = False,
+    key: str | None = None,
+    fingerprint: str | None = None,
+    hook: str | None = None,
+    traceparent: str | None = None,
+) -> NewJob:
+    """A job with an id greater than those of all before it."""
+    return NewJob(
+        id=f"019ab000-0000-7000-8000-{next(_numbers):012x}",
+        uid=uid,
+        task=task,
+        data=JsonText(data),
+        hook=hook,
+        traceparent=traceparent,
+        undoable=undoable,
+        created_at=AT,
+        idempotency_key=key,
+        fingerprint=fingerprint,
+    )
+
+
+def node(id_: str = "a1", *, name: str = "node-a") -> Node:
+    return Node(
+        id=id_,
+        name=name,
+        version="1.0",
+        workers=2,
+        tasks=("task1", "task2"),
+        running=0,
+        beat=0,
+        started_at=AT,
+    )
+
+
+def end(
+    claim: Claim,
+    status: Status = Status.SUCCESSFUL,
+    *,
+    error: Failure | None = None,
+    progress: Progress | None = None,
+    death: Death | None = None,
+    ended_s: float = 9,
+) -> Settlement:
+    """What an attempt writes that came to this status."""
+    return Settlement(
+        id=claim.id,
+        token=claim.token,
+        status=status,
+        at=later(ended_s),
+        result=JsonText('"done"') if status is Status.SUCCESSFUL else None,
+        error=error,
+        progress=progress,
+        death=death,
+    )
+
+
+async def queued(store: Store, uid: str = "u1", *, undoable: bool = False) -> str:
+    """The id of a job that waits for a worker."""
+    (job,) = (await store.insert([new(uid, undoable=undoable)])).jobs
+    return job.id
+
+
+async def claimed(store: Store, job_id: str, *, node_id: str = "a1") -> Claim:
+    """The claim of a job that waits, for a node that this makes known."""
+    await store.register(node(node_id))
+    (claim,) = await store.claim([job_id], node_id=node_id, at=later(1))
+    return claim
+
+
+async def running(store: Store, *, undoable: bool = False, node_id: str = "a1") -> Claim:
+    """The claim of a new job."""
+    return await claimed(store, await queued(store, undoable=undoable), node_id=node_id)
+
+
+async def abort(
+    store: Store, job_id: str, uid: str = "u1", *, grace_s: float | None = 1.5
+) -> Job | None:
+    """What a user is told who asks for the end of a job."""
+    return await store.request_abort(job_id, uid=uid, reason="enough", grace_s=grace_s, at=later(5))
+
+
+async def cleaning(store: Store, *, node_id: str = "a1") -> Claim:
+    """The claim of an aborted job whose clean-up has begun."""
+    claim = await running(store, undoable=True, node_id=node_id)
+    await abort(store, claim.id)
+    await store.settle([end(claim, Status.ABORTED, death=DEATH)])
+    return await claimed(store, claim.id, node_id=node_id)
+
+
+async def known(store: Store, job_id: str) -> Job:
+    """A job that must be there."""
+    job = await store.get(job_id)
+    assert job is not None
+    return job

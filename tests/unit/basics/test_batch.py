@@ -1,0 +1,184 @@
+"""Group commit: calls that meet are one run, and nobody pays for another's error or absence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from scheduler.basics.background import beside
+from scheduler.basics.batch import Batch
+from scheduler.core.errors import Conflict, StoreUnavailable
+from tests.support.eventually import eventually
+
+MOST = 4
+
+
+class Doubling:
+    """Doubles numbers, when it may, and keeps which came together."""
+
+    def __init__(self) -> None:
+        self.runs: list[Sequence[int]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def __call__(self, numbers: Sequence[int]) -> Sequence[int]:
+        self.runs.append(numbers)
+        await self.open.wait()
+        if 0 in numbers:
+            raise Conflict("0 is nothing to double")
+        if -1 in numbers:
+            raise StoreUnavailable("away")
+        return [2 * number for number in numbers]
+
+
+@pytest.fixture
+def doubling() -> Doubling:
+    return Doubling()
+
+
+@pytest.fixture
+async def double(doubling: Doubling) -> AsyncIterator[Batch[int, int]]:
+    batch = Batch[int, int](doubling, weight=abs, weight_max=MOST)
+    async with beside(batch=batch.serve()):
+        yield batch
+
+
+async def test_calls_of_one_turn_are_one_run(double: Batch[int, int], doubling: Doubling) -> None:
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(double(number)) for number in (1, 2, 1)]
+
+    assert [call.result() for call in calls] == [2, 4, 2]
+    assert doubling.runs == [[1, 2, 1]]
+
+
+async def test_a_call_alone_waits_for_no_company(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    """A window to collect calls in would add itself to each answer of an idle node."""
+    loop = asyncio.get_running_loop()
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+        if not doubling.runs:
+            loop.call_soon(count)
+
+    loop.call_soon(count)
+    assert await double(1) == 2
+    assert turns <= 3
+
+
+async def test_what_comes_meanwhile_is_the_next_run(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    doubling.open.clear()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(double(3))
+        await eventually(lambda: doubling.runs)
+        for _ in range(3):
+            group.create_task(double(1))
+            await asyncio.sleep(0)
+        assert doubling.runs == [[3]]
+        doubling.open.set()
+
+    assert doubling.runs == [[3], [1, 1, 1]]
+
+
+async def test_a_run_has_a_bound_and_a_call_above_it_runs_alone(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    """Without it, a crowd would be one statement that holds up all others."""
+    async with asyncio.TaskGroup() as group:
+        for number in (3, 2, 2, 9, 1):
+            group.create_task(double(number))
+
+    assert doubling.runs == [[3], [2, 2], [9], [1]]
+
+
+async def test_an_error_is_for_the_one_whose_it_is(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    """One user's conflict is no reason to refuse another's job."""
+    async with asyncio.TaskGroup() as group:
+        good, other = group.create_task(double(1)), group.create_task(double(2))
+        with pytest.raises(Conflict):
+            await double(0)
+
+    assert (good.result(), other.result()) == (2, 4)
+    assert doubling.runs == [[0, 1, 2], [0], [1], [2]]
+
+
+async def test_a_server_that_is_away_is_away_for_all_and_asked_once(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    """To ask it for each of a hundred alone would be a hundred timeouts, one after the other."""
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(_error(double, number)) for number in (1, -1)]
+
+    errors = [call.result() for call in calls]
+    assert [type(error) for error in errors] == [StoreUnavailable, StoreUnavailable]
+    assert errors[0] is not errors[1], "each has a traceback of its own"
+    assert len(doubling.runs) == 1
+
+
+async def test_who_gives_up_before_the_run_is_left_out(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        left, stays = group.create_task(double(1)), group.create_task(double(2))
+        await asyncio.sleep(0)
+        left.cancel()
+
+    assert stays.result() == 4
+    assert doubling.runs == [[2]]
+
+
+async def test_who_gives_up_during_the_run_harms_nobody(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    """What is under way is for the others too: it goes on to its end."""
+    doubling.open.clear()
+    async with asyncio.TaskGroup() as group:
+        left, stays = group.create_task(double(1)), group.create_task(double(2))
+        await eventually(lambda: doubling.runs)
+        left.cancel()
+        await asyncio.sleep(0)
+        doubling.open.set()
+
+    assert left.cancelled()
+    assert stays.result() == 4
+
+
+async def test_after_a_pause_more_have_met(doubling: Doubling) -> None:
+    """Where nobody waits for the answer, few runs of many cost less than many of few."""
+    batch = Batch[int, int](doubling, weight_max=MOST, pause_s=0.05)
+    async with beside(batch=batch.serve()), asyncio.TaskGroup() as group:
+        await batch(1)
+        for _ in range(3):
+            group.create_task(batch(1))
+            await asyncio.sleep(0.001)  # each in a turn of its own
+
+    assert doubling.runs == [[1], [1, 1, 1]]
+
+
+async def test_nobody_waits_for_a_batch_that_is_closed(doubling: Doubling) -> None:
+    """A caller that is left behind would wait for ever, and the node with it."""
+    batch = Batch[int, int](doubling, weight_max=1)
+    doubling.open.clear()
+    async with asyncio.TaskGroup() as group, beside(batch=batch.serve()):
+        under_way, waiting = group.create_task(batch(1)), group.create_task(batch(2))
+        await eventually(lambda: doubling.runs)
+
+    assert under_way.cancelled()
+    assert waiting.cancelled()
+    with pytest.raises(asyncio.CancelledError):
+        await batch(3)
+
+
+async def _error(double: Batch[int, int], number: int) -> Exception:
+    with pytest.raises(StoreUnavailable) as caught:
+        await double(number)
+    return caught.value

@@ -1,0 +1,36 @@
+"""docs/command-line.md and the commands say the same."""
+
+from __future__ import annotations
+
+import re
+
+import typer.main
+
+from scheduler.cli.app import build_app
+from scheduler.cli.exit_status import Exit
+from tests.support.nodes import ROOT
+
+PAGE = (ROOT / "docs" / "command-line.md").read_text()
+
+
+def test_every_command_is_in_the_table_with_its_arguments() -> None:
+    """What is not there is not found; what is gone would be typed in vain."""
+    shown = {
+        words[0]: words[1:]
+        for words in map(str.split, re.findall(r"^\| `([^`]+)` \| [a-z]", PAGE, re.MULTILINE))
+    }
+    group = typer.main.get_command(build_app())
+    assert isinstance(group, typer.core.TyperGroup)
+    assert shown == {
+        name: [
+            f"[{each.metavar}]" if not each.required else each.metavar
+            for each in command.params
+            if each.param_type_name == "argument"
+        ]
+        for name, command in group.commands.items()
+    }
+
+
+def test_every_exit_status_is_in_the_table() -> None:
+    """Scripts rely on them."""
+    assert [int(row) for row in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)] == sorted(Exit)

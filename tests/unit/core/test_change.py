@@ -1,0 +1,148 @@
+"""Changes: the order of all that happens to a job, and what it was before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scheduler.core.change import (
+    Position,
+    as_of,
+    changed,
+    may_run,
+    news,
+    position,
+    progressed,
+    queued,
+    running,
+    stage,
+)
+from scheduler.core.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
+from tests.fakes import AT
+from tests.support.stores import DEATH
+from tests.unit.worker.test_attempt import CLAIM
+
+NEW = Job(
+    id="1",
+    uid="u1",
+    status=Status.QUEUED,
+    task="task1",
+    data=JsonText("null"),
+    hook=None,
+    result=None,
+    error=None,
+    progress=None,
+    attempt=0,
+    token=0,
+    node=None,
+    owner=None,
+    created_at=AT,
+    started_at=None,
+    finished_at=None,
+    abort=None,
+)
+RUNNING = replace(NEW, status=Status.RUNNING, attempt=1, token=1, node="a", started_at=AT)
+ASKED = Abort(requested_at=AT)
+ABORTED = replace(
+    RUNNING,
+    status=Status.ABORTED,
+    finished_at=AT,
+    progress=Progress(done=1),
+    abort=Abort(requested_at=AT, finished_at=AT, death=NOTHING_RAN, cleanup=Cleanup.PENDING),
+)
+
+
+def test_a_job_only_goes_on() -> None:
+    """By that, late and repeated news are told from fresh ones."""
+    assert ABORTED.abort is not None
+    life = [
+        NEW,
+        RUNNING,
+        replace(RUNNING, status=Status.QUEUED),
+        replace(RUNNING, token=2),  # a claim, and
+        replace(NEW, token=2),  # given back before it began: its attempt does not count
+        replace(RUNNING, attempt=2, token=3),
+        replace(RUNNING, attempt=2, token=3, abort=ASKED),
+        replace(ABORTED, attempt=2, token=3),
+        replace(ABORTED, attempt=2, token=4, abort=replace(ABORTED.abort, cleanup=Cleanup.DONE)),
+    ]
+    stages = [stage(job) for job in life]
+    assert stages == sorted(set(stages))
+
+
+def test_what_a_job_was_is_known_from_what_it_is() -> None:
+    """However far it is by the time that somebody looks."""
+    assert as_of(queued(NEW), ABORTED) == NEW
+    assert as_of(running(CLAIM, AT), ABORTED) == RUNNING
+    assert as_of(changed("1"), ABORTED) == ABORTED
+
+
+def test_between_two_attempts_a_job_was_queued() -> None:
+    """It may have been for a millisecond, and nobody looked; but each change of status is told."""
+    again = replace(RUNNING, attempt=2, token=2)
+    queued_again = replace(NEW, attempt=1, token=1, node=RUNNING.node)
+    assert news(again, stage(RUNNING)) == [queued_again, again]
+    assert news(RUNNING, stage(NEW)) == [RUNNING]
+    assert news(RUNNING, -1) == [RUNNING]
+    assert news(RUNNING, stage(RUNNING)) == []
+
+
+def test_an_end_is_news_however_often_its_job_was_claimed_in_vain() -> None:
+    """A claim that is given back takes its attempt with it, and its follower waits for the end."""
+    aborted = replace(ABORTED, attempt=0, token=3)
+    assert news(aborted, stage(replace(RUNNING, token=3))) == [aborted]
+    assert news(replace(aborted, token=4), stage(aborted)) == []  # a clean-up began, no more
+
+
+def test_between_running_and_aborted_its_abort_was_requested() -> None:
+    """It may have taken a few milliseconds, and nobody looked; but each change is told."""
+    assert ABORTED.abort is not None
+    killed = replace(ABORTED, abort=replace(ABORTED.abort, death=DEATH))
+    asked = replace(RUNNING, progress=killed.progress, abort=ASKED)
+    assert news(killed, stage(RUNNING)) == [asked, killed]
+    assert news(killed, stage(asked)) == [killed]
+    assert news(killed, -1) == [killed]
+    cleaning = replace(killed, token=2)
+    assert news(cleaning, stage(RUNNING)) == [replace(asked, token=2), cleaning]
+    assert news(ABORTED, stage(NEW)) == [ABORTED]
+    cleaned = replace(killed, abort=replace(ABORTED.abort, death=DEATH, cleanup=Cleanup.DONE))
+    pending = replace(cleaned, abort=killed.abort)
+    assert news(cleaned, stage(RUNNING)) == [asked, pending, cleaned]
+    assert news(cleaned, stage(killed)) == [cleaned]
+    assert news(cleaned, -1) == [cleaned]
+
+
+def test_progress_of_an_earlier_attempt_is_no_news() -> None:
+    """It may come late, behind the end that it belongs to."""
+    late = progressed(CLAIM, Progress(done=1))
+    assert may_run(late, stage(RUNNING))
+    assert not may_run(late, stage(replace(RUNNING, status=Status.QUEUED)))
+    assert not may_run(late, stage(ABORTED))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        Position("1-2"),
+        Position("1-2", 0),
+        Position("1-2", None, 0),
+        Position("1-2", 3, 4),
+        Position(f"{2**64 - 1}-{2**64 - 1}"),
+    ],
+)
+def test_an_id_says_where_somebody_was(where: Position) -> None:
+    """All that a node has to know of him."""
+    assert position(str(where)) == where
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1", "1-", "-1", "1-2.", "1-2~", "1-2~3.4", "٣-1", "1-2\n"),
+        *(f"{2**64}-0", f"1-{2**64}", "99999999999999999999-0.1~1"),
+    ],
+)
+def test_an_id_that_is_none_of_ours_is_no_position(text: str) -> None:
+    """It may come from anybody."""
+    assert position(text) is None

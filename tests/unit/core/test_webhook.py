@@ -1,0 +1,97 @@
+"""What follows from how a call went."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from scheduler.core.webhook import (
+    RETRY_LONGEST_S,
+    CallStatus,
+    Event,
+    HookCall,
+    Verdict,
+    receiver,
+    verdict,
+)
+from tests.support.stores import AT
+
+RECEIVER = "https://a.example:8443/"
+CALL = HookCall(
+    id="c1",
+    job_id="j1",
+    event=Event.ENDED,
+    payload=None,
+    status=CallStatus.DUE,
+    tries=1,
+    created_at=AT,
+    due_at=AT,
+    answer=None,
+)
+DAY_S = 86_400.0
+
+
+def judged(
+    code: int | None, *, tries: int = 1, after_s: float = 0, give_up_s: float = DAY_S, seed: int = 1
+) -> Verdict:
+    return verdict(
+        replace(CALL, tries=tries),
+        code,
+        at=AT + timedelta(seconds=after_s),
+        give_up_s=give_up_s,
+        random=Random(seed),  # noqa: S311 - spreads tries
+    )
+
+
+@pytest.mark.parametrize("code", [200, 202, 204, 299])
+def test_a_2xx_is_success(code: int) -> None:
+    assert judged(code) == Verdict(status=CallStatus.DELIVERED)
+
+
+@pytest.mark.parametrize("code", [None, 100, 301, 302, 307, 400, 401, 404, 429, 500, 503])
+def test_anything_else_is_tried_again(code: int | None) -> None:
+    """A redirect too: it is not followed, and a receiver may have it by mistake."""
+    again = judged(code)
+    assert again.status is CallStatus.DUE
+    assert again.due_at is not None
+    assert again.due_at > AT
+
+
+def test_410_ends_it_at_once() -> None:
+    assert judged(410) == Verdict(status=CallStatus.GIVEN_UP)
+
+
+def test_the_longer_it_fails_the_longer_it_waits_up_to_an_hour() -> None:
+    """With jitter: receivers that come back must not meet all callers in one moment."""
+
+    def waits_s(tries: int) -> set[float]:
+        dues = [judged(503, tries=tries, seed=seed).due_at or AT for seed in range(50)]
+        return {(due - AT).total_seconds() for due in dues}
+
+    assert max(waits_s(1)) <= 0.2
+    assert max(waits_s(10)) > 60
+    assert 0.9 * RETRY_LONGEST_S < max(waits_s(40)) <= RETRY_LONGEST_S
+    assert len(waits_s(40)) == 50
+
+
+def test_it_is_given_up_when_the_next_try_would_be_too_late() -> None:
+    assert judged(503, after_s=DAY_S - 1).status is CallStatus.DUE
+    assert judged(503, after_s=DAY_S).status is CallStatus.GIVEN_UP
+    assert judged(200, after_s=2 * DAY_S).status is CallStatus.DELIVERED
+
+
+def test_it_may_be_tried_just_once() -> None:
+    assert judged(503, give_up_s=0).status is CallStatus.GIVEN_UP
+
+
+@pytest.mark.parametrize("path", ["", "/", "/hook", "/hook/b?c=/d", "//"])
+def test_a_receiver_has_all_hooks_of_its_place(path: str) -> None:
+    assert receiver(f"https://a.example:8443{path}") == RECEIVER
+
+
+@pytest.mark.parametrize("url", ["http://a.example:8443/", "https://a.example/", "https://a/"])
+def test_another_scheme_host_or_port_is_another_receiver(url: str) -> None:
+    assert receiver(url) != RECEIVER

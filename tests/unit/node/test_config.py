@@ -1,0 +1,335 @@
+"""Configuration: what is given counts, and what is wrong is said in one line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scheduler.core.errors import StartError
+from scheduler.node.config.loading import SECTIONS, VARIABLES, Config, load
+from scheduler.node.config.sections import allowed
+
+SHIPPED = Path(__file__).parents[3] / "config.toml"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "own.toml"
+
+
+def complaint(file: Path, text: str, **environ: str) -> str:
+    """The one line that an operator reads for this file and environment."""
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(StartError) as caught:
+        load(file, environ)
+    line = str(caught.value).replace(str(file), "own.toml")
+    assert "\n" not in line
+    return line
+
+
+def test_the_shipped_file_shows_every_key_at_its_default() -> None:
+    """Whoever reads config.toml knows all there is to set, and what holds without it."""
+    shown = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
+    assert {name: list(keys) for name, keys in shown.items()} == {
+        name: list(model.model_fields) for name, model in SECTIONS.items()
+    }
+    assert load(SHIPPED, {}) == Config()
+
+
+def test_every_key_says_what_it_is_for_and_what_is_allowed() -> None:
+    """The README's table and the error messages are made of these."""
+    for model in SECTIONS.values():
+        for field in model.model_fields.values():
+            assert field.description
+            assert "\n" not in field.description
+            assert allowed(field)
+
+
+def test_without_a_file_all_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python main.py` in an empty folder starts."""
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {}) == Config()
+
+
+def test_config_toml_of_the_working_folder_is_read_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is where an operator looks first."""
+    monkeypatch.chdir(tmp_path)
+    Path("config.toml").write_text("[http]\nport = 81\n")
+    assert load(None, {}).http.port == 81
+
+
+def test_a_file_that_was_named_must_be_there(file: Path) -> None:
+    """Defaults in its place would be a node that its operator did not configure."""
+    with pytest.raises(StartError, match=r"own\.toml: No such file or directory"):
+        load(file, {})
+
+
+def test_a_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:
+    """Docker makes a folder where a file to mount is missing."""
+    with pytest.raises(StartError, match="Is a directory"):
+        load(tmp_path, {})
+
+
+@pytest.mark.parametrize("text", ["[http\n", "[http]\nport = \n", "x = " + "[" * 9999])
+def test_what_is_no_toml_is_said_with_its_place(file: Path, text: str) -> None:
+    """A typing error is found without counting."""
+    line = complaint(file, text)
+    assert line.startswith("own.toml: not a TOML file: ")
+    assert re.search(r"at line \d|recursion", line)
+
+
+def test_a_file_of_another_encoding_is_said(file: Path) -> None:
+    """TOML is UTF-8; an editor on Windows may think otherwise."""
+    file.write_bytes('[node]\nname = "Müller"\n'.encode("latin-1"))
+    with pytest.raises(StartError, match="not a TOML file: 'utf-8'"):
+        load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[http]\nport = "80"', '[http] port = "80": must be an integer from 0 to 65535'),
+        ("[http]\nport = 80.0", "[http] port = 80.0: must be an integer from 0 to 65535"),
+        ("[http]\nport = true", "[http] port = true: must be an integer from 0 to 65535"),
+        ("[http]\nport = 65536", "[http] port = 65536: must be an integer from 0 to 65535"),
+        ('[http]\nhost = ""', '[http] host = "": must be a host name or an IP address'),
+        ("[node]\nlease_s = 0.5", "[node] lease_s = 0.5: must be a number from 1 to 3600"),
+        ("[node]\nlease_s = nan", "[node] lease_s = NaN: must be a number from 1 to 3600"),
+        ("[node]\nlease_s = inf", "[node] lease_s = Infinity: must be a number from 1 to 3600"),
+        ("[node]\nlease_s = true", "[node] lease_s = true: must be a number from 1 to 3600"),
+        ("[node]\nworkers = -1", "[node] workers = -1: must be an integer from 0 to 1024"),
+        (
+            '[node]\nname = "a\\nb"',
+            '[node] name = "a\\nb": must be at most 200 printable characters',
+        ),
+        ('[node]\ndata_dir = ""', '[node] data_dir = "": must be a path of 1 to 4000 characters'),
+        (
+            '[queue]\nnamespace = "{a}"',
+            (
+                '[queue] namespace = "{a}": must be 1 to 100 characters '
+                "without braces, blanks and control characters"
+            ),
+        ),
+        (
+            '[store]\nurl = "sqlite:/x"',
+            '[store] url = "sqlite:/x": must be sqlite, sqlite:///path or postgresql://…',
+        ),
+        (
+            '[queue]\nurl = "amqp://h"',
+            '[queue] url = "amqp://h": must be embedded, redis://…, rediss://… or unix://…',
+        ),
+        ("http = 5", "http = 5: must be a section, [http]"),
+        ("port = 8001", '"port" stands in no section; such a key is in [http]'),
+        ('url = "sqlite"', '"url" stands in no section; such a key is in [store] and [queue]'),
+        ("x = 1", '"x" stands in no section'),
+        ("[node]\nname = 5", "[node] name = 5: must be a text: at most 200 printable characters"),
+        (
+            '[hooks]\nallow = ["::1/128", "10.0.0.1/8"]',
+            (
+                '[hooks] allow = "10.0.0.1/8": must be a list of networks, '
+                'such as ["10.0.0.0/8", "fd00::/8"]; '
+                "'10.0.0.1/8' has host bits set; did you mean '10.0.0.0/8'?"
+            ),
+        ),
+        ("[[http]]\nport = 5", 'http = [{"port": 5}]: must be a section, [http]'),
+    ],
+)
+def test_a_wrong_value_is_said_with_its_key_and_what_is_allowed(
+    file: Path, text: str, line: str
+) -> None:
+    """The operator mends it without opening the documentation; nothing is quietly converted."""
+    assert complaint(file, text) == f"own.toml: {line}"
+
+
+def test_a_whole_number_is_taken_where_fractions_are_allowed(file: Path) -> None:
+    """`lease_s = 6` means the same to everybody."""
+    file.write_text("[node]\nlease_s = 7\n")
+    assert load(file, {}).node.lease_s == 7.0
+
+
+@pytest.mark.parametrize(
+    ("section", "url"),
+    [
+        ("store", "sqlite:////var/lib/my scheduler.db"),
+        ("store", "postgres://h/d"),
+        ("store", "postgresql://u:p@h:5432/d?sslmode=require"),
+        ("queue", "redis://h"),
+        ("queue", "rediss://:p@h:6380/1"),
+        ("queue", "unix:///run/valkey.sock?db=1"),
+    ],
+)
+def test_every_kind_of_url_that_is_promised_is_taken(file: Path, section: str, url: str) -> None:
+    """The contract lists them."""
+    file.write_text(f'[{section}]\nurl = "{url}"\n')
+    assert getattr(load(file, {}), section).url == url
+
+
+def test_a_misspelt_key_is_said_with_the_one_that_was_meant(file: Path) -> None:
+    """A key that does nothing would be believed to do something."""
+    assert complaint(file, "[http]\nprt = 80") == (
+        'own.toml: [http] unknown key "prt"; did you mean port? (known: host, port)'
+    )
+
+
+def test_a_misspelt_section_is_said_with_the_one_that_was_meant(file: Path) -> None:
+    """All of its keys would be ignored."""
+    line = complaint(file, "[quue]\nurl = 'embedded'")
+    assert line.startswith('own.toml: unknown section "quue"; did you mean queue? (known: node, ')
+
+
+def test_all_flaws_are_said_at_once_but_no_page_of_them(file: Path) -> None:
+    """One start shows what is to be mended, and it stays one line that can be read."""
+    two = complaint(file, "[http]\nport = -1\n[node]\nworkers = -1\n")
+    assert two.count("; own.toml: ") == 1
+    seven = complaint(file, "[node]\n" + "".join(f"unknown_{i} = 1\n" for i in range(7)))
+    assert seven.count("unknown key") == 5
+    assert seven.endswith("; and 2 more")
+
+
+def test_the_first_look_must_not_be_later_than_the_longest(file: Path) -> None:
+    """The watcher's sleeps grow from the one to the other."""
+    assert complaint(file, "[abort]\nfirst_look_s = 60") == (
+        "[abort] first_look_s = 60.0 must be at most longest_look_s = 30.0"
+    )
+
+
+def test_the_environment_overrides_the_file(file: Path) -> None:
+    """A container is configured without a file of its own."""
+    file.write_text('[http]\nhost = "::1"\nport = 81\n[queue]\nurl = "embedded"\n')
+    config = load(
+        file,
+        {
+            "SCHEDULER_HTTP__PORT": "82",
+            "SCHEDULER_NODE__LEASE_S": "7",
+            "SCHEDULER_NODE__NAME": "12",
+            "PATH": "/bin",
+        },
+    )
+    assert (config.http.host, config.http.port) == ("::1", 82)
+    assert (config.node.lease_s, config.node.name) == (7.0, "12")
+
+
+def test_every_key_can_be_overridden() -> None:
+    """So says the contract: each key."""
+    shipped = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
+    environ = {name: str(shipped[section][key]) for name, (section, key) in VARIABLES.items()}
+    assert len(environ) == sum(map(len, shipped.values()))
+    assert load(SHIPPED, environ) == Config()
+
+
+@pytest.mark.parametrize("text", ["", "x", '"82"', "82.5", "82\nhost = 1", "1979-05-27", "[82]"])
+def test_a_wrong_value_in_the_environment_is_said_with_its_variable(file: Path, text: str) -> None:
+    """The operator is sent to the environment, not to the file."""
+    line = complaint(file, "", SCHEDULER_HTTP__PORT=text)
+    assert line.startswith("environment: SCHEDULER_HTTP__PORT = ")
+    assert line.endswith(": must be an integer from 0 to 65535")
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_c2hvcnQ=", "whsec_*", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "whsec_\u00e4"]
+)
+def test_a_wrong_signing_key_is_not_shown(file: Path, secret: str) -> None:
+    """It may be wrong by a letter, and logs are read by many."""
+    line = complaint(file, f'[hooks]\nsecret = "{secret}"')
+    assert line.startswith("own.toml: [hooks] secret = ***: must be empty, or whsec_ and 24 to 64")
+    line = complaint(file, "", SCHEDULER_HOOKS__SECRET=secret)
+    assert line.startswith("environment: SCHEDULER_HOOKS__SECRET = ***: must be ")
+
+
+def test_signing_keys_are_never_shown(file: Path) -> None:
+    """Two of them, while one replaces the other."""
+    file.touch()
+    key = "whsec_" + "YWFh" * 8
+    config = load(file, {"SCHEDULER_HOOKS__SECRET": f"{key} {key}"})
+    assert config.hooks.secret == f"{key} {key}"
+    assert "whsec" not in repr(config)
+
+
+def test_networks_are_a_list_of_networks(file: Path) -> None:
+    """From the environment, too, as TOML."""
+    file.touch()
+    config = load(file, {"SCHEDULER_HOOKS__ALLOW": '["10.0.0.0/8", "::1/128"]'})
+    assert config.hooks.allow == ("10.0.0.0/8", "::1/128")
+    line = complaint(file, '[hooks]\nallow = ["10.0.0.0/8", "localhost"]')
+    assert line.startswith('own.toml: [hooks] allow = "localhost": must be a list of networks')
+    assert complaint(file, "[hooks]\nallow = 1").startswith("own.toml: [hooks] allow = 1: must be")
+
+
+def test_an_override_does_not_hide_that_the_section_is_none(file: Path) -> None:
+    """Nothing of a file is quietly replaced."""
+    line = complaint(file, "http = 5", SCHEDULER_HTTP__PORT="80")
+    assert line == "own.toml: http = 5: must be a section, [http]"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SCHEDULER_HTTP_PORT", "SCHEDULER_HTTP__PORT"),
+        ("SCHEDULER_HTP__PORT", "SCHEDULER_HTTP__PORT"),
+        ("SCHEDULER_NODE__WORKER", "SCHEDULER_NODE__WORKERS"),
+    ],
+)
+def test_a_misspelt_variable_is_said_with_the_one_that_was_meant(
+    file: Path, name: str, meant: str
+) -> None:
+    """One underscore is as easily lost as a letter."""
+    line = complaint(file, "", **{name: "1"})
+    assert line.startswith(f"environment: {name}: unknown; did you mean {meant}? ")
+
+
+def test_what_kubernetes_sets_for_a_service_named_scheduler_is_passed_over(file: Path) -> None:
+    """The most natural name for the service must not keep its pods from starting."""
+    file.write_text("")
+    kubernetes = {
+        "SCHEDULER_SERVICE_HOST": "10.0.0.1",
+        "SCHEDULER_SERVICE_PORT_HTTP": "8000",
+        "SCHEDULER_PORT": "tcp://10.0.0.1:8000",
+        "SCHEDULER_PORT_8000_TCP_ADDR": "10.0.0.1",
+        "SCHEDULER_REDIS_PORT": "tcp://10.0.0.2:6379",
+        "SCHEDULER_REDIS_PORT_6379_TCP": "tcp://10.0.0.2:6379",
+    }
+    assert load(file, kubernetes) == Config()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[store]\nurl = "postgress://u:geheim@h/d"',
+        '[store]\nurl = "postgresql:/u:geheim@h/d"',
+        '[store]\nurl = "u:ge:heim/geheim@h"',
+        '[store]\nurl = "host=h user=u password=geheim"',
+        '[queue]\nurl = "redi://:geheim@h"',
+        '[queue]\nurl = ["redis://:geheim@h"]',
+        '[node]\nlease_s = "redis://:geheim@h"',
+        '[store]\nurl = "postgresql://u:geheim@h/d"\n[http]\nport = -1',
+    ],
+)
+def test_no_message_shows_a_password(file: Path, text: str) -> None:
+    """The line ends in a journal that many may read; so does the error that it was made from."""
+    assert "geheim" not in complaint(file, text)
+    file.write_text(text)
+    with pytest.raises(StartError) as caught:
+        load(file, {"SCHEDULER_STORE__URL": "postgresq://u:geheim@h"})
+    assert "geheim" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_no_printed_configuration_shows_a_password(file: Path) -> None:
+    """It is the first thing that somebody logs."""
+    file.write_text('[store]\nurl = "postgresql://u:geheim@h/d"\n')
+    config = load(file, {"SCHEDULER_QUEUE__URL": "redis://:geheim@h"})
+    assert config.store.url == "postgresql://u:geheim@h/d"
+    for shown in (repr(config), str(config), str(config.store), f"{config.queue}"):
+        assert "geheim" not in shown
+        assert "***" in shown
+
+
+def test_a_configuration_does_not_change() -> None:
+    """Whoever was handed a number can rely on it."""
+    with pytest.raises(ValueError, match="frozen"):
+        Config().http.port = 1  # type: ignore[misc]

@@ -1,0 +1,94 @@
+"""The channel: frames however they come, and nothing from who breaks their rules."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from scheduler.processes.channel import Channel
+from scheduler.processes.child.frames import HEADER, frame, receive
+from tests.support.eventually import eventually
+
+BYTES_MAX = 1000
+
+
+class Ends:
+    """Both ends of a socket, and what was heard of the far one."""
+
+    def __init__(self, far: socket.socket) -> None:
+        self.far = far
+        self.heard: list[Any] = []
+        self.channel = Channel(self.heard.append, frame_bytes_max=BYTES_MAX)
+
+    async def hears(self, *messages: object) -> None:
+        await eventually(lambda: self.heard == list(messages), saying=f"{messages} are heard")
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[Ends]:
+    async with both_ends() as ends:
+        yield ends
+
+
+@asynccontextmanager
+async def both_ends() -> AsyncIterator[Ends]:
+    near, far = socket.socketpair()
+    ends = Ends(far)
+    with near, far:
+        await asyncio.get_running_loop().create_unix_connection(lambda: ends.channel, sock=near)
+        try:
+            yield ends
+        finally:
+            ends.channel.listen(None)
+            ends.channel.close()
+            await asyncio.sleep(0)
+
+
+async def test_frames_are_heard_one_by_one_in_whatever_pieces_they_come(ends: Ends) -> None:
+    sent = frame(b'{"a":1}') + frame(b'{"b":2}')
+    for place in range(len(sent)):
+        ends.far.send(sent[place : place + 1])
+        await asyncio.sleep(0)
+    ends.far.send(sent)
+    await ends.hears({"a": 1}, {"b": 2}, {"a": 1}, {"b": 2})
+
+
+async def test_what_is_sent_arrives(ends: Ends) -> None:
+    ends.channel.send({"task": "ä"})
+    assert await asyncio.to_thread(receive, ends.far) == '{"task":"ä"}'.encode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [frame(b"no JSON"), frame(b"[]"), HEADER.pack(BYTES_MAX + 1), frame(b"")],
+    ids=["no JSON", "no object", "too long", "nothing"],
+)
+async def test_who_breaks_the_rules_is_not_heard_any_more(ends: Ends, sent: bytes) -> None:
+    """Nor kept in memory: a length of 4 GiB is only believed of a frame that is allowed."""
+    ends.far.send(frame(b'{"a":1}') + sent + frame(b'{"b":2}'))
+    await ends.hears({"a": 1}, None)
+    assert await asyncio.to_thread(receive, ends.far) is None
+
+
+async def test_what_nobody_listens_for_ends_the_channel(ends: Ends) -> None:
+    """An end that is told twice would otherwise be taken for the end of the next job."""
+    ends.channel.listen(None)
+    ends.far.send(frame(b'{"a":1}'))
+    assert await asyncio.to_thread(receive, ends.far) is None
+    ends.channel.listen(ends.heard.append)
+    await ends.hears(None)
+
+
+async def test_the_end_of_the_other_side_is_heard_once(ends: Ends) -> None:
+    ends.far.send(frame(b'{"a":1}')[:-1])
+    ends.far.shutdown(socket.SHUT_WR)
+    await ends.hears(None)
+    ends.channel.close()
+    await asyncio.sleep(0)
+    assert ends.heard == [None]
+    ends.channel.send({"a": 1})  # to nobody: without effect

@@ -1,0 +1,401 @@
+"""Ending a tree of processes: real ones, and a process table that says what no test can arrange."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from scheduler.processes import tree
+from scheduler.processes.child.containment import PR_SET_CHILD_SUBREAPER, adopt_orphans
+from tests.support.eventually import eventually
+from tests.support.process_table import living, states, there
+
+Started = Callable[..., tree.Process]
+
+ROOT = f"""
+import os, signal, subprocess, sys, time
+sys.path.insert(0, {str(Path.cwd())!r})
+from scheduler.processes.child.containment import adopt_orphans
+adopt_orphans()
+def ready(): print(os.getpid(), flush=True)
+def fork(): return os.fork()
+"""
+"""What the programs of these tests begin with: each is a root that adopts its orphans."""
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    """Starts a root that runs a program until it says that it is ready."""
+    outputs: list[IO[str]] = []
+
+    def start(program: str, *, leads: bool = True) -> tree.Process:
+        root = subprocess.Popen(
+            [sys.executable, "-c", ROOT + program],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=leads,
+        )
+        assert root.stdout is not None
+        outputs.append(root.stdout)
+        root.stdout.readline()
+        root.returncode = 0  # `adopting` reaps it
+        return process_of(root.pid)
+
+    with adopting():
+        yield start
+    for output in outputs:
+        output.close()
+
+
+@contextmanager
+def adopting() -> Iterator[None]:
+    """Adopt and reap all orphans, as the fork server does for a node, if slowly; leave none.
+
+    The servers and the node that all tests share are children of this process as well: spared.
+    """
+    adopt_orphans()
+    spared = frozenset(children(os.getpid()))
+    over = threading.Event()
+
+    def reap() -> None:
+        while not over.wait(0.001):
+            with suppress(ChildProcessError):
+                os.waitpid(-1, os.WNOHANG)
+
+    reaper = threading.Thread(target=reap)
+    reaper.start()
+    try:
+        yield
+    finally:
+        while left := set(children(os.getpid())) - spared:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        over.set()
+        reaper.join()
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def test_a_process_alone_is_ended_and_reaped(started: Started) -> None:
+    """Gone means gone from the process table, so that nothing of it can be met again."""
+    root = started("ready(); time.sleep(1000)")
+    assert tree.end(root) == tree.Ended(1, (), held=True)
+    assert not there([root.pid])
+
+
+async def test_a_tree_is_ended_and_counted(started: Started) -> None:
+    """The receipt of an abort says how many there were, and a user may compare."""
+    root = started(
+        "subprocess.Popen(['sleep', '1000'])\n"
+        "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "subprocess.run('(setsid sleep 1000 >/dev/null 2>&1 &) ; exit 0', shell=True)\n"
+        "ready(); time.sleep(1000)"
+    )
+    await grown(root, 3)
+    below = family(root.pid)
+    assert tree.end(root) == tree.Ended(4, (), held=True)
+    assert not there([root.pid, *below])
+
+
+def test_the_children_of_all_threads_are_found(started: Started) -> None:
+    """The kernel lists a child under the thread that started it."""
+    root = started(
+        "import threading\n"
+        "def start(): subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)\n"
+        "threading.Thread(target=start).start()"
+    )
+    assert tree.end(root).processes == 2
+
+
+def test_a_process_whose_first_thread_ended_is_not_taken_for_a_zombie(started: Started) -> None:
+    """The process table calls it one, and it goes on writing files."""
+    root = started(
+        "import ctypes, threading\n"
+        "from tests.handlers.hard import SYS_EXIT\n"
+        "if fork():\n"
+        "    time.sleep(1000)\n"
+        "threading.Thread(target=lambda: (time.sleep(0.1), ready(), time.sleep(1000))).start()\n"
+        "ctypes.CDLL(None).syscall(SYS_EXIT, 0)"
+    )
+    (headless,) = family(root.pid)
+    assert tree.end(root) == tree.Ended(2, (), held=True)
+    assert not there([root.pid, headless])
+
+
+def test_stopped_processes_are_ended(started: Started) -> None:
+    """A stopped process takes no other signal, but it takes SIGKILL."""
+    root = started(
+        "if not fork(): os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "ready(); os.kill(os.getpid(), signal.SIGSTOP)"
+    )
+    assert tree.end(root) == tree.Ended(2, (), held=True)
+
+
+@pytest.mark.parametrize("leads", [True, False])
+@pytest.mark.parametrize("detach", ["pass", "os.setsid()"])
+def test_chains_that_fork_all_the_time_are_overtaken(
+    started: Started, detach: str, *, leads: bool
+) -> None:
+    """What was seen a moment ago is gone, and its child is where nobody looked yet."""
+    before = set(children(os.getpid()))
+    root = started(
+        "until = time.monotonic() + 20\n"
+        "for _ in range(20):\n"
+        "    if fork(): continue\n"
+        "    while time.monotonic() < until:\n"
+        f"        {detach}\n"
+        "        time.sleep(0.002)\n"
+        "        if fork(): break\n"
+        "    os._exit(0)\n"
+        "ready(); time.sleep(1000)",
+        leads=leads,
+    )
+    ended = tree.end(root)
+    assert ended.processes > 20
+    assert not tree.end_again(ended.survivors)
+    assert not living(set(children(os.getpid())) - before)
+
+
+async def test_a_group_is_stopped_before_anybody_looks_for_its_members(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one step for the kernel: what forks faster than we look cannot get away."""
+    root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
+    (child,) = family(root.pid)
+    monkeypatch.setattr(tree, "children", lambda _parent: iter(()))
+    tree.kill(root)
+    await eventually(lambda: state(child) == "T")
+
+
+def test_what_is_seen_is_stopped_before_the_next_is_looked_at(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may fork and be gone while others are read, and then its child is nowhere known."""
+    root = started(
+        "for _ in range(3): subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "ready(); time.sleep(1000)"
+    )
+    children, send = tree.children, tree.send
+    looked: list[tree.Process] = []
+    sent: list[tuple[tree.Process, signal.Signals]] = []
+
+    def look(parent: tree.Process) -> Iterator[tree.Stat]:
+        for each in children(parent):
+            yield each
+            looked.append(each.process)
+            assert (each.process, signal.SIGSTOP) in sent
+
+    def note(process: tree.Process, signal_: signal.Signals) -> None:
+        sent.append((process, signal_))
+        send(process, signal_)
+
+    monkeypatch.setattr(tree, "children", look)
+    monkeypatch.setattr(tree, "send", note)
+    assert tree.end(root).processes == 4
+    assert len(set(looked)) == 3
+
+
+async def test_one_master_cannot_start_its_workers_anew(started: Started) -> None:
+    """Supervisors replace what dies; so all are stopped before the first is killed."""
+    root = started(
+        "if not fork():\n"
+        "    for _ in range(3):\n"
+        "        subprocess.Popen(['sleep', '1000'])\n"
+        "    ready()\n"
+        "    while os.wait(): subprocess.Popen(['sleep', '1000'])\n"
+        "time.sleep(1000)"
+    )
+    await grown(root, 4)
+    assert tree.end(root) == tree.Ended(5, (), held=True)
+
+
+async def test_a_pipeline_is_counted_before_it_falls_apart(started: Started) -> None:
+    """The death of one ends the others; the receipt is to name them all."""
+    root = started(
+        "subprocess.Popen('cat | cat | cat; :', shell=True, stdin=-1)\nready(); time.sleep(1000)"
+    )
+    await grown(root, 4)
+    assert tree.end(root).processes == 5
+
+
+async def test_what_is_left_below_an_adopter_is_ended_but_for_the_spared(started: Started) -> None:
+    """A pool process that crashed leaves its own below the fork server, among innocent ones."""
+    root = started(
+        "kept = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "subprocess.Popen(['sh', '-c', 'sleep 1000; :'], start_new_session=True)\n"
+        "ready()\n"
+        "time.sleep(1000)"
+    )
+    await grown(root, 3)
+    spared = min(pid for pid in family(root.pid) if name_of(pid) == "sleep")
+    assert tree.end_below(root, spared={process_of(spared)}).processes == 2
+    assert there([root.pid, spared]) == [root.pid, spared]
+    assert "T" not in {state(root.pid), state(spared)}
+    assert tree.end(root).processes == 2
+
+
+def test_the_group_of_an_adopter_is_not_stopped(started: Started) -> None:
+    """The fork server is in the group of its node: to stop that would stop the node."""
+    root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
+    assert tree.end_below(root).processes == 1
+    assert state(root.pid) != "T"
+    tree.end(root)
+
+
+def test_a_root_that_was_gone_before_is_not_counted(started: Started) -> None:
+    """Then what it left is elsewhere, and the caller has to look there."""
+    root = started("ready()")
+    tree.end(root)
+    assert tree.end(root) == tree.Ended(0, (), held=False)
+
+
+def test_a_number_that_was_given_to_somebody_else_is_not_signalled(started: Started) -> None:
+    """Numbers of processes are used again; so a number alone names nobody."""
+    root = started("ready(); time.sleep(1000)")
+    predecessor = root._replace(started=root.started - 1)
+    tree.send(predecessor, signal.SIGKILL)
+    assert tree.end(predecessor) == tree.Ended(0, (), held=False)
+    assert living([root.pid])
+    assert state(root.pid) != "T"
+    tree.end(root)
+
+
+@pytest.mark.parametrize("end", ["end", "kill", "end_below"])
+def test_nobody_ends_what_he_comes_from(end: str) -> None:
+    """A pool process that lost its fork server has init for a parent, with the whole machine.
+
+    In a process of its own: where this fails, it and its parent are stopped.
+    """
+    program = f"""
+import os, sys
+from scheduler.processes import tree
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+try:
+    tree.{end}(tree.stat(os.getppid()).process)
+except ValueError as refusal:
+    os._exit(0 if "has this one below it" in str(refusal) else 2)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=10, check=False).returncode == 0
+
+
+def test_a_name_may_hold_what_separates_the_fields(started: Started) -> None:
+    """A program's name stands in parentheses in the table, and may have some of its own."""
+    root = started("open('/proc/self/comm', 'w').write(') Z 1 (x'); ready(); time.sleep(1000)")
+    assert tree.end(root).processes == 1
+
+
+def test_a_table_that_cannot_be_read_proves_nothing(started: Started) -> None:
+    """To take that for a death would be to report an abort that did not happen."""
+    root = started("ready(); time.sleep(1000)")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            tree.end(root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert living([root.pid])
+    tree.end(root)
+
+
+class Undying:
+    """A process table in which one process takes SIGKILL and stays, as one in state D does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, process: tree.Process) -> None:
+        self.process = process
+        self.killed = 0
+        self._send = tree.send
+        monkeypatch.setattr(tree, "send", self)
+        monkeypatch.setattr(tree, "VERIFY_S", 0.5)
+
+    def __call__(self, process: tree.Process, signal_: signal.Signals) -> None:
+        if process == self.process:
+            self.killed += signal_ == signal.SIGKILL
+        else:
+            self._send(process, signal_)
+
+
+def test_a_child_that_survives_is_reported(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job is not reported aborted while the table shows something of it."""
+    root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
+    (child,) = map(process_of, family(root.pid))
+    undying = Undying(monkeypatch, child)
+    assert tree.end(root) == tree.Ended(2, (child,), held=True)
+    assert not there([root.pid])
+    assert undying.killed > 1
+    assert tree.end_again([child]) == (child,)
+    monkeypatch.undo()
+    assert tree.end_again([child]) == ()
+    assert not there([child.pid])
+
+
+def test_one_that_survives_below_an_adopter_is_reported(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a crashed process left behind may be as hard to kill."""
+    root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
+    (child,) = map(process_of, family(root.pid))
+    Undying(monkeypatch, child)
+    assert tree.end_below(root) == tree.Ended(1, (child,))
+    assert tree.end_below(root, spared={child}) == tree.Ended(0, ())
+    monkeypatch.undo()
+    assert tree.end_below(root) == tree.Ended(1, ())
+
+
+def test_a_root_that_survives_is_reported(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs on it is dead all the same."""
+    root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
+    below = family(root.pid)
+    Undying(monkeypatch, root)
+    assert tree.end(root) == tree.Ended(2, (root,), held=True)
+    assert not living(below)
+    monkeypatch.undo()
+    assert tree.end_again([root]) == ()
+
+
+def family(ancestor: int) -> list[int]:
+    """Everything below a process, zombies too."""
+    found = children(ancestor)
+    for pid in found:
+        found += children(pid)
+    return found
+
+
+def children(parent: int) -> list[int]:
+    """The children of a process, zombies too."""
+    return [pid for pid, (_, of) in states().items() if of == parent]
+
+
+async def grown(root: tree.Process, size: int) -> None:
+    """Wait until so many are below it: a shell starts its programs when it likes."""
+    await eventually(lambda: len(family(root.pid)) == size)
+
+
+def process_of(pid: int) -> tree.Process:
+    found = tree.stat(pid)
+    assert found is not None
+    return found.process
+
+
+def state(pid: int) -> str:
+    return states()[pid][0]
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()

@@ -1,0 +1,172 @@
+"""The warden's process, with the process of the tests as its node, and how it is kept alive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
+from scheduler.processes.warden.handle import open_warden
+from scheduler.processes.warden.watch import FAREWELL, MESSAGE
+from tests.support.eventually import eventually
+from tests.support.process_table import living
+from tests.support.refusal import refuse_once
+
+END_S: Final = 10
+FORK_SERVER: Final = """
+import subprocess, sys, time
+from scheduler.processes.child.containment import adopt_orphans
+adopt_orphans()
+job = subprocess.Popen(['sleep', '1000'], env={'PATH': '/bin:/usr/bin'}, start_new_session=True)
+print(job.pid, flush=True)
+job.wait()
+print('over', flush=True)
+time.sleep(1000)
+"""
+"""Has one job below it, which wiped its environment; says so when that is gone."""
+
+
+class Ward:
+    """A warden, and what it may have to end."""
+
+    def __init__(self, folder: Path, stack: list[subprocess.Popen[bytes]]) -> None:
+        self.folder = folder
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
+        self._stack = stack
+        self.warden = self.start("node-1", "-m", "scheduler.processes.warden.watch")
+        self.fork_server = self.start("node-1", "-c", FORK_SERVER)
+        self.job = int(said(self.fork_server))
+
+    def start(
+        self, node_id: str, *arguments: str, folder: str | None = None
+    ) -> subprocess.Popen[bytes]:
+        cookies = {NODE: node_id, DATA_DIR: folder or str(self.folder), SCRATCH: str(self.scratch)}
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env={**os.environ, **cookies},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._stack.append(process)
+        return process
+
+    def tell(self, message: float) -> None:
+        assert self.warden.stdin is not None
+        self.warden.stdin.write(MESSAGE.pack(message))
+        self.warden.stdin.flush()
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Iterator[Ward]:
+    stack: list[subprocess.Popen[bytes]] = []
+    ward = Ward(tmp_path, stack)
+    yield ward
+    for process in stack:
+        with process:
+            process.kill()
+    if living([ward.job]):
+        os.kill(ward.job, signal.SIGKILL)
+
+
+def said(process: subprocess.Popen[bytes]) -> str:
+    """The next line of a process; nothing more where it has ended."""
+    assert process.stdout is not None
+    return process.stdout.readline().decode().strip()
+
+
+def test_when_the_node_dies_all_that_it_started_is_ended(ward: Ward) -> None:
+    """The end of the pipe is the end of the node, whatever killed it."""
+    bystander = ward.start("node-11", "-c", "input()")
+    assert ward.warden.stdin is not None
+    ward.warden.stdin.close()
+    assert ward.warden.wait(END_S) == 0
+    assert ward.fork_server.wait(END_S) == -signal.SIGKILL
+    assert not living([ward.job])
+    assert bystander.poll() is None
+    assert not ward.scratch.exists()
+
+
+def test_when_the_deadline_passes_the_jobs_are_ended(ward: Ward) -> None:
+    """A node that is stopped or starved cannot do it; and it needs its fork server afterwards."""
+    ward.tell(time.monotonic())
+    assert said(ward.fork_server) == "over"
+    assert ward.fork_server.poll() is ward.warden.poll() is None
+
+
+def test_a_deadline_that_is_moved_in_time_ends_nothing(ward: Ward) -> None:
+    """Each renewal of the lease moves it; the last message counts."""
+    ward.tell(time.monotonic() + 0.3)
+    ward.tell(time.monotonic() + 1000)
+    with pytest.raises(subprocess.TimeoutExpired):
+        ward.warden.wait(0.6)
+    assert living([ward.job])
+
+
+def test_a_farewell_ends_what_jobs_left_and_the_warden(ward: Ward) -> None:
+    """Nothing of a node that was drained may remain, but its own parts close by themselves."""
+    ward.tell(FAREWELL)
+    assert ward.warden.wait(END_S) == 0
+    assert said(ward.fork_server) == "over"
+    assert ward.fork_server.poll() is None
+
+
+def test_no_signal_of_a_terminal_ends_the_warden(ward: Ward) -> None:
+    """It goes after its node, or its node dies unguarded."""
+    ward.tell(time.monotonic())
+    assert said(ward.fork_server) == "over"  # so the warden is up
+    for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        ward.warden.send_signal(signal_)
+    ward.tell(FAREWELL)
+    assert ward.warden.wait(END_S) == 0
+
+
+def test_the_next_node_of_a_folder_ends_what_the_last_one_left(ward: Ward) -> None:
+    """Whatever its id was; and nothing of a folder whose name only begins like this one's."""
+    neighbour = ward.start("node-1", "-c", "input()", folder=f"{ward.folder} 2")
+    other = ward.start("node-2", "-c", "input()")
+    ward.warden.kill()
+    ward.warden.wait(END_S)
+    end_all(DATA_DIR, str(ward.folder))
+    assert ward.fork_server.wait(END_S) == other.wait(END_S) == -signal.SIGKILL
+    assert not living([ward.job])
+    assert neighbour.poll() is None
+
+
+@pytest.fixture
+def cookies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is the node."""
+    monkeypatch.setenv(NODE, "node-1")
+    monkeypatch.setenv(DATA_DIR, str(tmp_path))
+    monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
+
+
+@pytest.mark.usefixtures("cookies")
+async def test_a_warden_that_was_stopped_does_not_hold_up_a_drain() -> None:
+    """A job may have done it: it runs as the same user."""
+    async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
+        warden._process.send_signal(signal.SIGSTOP)
+    assert warden._process.returncode == 0
+
+
+@pytest.mark.usefixtures("cookies")
+async def test_a_machine_out_of_pids_only_delays_the_next_warden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The node would end with all its jobs, for what they need only where it dies."""
+    async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
+        first = warden._process
+        refusals = refuse_once(monkeypatch, "asyncio.create_subprocess_exec")
+        first.kill()
+        await eventually(lambda: warden._process is not first)
+        assert not refusals

@@ -1,0 +1,159 @@
+"""compose.yaml and the Dockerfile promise several nodes; there may be no engine here to try them.
+
+So what they say is read and held against what they need: the nodes' configuration, the files of
+this repository, and each other.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from fnmatch import fnmatch
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from scheduler.node.config.loading import VARIABLES, Config, load
+from tests.support.nodes import ROOT
+
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: Final[dict[str, Any]] = COMPOSE["services"]
+NODE: Final[dict[str, Any]] = SERVICES["node"]
+SECONDS: Final = {"s": 1, "m": 60}
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The lines of the Dockerfile as instruction and argument, continued lines joined."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = filter(None, text.replace("\\\n", " ").splitlines())
+    return [(word, argument) for word, _, argument in (line.partition(" ") for line in lines)]
+
+
+def arguments(wanted: str) -> list[str]:
+    return [argument for word, argument in instructions() if word == wanted]
+
+
+def node_environment() -> dict[str, str]:
+    """What a node of the compose file finds in its environment: the image's and the service's."""
+    image = dict(pair.split("=", 1) for line in arguments("ENV") for pair in shlex.split(line))
+    return {**image, **NODE["environment"]}
+
+
+def seconds(text: str) -> int:
+    return sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)([a-z]+)", text))
+
+
+def test_there_are_three_nodes_with_postgresql_and_valkey() -> None:
+    """As many workers as the original started, on what several nodes can share."""
+    assert set(SERVICES) == {"node", "postgres", "valkey"}
+    assert NODE["deploy"]["replicas"] == 3
+    assert SERVICES["postgres"]["image"].startswith("postgres:18")
+    assert SERVICES["valkey"]["image"].startswith("valkey/valkey:")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_says_how_it_is_and_comes_back_by_itself(service: str) -> None:
+    """Without a health check the nodes would start before their servers can answer."""
+    check = SERVICES[service]["healthcheck"]
+    assert check["test"][0] == "CMD"
+    assert seconds(check["interval"]) <= 5
+    assert SERVICES[service]["restart"] == "unless-stopped"
+
+
+def test_the_nodes_wait_for_healthy_servers() -> None:
+    """A node waits 10 seconds itself, which a first start of PostgreSQL can exceed."""
+    waits_for = {name: how["condition"] for name, how in NODE["depends_on"].items()}
+    assert waits_for == {"postgres": "service_healthy", "valkey": "service_healthy"}
+
+
+def test_the_nodes_are_configured_by_known_keys_and_reach_the_servers_of_the_file() -> None:
+    """A misspelt variable ends the start of each node; a wrong password likewise."""
+    settings = {name: each for name, each in node_environment().items() if "SCHEDULER" in name}
+    assert set(settings) <= set(VARIABLES)
+    config = load(None, settings)
+    database = SERVICES["postgres"]["environment"]
+    assert config.store.url == (
+        f"postgresql://{database['POSTGRES_USER']}:{database['POSTGRES_PASSWORD']}"
+        f"@postgres/{database['POSTGRES_DB']}"
+    )
+    assert config.queue.url == "redis://valkey:6379/0"
+    assert config.http.host == "0.0.0.0"  # noqa: S104 - inside of its container
+    assert config.node.name == ""  # each container has a host name of its own
+
+
+def test_a_node_is_not_killed_before_its_drain_is_over() -> None:
+    """Docker kills after stop_grace_period; a job in its last second would have to run again."""
+    assert seconds(NODE["stop_grace_period"]) > Config().node.drain_s
+
+
+def test_all_ports_are_open_to_this_machine_only() -> None:
+    """There is no authentication, and the passwords are in the file."""
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:8000-8009:8000"]
+    assert arguments("EXPOSE") == [str(Config().http.port)] == ["8000"]
+
+
+def test_what_is_kept_is_on_volumes_that_the_file_declares() -> None:
+    """`docker compose down` and `up` again must not lose a job."""
+    mounted = {
+        volume.partition(":")[0]: volume.partition(":")[2]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+    }
+    assert mounted == {
+        "postgres": "/var/lib/postgresql",  # where the image of PostgreSQL 18 keeps its data
+        "valkey": "/data",
+        "files": "/app/files",
+    }
+    assert set(COMPOSE["volumes"]) == set(mounted)
+    assert "appendonly yes" in " ".join(SERVICES["valkey"]["command"])
+
+
+def test_the_image_of_the_nodes_is_built_from_the_dockerfile() -> None:
+    """And from nothing else."""
+    assert NODE["build"] == "."
+    assert (ROOT / "Dockerfile").is_file()
+    (image,) = arguments("FROM")
+    assert image.startswith("python:3.")
+
+
+def test_everything_the_image_copies_is_there_and_not_ignored() -> None:
+    """A COPY of a file that .dockerignore keeps away ends the build."""
+    lines = (ROOT / ".dockerignore").read_text().split()
+    sources = [source for line in arguments("COPY") for source in line.split()[:-1]]
+    assert {"requirements.txt", "main.py", "config.toml", "scheduler", "handlers"} == set(sources)
+    for source in sources:
+        assert (ROOT / source).exists()
+        ignored = False
+        for line in lines:  # the last line that matches counts
+            if fnmatch(source, line.removeprefix("!")):
+                ignored = not line.startswith("!")
+        assert not ignored, source
+
+
+def test_the_image_runs_main_below_an_init_process_and_not_as_root() -> None:
+    """Init reaps what nobody waits for and hands SIGTERM on; root is nothing a job needs."""
+    words = [word for word, _ in instructions()]
+    (user,) = arguments("USER")
+    assert re.search(rf"useradd\b.* {user}\b", " ".join(arguments("RUN")))
+    assert user not in {"root", "0"}
+    assert words.index("USER") > max(place for place, word in enumerate(words) if word == "RUN")
+    assert arguments("ENTRYPOINT") == ['["tini", "--", "python", "main.py"]']
+    assert " tini " in " ".join(arguments("RUN"))
+
+
+def test_the_image_installs_what_is_pinned_and_nothing_else() -> None:
+    """The same packages as `make run` has, checked by their hashes."""
+    (install,) = re.findall(r"pip install [^&]*", " ".join(arguments("RUN")))
+    assert "--require-hashes --requirement requirements.txt" in install
+
+
+def test_the_image_keeps_its_folders_where_the_configuration_has_them() -> None:
+    """The node may write to nothing else of the image."""
+    config = Config()
+    folders = {f"/app/{config.node.data_dir}", f"/app/{config.handlers.files_dir}"}
+    assert set(yaml.safe_load(*arguments("VOLUME"))) == folders
+    assert arguments("WORKDIR") == ["/app"]
+    owned = re.findall(r"chown scheduler ([\w ]+)", " ".join(arguments("RUN")))
+    assert {f"/app/{folder}" for line in owned for folder in line.split()} == folders

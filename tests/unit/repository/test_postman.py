@@ -1,0 +1,32 @@
+"""The Postman collection asks for what is there; `.ci/run` has newman run it against a node."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from scheduler.api.description.routes import ROUTES
+from tests.support.nodes import ROOT
+
+PATTERNS = {(route.method, re.sub(r"\{\w+\}", r"[^/]+", route.path)) for route in ROUTES}
+
+
+def requests(items: list[Any]) -> Iterator[tuple[str, str]]:
+    """Each request's method and path, without its query."""
+    for item in items:
+        if "request" in item:
+            request = item["request"]
+            yield request["method"], request["url"]["raw"].removeprefix("{{baseUrl}}").split("?")[0]
+        yield from requests(item.get("item", []))
+
+
+def test_every_request_of_the_collection_meets_a_route() -> None:
+    """A collection that is out of date teaches what does not work."""
+    collection = json.loads((ROOT / "docs" / "postman_collection.json").read_text())
+    asked = list(requests(collection["item"]))
+
+    assert len(asked) > 15
+    for method, path in asked:
+        assert any(method == verb and re.fullmatch(each, path) for verb, each in PATTERNS), path

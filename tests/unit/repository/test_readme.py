@@ -1,0 +1,105 @@
+"""The README and the code say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scheduler.api.description.routes import ROUTES
+from scheduler.node.config.loading import SECTIONS
+from scheduler.processes.child.loading import load
+from tests.support.nodes import ROOT
+from tests.support.readme import PROSE, TEXT, blocks, table
+from tests.unit.handlers.shipped import FOLDER, Job
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def headings(page: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_the_configuration_table_shows_every_key_with_its_default_and_meaning() -> None:
+    """Whoever operates a node reads the table, not the code."""
+    assert table("key") == [
+        [f"`[{section}]` `{key}`", f"`{json.dumps(field.default)}`", field.description]
+        for section, model in SECTIONS.items()
+        for key, field in model.model_fields.items()
+    ]
+
+
+def test_the_dependency_table_shows_every_package_in_the_order_of_its_list() -> None:
+    """A new dependency says what it is for, what it replaces, and its licence."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    wanted = [*project["project"]["dependencies"], *groups["dev"], *groups["bench"]]
+    rows = [row for row in table("package") if row[0].startswith("`")]
+    assert [name.strip("`") for name, *_ in rows] == [
+        re.split("[<>=~!]", requirement)[0] for requirement in wanted
+    ]
+    assert all(cell for row in rows for cell in row)
+
+
+def test_the_table_of_routes_shows_every_route() -> None:
+    """What is not in it would be found by nobody, and what is gone would be tried in vain."""
+    assert sorted(row[0] for row in table("route")) == sorted(
+        f"`{route.method} {re.sub(r':[^/]*', '}', route.path)}`" for route in ROUTES
+    )
+
+
+def test_the_folders_and_files_that_are_named_are_there() -> None:
+    """A page that leads to a file that was moved leads nowhere."""
+    named = set(re.findall(r"`((?:scheduler|tests|handlers)/[\w/]+\.py)`", TEXT))
+    named |= set(re.findall(r"`([\w.-]+\.(?:toml|txt|yaml))`", TEXT))
+    missing = {name for name in named if not (ROOT / name).exists()}
+    assert missing == {"handlers/pack.py"}  # the reader's to write
+
+
+def test_the_make_targets_that_are_named_are_there() -> None:
+    """Each is meant to be typed."""
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = set(re.findall(r"`make ([a-z]+)[^`]*`", PROSE))
+    assert named >= {"run", "test"}
+    assert named <= set(targets)
+
+
+@pytest.mark.usefixtures("fresh_handlers")
+def test_the_example_handler_loads_packs_and_cleans_up(below: Path, tmp_path: Path) -> None:
+    """It is what a newcomer's first handler is copied from."""
+    (example,) = (block.text for block in blocks() if block.language == "python")
+    folder = shutil.copytree(FOLDER, tmp_path / "handlers")
+    (folder / "pack.py").write_text(example)
+    pack = load(folder)["pack"]
+    assert (pack.options.timeout_s, pack.options.grace_s, pack.options.undoable) == (600, 5, True)
+
+    (below / "a.csv").write_text("a,b\n")
+    job = Job(pack)
+    assert job.run({"files": ["a.csv"], "archive": "a.tar.gz"}) == {"files": 1}
+    with tarfile.open(below / "a.tar.gz") as archive:
+        assert archive.getnames() == ["a.csv"]
+    assert job.said[-1] == {"done": 1, "total": 1, "message": None}
+    with pytest.raises(FileNotFoundError):
+        Job(pack).run({"files": ["missing.csv"], "archive": "b.tar.gz"})
+    assert sorted(file.name for file in below.iterdir()) == ["a.csv", "a.tar.gz"]
+
+    (below / "b.tar.gz.1.partial").write_text("half an archive")
+    for _ in range(2):
+        Job(pack).undo({"files": ["a.csv"], "archive": "b.tar.gz"})
+        assert sorted(file.name for file in below.iterdir()) == ["a.csv", "a.tar.gz"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    """Also the heading in it that the link names."""
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in headings(there), f"{page.name} links to {target}#{anchor}"

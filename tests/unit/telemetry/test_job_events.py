@@ -1,0 +1,195 @@
+"""What operators are told: lines and counts, and what neither of them says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+
+from scheduler.api.http_metrics import measuring
+from scheduler.basics.clock import id_before
+from scheduler.core.job import (
+    Claim,
+    Cleanup,
+    Death,
+    Failure,
+    FailureKind,
+    JsonText,
+    Purpose,
+    Settlement,
+    Status,
+)
+from scheduler.telemetry.gauges import Pulse
+from scheduler.telemetry.metrics import Metrics
+from tests.fakes import AT, FakeClock, MemoryStore
+from tests.support.job_events import Counting
+from tests.support.nodes import ROOT
+from tests.support.stores import later, new
+
+CLAIM = Claim(
+    id=id_before(AT),
+    uid="ada",
+    task="task1",
+    data=JsonText('"a secret"'),
+    hook="https://user:secret@example.org",
+    attempt=1,
+    token=1,
+    purpose=Purpose.RUN,
+)
+NAMES = {"job": CLAIM.id, "user": "ada", "task": "task1", "attempt": 1}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def chronicle(clock: FakeClock) -> Counting:
+    return Counting(clock)
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Any]]:
+    with structlog.testing.capture_logs() as captured:
+        yield captured
+
+
+def settlement(status: Status, error: Failure | None = None) -> Settlement:
+    return Settlement(
+        id=CLAIM.id, token=1, status=status, at=AT, result=JsonText('"a secret"'), error=error
+    )
+
+
+def test_a_job_is_two_lines_and_counts_once(
+    chronicle: Counting, clock: FakeClock, lines: list[Any]
+) -> None:
+    clock.advance(2)
+    chronicle.claimed(CLAIM)
+    chronicle.began(CLAIM)
+    clock.advance(3)
+    chronicle.ended(CLAIM, settlement(Status.SUCCESSFUL))
+
+    assert lines == [
+        {"event": "job claimed", "log_level": "info", **NAMES},
+        {"event": "job successful", "log_level": "info", **NAMES},
+    ]
+    assert chronicle.count("jobs_total", task="task1", status="successful") == 1
+    assert chronicle.count("job_waiting_seconds_sum", task="task1") == 2
+    assert chronicle.count("job_running_seconds_sum", task="task1") == 3
+
+
+@pytest.mark.parametrize("status", Status)
+def test_each_way_to_end_has_its_line_and_count(
+    chronicle: Counting, status: Status, lines: list[Any]
+) -> None:
+    if status is Status.RUNNING:
+        return
+    error = Failure(kind=FailureKind.CRASH, message="a secret")
+    chronicle.ended(CLAIM, settlement(status, error if status is Status.TERMINATED else None))
+
+    (line,) = lines
+    said = "given back" if status is Status.QUEUED else status.value
+    assert line["event"] == f"job {said}"
+    assert line.get("error") == ("crash" if status is Status.TERMINATED else None)
+    assert "secret" not in str(line)
+    assert chronicle.count("jobs_total", task="task1", status=status.value) == 1
+
+
+def test_what_is_amiss_names_its_job_as_well(chronicle: Counting, lines: list[Any]) -> None:
+    """Who is called at night looks for the user and the task."""
+    chronicle.lost(CLAIM)
+    chronicle.notified_too_often(CLAIM)
+    chronicle.outlived(CLAIM, Death(signal="SIGKILL", processes=1, survivors=2))
+
+    assert lines == [
+        {"event": "a claim was lost on its way here", "log_level": "warning", **NAMES},
+        {
+            "event": "notifications are dropped: the job has too many",
+            "log_level": "warning",
+            **NAMES,
+        },
+        {"event": "processes outlive SIGKILL", "log_level": "error", **NAMES, "survivors": 2},
+    ]
+
+
+@pytest.mark.parametrize("module", ["lost_claims", "unkillable", "attempt", "settling", "worker"])
+def test_nobody_else_tells_of_jobs(module: str) -> None:
+    """Else a line would come to lack a name."""
+    text = (ROOT / "scheduler" / "worker" / f"{module}.py").read_text("utf-8")
+    assert "structlog" not in text
+
+
+def test_only_the_first_attempt_counts_as_waiting(chronicle: Counting) -> None:
+    """The others waited for a node to die."""
+    second = Claim(**{**_fields(CLAIM), "attempt": 2})
+    chronicle.began(second)
+    assert chronicle.count("job_waiting_seconds_count", task="task1") == 0
+
+
+def test_a_clean_up_is_told_apart_and_counts_as_no_job(
+    chronicle: Counting, lines: list[Any]
+) -> None:
+    clean = Claim(**{**_fields(CLAIM), "purpose": Purpose.CLEAN})
+    chronicle.claimed(clean)
+    chronicle.began(clean)
+    chronicle.cleaned(clean, Cleanup.DONE, None)
+    error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback="at\nlength")
+    chronicle.cleaned(clean, Cleanup.FAILED, error)
+
+    assert lines == [
+        {"event": "clean-up claimed", "log_level": "info", **NAMES},
+        {"event": "clean-up done", "log_level": "info", **NAMES},
+        {"event": "clean-up failed", "log_level": "error", **NAMES, "error": "E: why"},
+    ]
+    assert chronicle.count("job_waiting_seconds_count", task="task1") == 0
+
+
+async def test_the_queue_is_measured_while_the_store_is_there(clock: FakeClock) -> None:
+    registry, store = CollectorRegistry(), MemoryStore()
+    pulse = Pulse(Metrics(registry), store=store, clock=clock)
+    await pulse.look()
+    assert registry.get_sample_value("scheduler_queued_jobs") == 0
+
+    await store.insert([new(), new()])
+    clock.advance((later(7) - clock.now()).total_seconds())
+    await pulse.look()
+    assert registry.get_sample_value("scheduler_queued_jobs") == 2
+    assert registry.get_sample_value("scheduler_oldest_queued_seconds") == 7
+
+    store.away = True
+    await pulse.look()
+    assert str(registry.get_sample_value("scheduler_queued_jobs")) == "nan"
+
+
+def test_the_dashboard_shows_every_metric_and_no_other() -> None:
+    """A panel of a metric that was renamed stays empty, and nobody knows why."""
+    registry = CollectorRegistry()
+    Metrics(registry)
+    measuring(registry)
+    known = {family.name for family in registry.collect()}
+    dashboard = json.loads((ROOT / "docs" / "grafana.json").read_text())
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    suffixes = "_(total|bucket|sum|count|info)$"
+    shown = {re.sub(suffixes, "", name) for name in re.findall(r"scheduler_\w+", asked)}
+
+    assert shown == known
+
+
+def test_names_follow_the_conventions() -> None:
+    """Base units, and a counter says that it is one by its type, not twice by its name."""
+    registry = CollectorRegistry()
+    Metrics(registry)
+    for family in registry.collect():
+        assert family.name.startswith("scheduler_")
+        assert not re.search("_(ms|milliseconds|minutes|kb|total)$", family.name)
+        assert family.documentation.endswith(".")
+
+
+def _fields(claim: Claim) -> dict[str, Any]:
+    return {name: getattr(claim, name) for name in Claim.__slots__}

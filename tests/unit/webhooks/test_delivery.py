@@ -1,0 +1,292 @@
+"""Delivery from a store in memory to real receivers: when, how often, and with which words."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from random import Random
+from typing import Any
+
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook
+
+from scheduler.core.job import Claim, Failure, FailureKind, Job, JsonText, Status
+from scheduler.core.webhook import CallStatus, HookCall
+from scheduler.webhooks import open_hooks
+from scheduler.webhooks.delivery import PER_RECEIVER_MAX, Delivery
+from tests.fakes import MemoryStore
+from tests.support.eventually import eventually
+from tests.support.job_events import Counting
+from tests.support.receiver import Receiver, receiving
+from tests.support.stores import abort, claimed, end, new
+
+SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
+
+
+class LaterClock:
+    """Long after the jobs of the tests; its time passes as ours does."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def delivering(store: MemoryStore, **settings: Any) -> AsyncIterator[Delivery]:  # noqa: ANN401
+    defaults = {"secret": "", "allow": [ip_network("127.0.0.0/8")], "give_up_s": 1e9}
+    clock: Any = LaterClock()
+    random = Random(1)  # noqa: S311 - spreads tries
+    async with open_hooks(
+        store=store,
+        clock=clock,
+        random=random,
+        chronicle=Counting(clock),
+        **{**defaults, **settings},
+    ) as delivery:
+        yield delivery
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+async def begun(store: MemoryStore, hook: str) -> Claim:
+    (job,) = (await store.insert([new(hook=hook)])).jobs
+    return await claimed(store, job.id)
+
+
+async def ended(store: MemoryStore, hook: str) -> str:
+    """The id of a job that has ended well."""
+    claim = await begun(store, hook)
+    await store.settle([end(claim)])
+    return claim.id
+
+
+async def settled(store: MemoryStore, job_id: str) -> HookCall:
+    """The one call of a job, once it is no more due."""
+
+    async def of_job() -> HookCall | None:
+        (call,) = await store.calls(job_id, limit=10)
+        return call if call.status is not CallStatus.DUE else None
+
+    await eventually(of_job, within_s=20, saying="the call is settled")
+    (call,) = await store.calls(job_id, limit=10)
+    return call
+
+
+async def test_the_end_of_a_job_is_told_in_short(store: MemoryStore, receiver: Receiver) -> None:
+    """Its data and result may be large or private."""
+    async with delivering(store, secret=SECRET):
+        job_id = await ended(store, receiver.url)
+        (got,) = await receiver.gets(1)
+        call = await settled(store, job_id)
+
+    assert set(got.json) == {
+        *("id", "uid", "status", "task", "error", "attempt", "node"),
+        *("created_at", "started_at", "finished_at", "abort"),
+    }
+    assert (got.json["id"], got.json["status"], got.json["error"]) == (job_id, "successful", None)
+    assert got.id == job_id
+    assert (got.headers["scheduler-event"], got.headers["scheduler-job"]) == (
+        "job.ended",
+        f"/u1/{job_id}",
+    )
+    assert got.headers["content-type"] == "application/json"
+    assert Webhook(SECRET).verify(got.body, dict(got.headers)) == got.json
+    assert (call.status, call.tries, call.answer) == (CallStatus.DELIVERED, 1, "204")
+
+
+async def test_a_look_that_finds_no_call_asks_for_no_job() -> None:
+    """A node without hooks looks each second, for ever."""
+
+    class Asked(MemoryStore):
+        takes = outlined = 0
+
+        async def take_calls(self, **how: Any) -> Sequence[HookCall]:  # noqa: ANN401
+            self.takes += 1
+            return await super().take_calls(**how)
+
+        async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
+            self.outlined += 1
+            return await super().outlines(job_ids)
+
+    store = Asked()
+    async with delivering(store) as delivery:
+        await delivery.finish()
+    assert (store.takes > 0, store.outlined) == (True, 0)
+
+
+async def test_an_error_is_told_without_its_traceback(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    error = Failure(
+        kind=FailureKind.EXCEPTION, type="ValueError", message="x" * 5000, traceback="secret"
+    )
+    async with delivering(store):
+        claim = await begun(store, receiver.url)
+        await store.settle([end(claim, Status.TERMINATED, error=error)])
+        (got,) = await receiver.gets(1)
+
+    assert got.json["error"] == {"kind": "exception", "message": "x" * 1000}
+
+
+async def test_an_abort_is_told_with_its_receipt(store: MemoryStore, receiver: Receiver) -> None:
+    async with delivering(store):
+        (job,) = (await store.insert([new(hook=receiver.url)])).jobs
+        await abort(store, job.id)
+        (got,) = await receiver.gets(1)
+
+    assert (got.json["status"], got.json["abort"]["survivors"]) == ("aborted", 0)
+    assert got.json["abort"]["reason"] == "enough"
+
+
+async def test_what_a_handler_says_goes_as_it_is(store: MemoryStore, receiver: Receiver) -> None:
+    async with delivering(store) as delivery:
+        claim = await begun(store, receiver.url)
+        await store.add_call(claim, "n1", JsonText('{"page":[1,null]}'), at=claim_time())
+        delivery.hint()
+        (got,) = await receiver.gets(1)
+
+    assert (got.id, got.json) == ("n1", {"page": [1, None]})
+    assert got.headers["scheduler-event"] == "job.notified"
+
+
+def claim_time() -> datetime:
+    return datetime(2026, 3, 1, tzinfo=UTC)
+
+
+async def test_a_failing_receiver_is_called_again_under_the_same_id(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    """By the id it knows what it has had."""
+    receiver.answers = [web.Response(status=code) for code in (500, 404)]
+    async with delivering(store):
+        job_id = await ended(store, receiver.url)
+        first, second, third = await receiver.gets(3)
+        call = await settled(store, job_id)
+
+    assert first.id == second.id == third.id
+    assert first.body == second.body == third.body
+    assert (call.status, call.tries, call.answer) == (CallStatus.DELIVERED, 3, "204")
+
+
+async def test_a_receiver_that_is_gone_for_good_is_left_alone(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    receiver.answers = [web.Response(status=410)]
+    async with delivering(store):
+        call = await settled(store, await ended(store, receiver.url))
+
+    assert (call.status, call.tries, call.answer) == (CallStatus.GIVEN_UP, 1, "410")
+    assert len(receiver.received) == 1
+
+
+async def test_a_redirect_is_not_followed(store: MemoryStore, receiver: Receiver) -> None:
+    """It could lead to where a hook may not."""
+    receiver.answers = [web.Response(status=307, headers={"Location": receiver.url + "/other"})]
+    async with delivering(store, give_up_s=0):
+        call = await settled(store, await ended(store, receiver.url))
+
+    assert (call.status, call.answer) == (CallStatus.GIVEN_UP, "307")
+    assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_private_address_is_not_called(
+    store: MemoryStore, receiver: Receiver, host: str
+) -> None:
+    """A name is as good as what it leads to in the moment of the call."""
+    hook = receiver.url.replace("127.0.0.1", host)
+    async with delivering(store, give_up_s=0, allow=()):
+        call = await settled(store, await ended(store, hook))
+
+    assert call.status is CallStatus.GIVEN_UP
+    assert "[hooks] allow does not name it" in str(call.answer)
+    assert receiver.received == []
+
+
+async def test_of_a_hook_that_is_refused_only_the_reason_is_shown(store: MemoryStore) -> None:
+    """Nobody tried to connect, so nothing is said of that."""
+    async with delivering(store, give_up_s=0, allow=()):
+        call = await settled(store, await ended(store, "http://10.0.0.1/hook"))
+
+    assert call.answer == (
+        "10.0.0.1 is in 10.0.0.0/8, which is not public; [hooks] allow does not name it"
+    )
+
+
+async def test_a_proxy_of_the_environment_is_not_asked(
+    store: MemoryStore, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would connect to where the node may not."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, receiver.url)
+    async with delivering(store, give_up_s=0):
+        call = await settled(store, await ended(store, "http://10.0.0.1/hook"))
+
+    assert "10.0.0.0/8" in str(call.answer)
+    assert receiver.received == []
+
+
+async def test_what_cannot_be_reached_is_said(store: MemoryStore) -> None:
+    async with delivering(store, give_up_s=0):
+        call = await settled(store, await ended(store, "http://127.0.0.1:1/hook"))
+
+    assert call.status is CallStatus.GIVEN_UP
+    assert "127.0.0.1:1" in str(call.answer)
+
+
+async def test_many_calls_to_one_receiver_all_arrive(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    """More than a node tries at a time."""
+    job_ids = {await ended(store, receiver.url) for _ in range(100)}
+    async with delivering(store):
+        received = await receiver.gets(100)
+
+    assert {got.id for got in received} == job_ids
+
+
+async def test_a_receiver_that_hangs_keeps_no_other_waiting(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    """And what has to wait for it is not counted as tried."""
+    async with receiving() as hanging:
+        hanging.answering.clear()
+        for _ in range(40):
+            await ended(store, hanging.url)
+        claim = await begun(store, receiver.url)
+        await store.settle([end(claim, ended_s=60)])
+
+        async with delivering(store):
+            await receiver.gets(1)
+            await hanging.gets(PER_RECEIVER_MAX)
+            tries = [call.tries for call in store.hook_calls.values() if call.id != claim.id]
+            hanging.answering.set()
+
+    assert sum(tries) == PER_RECEIVER_MAX
+
+
+async def test_a_store_that_is_away_delays_calls_and_loses_none(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    await ended(store, receiver.url)
+    store.away = True
+    async with delivering(store) as delivery:
+        await eventually(lambda: not delivery._look.is_set())
+        store.away = False
+        delivery.hint()
+        await receiver.gets(1)
+
+
+async def test_what_is_due_at_the_end_is_delivered_before_it(
+    store: MemoryStore, receiver: Receiver
+) -> None:
+    """A node that drains tells of its last jobs itself."""
+    async with delivering(store):
+        job_id = await ended(store, receiver.url)
+    assert [got.id for got in receiver.received] == [job_id]

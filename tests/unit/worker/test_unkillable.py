@@ -1,0 +1,116 @@
+"""The vigil over what outlives SIGKILL, with a process table in which that happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import Abort, Death, Status
+from scheduler.processes import tree
+from scheduler.processes.tree import Process
+from tests.support.eventually import eventually
+from tests.support.workers import Crew
+
+STUCK = (Process(1, 100), Process(2, 200))
+FOUND = Death(signal="SIGKILL", processes=1, survivors=2)
+
+
+class Table:
+    """A process table in which some take SIGKILL and stay."""
+
+    def __init__(self) -> None:
+        self.there = set(STUCK)
+        self.looks = 0
+
+    def end_again(self, survivors: Iterable[Process]) -> tuple[Process, ...]:
+        self.looks += 1
+        return tuple(process for process in survivors if process in self.there)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    table = Table()
+    monkeypatch.setattr(tree, "end_again", table.end_again)
+    return table
+
+
+async def test_the_abort_is_under_way_until_the_last_one_is_gone(crew: Crew, table: Table) -> None:
+    """The receipt shows how many there are, and only at the end that it is done."""
+    job_id = await begin_and_abort(crew)
+    await crew.clock.pass_until(lambda: table.looks > 1)
+    assert await receipt(crew, job_id) == (Status.RUNNING, FOUND)
+    table.there.discard(STUCK[0])
+
+    async def one_is_left() -> bool:
+        return await receipt(crew, job_id) == (Status.RUNNING, replace(FOUND, survivors=1))
+
+    await crew.clock.pass_until(one_is_left)
+    table.there.clear()
+    await crew.becomes(job_id, "aborted")
+    assert await receipt(crew, job_id) == (Status.ABORTED, replace(FOUND, survivors=0))
+
+
+async def test_nobody_looks_while_no_time_passes(crew: Crew, table: Table) -> None:
+    """It may take days, and a node has other things to do than to look all the time."""
+    job_id = await begin_and_abort(crew)
+
+    async def shown() -> bool:
+        return await receipt(crew, job_id) == (Status.RUNNING, FOUND)
+
+    await eventually(shown)
+    assert not table.looks
+    table.there.clear()
+    await crew.becomes(job_id, "aborted")
+
+
+async def test_the_worker_goes_on_meanwhile(crew: Crew, table: Table) -> None:
+    """A job that cannot be ended costs its slot nothing but a process."""
+    job_id = await begin_and_abort(crew)
+    other_id = await crew.submit()
+    (await crew.running()).finish()
+    await crew.becomes(other_id, "successful")
+    assert (await crew.job(job_id)).status is Status.RUNNING
+    table.there.clear()
+    await crew.becomes(job_id, "aborted")
+
+
+async def test_the_job_is_kept_for_its_attempt_meanwhile(crew: Crew, table: Table) -> None:
+    """The look for strays would take it for one that nobody here knows, and call it dead."""
+    job_id = await begin_and_abort(crew)
+    await crew.clock.pass_until(lambda: table.looks)
+    await crew.strays.give_back()
+    assert (await crew.job(job_id)).status is Status.RUNNING
+    table.there.clear()
+    await crew.becomes(job_id, "aborted")
+
+
+async def test_a_store_that_is_away_ends_no_vigil(crew: Crew, table: Table) -> None:
+    """What could not be shown is shown at the next look."""
+    note = crew.store.hold("note_survivors", "before")
+    job_id = await begin_and_abort(crew)
+    await note.reached.wait()
+    note.let(StoreUnavailable("away"))
+    await crew.clock.pass_until(lambda: table.looks > 1)
+    assert await receipt(crew, job_id) == (Status.RUNNING, FOUND)
+    table.there.clear()
+    await crew.becomes(job_id, "aborted")
+
+
+async def begin_and_abort(crew: Crew) -> str:
+    """A job that was ended, but for two processes; its id."""
+    job_id = await crew.submit()
+    await crew.running()
+    crew.slots.outliving = STUCK
+    await crew.abort(job_id)
+    await eventually(lambda: crew.slots.ended)
+    return job_id
+
+
+async def receipt(crew: Crew, job_id: str) -> tuple[Status, Death | None]:
+    job = await crew.job(job_id)
+    abort: Abort | None = job.abort
+    assert abort is not None
+    return job.status, abort.death
