@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from scheduler.queue.embedded.program import find_binary
+from scheduler.queue.embedded.program import find_program
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 
@@ -21,7 +21,7 @@ SETTINGS: Final = "-c log_min_messages=warning"
 @asynccontextmanager
 async def open_redis(folder: Path) -> AsyncIterator[str]:
     """The URL of a Redis-compatible server of our own."""
-    server = RedisServer(await find_binary(), folder)
+    server = RedisServer(await find_program(), folder)
     await asyncio.to_thread(server.start)
     try:
         yield server.url

@@ -9,7 +9,7 @@ import pytest
 from tests.support.nodes import node, own_node, start_node_fixture
 from tests.support.postgres import postgres_server, postgres_url
 from tests.support.receiver import receiver_fixture
-from tests.support.redis import namespace_fixture, own_redis_fixture, redis_binary, redis_server
+from tests.support.redis import namespace_fixture, own_redis_fixture, redis_program, redis_server
 
 __all__ = [
     "namespace_fixture",
@@ -19,7 +19,7 @@ __all__ = [
     "postgres_server",
     "postgres_url",
     "receiver_fixture",
-    "redis_binary",
+    "redis_program",
     "redis_server",
     "start_node_fixture",
 ]

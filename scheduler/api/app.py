@@ -20,13 +20,13 @@ from scheduler.api.description.route import Route
 from scheduler.api.description.routes import ROUTES, UID_SEGMENT
 from scheduler.api.streams import end_streams
 from scheduler.service.service import Service
-from scheduler.service.statistics import Overview
+from scheduler.service.statistics import StatisticsService
 
 
 def build_app(
     *,
     service: Service,
-    overview: Overview,
+    statistics: StatisticsService,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -35,14 +35,14 @@ def build_app(
 
     Args:
         service: what the API may ask.
-        overview: what the dashboard may ask beyond it.
+        statistics: what the dashboard may ask beyond it.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
         registry: the node's; the HTTP metrics are added to it, so it takes one application.
     """
     app = web.Application(middlewares=[http_metrics.measuring(registry), problems.answer_problems])
     app[state.SERVICE] = service
-    app[state.OVERVIEW] = overview
+    app[state.STATISTICS] = statistics
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.REGISTRY] = registry
     app[state.OPENAPI], app[state.DOCS] = _described()

@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from scheduler.service.service import Service
-from scheduler.service.statistics import Overview
+from scheduler.service.statistics import StatisticsService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Limits:
 
 
 SERVICE: Final = web.AppKey("service", Service)
-OVERVIEW: Final = web.AppKey("overview", Overview)
+STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 LIMITS: Final = web.AppKey("limits", Limits)
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 OPENAPI: Final = web.AppKey("openapi", bytes)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def beside(**services: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def background(**services: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run these beside the block, each as a task of that name; they are dead when it has ended.
 
     A single error comes out bare, not in a group of one, so that the caller of the block can catch

@@ -21,15 +21,15 @@ from typing import Generic, TypeVar
 from scheduler.core.errors import Unavailable
 
 Call = TypeVar("Call")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Batch(Generic[Call, Answer]):
+class Batch(Generic[Call, Result]):
     """A function of many calls, to be called with one. `serve` runs while it is in use."""
 
     def __init__(
         self,
-        run: Callable[[Sequence[Call]], Awaitable[Sequence[Answer]]],
+        run: Callable[[Sequence[Call]], Awaitable[Sequence[Result]]],
         *,
         weight_max: int,
         weight: Callable[[Call], int] = lambda _: 1,
@@ -50,13 +50,13 @@ class Batch(Generic[Call, Answer]):
         self._weight = weight
         self._pause_s = pause_s
         self._observe = observe
-        self._waiting: deque[tuple[Call, Future[Answer]]] = deque()
+        self._waiting: deque[tuple[Call, Future[Result]]] = deque()
         self._wanted = asyncio.Event()
         self._closed = False
 
-    async def __call__(self, call: Call) -> Answer:
+    async def __call__(self, call: Call) -> Result:
         """Wait for the answer to one call. Cancelled, it has run whole or not at all."""
-        answer: Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: Future[Result] = asyncio.get_running_loop().create_future()
         if self._closed:
             answer.cancel()
         self._waiting.append((call, answer))
@@ -78,9 +78,9 @@ class Batch(Generic[Call, Answer]):
             self._closed = True
             _leave(self._waiting)
 
-    def _met(self) -> Sequence[tuple[Call, Future[Answer]]]:
+    def _met(self) -> Sequence[tuple[Call, Future[Result]]]:
         """Those who wait and make one run together, without those who gave up."""
-        met: list[tuple[Call, Future[Answer]]] = []
+        met: list[tuple[Call, Future[Result]]] = []
         weight = 0
         while self._waiting:
             call, answer = self._waiting[0]
@@ -93,7 +93,7 @@ class Batch(Generic[Call, Answer]):
         self._wanted.clear()
         return met
 
-    async def _answer(self, met: Sequence[tuple[Call, Future[Answer]]]) -> None:
+    async def _answer(self, met: Sequence[tuple[Call, Future[Result]]]) -> None:
         try:
             answers = await self._run([call for call, _ in met])
         except Unavailable as error:
@@ -108,7 +108,7 @@ class Batch(Generic[Call, Answer]):
         finally:
             _leave(met)
 
-    async def _blame(self, met: Sequence[tuple[Call, Future[Answer]]], error: Exception) -> None:
+    async def _blame(self, met: Sequence[tuple[Call, Future[Result]]], error: Exception) -> None:
         """Tell the error to the one whose it is."""
         if len(met) == 1:
             _fail(met[0][1], error)
@@ -117,12 +117,12 @@ class Batch(Generic[Call, Answer]):
             await self._answer([each])
 
 
-def _fail(answer: Future[Answer], error: Exception) -> None:
+def _fail(answer: Future[Result], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)
 
 
-def _leave(met: Iterable[tuple[Call, Future[Answer]]]) -> None:
+def _leave(met: Iterable[tuple[Call, Future[Result]]]) -> None:
     """Cancel whoever has no answer: what it waits for is being closed."""
     for _, answer in met:
         answer.cancel()

@@ -140,7 +140,7 @@ def as_of(change: Change, job: Job) -> Job:
     )
 
 
-def news(job: Job, told: int) -> Sequence[Job]:
+def unseen_states(job: Job, told: int) -> Sequence[Job]:
     """What to tell of a job that stands so to somebody who was told of a stage; nothing if of this.
 
     All that it went through meanwhile, even if it was for a millisecond and nobody looked.

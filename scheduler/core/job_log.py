@@ -23,7 +23,7 @@ LINE_BYTES: Final = 32
 """What each line costs beside its text, to be kept and to be shown: its time and its stream."""
 
 
-class Stream(StrEnum):
+class LogStream(StrEnum):
     """Where a line comes from."""
 
     STDOUT = "stdout"
@@ -36,12 +36,12 @@ class Block(NamedTuple):
     """Lines of one stream that came at one time; the last may be cut off, and go on in the next."""
 
     at: datetime
-    stream: Stream
+    stream: LogStream
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """A part of a job's output, as it is kept; it grows by blocks until the next one begins."""
 
     number: int
@@ -71,26 +71,26 @@ class Written(NamedTuple):
 
     job_id: str
     token: int
-    page: Page
+    page: LogPage
 
 
 class Line(NamedTuple):
     """A line of a job's log."""
 
     at: datetime
-    stream: Stream
+    stream: LogStream
     text: str
     end: int
     """The place behind it."""
 
 
-def lines(pages: Iterable[Page], *, after: int = 0, until: int | None = None) -> Iterator[Line]:
+def lines(pages: Iterable[LogPage], *, after: int = 0, until: int | None = None) -> Iterator[Line]:
     """The lines on these pages between two places; a notice wherever something is missing."""
     for page in pages:
         begins = page.place if until is None else min(page.place, until)
         if begins > after:
             missing = f"{begins - after} bytes are left out here"
-            yield Line(page.blocks[0].at, Stream.NOTICE, missing, begins)
+            yield Line(page.blocks[0].at, LogStream.NOTICE, missing, begins)
         place = page.place
         for block in page.blocks:
             for whole, text in _lines(block.text):

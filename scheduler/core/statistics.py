@@ -1,7 +1,7 @@
-"""What the dashboard shows of the whole house, and how it is counted. Pure.
+"""The statistics on the dashboard, and how they are counted. Pure.
 
-endings of the last minutes, in steps of ten seconds ─▶ one bar a minute, and a rate
-spans of the newest ends                              ─▶ what half of them, and 95 %, stayed below
+finished per step of 10 s, for 30 minutes ─▶ one bar a minute, and the rate of the last minute
+durations of the newest finished jobs     ─▶ the median and the 95th percentile
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 from scheduler.core.job import Status
 
 STEP: Final = timedelta(seconds=10)
-"""How finely endings are counted: a rate of the last minute is then never older than this."""
+"""How finely finished jobs are counted: the rate of the last minute is never older than this."""
 MINUTE: Final = timedelta(minutes=1)
 
 
-class Standing(NamedTuple):
+class JobCounts(NamedTuple):
     """How many jobs wait and run; counting may have ended early, so `queued` is a lower bound."""
 
     queued: int
@@ -28,7 +28,7 @@ class Standing(NamedTuple):
     oldest_queued_at: datetime | None
 
 
-class Ending(NamedTuple):
+class FinishedCount(NamedTuple):
     """How many jobs came to a final status within one `STEP`."""
 
     at: datetime
@@ -37,7 +37,7 @@ class Ending(NamedTuple):
     jobs: int
 
 
-class Span(NamedTuple):
+class JobDurations(NamedTuple):
     """How long a job that has ended waited before its last attempt, and how long that ran."""
 
     waited_s: float
@@ -53,11 +53,11 @@ class Quantiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Statistics:
     """The house at a glance."""
 
     at: datetime
-    standing: Standing
+    counts: JobCounts
     queued_is_exact: bool
     last_minute: Mapping[Status, int]
     minutes: Sequence[tuple[datetime, Mapping[Status, int]]]
@@ -69,31 +69,35 @@ class Figures:
 
 
 def by_minute(
-    endings: Iterable[Ending], *, now: datetime, count: int
+    finished_per_step: Iterable[FinishedCount], *, now: datetime, count: int
 ) -> Sequence[tuple[datetime, Mapping[Status, int]]]:
-    """The endings of so many minutes, the current one included, also where nothing ended."""
+    """Finished jobs by minute, for the last `count` minutes, those with none included."""
     current = now.replace(second=0, microsecond=0)
     minutes = {current - MINUTE * back: Counter[Status]() for back in reversed(range(count))}
-    for ending in endings:
+    for ending in finished_per_step:
         if (minute := ending.at.replace(second=0, microsecond=0)) in minutes:
             minutes[minute][ending.status] += ending.jobs
     return list(minutes.items())
 
 
-def within_last_minute(endings: Iterable[Ending], *, now: datetime) -> Mapping[Status, int]:
+def within_last_minute(
+    finished_per_step: Iterable[FinishedCount], *, now: datetime
+) -> Mapping[Status, int]:
     """How many came to each status in the last minute, the step under way included."""
     found = Counter[Status]()
-    for ending in endings:
+    for ending in finished_per_step:
         if ending.at > now - MINUTE:
             found[ending.status] += ending.jobs
     return found
 
 
-def complete_since(endings: Sequence[Ending], *, asked: datetime, limit: int) -> datetime:
+def complete_since(
+    finished_per_step: Sequence[FinishedCount], *, asked: datetime, limit: int
+) -> datetime:
     """From when on none is missing, where only the newest `limit` ends were counted."""
-    if sum(ending.jobs for ending in endings) < limit:
+    if sum(ending.jobs for ending in finished_per_step) < limit:
         return asked
-    return min(ending.at for ending in endings) + STEP
+    return min(ending.at for ending in finished_per_step) + STEP
 
 
 def quantiles(durations_s: Iterable[float]) -> Quantiles | None:

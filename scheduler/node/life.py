@@ -41,27 +41,27 @@ from scheduler.node.preflight import (
     remark_no_handlers,
     require_containment,
 )
-from scheduler.node.running_node import Parts, say
+from scheduler.node.running_node import RunningNode, say
 from scheduler.node.sweeper import Sweeper
 from scheduler.processes.slots import open_slots
 from scheduler.processes.warden.handle import open_warden
 from scheduler.queue import open_queue
-from scheduler.service.change_feed import Course
+from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.service import Service
-from scheduler.service.statistics import Overview
+from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
 from scheduler.telemetry import log_lines
-from scheduler.telemetry.gauges import Pulse
-from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.gauges import Gauges
+from scheduler.telemetry.job_events import JobEvents
 from scheduler.telemetry.metrics import Metrics
 from scheduler.webhooks import open_hooks
-from scheduler.worker.job_log_writer import Scribe
+from scheduler.worker.job_log_writer import JobLogWriter
 from scheduler.worker.lease import Lease
-from scheduler.worker.local_jobs import Roster
-from scheduler.worker.lost_claims import Strays
+from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.lost_claims import LostClaims
 from scheduler.worker.settling import Settling
-from scheduler.worker.slot_line import open_turns
-from scheduler.worker.unkillable import open_vigil
+from scheduler.worker.slot_line import open_slot_line
+from scheduler.worker.unkillable import open_unkillable
 from scheduler.worker.worker import Worker
 
 ANSWER_S: Final = 5.0
@@ -96,23 +96,26 @@ async def serve(config: Config) -> None:
             node = await assemble(config, name, stack)
         except Unavailable as error:  # what could be reached a moment ago
             raise StartError(f"the start was cut short: {error}") from error
-        async with asyncio.TaskGroup() as chores:
-            running = [chores.create_task(chore, name=what) for what, chore in node.chores()]
+        async with asyncio.TaskGroup() as background_tasks:
+            running = [
+                background_tasks.create_task(chore, name=what)
+                for what, chore in node.background_tasks()
+            ]
             came_to_their_end = await node.work()
             for chore in running:
                 chore.cancel()
         # Else the lease runs out: others begin nothing before the warden has ended it here, or as
         # long as anybody can wait for what outlived SIGKILL.
-        if came_to_their_end and not node.vigil.kept:
+        if came_to_their_end and not node.unkillable.kept:
             await node.lease.end()
 
 
-async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
+async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningNode:
     """Build every part on those that are there; the stack takes them down in reverse."""
     clock, random = SystemClock(), Random()  # noqa: S311 - spreads waits, keeps no secrets
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    chronicle = Chronicle(metrics, clock=clock)
+    job_events = JobEvents(metrics, clock=clock)
     node_id = f"{name}-{secrets.token_hex(4)}"
     data_dir = stack.enter_context(occupied(config.node.data_dir))
     mark_descendants(config, data_dir, node_id)
@@ -153,27 +156,27 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             store=store,
             clock=clock,
             random=random,
-            chronicle=chronicle,
+            job_events=job_events,
             secret=config.hooks.secret,
             allow=[ip_network(network) for network in config.hooks.allow],
             give_up_s=config.hooks.give_up_s,
         )
     )
     draining = asyncio.Event()
-    course = Course(store=store, queue=queue, clock=clock)
+    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
     service = Service(
         store=store,
         queue=queue,
-        course=course,
+        change_feed=change_feed,
         clock=clock,
         new_id=new_id,
         tasks=tasks,
         draining=draining,
-        chronicle=chronicle,
+        job_events=job_events,
     )
-    overview = Overview(store=store, clock=clock, lease_s=config.node.lease_s)
-    url = await _open_http(config, service, overview, registry, stack)
-    card = Node(
+    statistics = StatisticsService(store=store, clock=clock, lease_s=config.node.lease_s)
+    url = await _open_http(config, service, statistics, registry, stack)
+    record = Node(
         id=node_id,
         name=name,
         version=__version__,
@@ -183,20 +186,20 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         beat=0,
         started_at=clock.now(),
     )
-    roster = Roster()
+    local_jobs = LocalJobs()
 
     def lose() -> None:
         metrics.leases_lost.inc()
-        roster.stop_all(StopReason.LEASE_LOST, grace_s=0)
+        local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
 
-    metrics.of_node(workers=card.workers, running=lambda: len(roster))
+    metrics.of_node(workers=record.workers, running=lambda: len(local_jobs))
     lease = Lease(
-        card,
+        record,
         store=store,
         clock=clock,
         lease_s=config.node.lease_s,
-        running=lambda: len(roster),
-        on_abort_requested=roster.hint,
+        running=lambda: len(local_jobs),
+        on_abort_requested=local_jobs.hint,
         on_held=warden.hold,
         on_lost=lose,
     )
@@ -205,27 +208,31 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
         queue=queue,
         clock=clock,
         node_id=node_id,
-        chronicle=chronicle,
+        job_events=job_events,
         id_before=id_before,
         lease_s=config.node.lease_s,
         losses_max=config.node.losses_max,
         retention_s=config.retention.finished_s,
     )
-    scribe = Scribe(store=store, queue=queue, clock=clock)
+    job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
     settling = Settling(
         store=store,
         queue=queue,
         clock=clock,
         random=random,
-        scribe=scribe,
-        chronicle=chronicle,
+        job_log_writer=job_log_writer,
+        job_events=job_events,
         on_call_due=hooks.hint,
     )
-    strays = Strays(store=store, clock=clock, roster=roster, settling=settling, node_id=node_id)
-    vigil = await stack.enter_async_context(
-        open_vigil(store=store, clock=clock, random=random, settling=settling)
+    lost_claims = LostClaims(
+        store=store, clock=clock, local_jobs=local_jobs, settling=settling, node_id=node_id
     )
-    turns = await stack.enter_async_context(open_turns(slots, number=card.workers, clock=clock))
+    unkillable = await stack.enter_async_context(
+        open_unkillable(store=store, clock=clock, random=random, settling=settling)
+    )
+    slot_line = await stack.enter_async_context(
+        open_slot_line(slots, number=record.workers, clock=clock)
+    )
     crew = [
         Worker(
             store=store,
@@ -233,40 +240,40 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
             clock=clock,
             random=random,
             slots=slots,
-            turns=turns,
+            slot_line=slot_line,
             lease=lease,
-            roster=roster,
+            local_jobs=local_jobs,
             settling=settling,
-            vigil=vigil,
+            unkillable=unkillable,
             tasks=tasks,
             node_id=node_id,
-            chronicle=chronicle,
-            hear=scribe.hear,
+            job_events=job_events,
+            hear=job_log_writer.hear,
             idle_window_s=config.queue.idle_window_s,
             first_look_s=config.abort.first_look_s,
             longest_look_s=config.abort.longest_look_s,
             grace_s=config.abort.grace_s,
         )
-        for _ in range(card.workers)
+        for _ in range(record.workers)
     ]
     if is_private(config.store.url):
         await forget_predecessors(store)
         await sweeper.release_the_dead()  # else its jobs come behind those that were queued later
     await lease.begin()
-    return Parts(
+    return RunningNode(
         config=config,
-        card=card,
+        record=record,
         url=url,
         store=store,
         queue=queue,
-        roster=roster,
+        local_jobs=local_jobs,
         lease=lease,
         sweeper=sweeper,
-        strays=strays,
-        scribe=scribe,
-        pulse=Pulse(metrics, store=store, clock=clock),
-        course=course,
-        vigil=vigil,
+        lost_claims=lost_claims,
+        job_log_writer=job_log_writer,
+        pulse=Gauges(metrics, store=store, clock=clock),
+        change_feed=change_feed,
+        unkillable=unkillable,
         workers=crew,
         draining=draining,
     )
@@ -275,14 +282,14 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> Parts:
 async def _open_http(
     config: Config,
     service: Service,
-    overview: Overview,
+    statistics: StatisticsService,
     registry: CollectorRegistry,
     stack: AsyncExitStack,
 ) -> str:
     """Serve the API, and answer its URL."""
     app = build_app(
         service=service,
-        overview=overview,
+        statistics=statistics,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,

@@ -20,13 +20,13 @@ from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import Config
 from scheduler.node.sweeper import Sweeper
-from scheduler.service.change_feed import Course
-from scheduler.telemetry.gauges import Pulse
-from scheduler.worker.job_log_writer import Scribe
+from scheduler.service.change_feed import ChangeFeed
+from scheduler.telemetry.gauges import Gauges
+from scheduler.worker.job_log_writer import JobLogWriter
 from scheduler.worker.lease import Lease
-from scheduler.worker.local_jobs import Roster
-from scheduler.worker.lost_claims import Strays
-from scheduler.worker.unkillable import Vigil
+from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.lost_claims import LostClaims
+from scheduler.worker.unkillable import UnkillableProcesses
 from scheduler.worker.worker import Worker
 
 REPORT_EVERY_S: Final = 0.5
@@ -39,33 +39,33 @@ SETTLE_S: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class RunningNode:
     """A node's parts, once all of them are there."""
 
     config: Config
-    card: Node
+    record: Node
     url: str
     store: Store
     queue: Queue
-    roster: Roster
+    local_jobs: LocalJobs
     lease: Lease
     sweeper: Sweeper
-    strays: Strays
-    scribe: Scribe
-    pulse: Pulse
-    course: Course
-    vigil: Vigil
+    lost_claims: LostClaims
+    job_log_writer: JobLogWriter
+    pulse: Gauges
+    change_feed: ChangeFeed
+    unkillable: UnkillableProcesses
     workers: Sequence[Worker]
     draining: asyncio.Event
 
-    def chores(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
+    def background_tasks(self) -> Iterator[tuple[str, Coroutine[None, None, None]]]:
         """What runs beside the workers, by name, for as long as the node does."""
         yield "keep the lease", self.lease.keep()
         yield "sweep", self.sweeper.run()
-        yield "look for strays", self.strays.run()
+        yield "look for lost_claims", self.lost_claims.run()
         yield "measure", self.pulse.run()
-        yield "write logs", self.scribe.run()
-        yield "read the course of changes", self.course.run()
+        yield "write logs", self.job_log_writer.run()
+        yield "read the change_feed of changes", self.change_feed.run()
         yield "hear of aborts", self._hear_of_aborts()
         yield "report progress", self._report_progress()
 
@@ -88,30 +88,32 @@ class Parts:
 
     def _drain(self, patience: asyncio.Timeout) -> None:
         loop, drain_s = asyncio.get_running_loop(), self.config.node.drain_s
-        say(f"draining: {len(self.roster)} running jobs get {drain_s:g} s; again to end at once")
+        say(
+            f"draining: {len(self.local_jobs)} running jobs get {drain_s:g} s; again to end at once"
+        )
         for worker in self.workers:
             worker.drain()
-        loop.call_later(drain_s, self.roster.stop_all, StopReason.DRAIN)
+        loop.call_later(drain_s, self.local_jobs.stop_all, StopReason.DRAIN)
         patience.reschedule(loop.time() + drain_s + SETTLE_S)
 
     def _ready_line(self) -> str:
-        card, config = self.card, self.config
+        record, config = self.record, self.config
         return (
-            f"AtlanScheduler {card.version} is ready on {self.url}, "
-            f"dashboard {self.url}{DASHBOARD} (node {card.name}, "
-            f"{card.workers} workers, {len(card.tasks)} handlers, "
+            f"AtlanScheduler {record.version} is ready on {self.url}, "
+            f"dashboard {self.url}{DASHBOARD} (node {record.name}, "
+            f"{record.workers} workers, {len(record.tasks)} handlers, "
             f"store {redacted(config.store.url)}, queue {redacted(config.queue.url)})"
         )
 
     async def _hear_of_aborts(self) -> None:
         async for job_id in self.queue.aborts():
-            self.roster.hint(job_id)
+            self.local_jobs.hint(job_id)
 
     async def _report_progress(self) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
             with suppress(Unavailable):
-                if news := self.roster.news():
+                if news := self.local_jobs.news():
                     await self.store.report(
                         {(claim.id, claim.token): progress for claim, progress in news}
                     )

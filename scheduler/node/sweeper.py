@@ -24,7 +24,7 @@ from scheduler.core.job import Node
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
-from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.job_events import JobEvents
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ RELEASE_EVERY_S: Final = 10.0
 something behind, and the rest is what nobody foresaw."""
 LOST_AFTER_S: Final = 5.0
 """An id that waits for longer than this is looked for in the queue: submit has long enqueued it."""
-LOOK_EVERY_S: Final = 2.0
+LOST_IDS_LOOK_S: Final = 2.0
 """How often it is looked for: an idle worker asks for what waits as well."""
 LOOK_AFTER_MAX: Final = 100
 """How many of the oldest waiting ids are looked for at a time."""
@@ -61,7 +61,7 @@ class Sweeper:
         queue: Queue,
         clock: Clock,
         node_id: str,
-        chronicle: Chronicle,
+        job_events: JobEvents,
         id_before: Callable[[datetime], str],
         lease_s: float,
         losses_max: int,
@@ -77,7 +77,7 @@ class Sweeper:
         self._queue = queue
         self._clock = clock
         self._node_id = node_id
-        self._chronicle = chronicle
+        self._job_events = job_events
         self._id_before = id_before
         self._lease_s = lease_s
         self._losses_max = losses_max
@@ -131,7 +131,7 @@ class Sweeper:
         released = await self._store.release_orphans(
             losses_max=self._losses_max, at=self._clock.now()
         )
-        self._chronicle.released(released.to_enqueue, released.ended)
+        self._job_events.released(released.to_enqueue, released.ended)
         self._queue.announce(list(map(changed, (*released.to_enqueue, *released.ended))))
         await self._queue.recover(present)
         await self._queue.enqueue(released.to_enqueue, ahead=True)
@@ -154,7 +154,7 @@ class Sweeper:
             before_id=self._id_before(long_ago), limit=LOOK_AFTER_MAX
         )
         await self._queue.enqueue(await self._queue.missing(oldest), ahead=True)
-        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+        self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
 
     async def _nodes(self) -> Sequence[Node]:
         """The nodes that are registered."""

@@ -19,7 +19,7 @@ from functools import partial
 from scheduler.processes import tree
 
 
-class Orphans:
+class EscapedProcesses:
     """The processes below the fork server that nobody answers for."""
 
     def __init__(self, threads: Executor) -> None:

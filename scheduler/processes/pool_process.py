@@ -24,8 +24,8 @@ from scheduler.processes import tree
 from scheduler.processes.channel import Channel
 from scheduler.processes.child import job_loop
 from scheduler.processes.child.frames import SLACK_BYTES
-from scheduler.processes.escaped_processes import Orphans
-from scheduler.processes.stdio_pipes import Hear, Pipes
+from scheduler.processes.escaped_processes import EscapedProcesses
+from scheduler.processes.stdio_pipes import Hear, StdioPipes
 
 Message = Mapping[str, Any]
 
@@ -54,7 +54,7 @@ class PoolProcess:
         threads: Executor,
         death: asyncio.Future[None],
         channel: Channel,
-        pipes: Pipes,
+        pipes: StdioPipes,
     ) -> None:
         self.jobs = 0
         self.exit_status: int | None = None
@@ -79,7 +79,7 @@ class PoolProcess:
         if hello is None:
             raise EOFError("the pool process died before it was ready")
         process, fork_server = tree.stat(hello["pid"]), tree.stat(hello["fork_server"])
-        # Without a fork server its parent is whoever adopts orphans: init, with all that there is.
+        # Without a fork server its parent is whoever adopts escaped: init, with all that there is.
         if (
             process is None
             or fork_server is None
@@ -168,12 +168,14 @@ class PoolProcess:
         death.get_loop().call_later(LAST_WORDS_S, self._channel.close)
 
 
-async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -> PoolProcess:
+async def start(
+    *, threads: Executor, result_bytes_max: int, escaped: EscapedProcesses
+) -> PoolProcess:
     """Start a pool process and wait until it is ready.
 
     Args:
         threads: where it is ended, with a thread for each process that may be ended at once.
-        orphans: must not take it for one.
+        escaped: must not take it for one.
 
     Raises:
         OSError, EOFError, BrokenProcessPool, RuntimeError: it did not come up.
@@ -193,7 +195,7 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
             lambda: Channel(greet, frame_bytes_max=frame_bytes_max), sock=ours
         )
         undo.callback(channel.close)
-        pipes = Pipes()
+        pipes = StdioPipes()
         undo.callback(pipes.close)
         context = _Context()
         executor = ProcessPoolExecutor(
@@ -202,7 +204,7 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
             initializer=job_loop.begin,
             initargs=(theirs, pipes.theirs, result_bytes_max),
         )
-        async with orphans.forking:
+        async with escaped.forking:
             with theirs, pipes.handed_over():
                 # Starting a process waits for the fork server: not on the event loop.
                 serving = await asyncio.to_thread(executor.submit, job_loop.serve)
@@ -218,7 +220,7 @@ async def start(*, threads: Executor, result_bytes_max: int, orphans: Orphans) -
                 forked and server and server.parent == os.getpid()
             ):  # else the number is a stranger's
                 undo.callback(tree.send, forked.process, signal.SIGKILL)
-                orphans.spare([forked.process])
+                escaped.spare([forked.process])
         process = PoolProcess(
             executor=executor,
             handle=handle,

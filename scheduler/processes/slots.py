@@ -23,13 +23,13 @@ from typing import Final
 
 import structlog
 
-from scheduler.basics.background import beside
+from scheduler.basics.background import background
 from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.policy import backoff_s
 from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
-from scheduler.processes.escaped_processes import Orphans
+from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.pool_process import PoolProcess
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ TRIES_MAX: Final = 3
 """How often to start the first process: where it does not come up, a person is watching."""
 SHORT: Final = (OSError, RuntimeError)
 """What says that a machine is short of descriptors, memory or, for a thread, pids."""
-LOOK_EVERY_S: Final = 1.0
+ESCAPED_LOOK_S: Final = 1.0
 """How long something that left its job's tree may live, where no stop comes first."""
 
 
@@ -69,7 +69,7 @@ async def open_slots(
                 jobs_per_process=jobs_per_process,
                 on_started=on_started,
             )
-            async with beside(orphans=slots.watch()):
+            async with background(escaped=slots.watch()):
                 try:
                     yield slots
                 finally:
@@ -98,7 +98,7 @@ class Slots:
         self._jobs_per_process = jobs_per_process
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
-        self._orphans = Orphans(threads)
+        self._escaped = EscapedProcesses(threads)
         self._fault: str | None = None
         """Why the first process cannot be had."""
         self._proven = False
@@ -144,9 +144,9 @@ class Slots:
         """End a process and everything that came from it, however often that has to be tried."""
         ended = await self._insist(process.end)
         self._live.discard(process)
-        self._orphans.disown(process.process)
-        self._orphans.spare(ended.survivors)
-        left = await self._insist(partial(self._orphans.end, process.fork_server))
+        self._escaped.disown(process.process)
+        self._escaped.spare(ended.survivors)
+        left = await self._insist(partial(self._escaped.end, process.fork_server))
         if ended.held:  # then what was left may be anybody's
             return ended
         return tree.Ended(
@@ -175,10 +175,10 @@ class Slots:
     async def watch(self) -> None:
         """End what jobs left outside of their processes, for ever; a background task."""
         while True:
-            await self._clock.sleep(LOOK_EVERY_S)
+            await self._clock.sleep(ESCAPED_LOOK_S)
             for fork_server in {process.fork_server for process in self._live}:
                 with suppress(*SHORT):
-                    await self._orphans.end(fork_server)
+                    await self._escaped.end(fork_server)
 
     async def close(self) -> None:
         """Retire all processes, the spare too; one that does not come up is not tried again."""
@@ -198,7 +198,7 @@ class Slots:
                 process = await pool_process.start(
                     threads=self._threads,
                     result_bytes_max=self._result_bytes_max,
-                    orphans=self._orphans,
+                    escaped=self._escaped,
                 )
             except (*SHORT, EOFError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
@@ -210,7 +210,7 @@ class Slots:
             else:
                 self._live.add(process)
                 with suppress(OSError):
-                    self._orphans.meet(process.fork_server)
+                    self._escaped.meet(process.fork_server)
                 if process.fault is None:
                     self._proven = True
                     self._on_started()

@@ -18,9 +18,9 @@ from typing import Final
 
 import structlog
 
-from scheduler.core.job_log import Stream
+from scheduler.core.job_log import LogStream
 
-Hear = Callable[[Stream, bytes], None]
+Hear = Callable[[LogStream, bytes], None]
 
 log = structlog.get_logger()
 
@@ -32,17 +32,17 @@ SHOWN_BYTES_MAX: Final = 1000
 """How much is shown of what comes when no job runs."""
 
 
-class Pipes:
+class StdioPipes:
     """Two pipes from a pool process."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._hear: Hear = _unheard
-        self._ours: dict[Stream, Connection] = {}
+        self._ours: dict[LogStream, Connection] = {}
         self._poll = select.poll()
         self.theirs: list[Connection] = []
         """The ends for the process, its standard output first."""
-        for stream in (Stream.STDOUT, Stream.STDERR):
+        for stream in (LogStream.STDOUT, LogStream.STDERR):
             ours, theirs = Pipe(duplex=False)
             os.set_blocking(ours.fileno(), False)
             self._loop.add_reader(ours.fileno(), self._read, stream)
@@ -80,7 +80,7 @@ class Pipes:
             pipe.close()
         self._ours.clear()
 
-    def _read(self, stream: Stream) -> bool:
+    def _read(self, stream: LogStream) -> bool:
         """Pass on what is in a pipe, as much as is read at a time; whether it was anything."""
         descriptor = self._ours[stream].fileno()
         try:
@@ -94,7 +94,7 @@ class Pipes:
         return bool(data)
 
 
-def _unheard(stream: Stream, data: bytes) -> None:
+def _unheard(stream: LogStream, data: bytes) -> None:
     """Show the operator what a pool process says when no job runs in it."""
     text = data[:SHOWN_BYTES_MAX].decode(errors="replace")
     log.warning("a pool process printed something between two jobs", stream=stream, text=text)

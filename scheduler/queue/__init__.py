@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 
-from scheduler.basics.background import beside
+from scheduler.basics.background import background
 from scheduler.core.ports.queue import Queue
 from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
@@ -44,7 +44,7 @@ async def open_queue(
         where = "the embedded queue" if embedded else None
         server = await stack.enter_async_context(open_server(url, where=where))
         queue = RedisQueue(server, keys=keys, node_id=node_id, private=embedded, random=random)
-        stack.push_async_callback(queue.feed.close)
-        stack.push_async_callback(queue.course.close)
-        await stack.enter_async_context(beside(**queue.services()))
+        stack.push_async_callback(queue.dequeuer.close)
+        stack.push_async_callback(queue.change_stream.close)
+        await stack.enter_async_context(background(**queue.services()))
         yield queue

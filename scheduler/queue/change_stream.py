@@ -43,7 +43,7 @@ KINDS: Final = frozenset(Kind)
 """What this node understands; a newer one beside it may tell more."""
 
 
-class Changes:
+class ChangeStream:
     """What this node tells, and what it reads of what all have told."""
 
     def __init__(self, server: Server, scripts: Scripts, *, keys: Keys, random: Random) -> None:

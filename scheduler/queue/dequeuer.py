@@ -41,7 +41,7 @@ RESTORE_S: Final = 10.0
 on the server, which still moves one id after the look that followed the loss."""
 
 
-class Feed:
+class Dequeuer:
     """One node's in-flight list, and the workers that wait for what comes into it."""
 
     def __init__(

@@ -14,12 +14,12 @@ from typing import Final
 from scheduler.basics.batch import Batch
 from scheduler.core.change import Change
 from scheduler.core.errors import StartError
-from scheduler.queue.change_stream import Changes
-from scheduler.queue.dequeuer import Feed
+from scheduler.queue.change_stream import ChangeStream
+from scheduler.queue.dequeuer import Dequeuer
 from scheduler.queue.keys import Keys
 from scheduler.queue.scripts import Scripts
 from scheduler.queue.server import Server
-from scheduler.queue.subscriptions import News
+from scheduler.queue.subscriptions import Subscriptions
 
 FLAG_S: Final = 24 * 60 * 60
 """How long an abort flag is kept: longer than any outage after which a watcher still needs it."""
@@ -42,10 +42,10 @@ class RedisQueue:
         self, server: Server, *, keys: Keys, node_id: str, private: bool, random: Random
     ) -> None:
         scripts = Scripts(server, keys)
-        self.feed = Feed(server, scripts, keys=keys, node_id=node_id)
-        self.news = News(server, keys=keys, node_id=node_id, random=random)
+        self.dequeuer = Dequeuer(server, scripts, keys=keys, node_id=node_id)
+        self.subscriptions = Subscriptions(server, keys=keys, node_id=node_id, random=random)
         self._append = Batch(self._append_all, weight=len, weight_max=IDS_MAX)
-        self.course = Changes(server, scripts, keys=keys, random=random)
+        self.change_stream = ChangeStream(server, scripts, keys=keys, random=random)
         self._server = server
         self._scripts = scripts
         self._keys = keys
@@ -58,12 +58,12 @@ class RedisQueue:
     def services(self) -> Mapping[str, Coroutine[None, None, None]]:
         """What runs while the queue is in use, by name."""
         return {
-            "queue_feed": self.feed.serve(),
-            "queue_acknowledge": self.feed.acknowledged.serve(),
+            "queue_dequeue": self.dequeuer.serve(),
+            "queue_acknowledge": self.dequeuer.acknowledged.serve(),
             "queue_append": self._append.serve(),
-            "queue_announce": self.course.serve(),
-            "queue_news": self.news.listen(),
-            "queue_subscriptions": self.news.subscribe(),
+            "queue_announce": self.change_stream.serve(),
+            "queue_messages": self.subscriptions.listen(),
+            "queue_subscriptions": self.subscriptions.subscribe(),
         }
 
     async def join(self, store_identity: str) -> None:
@@ -89,13 +89,13 @@ class RedisQueue:
             await self._append(job_ids)
 
     async def dequeue(self, *, wait_s: float) -> str | None:
-        return await self.feed.take(wait_s=wait_s)
+        return await self.dequeuer.take(wait_s=wait_s)
 
     async def acknowledge(self, job_id: str) -> None:
-        await self.feed.acknowledge(job_id)
+        await self.dequeuer.acknowledge(job_id)
 
     async def give_back(self, job_id: str) -> None:
-        await self.feed.give_back(job_id)
+        await self.dequeuer.give_back(job_id)
 
     async def recover(self, live_node_ids: Collection[str]) -> int:
         async with self._server.answering():
@@ -131,7 +131,7 @@ class RedisQueue:
     async def announce_abort(self, job_id: str, *, node_id: str) -> None:
         here = node_id == self._node_id
         if here:
-            self.news.hear_abort(job_id)
+            self.subscriptions.hear_abort(job_id)
         async with self._server.answering(), self._server.commands.pipeline() as pipe:
             pipe.set(self._keys.abort(job_id), 1, ex=FLAG_S)
             if not here:
@@ -143,22 +143,22 @@ class RedisQueue:
             return bool(await self._server.commands.exists(self._keys.abort(job_id)))
 
     def aborts(self) -> AsyncIterator[str]:
-        return self.news.aborts()
+        return self.subscriptions.aborts()
 
     def announce(self, changes: Sequence[Change]) -> None:
-        self.news.hear_changes(changes)
-        self.course.announce(changes)
+        self.subscriptions.hear_changes(changes)
+        self.change_stream.announce(changes)
 
     async def changes(
         self, change_id: str, *, limit: int, wait_s: float = 0.0
     ) -> Sequence[tuple[str, Change]] | None:
-        return await self.course.read(change_id, limit=limit, wait_s=wait_s)
+        return await self.change_stream.read(change_id, limit=limit, wait_s=wait_s)
 
     async def latest_change(self) -> str:
-        return await self.course.latest()
+        return await self.change_stream.latest()
 
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
-        return self.news.watch(job_id)
+        return self.subscriptions.watch(job_id)
 
     async def _append_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
         async with self._server.answering():

@@ -30,7 +30,7 @@ ABORTS_MAX: Final = 10_000
 """Announced aborts that one reader may leave unread; later ones are dropped, as if not heard."""
 
 
-class News:
+class Subscriptions:
     """What this node hears."""
 
     def __init__(self, server: Server, *, keys: Keys, node_id: str, random: Random) -> None:

@@ -1,4 +1,4 @@
-"""The course of changes as this node reads it: once for all who follow it here.
+"""The change_feed of changes as this node reads it: once for all who follow it here.
 
     queue.changes ─▶ run ─▶ the last of them ─┬─▶ a follower, at his own position
                                               └─▶ another
@@ -37,7 +37,7 @@ IDLE_S: Final = 2.0
 
 
 @dataclass(slots=True)
-class News:
+class ChangeEntry:
     """A change that was told; and the job, once somebody here has looked."""
 
     id: str
@@ -45,14 +45,14 @@ class News:
     job: Job | None = None
 
 
-class Course:
+class ChangeFeed:
     """What happens to jobs, on all nodes, in the order in which it was told."""
 
     def __init__(self, *, store: Store, queue: Queue, clock: Clock) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
-        self._last: deque[News] = deque(maxlen=KEPT_MAX)
+        self._last: deque[ChangeEntry] = deque(maxlen=KEPT_MAX)
         self.end: str | None = None
         """The id of the last change that was read; None while nothing is read."""
         self._followers = 0
@@ -71,7 +71,7 @@ class Course:
 
     @contextmanager
     def followed(self) -> Iterator[None]:
-        """Have the course read while the block runs."""
+        """Have the change_feed read while the block runs."""
         self._followers += 1
         self._wanted.set()
         try:
@@ -85,7 +85,9 @@ class Course:
             await self._news(self._turn)
         return self.end
 
-    async def behind(self, change_id: str | None) -> AsyncGenerator[Sequence[News] | None, None]:
+    async def behind(
+        self, change_id: str | None
+    ) -> AsyncGenerator[Sequence[ChangeEntry] | None, None]:
         """What comes behind a change, as it comes; nothing after a while without news.
 
         None where it is not known what came behind it: then it goes on with the present. Where no
@@ -115,7 +117,7 @@ class Course:
                 return found[0][1]
         return None
 
-    async def see(self, news: Sequence[News]) -> None:
+    async def see(self, news: Sequence[ChangeEntry]) -> None:
         """Look at the jobs of these changes, where nobody here has; those deleted are not seen."""
         unseen = {each.change.job_id for each in news if each.job is None}
         if unseen:
@@ -141,7 +143,7 @@ class Course:
             if found is None:
                 self._begin(await self._queue.latest_change())
             elif len(found) > 1:
-                self._last.extend(News(*each) for each in found[1:])
+                self._last.extend(ChangeEntry(*each) for each in found[1:])
                 self.end = found[-1][0]
                 self._tell()
         self._wanted.clear()
@@ -150,7 +152,9 @@ class Course:
 
     def _begin(self, change_id: str) -> None:
         self._last.clear()
-        self._last.append(News(change_id, GAP))  # nobody's news: it is what the others are behind
+        self._last.append(
+            ChangeEntry(change_id, GAP)
+        )  # nobody's news: it is what the others are behind
         self.end = change_id
         self._tell()
 
@@ -164,7 +168,7 @@ class Course:
                 return await turn.wait()
         return False
 
-    async def _behind(self, change_id: str | None) -> Sequence[News] | None:
+    async def _behind(self, change_id: str | None) -> Sequence[ChangeEntry] | None:
         """What is behind a change now; None where nobody knows."""
         if change_id is None or change_id == self.end:
             return []
@@ -172,4 +176,4 @@ class Course:
         if len(later) < len(self._last):
             return later
         found = await self._queue.changes(change_id, limit=READ_MAX)
-        return None if found is None else [News(*each) for each in found[1:]]
+        return None if found is None else [ChangeEntry(*each) for each in found[1:]]

@@ -1,4 +1,4 @@
-"""What clients are told of jobs as it happens: the course of changes, made into events.
+"""What clients are told of jobs as it happens: the change_feed of changes, made into events.
 
     of_jobs   all jobs, or a user's   each change, from now on or behind a position
     of_job    one job                 its present first, each change, and an end with the job's
@@ -15,11 +15,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
-from scheduler.core.change import Change, Kind, Position, as_of, may_run, news, stage
+from scheduler.core.change import Change, Kind, Position, as_of, may_run, stage, unseen_states
 from scheduler.core.job import Job
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.store import Store
-from scheduler.service.change_feed import Course, News
+from scheduler.service.change_feed import ChangeEntry, ChangeFeed
 
 NOWHERE: Final = "0-0"
 """The position of who began while the queue was away; nobody will know what came behind it."""
@@ -59,7 +59,7 @@ class ResetEvent(NamedTuple):
 Event = StatusEvent | ProgressEvent | LineEvent | ResetEvent
 
 
-class Told:
+class SentSoFar:
     """What a follower was told of jobs: the last stage of each."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Told:
 
     def status(self, job: Job) -> Sequence[Job]:
         """What of this is news; it is told from now on."""
-        fresh = news(job, self._stages.get(job.id, -1))
+        fresh = unseen_states(job, self._stages.get(job.id, -1))
         _grows(self._stages, job.id, stage(job))
         return fresh
 
@@ -81,40 +81,40 @@ class Told:
         return _grows(self._printed, change.job_id, change.ends)
 
 
-class JobEvents:
-    """Makes events of the course."""
+class EventFeed:
+    """Makes events of the change_feed."""
 
-    def __init__(self, *, store: Store, course: Course) -> None:
+    def __init__(self, *, store: Store, change_feed: ChangeFeed) -> None:
         self._store = store
-        self._course = course
+        self._change_feed = change_feed
 
     async def of_jobs(
         self, uid: str | None, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
         """The events of all jobs, or of a user's; nothing, now and then, where nothing happens."""
-        told = Told()
-        with self._course.followed():
-            begin = after.change_id if after else await self._course.present()
+        told = SentSoFar()
+        with self._change_feed.followed():
+            begin = after.change_id if after else await self._change_feed.present()
             yield await self._rest(uid, after) if after and log else []
-            async with aclosing(self._course.behind(begin)) as course:
-                async for heard in course:
+            async with aclosing(self._change_feed.behind(begin)) as change_feed:
+                async for heard in change_feed:
                     if heard is None:
-                        yield [ResetEvent(Position(self._course.end or NOWHERE))]
+                        yield [ResetEvent(Position(self._change_feed.end or NOWHERE))]
                     else:
                         yield await self._events(heard, uid, told, log=log)
 
     async def _rest(self, uid: str | None, after: Position) -> Sequence[Event]:
         """The lines of the change at which a follower was cut off in the middle."""
-        change = await self._course.change(after.change_id)
+        change = await self._change_feed.change(after.change_id)
         if change is None or after.place is None or uid not in {None, change.uid}:
             return []
         return await self._lines(after.change_id, change, after.place)
 
     async def _events(
-        self, heard: Sequence[News], uid: str | None, told: Told, *, log: bool
+        self, heard: Sequence[ChangeEntry], uid: str | None, told: SentSoFar, *, log: bool
     ) -> Sequence[Event]:
         ours = [each for each in heard if _concerns(each.change, uid)]
-        await self._course.see([each for each in ours if each.change.tells_status])
+        await self._change_feed.see([each for each in ours if each.change.tells_status])
         events: list[Event] = []
         for each in ours:
             position, change = Position(each.id), each.change
@@ -131,7 +131,9 @@ class JobEvents:
 
     async def _lines(self, change_id: str, change: Change, after: int) -> list[Event]:
         """What was printed from a place on, as far as the change tells of."""
-        pages = await self._course.patiently(lambda: self._store.log(change.job_id, after=after))
+        pages = await self._change_feed.patiently(
+            lambda: self._store.log(change.job_id, after=after)
+        )
         return [
             LineEvent(Position(change_id, line.end), change.job_id, change.uid or "", line)
             for line in lines(pages, after=after, until=change.ends)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from scheduler.core.change import Kind, Position, as_of, may_run, news, stage
+from scheduler.core.change import Kind, Position, as_of, may_run, stage, unseen_states
 from scheduler.core.job import Job
 from scheduler.core.job_log import lines
 from scheduler.core.ports.store import Store
-from scheduler.service.change_feed import Course, News
+from scheduler.service.change_feed import ChangeEntry, ChangeFeed
 from scheduler.service.events import (
     NOWHERE,
     Event,
@@ -24,13 +24,13 @@ class JobFollower:
     """What a client was told of a job, and so what is news to it."""
 
     def __init__(
-        self, job: Job, *, after: Position | None, log: bool, store: Store, course: Course
+        self, job: Job, *, after: Position | None, log: bool, store: Store, change_feed: ChangeFeed
     ) -> None:
         """Go on from where the client was; None where it begins."""
         self._job = job
         self._log = log
         self._store = store
-        self._course = course
+        self._change_feed = change_feed
         self._deleted = False
         self._begins = after is None
         self._change_id = None if after is None else after.change_id
@@ -43,13 +43,13 @@ class JobFollower:
             if rest := await self._printed():
                 yield rest
             return
-        with self._course.followed():
+        with self._change_feed.followed():
             if self._begins:
-                self._change_id = await self._course.present()
+                self._change_id = await self._change_feed.present()
                 yield await self._present()
-            async with aclosing(self._course.behind(self._change_id)) as course:
+            async with aclosing(self._change_feed.behind(self._change_id)) as change_feed:
                 while not self._over:
-                    yield await self._heard(await anext(course))
+                    yield await self._heard(await anext(change_feed))
 
     @property
     def _over(self) -> bool:
@@ -63,18 +63,18 @@ class JobFollower:
 
     async def _present(self) -> Sequence[Event]:
         """The job as it stands, and what it printed so far."""
-        seen = await self._course.patiently(lambda: self._store.outlines([self._job.id]))
+        seen = await self._change_feed.patiently(lambda: self._store.outlines([self._job.id]))
         self._job = seen[0] if seen else self._job
         self._stage = stage(self._job)
         return [StatusEvent(self._position, self._job), *await self._printed()]
 
-    async def _heard(self, heard: Sequence[News] | None) -> Sequence[Event]:
+    async def _heard(self, heard: Sequence[ChangeEntry] | None) -> Sequence[Event]:
         """What is news to the client in what comes next; without any, what the store says."""
         if heard is None:
-            self._change_id = self._course.end
+            self._change_id = self._change_feed.end
             return [ResetEvent(self._position), *await self._looked()]
         ours = [each for each in heard if each.change.job_id == self._job.id]
-        await self._course.see([each for each in ours if each.change.tells_status])
+        await self._change_feed.see([each for each in ours if each.change.tells_status])
         events: list[Event] = []
         for each in ours:
             self._change_id = each.id
@@ -85,7 +85,7 @@ class JobFollower:
             events += await self._looked()
         return events
 
-    async def _of(self, heard: News) -> Sequence[Event]:
+    async def _of(self, heard: ChangeEntry) -> Sequence[Event]:
         """What a change of the job is to the client."""
         change = heard.change
         if change.kind is Kind.LOG:
@@ -97,7 +97,7 @@ class JobFollower:
 
     async def _looked(self) -> Sequence[Event]:
         """What the store says that nobody told."""
-        seen = await self._course.patiently(lambda: self._store.outlines([self._job.id]))
+        seen = await self._change_feed.patiently(lambda: self._store.outlines([self._job.id]))
         if seen:
             return [*await self._printed(), *await self._status(seen[0])]
         self._deleted = True
@@ -105,7 +105,7 @@ class JobFollower:
 
     async def _status(self, job: Job) -> Sequence[Event]:
         """The job's status, if it is news; before the last one, the last of what it printed."""
-        fresh = news(job, self._stage)
+        fresh = unseen_states(job, self._stage)
         events = [*await self._printed()] if fresh and job.over else []
         for each in fresh:
             self._job, self._stage = each, stage(each)
@@ -116,7 +116,7 @@ class JobFollower:
         """What the job printed, from where the client was on."""
         if not self._log or (until is not None and until <= self._place):
             return []
-        pages = await self._course.patiently(
+        pages = await self._change_feed.patiently(
             lambda: self._store.log(self._job.id, after=self._place)
         )
         events: list[Event] = []

@@ -35,10 +35,10 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.webhook import HookCall
-from scheduler.service.change_feed import Course
-from scheduler.service.events import Event, JobEvents
+from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.events import Event, EventFeed
 from scheduler.service.job_follower import JobFollower
-from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.job_events import JobEvents
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 """A page of a list ends early here, so that one answer never fills the node's memory."""
@@ -63,7 +63,7 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class JobPage:
     """Some jobs, newest first; `next_before` leads to the older ones, if there are."""
 
     jobs: Sequence[Job]
@@ -88,19 +88,19 @@ class Service:
         queue: Queue,
         clock: Clock,
         new_id: Callable[[], str],
-        course: Course,
+        change_feed: ChangeFeed,
         tasks: Mapping[str, HandlerOptions],
         draining: asyncio.Event,
-        chronicle: Chronicle,
+        job_events: JobEvents,
     ) -> None:
         self.tasks = tasks
         self._store = store
         self._queue = queue
-        self._course = course
+        self._change_feed = change_feed
         self._clock = clock
         self._new_id = new_id
         self._draining = draining
-        self._chronicle = chronicle
+        self._job_events = job_events
 
     async def submit(
         self,
@@ -184,9 +184,9 @@ class Service:
         yield found
         if not follow:
             return
-        async with self._queue.watch(job_id) as news:
+        async with self._queue.watch(job_id) as changed_event:
             while job is not None and not job.over:
-                await _change(news)
+                await _change(changed_event)
                 with suppress(StoreUnavailable):
                     # The job before its log: all that it prints is written before its end is.
                     now = await self._store.get(job_id)
@@ -199,7 +199,7 @@ class Service:
         found = list(lines(await self._store.log(job_id, after=after), after=after))
         return found, found[-1].end if found else after
 
-    async def job_events(
+    async def follow(
         self, uid: str, job_id: str, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
         """What happens to a job until it is over, its present first; see `events`.
@@ -208,14 +208,18 @@ class Service:
             NotFound: no such job, or another user's.
         """
         job = await self.get(uid, job_id)
-        follower = JobFollower(job, after=after, log=log, store=self._store, course=self._course)
+        follower = JobFollower(
+            job, after=after, log=log, store=self._store, change_feed=self._change_feed
+        )
         return follower.events()
 
-    def all_events(
+    def follow_all(
         self, uid: str | None, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
         """What happens to all jobs, or a user's, from now on or behind a position."""
-        return JobEvents(store=self._store, course=self._course).of_jobs(uid, after=after, log=log)
+        return EventFeed(store=self._store, change_feed=self._change_feed).of_jobs(
+            uid, after=after, log=log
+        )
 
     async def page(
         self,
@@ -225,16 +229,16 @@ class Service:
         task: str | None,
         before_id: str | None,
         limit: int,
-    ) -> Page:
+    ) -> JobPage:
         """Some jobs of a user, or of all, newest first; none for a user nobody has heard of."""
         page_before = partial(self._store.page, uid, statuses=statuses, task=task)
         jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
         if not jobs:
-            return Page((), None)
+            return JobPage((), None)
         # Only the store knows whether a short page was the last one or was ended by its bytes.
         last = jobs[-1].id
         more = await page_before(before_id=last, limit=1, bytes_max=0)
-        return Page(jobs, last if more else None)
+        return JobPage(jobs, last if more else None)
 
     async def abort(
         self,
@@ -259,7 +263,7 @@ class Service:
         if job is None:
             raise NotFound(f"user {uid!r} has no job {job_id!r}")
         if job.status is Status.ABORTED and job.finished_at == now:
-            self._chronicle.aborted_in_queue(job)
+            self._job_events.aborted_in_queue(job)
         await self._announce(job)
         return await self._final(job, wait_s=wait_s)
 
@@ -328,10 +332,10 @@ class Service:
         if job.status in FINAL or wait_s <= 0:
             return job
         with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s), self._queue.watch(job.id) as news:
+            async with asyncio.timeout(wait_s), self._queue.watch(job.id) as changed_event:
                 # Look after watching began: a change in between would be missed otherwise.
                 while (job := await self._now(job)).status not in FINAL:
-                    await _change(news)
+                    await _change(changed_event)
         return job
 
     async def _now(self, job: Job) -> Job:
@@ -344,12 +348,12 @@ class Service:
         return job
 
 
-async def _change(news: asyncio.Event) -> None:
+async def _change(changed_event: asyncio.Event) -> None:
     """Wait until something changed, or may have."""
     with suppress(TimeoutError):
         async with asyncio.timeout(LOOK_AGAIN_S):
-            await news.wait()
-    news.clear()
+            await changed_event.wait()
+    changed_event.clear()
 
 
 def _keys(key: str, uids: Iterable[str]) -> Iterator[str]:

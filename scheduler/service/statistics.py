@@ -14,10 +14,10 @@ from scheduler.core import statistics
 from scheduler.core.job import FINAL, Status
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
-from scheduler.core.statistics import Figures
+from scheduler.core.statistics import Statistics
 
 MINUTES: Final = 30
-"""How far the chart of endings reaches back."""
+"""How far the chart of finished_per_step reaches back."""
 COUNT_MAX: Final = 10_000
 """Jobs that wait, or that an abort would meet, are counted up to here."""
 ENDED_MAX: Final = 50_000
@@ -26,7 +26,7 @@ SPANS_MAX: Final = 1_000
 """From how many of the newest ends the quantiles are taken: 50 of them lie above the 95th."""
 
 
-class Overview:
+class StatisticsService:
     """The dashboard's use cases; all of them read only."""
 
     def __init__(self, *, store: Store, clock: Clock, lease_s: float) -> None:
@@ -34,22 +34,24 @@ class Overview:
         self._store = store
         self._clock = clock
 
-    async def figures(self) -> Figures:
+    async def statistics(self) -> Statistics:
         """How many jobs wait, run and end, and how long that takes."""
         now = self._clock.now()
         since = (now - timedelta(minutes=MINUTES - 1)).replace(second=0, microsecond=0)
-        standing = await self._store.standing(count_max=COUNT_MAX)
-        endings = await self._store.endings(since=since, limit=ENDED_MAX)
-        spans = await self._store.spans(since=since, limit=SPANS_MAX)
-        return statistics.Figures(
+        counts = await self._store.counts(count_max=COUNT_MAX)
+        finished_per_step = await self._store.finished_per_step(since=since, limit=ENDED_MAX)
+        durations = await self._store.durations(since=since, limit=SPANS_MAX)
+        return statistics.Statistics(
             at=now,
-            standing=standing,
-            queued_is_exact=standing.queued < COUNT_MAX,
-            last_minute=statistics.within_last_minute(endings, now=now),
-            minutes=statistics.by_minute(endings, now=now, count=MINUTES),
-            minutes_since=statistics.complete_since(endings, asked=since, limit=ENDED_MAX),
-            waiting=statistics.quantiles(span.waited_s for span in spans),
-            running=statistics.quantiles(span.ran_s for span in spans),
+            counts=counts,
+            queued_is_exact=counts.queued < COUNT_MAX,
+            last_minute=statistics.within_last_minute(finished_per_step, now=now),
+            minutes=statistics.by_minute(finished_per_step, now=now, count=MINUTES),
+            minutes_since=statistics.complete_since(
+                finished_per_step, asked=since, limit=ENDED_MAX
+            ),
+            waiting=statistics.quantiles(span.waited_s for span in durations),
+            running=statistics.quantiles(span.ran_s for span in durations),
         )
 
     async def unfinished(

@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from scheduler.basics.background import beside
+from scheduler.basics.background import background
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
 from scheduler.core.ports.store import Store
@@ -53,7 +53,7 @@ async def open_store(
     """
     async with _database(url, data_dir) as database:
         store = GroupedStore(Attended(database), on_batch=on_batch)
-        async with beside(**store.services()):
+        async with background(**store.services()):
             yield store
 
 

@@ -19,8 +19,8 @@ from scheduler.core.job import (
     Purpose,
     Status,
 )
-from scheduler.core.job_log import Block, Page, Stream
-from scheduler.core.statistics import Ending, Standing
+from scheduler.core.job_log import Block, LogPage, LogStream
+from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
 from scheduler.store.database import Row
@@ -78,14 +78,14 @@ def node(row: Row) -> Node:
     )
 
 
-def standing(row: Row) -> Standing:
+def job_counts(row: Row) -> JobCounts:
     """How many jobs wait and run."""
-    return Standing(row["queued"], row["running"], _maybe_instant(row["oldest_queued_at"]))
+    return JobCounts(row["queued"], row["running"], _maybe_instant(row["oldest_queued_at"]))
 
 
-def ending(row: Row) -> Ending:
+def finished_count(row: Row) -> FinishedCount:
     """How many jobs ended within one step."""
-    return Ending(_instant(row["at"]), Status(row["status"]), row["jobs"])
+    return FinishedCount(_instant(row["at"]), Status(row["status"]), row["jobs"])
 
 
 def call(row: Row) -> HookCall:
@@ -103,13 +103,13 @@ def call(row: Row) -> HookCall:
     )
 
 
-def page(row: Row) -> Page:
+def page(row: Row) -> LogPage:
     """The page of a job's log."""
     blocks = (
-        Block(_instant(at), Stream(stream), text)
+        Block(_instant(at), LogStream(stream), text)
         for at, stream, text in orjson.loads(row["blocks"])
     )
-    return Page(row["page"], row["place"], tuple(blocks))
+    return LogPage(row["page"], row["place"], tuple(blocks))
 
 
 def _abort(row: Row) -> Abort | None:

@@ -23,10 +23,10 @@ from scheduler.core.job import (
     Settlement,
     Status,
 )
-from scheduler.core.job_log import Page, Written
+from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Inserted, Released
-from scheduler.core.statistics import STEP, Ending, Span, Standing
+from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row
@@ -141,7 +141,7 @@ class SqlStore:
         """See `Store`."""
         await self._fetch("write_log", arguments.batch(map(arguments.page, written)))
 
-    async def log(self, job_id: str, *, after: int = 0) -> Sequence[Page]:
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[LogPage]:
         """See `Store`."""
         return [rows.page(row) for row in await self._fetch("log", job_id, after)]
 
@@ -191,21 +191,21 @@ class SqlStore:
             found.update({row["uid"]: row["jobs"] for row in counted})
         return found
 
-    async def standing(self, *, count_max: int) -> Standing:
+    async def counts(self, *, count_max: int) -> JobCounts:
         """See `Store`."""
-        (row,) = await self._fetch("standing", count_max)
-        return rows.standing(row)
+        (row,) = await self._fetch("counts", count_max)
+        return rows.job_counts(row)
 
-    async def endings(self, *, since: datetime, limit: int) -> Sequence[Ending]:
+    async def finished_per_step(self, *, since: datetime, limit: int) -> Sequence[FinishedCount]:
         """See `Store`."""
         step = STEP // arguments.MILLISECOND
-        counted = await self._fetch("endings", arguments.milliseconds(since), limit, step)
-        return [rows.ending(row) for row in counted]
+        counted = await self._fetch("finished_per_step", arguments.milliseconds(since), limit, step)
+        return [rows.finished_count(row) for row in counted]
 
-    async def spans(self, *, since: datetime, limit: int) -> Sequence[Span]:
+    async def durations(self, *, since: datetime, limit: int) -> Sequence[JobDurations]:
         """See `Store`."""
-        found = await self._fetch("spans", arguments.milliseconds(since), limit)
-        return [Span(row["waited_ms"] / 1000, row["ran_ms"] / 1000) for row in found]
+        found = await self._fetch("durations", arguments.milliseconds(since), limit)
+        return [JobDurations(row["waited_ms"] / 1000, row["ran_ms"] / 1000) for row in found]
 
     async def add_call(
         self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime

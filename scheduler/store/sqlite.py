@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import aiosqlite
 
-from scheduler.basics.background import beside
+from scheduler.basics.background import background
 from scheduler.basics.batch import Batch
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, StoreUnavailable
@@ -143,7 +143,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
                 _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro")
             )
         database = SqliteDatabase(writer=writer, reader=reader, identity=identity)
-        await stack.enter_async_context(beside(sqlite_writes=database.writes.serve()))
+        await stack.enter_async_context(background(sqlite_writes=database.writes.serve()))
         yield database
 
 

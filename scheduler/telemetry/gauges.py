@@ -20,7 +20,7 @@ COUNT_MAX: Final = 10_000
 """Jobs that are counted: what waits beyond is a queue that is too long, however long it is."""
 
 
-class Pulse:
+class Gauges:
     """A node's measurements of what nobody tells it."""
 
     def __init__(self, metrics: Metrics, *, store: Store, clock: Clock) -> None:
@@ -41,9 +41,9 @@ class Pulse:
         """Ask what waits; while the store is away nobody knows, and a gauge says so: NaN."""
         queued = oldest_s = math.nan
         with suppress(StoreUnavailable):
-            standing = await self._store.standing(count_max=COUNT_MAX)
-            queued, oldest_s = standing.queued, 0.0
-            if (since := standing.oldest_queued_at) is not None:
+            counts = await self._store.counts(count_max=COUNT_MAX)
+            queued, oldest_s = counts.queued, 0.0
+            if (since := counts.oldest_queued_at) is not None:
                 oldest_s = max(0.0, (self._clock.now() - since).total_seconds())
         self._metrics.queued.set(queued)
         self._metrics.oldest.set(oldest_s)

@@ -34,7 +34,7 @@ SAYS: Final[Mapping[Status, str]] = {
 }
 
 
-class Chronicle:
+class JobEvents:
     """Tells what happens on a node."""
 
     def __init__(self, metrics: Metrics, *, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from random import Random
 
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
-from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.job_events import JobEvents
 from scheduler.webhooks.caller import open_caller
 from scheduler.webhooks.delivery import Delivery
 from scheduler.webhooks.signature import keys
@@ -32,7 +32,7 @@ async def open_hooks(
     store: Store,
     clock: Clock,
     random: Random,
-    chronicle: Chronicle,
+    job_events: JobEvents,
     secret: str,
     allow: Collection[IPv4Network | IPv6Network],
     give_up_s: float,
@@ -50,7 +50,7 @@ async def open_hooks(
             clock=clock,
             random=random,
             caller=caller,
-            chronicle=chronicle,
+            job_events=job_events,
             give_up_s=give_up_s,
         )
         running = group.create_task(delivery.run(), name="deliver calls of hooks")

@@ -22,7 +22,7 @@ ANSWER_CHARS_MAX: Final = 300
 """Of the reason why there was no answer, as users see it."""
 
 
-class Answer(NamedTuple):
+class CallAnswer(NamedTuple):
     """What came of a try."""
 
     code: int | None
@@ -55,7 +55,7 @@ class Caller:
         self._session = session
         self._keys = keys
 
-    async def call(self, call: HookCall, job: Job, *, at: datetime) -> Answer:
+    async def call(self, call: HookCall, job: Job, *, at: datetime) -> CallAnswer:
         """POST a call to its job's hook."""
         assert job.hook is not None  # noqa: S101 - only a job that has a hook has calls
         body = message.body(call, job)
@@ -67,11 +67,11 @@ class Caller:
                 headers={**message.headers(call, job), **signed},
                 allow_redirects=False,
             ) as answer:
-                return Answer(answer.status, str(answer.status))
+                return CallAnswer(answer.status, str(answer.status))
         except TimeoutError:
-            return Answer(None, f"no answer within {TRY_S:g} s")
+            return CallAnswer(None, f"no answer within {TRY_S:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(None, _reason(error)[:ANSWER_CHARS_MAX])
+            return CallAnswer(None, _reason(error)[:ANSWER_CHARS_MAX])
 
 
 def _reason(error: Exception) -> str:

@@ -19,7 +19,7 @@ from scheduler.core.job import Job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.webhook import HookCall, receiver, verdict
-from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.job_events import JobEvents
 from scheduler.webhooks.caller import Caller
 
 AT_ONCE_MAX: Final = 32
@@ -30,7 +30,7 @@ TAKE_MAX: Final = 4
 """How many are taken at a time, as they may all go to one receiver: that there is room for."""
 TAKEN_S: Final = 60.0
 """For how long a call belongs to the node that took it."""
-LOOK_EVERY_S: Final = 1.0
+DUE_CALLS_LOOK_S: Final = 1.0
 """How often the store is asked what is due: tries that are due again, and ends on other nodes."""
 LAST_CALLS_S: Final = 5.0
 """How long a node that ends still delivers; the rest is for others, or for its next start."""
@@ -46,14 +46,14 @@ class Delivery:
         clock: Clock,
         random: Random,
         caller: Caller,
-        chronicle: Chronicle,
+        job_events: JobEvents,
         give_up_s: float,
     ) -> None:
         self._store = store
         self._clock = clock
         self._random = random
         self._caller = caller
-        self._chronicle = chronicle
+        self._job_events = job_events
         self._give_up_s = give_up_s
         self._trying: dict[asyncio.Task[None], str] = {}
         """Each with its receiver."""
@@ -114,7 +114,7 @@ class Delivery:
         if not self._trying:
             self._idle.set()
         with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY_S):
+            async with asyncio.timeout(DUE_CALLS_LOOK_S):
                 await self._look.wait()
 
     def _tried(self, trying: asyncio.Task[None]) -> None:
@@ -133,4 +133,4 @@ class Delivery:
         )
         with suppress(StoreUnavailable):
             await self._store.settle_call(call, follows, answer=answer.words)
-            self._chronicle.called(call, job, follows, answer.words)
+            self._job_events.called(call, job, follows, answer.words)

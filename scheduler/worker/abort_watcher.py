@@ -24,7 +24,7 @@ from scheduler.core.ports.store import Store
 from scheduler.worker.attempt import Attempt
 
 
-class Watcher:
+class AbortWatcher:
     """Stops an attempt once its abort is requested, in the block that it is used for."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Watcher:
         """Look at once: an abort may have been requested."""
         self._hinted.set()
         if self._timer is not None:  # else once the block is entered: that of a clean-up never is
-            self._attempt.doubt(self._stop)
+            self._attempt.check_before_start(self._stop)
             self._begin()
 
     def _begin(self) -> None:

@@ -38,12 +38,12 @@ from scheduler.core.job import (
     StopReason,
     Unreturnable,
 )
-from scheduler.core.job_log import Stream
+from scheduler.core.job_log import LogStream
 from scheduler.core.policy import grace_s
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
 from scheduler.processes.tree import Process
-from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.job_events import JobEvents
 
 Message = Mapping[str, Any]
 
@@ -67,8 +67,8 @@ class Attempt:
         node_grace_s: float,
         time_limit_s: float | None,
         notify: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
-        hear: Callable[[Claim, Stream, bytes], None],
-        chronicle: Chronicle,
+        hear: Callable[[Claim, LogStream, bytes], None],
+        job_events: JobEvents,
     ) -> None:
         """Collaborators.
 
@@ -80,7 +80,7 @@ class Attempt:
             notify: keeps the so-manieth notification of the attempt, as long as that may take.
         """
         self.claim = claim
-        self.chronicle = chronicle
+        self.job_events = job_events
         self.progress: Progress | None = None
         self.survivors: tuple[Process, ...] = ()
         """What outlived SIGKILL when the attempt was stopped."""
@@ -120,7 +120,7 @@ class Attempt:
             await asyncio.wait(self._keeping)
         return outcome
 
-    def doubt(self, look: Callable[[], Awaitable[object]]) -> None:
+    def check_before_start(self, look: Callable[[], Awaitable[object]]) -> None:
         """Have a look before it begins, if it has not: its user may know of his abort already.
 
         Where the store does not answer that look, it does not begin.
@@ -215,7 +215,7 @@ class Attempt:
             name = f"keep notification {self._notified} of {self.claim.id}"
             self._keeping.add(self._group.create_task(keep, name=name))
         elif self._notified == NOTIFICATIONS_MAX + 1:
-            self.chronicle.notified_too_often(self.claim)
+            self.job_events.notified_too_often(self.claim)
 
     async def _outcome(self, process: PoolProcess) -> Outcome:
         """What the end frame says, or how the process died without one, or was stopped."""

@@ -14,8 +14,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from scheduler.core.job_log import HEAD_PAGES, LINE_BYTES, PAGE_BYTES, TAIL_PAGES, Page, Stream
-from scheduler.worker.job_log_pages import Sheets
+from scheduler.core.job_log import (
+    HEAD_PAGES,
+    LINE_BYTES,
+    PAGE_BYTES,
+    TAIL_PAGES,
+    LogPage,
+    LogStream,
+)
+from scheduler.worker.job_log_pages import JobLogPages
 
 HEAD_BYTES: Final = HEAD_PAGES * PAGE_BYTES
 TAIL_BYTES: Final = TAIL_PAGES * PAGE_BYTES
@@ -27,30 +34,30 @@ class _Piece(NamedTuple):
     """Whole lines, as they were read at once."""
 
     at: datetime
-    stream: Stream
+    stream: LogStream
     data: bytes
     cost: int
     """The room that they take. A thousand empty lines are little to read, and much to keep."""
 
 
-class Tape:
+class JobLogBuffer:
     """The output of one attempt."""
 
     def __init__(self) -> None:
-        self._sheets = Sheets(number=0, place=0)
-        self._unended: dict[Stream, bytes] = {}
+        self._pages = JobLogPages(number=0, place=0)
+        self._unended: dict[LogStream, bytes] = {}
         self._head: list[_Piece] = []
         self._head_room = HEAD_BYTES
         self._tail: deque[_Piece] = deque()
         self._tail_cost = 0
         self._dropped_bytes = 0
 
-    def follow(self, last: Page) -> None:
+    def follow(self, last: LogPage) -> None:
         """Begin behind the last page of the attempts before; before pages are asked for."""
-        self._sheets = Sheets(number=last.number + 1, place=last.end)
+        self._pages = JobLogPages(number=last.number + 1, place=last.end)
         self._head_room -= (last.number + 1) * PAGE_BYTES
 
-    def record(self, at: datetime, stream: Stream, data: bytes) -> None:
+    def record(self, at: datetime, stream: LogStream, data: bytes) -> None:
         """Take note of what was read from a stream."""
         data = self._unended.pop(stream, b"") + data
         end = _end_of_lines(data)
@@ -67,17 +74,17 @@ class Tape:
             self._keep(at, stream, data)
         self._unended.clear()
 
-    def pages(self) -> Sequence[Page]:
+    def pages(self) -> Sequence[LogPage]:
         """The pages that are new since this was last asked, or longer than they were then."""
         self._write(self._head)
-        self._sheets.skip(self._dropped_bytes)
+        self._pages.skip(self._dropped_bytes)
         self._write(self._tail)
         self._head.clear()
         self._tail.clear()
         self._tail_cost = self._dropped_bytes = 0
-        return self._sheets.take()
+        return self._pages.take()
 
-    def _keep(self, at: datetime, stream: Stream, data: bytes) -> None:
+    def _keep(self, at: datetime, stream: LogStream, data: bytes) -> None:
         """Keep lines until they are asked for; beyond the head, only the last of them."""
         cost = len(data) + LINE_BYTES * (1 + data.count(b"\n") + data.count(b"\r"))
         piece = _Piece(at, stream, data, cost)
@@ -95,7 +102,7 @@ class Tape:
     def _write(self, pieces: Iterable[_Piece]) -> None:
         for piece in pieces:
             for line in piece.data.decode(errors="replace").splitlines(keepends=True):
-                self._sheets.write(piece.at, piece.stream, line)
+                self._pages.write(piece.at, piece.stream, line)
 
 
 def _end_of_lines(data: bytes) -> int:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from scheduler.core.job_log import LINE_BYTES, PAGE_BYTES, Block, Page, Stream
+from scheduler.core.job_log import LINE_BYTES, PAGE_BYTES, Block, LogPage, LogStream
 
 TEXT_MAX: Final = (PAGE_BYTES - LINE_BYTES) // 4
 """Characters of a line that surely fit on a page; the rest of it comes as further lines."""
 
 
-class Sheets:
+class JobLogPages:
     """Pages in the making; never more of them than a log may have."""
 
     def __init__(self, *, number: int, place: int) -> None:
@@ -20,10 +20,10 @@ class Sheets:
         self._blocks: list[Block] = []
         self._grown = False
         self._room = PAGE_BYTES
-        self._fresh: dict[int, Page] = {}
+        self._fresh: dict[int, LogPage] = {}
         """What the store lacks, by slot: of two pages with one slot, only the later is kept."""
 
-    def write(self, at: datetime, stream: Stream, line: str) -> None:
+    def write(self, at: datetime, stream: LogStream, line: str) -> None:
         """Add a line, or the beginning or the end of one."""
         for start in range(0, len(line), TEXT_MAX):
             self._add(at, stream, line[start : start + TEXT_MAX])
@@ -34,13 +34,13 @@ class Sheets:
             self._turn()
             self._place += missing_bytes
 
-    def take(self) -> Sequence[Page]:
+    def take(self) -> Sequence[LogPage]:
         """The pages that are new since this was last asked, or longer than they were then."""
         self._note()
         taken, self._fresh = list(self._fresh.values()), {}
         return taken
 
-    def _add(self, at: datetime, stream: Stream, text: str) -> None:
+    def _add(self, at: datetime, stream: LogStream, text: str) -> None:
         cost = LINE_BYTES + len(text.encode())
         if cost > self._room:
             self._turn()
@@ -58,11 +58,11 @@ class Sheets:
             self._number, self._place = page.number + 1, page.end
             self._blocks, self._room = [], PAGE_BYTES
 
-    def _note(self) -> Page | None:
+    def _note(self) -> LogPage | None:
         """Note what is on the page now; None where there is nothing."""
         if not self._blocks:
             return None
-        page = Page(self._number, self._place, tuple(self._blocks))
+        page = LogPage(self._number, self._place, tuple(self._blocks))
         if self._grown:
             self._fresh[page.slot] = page
         self._grown = False

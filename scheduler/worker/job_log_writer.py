@@ -14,17 +14,17 @@ from typing import Final
 from scheduler.core.change import Change, printed
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Claim, Purpose
-from scheduler.core.job_log import Page, Stream, Written
+from scheduler.core.job_log import LogPage, LogStream, Written
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
-from scheduler.worker.job_log_buffer import Tape
+from scheduler.worker.job_log_buffer import JobLogBuffer
 
 WRITE_EVERY_S: Final = 0.5
 """How long a line may wait for the store: short for who follows a log, long enough for batches."""
 
 
-class Scribe:
+class JobLogWriter:
     """The logs of the attempts that print something here."""
 
     def __init__(self, *, store: Store, queue: Queue, clock: Clock) -> None:
@@ -33,14 +33,14 @@ class Scribe:
         self._clock = clock
         self._scripts: dict[tuple[str, int], _Script] = {}
 
-    def hear(self, claim: Claim, stream: Stream, data: bytes) -> None:
+    def hear(self, claim: Claim, stream: LogStream, data: bytes) -> None:
         """Take note of what a process of an attempt printed."""
         now = self._clock.now()
         script = self._scripts.get((claim.id, claim.token))
         if script is None:
             script = self._scripts[claim.id, claim.token] = _Script(claim)
             if heading := _heading(claim):
-                script.record(now, Stream.NOTICE, heading)
+                script.record(now, LogStream.NOTICE, heading)
         script.record(now, stream, data)
 
     async def run(self) -> None:
@@ -83,26 +83,26 @@ class _Script:
         self.claim = claim
         self.follows = claim.token > 1
         """Whether it has to be found out yet where the attempts before ended."""
-        self._tape = Tape()
+        self._buffer = JobLogBuffer()
         self._unwritten: dict[int, Written] = {}
         self._told = self._written = 0
 
-    def record(self, at: datetime, stream: Stream, data: bytes) -> None:
-        self._tape.record(at, stream, data)
+    def record(self, at: datetime, stream: LogStream, data: bytes) -> None:
+        self._buffer.record(at, stream, data)
 
     def end(self, at: datetime) -> None:
-        self._tape.end(at)
+        self._buffer.end(at)
 
-    def follow(self, pages: Sequence[Page]) -> None:
+    def follow(self, pages: Sequence[LogPage]) -> None:
         """Go on behind what is there already."""
         if pages:
-            self._tape.follow(pages[-1])
+            self._buffer.follow(pages[-1])
             self._told = self._written = pages[-1].end
         self.follows = False
 
     def unwritten(self) -> Collection[Written]:
         """What the store lacks; of two pages for one slot only the later, so it never grows."""
-        for page in self._tape.pages():
+        for page in self._buffer.pages():
             self._unwritten[page.slot] = Written(self.claim.id, self.claim.token, page)
         return self._unwritten.values()
 

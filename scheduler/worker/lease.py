@@ -149,8 +149,8 @@ class Lease:
         """Others presumed us dead: end all that runs, and come back.
 
         What nobody took over meanwhile is ours again, so no other attempt begins before this one's
-        end is settled. What we know nothing of is given back as strays are. The beat goes on: with
-        one that others saw before, they would take us for silent since then, and bury us again.
+        end is settled. What we know nothing of is given back as lost claims are. The beat goes on:
+        with one that others saw before, they would take us for silent since then, and bury us again.
         """
         self._lose()
         sent = self._clock.monotonic()

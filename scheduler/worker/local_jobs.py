@@ -4,7 +4,7 @@
                  entry ───────────────────────────▶             once there is something to stop
 
 A hint that comes for a job between the two is kept for its attempt. What the store says is ours and
-is not expected here is nobody's: see `strays`.
+is not expected here is nobody's: see `lost_claims`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scheduler.core.job import Claim, Progress, StopReason
 from scheduler.worker.attempt import Attempt
 
 
-class Roster:
+class LocalJobs:
     """Who is running, for those that have something to tell them."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Roster:
         self._expected[job_id] += 1
 
     def enter(self, attempt: Attempt, hint: Callable[[], None]) -> None:
-        """Keep an attempt on the roster; `hint` is called when its abort may be requested."""
+        """Keep an attempt on the local_jobs; `hint` is called when its abort may be requested."""
         self._attempts[attempt] = hint
         if attempt.claim.id in self._hinted:
             hint()
@@ -86,18 +86,18 @@ class Roster:
 
 
 class Entry:
-    """A job on the roster, for as long as the block runs, or until whoever keeps it is done."""
+    """A job on the local_jobs, for as long as the block runs, or until whoever keeps it is done."""
 
-    __slots__ = ("_attempt", "_job_id", "_kept", "_roster")
+    __slots__ = ("_attempt", "_job_id", "_kept", "_local_jobs")
 
-    def __init__(self, roster: Roster, job_id: str) -> None:
-        self._roster = roster
+    def __init__(self, local_jobs: LocalJobs, job_id: str) -> None:
+        self._local_jobs = local_jobs
         self._job_id = job_id
         self._attempt: Attempt | None = None
         self._kept = False
 
     def __enter__(self) -> Self:
-        self._roster.expect(self._job_id)
+        self._local_jobs.expect(self._job_id)
         return self
 
     def __exit__(
@@ -112,12 +112,12 @@ class Entry:
     def begin(self, attempt: Attempt, *, hint: Callable[[], None]) -> None:
         """There is something to stop now, and `hint` is to be called when it may have to be."""
         self._attempt = attempt
-        self._roster.enter(attempt, hint)
+        self._local_jobs.enter(attempt, hint)
 
     def keep(self) -> Callable[[], None]:
-        """Stay on the roster beyond the block, until what this answers is called."""
+        """Stay on the local_jobs beyond the block, until what this answers is called."""
         self._kept = True
         return self._leave
 
     def _leave(self) -> None:
-        self._roster.leave(self._job_id, self._attempt)
+        self._local_jobs.leave(self._job_id, self._attempt)

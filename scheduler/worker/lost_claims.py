@@ -1,4 +1,4 @@
-"""Strays: jobs that the store says this node holds, and of which nobody here knows.
+"""LostClaims: jobs that the store says this node holds, and of which nobody here knows.
 
     claim ──▶ store: done ──✗ the connection dies, or the answer comes too late ──▶ worker: failed
 
@@ -15,36 +15,36 @@ from typing import Final
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
-from scheduler.worker.local_jobs import Roster
+from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.settling import Settling
 
-LOOK_EVERY_S: Final = 1.0
-"""How often strays are looked for: their users wait as long as those of a lost job would."""
+LOST_CLAIMS_LOOK_S: Final = 1.0
+"""How often lost_claims are looked for: their users wait as long as those of a lost job would."""
 
 
-class Strays:
+class LostClaims:
     """The node's care for what it holds without knowing."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, roster: Roster, settling: Settling, node_id: str
+        self, *, store: Store, clock: Clock, local_jobs: LocalJobs, settling: Settling, node_id: str
     ) -> None:
         self._store = store
         self._clock = clock
-        self._roster = roster
+        self._local_jobs = local_jobs
         self._settling = settling
         self._node_id = node_id
 
     async def run(self) -> None:
-        """Give strays back for ever."""
+        """Give lost_claims back for ever."""
         while True:
-            await self._clock.sleep(LOOK_EVERY_S)
+            await self._clock.sleep(LOST_CLAIMS_LOOK_S)
             with suppress(StoreUnavailable):
                 await self.give_back()
 
     async def give_back(self) -> None:
         """Give back what is held here and expected by nobody."""
-        held = await self._store.claims_of(self._node_id, but=self._roster.expected)
+        held = await self._store.claims_of(self._node_id, but=self._local_jobs.expected)
         # Asked again, now that the store has answered: a worker that began to claim meanwhile may
         # have been faster than our look. Who is not expected now never learns of these tokens.
-        for claim in [claim for claim in held if claim.id not in self._roster.expected]:
+        for claim in [claim for claim in held if claim.id not in self._local_jobs.expected]:
             await self._settling.settle_lost(claim)

@@ -27,8 +27,8 @@ LATELY: Final = 8
 """Of so many jobs, roughly, the mean duration is kept."""
 
 
-class Pace:
-    """The node's pace."""
+class Prefetch:
+    """The node's prefetch."""
 
     def __init__(self) -> None:
         self._streak = 0

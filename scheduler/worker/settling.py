@@ -31,13 +31,13 @@ from scheduler.core.job import (
     StopReason,
     Unknown,
 )
-from scheduler.core.job_log import Stream
+from scheduler.core.job_log import LogStream
 from scheduler.core.policy import backoff_s, cleanup_failure, conclude
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
-from scheduler.telemetry.job_events import Chronicle
-from scheduler.worker.job_log_writer import Scribe
+from scheduler.telemetry.job_events import JobEvents
+from scheduler.worker.job_log_writer import JobLogWriter
 
 T = TypeVar("T")
 
@@ -57,16 +57,16 @@ class Settling:
         queue: Queue,
         clock: Clock,
         random: Random,
-        scribe: Scribe,
-        chronicle: Chronicle,
+        job_log_writer: JobLogWriter,
+        job_events: JobEvents,
         on_call_due: Callable[[], None],
     ) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
         self._random = random
-        self._scribe = scribe
-        self._chronicle = chronicle
+        self._job_log_writer = job_log_writer
+        self._job_events = job_events
         self._on_call_due = on_call_due
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
@@ -75,7 +75,7 @@ class Settling:
             await self._settle_cleanup(claim, outcome)
         else:
             at = self._clock.now()
-            await self._insist(lambda: self._scribe.finish(claim))
+            await self._insist(lambda: self._job_log_writer.finish(claim))
             settlement = conclude(claim, outcome, at=at, progress=progress)
             await self._settle_run(claim, settlement)
 
@@ -87,7 +87,7 @@ class Settling:
 
     async def settle_lost(self, claim: Claim) -> None:
         """End a claim whose answer never came: nobody here has begun with it."""
-        self._chronicle.lost(claim)
+        self._job_events.lost(claim)
         await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
 
     async def settle_unknown(self, claim: Claim) -> None:
@@ -105,10 +105,10 @@ class Settling:
             if settlement.status is not written[claim.id]:
                 # An attempt given back is aborted instead where the store knows of a request.
                 settlement = replace(settlement, status=written[claim.id])
-            self._chronicle.ended(claim, settlement)
+            self._job_events.ended(claim, settlement)
         else:
             # Or an earlier try was taken and its answer lost: so tell those who wait all the same.
-            self._chronicle.taken_over(claim)
+            self._job_events.taken_over(claim)
         await self._announce(claim)
         if settlement.status in {Status.QUEUED, Status.ABORTED}:
             await self._enqueue(claim)
@@ -118,15 +118,15 @@ class Settling:
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         cleanup, error = cleaned(outcome), cleanup_failure(claim.task, outcome)
         if error is not None:  # who looks for the reason has only the log
-            self._scribe.hear(claim, Stream.NOTICE, _notice(error))
-        await self._insist(lambda: self._scribe.finish(claim))
+            self._job_log_writer.hear(claim, LogStream.NOTICE, _notice(error))
+        await self._insist(lambda: self._job_log_writer.finish(claim))
         written = await self._insist(
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
         )
         if written:
-            self._chronicle.cleaned(claim, cleanup, error)
+            self._job_events.cleaned(claim, cleanup, error)
         else:
-            self._chronicle.taken_over(claim)  # or, as above, an earlier try was taken
+            self._job_events.taken_over(claim)  # or, as above, an earlier try was taken
         if cleanup is Cleanup.PENDING:
             await self._enqueue(claim)
         await self._announce(claim)
@@ -144,7 +144,7 @@ class Settling:
         with suppress(StoreUnavailable):
             job = await self._store.get(claim.id)
             if job is not None and job.abort is not None:
-                self._chronicle.aborted(job.abort)
+                self._job_events.aborted(job.abort)
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call until the store takes it. All its writes are guarded, so that is safe."""

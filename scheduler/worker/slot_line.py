@@ -1,8 +1,8 @@
-"""Whose turn it is: a node's slots, and the jobs in hand that take turns in them.
+"""The line for slots: how many jobs a node may claim, and which of them runs next.
 
     enter ─▶ fetch, claim ─▶ slot ─▶ run ─▶ over ─▶ settle
       │                        │             │
-      │ as many in hand as     │ first come, └─▶ the next one in line runs
+      │ as many claimed as     │ first come, └─▶ the next one in line runs
       │ there are slots, and   │ first served
       ▼ more at a quick pace   ▼
 
@@ -26,33 +26,33 @@ from typing import Final, Self
 from scheduler.core.ports.clock import Clock
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
-from scheduler.worker.prefetch import AT_ONCE_S, SHORT_S, Pace
+from scheduler.worker.prefetch import AT_ONCE_S, SHORT_S, Prefetch
 
 PATIENCE_S: Final = SHORT_S
 """How long a claim waits in line: amid short jobs, several of them end within this time."""
 
-LOOK_EVERY_S: Final = 2.5
+STORE_LOOK_S: Final = 2.5
 """How often the idle of a node ask the store for what waits, all together, where nothing does."""
 
 
 @asynccontextmanager
-async def open_turns(slots: Slots, *, number: int, clock: Clock) -> AsyncIterator[Turns]:
+async def open_slot_line(slots: Slots, *, number: int, clock: Clock) -> AsyncIterator[SlotLine]:
     """So many slots of a node, each with a process, for as long as the block runs."""
     async with asyncio.TaskGroup() as group:
-        turns = Turns(slots, number=number, clock=clock, group=group)
+        slot_line = SlotLine(slots, number=number, clock=clock, group=group)
         try:
-            yield turns
+            yield slot_line
         finally:
-            turns.close()
+            slot_line.close()
 
 
-class Turns:
+class SlotLine:
     """The slots, and how many jobs may be in hand for them."""
 
     def __init__(
         self, slots: Slots, *, number: int, clock: Clock, group: asyncio.TaskGroup
     ) -> None:
-        self.pace = Pace()
+        self.prefetch = Prefetch()
         self._clock = clock
         self._slots = slots
         self._group = group
@@ -61,7 +61,7 @@ class Turns:
         self._in_hand = 0
         self._look_at = 0.0
         self._outside: deque[Future[None]] = deque()
-        self._line: deque[_Place] = deque()
+        self._line: deque[_Waiter] = deque()
         self._patience: asyncio.TimerHandle | None = None
         """For all in line together: most are served long before."""
         self._idle: list[PoolProcess] = []
@@ -69,19 +69,19 @@ class Turns:
         for _ in range(number):
             self._fit_out(None)
 
-    def turn(self) -> Turn:
-        """A turn for one more job, to be entered."""
-        return Turn(self, clock=self._clock)
+    def ticket(self) -> SlotTicket:
+        """A ticket for one more job, to be entered."""
+        return SlotTicket(self, clock=self._clock)
 
     async def enter(self) -> bool:
         """Wait until one more job may be in hand; whether there are more then than slots."""
-        place: Future[None] = asyncio.get_running_loop().create_future()
-        self._outside.append(place)
+        waiter: Future[None] = asyncio.get_running_loop().create_future()
+        self._outside.append(waiter)
         self._let_in()
         try:
-            await place
+            await waiter
         except asyncio.CancelledError:
-            if not place.cancelled():  # it came in the very turn of the loop in which we left
+            if not waiter.cancelled():  # it came in the very ticket of the loop in which we left
                 self.leave()
             raise
         return self._in_hand > self._fit
@@ -97,26 +97,26 @@ class Turns:
 
     def nothing_waits(self) -> None:
         """Note that the store was asked, and nothing waits."""
-        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+        self._look_at = self._clock.monotonic() + STORE_LOOK_S
 
     async def wait_for_process(self, *, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process; `late` is called once that takes too long."""
         if self._idle:
             return self._idle.pop()
         loop = asyncio.get_running_loop()
-        place = _Place(loop.create_future(), late, until=loop.time() + PATIENCE_S)
-        self._line.append(place)
+        waiter = _Waiter(loop.create_future(), late, until=loop.time() + PATIENCE_S)
+        self._line.append(waiter)
         if self._patience is None:
-            self._patience = loop.call_at(place.until, self._look_at_line)
+            self._patience = loop.call_at(waiter.until, self._look_at_line)
         try:
-            return await place.process
+            return await waiter.process
         except asyncio.CancelledError:
-            if not place.process.cancelled():
-                self._hand_on(place.process.result())
+            if not waiter.process.cancelled():
+                self._hand_on(waiter.process.result())
             raise
 
     def give_back(self, process: PoolProcess | None) -> None:
-        """Let the next one in line have a process, or the one that takes its place."""
+        """Let the next one in line have a process, or the one that takes its waiter."""
         if process is not None and self._slots.usable(process):
             self._hand_on(process)
         else:
@@ -138,35 +138,35 @@ class Turns:
         """Tell those whose patience is over, and come back for the next."""
         loop = asyncio.get_running_loop()
         self._patience = None
-        for place in tuple(self._line):
-            if place.process.done() or place.until == inf:
+        for waiter in tuple(self._line):
+            if waiter.process.done() or waiter.until == inf:
                 continue
-            if place.until > loop.time():
-                self._patience = loop.call_at(place.until, self._look_at_line)
+            if waiter.until > loop.time():
+                self._patience = loop.call_at(waiter.until, self._look_at_line)
                 return
-            place.until = inf
-            self.pace.stumbled()
-            place.late()
+            waiter.until = inf
+            self.prefetch.stumbled()
+            waiter.late()
 
     def _let_in(self) -> None:
         """Let in as many as may be in hand: not one by one, but once half of those ahead are gone.
 
         So they fetch, claim and acknowledge together, which costs the node as much as for one.
         """
-        ahead = self.pace.ahead(self._fit)
+        ahead = self.prefetch.ahead(self._fit)
         if self._in_hand > self._fit + ahead // 2:
             return
         while self._outside and self._in_hand < self._fit + ahead:
-            place = self._outside.popleft()
-            if not place.done():
-                place.set_result(None)
+            waiter = self._outside.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 self._in_hand += 1
 
     def _hand_on(self, process: PoolProcess) -> None:
         while self._line:
-            place = self._line.popleft()
-            if not place.process.done():
-                place.process.set_result(process)
+            waiter = self._line.popleft()
+            if not waiter.process.done():
+                waiter.process.set_result(process)
                 return
         self._idle.append(process)
 
@@ -185,7 +185,7 @@ class Turns:
 
 
 @dataclass(slots=True)
-class _Place:
+class _Waiter:
     """Of a job in line."""
 
     process: Future[PoolProcess]
@@ -194,15 +194,15 @@ class _Place:
     """When `late` is called, by the loop's clock; infinite once it was."""
 
 
-class Turn:
-    """One job's turn; `over` at the end of the block, or before."""
+class SlotTicket:
+    """One job's ticket; `over` at the end of the block, or before."""
 
-    def __init__(self, turns: Turns, *, clock: Clock) -> None:
-        self._turns = turns
+    def __init__(self, slot_line: SlotLine, *, clock: Clock) -> None:
+        self._slot_line = slot_line
         self._clock = clock
         self._entered = self._ahead = False
         self._since: float | None = None
-        """When a process came; from then on this turn has one to give back."""
+        """When a process came; from then on this ticket has one to give back."""
         self._process: PoolProcess | None = None
 
     def __enter__(self) -> Self:
@@ -213,7 +213,7 @@ class Turn:
 
     async def enter(self) -> None:
         """Wait until one more job may be in hand."""
-        self._ahead = await self._turns.enter()
+        self._ahead = await self._slot_line.enter()
         self._entered = True
 
     def wait_s(self, idle_s: float) -> float:
@@ -226,18 +226,18 @@ class Turn:
     @property
     def may_look(self) -> bool:
         """Whether the store may be asked for a job, where no id came."""
-        return not self._ahead and self._turns.look_due()
+        return not self._ahead and self._slot_line.look_due()
 
     def nothing_waits(self) -> None:
         """Note that the store was asked, and nothing waits."""
-        self._turns.nothing_waits()
+        self._slot_line.nothing_waits()
 
     def failed(self) -> None:
         """Note that store or queue are away: who is ahead of the slots leaves, the others pause.
 
         Else so many would pause in hand that the slots had to wait for most of them.
         """
-        self._turns.pace.stumbled()
+        self._slot_line.prefetch.stumbled()
         if self._ahead:
             self.over()
 
@@ -247,17 +247,17 @@ class Turn:
         Args:
             fresh: whether it must not have run anything yet.
         """
-        process = await self._turns.wait_for_process(late=late)
+        process = await self._slot_line.wait_for_process(late=late)
         # Not ours before it is ready: if we are cancelled meanwhile it may be on its way out.
         self._since = self._clock.monotonic()
-        self._process = await self._turns.ready(process, fresh=fresh)
+        self._process = await self._slot_line.ready(process, fresh=fresh)
         return self._process
 
     def over(self) -> None:
-        """Let others have what this turn had."""
+        """Let others have what this ticket had."""
         if self._since is not None:
-            self._turns.pace.ran(for_s=self._clock.monotonic() - self._since)
-            self._turns.give_back(self._process)
+            self._slot_line.prefetch.ran(for_s=self._clock.monotonic() - self._since)
+            self._slot_line.give_back(self._process)
         if self._entered:
-            self._turns.leave()
+            self._slot_line.leave()
         self._since, self._entered = None, False

@@ -25,17 +25,19 @@ from scheduler.worker.settling import Settling
 
 
 @asynccontextmanager
-async def open_vigil(
+async def open_unkillable(
     *, store: Store, clock: Clock, random: Random, settling: Settling
-) -> AsyncIterator[Vigil]:
+) -> AsyncIterator[UnkillableProcesses]:
     """Keeps vigils for as long as the block runs; what is left then, the next owner finds."""
     async with asyncio.TaskGroup() as group:
-        vigil = Vigil(store=store, clock=clock, random=random, settling=settling, group=group)
-        yield vigil
-        vigil.give_up()
+        unkillable = UnkillableProcesses(
+            store=store, clock=clock, random=random, settling=settling, group=group
+        )
+        yield unkillable
+        unkillable.give_up()
 
 
-class Vigil:
+class UnkillableProcesses:
     """Settles stopped attempts late, when nothing of them lives any more."""
 
     def __init__(
@@ -56,7 +58,7 @@ class Vigil:
 
     def begin(self, attempt: Attempt, outcome: Stopped, *, leave: Callable[[], None]) -> None:
         """Watch over what is left of an attempt; `leave` is called when it is settled."""
-        name = f"vigil {attempt.claim.id}"
+        name = f"unkillable {attempt.claim.id}"
         kept = self._group.create_task(self._keep(attempt, outcome, leave), name=name)
         self._kept.add(kept)
         kept.add_done_callback(self._kept.discard)
@@ -87,6 +89,6 @@ class Vigil:
 
     async def _note(self, attempt: Attempt, death: Death) -> None:
         claim = attempt.claim
-        attempt.chronicle.outlived(claim, death)
+        attempt.job_events.outlived(claim, death)
         with suppress(StoreUnavailable):
             await self._store.note_survivors(claim.id, token=claim.token, death=death)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scheduler.queue.embedded.program import find_binary
+from scheduler.queue.embedded.program import find_program
 from tests.chaos.report import RUNS_HEAD, faults_table, keep, run_row
 from tests.chaos.run import run
 
@@ -34,7 +34,7 @@ def main() -> int:
                 seed=parsed.seed,
                 nodes=parsed.nodes,
                 folder=Path(folder),
-                redis_binary=asyncio.run(find_binary()),
+                redis_program=asyncio.run(find_program()),
             )
         )
     row = run_row(results, seed=parsed.seed, seconds=parsed.seconds)

@@ -58,12 +58,12 @@ class Result:
 
 
 async def run(
-    *, seconds: float, seed: str, nodes: int, folder: Path, redis_binary: str
+    *, seconds: float, seed: str, nodes: int, folder: Path, redis_program: str
 ) -> Sequence[Result]:
     """Let chaos reign over a town and a hermit, and answer what became of each."""
     with ExitStack() as stack:
         postgres = stack.enter_context(running_postgres())
-        redis = RedisServer(redis_binary, folder)
+        redis = RedisServer(redis_program, folder)
         redis.start()
         stack.callback(redis.stop)
         postgres_link = stack.enter_context(in_front_of(postgres.port))

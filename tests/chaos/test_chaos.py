@@ -9,11 +9,11 @@ from tests.chaos.run import run
 
 
 async def test_nothing_is_lost_and_nothing_runs_twice_whatever_dies(
-    tmp_path: Path, redis_binary: str
+    tmp_path: Path, redis_program: str
 ) -> None:
     """The README's guarantees, under what operators meet; another seed each time it is changed."""
     results = await run(
-        seconds=4, seed="short", nodes=2, folder=tmp_path, redis_binary=redis_binary
+        seconds=4, seed="short", nodes=2, folder=tmp_path, redis_program=redis_program
     )
 
     assert [flaw for result in results for flaw in result.wrong] == [], faults_table(results)

@@ -20,7 +20,7 @@ from scheduler.core.job import (
     Purpose,
     Status,
 )
-from scheduler.core.job_log import Page
+from scheduler.core.job_log import LogPage
 from scheduler.core.policy import lost_failure
 from scheduler.core.webhook import CallStatus, Event, HookCall
 
@@ -35,7 +35,7 @@ class Row:
     fingerprint: str | None
     traceparent: str | None
     losses: int = 0
-    log: dict[int, Page] = field(default_factory=dict)
+    log: dict[int, LogPage] = field(default_factory=dict)
     """By slot."""
 
     def change(self, **changes: Any) -> None:  # noqa: ANN401 - fields of a Job

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from scheduler.core.job_log import Stream
+from scheduler.core.job_log import LogStream
 from scheduler.processes.stdio_pipes import Hear
 from scheduler.processes.tree import Ended, Process
 
@@ -67,7 +67,7 @@ class FakeProcess:
     def say(self, text: str) -> None:
         """Have the handler print something."""
         assert self._hear is not None
-        self._hear(Stream.STDOUT, text.encode())
+        self._hear(LogStream.STDOUT, text.encode())
 
     def tell(self, frame: Message) -> None:
         """Have the process write any frame."""

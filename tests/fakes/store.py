@@ -24,9 +24,9 @@ from scheduler.core.job import (
     Settlement,
     Status,
 )
-from scheduler.core.job_log import Page, Written
+from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.store import Inserted, Released
-from scheduler.core.statistics import STEP, Ending, Span, Standing
+from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
 
@@ -172,7 +172,7 @@ class MemoryStore:
                 there = row.log.get(page.slot, page)
                 row.log[page.slot] = max(page, there, key=lambda each: (each.number, each.size))
 
-    async def log(self, job_id: str, *, after: int = 0) -> Sequence[Page]:
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[LogPage]:
         self._answer()
         row = self.rows.get(job_id)
         pages = [] if row is None else row.log.values()
@@ -225,28 +225,28 @@ class MemoryStore:
             found.update(job.uid for job in jobs[:limit])
         return found
 
-    async def standing(self, *, count_max: int) -> Standing:
+    async def counts(self, *, count_max: int) -> JobCounts:
         self._answer()
         queued = self._jobs(None, [Status.QUEUED], None)
-        return Standing(
+        return JobCounts(
             queued=min(len(queued), count_max),
             running=len(self._jobs(None, [Status.RUNNING], None)),
             oldest_queued_at=queued[0].created_at if queued else None,
         )
 
-    async def endings(self, *, since: datetime, limit: int) -> Sequence[Ending]:
+    async def finished_per_step(self, *, since: datetime, limit: int) -> Sequence[FinishedCount]:
         self._answer()
         found = Counter(
             (at - timedelta(seconds=at.timestamp() % STEP.total_seconds()), job.status)
             for at, job in self._ended(since)[:limit]
         )
         ordered = sorted(found.items(), key=lambda each: (-each[0][0].timestamp(), each[0][1]))
-        return [Ending(at, status, jobs) for (at, status), jobs in ordered]
+        return [FinishedCount(at, status, jobs) for (at, status), jobs in ordered]
 
-    async def spans(self, *, since: datetime, limit: int) -> Sequence[Span]:
+    async def durations(self, *, since: datetime, limit: int) -> Sequence[JobDurations]:
         self._answer()
         return [
-            Span(
+            JobDurations(
                 max(0, (job.started_at - job.created_at).total_seconds()),
                 max(0, (at - job.started_at).total_seconds()),
             )

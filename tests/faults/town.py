@@ -1,6 +1,6 @@
 """An installation of several nodes in one process, to which something happens.
 
-    user ── gate ─┐            ┌─ gate ── node: worker, lease, sweeper, strays, hears of aborts
+    user ── gate ─┐            ┌─ gate ── node: worker, lease, sweeper, lost_claims, hears of aborts
                   ├── store ───┤
     user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node.life` builds
 
@@ -22,7 +22,7 @@ from scheduler.basics.clock import id_before, new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason
 from scheduler.node.sweeper import Sweeper
-from scheduler.service.change_feed import Course
+from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.service import Service, Submission
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
 from tests.fakes.slots import FakeProcess, FakeSlots
@@ -30,9 +30,9 @@ from tests.faults.virtual import VirtualClock
 from tests.support.gate import Gate, Trouble
 from tests.support.job_events import Counting
 from tests.support.witness import Witness
-from tests.support.workers import NODE, TASKS, Crew, Pace
+from tests.support.workers import NODE, TASKS, Intervals, NodeUnderTest
 
-PACE: Final = Pace(lease_s=6.0, idle_s=3.0, look_s=0.5)
+INTERVALS: Final = Intervals(lease_s=6.0, idle_s=3.0, look_s=0.5)
 LASTS_S: Final[Mapping[str, float]] = {"task1": 1.0, "undoable": 30.0}
 """How long a handler works; a clean-up takes no time."""
 PATIENCE_S: Final = 300.0
@@ -82,7 +82,7 @@ class WatchedProcess(FakeProcess):
         super()._tell(end)
 
 
-class Member(Crew):
+class Member(NodeUnderTest):
     """A node: what `scheduler.node.life` runs, but for HTTP and processes."""
 
     def __init__(self, name: str, town: Town) -> None:
@@ -94,8 +94,8 @@ class Member(Crew):
             queue=queue,
             clock=VirtualClock(),
             slots=FakeSlots(make=lambda: WatchedProcess(town.witness)),
-            card=replace(NODE, id=name, name=name, tasks=tuple(TASKS)),
-            pace=PACE,
+            record=replace(NODE, id=name, name=name, tasks=tuple(TASKS)),
+            intervals=INTERVALS,
             trouble=town.trouble,
         )
         self.sweeper = Sweeper(
@@ -104,15 +104,15 @@ class Member(Crew):
             clock=self.clock,
             node_id=name,
             id_before=id_before,
-            lease_s=PACE.lease_s,
+            lease_s=INTERVALS.lease_s,
             losses_max=3,
             retention_s=0,
-            chronicle=self.chronicle,
+            job_events=self.job_events,
         )
         self.life = town.group.create_task(self.live(), name=f"node {name}")
 
     def on_lease_lost(self) -> None:
-        self.roster.stop_all(StopReason.LEASE_LOST, grace_s=0)
+        self.local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
 
     async def live(self) -> None:
         await insist(self.lease.begin)
@@ -122,7 +122,7 @@ class Member(Crew):
                 for chore in (
                     self.lease.keep(),
                     self.sweeper.run(),
-                    self.strays.run(),
+                    self.lost_claims.run(),
                     self._hear_of_aborts(),
                 )
             ]
@@ -133,7 +133,7 @@ class Member(Crew):
 
     async def _hear_of_aborts(self) -> None:
         async for job_id in self.queue.aborts():
-            self.roster.hint(job_id)
+            self.local_jobs.hint(job_id)
 
     async def kill(self) -> None:
         """The node and, by its warden, all that it ran; nothing of it is heard of any more."""
@@ -145,7 +145,7 @@ class Member(Crew):
 
     async def drain(self) -> None:
         self.worker.drain()
-        self.roster.stop_all(StopReason.DRAIN)
+        self.local_jobs.stop_all(StopReason.DRAIN)
         await self.life
         # As the queue does when it is closed.
         self.queue.server.ids.extendleft(reversed(self.queue.server.inflight.pop(self.name, [])))
@@ -170,12 +170,12 @@ class Town:
         self.service = Service(
             store=cast("Any", store),
             queue=cast("Any", queue),
-            course=Course(store=cast("Any", store), queue=cast("Any", queue), clock=clock),
+            change_feed=ChangeFeed(store=cast("Any", store), queue=cast("Any", queue), clock=clock),
             clock=clock,
             new_id=new_id,
             tasks=TASKS,
             draining=asyncio.Event(),
-            chronicle=Counting(clock),
+            job_events=Counting(clock),
         )
 
     async def submit(self, name: str, task: str = "task1") -> None:

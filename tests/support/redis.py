@@ -23,7 +23,7 @@ import pytest
 import redis
 import redis.asyncio as aioredis
 
-from scheduler.queue.embedded.program import find_binary
+from scheduler.queue.embedded.program import find_program
 
 BOOT_S = 10.0
 
@@ -31,8 +31,8 @@ BOOT_S = 10.0
 class RedisServer:
     """A server on 127.0.0.1 that keeps nothing on disk, and its port over restarts."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
-        self._binary = binary
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
@@ -53,7 +53,7 @@ class RedisServer:
     def start(self) -> None:
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._binary, *f"--port {self.port} --bind 127.0.0.1 --save".split(), ""],
+                [self._program, *f"--port {self.port} --bind 127.0.0.1 --save".split(), ""],
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -109,15 +109,15 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def redis_binary() -> str:
-    return asyncio.run(find_binary())
+def redis_program() -> str:
+    return asyncio.run(find_program())
 
 
 @pytest.fixture(scope="session")
 def redis_server(
-    redis_binary: str, tmp_path_factory: pytest.TempPathFactory
+    redis_program: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedisServer]:
-    server = RedisServer(redis_binary, tmp_path_factory.mktemp("redis"))
+    server = RedisServer(redis_program, tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.stop()
@@ -125,9 +125,9 @@ def redis_server(
 
 @pytest.fixture(name="own_redis")
 def own_redis_fixture(
-    redis_binary: str, tmp_path_factory: pytest.TempPathFactory
+    redis_program: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedisServer]:
-    server = RedisServer(redis_binary, tmp_path_factory.mktemp("redis"))
+    server = RedisServer(redis_program, tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.stop()

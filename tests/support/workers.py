@@ -18,15 +18,15 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JsonText, Node, StopReason
 from scheduler.core.ports.store import Store
 from scheduler.processes.slots import Slots
-from scheduler.service.change_feed import Course
+from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.service import Service, Submission
-from scheduler.worker.job_log_writer import Scribe
+from scheduler.worker.job_log_writer import JobLogWriter
 from scheduler.worker.lease import Lease
-from scheduler.worker.local_jobs import Roster
-from scheduler.worker.lost_claims import Strays
+from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.lost_claims import LostClaims
 from scheduler.worker.settling import Settling
-from scheduler.worker.slot_line import Turns
-from scheduler.worker.unkillable import Vigil
+from scheduler.worker.slot_line import SlotLine
+from scheduler.worker.unkillable import UnkillableProcesses
 from scheduler.worker.worker import Worker
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
@@ -42,15 +42,15 @@ END_S = 5.0
 """For a worker to end that is drained and has nothing left to do."""
 
 
-class Pace(NamedTuple):
-    """How fast a crew does by itself what a test may bring about at once."""
+class Intervals(NamedTuple):
+    """How fast a workers does by itself what a test may bring about at once."""
 
     lease_s: float
     idle_s: float
     look_s: float
 
 
-STILL = Pace(lease_s=NEVER_S, idle_s=IDLE_S, look_s=NEVER_S)
+STILL = Intervals(lease_s=NEVER_S, idle_s=IDLE_S, look_s=NEVER_S)
 NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
 
 
@@ -60,7 +60,7 @@ TASKS = {
 }
 
 
-class Crew:
+class NodeUnderTest:
     """One worker, with all it needs."""
 
     def __init__(
@@ -71,8 +71,8 @@ class Crew:
         queue: MemoryQueue | None = None,
         clock: FakeClock | None = None,
         slots: FakeSlots | None = None,
-        card: Node = NODE,
-        pace: Pace = STILL,
+        record: Node = NODE,
+        intervals: Intervals = STILL,
         trouble: Trouble | None = None,
     ) -> None:
         self.behind = behind
@@ -81,51 +81,51 @@ class Crew:
         self.gated_queue = Gate(self.queue, trouble=trouble, error=QueueUnavailable)
         self.clock = clock or FakeClock()
         self.slots = slots or FakeSlots()
-        self.roster = Roster()
-        self.chronicle = Counting(self.clock)
+        self.local_jobs = LocalJobs()
+        self.job_events = Counting(self.clock)
         random = Random(1)  # noqa: S311 - spreads backoffs
         store, queue = cast("Any", self.store), cast("Any", self.gated_queue)
-        self.scribe = Scribe(store=store, queue=queue, clock=self.clock)
+        self.job_log_writer = JobLogWriter(store=store, queue=queue, clock=self.clock)
         self.settling = Settling(
             store=store,
             queue=queue,
             clock=self.clock,
             random=random,
-            scribe=self.scribe,
-            chronicle=self.chronicle,
+            job_log_writer=self.job_log_writer,
+            job_events=self.job_events,
             on_call_due=lambda: None,
         )
         self.lease = Lease(
-            card,
+            record,
             store=store,
             clock=self.clock,
-            lease_s=pace.lease_s,
-            running=lambda: len(self.roster),
-            on_abort_requested=self.roster.hint,
+            lease_s=intervals.lease_s,
+            running=lambda: len(self.local_jobs),
+            on_abort_requested=self.local_jobs.hint,
             on_held=lambda _: None,
             on_lost=self.on_lease_lost,
         )
-        self.strays = Strays(
+        self.lost_claims = LostClaims(
             store=store,
             clock=self.clock,
-            roster=self.roster,
+            local_jobs=self.local_jobs,
             settling=self.settling,
-            node_id=card.id,
+            node_id=record.id,
         )
         self.service = Service(
             store=behind,
             queue=self.queue,
-            course=Course(store=behind, queue=self.queue, clock=self.clock),
+            change_feed=ChangeFeed(store=behind, queue=self.queue, clock=self.clock),
             clock=self.clock,
             new_id=new_id,
             tasks=TASKS,
             draining=asyncio.Event(),
-            chronicle=self.chronicle,
+            job_events=self.job_events,
         )
-        self.turns = Turns(
-            cast("Slots", self.slots), number=card.workers, clock=self.clock, group=group
+        self.slot_line = SlotLine(
+            cast("Slots", self.slots), number=record.workers, clock=self.clock, group=group
         )
-        self.vigil = Vigil(
+        self.unkillable = UnkillableProcesses(
             store=store,
             clock=self.clock,
             random=random,
@@ -138,18 +138,18 @@ class Crew:
             clock=self.clock,
             random=random,
             slots=cast("Slots", self.slots),
-            turns=self.turns,
+            slot_line=self.slot_line,
             lease=self.lease,
-            roster=self.roster,
+            local_jobs=self.local_jobs,
             settling=self.settling,
-            vigil=self.vigil,
+            unkillable=self.unkillable,
             tasks=TASKS,
-            node_id=card.id,
-            chronicle=self.chronicle,
-            hear=self.scribe.hear,
-            idle_window_s=pace.idle_s,
-            first_look_s=pace.look_s,
-            longest_look_s=pace.look_s,
+            node_id=record.id,
+            job_events=self.job_events,
+            hear=self.job_log_writer.hear,
+            idle_window_s=intervals.idle_s,
+            first_look_s=intervals.look_s,
+            longest_look_s=intervals.look_s,
             grace_s=0,
         )
 
@@ -166,7 +166,7 @@ class Crew:
     async def abort(self, job_id: str) -> Job:
         """Ask that a job end, and have its node hear of it."""
         job = await self.service.abort("u1", job_id)
-        self.roster.hint(job_id)
+        self.local_jobs.hint(job_id)
         return job
 
     async def job(self, job_id: str) -> Job:
@@ -194,20 +194,20 @@ class Crew:
 
     async def idle(self) -> None:
         """Wait until the worker has nothing left to do for any job."""
-        await eventually(lambda: not self.roster.expected, saying="the worker is idle")
+        await eventually(lambda: not self.local_jobs.expected, saying="the worker is idle")
 
 
 @asynccontextmanager
-async def at_work(store: Store) -> AsyncIterator[Crew]:
-    """A crew that works on a store, and is drained at the end."""
+async def at_work(store: Store) -> AsyncIterator[NodeUnderTest]:
+    """A workers that works on a store, and is drained at the end."""
     async with asyncio.TaskGroup() as group:
-        crew = Crew(store, group)
-        await crew.lease.begin()
-        working = group.create_task(crew.worker.run(), name="worker")
-        yield crew
-        crew.worker.drain()
-        crew.roster.stop_all(StopReason.DRAIN)
+        workers = NodeUnderTest(store, group)
+        await workers.lease.begin()
+        working = group.create_task(workers.worker.run(), name="worker")
+        yield workers
+        workers.worker.drain()
+        workers.local_jobs.stop_all(StopReason.DRAIN)
         await asyncio.wait({working}, timeout=END_S)
-        crew.turns.close()
-        crew.vigil.give_up()
+        workers.slot_line.close()
+        workers.unkillable.give_up()
         working.cancel()  # a test that failed may have left it held at a gate

@@ -2,7 +2,7 @@
 
     /-/ui/            static/index.html
     /-/ui/…           static/ and vendor/, from memory
-    /-/ui/data/…      figures, jobs of all users, what a bulk abort would meet, leases
+    /-/ui/data/…      statistics, jobs of all users, what a bulk abort would meet, leases
 
 Whatever changes something goes through the public API, as JSON. Nothing is built: the browser runs
 `static/*.js` as they are, on the libraries in `vendor/`, and loads nothing from anywhere else. What

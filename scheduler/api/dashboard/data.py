@@ -7,12 +7,12 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from scheduler.api.dashboard.documents import figures_document
+from scheduler.api.dashboard.documents import statistics_document
 from scheduler.api.json_answer import json_answer
 from scheduler.api.requests import cursor
 from scheduler.api.requests.models import ListQuery, MatchQuery, Query, Uid
 from scheduler.api.requests.queries import query
-from scheduler.api.state import OVERVIEW, SERVICE
+from scheduler.api.state import SERVICE, STATISTICS
 from scheduler.service.documents import job_outline, node_document
 from scheduler.service.statistics import COUNT_MAX
 
@@ -32,9 +32,9 @@ class ListAllQuery(ListQuery):
 
 
 async def overview(request: web.Request) -> web.Response:
-    """The figures of the whole house."""
+    """The statistics of the whole house."""
     query(request, Query)
-    return json_answer(figures_document(await request.app[OVERVIEW].figures()))
+    return json_answer(statistics_document(await request.app[STATISTICS].statistics()))
 
 
 async def jobs(request: web.Request) -> web.Response:
@@ -58,7 +58,7 @@ async def jobs(request: web.Request) -> web.Response:
 async def unfinished(request: web.Request) -> web.Response:
     """How many jobs of which users an abort of all that match would meet."""
     which = query(request, MatchAllQuery)
-    users = await request.app[OVERVIEW].unfinished(
+    users = await request.app[STATISTICS].unfinished(
         which.uid, statuses=which.status, task=which.task
     )
     return json_answer({"users": users, "exact": sum(users.values()) < COUNT_MAX})
@@ -69,7 +69,7 @@ async def nodes(request: web.Request) -> web.Response:
     nodes = await request.app[SERVICE].nodes()
     return json_answer(
         {
-            "lease_s": request.app[OVERVIEW].lease_s,
+            "lease_s": request.app[STATISTICS].lease_s,
             "nodes": [{**node_document(node), "beat": node.beat} for node in nodes],
         }
     )

@@ -1,4 +1,4 @@
-"""The figures as JSON."""
+"""The statistics as JSON."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scheduler.core.job import Status
-from scheduler.core.statistics import Figures, Quantiles
+from scheduler.core.statistics import Quantiles, Statistics
 from scheduler.service.documents import instant
 
 ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
 
 
-def figures_document(figures: Figures) -> dict[str, Any]:
+def statistics_document(statistics: Statistics) -> dict[str, Any]:
     """The house at a glance."""
-    standing = figures.standing
-    oldest = standing.oldest_queued_at
+    counts = statistics.counts
+    oldest = counts.oldest_queued_at
     return {
-        "at": instant(figures.at),
-        "queued": standing.queued,
-        "queued_is_exact": figures.queued_is_exact,
+        "at": instant(statistics.at),
+        "queued": counts.queued,
+        "queued_is_exact": statistics.queued_is_exact,
         "oldest_queued_at": None if oldest is None else instant(oldest),
-        "running": standing.running,
-        "last_minute": _ends(figures.last_minute),
-        "waiting": _quantiles(figures.waiting),
-        "ran": _quantiles(figures.running),
-        "minutes": [{"at": instant(at), **_ends(ended)} for at, ended in figures.minutes],
-        "minutes_since": instant(figures.minutes_since),
+        "running": counts.running,
+        "last_minute": _ends(statistics.last_minute),
+        "waiting": _quantiles(statistics.waiting),
+        "ran": _quantiles(statistics.running),
+        "minutes": [{"at": instant(at), **_ends(ended)} for at, ended in statistics.minutes],
+        "minutes_since": instant(statistics.minutes_since),
     }
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from scheduler import __version__
 from scheduler.api.description import examples, shapes
-from scheduler.api.description.route import Answer, Route
+from scheduler.api.description.route import ResponseDescription, Route
 from scheduler.api.problems import INTERNAL, INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
 
 Json = dict[str, Any]
@@ -106,7 +106,7 @@ def _headers(route: Route) -> Iterator[Json]:
         yield {"name": name, "in": "header", "description": meaning, "schema": schema}
 
 
-def _answer(answer: Answer, components: Json) -> Json:
+def _answer(answer: ResponseDescription, components: Json) -> Json:
     headers = {
         name: {"description": meaning, "schema": {"type": "string"}}
         for name, meaning in answer.headers.items()

@@ -16,7 +16,7 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ResponseDescription:
     """An answer that is no problem."""
 
     description: str
@@ -34,7 +34,7 @@ class Route:
     method: str
     path: str
     function: View
-    answers: Mapping[int, Answer]
+    answers: Mapping[int, ResponseDescription]
     problems: tuple[Kind, ...] = ()
     body: Any = None
     """The type of the JSON body, where it takes one."""

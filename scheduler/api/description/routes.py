@@ -11,7 +11,7 @@ from pydantic import Field
 
 from scheduler.api import dashboard
 from scheduler.api.description import shapes
-from scheduler.api.description.route import Answer, Route
+from scheduler.api.description.route import ResponseDescription, Route
 from scheduler.api.problems import (
     CONFLICT,
     INVALID,
@@ -44,11 +44,13 @@ UID_SEGMENT: Final = "{uid:(?!-(?:/|$))[^/]+}"
 """The pattern of `{uid}` in a path: anything but `-` alone, which is the node's own."""
 
 Submitted = shapes.Job | list[shapes.Job]
-ABORTED: Final = Answer(description="The job is aborted: no process of it lives", shape=shapes.Job)
-ABORTING: Final = Answer(description="The job is being stopped", shape=shapes.Job)
+ABORTED: Final = ResponseDescription(
+    description="The job is aborted: no process of it lives", shape=shapes.Job
+)
+ABORTING: Final = ResponseDescription(description="The job is being stopped", shape=shapes.Job)
 ABORT_PROBLEMS: Final = (INVALID, NO_SUCH_JOB, JOB_ENDED, UNAVAILABLE)
 
-EVENTS: Final = Answer(
+EVENTS: Final = ResponseDescription(
     description="Server-Sent Events, as they come: `status` with a job, without its data and "
     "result; `progress`; `log`; `reset` where it is not known what came after the last event",
     shape=str,
@@ -69,12 +71,12 @@ ROUTES: Final = (
         },
         strict={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
         answers={
-            202: Answer(
+            202: ResponseDescription(
                 description="The job is stored and will run; for an array, the jobs in its order",
                 shape=Submitted,
                 headers={"Location": "where the job is, if it is one"},
             ),
-            200: Answer(
+            200: ResponseDescription(
                 description="The job that this idempotency key brought before",
                 shape=Submitted,
                 headers={"Location": "where the job is, if it is one"},
@@ -98,7 +100,7 @@ ROUTES: Final = (
         place=UserPath,
         query=ListQuery,
         answers={
-            200: Answer(
+            200: ResponseDescription(
                 description="The jobs; a page ends early at 8 MiB",
                 shape=list[shapes.Job],
                 headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
@@ -112,7 +114,7 @@ ROUTES: Final = (
         function=aborts.abort_jobs,
         place=UserPath,
         query=MatchQuery,
-        answers={200: Answer(description="How many there were", shape=shapes.Aborts)},
+        answers={200: ResponseDescription(description="How many there were", shape=shapes.Aborts)},
         problems=(INVALID, UNAVAILABLE),
     ),
     Route(
@@ -121,7 +123,7 @@ ROUTES: Final = (
         function=jobs.get_job,
         place=JobPath,
         query=WaitQuery,
-        answers={200: Answer(description="The job", shape=shapes.Job)},
+        answers={200: ResponseDescription(description="The job", shape=shapes.Job)},
         problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
     ),
     Route(
@@ -138,7 +140,11 @@ ROUTES: Final = (
         path="/{uid}/{id}/hooks",
         function=jobs.list_hook_calls,
         place=JobPath,
-        answers={200: Answer(description="The calls, oldest first", shape=list[shapes.HookCall])},
+        answers={
+            200: ResponseDescription(
+                description="The calls, oldest first", shape=list[shapes.HookCall]
+            )
+        },
         problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
     ),
     Route(
@@ -150,7 +156,9 @@ ROUTES: Final = (
         headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
         answers={
             200: EVENTS,
-            204: Answer(description="The job is over, and the client was told of its end"),
+            204: ResponseDescription(
+                description="The job is over, and the client was told of its end"
+            ),
         },
         problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
     ),
@@ -170,7 +178,7 @@ ROUTES: Final = (
         place=JobPath,
         query=LogQuery,
         answers={
-            200: Answer(
+            200: ResponseDescription(
                 description="Its lines, each after the time and the stream: stdout, stderr, or "
                 "notice where a further attempt begins or something is left out",
                 shape=str,
@@ -183,26 +191,30 @@ ROUTES: Final = (
         method="GET",
         path="/-/health",
         function=operations.health,
-        answers={200: Answer(description="It lives", shape=shapes.Health)},
+        answers={200: ResponseDescription(description="It lives", shape=shapes.Health)},
     ),
     Route(
         method="GET",
         path="/-/ready",
         function=operations.ready,
-        answers={200: Answer(description="It takes work", shape=shapes.Ready)},
+        answers={200: ResponseDescription(description="It takes work", shape=shapes.Ready)},
         problems=(NOT_READY,),
     ),
     Route(
         method="GET",
         path="/-/tasks",
         function=operations.list_tasks,
-        answers={200: Answer(description="The handlers, by name", shape=list[shapes.Task])},
+        answers={
+            200: ResponseDescription(description="The handlers, by name", shape=list[shapes.Task])
+        },
     ),
     Route(
         method="GET",
         path="/-/nodes",
         function=operations.list_nodes,
-        answers={200: Answer(description="The nodes, by name", shape=list[shapes.Node])},
+        answers={
+            200: ResponseDescription(description="The nodes, by name", shape=list[shapes.Node])
+        },
         problems=(UNAVAILABLE,),
     ),
     Route(
@@ -210,25 +222,31 @@ ROUTES: Final = (
         path="/-/metrics",
         function=operations.metrics,
         answers={
-            200: Answer(description="The metrics of this node", shape=str, media="text/plain")
+            200: ResponseDescription(
+                description="The metrics of this node", shape=str, media="text/plain"
+            )
         },
     ),
     Route(
         method="GET",
         path="/-/openapi.json",
         function=operations.openapi,
-        answers={200: Answer(description="This document", shape=dict[str, Any])},
+        answers={200: ResponseDescription(description="This document", shape=dict[str, Any])},
     ),
     Route(
         method="GET",
         path="/-/docs",
         function=operations.docs,
-        answers={200: Answer(description="A page of HTML", shape=str, media="text/html")},
+        answers={
+            200: ResponseDescription(description="A page of HTML", shape=str, media="text/html")
+        },
     ),
     Route(
         method="GET",
         path="/-/ui/",
         function=dashboard.page,
-        answers={200: Answer(description="The dashboard", shape=str, media="text/html")},
+        answers={
+            200: ResponseDescription(description="The dashboard", shape=str, media="text/html")
+        },
     ),
 )

@@ -40,7 +40,7 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
     """Follow what happens to a job, from its present to its end."""
     uid, job_id = job_in_path(request)
     wanted = query(request, EventsQuery)
-    events = await request.app[SERVICE].job_events(
+    events = await request.app[SERVICE].follow(
         uid, job_id, after=_after(request, wanted), log=wanted.log
     )
     return await stream(request, _text(events), content_type="text/event-stream")
@@ -49,7 +49,7 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
 async def follow_jobs(request: web.Request) -> web.StreamResponse:
     """Follow what happens to all jobs, or to a user's, from now on."""
     wanted = query(request, UserEventsQuery)
-    events = request.app[SERVICE].all_events(
+    events = request.app[SERVICE].follow_all(
         wanted.uid, after=_after(request, wanted), log=wanted.log
     )
     return await stream(request, _text(events), content_type="text/event-stream")

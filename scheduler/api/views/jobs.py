@@ -17,7 +17,7 @@ from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LIMITS, SERVICE
 from scheduler.core.job import Job
 from scheduler.service.documents import call_document, job_document
-from scheduler.service.service import Page, Submission
+from scheduler.service.service import JobPage, Submission
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -82,7 +82,7 @@ def _location(job: Job) -> dict[str, str]:
     return {"Location": f"/{quote(job.uid, safe='')}/{job.id}"}
 
 
-def _next(request: web.Request, uid: str, page: Page) -> dict[str, str]:
+def _next(request: web.Request, uid: str, page: JobPage) -> dict[str, str]:
     """The way to the next page, without host and scheme: a proxy in front knows them better."""
     if page.next_before is None:
         return {}

@@ -18,8 +18,8 @@ from scheduler.core.job import (
     Settlement,
     Status,
 )
-from scheduler.core.job_log import Page, Written
-from scheduler.core.statistics import Ending, Span, Standing
+from scheduler.core.job_log import LogPage, Written
+from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
 
@@ -139,7 +139,7 @@ class Store(Protocol):
         """
         ...
 
-    async def log(self, job_id: str, *, after: int = 0) -> Sequence[Page]:
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[LogPage]:
         """The pages of a job's log that end behind this place, in their order."""
         ...
 
@@ -183,21 +183,21 @@ class Store(Protocol):
         """How many of these jobs each user has: of the oldest `limit` ones of each status."""
         ...
 
-    async def standing(self, *, count_max: int) -> Standing:
+    async def counts(self, *, count_max: int) -> JobCounts:
         """How many jobs are queued, counted up to `count_max`, how many run, and the oldest queued.
 
         The three are looked up one after the other: a job that moves on may be in two, or in none.
         """
         ...
 
-    async def endings(self, *, since: datetime, limit: int) -> Sequence[Ending]:
+    async def finished_per_step(self, *, since: datetime, limit: int) -> Sequence[FinishedCount]:
         """Of the newest `limit` jobs that became final since then, how many in each step and how.
 
         By when they ended, newest first; steps in which nothing ended are left out.
         """
         ...
 
-    async def spans(self, *, since: datetime, limit: int) -> Sequence[Span]:
+    async def durations(self, *, since: datetime, limit: int) -> Sequence[JobDurations]:
         """How long the newest `limit` jobs that became final since then waited and ran.
 
         Those that ended before they were started are left out. Newest end first; never negative,

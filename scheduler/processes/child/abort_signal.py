@@ -19,7 +19,7 @@ from types import FrameType
 from scheduler.core.context import JobAborted
 
 
-class Stopper:
+class AbortSignal:
     """The handler of SIGTERM."""
 
     def __init__(self) -> None:

@@ -23,13 +23,13 @@ from typing import Any, Final
 
 from scheduler.core.context import JobContext
 from scheduler.core.handler import Handler, call
-from scheduler.processes.child.abort_signal import Stopper
+from scheduler.processes.child.abort_signal import AbortSignal
 from scheduler.processes.child.containment import contain, has_children
 from scheduler.processes.child.frames import receive
 from scheduler.processes.child.memory_limit import Memory
-from scheduler.processes.child.outbox import Outlet, Report
-from scheduler.processes.child.process_state import Place
-from scheduler.processes.child.stdio import Printing
+from scheduler.processes.child.outbox import Outbox, Report
+from scheduler.processes.child.process_state import ProcessState
+from scheduler.processes.child.stdio import Stdio
 
 Message = Mapping[str, object]
 
@@ -59,7 +59,7 @@ def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_
     _child = Child(
         connection,
         HANDLERS,
-        printing=Printing(output),
+        stdio=Stdio(output),
         result_bytes_max=result_bytes_max,
     )
     _child.say_hello(FAULT)
@@ -79,39 +79,39 @@ class Child:
         connection: socket.socket,
         handlers: Mapping[str, Handler],
         *,
-        printing: Printing,
+        stdio: Stdio,
         result_bytes_max: int,
     ) -> None:
         self._connection = connection
         self._handlers = handlers
-        self._printing = printing
+        self._stdio = stdio
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
-        self._stopper = Stopper()
-        self._outlet = Outlet(connection, self._stopper)
+        self._abort_signal = AbortSignal()
+        self._outbox = Outbox(connection, self._abort_signal)
         self._memory = Memory()
-        self._place = Place()
+        self._process_state = ProcessState()
 
     def say_hello(self, fault: str | None) -> None:
         """Tell who this is, and which handlers there are, or why not."""
         options = [asdict(handler.options) for handler in self._handlers.values()]
         whose = {"pid": os.getpid(), "fork_server": os.getppid()}
-        with self._outlet.alone():
-            self._outlet.send({**whose, "fault": fault, "handlers": options})
+        with self._outbox.alone():
+            self._outbox.send({**whose, "fault": fault, "handlers": options})
 
     def serve(self) -> None:
         """Read and run one job after the other."""
-        self._stopper.install()
+        self._abort_signal.install()
         while (body := receive(self._connection)) is not None:
             job = json.loads(body)
-            self._stopper.install()
-            self._printing.restore()
-            report = Report(self._outlet)
+            self._abort_signal.install()
+            self._stdio.restore()
+            report = Report(self._outbox)
             end = self._end_of(job, report)
             if os.getpid() != self._pid:
                 os._exit(0)  # a fork of the handler that came back here would answer a second time
-            self._printing.flush()  # what is printed goes before the end, or it goes nowhere
-            self._place.restore()  # once the end is told, the next job may come at any moment
+            self._stdio.flush()  # what is printed goes before the end, or it goes nowhere
+            self._process_state.restore()  # before the end frame: the next job may follow at once
             report.close({**end, "leftovers": self._leftovers()})
 
     def _end_of(self, job: dict[str, Any], report: Report) -> Message:
@@ -136,13 +136,13 @@ class Child:
 
     def _leftovers(self) -> bool:
         """Whether the job left something that would be in the next one's way."""
-        return self._stopper.asked or has_children() or not self._place.is_as_before()
+        return self._abort_signal.asked or has_children() or not self._process_state.is_as_before()
 
     def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
         if function is None:  # its on_abort was taken away since the job was submitted
             return None
         if not _is_async(function):
-            with self._stopper.armed():
+            with self._abort_signal.armed():
                 return call(function, data, job)
         with asyncio.Runner() as runner:
             return runner.run(self._run_async(function, data, job))
@@ -150,7 +150,7 @@ class Child:
     async def _run_async(self, function: Callable[..., Any], data: object, job: object) -> object:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine under a runner is a task
-        with self._stopper.armed(lambda: loop.call_soon_threadsafe(task.cancel)):
+        with self._abort_signal.armed(lambda: loop.call_soon_threadsafe(task.cancel)):
             return await call(function, data, job)
 
     def _returned(self, result: object) -> Message:

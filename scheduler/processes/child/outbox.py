@@ -1,7 +1,7 @@
 """What a pool process tells its node, whichever of its threads speaks.
 
     main thread ─▶ ┐
-    thread ──────▶ ┼─ Report: of the job that runs ─▶ Outlet: whole frames, one at a time ─▶ node
+    thread ──────▶ ┼─ Report: of the job that runs ─▶ Outbox: whole frames, one at a time ─▶ node
     its signals ─▶ ┘
 
 Once a job's end is told its report is closed: a thread or a timer that the job left behind must not
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from scheduler.processes.child.abort_signal import Stopper
+from scheduler.processes.child.abort_signal import AbortSignal
 from scheduler.processes.child.frames import frame
 
 Message = Mapping[str, object]
@@ -31,12 +31,12 @@ PROGRESS_EVERY_S: Final = 0.1
 _text_of: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class Outlet:
+class Outbox:
     """The way out of this process."""
 
-    def __init__(self, connection: socket.socket, stopper: Stopper) -> None:
+    def __init__(self, connection: socket.socket, abort_signal: AbortSignal) -> None:
         self._connection = connection
-        self._stopper = stopper
+        self._abort_signal = abort_signal
         # One thread may hold it twice: a job's handler of signals may speak while a frame is sent.
         self._lock = threading.RLock()
         self._waiting: deque[bytes] = deque()
@@ -45,7 +45,7 @@ class Outlet:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Have no other thread send until the end of the block, and no SIGTERM strike in it."""
-        with self._stopper.shielded(), self._lock:
+        with self._abort_signal.shielded(), self._lock:
             yield
 
     def send(self, message: Message) -> None:
@@ -68,8 +68,8 @@ class Outlet:
 class Report:
     """What one job says, until its end is told."""
 
-    def __init__(self, outlet: Outlet) -> None:
-        self._outlet = outlet
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
         self._progress: object = None
         self._told_at = 0.0
         self._closed = False
@@ -82,12 +82,12 @@ class Report:
             if now - self._told_at < PROGRESS_EVERY_S:
                 return
             self._told_at = now
-        with self._outlet.alone():
+        with self._outbox.alone():
             if not self._closed:
-                self._outlet.send(message)
+                self._outbox.send(message)
 
     def close(self, end: Message) -> None:
         """Tell how the job ended, and nothing of it from then on."""
-        with self._outlet.alone():
+        with self._outbox.alone():
             self._closed = True
-            self._outlet.send({**end, "progress": self._progress})
+            self._outbox.send({**end, "progress": self._progress})

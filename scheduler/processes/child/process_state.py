@@ -23,7 +23,7 @@ LIMITS: Final = (
 """Those that would fail a job; each is asked for after every job."""
 
 
-class Place:
+class ProcessState:
     """This process as its first job finds it."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from typing import Final, TextIO
 LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
 
 
-class Printing:
+class Stdio:
     """The standard output and error of this process, as every job finds them."""
 
     def __init__(self, pipes: Sequence[Connection]) -> None:

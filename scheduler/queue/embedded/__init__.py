@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 import structlog
 
-from scheduler.basics.background import beside
+from scheduler.basics.background import background
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError
-from scheduler.queue.embedded.files import Home, remove_socket, socket_path
-from scheduler.queue.embedded.process import END_S, LOOK_S, ChildServer, replies
-from scheduler.queue.embedded.program import find_binary
+from scheduler.queue.embedded.files import ServerFiles, remove_socket, socket_path
+from scheduler.queue.embedded.process import END_S, LOOK_S, ServerProcess, replies
+from scheduler.queue.embedded.program import find_program
 
 log = structlog.get_logger()
 
@@ -34,37 +34,37 @@ async def embedded_server(data_dir: Path, *, random: Random) -> AsyncIterator[st
     Raises:
         StartError: there is no program to run, it does not start, or another node uses `data_dir`.
     """
-    binary = await find_binary()
-    home = Home(data_dir)
+    program = await find_program()
+    files = ServerFiles(data_dir)
     async with AsyncExitStack() as stack:
-        stack.callback(home.server_lock.close)
-        stack.enter_context(locked(home.node_lock, guards=home.root))
-        if not home.server_lock.acquire():
-            await _end_stale(home)
-        socket = stack.enter_context(socket_path(home))
-        server = ChildServer(binary, home=home, socket=socket, random=random)
+        stack.callback(files.server_lock.close)
+        stack.enter_context(locked(files.node_lock, guards=files.root))
+        if not files.server_lock.acquire():
+            await _end_stale(files)
+        socket = stack.enter_context(socket_path(files))
+        server = ServerProcess(program, files=files, socket=socket, random=random)
         stack.push_async_callback(server.end)
         await server.start()
-        await stack.enter_async_context(beside(queue_server=server.supervise()))
+        await stack.enter_async_context(background(queue_server=server.supervise()))
         yield f"unix://{quote(str(socket))}"
 
 
-async def _end_stale(home: Home) -> None:
+async def _end_stale(files: ServerFiles) -> None:
     """End the server that a killed node left behind, and take over its lock.
 
     Raises:
         StartError: it does not end.
     """
-    stale = home.noted_socket()
+    stale = files.noted_socket()
     log.warning("an earlier node left its embedded queue behind: it is ended")
     await replies(stale, "SHUTDOWN", "NOSAVE")
     try:
         async with asyncio.timeout(END_S):
-            while not home.server_lock.acquire():  # noqa: ASYNC110 - a lock tells nobody
+            while not files.server_lock.acquire():  # noqa: ASYNC110 - a lock tells nobody
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
         raise StartError(
-            f"[node] data_dir: the queue server that an earlier node left behind in {home.root}"
+            f"[node] data_dir: the queue server that an earlier node left behind in {files.root}"
             " does not end; kill it, then start again"
         ) from None
     remove_socket(stale)

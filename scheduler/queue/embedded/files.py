@@ -48,7 +48,7 @@ class InheritedLock:
         os.close(self.descriptor)
 
 
-class Home:
+class ServerFiles:
     """The places in one `data_dir`, made when missing.
 
     Raises:
@@ -95,12 +95,12 @@ class Home:
 
 
 @contextmanager
-def socket_path(home: Home) -> Iterator[Path]:
+def socket_path(files: ServerFiles) -> Iterator[Path]:
     """Where the server is to listen; nothing is left there afterwards."""
-    socket = home.socket
+    socket = files.socket
     if len(os.fsencode(socket)) > SOCKET_PATH_MAX:
         socket = Path(tempfile.mkdtemp(prefix="atlanscheduler-")).resolve() / socket.name
-    home.begin(socket)
+    files.begin(socket)
     try:
         yield socket
     finally:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.core.policy import backoff_s
-from scheduler.queue.embedded.files import Home
+from scheduler.queue.embedded.files import ServerFiles
 
 START_S: Final = 30.0
 """How long it may take to answer: as a rule under 0.1 s, longer while it reads a large file."""
@@ -47,12 +47,12 @@ signal may be heard as late."""
 log = structlog.get_logger()
 
 
-class ChildServer:
+class ServerProcess:
     """One server program on one socket, started again whenever it ends by itself."""
 
-    def __init__(self, binary: str, *, home: Home, socket: Path, random: Random) -> None:
-        self._binary = binary
-        self._home = home
+    def __init__(self, program: str, *, files: ServerFiles, socket: Path, random: Random) -> None:
+        self._program = program
+        self._files = files
         self._socket = socket
         self._random = random
         self._process: Process | None = None
@@ -66,12 +66,12 @@ class ChildServer:
         """
         if await self._boot():
             return
-        aside = self._home.set_aside()
+        aside = self._files.set_aside()
         log.warning("the embedded queue could not read its files", set_aside=str(aside))
         if not await self._boot():
             raise StartError(
-                f'[queue] url: the "embedded" server ({self._binary}) does not start:'
-                f" {self._home.last_words()}"
+                f'[queue] url: the "embedded" server ({self._program}) does not start:'
+                f" {self._files.last_words()}"
             )
 
     async def supervise(self) -> None:
@@ -110,17 +110,17 @@ class ChildServer:
 
     async def _boot(self) -> bool:
         """Start the program and wait until it answers; false where it ends by itself."""
-        with self._home.open_log() as output:
+        with self._files.open_log() as output:
             self._process = process = await asyncio.create_subprocess_exec(
-                self._binary,
+                self._program,
                 *(word for name, value in OPTIONS.items() for word in (f"--{name}", value)),
                 "--unixsocket",
                 str(self._socket),
-                cwd=self._home.folder,
+                cwd=self._files.folder,
                 stdin=DEVNULL,
                 stdout=output,
                 stderr=STDOUT,
-                pass_fds=(self._home.server_lock.descriptor,),
+                pass_fds=(self._files.server_lock.descriptor,),
                 start_new_session=True,  # else Ctrl-C in a terminal would end it before the node
             )
         try:
@@ -132,7 +132,7 @@ class ChildServer:
         except TimeoutError:
             await self.end()
             raise QueueUnavailable(
-                f"the embedded queue did not answer within {START_S:g} s; see {self._home.log}"
+                f"the embedded queue did not answer within {START_S:g} s; see {self._files.log}"
             ) from None
         return False
 

@@ -16,7 +16,7 @@ from scheduler.queue.server import VERSION_MIN
 PROGRAMS: Final = ("valkey-server", "redis-server")
 
 
-async def find_binary() -> str:
+async def find_program() -> str:
     """The path of the first server program that is new enough.
 
     Raises:

@@ -15,13 +15,13 @@ from scheduler.queue import change_stream as of_queue
 from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
     ANSWER_S,
-    House,
+    Installation,
     house_fixture,
     opened,
     patiently,
     queue_fixture,
 )
-from tests.support.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
+from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 from tests.support.stores import AT
 
 WHOLE = Change(
@@ -54,9 +54,11 @@ async def told(queue: Queue, since: str, *, count: int) -> Sequence[Change]:
     return [change for _, change in found[1:]]
 
 
-async def test_changes_are_told_to_all_nodes_in_their_order(queue: Queue, house: House) -> None:
+async def test_changes_are_told_to_all_nodes_in_their_order(
+    queue: Queue, installation: Installation
+) -> None:
     """With all that they say."""
-    async with house.open("b") as other:
+    async with installation.open("b") as other:
         since = await other.latest_change()
         queue.announce(numbered(1, 2))
         queue.announce([WHOLE, GAP])
@@ -90,24 +92,26 @@ async def test_no_more_is_read_than_was_asked_for(queue: Queue) -> None:
 
 
 async def test_what_came_after_a_change_that_is_gone_is_not_known(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     """An emptied server, or one that was away for too long: nobody may take that for silence."""
     since = await queue.latest_change()
-    await house.look.flushall()
+    await installation.look.flushall()
     assert await queue.changes(since, limit=9) is None
     assert await queue.latest_change() != since
     assert await queue.changes("1-1", limit=9) is None
 
 
-async def test_changes_wait_for_a_server_that_is_away(queue: Queue, house: House) -> None:
+async def test_changes_wait_for_a_server_that_is_away(
+    queue: Queue, installation: Installation
+) -> None:
     """And are told when it is back."""
-    await house.restart()
+    await installation.restart()
     queue.announce(numbered(1, 2))
     await patiently(queue.latest_change)
 
     async def both_there() -> bool:
-        entries: Any = await house.look.xrange(house.key("changes"))
+        entries: Any = await installation.look.xrange(installation.key("changes"))
         return sum(GAP.kind not in fields["c"] for _, fields in entries) >= 2
 
     await eventually(both_there)
@@ -124,31 +128,35 @@ async def test_changes_that_are_too_many_to_wait_become_a_gap(
     assert await told(queue, since, count=2) == [GAP, *numbered(5)]
 
 
-async def test_what_another_version_wrote_otherwise_is_a_gap(queue: Queue, house: House) -> None:
+async def test_what_another_version_wrote_otherwise_is_a_gap(
+    queue: Queue, installation: Installation
+) -> None:
     """Who follows looks anew; the node does not fall over it."""
     since = await queue.latest_change()
-    await house.look.xadd(house.key("changes"), {"c": '{"k": "queued", "j": "1"}'})
+    await installation.look.xadd(installation.key("changes"), {"c": '{"k": "queued", "j": "1"}'})
     assert await told(queue, since, count=1) == [GAP]
 
 
 async def test_the_server_keeps_only_the_last_changes(
-    queue: Queue, house: House, monkeypatch: pytest.MonkeyPatch
+    queue: Queue, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its memory is bounded as well."""
     monkeypatch.setattr(of_queue, "KEPT_MAX", 100)
     queue.announce(numbered(*range(2000)))
 
     async def all_told() -> bool:
-        latest: Any = await house.look.xrevrange(house.key("changes"), count=1)
+        latest: Any = await installation.look.xrevrange(installation.key("changes"), count=1)
         return bool(latest) and '"1999"' in latest[0][1]["c"]
 
     await eventually(all_told)
-    assert await house.look.xlen(house.key("changes")) < 500
+    assert await installation.look.xlen(installation.key("changes")) < 500
 
 
-async def test_what_waits_is_told_when_the_node_ends(queue: Queue, house: House) -> None:
+async def test_what_waits_is_told_when_the_node_ends(
+    queue: Queue, installation: Installation
+) -> None:
     """The last thing that it did is told, too."""
     since = await queue.latest_change()
-    async with house.open("b") as other:
+    async with installation.open("b") as other:
         other.announce(numbered(1))
     assert await told(queue, since, count=1) == numbered(1)

@@ -124,7 +124,8 @@ async def test_when_it_is_killed_another_comes_and_the_queue_goes_on(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "call", ["asyncio.create_subprocess_exec", "scheduler.queue.embedded.files.Home.open_log"]
+    "call",
+    ["asyncio.create_subprocess_exec", "scheduler.queue.embedded.files.ServerFiles.open_log"],
 )
 async def test_a_machine_out_of_pids_or_files_only_delays_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
@@ -145,7 +146,7 @@ async def test_one_that_does_not_end_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scheduler.queue.embedded.process.END_S", 0.1)
-    monkeypatch.setattr("scheduler.queue.dequeuer.Feed.close", nothing)
+    monkeypatch.setattr("scheduler.queue.dequeuer.Dequeuer.close", nothing)
     async with embedded(tmp_path):
         pid = await pid_of(tmp_path)
         os.kill(pid, signal.SIGSTOP)

@@ -13,7 +13,7 @@ from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
     ANSWER_S,
     PAUSE_S,
-    House,
+    Installation,
     all_of,
     channels,
     heard,
@@ -22,7 +22,7 @@ from tests.support.queues import (  # noqa: F401
     patiently,
     queue_fixture,
 )
-from tests.support.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
+from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 
 
 async def test_a_new_namespace_is_forgetful_until_told_otherwise(queue: Queue) -> None:
@@ -38,120 +38,130 @@ async def test_to_remember_needs_no_look_before(queue: Queue) -> None:
     assert not await queue.forgetful()
 
 
-async def test_what_one_node_remembers_all_do(queue: Queue, house: House) -> None:
+async def test_what_one_node_remembers_all_do(queue: Queue, installation: Installation) -> None:
     await queue.remember()
-    async with house.open("b") as other:
+    async with installation.open("b") as other:
         assert not await other.forgetful()
 
 
-async def test_a_flushed_server_is_forgetful(queue: Queue, house: House) -> None:
+async def test_a_flushed_server_is_forgetful(queue: Queue, installation: Installation) -> None:
     await queue.remember()
-    await house.look.flushall()
+    await installation.look.flushall()
 
     assert await queue.forgetful()
 
 
 async def test_what_a_worker_gets_that_waited_through_a_flush_is_found_in_flight(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     """Else it would be run again while it is in hand, and never come back from a dead node."""
-    async with house.open("b") as other, asyncio.TaskGroup() as group:
+    async with installation.open("b") as other, asyncio.TaskGroup() as group:
         waiting = group.create_task(queue.dequeue(wait_s=ANSWER_S))
-        await house.blocked(1)
-        await house.look.flushall()
+        await installation.blocked(1)
+        await installation.look.flushall()
         await other.enqueue(["1"])
         assert await waiting == "1"
         assert await other.missing(["1"]) == []
         assert await other.recover([]) == 1
 
 
-async def test_a_flush_while_all_is_enqueued_again_is_noticed(queue: Queue, house: House) -> None:
+async def test_a_flush_while_all_is_enqueued_again_is_noticed(
+    queue: Queue, installation: Installation
+) -> None:
     """What was enqueued before the flush is gone: to remember now would be wrong."""
     assert await queue.forgetful()
-    await house.look.flushall()
+    await installation.look.flushall()
     await queue.remember()
 
     assert await queue.forgetful()
 
 
-async def test_a_restarted_server_is_forgetful(queue: Queue, house: House) -> None:
+async def test_a_restarted_server_is_forgetful(queue: Queue, installation: Installation) -> None:
     """With its append-only file it may have lost the last second, without one everything."""
     await queue.remember()
-    await house.restart()
+    await installation.restart()
 
     assert await patiently(queue.forgetful)
 
 
-async def test_nodes_of_one_store_join_one_namespace(queue: Queue, house: House) -> None:
-    async with house.open("b") as other:
+async def test_nodes_of_one_store_join_one_namespace(
+    queue: Queue, installation: Installation
+) -> None:
+    async with installation.open("b") as other:
         await queue.join("store-1")
         await queue.join("store-1")
         await other.join("store-1")
 
 
 async def test_a_node_of_another_store_is_refused_with_what_to_do(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     """Two installations in one namespace would run each other's ids, and find none of them."""
     await queue.join("store-1")
-    async with house.open("b") as other:
+    async with installation.open("b") as other:
         with pytest.raises(StartError, match="belongs to another store") as refusal:
             await other.join("store-2")
 
-    assert f"[queue] namespace: '{house.namespace}'" in str(refusal.value)
+    assert f"[queue] namespace: '{installation.namespace}'" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
-async def test_a_flushed_registration_comes_back_with_the_ids(queue: Queue, house: House) -> None:
+async def test_a_flushed_registration_comes_back_with_the_ids(
+    queue: Queue, installation: Installation
+) -> None:
     await queue.join("store-1")
-    await house.look.flushall()
+    await installation.look.flushall()
     await queue.forgetful()
     await queue.remember()
 
-    assert await house.look.get(house.key("store")) == "store-1"
+    assert await installation.look.get(installation.key("store")) == "store-1"
 
 
-async def test_every_key_and_channel_is_under_the_one_hash_tag(queue: Queue, house: House) -> None:
+async def test_every_key_and_channel_is_under_the_one_hash_tag(
+    queue: Queue, installation: Installation
+) -> None:
     """In a Redis Cluster the scripts would be refused otherwise."""
-    await live_a_life(queue, house, leave_some=True)
+    await live_a_life(queue, installation, leave_some=True)
     async with queue.watch("1") as event:
         await heard(event)
-        names = await house.keys() | await channels(house)
+        names = await installation.keys() | await channels(installation)
 
     assert len(names) > 5
-    assert {name.partition("}")[0] + "}" for name in names} == {f"{{{house.namespace}}}"}
+    assert {name.partition("}")[0] + "}" for name in names} == {f"{{{installation.namespace}}}"}
 
 
 async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
-    await live_a_life(queue, house, leave_some=False)
+    await live_a_life(queue, installation, leave_some=False)
 
     owned = {
-        house.key("store"),  # the installation's
-        house.key("epoch"),  # the server's
-        house.key("nodes"),  # of the nodes that are open: this one
-        house.key("changes"),  # bounded
-        house.key("abort:2"),  # expires
+        installation.key("store"),  # the installation's
+        installation.key("epoch"),  # the server's
+        installation.key("nodes"),  # of the nodes that are open: this one
+        installation.key("changes"),  # bounded
+        installation.key("abort:2"),  # expires
     }
 
     async def only_those() -> bool:
-        return await house.keys() == owned
+        return await installation.keys() == owned
 
     await eventually(only_those)  # nobody waited for the changes to be told
-    assert {str(node) for node in await house.look.smembers(house.key("nodes"))} == {"a"}
+    assert {str(node) for node in await installation.look.smembers(installation.key("nodes"))} == {
+        "a"
+    }
 
 
-async def test_when_the_last_node_ends_no_node_remains(house: House) -> None:
-    async with house.open("b") as other:
+async def test_when_the_last_node_ends_no_node_remains(installation: Installation) -> None:
+    async with installation.open("b") as other:
         await other.dequeue(wait_s=PAUSE_S)
-        assert await house.look.sismember(house.key("nodes"), "b")
+        assert await installation.look.sismember(installation.key("nodes"), "b")
 
-    assert not await house.look.sismember(house.key("nodes"), "b")
+    assert not await installation.look.sismember(installation.key("nodes"), "b")
 
 
-async def live_a_life(queue: Queue, house: House, *, leave_some: bool) -> None:
-    async with house.open("b") as other:
+async def live_a_life(queue: Queue, installation: Installation, *, leave_some: bool) -> None:
+    async with installation.open("b") as other:
         await queue.join("store-1")
         await queue.remember()
         await queue.enqueue(["1", "2", "3", "4"])

@@ -20,7 +20,7 @@ from scheduler.queue.redis_queue import RedisQueue
 from scheduler.queue.server import ANSWER_S
 from tests.support.eventually import eventually
 from tests.support.queues import CHANCE, heard, next_of, patiently
-from tests.support.redis import RedisServer, namespace_fixture, own_redis_fixture, redis_binary  # noqa: F401
+from tests.support.redis import RedisServer, namespace_fixture, own_redis_fixture, redis_program  # noqa: F401
 
 CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "join": lambda queue: queue.join("store-1"),
@@ -174,7 +174,7 @@ async def test_a_wait_goes_on_over_many_blocking_commands(
     own_redis: RedisServer, queue: RedisQueue
 ) -> None:
     """redis-py cuts every answer off after 5 s unless it is told not to."""
-    queue.feed._block_s = 0.02
+    queue.dequeuer._block_s = 0.02
     before = fact(own_redis, "stats", "total_commands_processed")
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(queue.dequeue(wait_s=60))
@@ -261,7 +261,7 @@ async def test_whatever_happens_the_background_tasks_end_with_the_block(
     with pytest.raises(ZeroDivisionError):  # bare, not in a group
         await fail()
 
-    assert {"queue_feed", "queue_news", "queue_subscriptions"} <= set(names)
+    assert {"queue_dequeue", "queue_messages", "queue_subscriptions"} <= set(names)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 

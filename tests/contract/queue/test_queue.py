@@ -12,14 +12,14 @@ from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
     ANSWER_S,
     PAUSE_S,
-    House,
+    Installation,
     all_of,
     house_fixture,
     opened,
     patiently,
     queue_fixture,
 )
-from tests.support.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
+from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 
 
 async def test_ids_come_out_in_the_order_they_went_in(queue: Queue) -> None:
@@ -36,11 +36,11 @@ async def test_ids_that_go_ahead_come_first_in_their_own_order(queue: Queue) -> 
     assert [await queue.dequeue(wait_s=ANSWER_S) for _ in range(4)] == ["1", "2", "3", "4"]
 
 
-async def test_to_enqueue_nothing_does_nothing(queue: Queue, house: House) -> None:
+async def test_to_enqueue_nothing_does_nothing(queue: Queue, installation: Installation) -> None:
     await queue.enqueue([])
     queue.announce([])
 
-    assert await house.queued() == []
+    assert await installation.queued() == []
 
 
 async def test_an_empty_queue_answers_none_when_the_time_is_up(queue: Queue) -> None:
@@ -49,25 +49,31 @@ async def test_an_empty_queue_answers_none_when_the_time_is_up(queue: Queue) -> 
 
 
 async def test_what_is_enqueued_wakes_a_worker_for_each_on_any_node(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     """Nobody waits out an idle window while there is work."""
-    async with house.open("b") as other, asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
+    async with (
+        installation.open("b") as other,
+        asyncio.timeout(ANSWER_S),
+        asyncio.TaskGroup() as group,
+    ):
         waiting = [group.create_task(queue.dequeue(wait_s=60)) for _ in range(3)]
         waiting += [group.create_task(other.dequeue(wait_s=60)) for _ in range(3)]
-        await house.blocked(2)
+        await installation.blocked(2)
         await other.enqueue(list("123456"))
 
     assert sorted(str(task.result()) for task in waiting) == list("123456")
 
 
-async def test_dozens_of_workers_wait_on_one_connection(queue: Queue, house: House) -> None:
+async def test_dozens_of_workers_wait_on_one_connection(
+    queue: Queue, installation: Installation
+) -> None:
     """A connection for each waiting worker of each node would exhaust the server."""
     ids = [f"{n:02}" for n in range(60)]
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
         waiting = [group.create_task(queue.dequeue(wait_s=60)) for _ in ids]
-        await house.blocked(1)
-        clients = await house.look.client_list()
+        await installation.blocked(1)
+        clients = await installation.look.client_list()
         await queue.enqueue(ids)
 
     assert [task.result() for task in waiting] == ids, "served in the order they came"
@@ -75,33 +81,35 @@ async def test_dozens_of_workers_wait_on_one_connection(queue: Queue, house: Hou
 
 
 async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     """Popped, it would be lost with a node that is killed now."""
     await queue.enqueue(["1", "2"])
 
     assert await queue.dequeue(wait_s=ANSWER_S) == "1"
-    assert await house.inflight("a") == ["1"]
-    assert await house.queued() == ["2"]
+    assert await installation.inflight("a") == ["1"]
+    assert await installation.queued() == ["2"]
 
     await queue.acknowledge("1")
-    assert await house.inflight("a") == []
+    assert await installation.inflight("a") == []
 
 
-async def test_to_acknowledge_twice_is_to_acknowledge_once(queue: Queue, house: House) -> None:
+async def test_to_acknowledge_twice_is_to_acknowledge_once(
+    queue: Queue, installation: Installation
+) -> None:
     await queue.enqueue(["1", "1", "1"])
     for _ in range(2):
         await queue.dequeue(wait_s=ANSWER_S)
 
     await queue.acknowledge("1")
-    assert await house.inflight("a") == ["1"]
+    assert await installation.inflight("a") == ["1"]
     await queue.acknowledge("1")
     await queue.acknowledge("1")
-    assert await house.inflight("a") == []
-    assert await house.queued() == ["1"]
+    assert await installation.inflight("a") == []
+    assert await installation.queued() == ["1"]
 
 
-async def test_what_is_given_back_comes_next(queue: Queue, house: House) -> None:
+async def test_what_is_given_back_comes_next(queue: Queue, installation: Installation) -> None:
     await queue.enqueue(["1", "2", "3"])
     for _ in range(2):
         await queue.dequeue(wait_s=ANSWER_S)
@@ -110,11 +118,11 @@ async def test_what_is_given_back_comes_next(queue: Queue, house: House) -> None
     await queue.give_back("1")
     await queue.give_back("1")
 
-    assert await house.inflight("a") == []
+    assert await installation.inflight("a") == []
     assert await all_of(queue) == ["1", "2", "3"]
 
 
-async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, house: House) -> None:
+async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, installation: Installation) -> None:
     """Workers are cancelled at every moment; the id that was on its way goes to another."""
     ids = [f"{n:03}" for n in range(200)]
     chance = Random(2)  # noqa: S311 - the same moments in each run
@@ -137,14 +145,16 @@ async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, house: House) -> 
 
     assert sorted(taken + rest) == ids, "each id was found once"
     assert len(rest) > 0, "some of the cancelled calls were too early"
-    assert sorted(await house.inflight("a")) == ids, "all are held, none is a stray"
+    assert sorted(await installation.inflight("a")) == ids, "all are held, none is a stray"
 
 
-async def test_an_id_whose_worker_left_goes_to_the_next_in_line(queue: Queue, house: House) -> None:
+async def test_an_id_whose_worker_left_goes_to_the_next_in_line(
+    queue: Queue, installation: Installation
+) -> None:
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
         first = group.create_task(queue.dequeue(wait_s=60))
         second = group.create_task(queue.dequeue(wait_s=60))
-        await house.blocked(1)
+        await installation.blocked(1)
         first.cancel()
         await queue.enqueue(["1"])
 
@@ -152,29 +162,31 @@ async def test_an_id_whose_worker_left_goes_to_the_next_in_line(queue: Queue, ho
 
 
 async def test_an_id_that_nobody_waits_for_goes_back_for_other_nodes(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     """The connection still waits after the last worker left; what it gets must not stick here."""
-    async with asyncio.timeout(ANSWER_S), house.open("b") as other:
+    async with asyncio.timeout(ANSWER_S), installation.open("b") as other:
         async with asyncio.TaskGroup() as group:
             worker = group.create_task(queue.dequeue(wait_s=60))
-            await house.blocked(1)
+            await installation.blocked(1)
             worker.cancel()
         await other.enqueue(["1"])
 
         assert await other.dequeue(wait_s=60) == "1"
 
         async def nothing_sticks() -> bool:
-            return await house.inflight("a") == []
+            return await installation.inflight("a") == []
 
         await eventually(nothing_sticks)
 
 
-async def test_a_lost_answer_is_made_good_while_the_node_lives(queue: Queue, house: House) -> None:
+async def test_a_lost_answer_is_made_good_while_the_node_lives(
+    queue: Queue, installation: Installation
+) -> None:
     """Its id is in flight with nobody to know it: the worst that a dying connection can leave."""
     await queue.enqueue(["2"])
-    await house.look.rpush(house.key("inflight:a"), "1")
-    await house.look.client_kill_filter(_type="normal", skipme=True)
+    await installation.look.rpush(installation.key("inflight:a"), "1")
+    await installation.look.client_kill_filter(_type="normal", skipme=True)
 
     found = [await patiently(lambda: queue.dequeue(wait_s=ANSWER_S)) for _ in range(2)]
 
@@ -182,42 +194,46 @@ async def test_a_lost_answer_is_made_good_while_the_node_lives(queue: Queue, hou
 
 
 async def test_what_other_nodes_left_in_flight_is_returned_in_order(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     await queue.enqueue(["1", "2", "3", "4", "5"])
     assert await queue.dequeue(wait_s=ANSWER_S) == "1"
-    await leave_in_flight(house, "gone", ["2", "3"])
-    await leave_in_flight(house, "live", ["4"])
+    await leave_in_flight(installation, "gone", ["2", "3"])
+    await leave_in_flight(installation, "live", ["4"])
 
     assert await queue.recover(["live"]) == 2
     assert await queue.recover(["live"]) == 0
 
-    assert await house.queued() == ["2", "3", "5"]
-    assert await house.inflight("a") == ["1"], "its own are not touched"
-    assert await house.inflight("live") == ["4"], "nor those of the living"
+    assert await installation.queued() == ["2", "3", "5"]
+    assert await installation.inflight("a") == ["1"], "its own are not touched"
+    assert await installation.inflight("live") == ["4"], "nor those of the living"
 
 
-async def leave_in_flight(house: House, node_id: str, ids: list[str]) -> None:
+async def leave_in_flight(installation: Installation, node_id: str, ids: list[str]) -> None:
     """What a node leaves that is killed after it took these from the head of the queue."""
-    await house.look.sadd(house.key("nodes"), node_id)
+    await installation.look.sadd(installation.key("nodes"), node_id)
     for job_id in ids:
-        moved = await house.look.lmove(house.key("queue"), house.key(f"inflight:{node_id}"))
+        moved = await installation.look.lmove(
+            installation.key("queue"), installation.key(f"inflight:{node_id}")
+        )
         assert moved == job_id
 
 
-async def test_a_node_that_ends_returns_what_it_has_in_flight(queue: Queue, house: House) -> None:
+async def test_a_node_that_ends_returns_what_it_has_in_flight(
+    queue: Queue, installation: Installation
+) -> None:
     await queue.enqueue(["1", "2", "3"])
-    async with house.open("b") as other:
+    async with installation.open("b") as other:
         for _ in range(2):
             await other.dequeue(wait_s=ANSWER_S)
 
-    assert await house.queued() == ["1", "2", "3"]
+    assert await installation.queued() == ["1", "2", "3"]
 
 
 async def test_missing_are_the_ids_neither_near_the_head_nor_in_flight(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
-    async with house.open("b") as other:
+    async with installation.open("b") as other:
         await queue.enqueue(["1", "2", "3"])
         await queue.dequeue(wait_s=ANSWER_S)
         await other.dequeue(wait_s=ANSWER_S)

@@ -12,7 +12,7 @@ from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
     ANSWER_S,
     PAUSE_S,
-    House,
+    Installation,
     channels,
     heard,
     house_fixture,
@@ -21,27 +21,31 @@ from tests.support.queues import (  # noqa: F401
     queue_fixture,
     subscribed,
 )
-from tests.support.redis import namespace_fixture, redis_binary, redis_server  # noqa: F401
+from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 
 
-async def test_an_announced_abort_raises_a_flag_for_a_day(queue: Queue, house: House) -> None:
+async def test_an_announced_abort_raises_a_flag_for_a_day(
+    queue: Queue, installation: Installation
+) -> None:
     assert not await queue.abort_announced("1")
     await queue.announce_abort("1", node_id="b")
 
     assert await queue.abort_announced("1")
     assert not await queue.abort_announced("2")
-    assert 86_000 < await house.look.ttl(house.key("abort:1")) <= 86_400
+    assert 86_000 < await installation.look.ttl(installation.key("abort:1")) <= 86_400
 
 
 async def test_an_abort_reaches_the_node_that_it_is_announced_to(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
-    async with house.open("b") as other, house.open("c") as third:
+    async with installation.open("b") as other, installation.open("c") as third:
         at_b, at_c = other.aborts(), third.aborts()
         async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
             first = group.create_task(next_of(at_b))
             second = group.create_task(next_of(at_c))
-            await subscribed(house, house.key("aborts:b"), house.key("aborts:c"))
+            await subscribed(
+                installation, installation.key("aborts:b"), installation.key("aborts:c")
+            )
             await queue.announce_abort("1", node_id="b")
             await queue.announce_abort("2", node_id="c")
 
@@ -49,13 +53,13 @@ async def test_an_abort_reaches_the_node_that_it_is_announced_to(
 
 
 async def test_aborts_are_heard_again_after_the_server_was_restarted(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     """A node that stays deaf after a reconnect would stop nothing any more."""
-    async with house.open("b") as other:
-        await subscribed(house, house.key("aborts:a"))
-        await house.restart()
-        await subscribed(house, house.key("aborts:a"))
+    async with installation.open("b") as other:
+        await subscribed(installation, installation.key("aborts:a"))
+        await installation.restart()
+        await subscribed(installation, installation.key("aborts:a"))
 
         async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
             reading = group.create_task(next_of(queue.aborts()))
@@ -78,8 +82,14 @@ async def test_an_abort_on_its_own_node_comes_once(queue: Queue) -> None:
             await next_of(aborts)
 
 
-async def test_a_change_wakes_who_watches_the_job_on_any_node(queue: Queue, house: House) -> None:
-    async with house.open("b") as other, other.watch("1") as event, other.watch("2") as unrelated:
+async def test_a_change_wakes_who_watches_the_job_on_any_node(
+    queue: Queue, installation: Installation
+) -> None:
+    async with (
+        installation.open("b") as other,
+        other.watch("1") as event,
+        other.watch("2") as unrelated,
+    ):
         await heard(event)  # what happened before the subscription held may have been missed
         await heard(unrelated)
         queue.announce([changed("1"), changed("3")])
@@ -88,8 +98,8 @@ async def test_a_change_wakes_who_watches_the_job_on_any_node(queue: Queue, hous
         assert not unrelated.is_set()
 
 
-async def test_all_who_watch_a_job_are_woken(queue: Queue, house: House) -> None:
-    async with house.open("b") as other, other.watch("1") as first:
+async def test_all_who_watch_a_job_are_woken(queue: Queue, installation: Installation) -> None:
+    async with installation.open("b") as other, other.watch("1") as first:
         await heard(first)
         async with other.watch("1") as second:
             queue.announce([changed("1")])
@@ -100,21 +110,26 @@ async def test_all_who_watch_a_job_are_woken(queue: Queue, house: House) -> None
 
 
 async def test_a_watch_that_reconnects_wakes_because_it_may_have_missed_something(
-    queue: Queue, house: House
+    queue: Queue, installation: Installation
 ) -> None:
     async with queue.watch("1") as event:
         await heard(event)
-        await house.look.client_kill_filter(_type="pubsub")
+        await installation.look.client_kill_filter(_type="pubsub")
 
         await heard(event)
 
 
-async def test_nobody_watches_nothing_is_subscribed(queue: Queue, house: House) -> None:
+async def test_nobody_watches_nothing_is_subscribed(
+    queue: Queue, installation: Installation
+) -> None:
     async with queue.watch("1") as event:
         await heard(event)
-        assert await channels(house) == {house.key("aborts:a"), house.key("changed:1")}
+        assert await channels(installation) == {
+            installation.key("aborts:a"),
+            installation.key("changed:1"),
+        }
 
     async def only_aborts() -> bool:
-        return await channels(house) == {house.key("aborts:a")}
+        return await channels(installation) == {installation.key("aborts:a")}
 
     await eventually(only_aborts)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from scheduler.core.job import Claim
-from scheduler.core.job_log import HEAD_PAGES, TAIL_PAGES, Block, Page, Stream, Written
+from scheduler.core.job_log import HEAD_PAGES, TAIL_PAGES, Block, LogPage, LogStream, Written
 from scheduler.core.ports.store import Store
 from tests.support.stores import claimed, end, later, queued, running
 
 
-def page(number: int, place: int, *texts: str) -> Page:
-    blocks = (Block(later(i), Stream.STDERR, text) for i, text in enumerate(texts))
-    return Page(number, place, tuple(blocks))
+def page(number: int, place: int, *texts: str) -> LogPage:
+    blocks = (Block(later(i), LogStream.STDERR, text) for i, text in enumerate(texts))
+    return LogPage(number, place, tuple(blocks))
 
 
-async def write(store: Store, claim: Claim, *pages: Page) -> None:
+async def write(store: Store, claim: Claim, *pages: LogPage) -> None:
     await store.write_log([Written(claim.id, claim.token, each) for each in pages])
 
 

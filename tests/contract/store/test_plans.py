@@ -84,7 +84,7 @@ def test_the_tables_that_grow_are_known(sqlite: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sqlite_reads_no_table_from_end_to_end(sqlite: sqlite3.Connection, name: str) -> None:
-    """With a million jobs, whatever looks at each of them stops the house."""
+    """With a million jobs, whatever looks at each of them stops the installation."""
     text, _ = statements(Dialect.SQLITE)[name]
     arguments = [None] * _arguments(text)
 

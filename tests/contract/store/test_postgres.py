@@ -270,7 +270,7 @@ async def test_a_deletion_does_not_wait_for_another_node_that_deletes(
 
 
 async def test_no_statement_reads_all_jobs(store: Store, rival: asyncpg.Connection) -> None:
-    """With a million jobs, whatever looks at each of them stops the house."""
+    """With a million jobs, whatever looks at each of them stops the installation."""
     assert store
     await rival.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
 

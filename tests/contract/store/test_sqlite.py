@@ -117,16 +117,16 @@ async def test_writes_that_meet_share_a_transaction(database: SqliteDatabase) ->
 
 async def test_of_writes_that_meet_one_that_fails_fails_alone(database: SqliteDatabase) -> None:
     """Nobody's job waits or is lost because of another one's error."""
-    card = ("1", 1, "[]", 0, 0, 0)
+    record = ("1", 1, "[]", 0, 0, 0)
 
     async def write_nonsense() -> None:
         with pytest.raises(sqlite3.OperationalError, match="malformed JSON"):
             await database.fetch("write_log", "no JSON")
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(database.fetch("register", "a", "a", *card))
+        group.create_task(database.fetch("register", "a", "a", *record))
         group.create_task(write_nonsense())
-        group.create_task(database.fetch("register", "b", "b", *card))
+        group.create_task(database.fetch("register", "b", "b", *record))
     assert [row["name"] for row in await database.fetch("nodes")] == ["a", "b"]
 
 

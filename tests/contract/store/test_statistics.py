@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.core.job import Failure, FailureKind, Status
 from scheduler.core.ports.store import Store
-from scheduler.core.statistics import Ending, Span, Standing
+from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.support.stores import AT, BYTES_MAX, abort, claimed, end, later, new, queued, running
@@ -80,9 +80,9 @@ async def test_a_page_of_all_users_ends_once_its_texts_pass_the_limit(store: Sto
 
 
 async def test_an_empty_store_stands_still(store: Store) -> None:
-    assert await store.standing(count_max=10) == Standing(0, 0, None)
-    assert list(await store.endings(since=AT, limit=10)) == []
-    assert list(await store.spans(since=AT, limit=10)) == []
+    assert await store.counts(count_max=10) == JobCounts(0, 0, None)
+    assert list(await store.finished_per_step(since=AT, limit=10)) == []
+    assert list(await store.durations(since=AT, limit=10)) == []
 
 
 async def test_what_waits_and_runs_is_counted_and_the_oldest_is_found(store: Store) -> None:
@@ -92,7 +92,7 @@ async def test_what_waits_and_runs_is_counted_and_the_oldest_is_found(store: Sto
         await queued(store)
     await ended(store, ended_s=9)
 
-    assert await store.standing(count_max=10) == Standing(3, 2, AT)
+    assert await store.counts(count_max=10) == JobCounts(3, 2, AT)
 
 
 async def test_counting_what_waits_ends_at_its_limit(store: Store) -> None:
@@ -100,7 +100,7 @@ async def test_counting_what_waits_ends_at_its_limit(store: Store) -> None:
     for _ in range(3):
         await queued(store)
 
-    assert (await store.standing(count_max=2)).queued == 2
+    assert (await store.counts(count_max=2)).queued == 2
 
 
 async def test_endings_are_counted_by_step_and_status(store: Store) -> None:
@@ -109,45 +109,50 @@ async def test_endings_are_counted_by_step_and_status(store: Store) -> None:
     await ended(store, Status.TERMINATED, ended_s=9.6)
     await ended(store, ended_s=12)
 
-    assert list(await store.endings(since=AT, limit=10)) == [
-        Ending(step(10), Status.SUCCESSFUL, 1),
-        Ending(step(0), Status.SUCCESSFUL, 2),
-        Ending(step(0), Status.TERMINATED, 1),
+    assert list(await store.finished_per_step(since=AT, limit=10)) == [
+        FinishedCount(step(10), Status.SUCCESSFUL, 1),
+        FinishedCount(step(0), Status.SUCCESSFUL, 2),
+        FinishedCount(step(0), Status.TERMINATED, 1),
     ]
 
 
 async def test_an_abort_of_a_queued_job_is_an_ending_but_has_no_span(store: Store) -> None:
     await abort(store, await queued(store))
 
-    assert list(await store.endings(since=AT, limit=10)) == [Ending(step(0), Status.ABORTED, 1)]
-    assert list(await store.spans(since=AT, limit=10)) == []
+    assert list(await store.finished_per_step(since=AT, limit=10)) == [
+        FinishedCount(step(0), Status.ABORTED, 1)
+    ]
+    assert list(await store.durations(since=AT, limit=10)) == []
 
 
 async def test_only_the_newest_endings_since_an_instant_count(store: Store) -> None:
     for ended_s in (9, 21, 31):
         await ended(store, ended_s=ended_s)
 
-    assert list(await store.endings(since=later(15), limit=10)) == [
-        Ending(step(30), Status.SUCCESSFUL, 1),
-        Ending(step(20), Status.SUCCESSFUL, 1),
+    assert list(await store.finished_per_step(since=later(15), limit=10)) == [
+        FinishedCount(step(30), Status.SUCCESSFUL, 1),
+        FinishedCount(step(20), Status.SUCCESSFUL, 1),
     ]
-    assert [each.at for each in await store.endings(since=AT, limit=1)] == [step(30)]
+    assert [each.at for each in await store.finished_per_step(since=AT, limit=1)] == [step(30)]
 
 
 async def test_spans_tell_how_long_jobs_waited_and_ran_newest_end_first(store: Store) -> None:
     await ended(store, ended_s=3)
     await ended(store, ended_s=11)
 
-    assert list(await store.spans(since=AT, limit=10)) == [Span(1, 10), Span(1, 2)]
-    assert list(await store.spans(since=AT, limit=1)) == [Span(1, 10)]
-    assert list(await store.spans(since=later(5), limit=10)) == [Span(1, 10)]
+    assert list(await store.durations(since=AT, limit=10)) == [
+        JobDurations(1, 10),
+        JobDurations(1, 2),
+    ]
+    assert list(await store.durations(since=AT, limit=1)) == [JobDurations(1, 10)]
+    assert list(await store.durations(since=later(5), limit=10)) == [JobDurations(1, 10)]
 
 
 async def test_clocks_that_differ_make_no_span_negative(store: Store) -> None:
     """The node that started it may be ahead of the one that ended it."""
     await ended(store, ended_s=0.5)
 
-    assert list(await store.spans(since=AT, limit=10)) == [Span(1, 0)]
+    assert list(await store.durations(since=AT, limit=10)) == [JobDurations(1, 0)]
 
 
 async def test_what_an_abort_would_meet_is_counted_by_user(store: Store) -> None:
@@ -168,7 +173,7 @@ async def test_the_first_claim_counts_a_job_as_running(store: Store) -> None:
     job_id = await queued(store)
     await claimed(store, job_id)
 
-    assert await store.standing(count_max=10) == Standing(0, 1, None)
+    assert await store.counts(count_max=10) == JobCounts(0, 1, None)
 
 
 def step(seconds: float) -> datetime:

@@ -37,8 +37,8 @@ SPREAD_S: Final = 1.2
 
 
 @pytest.fixture(scope="module")
-def redis(redis_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(redis_binary, tmp_path_factory.mktemp("redis"))
+def redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(redis_program, tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.stop()

@@ -24,7 +24,7 @@ from scheduler.core.job import NOTHING_RAN, Cleanup, Death, Status
 from scheduler.store import open_store
 from tests.support.nodes import Nodes
 from tests.support.sse import Events, listening
-from tests.support.workers import Crew, at_work
+from tests.support.workers import NodeUnderTest, at_work
 
 RACES: Final = int(os.environ.get("RACES", "400"))
 RACERS: Final = 8
@@ -33,147 +33,157 @@ KILLED: Final = Death(signal="SIGKILL", processes=1, survivors=0)
 
 
 @pytest.fixture
-async def crew(tmp_path: Path) -> AsyncIterator[Crew]:
+async def workers(tmp_path: Path) -> AsyncIterator[NodeUnderTest]:
     """A worker on a real store, on processes that end when a test says so."""
     async with (
         open_store("sqlite", data_dir=tmp_path) as store,
-        at_work(store) as crew,
+        at_work(store) as workers,
     ):
-        yield crew
+        yield workers
 
 
-async def test_between_dequeue_and_claim_the_job_never_begins(crew: Crew) -> None:
+async def test_between_dequeue_and_claim_the_job_never_begins(workers: NodeUnderTest) -> None:
     """The id is in a worker's hand already; the claim is what counts, and it comes too late."""
-    claim = crew.store.hold("claim", "before")
-    job_id = await crew.submit()
+    claim = workers.store.hold("claim", "before")
+    job_id = await workers.submit()
     await claim.reached.wait()
-    assert (await crew.abort(job_id)).status is Status.ABORTED
+    assert (await workers.abort(job_id)).status is Status.ABORTED
     claim.let()
-    await crew.idle()
-    job = await crew.job(job_id)
+    await workers.idle()
+    job = await workers.job(job_id)
     assert (job.status, job.attempt) == (Status.ABORTED, 0)
-    assert not crew.slots.frames
+    assert not workers.slots.frames
 
 
-async def test_between_claim_and_frame_the_abort_is_not_forgotten(crew: Crew) -> None:
+async def test_between_claim_and_frame_the_abort_is_not_forgotten(
+    workers: NodeUnderTest,
+) -> None:
     """The node hears of it before its own worker knows that it has the job."""
-    claim = crew.store.hold("claim", "after")
-    job_id = await crew.submit()
+    claim = workers.store.hold("claim", "after")
+    job_id = await workers.submit()
     await claim.reached.wait()
-    assert (await crew.abort(job_id)).status is Status.RUNNING
+    assert (await workers.abort(job_id)).status is Status.RUNNING
     claim.let()
-    job = await crew.becomes(job_id, "aborted")
+    job = await workers.becomes(job_id, "aborted")
     assert job.abort is not None
     assert job.abort.death in (KILLED, NOTHING_RAN)
 
 
 async def test_while_its_process_starts_the_job_is_aborted_at_once_and_never_begins(
-    crew: Crew,
+    workers: NodeUnderTest,
 ) -> None:
     """A machine that is out of processes must not keep anybody from an abort."""
-    claim = crew.store.hold("claim", "after")
-    job_id = await crew.submit()
+    claim = workers.store.hold("claim", "after")
+    job_id = await workers.submit()
     await claim.reached.wait()
-    crew.slots.open.clear()
-    crew.slots.given[0].die(-9)
+    workers.slots.open.clear()
+    workers.slots.given[0].die(-9)
     claim.let()
-    await crew.abort(job_id)
-    job = await crew.becomes(job_id, "aborted")
+    await workers.abort(job_id)
+    job = await workers.becomes(job_id, "aborted")
     assert job.abort is not None
     assert job.abort.death == NOTHING_RAN
-    crew.slots.open.set()
-    await crew.submit()
-    (await crew.running()).finish()
-    assert [frame["id"] == job_id for frame in crew.slots.frames] == [False]
+    workers.slots.open.set()
+    await workers.submit()
+    (await workers.running()).finish()
+    assert [frame["id"] == job_id for frame in workers.slots.frames] == [False]
 
 
-async def test_between_result_and_settle_the_result_wins(crew: Crew) -> None:
+async def test_between_result_and_settle_the_result_wins(workers: NodeUnderTest) -> None:
     """The contract: 202 now, 409 from then on, and the result is kept."""
-    job_id = await crew.submit()
-    process = await crew.running()
-    settle = crew.store.hold("settle", "before")
+    job_id = await workers.submit()
+    process = await workers.running()
+    settle = workers.store.hold("settle", "before")
     process.finish('"done"')
     await settle.reached.wait()
-    assert (await crew.abort(job_id)).status is Status.RUNNING
+    assert (await workers.abort(job_id)).status is Status.RUNNING
     settle.let()
-    job = await crew.becomes(job_id, "successful")
-    assert (job.result, await crew.abort(job_id)) == ('"done"', job)
+    job = await workers.becomes(job_id, "successful")
+    assert (job.result, await workers.abort(job_id)) == ('"done"', job)
 
 
-async def test_during_the_commit_of_the_settle_the_answer_is_the_result(crew: Crew) -> None:
+async def test_during_the_commit_of_the_settle_the_answer_is_the_result(
+    workers: NodeUnderTest,
+) -> None:
     """Written, and the worker does not know it yet."""
-    job_id = await crew.submit()
-    process = await crew.running()
-    settle = crew.store.hold("settle", "after")
+    job_id = await workers.submit()
+    process = await workers.running()
+    settle = workers.store.hold("settle", "after")
     process.finish()
     await settle.reached.wait()
-    answer = await crew.abort(job_id)
+    answer = await workers.abort(job_id)
     assert (answer.status, answer.abort) == (Status.SUCCESSFUL, None)
     settle.let()
-    await crew.idle()
-    assert await crew.job(job_id) == answer
+    await workers.idle()
+    assert await workers.job(job_id) == answer
 
 
-async def test_when_the_answer_of_the_settle_is_lost_the_result_stays(crew: Crew) -> None:
+async def test_when_the_answer_of_the_settle_is_lost_the_result_stays(
+    workers: NodeUnderTest,
+) -> None:
     """The worker writes it again, and the abort that came in between finds it final."""
-    job_id = await crew.submit()
-    process = await crew.running()
-    settle = crew.store.hold("settle", "after")
+    job_id = await workers.submit()
+    process = await workers.running()
+    settle = workers.store.hold("settle", "after")
     process.finish()
     await settle.reached.wait()
     settle.let(StoreUnavailable("lost"))
-    answer = await crew.abort(job_id)
+    answer = await workers.abort(job_id)
     assert answer.status is Status.SUCCESSFUL
-    await crew.clock.pass_until(lambda: not crew.roster.expected)
-    assert await crew.job(job_id) == answer
+    await workers.clock.pass_until(lambda: not workers.local_jobs.expected)
+    assert await workers.job(job_id) == answer
 
 
-async def test_when_the_answer_of_the_claim_is_lost_the_abort_lands(crew: Crew) -> None:
+async def test_when_the_answer_of_the_claim_is_lost_the_abort_lands(
+    workers: NodeUnderTest,
+) -> None:
     """The store says that this node runs it, and it does not: nobody else would end it."""
-    crew.store.lose_answer("claim", StoreUnavailable("lost"))
-    job_id = await crew.submit()
-    await crew.becomes(job_id, "running")
-    await crew.idle()
-    assert (await crew.abort(job_id)).status is Status.RUNNING
-    await crew.strays.give_back()
-    assert (await crew.job(job_id)).status is Status.ABORTED
-    assert not crew.slots.frames
+    workers.store.lose_answer("claim", StoreUnavailable("lost"))
+    job_id = await workers.submit()
+    await workers.becomes(job_id, "running")
+    await workers.idle()
+    assert (await workers.abort(job_id)).status is Status.RUNNING
+    await workers.lost_claims.give_back()
+    assert (await workers.job(job_id)).status is Status.ABORTED
+    assert not workers.slots.frames
 
 
-async def test_while_it_goes_back_to_the_queue_the_abort_ends_it_there(crew: Crew) -> None:
+async def test_while_it_goes_back_to_the_queue_the_abort_ends_it_there(
+    workers: NodeUnderTest,
+) -> None:
     """I5. A crash of the lease and an abort at once: it must not run again."""
-    job_id = await crew.submit()
-    process = await crew.running()
-    crew.lease._lose()
-    settle = crew.store.hold("settle", "before")
+    job_id = await workers.submit()
+    process = await workers.running()
+    workers.lease._lose()
+    settle = workers.store.hold("settle", "before")
     process.die(-9)
     await settle.reached.wait()
-    assert (await crew.abort(job_id)).status is Status.RUNNING
+    assert (await workers.abort(job_id)).status is Status.RUNNING
     settle.let()
-    await crew.becomes(job_id, "aborted")
-    crew.lease._hold_from(crew.clock.monotonic())
-    await crew.idle()
-    assert len(crew.slots.frames) == 1
+    await workers.becomes(job_id, "aborted")
+    workers.lease._hold_from(workers.clock.monotonic())
+    await workers.idle()
+    assert len(workers.slots.frames) == 1
 
 
 async def test_waiting_for_another_attempt_it_is_aborted_at_once_and_cleaned_up(
-    crew: Crew,
+    workers: NodeUnderTest,
 ) -> None:
     """Queued again, it is like any queued job; but an attempt began, so there is what to undo."""
-    job_id = await crew.submit("undoable")
-    process = await crew.running()
-    crew.lease._lose()
+    job_id = await workers.submit("undoable")
+    process = await workers.running()
+    workers.lease._lose()
     process.die(-9)
-    await crew.becomes(job_id, "queued")
-    answer = await crew.abort(job_id)
+    await workers.becomes(job_id, "queued")
+    answer = await workers.abort(job_id)
     assert (answer.status, answer.attempt) == (Status.ABORTED, 1)
     assert answer.abort is not None
     assert (answer.abort.death, answer.abort.cleanup) == (NOTHING_RAN, Cleanup.PENDING)
-    crew.lease._hold_from(crew.clock.monotonic())
-    (await crew.running()).finish()
-    await crew.idle()
-    assert [frame["purpose"] for frame in crew.slots.frames] == ["run", "clean"]
-    assert (await crew.abort(job_id)).status is Status.ABORTED
+    workers.lease._hold_from(workers.clock.monotonic())
+    (await workers.running()).finish()
+    await workers.idle()
+    assert [frame["purpose"] for frame in workers.slots.frames] == ["run", "clean"]
+    assert (await workers.abort(job_id)).status is Status.ABORTED
 
 
 @dataclass

@@ -27,9 +27,9 @@ from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
-from scheduler.service.change_feed import Course
+from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.service import Service
-from scheduler.service.statistics import Overview
+from scheduler.service.statistics import StatisticsService
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.support.job_events import Counting
 from tests.support.stores import node
@@ -119,20 +119,20 @@ class Api:
 @pytest.fixture
 async def api(aiohttp_client: AiohttpClient) -> Api:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
-    course = Course(store=store, queue=queue, clock=clock)
+    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
     service = Service(
         store=store,
         queue=queue,
-        course=course,
+        change_feed=change_feed,
         clock=clock,
         new_id=new_id,
         tasks=TASKS,
         draining=draining,
-        chronicle=Counting(clock),
+        job_events=Counting(clock),
     )
     app = build_app(
         service=service,
-        overview=Overview(store=store, clock=clock, lease_s=6.0),
+        statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),

@@ -24,7 +24,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Flood:
-    """Parts without end, and how many were taken."""
+    """RunningNode without end, and how many were taken."""
 
     def __init__(self) -> None:
         self.taken = 0

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from scheduler.basics.background import beside
+from scheduler.basics.background import background
 
 
 async def for_ever() -> None:
@@ -18,7 +18,7 @@ async def fail() -> None:
 
 
 async def test_they_are_named_and_dead_when_the_block_has_ended() -> None:
-    async with beside(first=for_ever(), second=for_ever()):
+    async with background(first=for_ever(), second=for_ever()):
         assert {"first", "second"} < {task.get_name() for task in asyncio.all_tasks()}
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -28,7 +28,7 @@ async def test_the_error_of_the_block_comes_out_bare() -> None:
     """Callers catch it by its name; a group of one would pass them by."""
 
     async def run() -> None:
-        async with beside(service=for_ever()):
+        async with background(service=for_ever()):
             raise ValueError("cause") from KeyError("effect")
 
     with pytest.raises(ValueError, match="cause") as caught:
@@ -40,7 +40,7 @@ async def test_a_defect_in_a_background_task_ends_the_block() -> None:
     """Without it the node would live on, deaf or unfed."""
 
     async def run() -> None:
-        async with beside(service=fail()):
+        async with background(service=fail()):
             await for_ever()
 
     with pytest.raises(ZeroDivisionError):
@@ -49,7 +49,7 @@ async def test_a_defect_in_a_background_task_ends_the_block() -> None:
 
 async def test_two_errors_come_out_together() -> None:
     async def run() -> None:
-        async with beside(service=fail(), other=fail()):
+        async with background(service=fail(), other=fail()):
             await for_ever()
 
     with pytest.raises(ExceptionGroup):
@@ -58,7 +58,7 @@ async def test_two_errors_come_out_together() -> None:
 
 async def test_a_block_that_is_cancelled_is_cancelled() -> None:
     async def run() -> None:
-        async with beside(service=for_ever()):
+        async with background(service=for_ever()):
             await for_ever()
 
     async with asyncio.TaskGroup() as group:

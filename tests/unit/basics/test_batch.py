@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from scheduler.basics.background import beside
+from scheduler.basics.background import background
 from scheduler.basics.batch import Batch
 from scheduler.core.errors import Conflict, StoreUnavailable
 from tests.support.eventually import eventually
@@ -41,7 +41,7 @@ def doubling() -> Doubling:
 @pytest.fixture
 async def double(doubling: Doubling) -> AsyncIterator[Batch[int, int]]:
     batch = Batch[int, int](doubling, weight=abs, weight_max=MOST)
-    async with beside(batch=batch.serve()):
+    async with background(batch=batch.serve()):
         yield batch
 
 
@@ -155,7 +155,7 @@ async def test_who_gives_up_during_the_run_harms_nobody(
 async def test_after_a_pause_more_have_met(doubling: Doubling) -> None:
     """Where nobody waits for the answer, few runs of many cost less than many of few."""
     batch = Batch[int, int](doubling, weight_max=MOST, pause_s=0.05)
-    async with beside(batch=batch.serve()), asyncio.TaskGroup() as group:
+    async with background(batch=batch.serve()), asyncio.TaskGroup() as group:
         await batch(1)
         for _ in range(3):
             group.create_task(batch(1))
@@ -168,7 +168,7 @@ async def test_nobody_waits_for_a_batch_that_is_closed(doubling: Doubling) -> No
     """A caller that is left behind would wait for ever, and the node with it."""
     batch = Batch[int, int](doubling, weight_max=1)
     doubling.open.clear()
-    async with asyncio.TaskGroup() as group, beside(batch=batch.serve()):
+    async with asyncio.TaskGroup() as group, background(batch=batch.serve()):
         under_way, waiting = group.create_task(batch(1)), group.create_task(batch(2))
         await eventually(lambda: doubling.runs)
 

@@ -11,12 +11,12 @@ from scheduler.core.change import (
     as_of,
     changed,
     may_run,
-    news,
     position,
     progressed,
     queued,
     running,
     stage,
+    unseen_states,
 )
 from scheduler.core.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
 from tests.fakes import AT
@@ -82,17 +82,19 @@ def test_between_two_attempts_a_job_was_queued() -> None:
     """It may have been for a millisecond, and nobody looked; but each change of status is told."""
     again = replace(RUNNING, attempt=2, token=2)
     queued_again = replace(NEW, attempt=1, token=1, node=RUNNING.node)
-    assert news(again, stage(RUNNING)) == [queued_again, again]
-    assert news(RUNNING, stage(NEW)) == [RUNNING]
-    assert news(RUNNING, -1) == [RUNNING]
-    assert news(RUNNING, stage(RUNNING)) == []
+    assert unseen_states(again, stage(RUNNING)) == [queued_again, again]
+    assert unseen_states(RUNNING, stage(NEW)) == [RUNNING]
+    assert unseen_states(RUNNING, -1) == [RUNNING]
+    assert unseen_states(RUNNING, stage(RUNNING)) == []
 
 
 def test_an_end_is_news_however_often_its_job_was_claimed_in_vain() -> None:
     """A claim that is given back takes its attempt with it, and its follower waits for the end."""
     aborted = replace(ABORTED, attempt=0, token=3)
-    assert news(aborted, stage(replace(RUNNING, token=3))) == [aborted]
-    assert news(replace(aborted, token=4), stage(aborted)) == []  # a clean-up began, no more
+    assert unseen_states(aborted, stage(replace(RUNNING, token=3))) == [aborted]
+    assert (
+        unseen_states(replace(aborted, token=4), stage(aborted)) == []
+    )  # a clean-up began, no more
 
 
 def test_between_running_and_aborted_its_abort_was_requested() -> None:
@@ -100,17 +102,17 @@ def test_between_running_and_aborted_its_abort_was_requested() -> None:
     assert ABORTED.abort is not None
     killed = replace(ABORTED, abort=replace(ABORTED.abort, death=DEATH))
     asked = replace(RUNNING, progress=killed.progress, abort=ASKED)
-    assert news(killed, stage(RUNNING)) == [asked, killed]
-    assert news(killed, stage(asked)) == [killed]
-    assert news(killed, -1) == [killed]
+    assert unseen_states(killed, stage(RUNNING)) == [asked, killed]
+    assert unseen_states(killed, stage(asked)) == [killed]
+    assert unseen_states(killed, -1) == [killed]
     cleaning = replace(killed, token=2)
-    assert news(cleaning, stage(RUNNING)) == [replace(asked, token=2), cleaning]
-    assert news(ABORTED, stage(NEW)) == [ABORTED]
+    assert unseen_states(cleaning, stage(RUNNING)) == [replace(asked, token=2), cleaning]
+    assert unseen_states(ABORTED, stage(NEW)) == [ABORTED]
     cleaned = replace(killed, abort=replace(ABORTED.abort, death=DEATH, cleanup=Cleanup.DONE))
     pending = replace(cleaned, abort=killed.abort)
-    assert news(cleaned, stage(RUNNING)) == [asked, pending, cleaned]
-    assert news(cleaned, stage(killed)) == [cleaned]
-    assert news(cleaned, -1) == [cleaned]
+    assert unseen_states(cleaned, stage(RUNNING)) == [asked, pending, cleaned]
+    assert unseen_states(cleaned, stage(killed)) == [cleaned]
+    assert unseen_states(cleaned, -1) == [cleaned]
 
 
 def test_progress_of_an_earlier_attempt_is_no_news() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from scheduler.core.job import Status
 from scheduler.core.statistics import (
-    Ending,
+    FinishedCount,
     Quantiles,
     by_minute,
     complete_since,
@@ -17,9 +17,9 @@ from scheduler.core.statistics import (
 NOW = datetime(2026, 3, 1, 12, 5, 34, tzinfo=UTC)
 
 
-def ago(seconds: float, status: Status = Status.SUCCESSFUL, jobs: int = 1) -> Ending:
+def ago(seconds: float, status: Status = Status.SUCCESSFUL, jobs: int = 1) -> FinishedCount:
     """What ended in a step that began so long before `NOW`."""
-    return Ending(NOW - timedelta(seconds=seconds), status, jobs)
+    return FinishedCount(NOW - timedelta(seconds=seconds), status, jobs)
 
 
 def test_each_minute_has_a_place_also_where_nothing_ended() -> None:

@@ -31,7 +31,7 @@ adopt_orphans()
 def ready(): print(os.getpid(), flush=True)
 def fork(): return os.fork()
 """
-"""What the programs of these tests begin with: each is a root that adopts its orphans."""
+"""What the programs of these tests begin with: each is a root that adopts its escaped."""
 
 
 @pytest.fixture

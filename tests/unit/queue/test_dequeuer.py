@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from scheduler.queue.dequeuer import Feed
+from scheduler.queue.dequeuer import Dequeuer
 from scheduler.queue.keys import Keys
 
 NOBODY = cast("Any", None)
@@ -18,41 +18,45 @@ WAIT_S = 0.1
 
 
 @pytest.fixture
-def feed() -> Feed:
-    return Feed(NOBODY, NOBODY, keys=Keys("test"), node_id="a")
+def dequeuer() -> Dequeuer:
+    return Dequeuer(NOBODY, NOBODY, keys=Keys("test"), node_id="a")
 
 
-async def test_an_id_that_comes_as_the_time_is_up_is_not_lost(feed: Feed) -> None:
+async def test_an_id_that_comes_as_the_time_is_up_is_not_lost(dequeuer: Dequeuer) -> None:
     """Both callbacks run in one turn: first the id is there, then the wait is cancelled."""
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
-        worker = group.create_task(feed.take(wait_s=WAIT_S))
+        worker = group.create_task(dequeuer.take(wait_s=WAIT_S))
         await asyncio.sleep(0)
-        loop.call_at(loop.time() + WAIT_S / 2, feed._hand, "1")
+        loop.call_at(loop.time() + WAIT_S / 2, dequeuer._hand, "1")
         time.sleep(2 * WAIT_S)  # noqa: ASYNC251 - both are due when the loop goes on
 
     assert worker.result() == "1"
 
 
-async def test_an_id_that_comes_as_its_worker_is_cancelled_goes_to_the_next(feed: Feed) -> None:
+async def test_an_id_that_comes_as_its_worker_is_cancelled_goes_to_the_next(
+    dequeuer: Dequeuer,
+) -> None:
     async with asyncio.TaskGroup() as group:
-        first = group.create_task(feed.take(wait_s=60))
-        second = group.create_task(feed.take(wait_s=60))
+        first = group.create_task(dequeuer.take(wait_s=60))
+        second = group.create_task(dequeuer.take(wait_s=60))
         await asyncio.sleep(0)
-        feed._hand("1")
+        dequeuer._hand("1")
         first.cancel()
 
     assert first.cancelled()
     assert second.result() == "1"
 
 
-async def test_an_id_that_comes_as_the_last_worker_is_cancelled_is_a_stray(feed: Feed) -> None:
+async def test_an_id_that_comes_as_the_last_worker_is_cancelled_is_a_stray(
+    dequeuer: Dequeuer,
+) -> None:
     async with asyncio.TaskGroup() as group:
-        worker = group.create_task(feed.take(wait_s=60))
+        worker = group.create_task(dequeuer.take(wait_s=60))
         await asyncio.sleep(0)
-        feed._held["1"] += 1
-        feed._hand("1")
+        dequeuer._held["1"] += 1
+        dequeuer._hand("1")
         worker.cancel()
 
-    assert not feed._held, "so that the next round returns it to the queue"
-    assert feed._wanted.is_set(), "which comes at once"
+    assert not dequeuer._held, "so that the next round returns it to the queue"
+    assert dequeuer._wanted.is_set(), "which comes at once"

@@ -1,4 +1,4 @@
-"""The course of changes: what a follower hears, and from where."""
+"""The change_feed of changes: what a follower hears, and from where."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 from scheduler.core.change import changed
-from scheduler.service.change_feed import Course
+from scheduler.service.change_feed import ChangeFeed
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.store import MemoryStore
@@ -19,15 +19,15 @@ async def test_what_was_read_here_is_heard_even_if_the_queue_forgot_it_since() -
     What comes in between is told nobody as an event.
     """
     queue = MemoryQueue()
-    course = Course(store=MemoryStore(), queue=queue, clock=FakeClock())
+    change_feed = ChangeFeed(store=MemoryStore(), queue=queue, clock=FakeClock())
     async with asyncio.TaskGroup() as group:
-        reading = group.create_task(course.run())
-        with course.followed():
-            begin = await course.present()
+        reading = group.create_task(change_feed.run())
+        with change_feed.followed():
+            begin = await change_feed.present()
             queue.announce([changed("1")])
-            await eventually(lambda: course.end != begin)
+            await eventually(lambda: change_feed.end != begin)
             queue.server.flush()
-            async with aclosing(course.behind(begin)) as heard:
+            async with aclosing(change_feed.behind(begin)) as heard:
                 news = await anext(heard)
         reading.cancel()
     assert news is not None

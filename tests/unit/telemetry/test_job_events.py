@@ -24,7 +24,7 @@ from scheduler.core.job import (
     Settlement,
     Status,
 )
-from scheduler.telemetry.gauges import Pulse
+from scheduler.telemetry.gauges import Gauges
 from scheduler.telemetry.metrics import Metrics
 from tests.fakes import AT, FakeClock, MemoryStore
 from tests.support.job_events import Counting
@@ -50,7 +50,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def chronicle(clock: FakeClock) -> Counting:
+def job_events(clock: FakeClock) -> Counting:
     return Counting(clock)
 
 
@@ -67,45 +67,45 @@ def settlement(status: Status, error: Failure | None = None) -> Settlement:
 
 
 def test_a_job_is_two_lines_and_counts_once(
-    chronicle: Counting, clock: FakeClock, lines: list[Any]
+    job_events: Counting, clock: FakeClock, lines: list[Any]
 ) -> None:
     clock.advance(2)
-    chronicle.claimed(CLAIM)
-    chronicle.began(CLAIM)
+    job_events.claimed(CLAIM)
+    job_events.began(CLAIM)
     clock.advance(3)
-    chronicle.ended(CLAIM, settlement(Status.SUCCESSFUL))
+    job_events.ended(CLAIM, settlement(Status.SUCCESSFUL))
 
     assert lines == [
         {"event": "job claimed", "log_level": "info", **NAMES},
         {"event": "job successful", "log_level": "info", **NAMES},
     ]
-    assert chronicle.count("jobs_total", task="task1", status="successful") == 1
-    assert chronicle.count("job_waiting_seconds_sum", task="task1") == 2
-    assert chronicle.count("job_running_seconds_sum", task="task1") == 3
+    assert job_events.count("jobs_total", task="task1", status="successful") == 1
+    assert job_events.count("job_waiting_seconds_sum", task="task1") == 2
+    assert job_events.count("job_running_seconds_sum", task="task1") == 3
 
 
 @pytest.mark.parametrize("status", Status)
 def test_each_way_to_end_has_its_line_and_count(
-    chronicle: Counting, status: Status, lines: list[Any]
+    job_events: Counting, status: Status, lines: list[Any]
 ) -> None:
     if status is Status.RUNNING:
         return
     error = Failure(kind=FailureKind.CRASH, message="a secret")
-    chronicle.ended(CLAIM, settlement(status, error if status is Status.TERMINATED else None))
+    job_events.ended(CLAIM, settlement(status, error if status is Status.TERMINATED else None))
 
     (line,) = lines
     said = "given back" if status is Status.QUEUED else status.value
     assert line["event"] == f"job {said}"
     assert line.get("error") == ("crash" if status is Status.TERMINATED else None)
     assert "secret" not in str(line)
-    assert chronicle.count("jobs_total", task="task1", status=status.value) == 1
+    assert job_events.count("jobs_total", task="task1", status=status.value) == 1
 
 
-def test_what_is_amiss_names_its_job_as_well(chronicle: Counting, lines: list[Any]) -> None:
+def test_what_is_amiss_names_its_job_as_well(job_events: Counting, lines: list[Any]) -> None:
     """Who is called at night looks for the user and the task."""
-    chronicle.lost(CLAIM)
-    chronicle.notified_too_often(CLAIM)
-    chronicle.outlived(CLAIM, Death(signal="SIGKILL", processes=1, survivors=2))
+    job_events.lost(CLAIM)
+    job_events.notified_too_often(CLAIM)
+    job_events.outlived(CLAIM, Death(signal="SIGKILL", processes=1, survivors=2))
 
     assert lines == [
         {"event": "a claim was lost on its way here", "log_level": "warning", **NAMES},
@@ -125,34 +125,34 @@ def test_nobody_else_tells_of_jobs(module: str) -> None:
     assert "structlog" not in text
 
 
-def test_only_the_first_attempt_counts_as_waiting(chronicle: Counting) -> None:
+def test_only_the_first_attempt_counts_as_waiting(job_events: Counting) -> None:
     """The others waited for a node to die."""
     second = Claim(**{**_fields(CLAIM), "attempt": 2})
-    chronicle.began(second)
-    assert chronicle.count("job_waiting_seconds_count", task="task1") == 0
+    job_events.began(second)
+    assert job_events.count("job_waiting_seconds_count", task="task1") == 0
 
 
 def test_a_clean_up_is_told_apart_and_counts_as_no_job(
-    chronicle: Counting, lines: list[Any]
+    job_events: Counting, lines: list[Any]
 ) -> None:
     clean = Claim(**{**_fields(CLAIM), "purpose": Purpose.CLEAN})
-    chronicle.claimed(clean)
-    chronicle.began(clean)
-    chronicle.cleaned(clean, Cleanup.DONE, None)
+    job_events.claimed(clean)
+    job_events.began(clean)
+    job_events.cleaned(clean, Cleanup.DONE, None)
     error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback="at\nlength")
-    chronicle.cleaned(clean, Cleanup.FAILED, error)
+    job_events.cleaned(clean, Cleanup.FAILED, error)
 
     assert lines == [
         {"event": "clean-up claimed", "log_level": "info", **NAMES},
         {"event": "clean-up done", "log_level": "info", **NAMES},
         {"event": "clean-up failed", "log_level": "error", **NAMES, "error": "E: why"},
     ]
-    assert chronicle.count("job_waiting_seconds_count", task="task1") == 0
+    assert job_events.count("job_waiting_seconds_count", task="task1") == 0
 
 
 async def test_the_queue_is_measured_while_the_store_is_there(clock: FakeClock) -> None:
     registry, store = CollectorRegistry(), MemoryStore()
-    pulse = Pulse(Metrics(registry), store=store, clock=clock)
+    pulse = Gauges(Metrics(registry), store=store, clock=clock)
     await pulse.look()
     assert registry.get_sample_value("scheduler_queued_jobs") == 0
 

@@ -43,7 +43,7 @@ async def delivering(store: MemoryStore, **settings: Any) -> AsyncIterator[Deliv
         store=store,
         clock=clock,
         random=random,
-        chronicle=Counting(clock),
+        job_events=Counting(clock),
         **{**defaults, **settings},
     ) as delivery:
         yield delivery

@@ -1,4 +1,4 @@
-"""A crew on a store in memory."""
+"""A workers on a store in memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes import MemoryStore
-from tests.support.workers import Crew, at_work
+from tests.support.workers import NodeUnderTest, at_work
 
 
 @pytest.fixture
-async def crew() -> AsyncIterator[Crew]:
-    async with at_work(MemoryStore()) as crew:
-        yield crew
+async def workers() -> AsyncIterator[NodeUnderTest]:
+    async with at_work(MemoryStore()) as workers:
+        yield workers

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from scheduler.core.job import Claim, Job, StopReason
-from scheduler.worker.abort_watcher import Watcher
+from scheduler.worker.abort_watcher import AbortWatcher
 from tests.fakes import MemoryQueue, MemoryStore
 from tests.support.eventually import eventually
 from tests.support.stores import abort, running
@@ -28,7 +28,7 @@ class Stoppable:
         self.stops: list[tuple[StopReason, float | None]] = []
         self.doubts: list[object] = []
 
-    def doubt(self, look: object) -> None:
+    def check_before_start(self, look: object) -> None:
         self.doubts.append(look)
 
     def stop(self, reason: StopReason, *, grace_s: float | None) -> None:
@@ -53,16 +53,16 @@ class Scene:
         self.attempt: Stoppable
 
     @asynccontextmanager
-    async def watched(self, *looks_s: float) -> AsyncIterator[Watcher]:
+    async def watched(self, *looks_s: float) -> AsyncIterator[AbortWatcher]:
         """Under watch: the last of the sleeps is repeated."""
         async with asyncio.TaskGroup() as group:
             with await self.watcher(group, *looks_s) as watcher:
                 yield watcher
 
-    async def watcher(self, group: asyncio.TaskGroup, *looks_s: float) -> Watcher:
+    async def watcher(self, group: asyncio.TaskGroup, *looks_s: float) -> AbortWatcher:
         """What is to watch a new job."""
         self.attempt = Stoppable(await running(self.store))
-        return Watcher(
+        return AbortWatcher(
             cast("Any", self.attempt),
             store=self.store,
             queue=self.queue,

@@ -85,7 +85,7 @@ async def running(
             time_limit_s=time_limit_s,
             notify=notify,
             hear=lambda *_: None,
-            chronicle=Counting(FakeClock()),
+            job_events=Counting(FakeClock()),
         )
         yield Trial(slots, attempt, group.create_task(attempt.run()))
 
@@ -268,7 +268,7 @@ async def test_where_the_store_does_not_answer_a_doubt_it_never_begins() -> None
     slots = FakeSlots()
     slots.open.clear()
     async with running(slots=slots) as trial:
-        trial.attempt.doubt(look)
+        trial.attempt.check_before_start(look)
         slots.open.set()
     assert trial.run.result() == Stopped(StopReason.DRAIN, NOTHING_RAN)
     assert not slots.frames

@@ -1,4 +1,4 @@
-"""A tape: what is kept of what an attempt prints, and how much work the rest is."""
+"""A buffer: what is kept of what an attempt prints, and how much work the rest is."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from scheduler.core.job_log import (
     LINE_BYTES,
     PAGE_BYTES,
     TAIL_PAGES,
-    Page,
-    Stream,
+    LogPage,
+    LogStream,
     lines,
 )
-from scheduler.worker.job_log_buffer import Tape
+from scheduler.worker.job_log_buffer import JobLogBuffer
 from tests.fakes import AT
 
-OUT, ERR = Stream.STDOUT, Stream.STDERR
+OUT, ERR = LogStream.STDOUT, LogStream.STDERR
 
 
 class Log:
-    """The slots in which a store keeps the pages of a tape."""
+    """The slots in which a store keeps the pages of a buffer."""
 
     def __init__(self) -> None:
-        self.tape = Tape()
-        self.slots: dict[int, Page] = {}
+        self.buffer = JobLogBuffer()
+        self.slots: dict[int, LogPage] = {}
 
-    def hear(self, *pieces: bytes, stream: Stream = OUT) -> None:
+    def hear(self, *pieces: bytes, stream: LogStream = OUT) -> None:
         for piece in pieces:
-            self.tape.record(AT, stream, piece)
+            self.buffer.record(AT, stream, piece)
 
     def keep(self) -> int:
         """Write what is new; how many pages that were."""
-        pages = self.tape.pages()
+        pages = self.buffer.pages()
         self.slots |= {page.slot: page for page in pages}
         return len(pages)
 
     def end(self) -> list[str]:
-        self.tape.end(AT)
+        self.buffer.end(AT)
         self.keep()
         return self.shown()
 
     def shown(self, *, after: int = 0) -> list[str]:
         return [line.text for line in lines(self.pages(), after=after)]
 
-    def pages(self) -> Iterable[Page]:
+    def pages(self) -> Iterable[LogPage]:
         return sorted(self.slots.values(), key=lambda page: page.number)
 
 
@@ -109,7 +109,7 @@ def test_between_two_writes_little_is_held_of_much() -> None:
     log = Log()
     for _ in range(1000):
         log.hear(b"\n" * 16_384)
-    held = sum(piece.cost for piece in (*log.tape._head, *log.tape._tail))
+    held = sum(piece.cost for piece in (*log.buffer._head, *log.buffer._tail))
     assert held < 4 * LINE_BYTES * 16_384 + (HEAD_PAGES + TAIL_PAGES) * PAGE_BYTES
 
 
@@ -118,10 +118,10 @@ def test_another_attempt_goes_on_behind_the_pages_of_the_last() -> None:
     log = Log()
     log.hear(b"first\n")
     log.end()
-    first = log.tape
-    log.tape = Tape()
+    first = log.buffer
+    log.buffer = JobLogBuffer()
     log.hear(b"second\n")
-    log.tape.follow(*log.pages())
+    log.buffer.follow(*log.pages())
     assert log.end() == ["first", "second"]
     assert first.pages() == []
 

@@ -22,7 +22,7 @@ LEASE_S = 6.0
 RENEWAL_S, FENCE_S = renewal_s(LEASE_S), fence_s(LEASE_S)
 
 
-class House:
+class Installation:
     """A lease, and what it calls out."""
 
     def __init__(self, clock: FakeClock | None = None) -> None:
@@ -70,153 +70,161 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def installation() -> Installation:
+    return Installation()
 
 
-async def test_it_is_renewed_in_time(house: House) -> None:
+async def test_it_is_renewed_in_time(installation: Installation) -> None:
     """A renewal may fail, and nobody presumes the node dead."""
-    async with house.kept():
-        mark = house.lease.mark()
+    async with installation.kept():
+        mark = installation.lease.mark()
         for beats in (1, 2, 3, 4):
-            await house.renews(beats)
-        assert house.lease.unbroken(mark)
-    assert house.losses == 0
-    assert house.held == [place * RENEWAL_S + FENCE_S for place in range(5)]
+            await installation.renews(beats)
+        assert installation.lease.unbroken(mark)
+    assert installation.losses == 0
+    assert installation.held == [place * RENEWAL_S + FENCE_S for place in range(5)]
 
 
-async def test_a_renewal_brings_the_aborts(house: House) -> None:
+async def test_a_renewal_brings_the_aborts(installation: Installation) -> None:
     """The third way of an abort, the one that works without Redis."""
-    async with house.kept():
-        claim = await running(house.behind)
-        await abort(house.behind, claim.id)
-        await house.renews(1)
-        await eventually(lambda: house.aborts == [claim.id])
+    async with installation.kept():
+        claim = await running(installation.behind)
+        await abort(installation.behind, claim.id)
+        await installation.renews(1)
+        await eventually(lambda: installation.aborts == [claim.id])
 
 
-async def test_what_runs_is_ended_at_the_deadline_though_a_renewal_hangs(house: House) -> None:
+async def test_what_runs_is_ended_at_the_deadline_though_a_renewal_hangs(
+    installation: Installation,
+) -> None:
     """I1. Others begin the jobs after the lease; the store that hangs may hang for us alone."""
-    async with house.kept():
-        mark = house.lease.mark()
-        hanging = house.store.hold("renew", "before")
-        house.clock.advance(RENEWAL_S)
+    async with installation.kept():
+        mark = installation.lease.mark()
+        hanging = installation.store.hold("renew", "before")
+        installation.clock.advance(RENEWAL_S)
         await hanging.reached.wait()
-        house.clock.advance(FENCE_S - RENEWAL_S - 0.001)
-        assert house.lease.unbroken(mark)
-        house.clock.advance(0.001)
-        await eventually(lambda: house.losses == 1)
-        assert not house.lease.unbroken(mark)
+        installation.clock.advance(FENCE_S - RENEWAL_S - 0.001)
+        assert installation.lease.unbroken(mark)
+        installation.clock.advance(0.001)
+        await eventually(lambda: installation.losses == 1)
+        assert not installation.lease.unbroken(mark)
         hanging.let()
 
 
-async def test_a_node_that_was_stopped_notices_before_it_acts(house: House) -> None:
+async def test_a_node_that_was_stopped_notices_before_it_acts(installation: Installation) -> None:
     """After SIGCONT the guard may be the last to wake: whoever asks first finds out."""
-    async with house.kept():
-        mark = house.lease.mark()
-        house.clock._passed_s += FENCE_S  # and nobody has been woken yet
-        assert not house.lease.unbroken(mark)
-        assert house.losses == 1
+    async with installation.kept():
+        mark = installation.lease.mark()
+        installation.clock._passed_s += FENCE_S  # and nobody has been woken yet
+        assert not installation.lease.unbroken(mark)
+        assert installation.losses == 1
 
 
 async def test_an_answer_that_comes_after_the_deadline_does_not_undo_the_loss(
-    house: House,
+    installation: Installation,
 ) -> None:
     """The warden has ended the jobs by then; they must not be taken for crashed."""
-    async with house.kept():
-        mark = house.lease.mark()
-        hanging = house.store.hold("renew", "after")
-        house.clock.advance(RENEWAL_S)
+    async with installation.kept():
+        mark = installation.lease.mark()
+        hanging = installation.store.hold("renew", "after")
+        installation.clock.advance(RENEWAL_S)
         await hanging.reached.wait()
-        house.clock._passed_s += FENCE_S - RENEWAL_S
+        installation.clock._passed_s += FENCE_S - RENEWAL_S
         hanging.let()
-        await eventually(lambda: len(house.held) > 1)
-        assert house.losses == 1
-        assert not house.lease.unbroken(mark)
-        assert house.lease.unbroken(house.lease.mark())
+        await eventually(lambda: len(installation.held) > 1)
+        assert installation.losses == 1
+        assert not installation.lease.unbroken(mark)
+        assert installation.lease.unbroken(installation.lease.mark())
 
 
 def test_a_renewal_that_falls_silent_costs_itself_and_not_the_lease() -> None:
     """A connection may die unheard, and what runs here must not die of it."""
 
     async def one_falls_silent() -> None:
-        house = House(VirtualClock())
-        await house.lease.begin()
-        silent = house.store.hold("renew", "before")
+        installation = Installation(VirtualClock())
+        await installation.lease.begin()
+        silent = installation.store.hold("renew", "before")
         async with asyncio.TaskGroup() as group:
-            keeping = group.create_task(house.lease.keep())
+            keeping = group.create_task(installation.lease.keep())
             await silent.reached.wait()
             await asyncio.sleep(LEASE_S)
             keeping.cancel()
-        assert house.losses == 0
-        assert house.held == [sent * RENEWAL_S + FENCE_S for sent in (0, 2, 3, 4)]
+        assert installation.losses == 0
+        assert installation.held == [sent * RENEWAL_S + FENCE_S for sent in (0, 2, 3, 4)]
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(one_falls_silent())
 
 
-async def test_a_store_that_is_away_is_tried_again(house: House) -> None:
+async def test_a_store_that_is_away_is_tried_again(installation: Installation) -> None:
     """One lost renewal is no reason to give up."""
-    async with house.kept():
-        failing = house.store.hold("renew", "before")
-        house.clock.advance(RENEWAL_S)
+    async with installation.kept():
+        failing = installation.store.hold("renew", "before")
+        installation.clock.advance(RENEWAL_S)
         await failing.reached.wait()
         failing.let(StoreUnavailable("away"))
-        await house.renews(1)
-        assert house.losses == 0
+        await installation.renews(1)
+        assert installation.losses == 0
 
 
-async def test_a_node_that_was_buried_ends_all_and_comes_back(house: House) -> None:
+async def test_a_node_that_was_buried_ends_all_and_comes_back(installation: Installation) -> None:
     """Others may run its jobs by now."""
-    async with house.kept():
-        mark = house.lease.mark()
-        await house.behind.bury("a1")
-        await house.renews(2)
-        await eventually(lambda: len(house.held) == 2)
-        assert house.losses == 1
-        assert not house.lease.unbroken(mark)
-        await house.renews(3)
+    async with installation.kept():
+        mark = installation.lease.mark()
+        await installation.behind.bury("a1")
+        await installation.renews(2)
+        await eventually(lambda: len(installation.held) == 2)
+        assert installation.losses == 1
+        assert not installation.lease.unbroken(mark)
+        await installation.renews(3)
 
 
-async def test_a_node_that_comes_back_is_not_taken_for_silent_since_then(house: House) -> None:
+async def test_a_node_that_comes_back_is_not_taken_for_silent_since_then(
+    installation: Installation,
+) -> None:
     """I1. A slow sweeper remembers the beat it was silent at, and must not bury it again by that.
 
     The answer of the last renewal before the silence may have been lost, so that counts as well.
     """
-    async with house.kept():
-        house.store.lose_answer("renew", StoreUnavailable("lost"))
-        await house.renews(1)
-        await house.behind.bury("a1")
-        await house.renews(3)
-        assert not await house.behind.bury("a1", beat=0)
-        assert not await house.behind.bury("a1", beat=1)
+    async with installation.kept():
+        installation.store.lose_answer("renew", StoreUnavailable("lost"))
+        await installation.renews(1)
+        await installation.behind.bury("a1")
+        await installation.renews(3)
+        assert not await installation.behind.bury("a1", beat=0)
+        assert not await installation.behind.bury("a1", beat=1)
 
 
-async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(house: House) -> None:
+async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(
+    installation: Installation,
+) -> None:
     """I1. What ran is only just being killed; nobody may begin the job before that is over."""
-    async with house.kept():
-        claim = await running(house.behind)
-        await house.behind.bury("a1")
-        await house.renews(2)
-        await eventually(lambda: len(house.held) == 2)
-        job = await house.behind.get(claim.id)
+    async with installation.kept():
+        claim = await running(installation.behind)
+        await installation.behind.bury("a1")
+        await installation.renews(2)
+        await eventually(lambda: len(installation.held) == 2)
+        job = await installation.behind.get(claim.id)
         assert job is not None
         assert (job.status, job.owner) == ("running", "a1")
 
 
-async def test_who_waits_for_the_lease_goes_on_when_it_is_held_again(house: House) -> None:
+async def test_who_waits_for_the_lease_goes_on_when_it_is_held_again(
+    installation: Installation,
+) -> None:
     """Workers claim nothing in between: they could only give it back."""
-    async with house.kept():
-        await house.lease.held()
-        house.lease._lose()
+    async with installation.kept():
+        await installation.lease.held()
+        installation.lease._lose()
         async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(house.lease.held())
+            waiting = group.create_task(installation.lease.held())
             await asyncio.sleep(0)
             assert not waiting.done()
-            await house.renews(1)
+            await installation.renews(1)
 
 
-async def test_at_the_end_others_need_not_wait_for_it(house: House) -> None:
+async def test_at_the_end_others_need_not_wait_for_it(installation: Installation) -> None:
     """A drained node leaves nothing that somebody would have to bury."""
-    await house.lease.begin()
-    await house.lease.end()
-    assert await house.beat() is None
+    await installation.lease.begin()
+    await installation.lease.end()
+    assert await installation.beat() is None

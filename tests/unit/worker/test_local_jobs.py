@@ -1,4 +1,4 @@
-"""The roster: hints find the attempts they are meant for, whenever they come."""
+"""The local_jobs: hints find the attempts they are meant for, whenever they come."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any, cast
 
 from scheduler.core.job import Claim, Progress, StopReason
-from scheduler.worker.local_jobs import Roster
+from scheduler.worker.local_jobs import LocalJobs
 from tests.unit.worker.test_attempt import CLAIM
 
 
 class Entered:
-    """What the roster knows of an attempt."""
+    """What the local_jobs knows of an attempt."""
 
     def __init__(self, claim: Claim = CLAIM) -> None:
         self.claim = claim
@@ -31,69 +31,69 @@ def entered(token: int = 1) -> Any:  # noqa: ANN401 - passes for an attempt
 
 def test_a_hint_that_comes_before_the_claim_is_answered_is_kept() -> None:
     """The user's abort may overtake the answer that tells this node of its own claim."""
-    roster, attempt = Roster(), entered()
-    with roster.expecting(CLAIM.id) as entry:
-        roster.hint(CLAIM.id)
+    local_jobs, attempt = LocalJobs(), entered()
+    with local_jobs.expecting(CLAIM.id) as entry:
+        local_jobs.hint(CLAIM.id)
         entry.begin(attempt, hint=attempt.hinted.set)
         assert attempt.hinted.is_set()
 
 
 def test_a_hint_is_not_kept_for_another_attempt() -> None:
     """Nor for a job that is none of this node's: what is kept must not grow."""
-    roster, attempt = Roster(), entered()
-    roster.hint(CLAIM.id)
-    with roster.expecting(CLAIM.id):
-        roster.hint(CLAIM.id)
-    with roster.expecting(CLAIM.id) as entry:
+    local_jobs, attempt = LocalJobs(), entered()
+    local_jobs.hint(CLAIM.id)
+    with local_jobs.expecting(CLAIM.id):
+        local_jobs.hint(CLAIM.id)
+    with local_jobs.expecting(CLAIM.id) as entry:
         entry.begin(attempt, hint=attempt.hinted.set)
         assert not attempt.hinted.is_set()
-    assert not roster.expected
+    assert not local_jobs.expected
 
 
 def test_a_job_is_expected_while_anybody_expects_it() -> None:
     """An id may come to two workers; the one without a claim lets go first."""
-    roster = Roster()
-    with roster.expecting(CLAIM.id):
-        with roster.expecting(CLAIM.id):
+    local_jobs = LocalJobs()
+    with local_jobs.expecting(CLAIM.id):
+        with local_jobs.expecting(CLAIM.id):
             pass
-        assert list(roster.expected) == [CLAIM.id]
-    assert not roster.expected
+        assert list(local_jobs.expected) == [CLAIM.id]
+    assert not local_jobs.expected
 
 
 def test_an_attempt_and_its_successor_are_told_apart() -> None:
     """A result may still wait for the store when the job, taken over, comes back to this node."""
-    roster, first, second = Roster(), entered(1), entered(2)
-    with roster.expecting(CLAIM.id) as entry:
+    local_jobs, first, second = LocalJobs(), entered(1), entered(2)
+    with local_jobs.expecting(CLAIM.id) as entry:
         entry.begin(second, hint=second.hinted.set)
-        with roster.expecting(CLAIM.id) as other:
+        with local_jobs.expecting(CLAIM.id) as other:
             other.begin(first, hint=first.hinted.set)
-            assert len(roster) == 2
-        roster.stop_all(StopReason.DRAIN)
-        roster.hint(CLAIM.id)
+            assert len(local_jobs) == 2
+        local_jobs.stop_all(StopReason.DRAIN)
+        local_jobs.hint(CLAIM.id)
     assert (first.stops, second.stops) == ([], [StopReason.DRAIN])
     assert second.hinted.is_set()
-    assert len(roster) == 0
+    assert len(local_jobs) == 0
 
 
 def test_progress_is_news_once() -> None:
     """It is written twice a second: what did not change costs nothing."""
-    roster, attempt = Roster(), entered()
-    with roster.expecting(CLAIM.id) as entry:
+    local_jobs, attempt = LocalJobs(), entered()
+    with local_jobs.expecting(CLAIM.id) as entry:
         entry.begin(attempt, hint=attempt.hinted.set)
-        assert not roster.news()
+        assert not local_jobs.news()
         attempt.progress = Progress(done=1)
-        assert roster.news() == [(CLAIM, Progress(done=1))]
-        assert not roster.news()
+        assert local_jobs.news() == [(CLAIM, Progress(done=1))]
+        assert not local_jobs.news()
         attempt.progress = Progress(done=2)
-        assert roster.news() == [(CLAIM, Progress(done=2))]
+        assert local_jobs.news() == [(CLAIM, Progress(done=2))]
 
 
 def test_who_keeps_an_entry_keeps_the_job_expected() -> None:
-    """A vigil goes on when the worker has gone on to other jobs."""
-    roster, attempt = Roster(), entered()
-    with roster.expecting(CLAIM.id) as entry:
+    """A unkillable goes on when the worker has gone on to other jobs."""
+    local_jobs, attempt = LocalJobs(), entered()
+    with local_jobs.expecting(CLAIM.id) as entry:
         entry.begin(attempt, hint=attempt.hinted.set)
         leave = entry.keep()
-    assert (list(roster.expected), len(roster)) == ([CLAIM.id], 1)
+    assert (list(local_jobs.expected), len(local_jobs)) == ([CLAIM.id], 1)
     leave()
-    assert (list(roster.expected), len(roster)) == ([], 0)
+    assert (list(local_jobs.expected), len(local_jobs)) == ([], 0)

@@ -20,88 +20,92 @@ from scheduler.core.job import (
 )
 from scheduler.worker.settling import cleaned
 from tests.support.eventually import eventually
-from tests.support.workers import NODE, Crew
+from tests.support.workers import NODE, NodeUnderTest
 from tests.unit.worker.test_attempt import KILLED
 
 LOST = StoreUnavailable("the answer was lost")
 
 
-async def test_a_result_waits_for_a_store_that_is_away(crew: Crew) -> None:
+async def test_a_result_waits_for_a_store_that_is_away(workers: NodeUnderTest) -> None:
     """I7. The work is done, and may have taken hours."""
-    job_id = await crew.submit()
-    process = await crew.running()
-    settle = crew.store.hold("settle", "before")
+    job_id = await workers.submit()
+    process = await workers.running()
+    settle = workers.store.hold("settle", "before")
     process.finish('"done"')
     await settle.reached.wait()
     settle.let(LOST)
-    assert (await crew.becomes(job_id, "successful")).result == '"done"'
+    assert (await workers.becomes(job_id, "successful")).result == '"done"'
 
 
-async def test_who_waits_is_told_though_the_answer_of_the_store_was_lost(crew: Crew) -> None:
+async def test_who_waits_is_told_though_the_answer_of_the_store_was_lost(
+    workers: NodeUnderTest,
+) -> None:
     """The second try finds nothing to do; the first had told nobody."""
-    job_id = await crew.submit()
-    process = await crew.running()
-    async with crew.queue.watch(job_id) as changed:
-        crew.store.lose_answer("settle", LOST)
+    job_id = await workers.submit()
+    process = await workers.running()
+    async with workers.queue.watch(job_id) as changed:
+        workers.store.lose_answer("settle", LOST)
         process.finish()
-        await crew.clock.pass_until(changed.is_set)
-    assert (await crew.job(job_id)).status is Status.SUCCESSFUL
+        await workers.clock.pass_until(changed.is_set)
+    assert (await workers.job(job_id)).status is Status.SUCCESSFUL
 
 
 async def test_a_clean_up_is_due_at_once_though_the_answer_of_the_store_was_lost(
-    crew: Crew,
+    workers: NodeUnderTest,
 ) -> None:
     """Its id is enqueued by whoever writes the abort, however often it takes."""
-    job_id = await crew.submit("undoable")
-    await crew.running()
-    crew.store.lose_answer("settle", LOST)
-    await crew.abort(job_id)
-    await crew.becomes(job_id, "aborted")
-    await crew.clock.pass_until(lambda: len(crew.slots.frames) == 2)
-    assert crew.slots.frames[-1]["purpose"] == "clean"
-    crew.slots.given[-1].finish()
+    job_id = await workers.submit("undoable")
+    await workers.running()
+    workers.store.lose_answer("settle", LOST)
+    await workers.abort(job_id)
+    await workers.becomes(job_id, "aborted")
+    await workers.clock.pass_until(lambda: len(workers.slots.frames) == 2)
+    assert workers.slots.frames[-1]["purpose"] == "clean"
+    workers.slots.given[-1].finish()
 
 
-async def test_who_was_taken_over_changes_nothing(crew: Crew) -> None:
+async def test_who_was_taken_over_changes_nothing(workers: NodeUnderTest) -> None:
     """I2. The successor's attempt is the one that counts."""
-    job_id = await crew.submit()
-    process = await crew.running()
-    settle = crew.store.hold("settle", "before")
+    job_id = await workers.submit()
+    process = await workers.running()
+    settle = workers.store.hold("settle", "before")
     process.finish('"late"')
     await settle.reached.wait()
-    await crew.behind.bury("a")
-    await crew.behind.release_orphans(losses_max=3, at=crew.clock.now())
+    await workers.behind.bury("a")
+    await workers.behind.release_orphans(losses_max=3, at=workers.clock.now())
     settle.let()
-    await crew.idle()
-    assert (await crew.job(job_id)).result is None
+    await workers.idle()
+    assert (await workers.job(job_id)).result is None
 
 
-async def test_a_clean_up_that_was_taken_over_is_not_told_as_done(crew: Crew) -> None:
+async def test_a_clean_up_that_was_taken_over_is_not_told_as_done(
+    workers: NodeUnderTest,
+) -> None:
     """I2. The successor is still at it, and may fail."""
-    job_id = await crew.submit("undoable")
-    await crew.running()
-    await crew.abort(job_id)
-    await crew.becomes(job_id, "aborted")
-    await crew.clock.pass_until(lambda: len(crew.slots.frames) == 2)
-    settle = crew.store.hold("settle_cleanup", "before")
-    crew.slots.given[-1].finish()
+    job_id = await workers.submit("undoable")
+    await workers.running()
+    await workers.abort(job_id)
+    await workers.becomes(job_id, "aborted")
+    await workers.clock.pass_until(lambda: len(workers.slots.frames) == 2)
+    settle = workers.store.hold("settle_cleanup", "before")
+    workers.slots.given[-1].finish()
     await settle.reached.wait()
-    await crew.behind.bury("a")
-    await crew.behind.release_orphans(losses_max=3, at=crew.clock.now())
+    await workers.behind.bury("a")
+    await workers.behind.release_orphans(losses_max=3, at=workers.clock.now())
     with capture_logs() as told:
         settle.let()
-        await crew.idle()
+        await workers.idle()
     assert [entry["event"] for entry in told] == ["clean-up taken over"]
 
 
-async def test_an_abort_counts_once_with_the_proof_of_death(crew: Crew) -> None:
+async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTest) -> None:
     """The histogram must not know of aborts that did not come true."""
-    job_id = await crew.submit()
-    await crew.running()
-    await crew.abort(job_id)
-    await crew.becomes(job_id, "aborted")
-    await crew.idle()
-    assert crew.chronicle.count("abort_seconds_count", signal="SIGKILL") == 1
+    job_id = await workers.submit()
+    await workers.running()
+    await workers.abort(job_id)
+    await workers.becomes(job_id, "aborted")
+    await workers.idle()
+    assert workers.job_events.count("abort_seconds_count", signal="SIGKILL") == 1
 
 
 @pytest.mark.parametrize(
@@ -119,16 +123,16 @@ def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cle
     assert cleaned(outcome) is cleanup
 
 
-async def test_what_only_others_can_run_is_left_to_them(crew: Crew) -> None:
+async def test_what_only_others_can_run_is_left_to_them(workers: NodeUnderTest) -> None:
     """But kept for a moment: else it would come back here a thousand times a second."""
-    await crew.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
-    crew.worker._tasks = {}
-    job_id = await crew.submit()
+    await workers.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
+    workers.worker._tasks = {}
+    job_id = await workers.submit()
 
     async def claimed() -> bool:
-        return (await crew.job(job_id)).status == "running"
+        return (await workers.job(job_id)).status == "running"
 
     await eventually(claimed)  # and no time passes
-    assert list(crew.roster.expected) == [job_id], "and is no stray meanwhile"
-    crew.worker.drain()
-    await crew.becomes(job_id, "queued")
+    assert list(workers.local_jobs.expected) == [job_id], "and is no stray meanwhile"
+    workers.worker.drain()
+    await workers.becomes(job_id, "queued")

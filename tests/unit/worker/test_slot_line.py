@@ -1,4 +1,4 @@
-"""Turns: how many jobs are in hand, and who gets the slot that is free."""
+"""SlotLine: how many jobs are in hand, and who gets the slot that is free."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 
 from scheduler.processes.slots import Slots
 from scheduler.worker import slot_line as module
-from scheduler.worker.prefetch import AHEAD_MAX, AHEAD_S, AT_ONCE_S, SHORT_S, STREAK, Pace
-from scheduler.worker.slot_line import Turn, Turns, open_turns
+from scheduler.worker.prefetch import AHEAD_MAX, AHEAD_S, AT_ONCE_S, SHORT_S, STREAK, Prefetch
+from scheduler.worker.slot_line import SlotLine, SlotTicket, open_slot_line
 from tests.fakes import FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.support.eventually import eventually
 
 
 class Line:
-    """The turns of a node with some slots, and those who want one."""
+    """The slot_line of a node with some slots, and those who want one."""
 
     def __init__(
-        self, turns: Turns, slots: FakeSlots, clock: FakeClock, group: asyncio.TaskGroup
+        self, slot_line: SlotLine, slots: FakeSlots, clock: FakeClock, group: asyncio.TaskGroup
     ) -> None:
-        self.turns, self.slots, self.clock = turns, slots, clock
-        self.late: list[Turn] = []
+        self.slot_line, self.slots, self.clock = slot_line, slots, clock
+        self.late: list[SlotTicket] = []
         self._group = group
 
     async def settle(self) -> None:
@@ -33,24 +33,26 @@ class Line:
         for _ in range(10):
             await asyncio.sleep(0)
 
-    async def entered(self) -> Turn:
-        turn = self.turns.turn()
-        await turn.enter()
-        return turn
+    async def entered(self) -> SlotTicket:
+        ticket = self.slot_line.ticket()
+        await ticket.enter()
+        return ticket
 
-    def entering(self) -> asyncio.Task[Turn]:
+    def entering(self) -> asyncio.Task[SlotTicket]:
         return self._group.create_task(self.entered())
 
-    def waiting(self, turn: Turn, *, fresh: bool = False) -> asyncio.Task[FakeProcess]:
+    def waiting(self, ticket: SlotTicket, *, fresh: bool = False) -> asyncio.Task[FakeProcess]:
         async def wait() -> FakeProcess:
-            process = await turn.wait_for_process(fresh=fresh, late=lambda: self.late.append(turn))
+            process = await ticket.wait_for_process(
+                fresh=fresh, late=lambda: self.late.append(ticket)
+            )
             return cast("FakeProcess", process)
 
         return self._group.create_task(wait())
 
     def quicken(self) -> None:
         for _ in range(STREAK):
-            self.turns.pace.ran(for_s=SHORT_S / 2)
+            self.slot_line.prefetch.ran(for_s=SHORT_S / 2)
 
 
 @asynccontextmanager
@@ -58,9 +60,9 @@ async def line(slots: int = 1) -> AsyncIterator[Line]:
     fake, clock = FakeSlots(), FakeClock()
     async with (
         asyncio.TaskGroup() as group,
-        open_turns(cast("Slots", fake), number=slots, clock=clock) as turns,
+        open_slot_line(cast("Slots", fake), number=slots, clock=clock) as slot_line,
     ):
-        there = Line(turns, fake, clock, group)
+        there = Line(slot_line, fake, clock, group)
         await there.settle()
         yield there
 
@@ -91,15 +93,15 @@ async def test_who_comes_in_ahead_comes_with_others() -> None:
     """A claim for one costs the node as much as one for half a dozen."""
     async with line(slots=4) as there:
         there.quicken()
-        turns = [await there.entered() for _ in range(7)]
+        slot_line = [await there.entered() for _ in range(7)]
         waits = [there.entering() for _ in range(3)]
         await there.settle()
         assert not any(wait.done() for wait in waits)
-        turns[0].over()
+        slot_line[0].over()
         await there.settle()
         assert sum(wait.done() for wait in waits) == 2
-        turns[1].over()
-        turns[2].over()
+        slot_line[1].over()
+        slot_line[2].over()
         await waits[2]
 
 
@@ -107,24 +109,24 @@ async def test_who_is_ahead_leaves_where_store_or_queue_are_away() -> None:
     """Else the first slot could be used again when most of a hundred pauses are over."""
     async with line(slots=2) as there:
         there.quicken()
-        turns = [await there.entered() for _ in range(4)]
-        for turn in turns:
-            turn.failed()
+        slot_line = [await there.entered() for _ in range(4)]
+        for ticket in slot_line:
+            ticket.failed()
         waits = there.entering()
         await there.settle()
         assert not waits.done()
-        turns[0].over()
+        slot_line[0].over()
         await waits
 
 
 async def test_without_a_process_nothing_is_taken_in_hand() -> None:
     """It would be shown as running while the machine has no pid for it."""
     async with line() as there:
-        turn = await there.entered()
-        process = await there.waiting(turn)
+        ticket = await there.entered()
+        process = await there.waiting(ticket)
         there.slots.open.clear()
         process.die(-9)
-        turn.over()
+        ticket.over()
         waits = there.entering()
         await there.settle()
         assert not waits.done()
@@ -136,19 +138,19 @@ async def test_the_first_in_line_gets_whichever_slot_is_free_first() -> None:
     """Claimed ahead, a job waits for no worker in particular: one of them may be at it for long."""
     async with line(slots=2) as there:
         there.quicken()
-        turns = [await there.entered() for _ in range(4)]
-        processes = [there.waiting(turn) for turn in turns]
+        slot_line = [await there.entered() for _ in range(4)]
+        processes = [there.waiting(ticket) for ticket in slot_line]
         await there.settle()
         assert [process.done() for process in processes] == [True, True, False, False]
-        turns[1].over()
+        slot_line[1].over()
         await there.settle()
         assert processes[2].result() is processes[1].result()
-        turns[2].over()
+        slot_line[2].over()
         await processes[3]
 
 
 async def test_nobody_overtakes_who_was_told_but_has_not_gone_yet() -> None:
-    """In the turn of the loop in which a slot becomes free, somebody else may come."""
+    """In the ticket of the loop in which a slot becomes free, somebody else may come."""
     async with line() as there:
         there.quicken()
         runs, waits = await there.entered(), await there.entered()
@@ -173,12 +175,12 @@ async def test_who_waits_in_line_for_too_long_is_told(monkeypatch: pytest.Monkey
         await there.waiting(runs)
         waiting = there.waiting(waits)
         await eventually(lambda: there.late == [waits])
-        assert not there.turns.pace.quick
+        assert not there.slot_line.prefetch.quick
         waiting.cancel()
 
 
 async def test_a_slot_is_not_lost_with_who_leaves_as_it_comes() -> None:
-    """Both in one turn of the loop: the process is handed on, and then its taker is cancelled."""
+    """Both in one ticket of the loop: the process is handed on, and then its taker is cancelled."""
     async with line() as there:
         there.quicken()
         runs, leaves = await there.entered(), await there.entered()
@@ -210,43 +212,43 @@ async def test_a_process_that_is_cancelled_for_on_its_way_is_not_used_again() ->
         old.jobs = 1
         runs.over()
         there.slots.open.clear()
-        turn = await there.entered()
-        fresh = there.waiting(turn, fresh=True)
+        ticket = await there.entered()
+        fresh = there.waiting(ticket, fresh=True)
         await there.settle()
         fresh.cancel()
         await there.settle()
-        turn.over()
+        ticket.over()
         there.slots.open.set()
         assert await there.waiting(await there.entered()) is not old
 
 
 def test_the_pace_is_quick_amid_many_short_jobs_that_waited_already() -> None:
     """A long one, or an id that had to be waited for, and claims need not be ready any more."""
-    pace = Pace()
+    prefetch = Prefetch()
     for _ in range(STREAK):
-        assert not pace.quick
-        pace.ran(for_s=SHORT_S / 2)
-    assert pace.quick
-    pace.fetched(within_s=AT_ONCE_S / 2)
-    assert pace.quick
-    pace.fetched(within_s=AT_ONCE_S * 2)
-    assert not pace.quick
+        assert not prefetch.quick
+        prefetch.ran(for_s=SHORT_S / 2)
+    assert prefetch.quick
+    prefetch.fetched(within_s=AT_ONCE_S / 2)
+    assert prefetch.quick
+    prefetch.fetched(within_s=AT_ONCE_S * 2)
+    assert not prefetch.quick
     for _ in range(STREAK):
-        pace.ran(for_s=0)
-    pace.ran(for_s=SHORT_S)
-    assert not pace.quick
+        prefetch.ran(for_s=0)
+    prefetch.ran(for_s=SHORT_S)
+    assert not prefetch.quick
 
 
 def test_the_shorter_the_jobs_the_further_ahead_within_a_bound() -> None:
     """So that claims share commits even on a node of two slots, and none waits for long."""
     ahead = []
     for took_s in (SHORT_S / 2, AHEAD_S / 4, 0):
-        pace = Pace()
+        prefetch = Prefetch()
         for _ in range(1000):
-            pace.ran(for_s=took_s)
-        ahead.append(pace.ahead(3))
+            prefetch.ran(for_s=took_s)
+        ahead.append(prefetch.ahead(3))
     assert ahead == [3, 12, AHEAD_MAX]
-    assert pace.ahead(2 * AHEAD_MAX) == 2 * AHEAD_MAX
+    assert prefetch.ahead(2 * AHEAD_MAX) == 2 * AHEAD_MAX
 
 
 async def test_ahead_of_the_slots_only_what_is_there_at_once_is_waited_for() -> None:
@@ -262,9 +264,11 @@ async def test_where_nothing_waits_the_idle_do_not_all_ask() -> None:
     """Thirty-two workers would ask the store six times a second."""
     async with line(slots=2) as there:
         there.quicken()
-        turns = [await there.entered() for _ in range(3)]
-        assert [turn.may_look for turn in turns] == [True, True, False], "the last one is ahead"
-        turns[0].nothing_waits()
-        assert [turn.may_look for turn in turns] == [False, False, False]
-        there.clock.advance(module.LOOK_EVERY_S)
-        assert turns[1].may_look
+        slot_line = [await there.entered() for _ in range(3)]
+        assert [ticket.may_look for ticket in slot_line] == [True, True, False], (
+            "the last one is ahead"
+        )
+        slot_line[0].nothing_waits()
+        assert [ticket.may_look for ticket in slot_line] == [False, False, False]
+        there.clock.advance(module.STORE_LOOK_S)
+        assert slot_line[1].may_look

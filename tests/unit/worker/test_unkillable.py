@@ -1,4 +1,4 @@
-"""The vigil over what outlives SIGKILL, with a process table in which that happens."""
+"""The unkillable over what outlives SIGKILL, with a process table in which that happens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.core.job import Abort, Death, Status
 from scheduler.processes import tree
 from scheduler.processes.tree import Process
 from tests.support.eventually import eventually
-from tests.support.workers import Crew
+from tests.support.workers import NodeUnderTest
 
 STUCK = (Process(1, 100), Process(2, 200))
 FOUND = Death(signal="SIGKILL", processes=1, survivors=2)
@@ -37,80 +37,84 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     return table
 
 
-async def test_the_abort_is_under_way_until_the_last_one_is_gone(crew: Crew, table: Table) -> None:
+async def test_the_abort_is_under_way_until_the_last_one_is_gone(
+    workers: NodeUnderTest, table: Table
+) -> None:
     """The receipt shows how many there are, and only at the end that it is done."""
-    job_id = await begin_and_abort(crew)
-    await crew.clock.pass_until(lambda: table.looks > 1)
-    assert await receipt(crew, job_id) == (Status.RUNNING, FOUND)
+    job_id = await begin_and_abort(workers)
+    await workers.clock.pass_until(lambda: table.looks > 1)
+    assert await receipt(workers, job_id) == (Status.RUNNING, FOUND)
     table.there.discard(STUCK[0])
 
     async def one_is_left() -> bool:
-        return await receipt(crew, job_id) == (Status.RUNNING, replace(FOUND, survivors=1))
+        return await receipt(workers, job_id) == (Status.RUNNING, replace(FOUND, survivors=1))
 
-    await crew.clock.pass_until(one_is_left)
+    await workers.clock.pass_until(one_is_left)
     table.there.clear()
-    await crew.becomes(job_id, "aborted")
-    assert await receipt(crew, job_id) == (Status.ABORTED, replace(FOUND, survivors=0))
+    await workers.becomes(job_id, "aborted")
+    assert await receipt(workers, job_id) == (Status.ABORTED, replace(FOUND, survivors=0))
 
 
-async def test_nobody_looks_while_no_time_passes(crew: Crew, table: Table) -> None:
+async def test_nobody_looks_while_no_time_passes(workers: NodeUnderTest, table: Table) -> None:
     """It may take days, and a node has other things to do than to look all the time."""
-    job_id = await begin_and_abort(crew)
+    job_id = await begin_and_abort(workers)
 
     async def shown() -> bool:
-        return await receipt(crew, job_id) == (Status.RUNNING, FOUND)
+        return await receipt(workers, job_id) == (Status.RUNNING, FOUND)
 
     await eventually(shown)
     assert not table.looks
     table.there.clear()
-    await crew.becomes(job_id, "aborted")
+    await workers.becomes(job_id, "aborted")
 
 
-async def test_the_worker_goes_on_meanwhile(crew: Crew, table: Table) -> None:
+async def test_the_worker_goes_on_meanwhile(workers: NodeUnderTest, table: Table) -> None:
     """A job that cannot be ended costs its slot nothing but a process."""
-    job_id = await begin_and_abort(crew)
-    other_id = await crew.submit()
-    (await crew.running()).finish()
-    await crew.becomes(other_id, "successful")
-    assert (await crew.job(job_id)).status is Status.RUNNING
+    job_id = await begin_and_abort(workers)
+    other_id = await workers.submit()
+    (await workers.running()).finish()
+    await workers.becomes(other_id, "successful")
+    assert (await workers.job(job_id)).status is Status.RUNNING
     table.there.clear()
-    await crew.becomes(job_id, "aborted")
+    await workers.becomes(job_id, "aborted")
 
 
-async def test_the_job_is_kept_for_its_attempt_meanwhile(crew: Crew, table: Table) -> None:
-    """The look for strays would take it for one that nobody here knows, and call it dead."""
-    job_id = await begin_and_abort(crew)
-    await crew.clock.pass_until(lambda: table.looks)
-    await crew.strays.give_back()
-    assert (await crew.job(job_id)).status is Status.RUNNING
+async def test_the_job_is_kept_for_its_attempt_meanwhile(
+    workers: NodeUnderTest, table: Table
+) -> None:
+    """The look for lost_claims would take it for one that nobody here knows, and call it dead."""
+    job_id = await begin_and_abort(workers)
+    await workers.clock.pass_until(lambda: table.looks)
+    await workers.lost_claims.give_back()
+    assert (await workers.job(job_id)).status is Status.RUNNING
     table.there.clear()
-    await crew.becomes(job_id, "aborted")
+    await workers.becomes(job_id, "aborted")
 
 
-async def test_a_store_that_is_away_ends_no_vigil(crew: Crew, table: Table) -> None:
+async def test_a_store_that_is_away_ends_no_vigil(workers: NodeUnderTest, table: Table) -> None:
     """What could not be shown is shown at the next look."""
-    note = crew.store.hold("note_survivors", "before")
-    job_id = await begin_and_abort(crew)
+    note = workers.store.hold("note_survivors", "before")
+    job_id = await begin_and_abort(workers)
     await note.reached.wait()
     note.let(StoreUnavailable("away"))
-    await crew.clock.pass_until(lambda: table.looks > 1)
-    assert await receipt(crew, job_id) == (Status.RUNNING, FOUND)
+    await workers.clock.pass_until(lambda: table.looks > 1)
+    assert await receipt(workers, job_id) == (Status.RUNNING, FOUND)
     table.there.clear()
-    await crew.becomes(job_id, "aborted")
+    await workers.becomes(job_id, "aborted")
 
 
-async def begin_and_abort(crew: Crew) -> str:
+async def begin_and_abort(workers: NodeUnderTest) -> str:
     """A job that was ended, but for two processes; its id."""
-    job_id = await crew.submit()
-    await crew.running()
-    crew.slots.outliving = STUCK
-    await crew.abort(job_id)
-    await eventually(lambda: crew.slots.ended)
+    job_id = await workers.submit()
+    await workers.running()
+    workers.slots.outliving = STUCK
+    await workers.abort(job_id)
+    await eventually(lambda: workers.slots.ended)
     return job_id
 
 
-async def receipt(crew: Crew, job_id: str) -> tuple[Status, Death | None]:
-    job = await crew.job(job_id)
+async def receipt(workers: NodeUnderTest, job_id: str) -> tuple[Status, Death | None]:
+    job = await workers.job(job_id)
     abort: Abort | None = job.abort
     assert abort is not None
     return job.status, abort.death

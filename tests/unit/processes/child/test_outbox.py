@@ -10,23 +10,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from scheduler.processes.child.abort_signal import Stopper
+from scheduler.processes.child.abort_signal import AbortSignal
 from scheduler.processes.child.frames import HEADER
-from scheduler.processes.child.outbox import Outlet, Report
+from scheduler.processes.child.outbox import Outbox, Report
 
 THREADS, FRAMES = 4, 20
 LARGE = "x" * 500_000
 """More than the kernel takes at once, so that a frame is written in parts."""
 
-Pair = tuple[Outlet, socket.socket]
+Pair = tuple[Outbox, socket.socket]
 
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    """The outlet, and the node's end of it."""
+    """The outbox, and the node's end of it."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield Outlet(ours, Stopper()), theirs
+        yield Outbox(ours, AbortSignal()), theirs
 
 
 def frames(theirs: socket.socket, number: int) -> list[dict[str, object]]:
@@ -38,12 +38,12 @@ def frames(theirs: socket.socket, number: int) -> list[dict[str, object]]:
 
 def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
     """A torn frame would be taken for the death of the process."""
-    outlet, theirs = pair
+    outbox, theirs = pair
 
     def speak(name: int) -> None:
         for number in range(FRAMES):
-            with outlet.alone():
-                outlet.send({"name": name, "number": number, "text": LARGE})
+            with outbox.alone():
+                outbox.send({"name": name, "number": number, "text": LARGE})
 
     threads = [threading.Thread(target=speak, args=(name,)) for name in range(THREADS)]
     for thread in threads:
@@ -57,11 +57,11 @@ def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
 
 def test_a_handler_of_signals_may_speak_while_its_thread_does(pair: Pair) -> None:
     """A job that says by a timer how far it is must not wait for itself."""
-    outlet, theirs = pair
-    report = Report(outlet)
+    outbox, theirs = pair
+    report = Report(outbox)
     before = signal.signal(signal.SIGUSR1, lambda *_: report.tell({"notify": "a signal"}))
     try:
-        with outlet.alone():
+        with outbox.alone():
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -70,8 +70,8 @@ def test_a_handler_of_signals_may_speak_while_its_thread_does(pair: Pair) -> Non
 
 def test_what_is_said_amid_a_frame_goes_behind_it(pair: Pair) -> None:
     """Whoever reads slowly lets signals in while a large frame is written."""
-    outlet, theirs = pair
-    report, told = Report(outlet), list[dict[str, object]]()
+    outbox, theirs = pair
+    report, told = Report(outbox), list[dict[str, object]]()
     spoke = threading.Event()
 
     def speak(*_: object) -> None:
@@ -96,14 +96,14 @@ def test_what_is_said_amid_a_frame_goes_behind_it(pair: Pair) -> None:
 
 def test_a_job_is_silent_once_its_end_is_told(pair: Pair) -> None:
     """What it left behind would speak in the name of the next job, and call that one's hook."""
-    outlet, theirs = pair
-    report = Report(outlet)
+    outbox, theirs = pair
+    report = Report(outbox)
     report.tell({"progress": 1})
     report.tell({"progress": 2})
     report.close({"returned": "null"})
     report.tell({"notify": "late"})
     report.tell({"progress": 3})
-    Report(outlet).close({"returned": "1"})
+    Report(outbox).close({"returned": "1"})
     assert frames(theirs, 3) == [
         {"progress": 1},
         {"returned": "null", "progress": 2},
