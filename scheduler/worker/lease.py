@@ -150,7 +150,7 @@ class Lease:
 
         What nobody took over meanwhile is ours again, so no other attempt begins before this one's
         end is settled. What we know nothing of is given back as lost claims are. The beat goes on:
-        with one that others saw before, they would take us for silent since then, and bury us again.
+        with one that others saw before, they would take us for silent since then.
         """
         self._lose()
         sent = self._clock.monotonic()

@@ -140,7 +140,7 @@ async def opened(
 
 
 @pytest.fixture(name="installation")
-def house_fixture(opened: tuple[Installation, Queue]) -> Installation:
+def installation_fixture(opened: tuple[Installation, Queue]) -> Installation:
     return opened[0]
 
 

@@ -16,7 +16,7 @@ from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
     ANSWER_S,
     Installation,
-    house_fixture,
+    installation_fixture,
     opened,
     patiently,
     queue_fixture,

@@ -17,7 +17,7 @@ from tests.support.queues import (  # noqa: F401
     all_of,
     channels,
     heard,
-    house_fixture,
+    installation_fixture,
     opened,
     patiently,
     queue_fixture,
@@ -155,7 +155,7 @@ async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
 async def test_when_the_last_node_ends_no_node_remains(installation: Installation) -> None:
     async with installation.open("b") as other:
         await other.dequeue(wait_s=PAUSE_S)
-        assert await installation.look.sismember(installation.key("nodes"), "b")
+        await eventually(lambda: installation.look.sismember(installation.key("nodes"), "b"))
 
     assert not await installation.look.sismember(installation.key("nodes"), "b")
 

@@ -14,7 +14,7 @@ from tests.support.queues import (  # noqa: F401
     PAUSE_S,
     Installation,
     all_of,
-    house_fixture,
+    installation_fixture,
     opened,
     patiently,
     queue_fixture,

@@ -15,7 +15,7 @@ from tests.support.queues import (  # noqa: F401
     Installation,
     channels,
     heard,
-    house_fixture,
+    installation_fixture,
     next_of,
     opened,
     queue_fixture,
