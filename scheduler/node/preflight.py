@@ -83,7 +83,7 @@ def occupied(folder: str) -> Iterator[Path]:
         yield data_dir
 
 
-def made(folder: str) -> Path:
+def make_files_dir(folder: str) -> Path:
     """The folder that the shipped handlers read and write below, made where it is not there.
 
     Raises:
@@ -97,8 +97,8 @@ def made(folder: str) -> Path:
     return files_dir
 
 
-def remark_no_handlers(folder: str) -> None:
-    """Tell of a handlers folder in which nothing is a handler: every job would be refused."""
+def warn_no_handlers(folder: str) -> None:
+    """Warn of a handlers folder without a handler: every job would be refused."""
     log.warning("no file in the handlers folder has a @handler", folder=str(Path(folder).resolve()))
 
 
@@ -113,7 +113,7 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     os.environ["ATLANSCHEDULER_PYTHONPATH"] = path
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}"
     os.environ["ATLANSCHEDULER_HANDLERS"] = str(Path(config.handlers.path).resolve())
-    os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(made(config.handlers.files_dir))
+    os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(make_files_dir(config.handlers.files_dir))
 
 
 async def reach(

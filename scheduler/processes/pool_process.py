@@ -3,7 +3,7 @@
 The executor starts the process (forked by the fork server, with the handlers loaded) and notices
 its death. Jobs and results do not travel through its queues: a process that is killed while it
 writes a large result leaves the executor's reader waiting for the rest for ever, and its threads
-cost the event loop ten times what frames over a socket pair do (DESIGN D4).
+cost the event loop ten times what frames over a socket pair do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scheduler.processes.channel import Channel
 from scheduler.processes.child import job_loop
 from scheduler.processes.child.frames import SLACK_BYTES
 from scheduler.processes.escaped_processes import EscapedProcesses
-from scheduler.processes.stdio_pipes import Hear, StdioPipes
+from scheduler.processes.stdio_pipes import OnOutput, StdioPipes
 
 Message = Mapping[str, Any]
 
@@ -36,11 +36,13 @@ START_S: Final = 60.0
 RETIRE_S: Final = 5.0
 """How long an idle process may take to exit."""
 _CHILDREN: Final[set[object]] = multiprocessing.process._children  # type: ignore[attr-defined]  # noqa: SLF001
-UNTOLD: Final = 255
-"""The exit status that multiprocessing makes up where the fork server did not tell one."""
-LAST_WORDS_S: Final = 0.2
+UNKNOWN_STATUS: Final = 255
+"""The exit status that multiprocessing makes up where the fork server did not report one."""
+PRELOAD: Final = "scheduler.processes.child.preload"
+"""What the fork server imports before it forks; only a name, since the node must not import it."""
+LAST_FRAMES_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
-the end of file: a grandchild that inherited the socket would keep it open (TRAPS 14)."""
+the end of file: a grandchild that inherited the socket would keep it open."""
 
 
 class PoolProcess:
@@ -60,7 +62,7 @@ class PoolProcess:
         self.exit_status: int | None = None
         """How it died: an exit status, or a signal's number, negative. Known after `end`.
 
-        None where nobody knows: the fork server, which is told, died as well."""
+        None where it cannot be known: the fork server, which learns it, died as well."""
         self._ended: tree.Ended | None = None
         self._executor = executor
         self._handle = handle
@@ -100,26 +102,26 @@ class PoolProcess:
         self,
         job: Message,
         *,
-        note: Callable[[Message], None],
-        hear: Hear,
-        end: Callable[[Message | None], None],
+        on_message: Callable[[Message], None],
+        on_output: OnOutput,
+        on_end: Callable[[Message | None], None],
     ) -> None:
-        """Send a job; what comes back is told: notes and output on the way, then its end.
+        """Send a job. Messages and output are passed on as they come, and then the end frame.
 
-        The end is None where the process died, or broke the protocol, before it told one: then its
-        last words are heard when it is let go of.
+        `on_end` gets None where the process died, or broke the protocol, before it sent an end:
+        then the rest of its output is read when the process is ended.
         """
         self.jobs += 1
-        self._pipes.listen(hear)
+        self._pipes.listen(on_output)
 
         def listen(message: Message | None) -> None:
             if message is not None and "leftovers" not in message:
-                note(message)
+                on_message(message)
                 return
             self._channel.listen(None)
             if message is not None:
-                self._pipes.hush()
-            end(message)
+                self._pipes.stop_listening()
+            on_end(message)
 
         self._channel.send(job)
         self._channel.listen(listen)
@@ -154,8 +156,8 @@ class PoolProcess:
         # Not waiting for one that outlives SIGKILL: its worker must go on, and a vigil begin.
         self._release(wait=self.process not in ended.survivors)
         status = self._handle.exitcode
-        untold = status == UNTOLD and not tree.lives(self.fork_server)
-        self.exit_status = None if untold else status
+        unknown = status == UNKNOWN_STATUS and not tree.lives(self.fork_server)
+        self.exit_status = None if unknown else status
         return ended
 
     def _release(self, *, wait: bool = True) -> None:
@@ -165,7 +167,7 @@ class PoolProcess:
     def _on_death(self, death: asyncio.Future[None]) -> None:
         if not death.cancelled():
             death.exception()  # BrokenProcessPool, expected: retrieved, so that nobody warns
-        death.get_loop().call_later(LAST_WORDS_S, self._channel.close)
+        death.get_loop().call_later(LAST_FRAMES_S, self._channel.close)
 
 
 async def start(
@@ -175,7 +177,7 @@ async def start(
 
     Args:
         threads: where it is ended, with a thread for each process that may be ended at once.
-        escaped: must not take it for one.
+        escaped: must not take the new process for an escaped one.
 
     Raises:
         OSError, EOFError, BrokenProcessPool, RuntimeError: it did not come up.
@@ -209,18 +211,10 @@ async def start(
                 # Starting a process waits for the fork server: not on the event loop.
                 serving = await asyncio.to_thread(executor.submit, job_loop.serve)
             handle = context.started[-1]
-            # Whoever starts the next process would look, from his thread, whether this one is dead,
-            # and so take away the one message with its exit status that the executor waits for.
-            _CHILDREN.discard(handle)
-            # Only now: it is sent as it is, and the process would have to load a class of ours.
-            handle.terminate = _leave_to_us  # type: ignore[method-assign]
-            forked = tree.stat(handle.pid or 0)
-            server = tree.stat(forked.parent) if forked else None
-            if (
-                forked and server and server.parent == os.getpid()
-            ):  # else the number is a stranger's
-                undo.callback(tree.send, forked.process, signal.SIGKILL)
-                escaped.spare([forked.process])
+            _take_from_executor(handle)
+            if (forked := _forked(handle)) is not None:
+                undo.callback(tree.send, forked, signal.SIGKILL)
+                escaped.spare([forked])
         process = PoolProcess(
             executor=executor,
             handle=handle,
@@ -236,8 +230,26 @@ async def start(
     return process
 
 
-def _leave_to_us() -> None:
+def _take_from_executor(handle: ForkServerProcess) -> None:
+    """Leave waiting for the process, and ending it, to us."""
+    # Whoever starts the next process would look, from his thread, whether this one is dead, and so
+    # take away the one message with its exit status that the executor waits for.
+    _CHILDREN.discard(handle)
+    # Only after the start: the handle is pickled for it, and the process would load our class.
+    handle.terminate = _do_nothing  # type: ignore[method-assign]
+
+
+def _do_nothing() -> None:
     """What the executor may do to a process: it knows a number, which may be somebody else's."""
+
+
+def _forked(handle: ForkServerProcess) -> tree.Process | None:
+    """The new process; None where the number is a stranger's by now."""
+    forked = tree.stat(handle.pid or 0)
+    fork_server = tree.stat(forked.parent) if forked else None
+    if forked and fork_server and fork_server.parent == os.getpid():
+        return forked.process
+    return None
 
 
 class _Context(ForkServerContext):
@@ -247,7 +259,7 @@ class _Context(ForkServerContext):
         super().__init__()
         self.started: list[ForkServerProcess] = []
         # Without __main__, a node that was started as a module would load it anew in each process.
-        multiprocessing.set_forkserver_preload(["__main__", "scheduler.processes.child.preload"])
+        multiprocessing.set_forkserver_preload(["__main__", PRELOAD])
 
     def Process(  # type: ignore[override]  # noqa: N802 - there a class, called in the same way
         self,

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -52,8 +52,12 @@ async def open_slots(
     jobs_per_process: int,
     on_started: Callable[[], None],
 ) -> AsyncIterator[Slots]:
-    """The slots of a node, for as long as the block runs; then their processes are gone."""
-    # Of each worker the process at hand and one that retires, the spare, and the watch.
+    """The slots of a node, for as long as the block runs; then their processes are gone.
+
+    Raises:
+        StartError: the handlers folder does not load, or no process comes up.
+    """
+    # Of each worker the process it has and one that retires, the spare, and the watch.
     size = 2 * workers + 2
     with ThreadPoolExecutor(size, "end") as threads:
         all_there = threading.Barrier(size)
@@ -69,11 +73,18 @@ async def open_slots(
                 jobs_per_process=jobs_per_process,
                 on_started=on_started,
             )
-            async with background(escaped=slots.watch()):
+            async with background(escaped_processes=slots.watch()):
                 try:
+                    await slots.start()
                     yield slots
                 finally:
                     await slots.close()
+
+
+class NoProcess(NamedTuple):
+    """No pool process comes up, or none with handlers."""
+
+    why: str
 
 
 class Slots:
@@ -90,6 +101,8 @@ class Slots:
         jobs_per_process: int,
         on_started: Callable[[], None],
     ) -> None:
+        self.tasks: Mapping[str, HandlerOptions] = {}
+        """The handlers, by name, as the first pool process found them."""
         self._clock = clock
         self._random = random
         self._group = group
@@ -99,12 +112,20 @@ class Slots:
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
         self._escaped = EscapedProcesses(threads)
-        self._fault: str | None = None
-        """Why the first process cannot be had."""
-        self._proven = False
-        """Whether one came up: then another one will, sooner or later."""
         self._closing = False
-        self._spare = self._begin_spare()
+        self._spare = self._begin_spare(tries_max=TRIES_MAX)
+
+    async def start(self) -> None:
+        """Wait for the first process, which says which handlers there are.
+
+        Raises:
+            StartError: it does not come up, or the handlers folder does not load.
+        """
+        # Shielded: a start that is cancelled must not leave half a process behind.
+        first = await asyncio.shield(self._spare)
+        if isinstance(first, NoProcess):
+            raise StartError(first.why)
+        self.tasks = {options.name: options for options in first.handlers}
 
     async def ready(self, process: PoolProcess | None, *, fresh: bool = False) -> PoolProcess:
         """This process, where it may run another job; else the spare, and this one is let go.
@@ -133,8 +154,9 @@ class Slots:
             spare = self._spare
             # Shielded: a taker that is cancelled must not leave half a process behind.
             process = await asyncio.shield(spare)
+            assert not isinstance(process, NoProcess)  # noqa: S101 - takers end before slots do
             if spare is not self._spare:
-                continue  # somebody who waited as well has it
+                continue  # another taker that waited as well has it
             self._spare = self._begin_spare()
             if process.alive:
                 return process
@@ -147,7 +169,7 @@ class Slots:
         self._escaped.disown(process.process)
         self._escaped.spare(ended.survivors)
         left = await self._insist(partial(self._escaped.end, process.fork_server))
-        if ended.held:  # then what was left may be anybody's
+        if ended.held:  # then what was left may be any job's
             return ended
         return tree.Ended(
             ended.processes + left.processes, ended.survivors + left.survivors, held=False
@@ -157,20 +179,6 @@ class Slots:
         """Let an idle process exit by itself, and end it where it does not."""
         await process.retire()
         await self.end(process)
-
-    async def tasks(self) -> Mapping[str, HandlerOptions]:
-        """The handlers, by name, as the first pool process found them.
-
-        Raises:
-            StartError: the handlers folder does not load.
-        """
-        try:
-            process = await asyncio.shield(self._spare)
-        except asyncio.CancelledError:
-            if self._fault is None:
-                raise
-            raise StartError(self._fault) from None
-        return {options.name: options for options in process.handlers}
 
     async def watch(self) -> None:
         """End what jobs left outside of their processes, for ever; a background task."""
@@ -188,48 +196,56 @@ class Slots:
             for process in tuple(self._live):
                 group.create_task(self.retire(process), name="retire a pool process")
 
-    def _begin_spare(self) -> asyncio.Task[PoolProcess]:
-        return self._group.create_task(self._start(), name="start a pool process")
+    def _begin_spare(
+        self, *, tries_max: int | None = None
+    ) -> asyncio.Task[PoolProcess | NoProcess]:
+        return self._group.create_task(self._start(tries_max), name="start a pool process")
 
-    async def _start(self) -> PoolProcess:
-        """Start a process, again and again until one comes up: the machine may be out of pids."""
-        for failures in count():
+    async def _start(self, tries_max: int | None) -> PoolProcess | NoProcess:
+        """Start a process, again and again until one comes up: the machine may be out of pids.
+
+        Args:
+            tries_max: how often at most, for the first one. None: until the slots are closed.
+        """
+        for failures in count(1):
             try:
-                process = await pool_process.start(
-                    threads=self._threads,
-                    result_bytes_max=self._result_bytes_max,
-                    escaped=self._escaped,
-                )
+                process = await self._start_once()
             except (*SHORT, EOFError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
-                if not self._proven and failures + 1 >= TRIES_MAX:
-                    self._fault = (
-                        f"[handlers] path: no pool process comes up ({error}): a file there may end"
-                        " its interpreter, or the machine is out of processes"
-                    )
+                why = (
+                    f"[handlers] path: no pool process comes up ({error}): a file there may end"
+                    " its interpreter, or the machine is out of processes"
+                )
             else:
-                self._live.add(process)
-                with suppress(OSError):
-                    self._escaped.meet(process.fork_server)
                 if process.fault is None:
-                    self._proven = True
                     self._on_started()
                     return process
-                await self._refuse(process, process.fault)
-            if self._closing or self._fault is not None:
-                raise asyncio.CancelledError
-            await self._clock.sleep(backoff_s(failures, random=self._random))
+                await self._refuse(process)
+                if tries_max is not None:  # the same files would not load at a second try
+                    return NoProcess(process.fault)
+                log.error("the handlers do not load any more: jobs wait", error=process.fault)
+                why = process.fault
+            if self._closing or failures == tries_max:
+                return NoProcess(why)
+            await self._clock.sleep(backoff_s(failures - 1, random=self._random))
         raise AssertionError("unreachable")
 
-    async def _refuse(self, process: PoolProcess, fault: str) -> None:
+    async def _start_once(self) -> PoolProcess:
+        process = await pool_process.start(
+            threads=self._threads,
+            result_bytes_max=self._result_bytes_max,
+            escaped=self._escaped,
+        )
+        self._live.add(process)
+        with suppress(OSError):
+            self._escaped.meet(process.fork_server)
+        return process
+
+    async def _refuse(self, process: PoolProcess) -> None:
         """Let go of a process without handlers, and of the fork server that failed to load them."""
         await self.end(process)
         with suppress(OSError):  # then the next one is refused as well
             tree.send(process.fork_server, signal.SIGKILL)
-        if self._proven:
-            log.error("the handlers do not load any more: jobs wait", error=fault)
-        else:
-            self._fault = fault
 
     async def _insist(self, end: Callable[[], Awaitable[tree.Ended]]) -> tree.Ended:
         """End what has to be ended: that a machine is short of descriptors is no reason not to."""

@@ -1,8 +1,8 @@
-"""The node's side of what a pool process prints: a pipe for each stream, read as it comes.
+"""The node's side of what a pool process prints: a pipe for each stream, read as output comes.
 
 Never until the end of file, which a process that the job started could put off for ever. What was
-written before the job's end was told is in the pipes by then, and they hold little: it is read at
-once, and whatever comes later belongs to nobody.
+written before the job's end frame is in the pipes by then, and they hold little: it is read at
+once, and whatever comes later belongs to no job.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import structlog
 
 from scheduler.core.job_log import LogStream
 
-Hear = Callable[[LogStream, bytes], None]
+OnOutput = Callable[[LogStream, bytes], None]
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ READ_BYTES: Final = 16 * 1024
 LAST_READS_MAX: Final = 8
 """How often a pipe is read at the end. It holds 64 KiB, and somebody may still be filling it."""
 SHOWN_BYTES_MAX: Final = 1000
-"""How much is shown of what comes when no job runs."""
+"""How much is logged of what comes when no job runs."""
 
 
 class StdioPipes:
@@ -37,7 +37,7 @@ class StdioPipes:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._hear: Hear = _unheard
+        self._on_output: OnOutput = _log_unexpected
         self._ours: dict[LogStream, Connection] = {}
         self._poll = select.poll()
         self.theirs: list[Connection] = []
@@ -52,49 +52,49 @@ class StdioPipes:
 
     @contextmanager
     def handed_over(self) -> Iterator[None]:
-        """Let the process have its ends by the end of the block: ours of them are closed then."""
+        """Close our copies of `theirs` at the end of the block, in which the process gets them."""
         try:
             yield
         finally:
             for pipe in self.theirs:
                 pipe.close()
 
-    def listen(self, hear: Hear) -> None:
-        """Give all that comes from now on to this listener."""
-        self._hear = hear
+    def listen(self, on_output: OnOutput) -> None:
+        """Call `on_output` with all that is printed from now on."""
+        self._on_output = on_output
 
-    def hush(self) -> None:
-        """Read what is there; what comes later is for no listener."""
+    def stop_listening(self) -> None:
+        """Read what is there; what is printed later belongs to no job."""
         if self._ours and self._poll.poll(0):  # most jobs print nothing: one look at both is cheap
             for stream in self._ours:
                 for _ in range(LAST_READS_MAX):
                     if not self._read(stream):
                         break
-        self._hear = _unheard
+        self._on_output = _log_unexpected
 
     def close(self) -> None:
         """Read what is there, and let go."""
-        self.hush()
+        self.stop_listening()
         for pipe in self._ours.values():
             self._loop.remove_reader(pipe.fileno())
             pipe.close()
         self._ours.clear()
 
     def _read(self, stream: LogStream) -> bool:
-        """Pass on what is in a pipe, as much as is read at a time; whether it was anything."""
+        """Pass on what is in a pipe, up to `READ_BYTES`; whether there was anything."""
         descriptor = self._ours[stream].fileno()
         try:
             data = os.read(descriptor, READ_BYTES)
         except BlockingIOError:
             return False
         if data:
-            self._hear(stream, data)
-        else:  # nobody can write any more: it would be ready to be read for ever
+            self._on_output(stream, data)
+        else:  # the end of file: the pipe would be ready to be read for ever
             self._loop.remove_reader(descriptor)
         return bool(data)
 
 
-def _unheard(stream: LogStream, data: bytes) -> None:
-    """Show the operator what a pool process says when no job runs in it."""
+def _log_unexpected(stream: LogStream, data: bytes) -> None:
+    """Log what a pool process prints while no job runs in it."""
     text = data[:SHOWN_BYTES_MAX].decode(errors="replace")
     log.warning("a pool process printed something between two jobs", stream=stream, text=text)

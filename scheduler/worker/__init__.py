@@ -1,7 +1,163 @@
-"""Running jobs: workers take them, attempts run and stop them, slots hold the processes.
+"""The node's side of jobs: it claims them, runs them in pool processes, stops and settles them.
 
-node's process                                   pool process
-worker ─▶ attempt ─▶ slot ─▶ pool_process ══frames══ child ─▶ handler
-             ▲
-          watcher
+workers ─▶ claiming ─▶ execution ─▶ attempt ─▶ (processes)   one job's way, from top to bottom
+│            │  └─ abort_watcher                stops the attempt
+│            └─ settling, unkillable            what is written at the end, and when
+└─ slot_line, prefetch                          how many are claimed, which runs next
+lease          proof that the node lives, and may run jobs   local_jobs   what it works on now
+lost_claims    gives back what it owns without knowing       drain        the end of its work
+job_log_writer, job_log_buffer, job_log_pages                what jobs print, into the store
 """
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from scheduler.core.change import progressed
+from scheduler.core.errors import Unavailable
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.processes.slots import Slots
+from scheduler.telemetry.job_events import JobEvents
+from scheduler.worker.abort_watcher import AbortWatchers
+from scheduler.worker.claiming import Claiming
+from scheduler.worker.drain import Drain
+from scheduler.worker.execution import Execution
+from scheduler.worker.intervals import Intervals
+from scheduler.worker.job_log_writer import JobLogWriter
+from scheduler.worker.lease import Lease
+from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.lost_claims import LostClaims
+from scheduler.worker.settling import Settling
+from scheduler.worker.slot_line import SlotLine
+from scheduler.worker.unkillable import UnkillableProcesses
+from scheduler.worker.workers import Workers
+
+REPORT_EVERY_S: Final = 0.5
+"""How often progress is written: often enough to watch, seldom enough to cost nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlements:
+    """What writes how claims end: at once, or late."""
+
+    job_log_writer: JobLogWriter
+    settling: Settling
+    unkillable: UnkillableProcesses
+    lost_claims: LostClaims
+
+
+def build_settlements(
+    group: asyncio.TaskGroup,
+    *,
+    store: Store,
+    queue: Queue,
+    clock: Clock,
+    random: Random,
+    lease: Lease,
+    local_jobs: LocalJobs,
+    job_events: JobEvents,
+    on_call_due: Callable[[], None],
+) -> Settlements:
+    """What writes how the claims of the lease's node end.
+
+    Args:
+        group: where the tasks of `unkillable` run.
+        on_call_due: called when a hook may have to be called.
+    """
+    job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
+    settling = Settling(
+        store=store,
+        queue=queue,
+        clock=clock,
+        random=random,
+        job_log_writer=job_log_writer,
+        job_events=job_events,
+        on_call_due=on_call_due,
+    )
+    return Settlements(
+        job_log_writer=job_log_writer,
+        settling=settling,
+        unkillable=UnkillableProcesses(
+            store=store, clock=clock, random=random, settling=settling, group=group
+        ),
+        lost_claims=LostClaims(
+            store=store, clock=clock, lease=lease, local_jobs=local_jobs, settling=settling
+        ),
+    )
+
+
+def build_workers(
+    group: asyncio.TaskGroup,
+    settlements: Settlements,
+    *,
+    store: Store,
+    queue: Queue,
+    clock: Clock,
+    random: Random,
+    slots: Slots,
+    lease: Lease,
+    local_jobs: LocalJobs,
+    job_events: JobEvents,
+    intervals: Intervals,
+) -> Workers:
+    """The workers of the lease's node, to be run, and to be closed at the end.
+
+    Args:
+        group: where the tasks of attempts and of the line for slots run; it must outlast them.
+    """
+    drain = Drain()
+    slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
+    claiming = Claiming(
+        store=store,
+        queue=queue,
+        clock=clock,
+        random=random,
+        lease=lease,
+        local_jobs=local_jobs,
+        slot_line=slot_line,
+        drain=drain,
+        idle_window_s=intervals.idle_window_s,
+    )
+    execution = Execution(
+        slots=slots,
+        settling=settlements.settling,
+        unkillable=settlements.unkillable,
+        watchers=AbortWatchers(store=store, queue=queue, group=group, intervals=intervals),
+        job_log_writer=settlements.job_log_writer,
+        job_events=job_events,
+        group=group,
+        drain=drain,
+        grace_s=intervals.grace_s,
+    )
+    return Workers(
+        lease.node.workers,
+        claiming=claiming,
+        execution=execution,
+        slot_line=slot_line,
+        drain=drain,
+        clock=clock,
+        random=random,
+    )
+
+
+async def hear_of_aborts(queue: Queue, local_jobs: LocalJobs) -> None:
+    """Wake the watcher of each job whose abort is announced to this node, for ever."""
+    async for job_id in queue.aborts():
+        local_jobs.hint(job_id)
+
+
+async def report_progress(store: Store, queue: Queue, local_jobs: LocalJobs) -> None:
+    """Write the progress of running jobs into the store, and announce it, for ever."""
+    while True:
+        await asyncio.sleep(REPORT_EVERY_S)
+        with suppress(Unavailable):
+            if fresh := local_jobs.new_progress():
+                await store.report({(claim.id, claim.token): made for claim, made in fresh})
+                queue.announce([progressed(*each) for each in fresh])

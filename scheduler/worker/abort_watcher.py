@@ -12,16 +12,41 @@ jobs are shorter, and cost no task.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import StopReason
+from scheduler.core.policy import looks_s
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.worker.attempt import Attempt
+from scheduler.worker.intervals import Intervals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortWatchers:
+    """Makes abort watchers that look as often as the configuration says."""
+
+    store: Store
+    queue: Queue
+    group: asyncio.TaskGroup
+    intervals: Intervals
+
+    def of(self, attempt: Attempt) -> AbortWatcher:
+        """A watcher for this attempt."""
+        return AbortWatcher(
+            attempt,
+            store=self.store,
+            queue=self.queue,
+            looks_s=looks_s(
+                first_s=self.intervals.first_look_s, longest_s=self.intervals.longest_look_s
+            ),
+            group=self.group,
+        )
 
 
 class AbortWatcher:
@@ -33,13 +58,19 @@ class AbortWatcher:
         *,
         store: Store,
         queue: Queue,
-        looks_s: Iterable[float],
+        looks_s: Iterator[float],
         group: asyncio.TaskGroup,
     ) -> None:
+        """Collaborators.
+
+        Args:
+            looks_s: the sleeps before each look, without an end.
+            group: where the watcher's task runs.
+        """
         self._attempt = attempt
         self._store = store
         self._queue = queue
-        self._looks_s = iter(looks_s)
+        self._looks_s = looks_s
         self._group = group
         self._hinted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -80,19 +111,19 @@ class AbortWatcher:
     async def _watch(self) -> None:
         """Look, and look again, until the attempt is stopped; then at each hint, until cancelled.
 
-        Another abort may give it less time.
+        A further request may shorten the grace period.
         """
         stopped = False
         while True:
             with suppress(StoreUnavailable):
-                if self._taken() or (not stopped and await self._flagged()):
+                if self._take_hint() or (not stopped and await self._flagged()):
                     stopped = await self._stop() or stopped
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if stopped else next(self._looks_s)):
                     await self._hinted.wait()
 
-    def _taken(self) -> bool:
-        """Whether a hint came; it is taken, so that the next one wakes again."""
+    def _take_hint(self) -> bool:
+        """Whether a hint came; it is cleared, so that the next one wakes the watcher again."""
         hinted = self._hinted.is_set()
         self._hinted.clear()
         return hinted

@@ -61,23 +61,21 @@ class Attempt:
         claim: Claim,
         *,
         group: asyncio.TaskGroup,
-        ready: Callable[[Callable[[], object]], Awaitable[PoolProcess]],
         slots: Slots,
         options: HandlerOptions,
         node_grace_s: float,
         time_limit_s: float | None,
-        notify: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
-        hear: Callable[[Claim, LogStream, bytes], None],
+        keep_notification: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
+        on_output: Callable[[Claim, LogStream, bytes], None],
         job_events: JobEvents,
     ) -> None:
         """Collaborators.
 
         Args:
-            group: where what the handler notifies of is being kept; it outlasts the attempt.
-            ready: waits for the process to run in, and calls what it is given where the job should
-                rather go back to the queue; may be cancelled while it waits. It must not know the
-                attempt: a cycle would keep process and pipes until somebody collects it.
-            notify: keeps the so-manieth notification of the attempt, as long as that may take.
+            group: where notifications are stored; it outlasts the attempt.
+            keep_notification: stores the attempt's notification of this number, however long that
+                takes.
+            on_output: called with what the job prints.
         """
         self.claim = claim
         self.job_events = job_events
@@ -85,7 +83,6 @@ class Attempt:
         self.survivors: tuple[Process, ...] = ()
         """What outlived SIGKILL when the attempt was stopped."""
         self._group = group
-        self._ready = ready
         self._wait = Wait()
         self._look: Callable[[], Awaitable[object]] | None = None
         self._process: PoolProcess | None = None
@@ -94,36 +91,42 @@ class Attempt:
         self._grace: asyncio.Timeout | None = None
         """While the grace period runs."""
         self._time_limit_s = time_limit_s
-        self._notify = notify
-        self._notified = 0
+        self._keep_notification = keep_notification
+        self._notifications = 0
         self._keeping: set[asyncio.Task[None]] = set()
-        self._hear = partial(hear, claim)
+        self._on_output = partial(on_output, claim)
         self._end: Outcome | None = None
         self._leftovers = False
         self._limit: asyncio.TimerHandle | None = None
-        self._told = asyncio.Event()
-        """Set once the process has told the end, or died."""
+        self._heard_end = asyncio.Event()
+        """Set once the process has sent its end frame, or died."""
         self._stopped: StopReason | None = None
         self._over = asyncio.Event()
 
-    async def run(self) -> Outcome:
-        """Run the handler to its end, or until it is stopped."""
+    async def run(self, process: Coroutine[None, None, PoolProcess]) -> Outcome:
+        """Run the handler to its end, or until it is stopped.
+
+        Args:
+            process: waits for the pool process to run in; cancelled where the attempt is stopped
+                meanwhile.
+        """
         with self._wait:
-            self._process = await self._begin()
+            self._process = await self._begin(process)
         self._look = None
         if self._process is None:
             assert self._stopped is not None  # noqa: S101 - nothing else ends the wait
             return Stopped(self._stopped, NOTHING_RAN)
         await self._over.wait()
         outcome = await self._outcome(self._process)
-        if self._keeping:  # all that the handler notified of is stored before the job's end is
+        if self._keeping:  # the notifications are stored before the job's end is
             await asyncio.wait(self._keeping)
         return outcome
 
     def check_before_start(self, look: Callable[[], Awaitable[object]]) -> None:
-        """Have a look before it begins, if it has not: its user may know of his abort already.
+        """Have `look` called before the handler begins: the answer to its abort may be out already.
 
-        Where the store does not answer that look, it does not begin.
+        Without effect where the handler has begun. It does not begin where the store does not
+        answer that look.
         """
         if self._process is None:
             self._look = look
@@ -155,24 +158,30 @@ class Attempt:
             now = asyncio.get_running_loop().time()
             self._grace.reschedule(min(self._grace.when() or now, now + grace_s))
 
-    async def _begin(self) -> PoolProcess | None:
+    async def _begin(self, waiting: Coroutine[None, None, PoolProcess]) -> PoolProcess | None:
         """Wait for the process and begin; None where the attempt was stopped meanwhile."""
         if self._over.is_set():
+            waiting.close()
             return None
-        process = await self._ready(partial(self.stop, StopReason.DRAIN))
+        process = await waiting
         while (look := self._look) is not None:
             self._look = None
             try:
                 await look()
             except StoreUnavailable:
-                # Its abort may be answered: given back, it is aborted by that or begins anew.
+                # Its abort may be stored: given back, it is then aborted, and else begins anew.
                 self.stop(StopReason.DRAIN)
         if self._over.is_set():
             return None
         if self._time_limit_s is not None:
             loop = asyncio.get_running_loop()
             self._limit = loop.call_later(self._time_limit_s, self.stop, StopReason.TIME_LIMIT)
-        process.begin(self._frame(), note=self._note, hear=self._hear, end=self._on_end)
+        process.begin(
+            self._frame(),
+            on_message=self._on_message,
+            on_output=self._on_output,
+            on_end=self._on_end,
+        )
         return process
 
     def _frame(self) -> Message:
@@ -197,24 +206,25 @@ class Attempt:
                 self.progress = _progress(end["progress"]) or self.progress
                 self._leftovers = bool(end["leftovers"])
                 self._end = _ending(end)
-        self._told.set()
+        self._heard_end.set()
         self._over.set()
 
-    def _note(self, message: Message) -> None:
-        """Keep what the handler says on the way."""
+    def _on_message(self, message: Message) -> None:
+        """Keep the progress, or the notification, that the handler sent."""
         with suppress(*BROKEN):
             self.progress = _progress(message.get("progress")) or self.progress
         if isinstance(payload := message.get("notify"), str):
-            self._keep(JsonText(payload))
+            self._notify(JsonText(payload))
 
-    def _keep(self, payload: JsonText) -> None:
-        """Have a notification stored, beside the job."""
-        self._notified += 1
-        if self._notified <= NOTIFICATIONS_MAX:
-            keep = self._notify(self.claim, self._notified, payload)
-            name = f"keep notification {self._notified} of {self.claim.id}"
+    def _notify(self, payload: JsonText) -> None:
+        """Have a notification stored, while the job goes on."""
+        self._notifications += 1
+        number = self._notifications
+        if number <= NOTIFICATIONS_MAX:
+            keep = self._keep_notification(self.claim, number, payload)
+            name = f"keep notification {number} of {self.claim.id}"
             self._keeping.add(self._group.create_task(keep, name=name))
-        elif self._notified == NOTIFICATIONS_MAX + 1:
+        elif number == NOTIFICATIONS_MAX + 1:
             self.job_events.notified_too_often(self.claim)
 
     async def _outcome(self, process: PoolProcess) -> Outcome:
@@ -236,9 +246,9 @@ class Attempt:
             process.send(signal.SIGTERM)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._grace_s) as self._grace:
-                    await self._told.wait()
+                    await self._heard_end.wait()
             self._grace = None
-        unwound = self._told.is_set()
+        unwound = self._heard_end.is_set()
         ended = await self._slots.end(process)
         self.survivors = ended.survivors
         # The process itself, idle or dead after SIGTERM, needed no more than that; others did.

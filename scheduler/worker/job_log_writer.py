@@ -33,7 +33,7 @@ class JobLogWriter:
         self._clock = clock
         self._scripts: dict[tuple[str, int], _Script] = {}
 
-    def hear(self, claim: Claim, stream: LogStream, data: bytes) -> None:
+    def write(self, claim: Claim, stream: LogStream, data: bytes) -> None:
         """Take note of what a process of an attempt printed."""
         now = self._clock.now()
         script = self._scripts.get((claim.id, claim.token))

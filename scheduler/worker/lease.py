@@ -52,7 +52,7 @@ class Lease:
             on_held: told, at each renewal, the instant of `monotonic` up to which we may run.
             on_lost: must have everything that runs here ended.
         """
-        self._node = node
+        self.node = node
         self._store = store
         self._clock = clock
         self._lease_s = lease_s
@@ -82,7 +82,7 @@ class Lease:
     async def begin(self) -> None:
         """Register the node; from here on it may claim."""
         sent = self._clock.monotonic()
-        await self._store.register(self._node)
+        await self._store.register(self.node)
         self._hold_from(sent)
 
     async def keep(self) -> None:
@@ -94,7 +94,7 @@ class Lease:
     async def end(self) -> None:
         """Give the lease up: nothing of this node runs any more."""
         with suppress(StoreUnavailable):
-            await self._store.bury(self._node.id)
+            await self._store.bury(self.node.id)
 
     async def _renew_regularly(self) -> None:
         due = self._clock.monotonic()
@@ -120,7 +120,7 @@ class Lease:
         self._notice_loss()  # the process may have been stopped for longer than the lease
         sent = self._clock.monotonic()
         self._beat += 1
-        aborts = await self._store.renew(self._node.id, running=self._running())
+        aborts = await self._store.renew(self.node.id, running=self._running())
         if aborts is None:
             await self._rejoin()
             return
@@ -155,6 +155,6 @@ class Lease:
         self._lose()
         sent = self._clock.monotonic()
         self._beat += 1
-        await self._store.register(replace(self._node, beat=self._beat))
+        await self._store.register(replace(self.node, beat=self._beat))
         self._hold_from(sent)
         log.warning("the node was presumed dead, and is back")

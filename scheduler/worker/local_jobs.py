@@ -1,10 +1,10 @@
-"""What this node has a hand in now: jobs it is about to claim, and the attempts that run here.
+"""The jobs that this node claims, runs or settles now.
 
-    expecting ──────────────────────────────────────────────▶   from before the claim, to the end
-                 entry ───────────────────────────▶             once there is something to stop
+    track  ─────────────────────────────────────────────────▶   from before the claim, to the end
+            begin ────────────────────────────────▶             while there is an attempt to stop
 
-A hint that comes for a job between the two is kept for its attempt. What the store says is ours and
-is not expected here is nobody's: see `lost_claims`.
+A hint that an abort was requested may come between the two: it is kept for the attempt. A job that
+the store says this node owns, and that is not tracked here, is a lost claim: see `lost_claims`.
 """
 
 from __future__ import annotations
@@ -20,62 +20,43 @@ from scheduler.worker.attempt import Attempt
 
 
 class LocalJobs:
-    """Who is running, for those that have something to tell them."""
+    """The attempts of this node, for those who have something to tell them."""
 
     def __init__(self) -> None:
-        self._expected = Counter[str]()
+        self._tracked = Counter[str]()
         self._hinted: set[str] = set()
         # Not by job id: an attempt that was taken over may still be here, with its successor.
         self._attempts: dict[Attempt, Callable[[], None]] = {}
         self._reported: dict[Attempt, Progress] = {}
 
     def __len__(self) -> int:
+        """How many attempts there are."""
         return len(self._attempts)
 
     @property
-    def expected(self) -> AbstractSet[str]:
-        """Ids of the jobs that somebody here claims, runs or settles at this moment."""
-        return frozenset(self._expected)
+    def tracked(self) -> AbstractSet[str]:
+        """Ids of the jobs that this node claims, runs or settles at this moment."""
+        return frozenset(self._tracked)
 
-    def expecting(self, job_id: str) -> Entry:
-        """Tell of a job from before its claim is asked for until nothing is left to do for it."""
-        return Entry(self, job_id)
-
-    def expect(self, job_id: str) -> None:
-        """Keep hints for this job; each call is matched by one of `leave`."""
-        self._expected[job_id] += 1
-
-    def enter(self, attempt: Attempt, hint: Callable[[], None]) -> None:
-        """Keep an attempt on the local_jobs; `hint` is called when its abort may be requested."""
-        self._attempts[attempt] = hint
-        if attempt.claim.id in self._hinted:
-            hint()
-
-    def leave(self, job_id: str, attempt: Attempt | None) -> None:
-        """Take a job, and what was its attempt here, off again."""
-        if attempt is not None:
-            self._attempts.pop(attempt, None)
-            self._reported.pop(attempt, None)
-        self._expected[job_id] -= 1
-        if not self._expected[job_id]:
-            del self._expected[job_id]
-            self._hinted.discard(job_id)
+    def track(self, job_id: str) -> LocalJob:
+        """Track a job in a block: from before its claim until nothing is left to do for it."""
+        return LocalJob(self, job_id)
 
     def hint(self, job_id: str) -> None:
-        """Wake the watcher of a job: an abort may have been requested."""
-        if job_id in self._expected:
+        """Have the job's abort watcher look at once: an abort may have been requested."""
+        if job_id in self._tracked:
             self._hinted.add(job_id)
-        for attempt, hint in tuple(self._attempts.items()):
+        for attempt, look in tuple(self._attempts.items()):
             if attempt.claim.id == job_id:
-                hint()
+                look()
 
     def stop_all(self, reason: StopReason, *, grace_s: float | None = None) -> None:
         """Stop every attempt."""
         for attempt in self._attempts:
             attempt.stop(reason, grace_s=grace_s)
 
-    def news(self) -> Sequence[tuple[Claim, Progress]]:
-        """Attempts whose progress changed since this was last asked."""
+    def new_progress(self) -> Sequence[tuple[Claim, Progress]]:
+        """The claims whose progress changed since this was last called, with their progress."""
         fresh = {
             attempt: attempt.progress
             for attempt in self._attempts
@@ -84,9 +65,29 @@ class LocalJobs:
         self._reported |= fresh
         return [(attempt.claim, progress) for attempt, progress in fresh.items()]
 
+    def begin(self, attempt: Attempt, look: Callable[[], None]) -> None:
+        """Add an attempt; `look` is called when its abort may have been requested."""
+        self._attempts[attempt] = look
+        if attempt.claim.id in self._hinted:
+            look()
 
-class Entry:
-    """A job on the local_jobs, for as long as the block runs, or until whoever keeps it is done."""
+    def enter(self, job_id: str) -> None:
+        """Keep hints for this job. Each call is matched by one of `leave`."""
+        self._tracked[job_id] += 1
+
+    def leave(self, job_id: str, attempt: Attempt | None) -> None:
+        """Forget a job and its attempt, where there was one."""
+        if attempt is not None:
+            self._attempts.pop(attempt, None)
+            self._reported.pop(attempt, None)
+        self._tracked[job_id] -= 1
+        if not self._tracked[job_id]:
+            del self._tracked[job_id]
+            self._hinted.discard(job_id)
+
+
+class LocalJob:
+    """One tracked job: until its block ends or, after `keep`, until it is released."""
 
     __slots__ = ("_attempt", "_job_id", "_kept", "_local_jobs")
 
@@ -97,7 +98,7 @@ class Entry:
         self._kept = False
 
     def __enter__(self) -> Self:
-        self._local_jobs.expect(self._job_id)
+        self._local_jobs.enter(self._job_id)
         return self
 
     def __exit__(
@@ -107,17 +108,17 @@ class Entry:
         _trace: TracebackType | None,
     ) -> None:
         if not self._kept:
-            self._leave()
+            self._release()
 
-    def begin(self, attempt: Attempt, *, hint: Callable[[], None]) -> None:
-        """There is something to stop now, and `hint` is to be called when it may have to be."""
+    def begin(self, attempt: Attempt, *, look: Callable[[], None]) -> None:
+        """Note the job's attempt; `look` is called when its abort may have been requested."""
         self._attempt = attempt
-        self._local_jobs.enter(attempt, hint)
+        self._local_jobs.begin(attempt, look)
 
     def keep(self) -> Callable[[], None]:
-        """Stay on the local_jobs beyond the block, until what this answers is called."""
+        """Track the job beyond the block, until the returned function is called."""
         self._kept = True
-        return self._leave
+        return self._release
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         self._local_jobs.leave(self._job_id, self._attempt)

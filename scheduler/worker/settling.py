@@ -44,7 +44,8 @@ T = TypeVar("T")
 KEPT_S: Final = 0.5
 """How long a node keeps a job whose handler only others know, shown as running, before it gives it
 back. At once, it would come back a thousand times a second while those others are busy: a pause
-after it would not help, as the next hand takes the id meanwhile. This costs a hand, but no slot."""
+after it would not help, as the next claimer takes the id meanwhile. This costs a claimer, but no
+slot."""
 
 
 class Settling:
@@ -118,7 +119,7 @@ class Settling:
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         cleanup, error = cleaned(outcome), cleanup_failure(claim.task, outcome)
         if error is not None:  # who looks for the reason has only the log
-            self._job_log_writer.hear(claim, LogStream.NOTICE, _notice(error))
+            self._job_log_writer.write(claim, LogStream.NOTICE, _notice(error))
         await self._insist(lambda: self._job_log_writer.finish(claim))
         written = await self._insist(
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)

@@ -1,15 +1,15 @@
-"""The line for slots: how many jobs a node may claim, and which of them runs next.
+"""The line for slots: how many jobs a node may claim at a time, and which of them runs next.
 
-    enter ─▶ fetch, claim ─▶ slot ─▶ run ─▶ over ─▶ settle
+    enter ─▶ fetch, claim ─▶ slot ─▶ run ─▶ done ─▶ settle
       │                        │             │
-      │ as many claimed as     │ first come, └─▶ the next one in line runs
-      │ there are slots, and   │ first served
-      ▼ more at a quick pace   ▼
+      │ as many as there are   │ first come, └─▶ the next one in line runs
+      │ slots, and more while  │ first served
+      ▼ jobs are short         ▼
 
 The line is one for the whole node, so what is claimed ahead waits for whichever slot is free first,
 never for the job of one worker. Where all slots turn out to be with long jobs, it goes back to the
-queue after `PATIENCE_S`: another node may have a slot that idles, and the user's job should not be
-shown as running by a node that does not run it.
+queue after `PATIENCE_S`: another node may have an idle slot, and the user's job should not be shown
+as running by a node that does not run it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Final, Self
@@ -31,73 +30,51 @@ from scheduler.worker.prefetch import AT_ONCE_S, SHORT_S, Prefetch
 PATIENCE_S: Final = SHORT_S
 """How long a claim waits in line: amid short jobs, several of them end within this time."""
 
-STORE_LOOK_S: Final = 2.5
-"""How often the idle of a node ask the store for what waits, all together, where nothing does."""
-
-
-@asynccontextmanager
-async def open_slot_line(slots: Slots, *, number: int, clock: Clock) -> AsyncIterator[SlotLine]:
-    """So many slots of a node, each with a process, for as long as the block runs."""
-    async with asyncio.TaskGroup() as group:
-        slot_line = SlotLine(slots, number=number, clock=clock, group=group)
-        try:
-            yield slot_line
-        finally:
-            slot_line.close()
-
 
 class SlotLine:
-    """The slots, and how many jobs may be in hand for them."""
+    """The slots of a node, and those who wait for one."""
 
     def __init__(
         self, slots: Slots, *, number: int, clock: Clock, group: asyncio.TaskGroup
     ) -> None:
         self.prefetch = Prefetch()
-        self._clock = clock
-        self._slots = slots
+        self.slots = slots
+        self.clock = clock
         self._group = group
         self._fit = 0
         """Slots that have their process, idle or at work."""
-        self._in_hand = 0
-        self._look_at = 0.0
-        self._outside: deque[Future[None]] = deque()
+        self._entered = 0
+        """Tickets that may claim or have claimed a job, and are not done."""
+        self._entering: deque[Future[None]] = deque()
         self._line: deque[_Waiter] = deque()
         self._patience: asyncio.TimerHandle | None = None
         """For all in line together: most are served long before."""
         self._idle: list[PoolProcess] = []
-        self._fittings: set[asyncio.Task[None]] = set()
+        self._refits: set[asyncio.Task[None]] = set()
         for _ in range(number):
-            self._fit_out(None)
+            self._refit(None)
 
     def ticket(self) -> SlotTicket:
         """A ticket for one more job, to be entered."""
-        return SlotTicket(self, clock=self._clock)
+        return SlotTicket(self)
 
     async def enter(self) -> bool:
-        """Wait until one more job may be in hand; whether there are more then than slots."""
-        waiter: Future[None] = asyncio.get_running_loop().create_future()
-        self._outside.append(waiter)
-        self._let_in()
+        """Wait until one more job may be claimed; whether it is then claimed ahead of the slots."""
+        waiting: Future[None] = asyncio.get_running_loop().create_future()
+        self._entering.append(waiting)
+        self._admit()
         try:
-            await waiter
+            await waiting
         except asyncio.CancelledError:
-            if not waiter.cancelled():  # it came in the very ticket of the loop in which we left
+            if not waiting.cancelled():  # admitted in the very turn of the loop that cancelled us
                 self.leave()
             raise
-        return self._in_hand > self._fit
+        return self._entered > self._fit
 
     def leave(self) -> None:
-        """Have one job less in hand."""
-        self._in_hand -= 1
-        self._let_in()
-
-    def look_due(self) -> bool:
-        """Whether the store may be asked for what waits."""
-        return self._clock.monotonic() >= self._look_at
-
-    def nothing_waits(self) -> None:
-        """Note that the store was asked, and nothing waits."""
-        self._look_at = self._clock.monotonic() + STORE_LOOK_S
+        """Make room for one more."""
+        self._entered -= 1
+        self._admit()
 
     async def wait_for_process(self, *, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process; `late` is called once that takes too long."""
@@ -107,62 +84,58 @@ class SlotLine:
         waiter = _Waiter(loop.create_future(), late, until=loop.time() + PATIENCE_S)
         self._line.append(waiter)
         if self._patience is None:
-            self._patience = loop.call_at(waiter.until, self._look_at_line)
+            self._patience = loop.call_at(waiter.until, self._check_line)
         try:
             return await waiter.process
         except asyncio.CancelledError:
             if not waiter.process.cancelled():
-                self._hand_on(waiter.process.result())
+                self._pass_on(waiter.process.result())
             raise
 
     def give_back(self, process: PoolProcess | None) -> None:
-        """Let the next one in line have a process, or the one that takes its waiter."""
-        if process is not None and self._slots.usable(process):
-            self._hand_on(process)
+        """Let the next one in line have a process, or the one that replaces it."""
+        if process is not None and self.slots.usable(process):
+            self._pass_on(process)
         else:
             self._fit -= 1
-            self._fit_out(process)
-
-    async def ready(self, process: PoolProcess, *, fresh: bool) -> PoolProcess:
-        """This process, where it may run another job; else another one."""
-        return await self._slots.ready(process, fresh=fresh)
+            self._refit(process)
 
     def close(self) -> None:
-        """Fit out no more slots."""
-        for fitting in self._fittings:
-            fitting.cancel()
+        """Get no further processes."""
+        for refit in self._refits:
+            refit.cancel()
         if self._patience is not None:
             self._patience.cancel()
 
-    def _look_at_line(self) -> None:
-        """Tell those whose patience is over, and come back for the next."""
+    def _check_line(self) -> None:
+        """Call `late` of those who have waited too long, and come back for the next."""
         loop = asyncio.get_running_loop()
         self._patience = None
         for waiter in tuple(self._line):
             if waiter.process.done() or waiter.until == inf:
                 continue
             if waiter.until > loop.time():
-                self._patience = loop.call_at(waiter.until, self._look_at_line)
+                self._patience = loop.call_at(waiter.until, self._check_line)
                 return
             waiter.until = inf
             self.prefetch.stumbled()
             waiter.late()
 
-    def _let_in(self) -> None:
-        """Let in as many as may be in hand: not one by one, but once half of those ahead are gone.
+    def _admit(self) -> None:
+        """Admit as many as may enter: not one by one, but once half of those ahead are gone.
 
         So they fetch, claim and acknowledge together, which costs the node as much as for one.
         """
         ahead = self.prefetch.ahead(self._fit)
-        if self._in_hand > self._fit + ahead // 2:
+        if self._entered > self._fit + ahead // 2:
             return
-        while self._outside and self._in_hand < self._fit + ahead:
-            waiter = self._outside.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                self._in_hand += 1
+        while self._entering and self._entered < self._fit + ahead:
+            waiting = self._entering.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                self._entered += 1
 
-    def _hand_on(self, process: PoolProcess) -> None:
+    def _pass_on(self, process: PoolProcess) -> None:
         while self._line:
             waiter = self._line.popleft()
             if not waiter.process.done():
@@ -170,23 +143,23 @@ class SlotLine:
                 return
         self._idle.append(process)
 
-    def _fit_out(self, process: PoolProcess | None) -> None:
-        """Get a slot its next process, beside all else."""
+    def _refit(self, process: PoolProcess | None) -> None:
+        """Get a slot its next process, in the background."""
 
-        async def fit_out() -> None:
-            fit = await self._slots.ready(process)
+        async def refit() -> None:
+            fit = await self.slots.ready(process)
             self._fit += 1
-            self._hand_on(fit)
-            self._let_in()
+            self._pass_on(fit)
+            self._admit()
 
-        fitting = self._group.create_task(fit_out(), name="fit out a slot")
-        self._fittings.add(fitting)
-        fitting.add_done_callback(self._fittings.discard)
+        task = self._group.create_task(refit(), name="get a slot its process")
+        self._refits.add(task)
+        task.add_done_callback(self._refits.discard)
 
 
 @dataclass(slots=True)
 class _Waiter:
-    """Of a job in line."""
+    """A job in line."""
 
     process: Future[PoolProcess]
     late: Callable[[], object]
@@ -195,12 +168,13 @@ class _Waiter:
 
 
 class SlotTicket:
-    """One job's ticket; `over` at the end of the block, or before."""
+    """One job's claim to a slot; `done` at the end of the block, or before."""
 
-    def __init__(self, slot_line: SlotLine, *, clock: Clock) -> None:
-        self._slot_line = slot_line
-        self._clock = clock
-        self._entered = self._ahead = False
+    def __init__(self, line: SlotLine) -> None:
+        self.ahead = False
+        """Whether there are more jobs claimed than slots, so that this one will have to wait."""
+        self._line = line
+        self._entered = False
         self._since: float | None = None
         """When a process came; from then on this ticket has one to give back."""
         self._process: PoolProcess | None = None
@@ -209,37 +183,28 @@ class SlotTicket:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.over()
+        self.done()
 
     async def enter(self) -> None:
-        """Wait until one more job may be in hand."""
-        self._ahead = await self._slot_line.enter()
+        """Wait until one more job may be claimed."""
+        self.ahead = await self._line.enter()
         self._entered = True
 
     def wait_s(self, idle_s: float) -> float:
-        """How long to wait for an id where an idle one waits so long.
+        """How long to wait for an id where an idle worker waits `idle_s`.
 
         Ahead of the slots only for what is there at once: what comes later may find them all busy.
         """
-        return 2 * AT_ONCE_S if self._ahead else idle_s
-
-    @property
-    def may_look(self) -> bool:
-        """Whether the store may be asked for a job, where no id came."""
-        return not self._ahead and self._slot_line.look_due()
-
-    def nothing_waits(self) -> None:
-        """Note that the store was asked, and nothing waits."""
-        self._slot_line.nothing_waits()
+        return 2 * AT_ONCE_S if self.ahead else idle_s
 
     def failed(self) -> None:
         """Note that store or queue are away: who is ahead of the slots leaves, the others pause.
 
-        Else so many would pause in hand that the slots had to wait for most of them.
+        Else the pausing ones could be so many that the slots had to wait for most of them.
         """
-        self._slot_line.prefetch.stumbled()
-        if self._ahead:
-            self.over()
+        self._line.prefetch.stumbled()
+        if self.ahead:
+            self.done()
 
     async def wait_for_process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
         """Wait in line for a process to run in; `late` is called once that takes too long.
@@ -247,17 +212,17 @@ class SlotTicket:
         Args:
             fresh: whether it must not have run anything yet.
         """
-        process = await self._slot_line.wait_for_process(late=late)
+        process = await self._line.wait_for_process(late=late)
         # Not ours before it is ready: if we are cancelled meanwhile it may be on its way out.
-        self._since = self._clock.monotonic()
-        self._process = await self._slot_line.ready(process, fresh=fresh)
+        self._since = self._line.clock.monotonic()
+        self._process = await self._line.slots.ready(process, fresh=fresh)
         return self._process
 
-    def over(self) -> None:
-        """Let others have what this ticket had."""
+    def done(self) -> None:
+        """Let others have the slot, and the right to claim, that this ticket had."""
         if self._since is not None:
-            self._slot_line.prefetch.ran(for_s=self._clock.monotonic() - self._since)
-            self._slot_line.give_back(self._process)
+            self._line.prefetch.ran(for_s=self._line.clock.monotonic() - self._since)
+            self._line.give_back(self._process)
         if self._entered:
-            self._slot_line.leave()
+            self._line.leave()
         self._since, self._entered = None, False

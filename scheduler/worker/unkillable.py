@@ -1,15 +1,15 @@
 """Waiting for processes that outlive SIGKILL: in the kernel (state D), or of other privileges.
 
 A job whose processes live is not reported dead, nor given to another attempt. Its worker goes on
-with a new process, and here the old ones are killed again, and looked for, in growing intervals,
-until it is true that they are gone. Meanwhile the receipt of an abort shows how many there are.
+with a new process. Here the old ones are killed again, and looked for, in growing intervals, until
+they are gone. Meanwhile the receipt of an abort shows how many there are.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from random import Random
@@ -24,21 +24,8 @@ from scheduler.worker.attempt import Attempt
 from scheduler.worker.settling import Settling
 
 
-@asynccontextmanager
-async def open_unkillable(
-    *, store: Store, clock: Clock, random: Random, settling: Settling
-) -> AsyncIterator[UnkillableProcesses]:
-    """Keeps vigils for as long as the block runs; what is left then, the next owner finds."""
-    async with asyncio.TaskGroup() as group:
-        unkillable = UnkillableProcesses(
-            store=store, clock=clock, random=random, settling=settling, group=group
-        )
-        yield unkillable
-        unkillable.give_up()
-
-
 class UnkillableProcesses:
-    """Settles stopped attempts late, when nothing of them lives any more."""
+    """Settles stopped attempts late: once none of their processes lives any more."""
 
     def __init__(
         self,
@@ -54,26 +41,25 @@ class UnkillableProcesses:
         self._random = random
         self._settling = settling
         self._group = group
-        self._kept: set[asyncio.Task[None]] = set()
+        self._watches: set[asyncio.Task[None]] = set()
 
-    def begin(self, attempt: Attempt, outcome: Stopped, *, leave: Callable[[], None]) -> None:
-        """Watch over what is left of an attempt; `leave` is called when it is settled."""
-        name = f"unkillable {attempt.claim.id}"
-        kept = self._group.create_task(self._keep(attempt, outcome, leave), name=name)
-        self._kept.add(kept)
-        kept.add_done_callback(self._kept.discard)
+    def __bool__(self) -> bool:
+        """Whether any process is there that could not be killed."""
+        return bool(self._watches)
 
-    @property
-    def kept(self) -> bool:
-        """Whether something is watched over now."""
-        return bool(self._kept)
+    def watch(self, attempt: Attempt, outcome: Stopped, *, release: Callable[[], None]) -> None:
+        """Kill the survivors of an attempt until they are gone, then settle and call `release`."""
+        name = f"kill what is left of {attempt.claim.id}"
+        watch = self._group.create_task(self._watch(attempt, outcome, release), name=name)
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
 
     def give_up(self) -> None:
-        """Leave the unfinished ones to whoever takes over what this node owned."""
-        for kept in self._kept:
-            kept.cancel()
+        """Leave those that are still there to whoever takes over what this node owned."""
+        for watch in self._watches:
+            watch.cancel()
 
-    async def _keep(self, attempt: Attempt, outcome: Stopped, leave: Callable[[], None]) -> None:
+    async def _watch(self, attempt: Attempt, outcome: Stopped, release: Callable[[], None]) -> None:
         claim, survivors = attempt.claim, attempt.survivors
         try:
             for looks in count():
@@ -85,7 +71,7 @@ class UnkillableProcesses:
             settled = replace(outcome, death=replace(outcome.death, survivors=0))
             await self._settling.settle(claim, settled, attempt.progress)
         finally:
-            leave()
+            release()
 
     async def _note(self, attempt: Attempt, death: Death) -> None:
         claim = attempt.claim

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from scheduler.core.handler import HandlerOptions
 from scheduler.core.job_log import LogStream
-from scheduler.processes.stdio_pipes import Hear
+from scheduler.processes.stdio_pipes import OnOutput
 from scheduler.processes.tree import Ended, Process
 
 Message = Mapping[str, Any]
@@ -27,23 +28,23 @@ class FakeProcess:
         self.signals: list[signal.Signals] = []
         self.begun = asyncio.Event()
         self._heeds_sigterm = heeds_sigterm
-        self._end: Callable[[Message | None], None] | None = None
-        self._note: Callable[[Message], None] | None = None
-        self._hear: Hear | None = None
+        self._on_end: Callable[[Message | None], None] | None = None
+        self._on_message: Callable[[Message], None] | None = None
+        self._on_output: OnOutput | None = None
 
     def begin(
         self,
         job: Message,
         *,
-        note: Callable[[Message], None],
-        hear: Hear,
-        end: Callable[[Message | None], None],
+        on_message: Callable[[Message], None],
+        on_output: OnOutput,
+        on_end: Callable[[Message | None], None],
     ) -> None:
         self.jobs += 1
         self.frames.append(job)
-        self._note = note
-        self._hear = hear
-        self._end = end
+        self._on_message = on_message
+        self._on_output = on_output
+        self._on_end = on_end
         if self.alive:
             self.begun.set()
         else:
@@ -56,26 +57,26 @@ class FakeProcess:
 
     def report(self, done: float) -> None:
         """Have the handler report progress."""
-        assert self._note is not None
-        self._note({"progress": {"done": done, "total": None, "message": None}})
+        assert self._on_message is not None
+        self._on_message({"progress": {"done": done, "total": None, "message": None}})
 
     def notify(self, payload: str) -> None:
         """Have the handler tell its job's hook something."""
-        assert self._note is not None
-        self._note({"notify": payload})
+        assert self._on_message is not None
+        self._on_message({"notify": payload})
 
     def say(self, text: str) -> None:
         """Have the handler print something."""
-        assert self._hear is not None
-        self._hear(LogStream.STDOUT, text.encode())
+        assert self._on_output is not None
+        self._on_output(LogStream.STDOUT, text.encode())
 
     def tell(self, frame: Message) -> None:
         """Have the process write any frame."""
-        assert self._note is not None
+        assert self._on_message is not None
         if "leftovers" in frame:
             self._tell(frame)
         else:
-            self._note(frame)
+            self._on_message(frame)
 
     def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
         """Have the handler return."""
@@ -88,9 +89,9 @@ class FakeProcess:
 
     def _tell(self, end: Message | None) -> None:
         self.begun.clear()
-        told, self._end = self._end, None
-        if told is not None:
-            told(end)
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(end)
 
 
 class FakeSlots:
@@ -101,6 +102,7 @@ class FakeSlots:
     ) -> None:
         self.open = asyncio.Event()
         self.open.set()
+        self.tasks: Mapping[str, HandlerOptions] = {}
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
         self.outliving: tuple[Process, ...] = ()

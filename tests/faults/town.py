@@ -24,15 +24,17 @@ from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.service import Service, Submission
+from scheduler.worker.intervals import Intervals
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.faults.virtual import VirtualClock
 from tests.support.gate import Gate, Trouble
 from tests.support.job_events import Counting
 from tests.support.witness import Witness
-from tests.support.workers import NODE, TASKS, Intervals, NodeUnderTest
+from tests.support.workers import NODE, TASKS, NodeUnderTest
 
-INTERVALS: Final = Intervals(lease_s=6.0, idle_s=3.0, look_s=0.5)
+LEASE_S: Final = 6.0
+INTERVALS: Final = Intervals(idle_window_s=3.0, first_look_s=0.5, longest_look_s=0.5, grace_s=0)
 LASTS_S: Final[Mapping[str, float]] = {"task1": 1.0, "undoable": 30.0}
 """How long a handler works; a clean-up takes no time."""
 PATIENCE_S: Final = 300.0
@@ -95,6 +97,7 @@ class Member(NodeUnderTest):
             clock=VirtualClock(),
             slots=FakeSlots(make=lambda: WatchedProcess(town.witness)),
             record=replace(NODE, id=name, name=name, tasks=tuple(TASKS)),
+            lease_s=LEASE_S,
             intervals=INTERVALS,
             trouble=town.trouble,
         )
@@ -104,7 +107,7 @@ class Member(NodeUnderTest):
             clock=self.clock,
             node_id=name,
             id_before=id_before,
-            lease_s=INTERVALS.lease_s,
+            lease_s=LEASE_S,
             losses_max=3,
             retention_s=0,
             job_events=self.job_events,
@@ -126,7 +129,7 @@ class Member(NodeUnderTest):
                     self._hear_of_aborts(),
                 )
             ]
-            await self.worker.run()
+            await self.workers.run()
             for chore in chores:
                 chore.cancel()
         await self.lease.end()
@@ -144,7 +147,7 @@ class Member(NodeUnderTest):
         await asyncio.wait({self.life})
 
     async def drain(self) -> None:
-        self.worker.drain()
+        self.workers.drain()
         self.local_jobs.stop_all(StopReason.DRAIN)
         await self.life
         # As the queue does when it is closed.

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from scheduler.basics.clock import new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
@@ -20,14 +20,10 @@ from scheduler.core.ports.store import Store
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.service import Service, Submission
-from scheduler.worker.job_log_writer import JobLogWriter
+from scheduler.worker import build_settlements, build_workers
+from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
-from scheduler.worker.lost_claims import LostClaims
-from scheduler.worker.settling import Settling
-from scheduler.worker.slot_line import SlotLine
-from scheduler.worker.unkillable import UnkillableProcesses
-from scheduler.worker.worker import Worker
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.support.eventually import eventually
@@ -42,15 +38,9 @@ END_S = 5.0
 """For a worker to end that is drained and has nothing left to do."""
 
 
-class Intervals(NamedTuple):
-    """How fast a workers does by itself what a test may bring about at once."""
-
-    lease_s: float
-    idle_s: float
-    look_s: float
-
-
-STILL = Intervals(lease_s=NEVER_S, idle_s=IDLE_S, look_s=NEVER_S)
+LEASE_S = NEVER_S
+STILL = Intervals(idle_window_s=IDLE_S, first_look_s=NEVER_S, longest_look_s=NEVER_S, grace_s=0)
+"""A worker that does nothing by itself that a test may bring about at once."""
 NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
 
 
@@ -72,6 +62,7 @@ class NodeUnderTest:
         clock: FakeClock | None = None,
         slots: FakeSlots | None = None,
         record: Node = NODE,
+        lease_s: float = LEASE_S,
         intervals: Intervals = STILL,
         trouble: Trouble | None = None,
     ) -> None:
@@ -81,36 +72,19 @@ class NodeUnderTest:
         self.gated_queue = Gate(self.queue, trouble=trouble, error=QueueUnavailable)
         self.clock = clock or FakeClock()
         self.slots = slots or FakeSlots()
+        self.slots.tasks = TASKS
         self.local_jobs = LocalJobs()
         self.job_events = Counting(self.clock)
-        random = Random(1)  # noqa: S311 - spreads backoffs
         store, queue = cast("Any", self.store), cast("Any", self.gated_queue)
-        self.job_log_writer = JobLogWriter(store=store, queue=queue, clock=self.clock)
-        self.settling = Settling(
-            store=store,
-            queue=queue,
-            clock=self.clock,
-            random=random,
-            job_log_writer=self.job_log_writer,
-            job_events=self.job_events,
-            on_call_due=lambda: None,
-        )
         self.lease = Lease(
             record,
             store=store,
             clock=self.clock,
-            lease_s=intervals.lease_s,
+            lease_s=lease_s,
             running=lambda: len(self.local_jobs),
             on_abort_requested=self.local_jobs.hint,
             on_held=lambda _: None,
             on_lost=self.on_lease_lost,
-        )
-        self.lost_claims = LostClaims(
-            store=store,
-            clock=self.clock,
-            local_jobs=self.local_jobs,
-            settling=self.settling,
-            node_id=record.id,
         )
         self.service = Service(
             store=behind,
@@ -122,36 +96,34 @@ class NodeUnderTest:
             draining=asyncio.Event(),
             job_events=self.job_events,
         )
-        self.slot_line = SlotLine(
-            cast("Slots", self.slots), number=record.workers, clock=self.clock, group=group
-        )
-        self.unkillable = UnkillableProcesses(
+        random = Random(1)  # noqa: S311 - spreads backoffs
+        settlements = build_settlements(
+            group,
             store=store,
+            queue=queue,
             clock=self.clock,
             random=random,
-            settling=self.settling,
-            group=group,
+            lease=self.lease,
+            local_jobs=self.local_jobs,
+            job_events=self.job_events,
+            on_call_due=lambda: None,
         )
-        self.worker = Worker(
+        self.settling, self.lost_claims = settlements.settling, settlements.lost_claims
+        self.unkillable = settlements.unkillable
+        self.workers = build_workers(
+            group,
+            settlements,
             store=store,
             queue=queue,
             clock=self.clock,
             random=random,
             slots=cast("Slots", self.slots),
-            slot_line=self.slot_line,
             lease=self.lease,
             local_jobs=self.local_jobs,
-            settling=self.settling,
-            unkillable=self.unkillable,
-            tasks=TASKS,
-            node_id=record.id,
             job_events=self.job_events,
-            hear=self.job_log_writer.hear,
-            idle_window_s=intervals.idle_s,
-            first_look_s=intervals.look_s,
-            longest_look_s=intervals.look_s,
-            grace_s=0,
+            intervals=intervals,
         )
+        self.slot_line = self.workers.slot_line
 
     def on_lease_lost(self) -> None:
         """Nothing ends by itself: a test says how."""
@@ -194,20 +166,20 @@ class NodeUnderTest:
 
     async def idle(self) -> None:
         """Wait until the worker has nothing left to do for any job."""
-        await eventually(lambda: not self.local_jobs.expected, saying="the worker is idle")
+        await eventually(lambda: not self.local_jobs.tracked, saying="the worker is idle")
 
 
 @asynccontextmanager
 async def at_work(store: Store) -> AsyncIterator[NodeUnderTest]:
-    """A workers that works on a store, and is drained at the end."""
+    """A node that works on a store, and is drained at the end."""
     async with asyncio.TaskGroup() as group:
         workers = NodeUnderTest(store, group)
         await workers.lease.begin()
-        working = group.create_task(workers.worker.run(), name="worker")
+        working = group.create_task(workers.workers.run(), name="workers")
         yield workers
-        workers.worker.drain()
+        workers.workers.drain()
         workers.local_jobs.stop_all(StopReason.DRAIN)
         await asyncio.wait({working}, timeout=END_S)
-        workers.slot_line.close()
+        workers.workers.close()
         workers.unkillable.give_up()
         working.cancel()  # a test that failed may have left it held at a gate

@@ -1,4 +1,4 @@
-"""Runs in the pool process: read a job's frame, run its handler, write how it ended; and again.
+"""Runs in the pool process: read a job's frame, run its handler, send its end frame; and again.
 
     begin    once, as the executor's initializer: contain, then say hello
     serve    the one call that the executor ever makes; returns when the node closes the channel
@@ -15,7 +15,7 @@ import os
 import socket
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -39,39 +39,48 @@ TRACEBACK_MAX: Final = 32 * 1024
 """Characters of a traceback that are kept, half of its head and half of its tail."""
 NAME_MAX: Final = 1000
 """Characters of an exception's name that are kept."""
-OWN_FOLDER: Final = str(Path(__file__).parents[2])
-"""Frames of files in here are ours, and left out of a user's traceback."""
+OWN_FOLDER: Final = f"{Path(__file__).parents[2]}{os.sep}"
+"""Frames of files below it are ours, and left out of a user's traceback."""
 
 # Made once: `json.dumps` makes one for each call that has options.
 _text_of_result: Final = json.JSONEncoder(
     allow_nan=False, ensure_ascii=False, separators=(",", ":")
 ).encode
 
-_child: Child | None = None
+
+@dataclass
+class Loaded:
+    """What `preload` found in the handlers folder, before the fork of this process."""
+
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    fault: str | None = None
+    """Why the folder did not load."""
+
+
+LOADED: Final = Loaded()
+_job_loop: JobLoop | None = None
 
 
 def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_max: int) -> None:
     """Prepare this process and tell the node who it is and which handlers it has."""
-    from scheduler.processes.child.preload import FAULT, HANDLERS  # noqa: PLC0415 - only exists in here
-
-    global _child  # noqa: PLW0603 - an initializer can leave things for the call in no other way
+    global _job_loop  # noqa: PLW0603 - an initializer can leave things for the call in no other way
     contain()
-    _child = Child(
+    _job_loop = JobLoop(
         connection,
-        HANDLERS,
+        LOADED.handlers,
         stdio=Stdio(output),
         result_bytes_max=result_bytes_max,
     )
-    _child.say_hello(FAULT)
+    _job_loop.say_hello(LOADED.fault)
 
 
 def serve() -> None:
     """Run jobs until the node closes the channel."""
-    assert _child is not None  # noqa: S101 - the executor ran the initializer
-    _child.serve()
+    assert _job_loop is not None  # noqa: S101 - the executor ran the initializer
+    _job_loop.serve()
 
 
-class Child:
+class JobLoop:
     """The jobs of one pool process."""
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Imported once by the fork server, before it forks: what every pool process then has for nothing.
+"""Imported once by the fork server, before it forks: what every pool process then has for free.
 
-The handlers, above all: a pool process is forked with them loaded and starts in milliseconds. A
-handlers folder that does not load is told by the first pool process, and stops the node at start.
+The handlers, above all: a pool process is forked with them loaded and starts in milliseconds. The
+first pool process reports a handlers folder that does not load, and that stops the node at start.
 """
 
 from __future__ import annotations
@@ -10,24 +10,18 @@ import gc
 import os
 import resource
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
 from scheduler.core.errors import StartError
-from scheduler.core.handler import Handler
-from scheduler.processes.child import containment, job_loop  # noqa: F401 - child: loaded for the pool processes
+from scheduler.processes.child import containment, job_loop
 from scheduler.processes.child.loading import load
-
-HANDLERS: Mapping[str, Handler] = {}
-FAULT: str | None = None
-"""Why the handlers folder did not load."""
 
 # The fork server adopts what a crashed pool process leaves behind, so that it can be found and
 # ended; it reaps such children too, and would warn about each.
 containment.adopt_orphans()
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 
-# The node's path was only for finding this package (see surroundings); jobs get back their own.
+# The node's path was only for finding this package (see `node.preflight`); jobs get back their own.
 os.environ["PYTHONPATH"] = os.environ.pop("ATLANSCHEDULER_PYTHONPATH", "")
 
 # As the limit of open files was that somebody set for the node and its jobs.
@@ -35,9 +29,9 @@ _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["ATLANSCHEDULER_DESCRIPTORS"]), hard))
 
 try:
-    HANDLERS = load(Path(os.environ["ATLANSCHEDULER_HANDLERS"]))
+    job_loop.LOADED.handlers = load(Path(os.environ["ATLANSCHEDULER_HANDLERS"]))
 except StartError as error:
-    FAULT = str(error)
+    job_loop.LOADED.fault = str(error)
 
 gc.collect()
 gc.freeze()  # so that the collector of a pool process does not touch, and so copy, these pages

@@ -14,6 +14,7 @@ from random import Random
 import structlog
 
 from scheduler.core.policy import backoff_s
+from scheduler.processes.warden import watch
 from scheduler.processes.warden.watch import FAREWELL, MESSAGE
 
 log = structlog.get_logger()
@@ -83,7 +84,7 @@ async def _start() -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "scheduler.processes.warden.watch",
+        watch.__name__,
         stdin=asyncio.subprocess.PIPE,
         start_new_session=True,  # so that Ctrl-C in a terminal does not reach it
     )

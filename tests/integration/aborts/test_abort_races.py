@@ -130,7 +130,7 @@ async def test_when_the_answer_of_the_settle_is_lost_the_result_stays(
     settle.let(StoreUnavailable("lost"))
     answer = await workers.abort(job_id)
     assert answer.status is Status.SUCCESSFUL
-    await workers.clock.pass_until(lambda: not workers.local_jobs.expected)
+    await workers.clock.pass_until(lambda: not workers.local_jobs.tracked)
     assert await workers.job(job_id) == answer
 
 

@@ -10,6 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from scheduler.basics.clock import SystemClock
+from scheduler.core.errors import StartError
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
 from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.tree import Ended
@@ -24,6 +28,7 @@ class Process:
         self.alive = True
         self.jobs = 0
         self.fault: str | None = None
+        self.handlers: tuple[HandlerOptions, ...] = ()
         self.process = self.fork_server = tree.Process(pid=2**22 + 1, started=1)  # nobody's
         self.retiring = asyncio.Event()
         self.may_retire = asyncio.Event()
@@ -44,6 +49,7 @@ class Works:
     def __init__(self) -> None:
         self.started: list[Process] = []
         self.broken = False
+        self.fault: str | None = None
         self._may_start = asyncio.Semaphore(0)
 
     def let_start(self, count: int) -> None:
@@ -55,6 +61,7 @@ class Works:
         if self.broken:
             raise OSError("out of pids")
         self.started.append(Process())
+        self.started[-1].fault = self.fault
         return self.started[-1]
 
     def close(self) -> None:
@@ -70,10 +77,10 @@ def works(monkeypatch: pytest.MonkeyPatch) -> Works:
     return works
 
 
-def slots_of_one() -> AbstractAsyncContextManager[Slots]:
+def slots_of_one(clock: Clock | None = None) -> AbstractAsyncContextManager[Slots]:
     return open_slots(
         workers=1,
-        clock=FakeClock(),
+        clock=clock or FakeClock(),
         random=Random(1),  # noqa: S311
         result_bytes_max=1,
         jobs_per_process=1,
@@ -83,6 +90,7 @@ def slots_of_one() -> AbstractAsyncContextManager[Slots]:
 
 @asynccontextmanager
 async def opened(works: Works) -> AsyncIterator[Slots]:
+    works.let_start(1)
     async with slots_of_one() as slots:
         yield slots
         works.let_start(10)
@@ -93,7 +101,7 @@ async def opened(works: Works) -> AsyncIterator[Slots]:
 async def test_a_process_is_kept_until_it_has_run_its_share(works: Works) -> None:
     """Starting one costs; a leaking handler costs, too."""
     async with opened(works) as slots:
-        works.let_start(2)
+        works.let_start(1)
         first = cast("Process", await slots.ready(None))
         assert await slots.ready(cast("Any", first)) is cast("Any", first)
         first.jobs = 1
@@ -110,7 +118,7 @@ async def test_who_waits_together_gets_a_process_each(works: Works) -> None:
     async with opened(works) as slots, asyncio.TaskGroup() as group:
         takers = [group.create_task(slots.ready(None)) for _ in range(3)]
         await asyncio.sleep(0)
-        works.let_start(3)
+        works.let_start(2)
         got = [await taker for taker in takers]
         assert len(set(got)) == 3
 
@@ -118,18 +126,19 @@ async def test_who_waits_together_gets_a_process_each(works: Works) -> None:
 async def test_a_spare_whose_taker_was_aborted_is_there_for_the_next(works: Works) -> None:
     """Nobody else knows of it: it would sit there, unused, for as long as the node lives."""
     async with opened(works) as slots, asyncio.TaskGroup() as group:
+        await slots.ready(None)
         aborted = group.create_task(slots.ready(None))
         await asyncio.sleep(0)
         aborted.cancel()
         await asyncio.wait({aborted})
         works.let_start(1)
-        assert cast("Any", await slots.ready(None)) is works.started[0]
+        assert cast("Any", await slots.ready(None)) is works.started[1]
 
 
 async def test_a_process_is_retired_whole_though_its_owner_was_aborted(works: Works) -> None:
     """Half retired it would pass for alive, with its channel closed."""
     async with opened(works) as slots, asyncio.TaskGroup() as group:
-        works.let_start(2)
+        works.let_start(1)
         worn = cast("Process", await slots.ready(None))
         worn.jobs = 1
         aborted = group.create_task(slots.ready(cast("Any", worn)))
@@ -143,8 +152,6 @@ async def test_a_process_is_retired_whole_though_its_owner_was_aborted(works: Wo
 async def test_a_spare_that_died_while_it_waited_is_not_given_out(works: Works) -> None:
     """The kernel may have taken it when memory was short."""
     async with opened(works) as slots:
-        works.let_start(1)
-        await eventually(lambda: works.started)
         works.started[0].alive = False
         works.let_start(1)
         assert cast("Any", await slots.ready(None)) is works.started[1]
@@ -153,9 +160,35 @@ async def test_a_spare_that_died_while_it_waited_is_not_given_out(works: Works) 
 
 async def test_what_does_not_come_up_is_not_tried_again_at_the_end(works: Works) -> None:
     """A node that is drained while the machine is out of pids has to end, too."""
+    works.let_start(1)
     async with slots_of_one() as slots:
-        works.let_start(1)
         await slots.ready(None)
         works.close()
         works.broken = True
     assert len(works.started) == 1
+
+
+async def test_a_first_process_that_does_not_come_up_stops_the_start(works: Works) -> None:
+    """Whoever starts the node is watching, and is told why after some tries."""
+    works.broken = True
+    works.let_start(10)
+    with pytest.raises(ExceptionGroup) as stopped:
+        async with slots_of_one(SystemClock()):
+            pass
+    [error] = stopped.value.exceptions
+    assert isinstance(error, StartError)
+    assert "no pool process comes up (out of pids)" in str(error)
+
+
+async def test_handlers_that_do_not_load_stop_the_start_at_the_first_try(works: Works) -> None:
+    """A second try would find the same files."""
+    works.fault = "handlers/bad.py:1: it does not import"
+    works.let_start(10)
+    with pytest.raises(ExceptionGroup) as stopped:
+        async with slots_of_one():
+            pass
+    [error] = stopped.value.exceptions
+    assert isinstance(error, StartError)
+    assert str(error) == works.fault
+    assert len(works.started) == 1
+    assert works.started[0].ended

@@ -118,7 +118,9 @@ def test_what_is_amiss_names_its_job_as_well(job_events: Counting, lines: list[A
     ]
 
 
-@pytest.mark.parametrize("module", ["lost_claims", "unkillable", "attempt", "settling", "worker"])
+@pytest.mark.parametrize(
+    "module", ["lost_claims", "unkillable", "attempt", "settling", "claiming", "execution"]
+)
 def test_nobody_else_tells_of_jobs(module: str) -> None:
     """Else a line would come to lack a name."""
     text = (ROOT / "scheduler" / "worker" / f"{module}.py").read_text("utf-8")

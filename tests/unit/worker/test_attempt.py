@@ -71,23 +71,22 @@ async def running(
     slots: FakeSlots | None = None,
     time_limit_s: float | None = None,
     grace_s: float = 0,
-    notify: Callable[[Claim, int, JsonText], Coroutine[None, None, None]] = forget,
+    keep_notification: Callable[[Claim, int, JsonText], Coroutine[None, None, None]] = forget,
 ) -> AsyncIterator[Trial]:
     slots = slots or FakeSlots()
     async with asyncio.TaskGroup() as group:
         attempt = Attempt(
             CLAIM,
             group=group,
-            ready=cast("Any", lambda _: slots.ready(None)),
             slots=cast("Any", slots),
             options=HandlerOptions(name="task1"),
             node_grace_s=grace_s,
             time_limit_s=time_limit_s,
-            notify=notify,
-            hear=lambda *_: None,
+            keep_notification=keep_notification,
+            on_output=lambda *_: None,
             job_events=Counting(FakeClock()),
         )
-        yield Trial(slots, attempt, group.create_task(attempt.run()))
+        yield Trial(slots, attempt, group.create_task(attempt.run(cast("Any", slots.ready(None)))))
 
 
 async def test_a_result_is_the_outcome() -> None:
@@ -303,7 +302,7 @@ async def test_it_ends_once_all_that_its_handler_tells_is_kept() -> None:
         await store_is_back.wait()
         kept.append((number, payload))
 
-    async with running(notify=keep) as trial:
+    async with running(keep_notification=keep) as trial:
         process = await trial.process()
         process.notify('"a"')
         process.notify('"b"')
@@ -321,7 +320,7 @@ async def test_a_handler_that_tells_without_end_is_cut_short() -> None:
     async def keep(_: Claim, number: int, _payload: JsonText) -> None:
         kept.append(number)
 
-    async with running(notify=keep) as trial:
+    async with running(keep_notification=keep) as trial:
         process = await trial.process()
         for number in range(NOTIFICATIONS_MAX + 5):
             process.notify(str(number))

@@ -32,9 +32,9 @@ def entered(token: int = 1) -> Any:  # noqa: ANN401 - passes for an attempt
 def test_a_hint_that_comes_before_the_claim_is_answered_is_kept() -> None:
     """The user's abort may overtake the answer that tells this node of its own claim."""
     local_jobs, attempt = LocalJobs(), entered()
-    with local_jobs.expecting(CLAIM.id) as entry:
+    with local_jobs.track(CLAIM.id) as entry:
         local_jobs.hint(CLAIM.id)
-        entry.begin(attempt, hint=attempt.hinted.set)
+        entry.begin(attempt, look=attempt.hinted.set)
         assert attempt.hinted.is_set()
 
 
@@ -42,31 +42,31 @@ def test_a_hint_is_not_kept_for_another_attempt() -> None:
     """Nor for a job that is none of this node's: what is kept must not grow."""
     local_jobs, attempt = LocalJobs(), entered()
     local_jobs.hint(CLAIM.id)
-    with local_jobs.expecting(CLAIM.id):
+    with local_jobs.track(CLAIM.id):
         local_jobs.hint(CLAIM.id)
-    with local_jobs.expecting(CLAIM.id) as entry:
-        entry.begin(attempt, hint=attempt.hinted.set)
+    with local_jobs.track(CLAIM.id) as entry:
+        entry.begin(attempt, look=attempt.hinted.set)
         assert not attempt.hinted.is_set()
-    assert not local_jobs.expected
+    assert not local_jobs.tracked
 
 
-def test_a_job_is_expected_while_anybody_expects_it() -> None:
+def test_a_job_is_tracked_while_anybody_expects_it() -> None:
     """An id may come to two workers; the one without a claim lets go first."""
     local_jobs = LocalJobs()
-    with local_jobs.expecting(CLAIM.id):
-        with local_jobs.expecting(CLAIM.id):
+    with local_jobs.track(CLAIM.id):
+        with local_jobs.track(CLAIM.id):
             pass
-        assert list(local_jobs.expected) == [CLAIM.id]
-    assert not local_jobs.expected
+        assert list(local_jobs.tracked) == [CLAIM.id]
+    assert not local_jobs.tracked
 
 
 def test_an_attempt_and_its_successor_are_told_apart() -> None:
     """A result may still wait for the store when the job, taken over, comes back to this node."""
     local_jobs, first, second = LocalJobs(), entered(1), entered(2)
-    with local_jobs.expecting(CLAIM.id) as entry:
-        entry.begin(second, hint=second.hinted.set)
-        with local_jobs.expecting(CLAIM.id) as other:
-            other.begin(first, hint=first.hinted.set)
+    with local_jobs.track(CLAIM.id) as entry:
+        entry.begin(second, look=second.hinted.set)
+        with local_jobs.track(CLAIM.id) as other:
+            other.begin(first, look=first.hinted.set)
             assert len(local_jobs) == 2
         local_jobs.stop_all(StopReason.DRAIN)
         local_jobs.hint(CLAIM.id)
@@ -78,22 +78,22 @@ def test_an_attempt_and_its_successor_are_told_apart() -> None:
 def test_progress_is_news_once() -> None:
     """It is written twice a second: what did not change costs nothing."""
     local_jobs, attempt = LocalJobs(), entered()
-    with local_jobs.expecting(CLAIM.id) as entry:
-        entry.begin(attempt, hint=attempt.hinted.set)
-        assert not local_jobs.news()
+    with local_jobs.track(CLAIM.id) as entry:
+        entry.begin(attempt, look=attempt.hinted.set)
+        assert not local_jobs.new_progress()
         attempt.progress = Progress(done=1)
-        assert local_jobs.news() == [(CLAIM, Progress(done=1))]
-        assert not local_jobs.news()
+        assert local_jobs.new_progress() == [(CLAIM, Progress(done=1))]
+        assert not local_jobs.new_progress()
         attempt.progress = Progress(done=2)
-        assert local_jobs.news() == [(CLAIM, Progress(done=2))]
+        assert local_jobs.new_progress() == [(CLAIM, Progress(done=2))]
 
 
-def test_who_keeps_an_entry_keeps_the_job_expected() -> None:
+def test_who_keeps_an_entry_keeps_the_job_tracked() -> None:
     """A unkillable goes on when the worker has gone on to other jobs."""
     local_jobs, attempt = LocalJobs(), entered()
-    with local_jobs.expecting(CLAIM.id) as entry:
-        entry.begin(attempt, hint=attempt.hinted.set)
+    with local_jobs.track(CLAIM.id) as entry:
+        entry.begin(attempt, look=attempt.hinted.set)
         leave = entry.keep()
-    assert (list(local_jobs.expected), len(local_jobs)) == ([CLAIM.id], 1)
+    assert (list(local_jobs.tracked), len(local_jobs)) == ([CLAIM.id], 1)
     leave()
-    assert (list(local_jobs.expected), len(local_jobs)) == ([], 0)
+    assert (list(local_jobs.tracked), len(local_jobs)) == ([], 0)

@@ -32,7 +32,7 @@ async def test_a_job_whose_claim_was_lost_runs_after_all(workers: NodeUnderTest)
 async def test_a_lost_claim_is_no_loss_of_the_job(workers: NodeUnderTest) -> None:
     """It did not take its node down, and must not be given up for it."""
     job_id = await _stray(workers)
-    workers.worker.drain()
+    workers.workers.drain()
     await workers.lost_claims.give_back()
     await workers.behind.claim([job_id], node_id=NODE.id, at=workers.clock.now())
     await workers.behind.bury(NODE.id)
@@ -62,7 +62,7 @@ async def test_a_clean_up_whose_claim_was_lost_is_done_after_all(workers: NodeUn
     await workers.abort(job_id)
 
     async def held_again() -> bool:
-        return (await workers.job(job_id)).owner is not None and not workers.local_jobs.expected
+        return (await workers.job(job_id)).owner is not None and not workers.local_jobs.tracked
 
     await workers.becomes(job_id, "aborted")
     await eventually(held_again)
@@ -109,14 +109,14 @@ async def test_an_attempt_that_ended_since_the_look_is_left_as_it_ended(
     job_id = await workers.submit()
     process = await workers.running()
     look = workers.store.hold("claims_of", "after")
-    expected, workers.local_jobs._expected = (
-        workers.local_jobs._expected,
-        type(workers.local_jobs._expected)(),
+    expected, workers.local_jobs._tracked = (
+        workers.local_jobs._tracked,
+        type(workers.local_jobs._tracked)(),
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(workers.lost_claims.give_back())
         await look.reached.wait()
-        workers.local_jobs._expected = expected
+        workers.local_jobs._tracked = expected
         process.finish()
         await workers.becomes(job_id, "successful")
         await workers.idle()

@@ -126,13 +126,13 @@ def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cle
 async def test_what_only_others_can_run_is_left_to_them(workers: NodeUnderTest) -> None:
     """But kept for a moment: else it would come back here a thousand times a second."""
     await workers.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
-    workers.worker._tasks = {}
+    workers.slots.tasks = {}
     job_id = await workers.submit()
 
     async def claimed() -> bool:
         return (await workers.job(job_id)).status == "running"
 
     await eventually(claimed)  # and no time passes
-    assert list(workers.local_jobs.expected) == [job_id], "and is no stray meanwhile"
-    workers.worker.drain()
+    assert list(workers.local_jobs.tracked) == [job_id], "and is no stray meanwhile"
+    workers.workers.drain()
     await workers.becomes(job_id, "queued")

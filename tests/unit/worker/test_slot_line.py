@@ -12,7 +12,7 @@ import pytest
 from scheduler.processes.slots import Slots
 from scheduler.worker import slot_line as module
 from scheduler.worker.prefetch import AHEAD_MAX, AHEAD_S, AT_ONCE_S, SHORT_S, STREAK, Prefetch
-from scheduler.worker.slot_line import SlotLine, SlotTicket, open_slot_line
+from scheduler.worker.slot_line import SlotLine, SlotTicket
 from tests.fakes import FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.support.eventually import eventually
@@ -58,13 +58,12 @@ class Line:
 @asynccontextmanager
 async def line(slots: int = 1) -> AsyncIterator[Line]:
     fake, clock = FakeSlots(), FakeClock()
-    async with (
-        asyncio.TaskGroup() as group,
-        open_slot_line(cast("Slots", fake), number=slots, clock=clock) as slot_line,
-    ):
+    async with asyncio.TaskGroup() as group:
+        slot_line = SlotLine(cast("Slots", fake), number=slots, clock=clock, group=group)
         there = Line(slot_line, fake, clock, group)
         await there.settle()
         yield there
+        slot_line.close()
 
 
 async def test_as_many_jobs_are_in_hand_as_there_are_slots() -> None:
@@ -74,7 +73,7 @@ async def test_as_many_jobs_are_in_hand_as_there_are_slots() -> None:
         third = there.entering()
         await there.settle()
         assert not third.done()
-        first.over()
+        first.done()
         await third
 
 
@@ -97,11 +96,11 @@ async def test_who_comes_in_ahead_comes_with_others() -> None:
         waits = [there.entering() for _ in range(3)]
         await there.settle()
         assert not any(wait.done() for wait in waits)
-        slot_line[0].over()
+        slot_line[0].done()
         await there.settle()
         assert sum(wait.done() for wait in waits) == 2
-        slot_line[1].over()
-        slot_line[2].over()
+        slot_line[1].done()
+        slot_line[2].done()
         await waits[2]
 
 
@@ -115,7 +114,7 @@ async def test_who_is_ahead_leaves_where_store_or_queue_are_away() -> None:
         waits = there.entering()
         await there.settle()
         assert not waits.done()
-        slot_line[0].over()
+        slot_line[0].done()
         await waits
 
 
@@ -126,7 +125,7 @@ async def test_without_a_process_nothing_is_taken_in_hand() -> None:
         process = await there.waiting(ticket)
         there.slots.open.clear()
         process.die(-9)
-        ticket.over()
+        ticket.done()
         waits = there.entering()
         await there.settle()
         assert not waits.done()
@@ -142,10 +141,10 @@ async def test_the_first_in_line_gets_whichever_slot_is_free_first() -> None:
         processes = [there.waiting(ticket) for ticket in slot_line]
         await there.settle()
         assert [process.done() for process in processes] == [True, True, False, False]
-        slot_line[1].over()
+        slot_line[1].done()
         await there.settle()
         assert processes[2].result() is processes[1].result()
-        slot_line[2].over()
+        slot_line[2].done()
         await processes[3]
 
 
@@ -157,12 +156,12 @@ async def test_nobody_overtakes_who_was_told_but_has_not_gone_yet() -> None:
         await there.waiting(runs)
         first = there.waiting(waits)
         await there.settle()
-        runs.over()
+        runs.done()
         late = await there.entered()
         second = there.waiting(late)
         await first
         assert not second.done()
-        waits.over()
+        waits.done()
         await second
 
 
@@ -187,10 +186,10 @@ async def test_a_slot_is_not_lost_with_who_leaves_as_it_comes() -> None:
         await there.waiting(runs)
         leaving = there.waiting(leaves)
         await there.settle()
-        runs.over()
+        runs.done()
         leaving.cancel()
         await there.settle()
-        leaves.over()
+        leaves.done()
         await there.waiting(await there.entered())
 
 
@@ -199,7 +198,7 @@ async def test_a_place_is_not_lost_with_who_leaves_as_it_comes() -> None:
         first = await there.entered()
         leaving, stays = there.entering(), there.entering()
         await there.settle()
-        first.over()
+        first.done()
         leaving.cancel()
         await stays
 
@@ -210,14 +209,14 @@ async def test_a_process_that_is_cancelled_for_on_its_way_is_not_used_again() ->
         runs = await there.entered()
         old = await there.waiting(runs)
         old.jobs = 1
-        runs.over()
+        runs.done()
         there.slots.open.clear()
         ticket = await there.entered()
         fresh = there.waiting(ticket, fresh=True)
         await there.settle()
         fresh.cancel()
         await there.settle()
-        ticket.over()
+        ticket.done()
         there.slots.open.set()
         assert await there.waiting(await there.entered()) is not old
 
@@ -258,17 +257,3 @@ async def test_ahead_of_the_slots_only_what_is_there_at_once_is_waited_for() -> 
         there.quicken()
         waits = [(await there.entered()).wait_s(idle_s) for _ in range(4)]
     assert waits == [idle_s, idle_s, 2 * AT_ONCE_S, 2 * AT_ONCE_S]
-
-
-async def test_where_nothing_waits_the_idle_do_not_all_ask() -> None:
-    """Thirty-two workers would ask the store six times a second."""
-    async with line(slots=2) as there:
-        there.quicken()
-        slot_line = [await there.entered() for _ in range(3)]
-        assert [ticket.may_look for ticket in slot_line] == [True, True, False], (
-            "the last one is ahead"
-        )
-        slot_line[0].nothing_waits()
-        assert [ticket.may_look for ticket in slot_line] == [False, False, False]
-        there.clock.advance(module.STORE_LOOK_S)
-        assert slot_line[1].may_look

@@ -83,7 +83,7 @@ async def test_what_is_claimed_when_the_drain_has_begun_is_given_back(
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
-    workers.worker.drain()
+    workers.workers.drain()
     workers.local_jobs.stop_all(StopReason.DRAIN)
     claim.let()
     await workers.becomes(job_id, "queued")
@@ -180,7 +180,7 @@ async def test_a_crash_under_a_held_lease_ends_the_job(workers: NodeUnderTest) -
 async def test_a_job_whose_handler_is_unknown_everywhere_ends(workers: NodeUnderTest) -> None:
     """It would wait for ever."""
     job_id = await workers.submit()
-    workers.worker._tasks = {}
+    workers.slots.tasks = {}
     job = await workers.becomes(job_id, "terminated")
     assert job.error is not None
     assert job.error.kind == "unknown_task"

@@ -25,7 +25,7 @@ async def one_runs_one_is_ready(workers: NodeUnderTest) -> tuple[FakeProcess, st
     for _ in range(STREAK):
         workers.slot_line.prefetch.ran(for_s=SHORT_S / 2)
     job_id = await workers.submit()
-    workers.slot_line._let_in()
+    workers.slot_line._admit()
 
     async def claimed() -> bool:
         return (await workers.job(job_id)).status == "running"
@@ -92,7 +92,7 @@ async def test_aborted_as_its_turn_comes_it_does_not_begin(workers: NodeUnderTes
 async def test_a_drain_gives_it_back_at_once(workers: NodeUnderTest) -> None:
     """The running job may take all of drain_s; this one need not wait for that."""
     process, job_id = await one_runs_one_is_ready(workers)
-    workers.worker.drain()
+    workers.workers.drain()
     assert (await job_is(workers, job_id, "queued")).attempt == 0
     assert process.begun.is_set()
     await eventually(lambda: list(workers.queue.server.ids) == [job_id])

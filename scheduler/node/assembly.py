@@ -1,0 +1,320 @@
+"""Assembles a node from its configuration. Each step needs only those before it.
+
+    data_dir locked, leftovers of a killed node ended ─ warden ─ store ─ queue ─ pool processes with
+    the handlers ─ hooks ─ HTTP ─ workers ─ lease
+
+The stack takes everything down in the reverse order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from scheduler import __version__
+from scheduler.api.app import build_app
+from scheduler.basics.clock import SystemClock, id_before, new_id
+from scheduler.basics.urls import redacted
+from scheduler.core.job import Node, StopReason
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.node.config.loading import Config
+from scheduler.node.http_server import open_http
+from scheduler.node.preflight import (
+    forget_predecessors,
+    is_private,
+    mark_descendants,
+    occupied,
+    reach,
+    warn_no_handlers,
+)
+from scheduler.node.running_node import RunningNode
+from scheduler.node.sweeper import Sweeper
+from scheduler.processes.slots import Slots, open_slots
+from scheduler.processes.warden.handle import Warden, open_warden
+from scheduler.queue import open_queue
+from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.service import Service
+from scheduler.service.statistics import StatisticsService
+from scheduler.store import open_store
+from scheduler.telemetry.gauges import Gauges
+from scheduler.telemetry.job_events import JobEvents
+from scheduler.telemetry.metrics import Metrics
+from scheduler.webhooks import open_hooks
+from scheduler.webhooks.delivery import Delivery
+from scheduler.worker import (
+    Settlements,
+    build_settlements,
+    build_workers,
+    hear_of_aborts,
+    report_progress,
+)
+from scheduler.worker.intervals import Intervals
+from scheduler.worker.lease import Lease
+from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.workers import Workers
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Basis:
+    """What everything else of a node is built on."""
+
+    config: Config
+    node: Node
+    clock: Clock
+    random: Random
+    metrics: Metrics
+    job_events: JobEvents
+    store: Store
+    queue: Queue
+    slots: Slots
+    warden: Warden
+
+
+async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningNode:
+    """Build a node from its configuration; the stack takes it down.
+
+    Raises:
+        StartError, Unavailable: it cannot start.
+    """
+    registry, draining = CollectorRegistry(), asyncio.Event()
+    basis = await _open_basis(config, name, registry, stack)
+    store, queue, clock = basis.store, basis.queue, basis.clock
+    hooks = await stack.enter_async_context(_hooks(basis))
+    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
+    url = await stack.enter_async_context(_api(basis, change_feed, registry, draining))
+    local_jobs, sweeper = LocalJobs(), _sweeper(basis)
+    lease = _lease(basis, local_jobs)
+    group = await stack.enter_async_context(asyncio.TaskGroup())
+    settlements, workers = _workers(basis, group, lease, local_jobs, on_call_due=hooks.hint)
+    stack.callback(settlements.unkillable.give_up)
+    stack.callback(workers.close)
+    if is_private(config.store.url):
+        await forget_predecessors(store)
+        await sweeper.release_the_dead()  # else its jobs come behind those that were queued later
+    await lease.begin()
+    return RunningNode(
+        config=config,
+        url=url,
+        lease=lease,
+        local_jobs=local_jobs,
+        workers=workers,
+        unkillable=settlements.unkillable,
+        background_tasks={
+            "keep the lease": lease.keep,
+            "sweep": sweeper.run,
+            "give back lost claims": settlements.lost_claims.run,
+            "write job logs": settlements.job_log_writer.run,
+            "hear of aborts": partial(hear_of_aborts, queue, local_jobs),
+            "report progress": partial(report_progress, store, queue, local_jobs),
+            "read the change feed": change_feed.run,
+            "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
+        },
+        draining=draining,
+    )
+
+
+async def _open_basis(
+    config: Config, name: str, registry: CollectorRegistry, stack: AsyncExitStack
+) -> _Basis:
+    """The folder, the warden, the servers and the pool processes."""
+    metrics, clock = Metrics(registry), SystemClock()
+    random = Random()  # noqa: S311 - spreads waits, keeps no secrets
+    node_id = f"{name}-{secrets.token_hex(4)}"
+    data_dir = stack.enter_context(occupied(config.node.data_dir))
+    mark_descendants(config, data_dir, node_id)
+    warden = await stack.enter_async_context(open_warden(random=random))
+    store = await _reach_store(config, data_dir, metrics, stack)
+    queue = await _reach_queue(config, data_dir, node_id, random, stack)
+    await queue.join(store.identity)
+    slots = await stack.enter_async_context(_slots(config, clock, random, metrics))
+    if not slots.tasks:
+        warn_no_handlers(config.handlers.path)
+    node = Node(
+        id=node_id,
+        name=name,
+        version=__version__,
+        workers=_number_of_workers(config),
+        tasks=tuple(sorted(slots.tasks)),
+        running=0,
+        beat=0,
+        started_at=clock.now(),
+    )
+    return _Basis(
+        config=config,
+        node=node,
+        clock=clock,
+        random=random,
+        metrics=metrics,
+        job_events=JobEvents(metrics, clock=clock),
+        store=store,
+        queue=queue,
+        slots=slots,
+        warden=warden,
+    )
+
+
+def _number_of_workers(config: Config) -> int:
+    return config.node.workers or os.cpu_count() or 1
+
+
+async def _reach_store(
+    config: Config, data_dir: Path, metrics: Metrics, stack: AsyncExitStack
+) -> Store:
+    url = config.store.url
+    return await reach(
+        f"store {redacted(url)}",
+        lambda: open_store(url, data_dir=data_dir, on_batch=metrics.batch),
+        stack,
+    )
+
+
+async def _reach_queue(
+    config: Config, data_dir: Path, node_id: str, random: Random, stack: AsyncExitStack
+) -> Queue:
+    url, namespace = config.queue.url, config.queue.namespace
+    return await reach(
+        f"queue {redacted(url)}",
+        lambda: open_queue(
+            url, namespace=namespace, node_id=node_id, data_dir=data_dir, random=random
+        ),
+        stack,
+    )
+
+
+def _slots(
+    config: Config, clock: Clock, random: Random, metrics: Metrics
+) -> AbstractAsyncContextManager[Slots]:
+    return open_slots(
+        workers=_number_of_workers(config),
+        clock=clock,
+        random=random,
+        result_bytes_max=config.limits.result_bytes_max,
+        jobs_per_process=config.node.jobs_per_process,
+        on_started=metrics.processes.inc,
+    )
+
+
+def _hooks(basis: _Basis) -> AbstractAsyncContextManager[Delivery]:
+    hooks = basis.config.hooks
+    return open_hooks(
+        store=basis.store,
+        clock=basis.clock,
+        random=basis.random,
+        job_events=basis.job_events,
+        secret=hooks.secret,
+        allow=[ip_network(network) for network in hooks.allow],
+        give_up_s=hooks.give_up_s,
+    )
+
+
+def _api(
+    basis: _Basis, change_feed: ChangeFeed, registry: CollectorRegistry, draining: asyncio.Event
+) -> AbstractAsyncContextManager[str]:
+    config = basis.config
+    service = Service(
+        store=basis.store,
+        queue=basis.queue,
+        change_feed=change_feed,
+        clock=basis.clock,
+        new_id=new_id,
+        tasks=basis.slots.tasks,
+        draining=draining,
+        job_events=basis.job_events,
+    )
+    statistics = StatisticsService(
+        store=basis.store, clock=basis.clock, lease_s=config.node.lease_s
+    )
+    app = build_app(
+        service=service,
+        statistics=statistics,
+        data_bytes_max=config.limits.data_bytes_max,
+        bulk_jobs_max=config.limits.bulk_jobs_max,
+        registry=registry,
+    )
+    return open_http(app, host=config.http.host, port=config.http.port)
+
+
+def _lease(basis: _Basis, local_jobs: LocalJobs) -> Lease:
+    def lose() -> None:
+        basis.metrics.leases_lost.inc()
+        local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
+
+    basis.metrics.of_node(workers=basis.node.workers, running=lambda: len(local_jobs))
+    return Lease(
+        basis.node,
+        store=basis.store,
+        clock=basis.clock,
+        lease_s=basis.config.node.lease_s,
+        running=lambda: len(local_jobs),
+        on_abort_requested=local_jobs.hint,
+        on_held=basis.warden.hold,
+        on_lost=lose,
+    )
+
+
+def _sweeper(basis: _Basis) -> Sweeper:
+    config = basis.config
+    return Sweeper(
+        store=basis.store,
+        queue=basis.queue,
+        clock=basis.clock,
+        node_id=basis.node.id,
+        job_events=basis.job_events,
+        id_before=id_before,
+        lease_s=config.node.lease_s,
+        losses_max=config.node.losses_max,
+        retention_s=config.retention.finished_s,
+    )
+
+
+def _workers(
+    basis: _Basis,
+    group: asyncio.TaskGroup,
+    lease: Lease,
+    local_jobs: LocalJobs,
+    *,
+    on_call_due: Callable[[], None],
+) -> tuple[Settlements, Workers]:
+    config = basis.config
+    settlements = build_settlements(
+        group,
+        store=basis.store,
+        queue=basis.queue,
+        clock=basis.clock,
+        random=basis.random,
+        lease=lease,
+        local_jobs=local_jobs,
+        job_events=basis.job_events,
+        on_call_due=on_call_due,
+    )
+    workers = build_workers(
+        group,
+        settlements,
+        store=basis.store,
+        queue=basis.queue,
+        clock=basis.clock,
+        random=basis.random,
+        slots=basis.slots,
+        lease=lease,
+        local_jobs=local_jobs,
+        job_events=basis.job_events,
+        intervals=Intervals(
+            idle_window_s=config.queue.idle_window_s,
+            first_look_s=config.abort.first_look_s,
+            longest_look_s=config.abort.longest_look_s,
+            grace_s=config.abort.grace_s,
+        ),
+    )
+    return settlements, workers

@@ -1,0 +1,54 @@
+"""The node's HTTP server."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from scheduler.core.errors import StartError
+
+ANSWER_S: Final = 5.0
+"""How long open requests may take to end when the server closes."""
+
+
+@asynccontextmanager
+async def open_http(app: web.Application, *, host: str, port: int) -> AsyncIterator[str]:
+    """Serve an application for as long as the block runs, and yield its URL.
+
+    Raises:
+        StartError: the address cannot be listened on.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        handler_cancellation=True,  # a client that went away waits for nothing
+        shutdown_timeout=ANSWER_S,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise StartError(_cannot_listen(host, port, error)) from error
+        address = runner.addresses[0]
+        yield f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    """Why not, in the system's words: the event loop's own repeat the address."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"[http] port: {host}:{port} is in use;"
+            " choose another with SCHEDULER_HTTP__PORT (0: any that is free)"
+        )
+    number = error.errno or 0
+    reason = os.strerror(number) if number > 0 else error.strerror  # below: of the host's name
+    return f"[http] {host}:{port} cannot be listened on: {reason}"

@@ -1,0 +1,147 @@
+"""Claiming: from a ticket in the line for slots to a claim on a job.
+
+    enter the line ─▶ dequeue an id ─▶ claim its job ─▶ execution ─▶ acknowledge the id
+                          └─ none came: look in the store
+
+An id is a hint and the claim is the job: without a claim nothing runs, however often an id comes.
+Where no id comes for a while, the store itself is asked for a waiting job. So jobs run, only later,
+with an empty queue or with none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from scheduler.core.change import running
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable
+from scheduler.core.job import Claim, Purpose
+from scheduler.core.policy import idle_s
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.worker.drain import Drain
+from scheduler.worker.lease import Lease
+from scheduler.worker.local_jobs import LocalJob, LocalJobs
+from scheduler.worker.slot_line import SlotLine, SlotTicket
+
+STORE_LOOK_S: Final = 2.5
+"""How often the store is asked for waiting jobs where none waits: once for the whole node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that this node has claimed, with its place in the node's books."""
+
+    claim: Claim
+    local_job: LocalJob
+    lease: Lease
+    mark: int
+
+    def lease_unbroken(self) -> bool:
+        """Whether the lease was held all the time since before the claim, and is now."""
+        return self.lease.unbroken(self.mark)
+
+
+Execute = Callable[[Claimed, SlotTicket], Awaitable[None]]
+
+
+class Claiming:
+    """Claims jobs for one node."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        clock: Clock,
+        random: Random,
+        lease: Lease,
+        local_jobs: LocalJobs,
+        slot_line: SlotLine,
+        drain: Drain,
+        idle_window_s: float,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._random = random
+        self._lease = lease
+        self._local_jobs = local_jobs
+        self._slot_line = slot_line
+        self._drain = drain
+        self._idle_window_s = idle_window_s
+        self._look_at = 0.0
+        """When the store may be asked for waiting jobs again, by the clock's `monotonic`."""
+
+    async def claim_next(self, ticket: SlotTicket, execute: Execute) -> None:
+        """Wait for an id, claim its job and execute it; return where there is none to claim.
+
+        Raises:
+            StoreUnavailable, QueueUnavailable: the next try should wait for a while.
+        """
+        if (job_id := await self._drain.unless(self._dequeue(ticket))) is None:
+            await self._look_in_store(ticket, execute)
+        elif self._drain.begun:
+            await self._queue.give_back(job_id)
+        else:
+            await self._claim(job_id, ticket, execute, dequeued=True)
+
+    async def _dequeue(self, ticket: SlotTicket) -> str | None:
+        """The next id; None after a random part of the idle window."""
+        idle = idle_s(window_s=self._idle_window_s, random=self._random)
+        await ticket.enter()
+        await self._lease.held()
+        since = self._clock.monotonic()
+        try:
+            return await self._queue.dequeue(wait_s=ticket.wait_s(idle))
+        except QueueUnavailable:  # then the store is asked, as often as by an idle worker
+            ticket.failed()
+            await self._clock.sleep(idle)
+        finally:
+            self._slot_line.prefetch.fetched(within_s=self._clock.monotonic() - since)
+        return None
+
+    async def _look_in_store(self, ticket: SlotTicket, execute: Execute) -> None:
+        """Claim a job that waits in the store: its id was lost, or the queue is away."""
+        # A ticket ahead of the slots would take what another node could run at once.
+        if self._drain.begun or ticket.ahead or self._clock.monotonic() < self._look_at:
+            return
+        waiting = await self._store.waiting(limit=1)
+        if not waiting:
+            self._look_at = self._clock.monotonic() + STORE_LOOK_S
+        for job_id in waiting:
+            await self._claim(job_id, ticket, execute, dequeued=False)
+
+    async def _claim(
+        self, job_id: str, ticket: SlotTicket, execute: Execute, *, dequeued: bool
+    ) -> None:
+        """Claim a job and execute it; nothing where another worker or node has it."""
+        mark = self._lease.mark()  # before the claim: a lease that ended since took it away again
+        with self._local_jobs.track(job_id) as local_job:
+            claim = await self._claim_in_store(job_id, dequeued=dequeued)
+            if claim is not None:
+                await execute(Claimed(claim, local_job, self._lease, mark), ticket)
+            if dequeued:
+                # Last, so that no job waits for it; until then the id is in flight here.
+                with suppress(QueueUnavailable):
+                    await self._queue.acknowledge(job_id)
+
+    async def _claim_in_store(self, job_id: str, *, dequeued: bool) -> Claim | None:
+        now = self._clock.now()
+        try:
+            claims = await self._store.claim([job_id], node_id=self._lease.node.id, at=now)
+        except StoreUnavailable:
+            # The job is still queued, or it is ours and the answer was lost. Either way its id must
+            # not stay in flight here.
+            if dequeued:
+                with suppress(QueueUnavailable):
+                    await self._queue.give_back(job_id)
+            raise
+        self._queue.announce(
+            [running(claim, now) for claim in claims if claim.purpose is Purpose.RUN]
+        )
+        return claims[0] if claims else None

@@ -1,0 +1,43 @@
+"""The drain of a node's workers: it begins once, and ends the waits that must not delay it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from scheduler.basics.wait import Wait
+
+T = TypeVar("T")
+
+
+class Drain:
+    """Whether the workers drain, and the waits that a drain ends."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._interrupts: set[Callable[[], object]] = set()
+
+    def begin(self) -> None:
+        """Let no further job begin, and end every wait that `interrupting` or `unless` covers."""
+        self.begun = True
+        for interrupt in tuple(self._interrupts):
+            interrupt()
+
+    @contextmanager
+    def interrupting(self, interrupt: Callable[[], object]) -> Iterator[None]:
+        """Call `interrupt` where the drain begins during the block."""
+        self._interrupts.add(interrupt)
+        try:
+            yield
+        finally:
+            self._interrupts.discard(interrupt)
+
+    async def unless(self, waiting: Coroutine[None, None, T]) -> T | None:
+        """The result of `waiting`; None where the drain has begun or begins first."""
+        if self.begun:
+            waiting.close()
+            return None
+        with Wait() as wait, self.interrupting(wait.end):
+            return await waiting
+        return None

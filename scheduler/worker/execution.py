@@ -1,0 +1,124 @@
+"""Execution: from a claim to its settlement, with an attempt and its abort watcher between them.
+
+claim ─▶ wait for a slot ─▶ run the handler, watched for an abort ─▶ free the slot ─▶ settle
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from functools import partial
+from typing import Final
+
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.job import (
+    NOTHING_RAN,
+    Crashed,
+    Death,
+    Outcome,
+    Purpose,
+    Stopped,
+    StopReason,
+)
+from scheduler.processes.pool_process import PoolProcess
+from scheduler.processes.slots import Slots
+from scheduler.telemetry.job_events import JobEvents
+from scheduler.worker.abort_watcher import AbortWatchers
+from scheduler.worker.attempt import Attempt
+from scheduler.worker.claiming import Claimed
+from scheduler.worker.drain import Drain
+from scheduler.worker.job_log_writer import JobLogWriter
+from scheduler.worker.settling import Settling
+from scheduler.worker.slot_line import SlotTicket
+from scheduler.worker.unkillable import UnkillableProcesses
+
+KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
+CLEANUP_LIMIT_S: Final = 60.0
+"""Time limit of an `on_abort` whose handler has none: it undoes, and its user waits for that."""
+
+
+class Execution:
+    """Sees claims through to their settlement."""
+
+    def __init__(
+        self,
+        *,
+        slots: Slots,
+        settling: Settling,
+        unkillable: UnkillableProcesses,
+        watchers: AbortWatchers,
+        job_log_writer: JobLogWriter,
+        job_events: JobEvents,
+        group: asyncio.TaskGroup,
+        drain: Drain,
+        grace_s: float,
+    ) -> None:
+        self._slots = slots
+        self._settling = settling
+        self._unkillable = unkillable
+        self._watchers = watchers
+        self._job_log_writer = job_log_writer
+        self._job_events = job_events
+        self._group = group
+        self._drain = drain
+        self._grace_s = grace_s
+
+    async def execute(self, claimed: Claimed, ticket: SlotTicket) -> None:
+        """Do everything from a claim to its settlement."""
+        claim = claimed.claim
+        self._job_events.claimed(claim)
+        options = self._slots.tasks.get(claim.task)
+        if options is None:
+            ticket.done()
+            await self._settling.settle_unknown(claim)
+            return
+        attempt = self._attempt(claimed, options)
+        watcher = self._watchers.of(attempt)
+        claimed.local_job.begin(attempt, look=watcher.hint)
+        # A clean-up cannot be aborted.
+        with watcher if claim.purpose is Purpose.RUN else nullcontext():
+            outcome = await self._outcome(attempt, claimed, ticket)
+        ticket.done()
+        if attempt.survivors and isinstance(outcome, Stopped):
+            self._unkillable.watch(attempt, outcome, release=claimed.local_job.keep())
+        else:
+            await self._settling.settle(claim, outcome, attempt.progress)
+
+    async def _outcome(self, attempt: Attempt, claimed: Claimed, ticket: SlotTicket) -> Outcome:
+        """Run the attempt, unless it must not begin."""
+        if not claimed.lease_unbroken():
+            return Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
+        if self._drain.begun:  # the drain's time may be up already, and its `stop_all` be over
+            return Stopped(StopReason.DRAIN, NOTHING_RAN)
+        outcome = await attempt.run(self._process(attempt, claimed, ticket))
+        if isinstance(outcome, Crashed) and not claimed.lease_unbroken():
+            # The warden ended the process because this node did not act in time itself.
+            return Stopped(StopReason.LEASE_LOST, KILLED_BY_WARDEN)
+        return outcome
+
+    async def _process(self, attempt: Attempt, claimed: Claimed, ticket: SlotTicket) -> PoolProcess:
+        """Wait in line for a process. A drain, or too long a wait, sends the job back instead."""
+        # A clean-up gets a fresh process: the job's own code may have broken the one it ran in.
+        fresh = claimed.claim.purpose is Purpose.CLEAN
+        give_back = partial(attempt.stop, StopReason.DRAIN)
+        with self._drain.interrupting(give_back):
+            process = await ticket.wait_for_process(fresh=fresh, late=give_back)
+        # The lease may have ended during the wait, with nobody aware of it yet. Asked, the lease
+        # has all that runs here stopped, and this attempt with it.
+        claimed.lease_unbroken()
+        self._job_events.began(claimed.claim)
+        return process
+
+    def _attempt(self, claimed: Claimed, options: HandlerOptions) -> Attempt:
+        clean = claimed.claim.purpose is Purpose.CLEAN
+        return Attempt(
+            claimed.claim,
+            group=self._group,
+            slots=self._slots,
+            options=options,
+            node_grace_s=self._grace_s,
+            time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
+            keep_notification=self._settling.keep_notification,
+            on_output=self._job_log_writer.write,
+            job_events=self._job_events,
+        )

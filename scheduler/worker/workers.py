@@ -1,0 +1,86 @@
+"""The node's workers: as many as `[node] workers` says, each with a slot to run one job at a time.
+
+    worker 1 ─┬─ claimer 1    takes a ticket ─▶ claims ─▶ executes ─▶ settles ─▶ takes a ticket …
+              ├─ …
+              └─ claimer 20
+    worker 2 ─┬─ …
+
+Each claimer does all of it. While one of a worker's claimers runs a job, others may claim the next
+ones and settle the last ones, so a slot waits for neither store nor queue. Slots, the line for them
+and the look in the store are one for all workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Final
+
+from scheduler.core.errors import Unavailable
+from scheduler.core.policy import backoff_s
+from scheduler.core.ports.clock import Clock
+from scheduler.worker.claiming import Claiming
+from scheduler.worker.drain import Drain
+from scheduler.worker.execution import Execution
+from scheduler.worker.slot_line import SlotLine
+
+CLAIMERS: Final = 20
+"""Of a worker: one runs a job, the others claim ahead or settle."""
+
+
+class Workers:
+    """The workers of one node."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        claiming: Claiming,
+        execution: Execution,
+        slot_line: SlotLine,
+        drain: Drain,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._number = number
+        self._claiming = claiming
+        self._execution = execution
+        self.slot_line = slot_line
+        self._drain = drain
+        self._clock = clock
+        self._random = random
+
+    async def run(self) -> None:
+        """Work until `drain`, and on to the end of the jobs that run then."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(1, self._number + 1):
+                group.create_task(self._worker(number), name=f"worker {number}")
+
+    def drain(self) -> None:
+        """Take no further job, and give back what is claimed and has not begun."""
+        self._drain.begin()
+
+    def close(self) -> None:
+        """Start no further pool process."""
+        self.slot_line.close()
+
+    async def _worker(self, number: int) -> None:
+        """Be one worker."""
+        async with asyncio.TaskGroup() as group:
+            for claimer in range(1, CLAIMERS + 1):
+                name = f"worker {number}, claimer {claimer}"
+                group.create_task(self._claim_and_execute(), name=name)
+
+    async def _claim_and_execute(self) -> None:
+        """Use one ticket after the other. After a failure, keep it unused for a while."""
+        failures = 0
+        while not self._drain.begun:
+            with self.slot_line.ticket() as ticket:
+                try:
+                    await self._claiming.claim_next(ticket, self._execution.execute)
+                    failures = 0
+                except Unavailable:
+                    failures += 1
+                    ticket.failed()
+                    pause_s = backoff_s(failures, random=self._random)
+                    await self._drain.unless(self._clock.sleep(pause_s))

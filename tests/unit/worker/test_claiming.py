@@ -1,0 +1,83 @@
+"""Claiming: how often the store is asked for jobs whose ids do not come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+from typing import Any, cast
+
+from scheduler.processes.slots import Slots
+from scheduler.worker.claiming import STORE_LOOK_S, Claiming
+from scheduler.worker.drain import Drain
+from scheduler.worker.lease import Lease
+from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.slot_line import SlotLine, SlotTicket
+from tests.fakes import FakeClock, MemoryQueue, MemoryStore
+from tests.fakes.slots import FakeSlots
+from tests.support.workers import NEVER_S, NODE
+
+
+class CountingStore(MemoryStore):
+    """Counts who asks it for waiting jobs."""
+
+    asked = 0
+
+    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+        self.asked += 1
+        return await super().waiting(before_id=before_id, limit=limit)
+
+
+async def never(_claimed: object, _ticket: object) -> None:
+    """There is no job to be executed."""
+    raise AssertionError
+
+
+async def test_where_nothing_waits_the_idle_do_not_all_ask_the_store() -> None:
+    """Thirty-two workers would ask it six times a second."""
+    store, clock, local_jobs = CountingStore(), FakeClock(), LocalJobs()
+    lease = Lease(
+        NODE,
+        store=store,
+        clock=clock,
+        lease_s=NEVER_S,
+        running=lambda: 0,
+        on_abort_requested=lambda _: None,
+        on_held=lambda _: None,
+        on_lost=lambda: None,
+    )
+    await lease.begin()
+    async with asyncio.TaskGroup() as group:
+        line = SlotLine(cast("Slots", FakeSlots()), number=2, clock=clock, group=group)
+        claiming = Claiming(
+            store=store,
+            queue=cast("Any", MemoryQueue()),
+            clock=clock,
+            random=Random(1),  # noqa: S311
+            lease=lease,
+            local_jobs=local_jobs,
+            slot_line=line,
+            drain=Drain(),
+            idle_window_s=0.001,
+        )
+
+        async def idle(*, ahead: bool = False) -> None:
+            with SlotTicket(line) as ticket:
+                ticket.ahead = ahead
+                if ahead:
+                    ticket.enter = _stay  # type: ignore[method-assign]
+                await claiming.claim_next(ticket, never)
+
+        for _ in range(3):
+            await idle()
+        assert store.asked == 1
+        clock.advance(STORE_LOOK_S)
+        await idle(ahead=True)
+        assert store.asked == 1, "who is ahead of the slots would take what others could run"
+        await idle()
+        assert store.asked == 2
+        line.close()
+
+
+async def _stay() -> None:
+    """Stay ahead of the slots."""
