@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 JsonText = NewType("JsonText", str)
 """A complete JSON document as text."""
@@ -147,15 +147,25 @@ class Abort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A job as its user sees it."""
+class Submission:
+    """A job as its user asks for it. What a user may set is a field here, and nowhere else."""
 
-    id: str
     uid: str
-    status: Status
     task: str
     data: JsonText
     hook: str | None
+
+    def submitted(self) -> dict[str, Any]:
+        """The fields of the submission alone, by name, to make a new job, a job or a claim of."""
+        return {name: getattr(self, name) for name in Submission.__slots__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Submission):
+    """A job as its user sees it."""
+
+    id: str
+    status: Status
     result: JsonText | None
     error: Failure | None
     progress: Progress | None
@@ -179,14 +189,10 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
+class NewJob(Submission):
     """A job about to be stored."""
 
     id: str
-    uid: str
-    task: str
-    data: JsonText
-    hook: str | None
     undoable: bool
     """Whether the handler has an `on_abort`, so that the store knows what an abort leaves to do."""
     created_at: datetime
@@ -199,12 +205,9 @@ class NewJob:
     def stored(self) -> Job:
         """The job that it is as soon as it is stored."""
         return Job(
+            **self.submitted(),
             id=self.id,
-            uid=self.uid,
             status=Status.QUEUED,
-            task=self.task,
-            data=self.data,
-            hook=self.hook,
             result=None,
             error=None,
             progress=None,
@@ -220,14 +223,10 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Submission):
     """One job, taken by one node for one attempt; what a pool process needs to run it."""
 
     id: str
-    uid: str
-    task: str
-    data: JsonText
-    hook: str | None
     attempt: int
     token: int
     purpose: Purpose

@@ -29,7 +29,7 @@ from typing import Final
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import FINAL, Cleanup, Job, JsonText, NewJob, Node, Status
+from scheduler.core.job import FINAL, Cleanup, Job, NewJob, Node, Status, Submission
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -50,16 +50,6 @@ LOOK_AGAIN_S: Final = 2.0
 """A waiting request looks at the store this often, because a message of a change may be lost."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """A job as its user asks for it."""
-
-    uid: str
-    task: str
-    data: JsonText
-    hook: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +118,8 @@ class Service:
         inserted = await self._store.insert(
             [
                 NewJob(
+                    **submission.submitted(),
                     id=self._new_id(),
-                    uid=submission.uid,
-                    task=submission.task,
-                    data=submission.data,
-                    hook=submission.hook,
                     traceparent=traceparent,
                     undoable=self.tasks[submission.task].undoable,
                     created_at=now,

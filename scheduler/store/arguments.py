@@ -41,12 +41,9 @@ def keys(names: Iterable[str]) -> str:
 def new_job(new: NewJob) -> Mapping[str, Any]:
     """The columns of a job that is about to be stored."""
     return {
+        **new.submitted(),
         "id": new.id,
-        "uid": new.uid,
-        "task": new.task,
-        "hook": new.hook,
         "traceparent": new.traceparent,
-        "data": new.data,
         "bytes": _bytes(new.data),
         "undoable": new.undoable,
         "created_at": milliseconds(new.created_at),

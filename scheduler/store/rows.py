@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -18,6 +19,7 @@ from scheduler.core.job import (
     Progress,
     Purpose,
     Status,
+    Submission,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.statistics import FinishedCount, JobCounts
@@ -29,12 +31,9 @@ from scheduler.store.database import Row
 def job(row: Row) -> Job:
     """The job of a row with all columns."""
     return Job(
+        **_submitted(row),
         id=row["id"],
-        uid=row["uid"],
         status=Status(row["status"]),
-        task=row["task"],
-        data=row["data"],
-        hook=row["hook"],
         result=row["result"],
         error=_failure(row["error"]),
         progress=_progress(row["progress"]),
@@ -52,11 +51,8 @@ def job(row: Row) -> Job:
 def claim(row: Row) -> Claim:
     """The claim of a row that was just claimed."""
     return Claim(
+        **_submitted(row),
         id=row["id"],
-        uid=row["uid"],
-        task=row["task"],
-        data=row["data"],
-        hook=row["hook"],
         traceparent=row["traceparent"],
         attempt=row["attempt"],
         token=row["token"],
@@ -110,6 +106,11 @@ def page(row: Row) -> LogPage:
         for at, stream, text in orjson.loads(row["blocks"])
     )
     return LogPage(row["page"], row["place"], tuple(blocks))
+
+
+def _submitted(row: Row) -> dict[str, Any]:
+    """The fields of the submission, which have columns of their names."""
+    return {name: row[name] for name in Submission.__slots__}
 
 
 def _abort(row: Row) -> Abort | None:

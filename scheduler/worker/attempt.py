@@ -187,14 +187,11 @@ class Attempt:
     def _frame(self) -> Message:
         claim = self.claim
         return {
+            **claim.submitted(),
             "purpose": claim.purpose,
-            "task": claim.task,
             "id": claim.id,
-            "uid": claim.uid,
             "attempt": claim.attempt,
-            "hook": claim.hook,
             "traceparent": claim.traceparent,
-            "data": claim.data,
         }
 
     def _on_end(self, end: Message | None) -> None:

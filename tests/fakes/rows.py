@@ -69,26 +69,7 @@ class Row:
 
 
 def new_row(new: NewJob) -> Row:
-    job = Job(
-        id=new.id,
-        uid=new.uid,
-        status=Status.QUEUED,
-        task=new.task,
-        data=new.data,
-        hook=new.hook,
-        result=None,
-        error=None,
-        progress=None,
-        attempt=0,
-        token=0,
-        node=None,
-        owner=None,
-        created_at=new.created_at,
-        started_at=None,
-        finished_at=None,
-        abort=None,
-    )
-    return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent)
+    return Row(new.stored(), new.undoable, new.idempotency_key, new.fingerprint, new.traceparent)
 
 
 def claim_of(row: Row, node: Node, at: datetime) -> Claim:
@@ -108,11 +89,8 @@ def claim_as_it_is(row: Row) -> Claim:
     """The claim by which a job is held now."""
     job = row.job
     return Claim(
+        **job.submitted(),
         id=job.id,
-        uid=job.uid,
-        task=job.task,
-        data=job.data,
-        hook=job.hook,
         traceparent=row.traceparent,
         attempt=job.attempt,
         token=job.token,

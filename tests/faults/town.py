@@ -20,10 +20,10 @@ from typing import Any, Final, cast
 
 from scheduler.basics.clock import id_before, new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason
+from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason, Submission
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.service import Service, Submission
+from scheduler.service.service import Service
 from scheduler.worker.intervals import Intervals
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
 from tests.fakes.slots import FakeProcess, FakeSlots

@@ -15,11 +15,11 @@ from typing import Any, cast
 from scheduler.basics.clock import new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import Job, JsonText, Node, StopReason
+from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
 from scheduler.core.ports.store import Store
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.service import Service, Submission
+from scheduler.service.service import Service
 from scheduler.worker import build_settlements, build_workers
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease

@@ -11,8 +11,7 @@ import orjson
 from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal, shown
 from scheduler.api.requests.models import NewJob
 from scheduler.core.errors import Flaw, Invalid, TooLarge
-from scheduler.core.job import JsonText
-from scheduler.service.service import Submission
+from scheduler.core.job import JsonText, Submission
 
 DATA_LEVELS_MAX: Final = 254
 """How deep `data` may nest: orjson reads 1,024 levels and writes 254."""

@@ -15,9 +15,9 @@ from scheduler.api.requests.queries import idempotency_key, job_in_path, query, 
 from scheduler.api.requests.submissions import fingerprint, sound_jobs, submission
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LIMITS, SERVICE
-from scheduler.core.job import Job
+from scheduler.core.job import Job, Submission
 from scheduler.service.documents import call_document, job_document
-from scheduler.service.service import JobPage, Submission
+from scheduler.service.service import JobPage
 
 
 async def submit(request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,7 +130,7 @@ def test_nobody_else_tells_of_jobs(module: str) -> None:
 
 def test_only_the_first_attempt_counts_as_waiting(job_events: Counting) -> None:
     """The others waited for a node to die."""
-    second = Claim(**{**_fields(CLAIM), "attempt": 2})
+    second = replace(CLAIM, attempt=2)
     job_events.began(second)
     assert job_events.count("job_waiting_seconds_count", task="task1") == 0
 
@@ -137,7 +138,7 @@ def test_only_the_first_attempt_counts_as_waiting(job_events: Counting) -> None:
 def test_a_clean_up_is_told_apart_and_counts_as_no_job(
     job_events: Counting, lines: list[Any]
 ) -> None:
-    clean = Claim(**{**_fields(CLAIM), "purpose": Purpose.CLEAN})
+    clean = replace(CLAIM, purpose=Purpose.CLEAN)
     job_events.claimed(clean)
     job_events.began(clean)
     job_events.cleaned(clean, Cleanup.DONE, None)
@@ -191,7 +192,3 @@ def test_names_follow_the_conventions() -> None:
         assert family.name.startswith("scheduler_")
         assert not re.search("_(ms|milliseconds|minutes|kb|total)$", family.name)
         assert family.documentation.endswith(".")
-
-
-def _fields(claim: Claim) -> dict[str, Any]:
-    return {name: getattr(claim, name) for name in Claim.__slots__}
