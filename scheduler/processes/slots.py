@@ -24,9 +24,9 @@ from typing import Final, NamedTuple
 import structlog
 
 from scheduler.basics.background import background
+from scheduler.basics.retry import Backoff, retried
 from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.policy import backoff_s
 from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
 from scheduler.processes.escaped_processes import EscapedProcesses
@@ -207,7 +207,8 @@ class Slots:
         Args:
             tries_max: how often at most, for the first one. None: until the slots are closed.
         """
-        for failures in count(1):
+        backoff = Backoff(self._random, sleep=self._clock.sleep)
+        for tries in count(1):
             try:
                 process = await self._start_once()
             except (*SHORT, EOFError, BrokenProcessPool) as error:
@@ -225,9 +226,9 @@ class Slots:
                     return NoProcess(process.fault)
                 log.error("the handlers do not load any more: jobs wait", error=process.fault)
                 why = process.fault
-            if self._closing or failures == tries_max:
+            if self._closing or tries == tries_max:
                 return NoProcess(why)
-            await self._clock.sleep(backoff_s(failures - 1, random=self._random))
+            await backoff.pause()
         raise AssertionError("unreachable")
 
     async def _start_once(self) -> PoolProcess:
@@ -249,10 +250,9 @@ class Slots:
 
     async def _insist(self, end: Callable[[], Awaitable[tree.Ended]]) -> tree.Ended:
         """End what has to be ended: that a machine is short of descriptors is no reason not to."""
-        for failures in count():
-            try:
-                return await end()
-            except SHORT as error:
-                log.warning("a process cannot be ended yet", error=str(error))
-                await self._clock.sleep(backoff_s(failures, random=self._random))
-        raise AssertionError("unreachable")
+        return await retried(
+            end,
+            on=SHORT,
+            backoff=Backoff(self._random, sleep=self._clock.sleep),
+            failed=lambda error: log.warning("a process cannot be ended yet", error=str(error)),
+        )

@@ -20,10 +20,10 @@ from typing import Any, Final, cast
 
 import orjson
 
+from scheduler.basics.retry import Backoff, retried
 from scheduler.core.change import GAP, Change, Kind
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import Progress
-from scheduler.core.policy import backoff_s
 from scheduler.queue.keys import Keys
 from scheduler.queue.scripts import Scripts
 from scheduler.queue.server import ANSWER_S, Server
@@ -64,16 +64,11 @@ class ChangeStream:
 
     async def serve(self) -> None:
         """Tell what waits, for ever; a background task."""
-        failures = 0
+        backoff = Backoff(self._random)
         while True:
             await self._wanted.wait()
             await asyncio.sleep(PAUSE_S)
-            try:
-                await self._tell()
-                failures = 0
-            except QueueUnavailable:
-                failures += 1
-                await asyncio.sleep(backoff_s(failures, random=self._random))
+            await retried(self._tell, on=(QueueUnavailable,), backoff=backoff)
 
     async def close(self) -> None:
         """Tell the rest, if the server takes it now."""

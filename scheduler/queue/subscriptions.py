@@ -20,9 +20,9 @@ from typing import Final
 
 from redis.asyncio.client import PubSub
 
+from scheduler.basics.retry import Backoff
 from scheduler.core.change import Change
 from scheduler.core.errors import QueueUnavailable
-from scheduler.core.policy import backoff_s
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server
 
@@ -48,14 +48,13 @@ class Subscriptions:
 
     async def listen(self) -> None:
         """Keep the connection up, and hear what is said; a background task."""
-        failures = 0
+        backoff = Backoff(self._random)
         while True:
             with suppress(QueueUnavailable):
                 async with self._connected() as pubsub:
-                    failures = 0
+                    backoff.reset()
                     await self._read(pubsub)
-            failures += 1
-            await asyncio.sleep(backoff_s(failures, random=self._random))
+            await backoff.pause()
 
     async def subscribe(self) -> None:
         """Keep the subscriptions as the watchers wish them; a background task.

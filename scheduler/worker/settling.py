@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 from random import Random
 from typing import Final, TypeVar
 
+from scheduler.basics.retry import Backoff, retried
 from scheduler.core.change import changed
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import (
@@ -32,7 +32,7 @@ from scheduler.core.job import (
     Unknown,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.policy import backoff_s, cleanup_failure, conclude
+from scheduler.core.policy import cleanup_failure, conclude
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
@@ -149,12 +149,8 @@ class Settling:
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call until the store takes it. All its writes are guarded, so that is safe."""
-        for failures in count():
-            try:
-                return await write()
-            except StoreUnavailable:
-                await self._clock.sleep(backoff_s(failures, random=self._random))
-        raise AssertionError("unreachable")
+        backoff = Backoff(self._random, sleep=self._clock.sleep)
+        return await retried(write, on=(StoreUnavailable,), backoff=backoff)
 
 
 def cleaned(outcome: Outcome) -> Cleanup:

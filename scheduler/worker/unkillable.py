@@ -11,17 +11,20 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 from random import Random
+from typing import Final
 
+from scheduler.basics.retry import Backoff
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Death, Stopped
-from scheduler.core.policy import backoff_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.processes import tree
 from scheduler.worker.attempt import Attempt
 from scheduler.worker.settling import Settling
+
+LOOKS_LONGEST_S: Final = 30.0
+"""The longest pause between two looks: such a process may be there for days."""
 
 
 class UnkillableProcesses:
@@ -61,13 +64,12 @@ class UnkillableProcesses:
 
     async def _watch(self, attempt: Attempt, outcome: Stopped, release: Callable[[], None]) -> None:
         claim, survivors = attempt.claim, attempt.survivors
+        backoff = Backoff(self._random, sleep=self._clock.sleep, longest_s=LOOKS_LONGEST_S)
         try:
-            for looks in count():
+            while survivors:
                 await self._note(attempt, replace(outcome.death, survivors=len(survivors)))
-                await self._clock.sleep(backoff_s(looks, random=self._random, longest_s=30.0))
+                await backoff.pause()
                 survivors = await asyncio.to_thread(tree.end_again, survivors)
-                if not survivors:
-                    break
             settled = replace(outcome, death=replace(outcome.death, survivors=0))
             await self._settling.settle(claim, settled, attempt.progress)
         finally:

@@ -16,8 +16,8 @@ import asyncio
 from random import Random
 from typing import Final
 
+from scheduler.basics.retry import Backoff
 from scheduler.core.errors import Unavailable
-from scheduler.core.policy import backoff_s
 from scheduler.core.ports.clock import Clock
 from scheduler.worker.claiming import Claiming
 from scheduler.worker.drain import Drain
@@ -73,14 +73,12 @@ class Workers:
 
     async def _claim_and_execute(self) -> None:
         """Use one ticket after the other. After a failure, keep it unused for a while."""
-        failures = 0
+        backoff = Backoff(self._random, sleep=self._clock.sleep)
         while not self._drain.begun:
             with self.slot_line.ticket() as ticket:
                 try:
                     await self._claiming.claim_next(ticket, self._execution.execute)
-                    failures = 0
+                    backoff.reset()
                 except Unavailable:
-                    failures += 1
                     ticket.failed()
-                    pause_s = backoff_s(failures, random=self._random)
-                    await self._drain.unless(self._clock.sleep(pause_s))
+                    await self._drain.unless(backoff.pause())

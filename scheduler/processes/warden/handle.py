@@ -8,12 +8,11 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from itertools import count
 from random import Random
 
 import structlog
 
-from scheduler.core.policy import backoff_s
+from scheduler.basics.retry import Backoff, retried
 from scheduler.processes.warden import watch
 from scheduler.processes.warden.watch import FAREWELL, MESSAGE
 
@@ -51,13 +50,12 @@ class Warden:
 
     async def _start_another(self) -> Process:
         """Start one, again and again until one comes up: the machine may be out of pids."""
-        for failures in count():
-            try:
-                return await _start()
-            except OSError as error:
-                log.warning("the warden does not start", error=str(error))
-                await asyncio.sleep(backoff_s(failures, random=self._random))
-        raise AssertionError("unreachable")
+        return await retried(
+            _start,
+            on=(OSError,),
+            backoff=Backoff(self._random),
+            failed=lambda error: log.warning("the warden does not start", error=str(error)),
+        )
 
     def _tell(self, message: float) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe

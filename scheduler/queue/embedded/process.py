@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from asyncio.subprocess import Process
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from random import Random
 from subprocess import DEVNULL, STDOUT
@@ -17,8 +16,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from scheduler.basics.retry import Backoff, retried
 from scheduler.core.errors import QueueUnavailable, StartError
-from scheduler.core.policy import backoff_s
 from scheduler.queue.embedded.files import ServerFiles
 
 START_S: Final = 30.0
@@ -82,13 +81,16 @@ class ServerProcess:
         while self._process is not None:
             status = await self._process.wait()
             log.warning("the embedded queue ended: it is started again", exit_status=status)
-            for failures in count():
-                await asyncio.sleep(backoff_s(failures, random=self._random))
-                try:
-                    await self.start()
-                    break
-                except (StartError, QueueUnavailable, OSError) as error:
-                    log.warning("the embedded queue does not start", error=str(error))
+            backoff = Backoff(self._random)
+            await backoff.pause()
+            await retried(
+                self.start,
+                on=(StartError, QueueUnavailable, OSError),
+                backoff=backoff,
+                failed=lambda error: log.warning(
+                    "the embedded queue does not start", error=str(error)
+                ),
+            )
 
     async def end(self) -> None:
         """Have it end, and kill it if that takes too long."""
