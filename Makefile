@@ -11,8 +11,10 @@ run: .venv/run.stamp
 
 install: .venv/run.stamp
 
+# The whole suite, in N processes: more than there are cores, since many tests wait. The tests of a
+# file stay together, which share nodes; the files come in random order.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(or $(N),3) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ __all__ = [
     "redis_server",
     "start_node_fixture",
 ]
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C work in what tests start.
+
+    A script that starts the tests in the background has them ignore SIGINT, and all that they
+    start inherits this: a test that presses Ctrl-C would wait in vain.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -175,5 +175,5 @@ async def live_a_life(queue: Queue, installation: Installation, *, leave_some: b
         await other.dequeue(wait_s=ANSWER_S)
     if not leave_some:
         await queue.acknowledge("2")
-        for job_id in await all_of(queue):
+        for job_id in await all_of(queue, expected=2):
             await queue.acknowledge(job_id)

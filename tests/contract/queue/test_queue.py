@@ -119,7 +119,7 @@ async def test_what_is_given_back_comes_next(queue: Queue, installation: Install
     await queue.give_back("1")
 
     assert await installation.inflight("a") == []
-    assert await all_of(queue) == ["1", "2", "3"]
+    assert await all_of(queue, expected=3) == ["1", "2", "3"]
 
 
 async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, installation: Installation) -> None:
@@ -141,7 +141,7 @@ async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, installation: Ins
             await asyncio.sleep(chance.choice([0, 0, 0, 0.0005, 0.001]))
             worker.cancel()
     taken = list(found)
-    rest = await all_of(queue)
+    rest = await all_of(queue, expected=len(ids) - len(taken))
 
     assert sorted(taken + rest) == ids, "each id was found once"
     assert len(rest) > 0, "some of the cancelled calls were too early"

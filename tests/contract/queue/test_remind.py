@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.ports.queue import Queue
 from tests.model.places import KINDS, opening
 from tests.model.queue_machine import Place
 from tests.support.eventually import eventually
-from tests.support.queues import ANSWER_S, PAUSE_S
+from tests.support.queues import ANSWER_S, all_of
 from tests.support.redis import RedisServer
 
 SOON_S = 0.05
@@ -43,13 +42,6 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return set_to
 
 
-async def all_of(queue: Queue) -> list[str]:
-    found = []
-    while (job_id := await queue.dequeue(wait_s=PAUSE_S)) is not None:
-        found.append(job_id)
-    return found
-
-
 async def test_one_node_at_a_time_is_told_that_the_server_forgot(place: Place) -> None:
     """Else each id would wait as often as there are nodes."""
     a, b = await place.open("a"), await place.open("b")
@@ -64,7 +56,7 @@ async def test_one_node_at_a_time_is_told_that_the_server_forgot(place: Place) -
     assert not await a.forgetful()
     assert not await b.forgetful()
     assert not await a.remind(["4"])
-    assert await all_of(b) == ["1", "2"]
+    assert await all_of(b, expected=2) == ["1", "2"]
 
 
 async def test_what_it_is_reminded_of_wakes_a_worker(place: Place) -> None:
@@ -120,4 +112,4 @@ async def test_when_it_forgets_again_meanwhile_any_node_begins_anew(place: Place
     await a.remember()
     assert await b.forgetful()
     assert not await a.forgetful()
-    assert await all_of(b) == []
+    assert await all_of(b, expected=0) == []
