@@ -11,7 +11,6 @@ from tests.support.nodes import ROOT
 
 TEXT: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-PROSE: Final = FENCED.sub("", TEXT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The README and the code say the same."""
+"""The README, CONTRIBUTING.md and the pages in `docs` say the same as the code."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from scheduler.api.description.routes import ROUTES
 from scheduler.node.config.loading import SECTIONS
 from scheduler.processes.child.loading import load
 from tests.support.nodes import ROOT
-from tests.support.readme import PROSE, TEXT, blocks, table
+from tests.support.readme import blocks, table
 from tests.unit.handlers.shipped import FOLDER, Job
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FIRST = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+"""The pages for whoever opens the repository: they name its files and its commands."""
+PAGES = [*FIRST, *sorted((ROOT / "docs").glob("*.md"))]
+NOT_THERE = {"README.md": {"handlers/pack.py"}, "CONTRIBUTING.md": set()}
+"""Files that a page names and its reader writes."""
 
 
 def headings(page: Path) -> set[str]:
@@ -55,18 +59,20 @@ def test_the_table_of_routes_shows_every_route() -> None:
     )
 
 
-def test_the_folders_and_files_that_are_named_are_there() -> None:
+@pytest.mark.parametrize("page", FIRST, ids=lambda page: page.name)
+def test_the_folders_and_files_that_are_named_are_there(page: Path) -> None:
     """A page that leads to a file that was moved leads nowhere."""
-    named = set(re.findall(r"`((?:scheduler|tests|handlers)/[\w/]+\.py)`", TEXT))
-    named |= set(re.findall(r"`([\w.-]+\.(?:toml|txt|yaml))`", TEXT))
-    missing = {name for name in named if not (ROOT / name).exists()}
-    assert missing == {"handlers/pack.py"}  # the reader's to write
+    text = page.read_text()
+    named = set(re.findall(r"(?<![\w/.])(?:scheduler|tests|handlers)/[\w/]+(?:\.py)?", text))
+    named |= set(re.findall(r"`([\w.-]+\.(?:toml|txt|yaml|md))`", text))
+    assert {name for name in named if not (ROOT / name).exists()} == NOT_THERE[page.name]
 
 
-def test_the_make_targets_that_are_named_are_there() -> None:
+@pytest.mark.parametrize("page", FIRST, ids=lambda page: page.name)
+def test_the_make_targets_that_are_named_are_there(page: Path) -> None:
     """Each is meant to be typed."""
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    named = set(re.findall(r"`make ([a-z]+)[^`]*`", PROSE))
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = set(re.findall(r"(?:`|^\$ )make ([a-z-]+)", page.read_text(), flags=re.MULTILINE))
     assert named >= {"run", "test"}
     assert named <= set(targets)
 
