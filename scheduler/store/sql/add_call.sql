@@ -1,4 +1,9 @@
--- Have the hook of a job called with what its handler says, where the attempt's token holds.
+-- Add the call of a hook that a job's handler asked for, where the attempt's token holds.
+-- $1 call_id
+-- $2 job_id
+-- $3 token
+-- $4 payload (JSON)
+-- $5 at (ms since 1970)
 INSERT INTO hook_calls (id, job_id, event, payload, created_at, due_at)
 SELECT $1, jobs.id, 'job.notified', $4, CAST($5 AS bigint), CAST($5 AS bigint)
   FROM jobs

@@ -1,10 +1,13 @@
--- Take those of the jobs that wait, for a node that is registered.
+-- Claim those of some jobs that wait for a worker, for a node that is registered.
+-- $1 job_ids (the keys of a JSON object)
+-- $2 node_id
+-- $3 at (ms since 1970)
 WITH claimer AS (
-    -- The lock lets `bury` wait: it finds our claim done, or we find the node gone.
+    -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
     SELECT id, name FROM nodes WHERE id = $2
        FOR KEY SHARE -- PostgreSQL only
 ), free AS (
-    -- Locked in the order of ids, so that two claims of the same jobs never wait for each other.
+    -- Locked in the order of ids, so that two claims of the same jobs cannot deadlock.
     SELECT jobs.id, claimer.id AS owner, claimer.name AS node
       FROM jobs
       CROSS JOIN claimer

@@ -1,4 +1,6 @@
--- The claims that a node holds, but for those on some jobs.
+-- The claims that a node holds, except those on some jobs.
+-- $1 node_id
+-- $2 but (job ids: the keys of a JSON object)
 SELECT id, uid, task, data, hook, traceparent, attempt, token, status
   FROM jobs
  WHERE owner = $1

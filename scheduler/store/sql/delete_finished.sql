@@ -1,4 +1,7 @@
 -- Delete some of the jobs that were final before an instant and have nothing left to do.
+-- $1 before (ms since 1970)
+-- $2 limit
+-- $3 bytes_max (NULL: no limit)
 WITH old AS (
     SELECT id, finished_at,
            bytes + coalesce((SELECT sum(logs.bytes) FROM logs WHERE job_id = jobs.id), 0) AS bytes

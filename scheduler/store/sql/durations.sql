@@ -1,4 +1,6 @@
--- How long the newest jobs that ended since an instant waited and ran; clocks may have jumped.
+-- How long the newest jobs that ended since an instant waited and ran; never negative: clocks may jump.
+-- $1 since (ms since 1970)
+-- $2 limit
 SELECT CASE WHEN started_at > created_at THEN started_at - created_at ELSE 0 END AS waited_ms,
        CASE WHEN finished_at > started_at THEN finished_at - started_at ELSE 0 END AS ran_ms
   FROM (SELECT created_at, started_at, finished_at

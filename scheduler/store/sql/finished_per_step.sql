@@ -1,4 +1,7 @@
--- How many of the newest jobs that ended since an instant did so in each step of time, and how.
+-- Count the newest jobs that ended since an instant, by step of time and status.
+-- $1 since (ms since 1970)
+-- $2 limit
+-- $3 step (ms)
 SELECT finished_at / $3 * $3 AS at, status, count(*) AS jobs
   FROM (SELECT finished_at, status
           FROM jobs

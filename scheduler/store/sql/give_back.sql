@@ -1,4 +1,5 @@
 -- Queue those jobs again whose tokens hold; one whose abort is requested becomes aborted instead.
+-- $1 settlements (JSON object of rows, see arguments.settlement)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
            CAST(value ->> 'token' AS bigint) AS token,
@@ -17,8 +18,8 @@ WITH batch AS (
        AND jobs.token = batch.token
      ORDER BY jobs.id FOR UPDATE OF jobs -- PostgreSQL only
 )
--- Whether an abort is requested is asked of `jobs`, never in `held`: PostgreSQL computes the row
--- anew when a request was committed while it waited, but only from what it reads in `jobs`.
+-- `abort_requested_at` is read from `jobs`, never from `held`: where a request was committed while
+-- this statement waited for the lock, PostgreSQL reads only `jobs` again.
 UPDATE jobs
    SET owner = NULL,
        progress = coalesce(held.progress, jobs.progress),

@@ -1,4 +1,5 @@
 -- Store jobs as queued, unless any of their ids or idempotency keys is stored already.
+-- $1 jobs (JSON object of rows, see arguments.new_job)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
            value ->> 'uid' AS uid,

@@ -1,4 +1,6 @@
--- The pages of a job's log that end behind a place.
+-- The pages of a job's log that end after an offset.
+-- $1 job_id
+-- $2 after (bytes from the beginning of the log)
 SELECT page, place, blocks
   FROM logs
  WHERE job_id = $1

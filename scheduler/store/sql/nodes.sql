@@ -1,2 +1,2 @@
--- The nodes that are registered, by name.
+-- The registered nodes, by name.
 SELECT * FROM nodes ORDER BY name, id

@@ -1,4 +1,9 @@
--- Show who outlived SIGKILL so far, while an abort is under way and the attempt's token holds.
+-- Record which processes outlived SIGKILL so far, while an abort is under way and the token holds.
+-- $1 job_id
+-- $2 token
+-- $3 signal
+-- $4 processes
+-- $5 survivors
 UPDATE jobs
    SET abort_signal = $3,
        abort_processes = $4,

@@ -1,12 +1,18 @@
--- A user's newest jobs of some statuses, until they are enough in number or in bytes.
+-- A user's newest jobs with some statuses, up to a number and a size.
+-- $1 uid
+-- $2 statuses (the keys of a JSON object)
+-- $3 before_id
+-- $4 task (NULL: any)
+-- $5 limit
+-- $6 bytes_max
 WITH newest AS (
-    -- Of each status the newest: a range of the index each, however many jobs there are of others.
+    -- The newest of each status: one range of the index each, however many jobs the others have.
     SELECT jobs.id, jobs.bytes
       FROM json_each($2) AS wanted
       JOIN LATERAL (SELECT id, bytes         -- PostgreSQL only
       JOIN jobs ON jobs.id IN (SELECT id     -- SQLite only
               FROM jobs
-             -- In the words of the index, or PostgreSQL may read all jobs by id to find a rare status.
+             -- Written to match the index, or PostgreSQL may read all jobs by id to find a rare status.
              WHERE uid = $1
                AND status >= wanted.key
                AND (status, id) < (wanted.key, $3)

@@ -1,6 +1,11 @@
--- The newest jobs of all users of some statuses, until they are enough in number or in bytes.
+-- The newest jobs of all users with some statuses, up to a number and a size.
+-- $1 statuses (the keys of a JSON object)
+-- $2 before_id
+-- $3 task (NULL: any)
+-- $4 limit
+-- $5 bytes_max
 WITH newest AS (
-    -- Of each status the newest, as in page.sql, from the index that begins with it.
+    -- The newest of each status, as in page.sql, from the index that begins with the status.
     SELECT jobs.id, jobs.bytes
       FROM json_each($1) AS wanted
       JOIN LATERAL (SELECT id, bytes         -- PostgreSQL only

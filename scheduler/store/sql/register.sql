@@ -1,4 +1,12 @@
--- Make a node known, with a beat that nobody has seen of it.
+-- Register a node, unless its id is registered already.
+-- $1 node_id
+-- $2 name
+-- $3 version
+-- $4 workers
+-- $5 tasks (JSON array)
+-- $6 running
+-- $7 started_at (ms since 1970)
+-- $8 beat (the first one, different from any that others saw of this node)
 INSERT INTO nodes (id, name, version, workers, tasks, running, started_at, beat)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (id) DO NOTHING

@@ -1,10 +1,13 @@
 -- Take back the jobs whose owners are not registered any more.
+-- $1 losses_max
+-- $2 at (ms since 1970)
+-- $3 error (JSON, of a job with losses_max losses)
 WITH orphans AS (
     SELECT id, token FROM jobs WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM nodes)
 ), held AS (
-    -- By token: while we waited for the lock another sweeper may have released the job, and a node
-    -- that registered after we looked at `nodes` may have claimed it. By owner: a settle may have
-    -- ended the attempt.
+    -- Why the token: while we waited for the lock another sweeper may have released the job, and a
+    -- node that registered after we read `nodes` may have claimed it. Why the owner: a settle may
+    -- have ended the attempt.
     SELECT jobs.id
       FROM orphans
       JOIN jobs ON jobs.id = orphans.id
@@ -12,7 +15,7 @@ WITH orphans AS (
        AND jobs.owner IS NOT NULL
      ORDER BY jobs.id FOR UPDATE OF jobs -- PostgreSQL only
 )
--- All conditions are asked of `jobs`, which is what PostgreSQL reads again after it has waited.
+-- All conditions read `jobs`, which is what PostgreSQL reads again after it waited for the lock.
 UPDATE jobs
    SET owner = NULL,
        status = CASE WHEN jobs.abort_requested_at IS NOT NULL THEN 'aborted'

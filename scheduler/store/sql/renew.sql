@@ -1,4 +1,6 @@
--- Show that a registered node lives.
+-- Renew the lease of a registered node.
+-- $1 node_id
+-- $2 running
 UPDATE nodes
    SET beat = beat + 1,
        running = $2

@@ -1,4 +1,5 @@
--- Keep the progress of those attempts whose tokens hold.
+-- Store the progress of those attempts whose tokens hold.
+-- $1 progress (JSON object of rows: id, token, progress)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
            CAST(value ->> 'token' AS bigint) AS token,

@@ -1,4 +1,9 @@
--- Abort a queued job, mark a running one; of one that is marked only shorten the grace period.
+-- Abort a queued job, or mark a running one; a marked one only gets a shorter grace period.
+-- $1 job_id
+-- $2 uid
+-- $3 at (ms since 1970)
+-- $4 reason (NULL: none)
+-- $5 grace_s (NULL: the handler's or the node's)
 UPDATE jobs
    SET abort_requested_at = coalesce(abort_requested_at, $3),
        abort_reason = CASE WHEN abort_requested_at IS NULL THEN $4 ELSE abort_reason END,

@@ -1,4 +1,5 @@
 -- End those attempts for good whose tokens hold.
+-- $1 settlements (JSON object of rows, see arguments.settlement)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
            CAST(value ->> 'token' AS bigint) AS token,
@@ -13,7 +14,7 @@ WITH batch AS (
            CAST(value ->> 'survivors' AS integer) AS survivors
       FROM json_each($1)
 ), held AS (
-    -- Locked in the order of ids, so that progress and ends never wait for each other.
+    -- Locked in the order of ids, as in report.sql, so that the two cannot deadlock.
     SELECT batch.*
       FROM batch
       JOIN jobs ON jobs.id = batch.id

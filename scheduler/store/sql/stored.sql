@@ -1,4 +1,5 @@
 -- The jobs that are stored under the ids or the idempotency keys of a batch of new ones.
+-- $1 jobs (JSON object of rows, see arguments.new_job)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
            value ->> 'uid' AS uid,

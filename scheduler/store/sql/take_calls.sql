@@ -1,4 +1,8 @@
--- Take the calls that are due longest, for a while: then they are due again, unless settled.
+-- Take the calls that have been due longest; unless settled, each is due again at a later instant.
+-- $1 at (ms since 1970)
+-- $2 until (ms since 1970)
+-- $3 limit
+-- $4 but (receivers: the keys of a JSON object)
 UPDATE hook_calls
    SET tries = tries + 1,
        due_at = CAST($2 AS bigint)

@@ -1,4 +1,9 @@
--- Ids of a user's jobs of one status whose abort is not requested yet, oldest first, up to one.
+-- Ids of a user's jobs with a status and no requested abort, oldest first, up to an id.
+-- $1 uid
+-- $2 status
+-- $3 last_id
+-- $4 task (NULL: any)
+-- $5 limit
 SELECT id
   FROM jobs
  WHERE uid = $1

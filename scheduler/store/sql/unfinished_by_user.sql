@@ -1,4 +1,7 @@
--- Whose the oldest jobs of one status are whose abort is not requested yet, and how many of each.
+-- Count, for each user, the oldest jobs with a status and no requested abort.
+-- $1 status
+-- $2 task (NULL: any)
+-- $3 limit
 SELECT uid, count(*) AS jobs
   FROM (SELECT uid
           FROM jobs

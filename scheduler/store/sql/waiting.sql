@@ -1,4 +1,7 @@
--- Ids of the jobs that wait for a worker and lie between two ids, oldest first.
+-- Ids of the jobs that wait for a worker and are between two ids, oldest first.
+-- $1 after_id
+-- $2 before_id
+-- $3 limit
 SELECT id
   FROM jobs
  WHERE waiting

@@ -1,4 +1,5 @@
--- Keep pages of logs of attempts whose tokens hold, in the place of the older pages of their slots.
+-- Store log pages of attempts whose tokens hold, each in place of the older page in its slot.
+-- $1 written (JSON object of rows, see arguments.page)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
            CAST(value ->> 'token' AS bigint) AS token,
@@ -9,7 +10,7 @@ WITH batch AS (
            value ->> 'blocks' AS blocks
       FROM json_each($1)
 ), held AS (
-    -- The lock lets a claim wait, so that its attempt goes on behind what is written here.
+    -- The lock makes a claim wait, so that the new attempt's log continues after these pages.
     SELECT batch.*
       FROM batch
       JOIN jobs ON jobs.id = batch.id

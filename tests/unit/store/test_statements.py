@@ -1,8 +1,10 @@
-"""The texts of the statements: each tells what it does, and is used."""
+"""The texts of the statements: each says what it does, names its parameters, and is used."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from scheduler.store.statements import Dialect, statements, translated
 
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
+SOURCE = (HOME / "sql_store.py").read_text("utf-8")
+PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
+"""A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
 READS = {
     "aborts",
     "calls",
@@ -34,16 +39,28 @@ READS = {
 
 @pytest.mark.parametrize("file", SQL, ids=lambda file: file.stem)
 def test_a_statement_begins_with_one_sentence_that_says_what_it_does(file: Path) -> None:
-    first, second, *_ = file.read_text("utf-8").splitlines()
+    first, *_ = header(file)
 
     assert re.fullmatch(r"-- [A-Z].*\.", first)
-    assert not second.startswith("--")
+
+
+@pytest.mark.parametrize("file", SQL, ids=lambda file: file.stem)
+def test_a_statement_names_each_parameter_that_it_uses_and_no_other(file: Path) -> None:
+    """Parameters are tied by position alone: the header is what a caller reads."""
+    used = set(re.findall(r"\$(\d)", translated(file.read_text("utf-8"), Dialect.POSTGRESQL)))
+
+    assert parameters(file) == [str(number) for number in range(1, len(used) + 1)]
+    assert set(parameters(file)) == used
+
+
+def test_every_statement_is_called_with_as_many_arguments_as_its_header_names() -> None:
+    named = {file.stem: len(parameters(file)) for file in SQL}
+
+    assert set(calls()) == set(named.items())
 
 
 def test_every_statement_is_used_and_every_used_one_is_there() -> None:
-    source = (HOME / "sql_store.py").read_text("utf-8")
-
-    used = re.findall(r"(?:_fetch|_end)\(\s*\"(\w+)\"", source)
+    used = re.findall(r"(?:_fetch|_end)\(\s*\"(\w+)\"", SOURCE)
 
     assert set(used) == {file.stem for file in SQL}
 
@@ -68,3 +85,50 @@ def test_a_text_is_spoken_in_one_dialect(dialect: Dialect) -> None:
             Dialect.POSTGRESQL: ["SELECT", "$1", "FROM", "jsonb_each($3)"],
         }[dialect]
     )
+
+
+def header(file: Path) -> list[str]:
+    """The comment lines that a statement begins with."""
+    lines = file.read_text("utf-8").splitlines()
+    length = next(number for number, line in enumerate(lines) if not line.startswith("-- "))
+    return lines[:length]
+
+
+def parameters(file: Path) -> list[str]:
+    """The numbers of the parameters that a header names, in their order."""
+    return [found[1] for line in header(file) if (found := PARAMETER.fullmatch(line))]
+
+
+def calls() -> Iterator[tuple[str, int]]:
+    """Each call of a statement in sql_store.py: its name, and how many arguments it passes."""
+    tree = ast.parse(SOURCE)
+    for function in functions(tree):
+        for name, count in fetches(function):
+            if isinstance(name, ast.Constant):
+                yield str(name.value), count
+            else:  # a helper, which its callers give the name
+                passed = re.findall(rf"self\.{function.name}\(\s*\"(\w+)\"", SOURCE)
+                yield from ((each, count) for each in passed)
+
+
+def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
+
+
+def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
+    """The first argument of each `self._fetch`, and how many follow it."""
+    lengths = {
+        ast.unparse(node.targets[0]): len(node.value.elts)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
+    }
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._fetch":
+            name, *passed = node.args
+            yield (
+                name,
+                sum(
+                    lengths[ast.unparse(each.value)] if isinstance(each, ast.Starred) else 1
+                    for each in passed
+                ),
+            )
