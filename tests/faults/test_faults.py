@@ -44,7 +44,7 @@ def told(trouble: Trouble) -> Trouble:
 def test_whatever_happens_to_a_call_every_invariant_holds(
     fault: Callable[..., Awaitable[object]],
 ) -> None:
-    """I1 to I8, though a call fails, is done unheard, hangs, comes twice or is answered late."""
+    """The guarantees hold though a call fails, loses its answer, hangs, repeats or comes late."""
     calls = told(Trouble()).calls
     for nth in range(1 + FAULTS.index(fault), calls + 1, STRIDE):
         assert told(Trouble(nth, fault)).struck != "nothing"

@@ -6,7 +6,7 @@
 
 The parts are the real ones, on the fakes that pass the contracts and the models; time is virtual.
 The story: jobs are submitted, two are aborted, a node is killed, the queue forgets everything,
-another node comes. Whatever strikes, I1 to I8 of DESIGN.md hold.
+another node comes. Whatever strikes, all guarantees hold (docs/guarantees.md).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class WatchedStore(MemoryStore):
         for row in self.rows.values():
             self._witness.see(row.job)
             if row.job.status is Status.ABORTED and not row.cleaning:
-                assert row.job.id not in self._witness.alive, "I5: aborted, and it runs"
+                assert row.job.id not in self._witness.alive, "guarantee 5: aborted, and it runs"
 
 
 class WatchedProcess(FakeProcess):
@@ -202,11 +202,11 @@ class Town:
         return [self.store.rows[job_id].job for job_id in self.accepted.values()]
 
     async def all_final(self) -> None:
-        """I4: everything accepted comes to an end, and so does what is to be undone."""
+        """Guarantee 4: every accepted job comes to an end, and so does every clean-up."""
         await self._wait(lambda: all(map(self._ended, self.accepted.values())))
 
     async def only(self, member: Member) -> None:
-        """I8: every lease is given up, or buried by who comes next."""
+        """Guarantee 8: every lease is given up, or the next node buries it."""
         await self._wait(lambda: set(self.store._nodes) == {member.name})
 
     async def _wait(self, until: Callable[[], bool]) -> None:
@@ -222,15 +222,15 @@ class Town:
         """What can only be said in the end."""
         for job in self.jobs():
             if job.id in self.aborted:
-                assert job.status is Status.ABORTED, f"I5: {job}"
+                assert job.status is Status.ABORTED, f"guarantee 5: {job}"
             else:
-                assert job.status is Status.SUCCESSFUL, f"I6: {job}"
-                assert job.result == f'"{job.id}"', "I7"
+                assert job.status is Status.SUCCESSFUL, f"guarantee 6: {job}"
+                assert job.result == f'"{job.id}"', "guarantee 7"
         rows = self.store.rows.values()
         assert {row.job.id for row in rows} == set(self.accepted.values()), "one key, one job"
-        assert not [row for row in rows if row.job.owner], "I8: an owner"
-        assert not any(self.server.inflight.values()), "I8: an id in flight"
-        assert not self.witness.alive, "I8: a process"
+        assert not [row for row in rows if row.job.owner], "guarantee 8: an owner"
+        assert not any(self.server.inflight.values()), "guarantee 8: an id in flight"
+        assert not self.witness.alive, "guarantee 8: a process"
 
 
 async def insist(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - the call's
@@ -264,4 +264,4 @@ async def story(trouble: Trouble) -> None:
         await town.only(last)
         await last.drain()
         town.check()
-    assert len(asyncio.all_tasks()) == 1, "I8: a task"
+    assert len(asyncio.all_tasks()) == 1, "guarantee 8: a task"

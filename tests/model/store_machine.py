@@ -254,7 +254,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.run(self.store.waiting(limit=ALL)) == waiting
 
     def teardown(self) -> None:
-        """I4: with one node that comes back everything comes to an end. I8: nothing is left."""
+        """Guarantee 4: once one node comes back every job ends. Guarantee 8: nothing is left."""
         self.run(self._end_all())
 
     async def _end_all(self) -> None:

@@ -61,7 +61,7 @@ async def fresh_postgres(
 def test_any_interleaving_of_nodes_goes_as_the_model_says(
     kind: str, postgres_url: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """I1 to I8 as far as a store has to do with them, and the fake is as true as the databases."""
+    """The store's part of docs/guarantees.md holds, on the databases and on the fake."""
     openings: dict[str, Callable[[], AbstractAsyncContextManager[Fresh[Store]]]] = {
         "memory": fresh_memory,
         "sqlite": partial(fresh_sqlite, tmp_path),

@@ -1,9 +1,10 @@
 """A witness of what is shown of jobs: holds what was seen and answered against what comes later.
 
-It knows nothing of how a job came to be as it is, only what can never be again (DESIGN.md):
+It does not know how a job got where it is, only what must never happen. By the numbers of
+docs/guarantees.md:
 
-    I1 two attempts at once     I2 a token that did not grow     I3 a final status that changed
-    I5 an attempt after an abort was answered                    I7 a result that changed
+    1 two attempts at once      2 a token that did not grow      3 a final status that changed
+    5 an attempt after an abort was answered                     7 a result that changed
 """
 
 from __future__ import annotations
@@ -27,13 +28,17 @@ class Witness:
     def see(self, job: Job) -> None:
         """A job as it is shown now; some of what it went through may not have been seen."""
         before = self._seen.get(job.id, job)
-        assert job.status in _reachable(before.status), f"I3: {before.status} became {job.status}"
+        assert job.status in _reachable(before.status), (
+            f"guarantee 3: {before.status} became {job.status}"
+        )
         if before.status in FINAL:
-            assert _lasting(job) == _lasting(before), "I3, I7: a final job changed"
+            assert _lasting(job) == _lasting(before), "guarantees 3, 7: a final job changed"
         if before.abort is not None:
-            assert job.abort is not None, "I5: an abort was forgotten"
-            assert job.abort.requested_at == before.abort.requested_at, "I5: the first one counts"
-            assert job.attempt <= before.attempt, "I5: an attempt began after the abort"
+            assert job.abort is not None, "guarantee 5: an abort was forgotten"
+            assert job.abort.requested_at == before.abort.requested_at, (
+                "guarantee 5: the first one counts"
+            )
+            assert job.attempt <= before.attempt, "guarantee 5: an attempt began after the abort"
         self._seen[job.id] = job
 
     def abort_answered(self, job: Job) -> None:
@@ -43,18 +48,20 @@ class Witness:
 
     def claimed(self, claim: Claim) -> None:
         """A node was given a job."""
-        assert claim.token > self._tokens.get(claim.id, 0), "I2: a token came twice"
+        assert claim.token > self._tokens.get(claim.id, 0), "guarantee 2: a token came twice"
         self._tokens[claim.id] = claim.token
         if claim.purpose is Purpose.RUN:
-            assert claim.id not in self._aborted, "I5: an aborted job is to run"
+            assert claim.id not in self._aborted, "guarantee 5: an aborted job is to run"
 
     def attempts(self, job_id: str) -> None:
         """A handler begins."""
-        assert job_id not in self._aborted, "I5: an attempt began after the abort was answered"
+        assert job_id not in self._aborted, "guarantee 5: an attempt began after an answered abort"
 
     def begins(self, job_id: str, runner: object) -> None:
         """Something of the job runs from now on."""
-        assert job_id not in self.alive, f"I1: {runner} runs what {self.alive[job_id]} runs"
+        assert job_id not in self.alive, (
+            f"guarantee 1: {runner} runs what {self.alive[job_id]} runs"
+        )
         self.alive[job_id] = runner
 
     def ends(self, job_id: str, runner: object) -> None:

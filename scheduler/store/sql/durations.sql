@@ -1,4 +1,4 @@
--- How long the newest jobs that ended since an instant waited and ran; never negative: clocks may jump.
+-- How long the newest jobs that ended since an instant waited and ran; a clock jump counts as 0.
 -- $1 since (ms since 1970)
 -- $2 limit
 SELECT CASE WHEN started_at > created_at THEN started_at - created_at ELSE 0 END AS waited_ms,

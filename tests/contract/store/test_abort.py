@@ -39,7 +39,7 @@ async def test_a_queued_job_is_aborted_at_once(store: Store) -> None:
 
 
 async def test_an_aborted_job_is_never_claimed(store: Store) -> None:
-    """I5. Its id may stand in the queue for a long time yet."""
+    """Guarantee 5. Its id may stay in the queue for a long time."""
     job_id = await queued(store)
     await abort(store, job_id)
     await store.register(node())
@@ -130,7 +130,7 @@ async def test_a_result_wins_over_a_request_that_stopped_nothing(store: Store) -
 
 
 async def test_a_job_to_be_aborted_is_not_queued_again(store: Store) -> None:
-    """I5. The node drains while the abort is on its way: the next node must not run the job."""
+    """Guarantee 5. The node drains while the abort arrives: the next node must not run the job."""
     claim = await running(store, undoable=True)
     await abort(store, claim.id)
 
@@ -242,7 +242,7 @@ async def test_survivors_are_shown_while_the_abort_is_under_way(store: Store) ->
 async def test_survivors_are_not_shown_for_another_attempt_nor_without_an_abort(
     store: Store,
 ) -> None:
-    """I2: an old token changes nothing."""
+    """Guarantee 2: an old token changes nothing."""
     claim = await running(store)
     stuck = Death(signal="SIGKILL", processes=3, survivors=2)
     before = await known(store, claim.id)

@@ -107,7 +107,7 @@ async def test_a_failure_is_kept(store: Store) -> None:
 @pytest.mark.parametrize("first", FINAL - {Status.ABORTED})
 @pytest.mark.parametrize("then", [*FINAL, Status.QUEUED])
 async def test_a_final_status_never_changes(store: Store, first: Status, then: Status) -> None:
-    """I3. An attempt may end twice: by its result, and by a stop that was on its way."""
+    """Guarantee 3. An attempt may end twice: by its result, and by a stop that came too late."""
     claim = await running(store)
     await abort(store, claim.id)
     await store.settle([end(claim, first, error=_error(first))])
@@ -121,7 +121,7 @@ async def test_a_final_status_never_changes(store: Store, first: Status, then: S
 
 @pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.QUEUED])
 async def test_a_settlement_with_an_old_token_changes_nothing(store: Store, status: Status) -> None:
-    """I2. A node that looked dead comes back with a result, while another one runs the job."""
+    """Guarantee 2. A node presumed dead comes back with a result while another one runs the job."""
     late = await running(store, node_id="a1")
     await store.settle([end(late, Status.QUEUED)])
     current = await claimed(store, late.id, node_id="b1")

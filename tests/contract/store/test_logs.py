@@ -47,7 +47,7 @@ async def test_a_later_page_takes_the_slot_of_an_older_one(store: Store) -> None
 
 
 async def test_who_was_taken_over_writes_no_log(store: Store) -> None:
-    """I2. His successor goes on behind what is there when it begins."""
+    """Guarantee 2. The next attempt's log continues after what is stored when it begins."""
     claim = await running(store)
     await store.bury("a1")
     await store.release_orphans(losses_max=3, at=later(1))

@@ -150,7 +150,7 @@ async def test_a_wrong_url_stops_the_start_without_its_password(
 async def test_a_drain_that_waited_for_an_abort_sees_it(
     store: Store, rival: asyncpg.Connection
 ) -> None:
-    """I5, in the interleaving that matters: the request commits while the drain's write waits."""
+    """Guarantee 5, where the request commits while the drain's write waits for the lock."""
     claim = await running(store)
 
     settled = await _after(
@@ -224,7 +224,7 @@ async def test_a_sweep_that_waited_for_an_abort_sees_it(
 async def test_a_sweep_that_waited_leaves_alone_what_a_new_node_has_claimed(
     store: Store, rival: asyncpg.Connection
 ) -> None:
-    """I1. Another sweeper released the job, and a node that started just now runs it."""
+    """Guarantee 1. Another sweeper released the job, and a node that started just now runs it."""
     claim = await running(store)
     await store.bury("a1")
 

@@ -33,7 +33,7 @@ ROUNDS = 10
 
 
 async def test_of_concurrent_claims_of_one_job_exactly_one_gets_it(store: Store) -> None:
-    """I1."""
+    """Guarantee 1: two claims would be two attempts at once."""
     await store.register(node())
     for _ in range(ROUNDS):
         job_id = await queued(store)
@@ -61,7 +61,7 @@ async def test_claims_of_the_same_jobs_in_any_order_share_them_out(store: Store)
 
 
 async def test_a_job_is_aborted_or_claimed_and_marked(store: Store) -> None:
-    """I5. After the answer no attempt begins; one that began is known to be stopped."""
+    """Guarantee 5. After the answer no attempt begins; one that began is marked for a stop."""
     await store.register(node())
     for _ in range(ROUNDS):
         job_id = await queued(store)
@@ -90,7 +90,7 @@ async def test_an_attempt_ends_by_its_result_or_is_marked_never_both_lost(store:
 
 
 async def test_a_job_given_back_while_it_is_aborted_ends_aborted(store: Store) -> None:
-    """I5. Were the request overlooked by the drain, another node would run the job."""
+    """Guarantee 5. If the drain overlooked the request, another node would run the job."""
     for _ in range(ROUNDS):
         claim = await running(store)
 

@@ -44,7 +44,7 @@ async def test_a_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 async def test_a_file_that_is_in_use_is_refused(tmp_path: Path) -> None:
-    """TRAPS 8: two writers can corrupt it. A second name of the file makes no difference."""
+    """Two writers can corrupt it (see sqlite.py), also where they open it by different names."""
     (tmp_path / "link").symlink_to(tmp_path / "store.db")
 
     async with open_store(f"sqlite:///{tmp_path}/store.db", data_dir=tmp_path):
@@ -60,7 +60,7 @@ async def test_a_file_that_is_in_use_is_refused(tmp_path: Path) -> None:
 async def test_only_one_connection_can_write_and_that_one_keeps_what_it_commits(
     tmp_path: Path,
 ) -> None:
-    """TRAPS 8."""
+    """Two writers can corrupt it (see sqlite.py)."""
     async with open_sqlite(tmp_path / "store.db") as database:
         assert isinstance(database, SqliteDatabase)
         writer, reader = database._writer, database._reader
@@ -80,7 +80,7 @@ async def test_only_one_connection_can_write_and_that_one_keeps_what_it_commits(
 async def test_a_batch_is_one_hop_to_the_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TRAPS 9: a hop costs as much as writing twenty rows."""
+    """A hop to the connection's thread costs as much as writing twenty rows."""
     execute = Mock(wraps=aiosqlite.Connection._execute)
     sent = [new() for _ in range(50)]
     async with open_store("sqlite", data_dir=tmp_path) as store:
@@ -143,14 +143,14 @@ asyncio.run(main())
 
 
 async def test_a_process_that_fails_with_the_store_open_ends(tmp_path: Path) -> None:
-    """TRAPS 7: a connection that was not closed keeps the interpreter from exiting."""
+    """A connection that was not closed keeps the interpreter from exiting."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, str(tmp_path))
     async with asyncio.timeout(EXIT_S):
         assert await process.wait() == 7
 
 
 async def test_a_store_that_does_not_open_leaves_no_thread(tmp_path: Path) -> None:
-    """TRAPS 7, for the way through `StartError`."""
+    """After `StartError`, too, an open connection would keep the interpreter from exiting."""
     (tmp_path / "scheduler.db").write_bytes(b"not a database" * 100)
 
     with pytest.raises(StartError, match=r"scheduler\.db: cannot be used as a database"):

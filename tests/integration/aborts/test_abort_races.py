@@ -151,7 +151,7 @@ async def test_when_the_answer_of_the_claim_is_lost_the_abort_lands(
 async def test_while_it_goes_back_to_the_queue_the_abort_ends_it_there(
     workers: NodeUnderTest,
 ) -> None:
-    """I5. A crash of the lease and an abort at once: it must not run again."""
+    """Guarantee 5. A crash of the lease and an abort at once: it must not run again."""
     job_id = await workers.submit()
     process = await workers.running()
     workers.lease._lose()

@@ -63,7 +63,7 @@ async def installation() -> Installation:
 async def test_a_node_that_is_silent_for_its_lease_is_buried_and_its_jobs_run_again(
     installation: Installation,
 ) -> None:
-    """I4. Within the lease and two sweeps, as the constant says."""
+    """Guarantee 4. Within the lease and two sweeps, as the constant says."""
     claim = await running(installation.store, node_id="dead")
     await installation.sweep(after_s=0)
     await installation.sweep(after_s=LEASE_S - 0.001)

@@ -97,7 +97,7 @@ async def test_a_renewal_brings_the_aborts(installation: Installation) -> None:
 async def test_what_runs_is_ended_at_the_deadline_though_a_renewal_hangs(
     installation: Installation,
 ) -> None:
-    """I1. Others begin the jobs after the lease; the store that hangs may hang for us alone."""
+    """Guarantee 1. Others begin the jobs after the lease; the store may hang only for this node."""
     async with installation.kept():
         mark = installation.lease.mark()
         hanging = installation.store.hold("renew", "before")
@@ -182,7 +182,7 @@ async def test_a_node_that_was_buried_ends_all_and_comes_back(installation: Inst
 async def test_a_node_that_comes_back_is_not_taken_for_silent_since_then(
     installation: Installation,
 ) -> None:
-    """I1. A slow sweeper remembers the beat it was silent at, and must not bury it again by that.
+    """Guarantee 1. A slow sweeper remembers an old beat, and must not bury the node again by that.
 
     The answer of the last renewal before the silence may have been lost, so that counts as well.
     """
@@ -198,7 +198,7 @@ async def test_a_node_that_comes_back_is_not_taken_for_silent_since_then(
 async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(
     installation: Installation,
 ) -> None:
-    """I1. What ran is only just being killed; nobody may begin the job before that is over."""
+    """Guarantee 1. What ran is still being killed; nobody may begin the job before it is dead."""
     async with installation.kept():
         claim = await running(installation.behind)
         await installation.behind.bury("a1")

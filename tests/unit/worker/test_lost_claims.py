@@ -22,7 +22,7 @@ async def _stray(workers: NodeUnderTest) -> str:
 
 
 async def test_a_job_whose_claim_was_lost_runs_after_all(workers: NodeUnderTest) -> None:
-    """I4. Its owner lives, so nobody else would ever take it back."""
+    """Guarantee 4. Its owner lives, so nobody else would ever take it back."""
     job_id = await _stray(workers)
     await workers.lost_claims.give_back()
     (await workers.running()).finish()
@@ -41,7 +41,7 @@ async def test_a_lost_claim_is_no_loss_of_the_job(workers: NodeUnderTest) -> Non
 
 
 async def test_a_job_whose_claim_was_lost_is_aborted(workers: NodeUnderTest) -> None:
-    """I5. Nothing of it runs anywhere, so there is nothing to wait for."""
+    """Guarantee 5. Nothing of it runs anywhere, so there is nothing to wait for."""
     job_id = await _stray(workers)
     assert (await workers.abort(job_id)).status is Status.RUNNING
     await workers.lost_claims.give_back()
@@ -77,7 +77,7 @@ async def test_a_clean_up_whose_claim_was_lost_is_done_after_all(workers: NodeUn
 
 
 async def test_a_claim_that_is_under_way_is_no_stray(workers: NodeUnderTest) -> None:
-    """I1. Given back, the job would run twice: here, and with whoever claims it next."""
+    """Guarantee 1. Given back, the job would run twice: here, and with whoever claims it next."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -89,7 +89,7 @@ async def test_a_claim_that_is_under_way_is_no_stray(workers: NodeUnderTest) -> 
 
 
 async def test_a_claim_that_is_faster_than_the_look_is_no_stray(workers: NodeUnderTest) -> None:
-    """I1. The look began before the claim and ends after it."""
+    """Guarantee 1. The look began before the claim and ends after it."""
     look = workers.store.hold("claims_of", "before")
     async with asyncio.TaskGroup() as group:
         group.create_task(workers.lost_claims.give_back())
@@ -105,7 +105,7 @@ async def test_a_claim_that_is_faster_than_the_look_is_no_stray(workers: NodeUnd
 async def test_an_attempt_that_ended_since_the_look_is_left_as_it_ended(
     workers: NodeUnderTest,
 ) -> None:
-    """I3, I7. What the look saw was true then; the token tells that it is no more."""
+    """Guarantees 3 and 7. What the look saw was true then; the token tells that it is no more."""
     job_id = await workers.submit()
     process = await workers.running()
     look = workers.store.hold("claims_of", "after")

@@ -27,7 +27,7 @@ LOST = StoreUnavailable("the answer was lost")
 
 
 async def test_a_result_waits_for_a_store_that_is_away(workers: NodeUnderTest) -> None:
-    """I7. The work is done, and may have taken hours."""
+    """Guarantee 7. The work is done, and may have taken hours."""
     job_id = await workers.submit()
     process = await workers.running()
     settle = workers.store.hold("settle", "before")
@@ -65,7 +65,7 @@ async def test_a_clean_up_is_due_at_once_though_the_answer_of_the_store_was_lost
 
 
 async def test_who_was_taken_over_changes_nothing(workers: NodeUnderTest) -> None:
-    """I2. The successor's attempt is the one that counts."""
+    """Guarantee 2. The successor's attempt is the one that counts."""
     job_id = await workers.submit()
     process = await workers.running()
     settle = workers.store.hold("settle", "before")
@@ -81,7 +81,7 @@ async def test_who_was_taken_over_changes_nothing(workers: NodeUnderTest) -> Non
 async def test_a_clean_up_that_was_taken_over_is_not_told_as_done(
     workers: NodeUnderTest,
 ) -> None:
-    """I2. The successor is still at it, and may fail."""
+    """Guarantee 2. The successor is still at it, and may fail."""
     job_id = await workers.submit("undoable")
     await workers.running()
     await workers.abort(job_id)

@@ -23,7 +23,7 @@ async def test_a_job_runs_and_its_id_is_let_go(workers: NodeUnderTest) -> None:
 
 
 async def test_an_id_that_comes_twice_runs_once(workers: NodeUnderTest) -> None:
-    """I1. Ids are hints: the sweeper may enqueue one that is there already."""
+    """Guarantee 1. Ids are hints: the sweeper may enqueue one that is there already."""
     job_id = await workers.submit()
     await workers.queue.enqueue([job_id])
     (await workers.running()).finish()
@@ -95,7 +95,7 @@ async def test_what_is_claimed_when_the_drain_has_begun_is_given_back(
 async def test_nothing_begins_whose_claim_was_answered_after_the_lease_was_lost(
     workers: NodeUnderTest,
 ) -> None:
-    """I1. Between the claim and its answer others may have taken the job over and begun it."""
+    """Guarantee 1. Between the claim and its answer others may have taken over the job."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -110,7 +110,7 @@ async def test_nothing_begins_whose_claim_was_answered_after_the_lease_was_lost(
 async def test_nothing_begins_whose_abort_overtook_the_answer_to_its_claim(
     workers: NodeUnderTest,
 ) -> None:
-    """I5. Its user was told that it is being stopped, and may be looking at what it would touch."""
+    """Guarantee 5. The user got the answer that it is being stopped, and relies on that."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -122,7 +122,7 @@ async def test_nothing_begins_whose_abort_overtook_the_answer_to_its_claim(
 
 
 async def test_nothing_begins_whose_abort_cannot_be_looked_up(workers: NodeUnderTest) -> None:
-    """I5. It is given back, as often as it takes, and is aborted by that."""
+    """Guarantee 5. It is given back, as often as it takes, and is aborted by that."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()

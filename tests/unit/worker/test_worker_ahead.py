@@ -76,7 +76,7 @@ async def test_aborted_it_ends_at_once_and_nothing_ran(workers: NodeUnderTest) -
 
 
 async def test_aborted_as_its_turn_comes_it_does_not_begin(workers: NodeUnderTest) -> None:
-    """I5. The user has his answer already when the node looks what the hint was about."""
+    """Guarantee 5. The user has his answer already when the node looks what the hint was about."""
     process, job_id = await one_runs_one_is_ready(workers)
     look = workers.store.hold("get", "before")
     await workers.abort(job_id)
@@ -100,7 +100,7 @@ async def test_a_drain_gives_it_back_at_once(workers: NodeUnderTest) -> None:
 
 
 async def test_a_lost_lease_gives_it_back(workers: NodeUnderTest) -> None:
-    """I1. Another node takes it over, and this one must not begin it."""
+    """Guarantee 1. Another node takes it over, and this one must not begin it."""
     _, job_id = await one_runs_one_is_ready(workers)
     workers.lease._lose()
     workers.local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
@@ -111,7 +111,7 @@ async def test_a_lost_lease_gives_it_back(workers: NodeUnderTest) -> None:
 async def test_it_does_not_begin_under_a_lease_that_ended_while_it_waited(
     workers: NodeUnderTest,
 ) -> None:
-    """I1. The node was stopped for a while, wakes up, and this is the first thing it does."""
+    """Guarantee 1. The node was frozen (SIGSTOP), and this is the first thing it does."""
     process, job_id = await one_runs_one_is_ready(workers)
     workers.lease._on_lost = lambda: workers.local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
     workers.lease._held_until = workers.clock.monotonic()
