@@ -1,1 +1,10 @@
-"""."""
+"""Building blocks that know nothing of jobs.
+
+background   background tasks that live as long as a block
+batch        group commit: many calls become one
+clock        the machine's time, and ids made from it
+file_lock    a lock file that one process holds
+outage       logs when a server goes away and when it is back
+urls         URLs without their passwords
+wait         a wait that another task may end early
+"""

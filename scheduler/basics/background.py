@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def background(**services: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run these beside the block, each as a task of that name; they are dead when it has ended.
+    """Run each coroutine as a task of that name while the block runs; all end with the block.
 
-    A single error comes out bare, not in a group of one, so that the caller of the block can catch
-    what it raised by its name.
+    A single error is raised bare, not in a group of one, so that the caller of the block can catch
+    it by its class.
     """
     try:
         async with asyncio.TaskGroup() as group:

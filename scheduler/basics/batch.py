@@ -1,13 +1,13 @@
-"""Group commit: calls of one kind that meet become one, and each caller gets its own answer.
+"""Group commit: concurrent calls of one kind run as one, and each caller gets its own answer.
 
     caller ─▶ ┐                                     ┌─▶ answer
     caller ─▶ ┼─ wait ─▶ serve ─▶ run(calls) ───────┼─▶ answer
     caller ─▶ ┘                                     └─▶ error
 
-A call that finds nothing under way is run in the next turn of the loop, with those that came in
-this one: to wait for company would only delay it. What comes while a run is under way makes the
-next run, so runs grow with the load, up to a bound. Where nobody waits for the answer, `pause_s`
-lets them grow further: a run costs the same time of the node's however many share it.
+A call that comes while no run is under way runs in the next turn of the loop, with the others that
+came in this turn: to wait for more would only delay it. Calls that come during a run make the next
+run, so runs grow with the load, up to a bound. Where nobody waits for the answer, `pause_s` lets
+them grow further: a run costs the node the same time however many calls share it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 class Batch(Generic[Call, Result]):
-    """A function of many calls, to be called with one. `serve` runs while it is in use."""
+    """Called with one call, it runs a function of many. `serve` must run while it is in use."""
 
     def __init__(
         self,
@@ -40,10 +40,11 @@ class Batch(Generic[Call, Result]):
 
         Args:
             run: answers calls in their order. Where it raises anything but `Unavailable` it has
-                done nothing; then each call is run alone, to find whose error that is.
-            weight_max: of the calls of one run together; a heavier one runs alone.
-            pause_s: after a run; what comes meanwhile waits, and shares the next one.
-            observe: told how many calls each run answers.
+                done nothing; then each call is run alone, to find the one that causes the error.
+            weight_max: limit for the summed weight of one run; a heavier call runs alone.
+            weight: of one call.
+            pause_s: time after a run in which new calls wait, to share the next run.
+            observe: called with the number of calls in each run.
         """
         self._run = run
         self._weight_max = weight_max
@@ -51,69 +52,69 @@ class Batch(Generic[Call, Result]):
         self._pause_s = pause_s
         self._observe = observe
         self._waiting: deque[tuple[Call, Future[Result]]] = deque()
-        self._wanted = asyncio.Event()
+        self._has_calls = asyncio.Event()
         self._closed = False
 
     async def __call__(self, call: Call) -> Result:
-        """Wait for the answer to one call. Cancelled, it has run whole or not at all."""
+        """Wait for the answer to one call. If cancelled, the call has run whole or not at all."""
         answer: Future[Result] = asyncio.get_running_loop().create_future()
         if self._closed:
             answer.cancel()
         self._waiting.append((call, answer))
-        self._wanted.set()
+        self._has_calls.set()
         return await answer
 
     async def serve(self) -> None:
-        """Run what waits, for ever; the background task of a batch."""
+        """Run waiting calls, for ever; the background task of a batch."""
         try:
             while True:
-                await self._wanted.wait()
-                if not (met := self._met()):
-                    continue  # all gave up while they waited
-                self._observe(len(met))
-                await self._answer(met)
+                await self._has_calls.wait()
+                if not (calls := self._next_run()):
+                    continue  # all callers gave up while they waited
+                self._observe(len(calls))
+                await self._answer(calls)
                 if self._pause_s:
                     await asyncio.sleep(self._pause_s)
         finally:
             self._closed = True
-            _leave(self._waiting)
+            _cancel(self._waiting)
 
-    def _met(self) -> Sequence[tuple[Call, Future[Result]]]:
-        """Those who wait and make one run together, without those who gave up."""
-        met: list[tuple[Call, Future[Result]]] = []
+    def _next_run(self) -> Sequence[tuple[Call, Future[Result]]]:
+        """The waiting calls that fit into one run, without those whose callers gave up."""
+        calls: list[tuple[Call, Future[Result]]] = []
         weight = 0
         while self._waiting:
             call, answer = self._waiting[0]
             weight += self._weight(call)
-            if met and weight > self._weight_max:
-                return met
+            if calls and weight > self._weight_max:
+                return calls
             self._waiting.popleft()
             if not answer.done():
-                met.append((call, answer))
-        self._wanted.clear()
-        return met
+                calls.append((call, answer))
+        self._has_calls.clear()
+        return calls
 
-    async def _answer(self, met: Sequence[tuple[Call, Future[Result]]]) -> None:
+    async def _answer(self, calls: Sequence[tuple[Call, Future[Result]]]) -> None:
         try:
-            answers = await self._run([call for call, _ in met])
+            answers = await self._run([call for call, _ in calls])
         except Unavailable as error:
-            for _, answer in met:
+            for _, answer in calls:
                 _fail(answer, type(error)(*error.args))
-        except Exception as error:  # noqa: BLE001 - it is for one of those who called
-            await self._blame(met, error)
+        except Exception as error:  # noqa: BLE001 - one of the callers gets it
+            await self._blame(calls, error)
         else:
-            for (_, answer), found in zip(met, answers, strict=True):
+            for (_, answer), found in zip(calls, answers, strict=True):
                 if not answer.done():
                     answer.set_result(found)
         finally:
-            _leave(met)
+            _cancel(calls)
 
-    async def _blame(self, met: Sequence[tuple[Call, Future[Result]]], error: Exception) -> None:
-        """Tell the error to the one whose it is."""
-        if len(met) == 1:
-            _fail(met[0][1], error)
+    async def _blame(self, calls: Sequence[tuple[Call, Future[Result]]], error: Exception) -> None:
+        """Raise the error only in the call that causes it."""
+        if len(calls) == 1:
+            _fail(calls[0][1], error)
             return
-        for each in met:
+        for each in calls:
             await self._answer([each])
 
 
@@ -122,7 +123,7 @@ def _fail(answer: Future[Result], error: Exception) -> None:
         answer.set_exception(error)
 
 
-def _leave(met: Iterable[tuple[Call, Future[Result]]]) -> None:
-    """Cancel whoever has no answer: what it waits for is being closed."""
-    for _, answer in met:
+def _cancel(calls: Iterable[tuple[Call, Future[Result]]]) -> None:
+    """Cancel the calls that have no answer: the batch is being closed."""
+    for _, answer in calls:
         answer.cancel()

@@ -1,4 +1,4 @@
-"""The machine's time, and ids made of it."""
+"""The machine's time, and ids made from it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Let others run for so long."""
+        """Let other tasks run for so many seconds."""
         await asyncio.sleep(seconds)
 
 
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562): sorts by the millisecond it was made in."""
+    """A UUIDv7 (RFC 9562): sorts by the millisecond in which it was made."""
     return str(uuid_utils.uuid7())
 
 

@@ -1,4 +1,4 @@
-"""A file that one process holds: who has it, has the folder or the database that it stands for."""
+"""A lock file: the process that holds it may use the folder or the database that it guards."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from scheduler.core.errors import StartError
 
 @contextmanager
 def locked(path: Path, *, guards: Path) -> Iterator[None]:
-    """Hold `path` locked, for what it stands for. The kernel lets go when the process dies.
+    """Hold a lock on the file `path`. The kernel releases it when the process dies.
 
-    The file stays when the lock is dropped: were it deleted, two processes could have a lock each,
-    one on the deleted file and one on a new file of its name.
+    The file is not deleted when the lock is released: else two processes could hold a lock each,
+    one on the deleted file and one on a new file of the same name.
+
+    Args:
+        path: the lock file.
+        guards: what the lock protects, for the message.
 
     Raises:
-        StartError: another process holds it, and with it the file that it guards.
+        StartError: another process holds it, and so uses what it guards.
         OSError: the file system cannot make or lock it.
     """
     with path.open("a+", encoding="ascii") as file:

@@ -1,9 +1,9 @@
-"""An outage of the store or the queue: told once when it begins, and once when it is over.
+"""An outage of the store or the queue: logged once when it begins, and once when it is over.
 
-Whoever meets an outage waits for its end in a way of its own, and says nothing: with many workers,
-sweeps and requests that would be a flood. It is told here, where the calls go out.
+Workers, sweeps and requests that meet an outage wait for its end and log nothing: that would be a
+flood. It is logged here, where all calls to the server pass.
 
-A server that refuses only writes answers reads meanwhile, so an answer ends an outage only once
+A server that refuses only writes still answers reads, so an answer ends an outage only once
 nothing has failed for `QUIET_S`.
 """
 
@@ -19,28 +19,28 @@ from scheduler.core.errors import Unavailable
 log = structlog.get_logger()
 
 QUIET_S: Final = 5.0
-"""Longer than the sweeper's second and a call's two: while a server refuses, one call of these
-fails in time."""
+"""Longer than the sweeper's interval (1 s) and a call's timeout (2 s) together: while a server
+refuses calls, one of the sweeper's fails within this time."""
 
 
 class Outage:
-    """What is known of one server: whether it is away."""
+    """Whether one server is away."""
 
     def __init__(self, what: str, *, quiet_s: float = QUIET_S) -> None:
-        """`what` is how an operator calls the server: the store, or the queue."""
+        """`what` names the server in the log: the store, or the queue."""
         self._what = what
         self._quiet_s = quiet_s
         self._answered_once = False
         self._failed_at: float | None = None
 
-    def met(self, error: Unavailable) -> None:
-        """A call failed. Before the first answer whoever starts the node is told in another way."""
+    def failed(self, error: Unavailable) -> None:
+        """Note that a call failed. Before the first answer the start of the node reports it."""
         if self._failed_at is None and self._answered_once:
             log.error(f"{self._what} is away", error=str(error))
         self._failed_at = _now()
 
     def answered(self) -> None:
-        """A call was answered."""
+        """Note that a call was answered."""
         if not self._answered_once:
             self._answered_once, self._failed_at = True, None
         elif self._failed_at is not None and _now() - self._failed_at >= self._quiet_s:

@@ -1,4 +1,4 @@
-"""The URLs of stores and queues, made fit for messages and logs."""
+"""URLs of stores and queues, without their passwords, for messages and logs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _USERINFO: Final = re.compile(r"(://[^:/@?#]*):.*@", re.DOTALL)
-"""Greedy up to the last `@`: a password that should have been escaped is hidden whole as well."""
+"""Greedy up to the last `@`, so that a password with an unescaped `@` is hidden whole."""
 _PARAMETER: Final = re.compile(r"([?&]\w*password=)[^&#]*", re.IGNORECASE)
 
 

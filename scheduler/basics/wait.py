@@ -1,4 +1,4 @@
-"""A wait that somebody else may end early: what `asyncio.timeout` does, without a timer."""
+"""A wait that another task may end early: like `asyncio.timeout`, but without a timer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Wait:
-    """A block of the running task, to be left where it waits once somebody calls `end`."""
+    """A block that the running task leaves, at the await where it waits, when `end` is called."""
 
     __slots__ = ("_cancelling", "_ended", "_task")
 
@@ -18,9 +18,9 @@ class Wait:
         self._ended = False
 
     def end(self) -> None:
-        """Have the block left; without effect before it began, when it is over, or twice.
+        """End the block. No effect before the block began, after it ended, or a second time.
 
-        Nor where the block itself calls it: then it does not wait, and can see for itself.
+        No effect either when the block's own task calls it: that task is not waiting.
         """
         task = self._task
         if task is not None and task is not asyncio.current_task() and not self._ended:
@@ -29,7 +29,7 @@ class Wait:
 
     def __enter__(self) -> Self:
         self._task = task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - who waits is a task
+        assert task is not None  # noqa: S101 - only a task can wait
         self._cancelling = task.cancelling()
         return self
 
@@ -39,7 +39,7 @@ class Wait:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> bool:
-        """Take the cancellation that `end` asked for, and let any other one pass."""
+        """Swallow the cancellation that `end` requested; any other one passes."""
         task, self._task = self._task, None
         if not self._ended or task is None:
             return False

@@ -78,7 +78,7 @@ class Server(NamedTuple):
 
     def _away(self, reason: str) -> QueueUnavailable:
         error = QueueUnavailable(f"{self.where} {reason}")
-        self.outage.met(error)
+        self.outage.failed(error)
         return error
 
     async def run_id(self) -> str:

@@ -50,7 +50,7 @@ class Attended:
         try:
             rows = await self._behind.fetch(name, *arguments)
         except StoreUnavailable as error:
-            self._outage.met(error)
+            self._outage.failed(error)
             raise
         self._outage.answered()
         return rows

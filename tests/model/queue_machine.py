@@ -179,7 +179,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.knows_all, self.reminder = True, None
 
     def teardown(self) -> None:
-        """No id is lost, whoever died; once all nodes left, nothing of them is left (guarantee 8)."""
+        """No id is lost, whoever died; once all nodes left, nothing remains (guarantee 8)."""
         last = str(self.start())
         for node in list(self.queues):
             if node != last:

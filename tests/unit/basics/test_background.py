@@ -17,15 +17,15 @@ async def fail() -> None:
     raise ZeroDivisionError
 
 
-async def test_they_are_named_and_dead_when_the_block_has_ended() -> None:
+async def test_tasks_have_their_names_and_end_with_the_block() -> None:
     async with background(first=for_ever(), second=for_ever()):
         assert {"first", "second"} < {task.get_name() for task in asyncio.all_tasks()}
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_the_error_of_the_block_comes_out_bare() -> None:
-    """Callers catch it by its name; a group of one would pass them by."""
+async def test_the_error_of_the_block_is_raised_bare() -> None:
+    """Callers catch it by its class; `except` would not match a group of one."""
 
     async def run() -> None:
         async with background(service=for_ever()):
@@ -37,7 +37,7 @@ async def test_the_error_of_the_block_comes_out_bare() -> None:
 
 
 async def test_a_defect_in_a_background_task_ends_the_block() -> None:
-    """Without it the node would live on, deaf or unfed."""
+    """Otherwise the node would run on without that service."""
 
     async def run() -> None:
         async with background(service=fail()):
@@ -47,7 +47,7 @@ async def test_a_defect_in_a_background_task_ends_the_block() -> None:
         await run()
 
 
-async def test_two_errors_come_out_together() -> None:
+async def test_two_errors_are_raised_as_a_group() -> None:
     async def run() -> None:
         async with background(service=fail(), other=fail()):
             await for_ever()

@@ -1,4 +1,4 @@
-"""Group commit: calls that meet are one run, and nobody pays for another's error or absence."""
+"""Group commit: concurrent calls are one run; an error or a cancellation hits only its caller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 4
 
 
 class Doubling:
-    """Doubles numbers, when it may, and keeps which came together."""
+    """Doubles numbers while `open` is set, and records which came in one run."""
 
     def __init__(self) -> None:
         self.runs: list[Sequence[int]] = []
@@ -53,10 +53,10 @@ async def test_calls_of_one_turn_are_one_run(double: Batch[int, int], doubling: 
     assert doubling.runs == [[1, 2, 1]]
 
 
-async def test_a_call_alone_waits_for_no_company(
+async def test_a_single_call_does_not_wait_for_others(
     double: Batch[int, int], doubling: Doubling
 ) -> None:
-    """A window to collect calls in would add itself to each answer of an idle node."""
+    """A window in which calls are collected would delay each answer of an idle node."""
     loop = asyncio.get_running_loop()
     turns = 0
 
@@ -71,7 +71,7 @@ async def test_a_call_alone_waits_for_no_company(
     assert turns <= 3
 
 
-async def test_what_comes_meanwhile_is_the_next_run(
+async def test_calls_that_come_during_a_run_make_the_next_run(
     double: Batch[int, int], doubling: Doubling
 ) -> None:
     doubling.open.clear()
@@ -90,7 +90,7 @@ async def test_what_comes_meanwhile_is_the_next_run(
 async def test_a_run_has_a_bound_and_a_call_above_it_runs_alone(
     double: Batch[int, int], doubling: Doubling
 ) -> None:
-    """Without it, a crowd would be one statement that holds up all others."""
+    """Without it, many calls would be one statement that delays all others."""
     async with asyncio.TaskGroup() as group:
         for number in (3, 2, 2, 9, 1):
             group.create_task(double(number))
@@ -98,7 +98,7 @@ async def test_a_run_has_a_bound_and_a_call_above_it_runs_alone(
     assert doubling.runs == [[3], [2, 2], [9], [1]]
 
 
-async def test_an_error_is_for_the_one_whose_it_is(
+async def test_an_error_is_raised_only_in_the_call_that_causes_it(
     double: Batch[int, int], doubling: Doubling
 ) -> None:
     """One user's conflict is no reason to refuse another's job."""
@@ -111,10 +111,10 @@ async def test_an_error_is_for_the_one_whose_it_is(
     assert doubling.runs == [[0, 1, 2], [0], [1], [2]]
 
 
-async def test_a_server_that_is_away_is_away_for_all_and_asked_once(
+async def test_an_unavailable_server_fails_all_calls_and_is_called_once(
     double: Batch[int, int], doubling: Doubling
 ) -> None:
-    """To ask it for each of a hundred alone would be a hundred timeouts, one after the other."""
+    """To run each of a hundred calls alone would be a hundred timeouts, one after the other."""
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(_error(double, number)) for number in (1, -1)]
 
@@ -124,7 +124,7 @@ async def test_a_server_that_is_away_is_away_for_all_and_asked_once(
     assert len(doubling.runs) == 1
 
 
-async def test_who_gives_up_before_the_run_is_left_out(
+async def test_a_call_cancelled_before_the_run_is_left_out(
     double: Batch[int, int], doubling: Doubling
 ) -> None:
     async with asyncio.TaskGroup() as group:
@@ -136,10 +136,10 @@ async def test_who_gives_up_before_the_run_is_left_out(
     assert doubling.runs == [[2]]
 
 
-async def test_who_gives_up_during_the_run_harms_nobody(
+async def test_a_call_cancelled_during_the_run_does_not_affect_others(
     double: Batch[int, int], doubling: Doubling
 ) -> None:
-    """What is under way is for the others too: it goes on to its end."""
+    """The run serves the others too: it continues to its end."""
     doubling.open.clear()
     async with asyncio.TaskGroup() as group:
         left, stays = group.create_task(double(1)), group.create_task(double(2))
@@ -152,8 +152,8 @@ async def test_who_gives_up_during_the_run_harms_nobody(
     assert stays.result() == 4
 
 
-async def test_after_a_pause_more_have_met(doubling: Doubling) -> None:
-    """Where nobody waits for the answer, few runs of many cost less than many of few."""
+async def test_a_pause_lets_more_calls_share_a_run(doubling: Doubling) -> None:
+    """Where nobody waits for the answer, few large runs cost less than many small ones."""
     batch = Batch[int, int](doubling, weight_max=MOST, pause_s=0.05)
     async with background(batch=batch.serve()), asyncio.TaskGroup() as group:
         await batch(1)
@@ -164,8 +164,8 @@ async def test_after_a_pause_more_have_met(doubling: Doubling) -> None:
     assert doubling.runs == [[1], [1, 1, 1]]
 
 
-async def test_nobody_waits_for_a_batch_that_is_closed(doubling: Doubling) -> None:
-    """A caller that is left behind would wait for ever, and the node with it."""
+async def test_a_closed_batch_cancels_its_callers(doubling: Doubling) -> None:
+    """Otherwise a caller would wait for ever, and so would the node."""
     batch = Batch[int, int](doubling, weight_max=1)
     doubling.open.clear()
     async with asyncio.TaskGroup() as group, background(batch=batch.serve()):

@@ -1,4 +1,4 @@
-"""What an operator reads of an outage."""
+"""What an operator reads in the log about an outage."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ NEVER_S = 1_000.0
 
 @pytest.fixture
 async def outage() -> Outage:
-    """Of a server that has answered, and then refuses writes while it answers reads."""
+    """A server that has answered once, and then refuses writes while it answers reads."""
     outage = Outage("the queue", quiet_s=NEVER_S)
     outage.answered()
     return outage
 
 
-async def test_it_is_told_once_though_some_calls_are_answered(outage: Outage) -> None:
-    """A server that is full, or a replica, answers what only reads."""
-    with capture_logs() as told:
+async def test_an_outage_is_logged_once_though_some_calls_are_answered(outage: Outage) -> None:
+    """A server that is full, or a replica, still answers reads."""
+    with capture_logs() as logged:
         for _ in range(100):
-            outage.met(AWAY)
+            outage.failed(AWAY)
             outage.answered()
-    assert [(line["event"], line["error"]) for line in told] == [("the queue is away", "refused")]
+    assert [(line["event"], line["error"]) for line in logged] == [("the queue is away", "refused")]
 
 
-async def test_its_end_is_told_and_another_one_after_it() -> None:
+async def test_the_end_of_an_outage_and_the_next_outage_are_logged() -> None:
     outage = Outage("the queue", quiet_s=0)
     outage.answered()
-    with capture_logs() as told:
+    with capture_logs() as logged:
         for _ in range(2):
-            outage.met(AWAY)
+            outage.failed(AWAY)
             outage.answered()
             outage.answered()
-    assert [line["event"] for line in told] == ["the queue is away", "the queue is back"] * 2
+    assert [line["event"] for line in logged] == ["the queue is away", "the queue is back"] * 2
 
 
-async def test_before_the_first_answer_nothing_is_told() -> None:
-    """Who starts the node is told by the start itself that it waits."""
+async def test_before_the_first_answer_nothing_is_logged() -> None:
+    """The start of the node logs that it waits."""
     outage = Outage("the store", quiet_s=0)
-    with capture_logs() as told:
-        outage.met(AWAY)
+    with capture_logs() as logged:
+        outage.failed(AWAY)
         outage.answered()
         outage.answered()
-    assert told == []
+    assert logged == []

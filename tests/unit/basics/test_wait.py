@@ -1,4 +1,4 @@
-"""A wait that somebody else may end: it ends that wait, and nothing else."""
+"""A wait that another task may end: that ends the wait, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scheduler.basics.wait import Wait
 LONG_S = 3600.0
 
 
-async def test_whoever_ends_it_the_block_is_left_where_it_waits() -> None:
+async def test_the_block_is_left_where_it_waits() -> None:
     wait, left = Wait(), []
 
     async def work() -> None:
@@ -17,7 +17,7 @@ async def test_whoever_ends_it_the_block_is_left_where_it_waits() -> None:
             await asyncio.sleep(LONG_S)
             left.append("the end of the block")
         left.append("what follows")
-        await asyncio.sleep(0)  # and may wait itself
+        await asyncio.sleep(0)  # a later wait is not ended
         left.append("the end")
 
     async with asyncio.TaskGroup() as group:
@@ -38,7 +38,7 @@ async def test_before_and_after_the_block_nothing_is_ended() -> None:
 
 
 async def test_a_cancellation_from_elsewhere_passes() -> None:
-    """A node that ends must not take it for the end of a wait."""
+    """A cancellation of the node must not be taken for the end of a wait."""
     wait = Wait()
 
     async def work() -> None:
@@ -53,8 +53,8 @@ async def test_a_cancellation_from_elsewhere_passes() -> None:
     assert task.cancelled()
 
 
-async def test_who_ends_it_from_within_sees_for_himself() -> None:
-    """To cancel the running task would strike at whatever it waits for next."""
+async def test_a_task_that_ends_its_own_wait_is_not_cancelled() -> None:
+    """The cancellation would hit whatever the task waits for next."""
     wait = Wait()
     with wait:
         wait.end()
