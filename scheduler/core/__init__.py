@@ -1,1 +1,15 @@
-"""."""
+"""What jobs are and what may happen to them. Pure: no I/O; only `ports/` names what does I/O.
+
+    job          statuses, transitions, claims, outcomes: read this first
+    policy       what follows from an outcome; delays and limits
+    ports/       the contracts of `Store`, `Queue` and `Clock`
+    change       what nodes tell each other about jobs, and what followers are sent
+    job_log      the log that a job prints, and which of its pages are kept
+    webhook      calls of a job's hook, and what follows from an answer
+    statistics   the figures of the dashboard
+    handler      the decorator `@handler` and its options
+    context      `JobContext` and `JobAborted`, which handlers use
+    errors       the tree of errors
+
+It imports nothing here: each pool process runs this file.
+"""

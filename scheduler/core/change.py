@@ -1,9 +1,9 @@
-"""What nodes tell each other of their jobs, and what follows for who watches. Pure.
+"""Changes: what nodes tell each other about jobs, and what followers of a job are sent. Pure.
 
-A change says that something happened and little of what: the store knows that. So it is small, and
-whoever hears it looks at the job. By then the job may be further, and `as_of` takes it back to what
-it was. `stage` puts all that can happen to a job in one order, by which late and repeated news are
-told from fresh ones.
+A change says that something happened, and little about what: the store has the rest. So a change is
+small, and whoever receives one reads the job from the store. By then the job may have moved on:
+`as_of` gives the job as it was at the change. `stage` puts all that can happen to a job in one
+order, so that late and repeated changes can be told from new ones.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from scheduler.core.job import FINAL, NOTHING_RAN, Claim, Cleanup, Job, Progress
 
 
 class Kind(StrEnum):
-    """What a change tells."""
+    """What a change is about."""
 
     QUEUED = "queued"
     """The job is new."""
     RUNNING = "running"
     """An attempt began."""
     STATUS = "status"
-    """Something else about it changed: the store says what."""
+    """Something else about the job changed: the store has it."""
     PROGRESS = "progress"
     LOG = "log"
-    """It printed something."""
+    """The job printed something."""
     GAP = "gap"
-    """Changes got lost, of any jobs."""
+    """Changes of any jobs were lost."""
 
 
 class Change(NamedTuple):
-    """A change of one job, or a gap. A tuple, since each job has some: they are made in no time."""
+    """A change of one job, or a gap. A tuple, since each job makes several, and fast."""
 
     kind: Kind
     job_id: str = ""
     uid: str | None = None
-    """None where whoever tells it does not know."""
+    """None where the sender does not know it."""
     attempt: int = 0
     token: int = 0
     at: datetime | None = None
     progress: Progress | None = None
     begins: int = 0
     ends: int = 0
-    """Of what was printed: the place before it and the place behind it."""
+    """Of a log: the offsets in bytes before and after what was printed."""
 
     @property
     def tells_status(self) -> bool:
-        """Whether a look at the job says what it is about."""
+        """Whether the job as the store has it shows this change."""
         return self.kind in {Kind.QUEUED, Kind.RUNNING, Kind.STATUS}
 
 
@@ -59,12 +59,12 @@ GAP: Final = Change(kind=Kind.GAP)
 
 
 def queued(job: Job) -> Change:
-    """A new job."""
+    """The change for a new job."""
     return Change(kind=Kind.QUEUED, job_id=job.id, uid=job.uid)
 
 
 def running(claim: Claim, at: datetime) -> Change:
-    """A new attempt."""
+    """The change for a new attempt."""
     return Change(
         kind=Kind.RUNNING,
         job_id=claim.id,
@@ -76,12 +76,12 @@ def running(claim: Claim, at: datetime) -> Change:
 
 
 def changed(job_id: str, uid: str | None = None) -> Change:
-    """Something else."""
+    """The change for anything else about a job."""
     return Change(kind=Kind.STATUS, job_id=job_id, uid=uid)
 
 
 def progressed(claim: Claim, progress: Progress) -> Change:
-    """An attempt is further."""
+    """The change for new progress of an attempt."""
     return Change(
         kind=Kind.PROGRESS,
         job_id=claim.id,
@@ -93,19 +93,19 @@ def progressed(claim: Claim, progress: Progress) -> Change:
 
 
 def printed(claim: Claim, begins: int, ends: int) -> Change:
-    """An attempt, or a clean-up, printed something."""
+    """The change for output of an attempt or a clean-up, between two offsets in the log."""
     return Change(kind=Kind.LOG, job_id=claim.id, uid=claim.uid, begins=begins, ends=ends)
 
 
 STAGES: Final = 8
-"""Of one claim, at most."""
+"""The most stages that one claim can have."""
 QUEUED_AGAIN: Final = 2
-"""The step of a claim that holds no more, and was not the last."""
+"""The step within a claim once the job was queued again."""
 ENDED: Final = 900_000_000
-"""The stage of an end, behind those of more claims than a job will ever see. Not by its token: the
-claim of a clean-up would make an old end a new one."""
+"""The stage of an end: greater than the stages of more claims than a job will ever have. Not
+computed from the token, which grows with the claim of a clean-up: an old end would look new."""
 CLAIMED: Final = frozenset({Status.RUNNING, Status.SUCCESSFUL, Status.TERMINATED})
-"""What a job is only by its last claim; it may be aborted in the queue, too."""
+"""Statuses that a job has only after a claim; an aborted job may never have been claimed."""
 
 
 def stage(job: Job) -> int:
@@ -122,13 +122,13 @@ def stage(job: Job) -> int:
     return STAGES * job.token + QUEUED_AGAIN
 
 
-def may_run(change: Change, told: int) -> bool:
-    """Whether the attempt of a progress may still run, for all that somebody was told."""
-    return told < STAGES * change.token + QUEUED_AGAIN
+def may_run(change: Change, last_stage: int) -> bool:
+    """Whether the attempt of a progress may still run, for a follower who saw `last_stage`."""
+    return last_stage < STAGES * change.token + QUEUED_AGAIN
 
 
 def as_of(change: Change, job: Job) -> Job:
-    """The job as it was at a change, from what it is by now."""
+    """The job as it was at a change, made from the job as it is now."""
     if change.kind not in {Kind.QUEUED, Kind.RUNNING}:
         return job
     return _earlier(
@@ -140,19 +140,19 @@ def as_of(change: Change, job: Job) -> Job:
     )
 
 
-def unseen_states(job: Job, told: int) -> Sequence[Job]:
-    """What to tell of a job that stands so to somebody who was told of a stage; nothing if of this.
+def unseen_states(job: Job, last_stage: int) -> Sequence[Job]:
+    """The states to send to a follower who last saw `last_stage`; none if that is this one.
 
-    All that it went through meanwhile, even if it was for a millisecond and nobody looked.
+    All states in between, too, even one that lasted a millisecond and that nobody read.
     """
-    return [] if stage(job) <= told else [*_between(job, told), job]
+    return [] if stage(job) <= last_stage else [*_between(job, last_stage), job]
 
 
-def _between(job: Job, told: int) -> Iterator[Job]:
-    """The job as it was on its way from a stage before its end."""
-    if not 0 <= told < ENDED:
+def _between(job: Job, last_stage: int) -> Iterator[Job]:
+    """The states between `last_stage` and the job as it is now."""
+    if not 0 <= last_stage < ENDED:
         return
-    token, step = divmod(told, STAGES)
+    token, step = divmod(last_stage, STAGES)
     if step < QUEUED_AGAIN and job.token > token and job.status in CLAIMED:
         yield _earlier(job, Status.QUEUED, attempt=job.attempt - 1, token=token, started_at=None)
     if step == 0 and (requested := _requested(job)) is not None:
@@ -162,7 +162,7 @@ def _between(job: Job, told: int) -> Iterator[Job]:
 
 
 def _requested(job: Job) -> Job | None:
-    """An aborted job as it was when its abort was requested; None where nothing of it ran then."""
+    """An aborted job as it was when its abort was requested; None where it was not running then."""
     if job.status is not Status.ABORTED or job.abort is None:
         return None
     if job.abort.death in {None, NOTHING_RAN}:
@@ -174,7 +174,7 @@ def _requested(job: Job) -> Job | None:
 def _earlier(
     job: Job, status: Status, *, attempt: int, token: int, started_at: datetime | None
 ) -> Job:
-    """The job before its end, at its beginning or at that of an attempt."""
+    """The job as it was before its end: queued, or at the start of an attempt."""
     return replace(
         job,
         status=status,
@@ -191,10 +191,10 @@ def _earlier(
 
 
 class Position(NamedTuple):
-    """Where somebody is in the course of changes: all that an event's id says.
+    """How far a follower has read the changes; the id of an event is this as text.
 
-    `1764084174123-0.8192~11`: behind the change of this id, at this place of a log, and with
-    the job at this stage. Only the first is always there.
+    `1764084174123-0.8192~11`: after the change with this id, at this offset of the log, and with
+    the job at this stage. Only the first part is always there.
     """
 
     change_id: str
@@ -208,11 +208,11 @@ class Position(NamedTuple):
 
 _POSITION: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})(?:\.([0-9]{1,18}))?(?:~([0-9]{1,9}))?")
 _HALF_END: Final = 2**64
-"""Both halves of a change's id are below: the server refuses greater ones."""
+"""Both halves of a change's id are smaller: the server refuses greater ones."""
 
 
 def position(text: str) -> Position | None:
-    """The position that an event's id says; None where none of ours would say this."""
+    """The position that an event's id stands for; None where the text is no id of ours."""
     found = _POSITION.fullmatch(text)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What a handler is given beside its data: who it works for, and how to say how far it is."""
+"""What a handler is given besides its data: which job and user it runs for, progress, notify."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Final
 MESSAGE_MAX: Final = 1000
 """Characters of a progress message that are kept: it is a line for a person to read."""
 NOTIFY_BYTES_MAX: Final = 64 * 1024
-"""Size of a notification as JSON: it tells that something happened, it does not carry data."""
+"""Size of a notification as JSON: it says that something happened, and does not carry data."""
 
 
 class JobAborted(BaseException):
     """Raised in the handler's main thread when its job is stopped and has a grace period.
 
-    A `BaseException`, so that `except Exception` lets it pass; let it pass as well, after cleaning
-    up. Whatever the handler still does or returns, the job is ended when the grace period is over.
+    A `BaseException`, so that `except Exception` does not catch it. If you catch it to clean up,
+    raise it again. Whatever the handler does or returns, the job is ended when the grace period is
+    over.
     """
 
 
@@ -27,7 +28,7 @@ class JobContext:
     Attributes:
         id: the job's id.
         uid: the user it belongs to.
-        attempt: which try this is, from 1.
+        attempt: the number of this attempt, from 1.
         hook: the URL that was given with the job, or None.
     """
 
@@ -49,7 +50,7 @@ class JobContext:
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the job is, in any unit; cheap enough to call for every item.
 
-        Of the message the first `MESSAGE_MAX` characters are kept.
+        The first `MESSAGE_MAX` characters of the message are kept.
 
         Raises:
             TypeError: `done` or `total` is not a number, or `message` not a string.
@@ -60,7 +61,7 @@ class JobContext:
                 continue
             if isinstance(number, bool) or not isinstance(number, int | float):
                 raise TypeError(f"progress: {name} must be a number, not {number!r}")
-            if not abs(number) <= sys.float_info.max:  # NaN is not either
+            if not abs(number) <= sys.float_info.max:  # false for NaN, too
                 raise ValueError(f"progress: {name} must be finite, not {number!r}")
         if message is not None and not isinstance(message, str):
             raise TypeError(f"progress: message must be a string, not {message!r}")
@@ -70,8 +71,8 @@ class JobContext:
     def notify(self, payload: object) -> None:
         """Have the node POST this JSON value to the job's hook; without a hook, only check it.
 
-        Returns at once; the node delivers while the job goes on. What would be refused with a hook
-        is refused without one, or a test without a hook would pass and the job fail in use.
+        Returns at once; the node delivers it while the job continues. What is refused with a hook
+        is refused without one, too: else a test without a hook would pass and the job fail in use.
 
         Raises:
             TypeError, ValueError: `payload` is not a JSON value, or larger than `NOTIFY_BYTES_MAX`.
@@ -85,4 +86,4 @@ class JobContext:
         if (size := len(text)) > NOTIFY_BYTES_MAX:
             raise ValueError(f"notify: {size} bytes of JSON; allowed are {NOTIFY_BYTES_MAX}")
         if self.hook is not None:
-            self._send({"notify": text})  # which nobody reads on the way: all numbers stay exact
+            self._send({"notify": text})  # as text, never parsed on the way: all numbers stay exact

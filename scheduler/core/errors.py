@@ -1,11 +1,11 @@
 """What can go wrong, by what the caller can do about it.
 
 SchedulerError
-├── StartError          the operator: mend the configuration or the surroundings, then start again
-├── Unavailable         anybody: the same call may work in a moment
+├── StartError          the operator: correct the configuration or the environment, then start again
+├── Unavailable         anybody: the same call may succeed in a moment
 │   ├── StoreUnavailable
 │   └── QueueUnavailable
-├── Invalid             the client: send something else; says field by field what
+├── Invalid             the client: send something else; it says what, field by field
 ├── TooLarge            the client: send less
 ├── NotFound            the client: there is no such job for this user
 └── Conflict            the client: the job or the key is already something else
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 
 class SchedulerError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Base class of every error that the scheduler raises on purpose."""
 
 
 class StartError(SchedulerError):
@@ -28,7 +28,7 @@ class StartError(SchedulerError):
 
 
 class Unavailable(SchedulerError):
-    """A store or queue did not take the call; nothing of it is half done."""
+    """The store or the queue did not take the call; nothing of it is half done."""
 
 
 class StoreUnavailable(Unavailable):
@@ -43,9 +43,9 @@ class Flaw(NamedTuple):
     """One thing that is wrong with a request."""
 
     pointer: str
-    """Where: a JSON pointer (RFC 6901) into the body, or the name of a query parameter."""
+    """Where it is: a JSON pointer (RFC 6901) into the body, or the name of a query parameter."""
     detail: str
-    """What came, and what is allowed."""
+    """What was sent, and what is allowed."""
 
 
 class Invalid(SchedulerError):
@@ -61,7 +61,7 @@ class TooLarge(SchedulerError):
 
 
 class NotFound(SchedulerError):
-    """No such job, or it is another user's: the two are not told apart."""
+    """There is no such job, or it is another user's: the client cannot tell which."""
 
 
 class Conflict(SchedulerError):

@@ -1,4 +1,4 @@
-"""Handlers: the decorator that makes a function one, and what is known of it.
+"""Handlers: the decorator that makes a function one, and its options.
 
     handlers/resize.py   @handler("resize", timeout_s=600)
                          def resize(data, job): ...
@@ -6,7 +6,7 @@
                               ▼
     {"resize": Handler}  in every pool process      HandlerOptions, as JSON, in the node
 
-The node itself never imports a handler's file: it learns from a pool process what there is.
+The node itself never imports a handler's file: a pool process tells it which handlers there are.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ Function = Callable[..., Any]
 F = TypeVar("F", bound="Function")
 
 LIST: Final = "__scheduler_handlers__"
-"""Global in which a file's handlers are listed, whatever else becomes of their functions' names."""
+"""Global in which a file's handlers are listed: the names of their functions may be reused."""
 
 MEMORY_BYTES_MIN: Final = 64 * 1024 * 1024
-"""An interpreter with some handlers has a third of this before it does anything."""
+"""An interpreter with some handlers loaded takes a third of this before it runs a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerOptions:
-    """What the node knows of a handler; travels as JSON."""
+    """What the node knows about a handler; sent as JSON."""
 
     name: str
     doc: str | None = None
     """First line of its docstring."""
     timeout_s: float | None = None
-    """Time limit of one attempt; None for none."""
+    """Time limit of one attempt; None for no limit."""
     grace_s: float | None = None
-    """Between SIGTERM and SIGKILL; None for the node's."""
+    """Seconds between SIGTERM and SIGKILL; None for the node's setting."""
     memory_bytes: int | None = None
-    """How much memory each of its processes may take; None for what the machine allows."""
+    """How much memory each of its processes may take; None for no limit but the machine's."""
     undoable: bool = False
-    """Whether it has an `on_abort`."""
+    """Whether the handler has an `on_abort`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that runs jobs of one name, and the one that undoes them."""
+    """The function that runs the jobs of one task, and the one that undoes them."""
 
     options: HandlerOptions
     function: Function
     on_abort: Function | None
     place: str
-    """File and line of the decorator, for the person who has to mend it."""
+    """File and line of the decorator, for the person who has to correct it."""
 
 
 def handler(
@@ -71,17 +71,18 @@ def handler(
     """Make a function the handler of all jobs whose `task` is `name`.
 
     The function takes `data`, or `data` and a `JobContext`, and returns a JSON value; it may be
-    `async`. So does `on_abort`, which undoes what the job did once its processes are dead.
+    `async`. The same holds for `on_abort`, which undoes what the job did, once its processes are
+    dead.
 
     Args:
         name: 1 to 200 characters.
         timeout_s: time limit of one attempt in seconds; the job then ends `terminated`. Its
-            `on_abort` gets as long once more, or a minute where there is no limit.
-        grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's.
-        memory_bytes: how much memory each process of a job may take, the interpreter's own share
-            among it; beyond it, `MemoryError` is raised.
-        on_abort: may run more than once for one job, so it must not mind.
-        unknown: no other option is taken; the error names the one that was meant.
+            `on_abort` has the same limit for itself, or a minute where there is none.
+        grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's setting.
+        memory_bytes: how much memory each process of a job may take, the interpreter included;
+            beyond it, `MemoryError` is raised.
+        on_abort: may run more than once for one job, so it must be idempotent.
+        unknown: any other option is refused; the error suggests the one that was meant.
 
     Raises:
         TypeError, ValueError: an option is of a wrong type, or out of range.
@@ -94,7 +95,7 @@ def handler(
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
-    caller = sys._getframe(1)  # noqa: SLF001 - the file that says @handler, whatever it decorates
+    caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     listed: list[Handler] = caller.f_globals.setdefault(LIST, [])
 
@@ -124,12 +125,12 @@ def call(function: Function, data: object, job: object) -> Any:  # noqa: ANN401 
     return function(data, job) if _parameters(function) == 2 else function(data)
 
 
-@cache  # asked for each job, and slow to find out
+@cache  # called for each job, and slow to compute
 def _parameters(function: Function, name: str = "it") -> int:
-    """How many arguments it takes of `data` and `job`: 1 or 2.
+    """How many of `data` and `job` the function takes: 1 or 2.
 
     Raises:
-        TypeError: it can be called with neither.
+        TypeError: it can be called with neither number.
     """
     signature = inspect.signature(function)
     for arguments in (("data", "job"), ("data",)):
@@ -140,7 +141,7 @@ def _parameters(function: Function, name: str = "it") -> int:
 
 
 def _nameless(given: object) -> str:
-    """What to say of it in place of a name: under `@handler` alone, it is the function."""
+    """The message for what was given in place of a name; with a bare `@handler`, the function."""
     if callable(given):
         return 'handler: it takes a name: write @handler("greet"), not @handler alone'
     return f"handler: the name must be a string, not {given!r}"

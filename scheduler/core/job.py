@@ -11,7 +11,7 @@
 
 A job is run by *attempts*. Each attempt begins with a *claim*, which carries a *token* that
 only grows; whatever an attempt writes names its token, so a late writer changes nothing.
-JSON that users bring (`data`, `result`) is text here: the scheduler carries it, unread.
+JSON from users (`data`, `result`) is text here: the scheduler passes it on, unread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ JsonText = NewType("JsonText", str)
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The status of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -45,7 +45,7 @@ TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.TERMINATED: frozenset(),
     Status.ABORTED: frozenset(),
 }
-"""Every change of status that may ever be written; the store's statements guard the same table."""
+"""Every change of status that may ever be written; the store's statements enforce the same."""
 
 FINAL: Final = frozenset(status for status, following in TRANSITIONS.items() if not following)
 
@@ -62,7 +62,7 @@ class FailureKind(StrEnum):
 
 
 class Cleanup(StrEnum):
-    """How far the `on_abort` of a job got that was aborted after it had begun."""
+    """How far the `on_abort` of an aborted job got, if an attempt had begun."""
 
     PENDING = "pending"
     DONE = "done"
@@ -79,7 +79,7 @@ class Purpose(StrEnum):
 
 
 class StopReason(StrEnum):
-    """Why an attempt was ended early. The first reason counts."""
+    """Why an attempt was stopped. The first reason counts."""
 
     ABORT = "abort"
     TIME_LIMIT = "time_limit"
@@ -89,7 +89,7 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a handler says it is, in units of its own."""
+    """How far a handler says it is, in its own units."""
 
     done: float
     total: float | None = None
@@ -107,7 +107,7 @@ class Failure:
 
     @property
     def summary(self) -> str:
-        """What an exception is called, where it was one, and what it says."""
+        """The message; for an exception, with its type in front."""
         return f"{self.type}: {self.message}" if self.type else self.message
 
 
@@ -175,7 +175,7 @@ class Job(Submission):
     node: str | None
     """Name of the node that runs or last ran it."""
     owner: str | None
-    """Id of the node that holds it now: only that node may be running something of it."""
+    """Id of the node that holds it now: only that node may run anything of it."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -183,7 +183,7 @@ class Job(Submission):
 
     @property
     def over(self) -> bool:
-        """Whether nothing more comes of it: it is final, and no clean-up is to follow."""
+        """Whether nothing more happens to it: it is final, and no clean-up is pending."""
         cleaning = self.abort is not None and self.abort.cleanup is Cleanup.PENDING
         return self.status in FINAL and not cleaning
 
@@ -194,16 +194,16 @@ class NewJob(Submission):
 
     id: str
     undoable: bool
-    """Whether the handler has an `on_abort`, so that the store knows what an abort leaves to do."""
+    """Whether the handler has an `on_abort`: then an abort leaves a clean-up to do."""
     created_at: datetime
     traceparent: str | None = None
-    """The trace that it was submitted in, as the W3C writes it; see `api.requests.tracing`."""
+    """The trace it was submitted in, in the W3C's format; see `api.requests.tracing`."""
     idempotency_key: str | None = None
     fingerprint: str | None = None
-    """Digest of the request that the key came with; the same key with another one is a conflict."""
+    """Digest of the request that came with the key; the same key with another one is a conflict."""
 
     def stored(self) -> Job:
-        """The job that it is as soon as it is stored."""
+        """The job as it is once it is stored."""
         return Job(
             **self.submitted(),
             id=self.id,
@@ -231,7 +231,7 @@ class Claim(Submission):
     token: int
     purpose: Purpose
     traceparent: str | None = None
-    """The trace that the job was submitted in."""
+    """The trace in which the job was submitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Unreturnable:
-    """The handler returned something that is not JSON, or too much of it."""
+    """The handler returned something that is not JSON, or is too large."""
 
     message: str
 
@@ -259,9 +259,9 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """The pool process died under the handler: an exit status, or a signal as a negative number.
+    """The pool process died while the handler ran: its exit status, or minus a signal's number.
 
-    None where nobody knows.
+    None where it is unknown.
     """
 
     exit_status: int | None
@@ -274,12 +274,12 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The attempt was ended from outside, and this is what its processes came to."""
+    """The attempt was stopped, and its processes were ended."""
 
     reason: StopReason
     death: Death
     limit_s: float | None = None
-    """The time limit that it had, where that is the reason."""
+    """The time limit, where that is the reason."""
 
 
 Outcome = Returned | Unreturnable | Raised | Crashed | Unknown | Stopped
@@ -314,5 +314,5 @@ class Node:
     running: int
     """Jobs it was running when it last renewed its lease."""
     beat: int
-    """Grows with each renewal: a node is alive while others see this change."""
+    """Grows with each renewal: a node counts as alive while others see it grow."""
     started_at: datetime

@@ -1,11 +1,11 @@
-"""What a job prints: lines with their time and stream, on pages of which only so many are kept.
+"""The log of a job: what it prints, as lines with time and stream, on a limited number of pages.
 
-    page   0 1 2 3 │ 4 5 … 15        a page has a slot; from the 16th on it takes the slot of the
-    slot   0 1 2 3 │ 4 5 … 15        oldest page behind the head, so no log outgrows its 16 slots
+    page   0 1 2 3 │ 4 5 … 15        each page has a slot; from page 16 on it takes the slot of
+    slot   0 1 2 3 │ 4 5 … 15        the oldest page after the head, so a log has 16 slots at most
            head      tail
 
-A *place* is a number of bytes from the beginning of all that the job printed, kept or not. So two
-pages tell by their places how much is missing between them. Pure: no I/O, no clock.
+A *place* is an offset: bytes from the beginning of all that the job printed, kept or not. So the
+places of two pages tell how much is missing between them. Pure: no I/O, no clock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAGE_BYTES: Final = 16 * 1024
 HEAD_PAGES: Final = 4
 TAIL_PAGES: Final = 12
 LINE_BYTES: Final = 32
-"""What each line costs beside its text, to be kept and to be shown: its time and its stream."""
+"""What each line takes besides its text, when stored and when shown: its time and its stream."""
 
 
 class LogStream(StrEnum):
@@ -29,11 +29,11 @@ class LogStream(StrEnum):
     STDOUT = "stdout"
     STDERR = "stderr"
     NOTICE = "notice"
-    """The scheduler itself: a new attempt begins, or something is left out."""
+    """The scheduler itself: a new attempt begins, or something was left out."""
 
 
 class Block(NamedTuple):
-    """Lines of one stream that came at one time; the last may be cut off, and go on in the next."""
+    """Lines of one stream that came at one time; the last line may continue in the next block."""
 
     at: datetime
     stream: LogStream
@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """A part of a job's output, as it is kept; it grows by blocks until the next one begins."""
+    """A stored part of a job's output; blocks are added to it until the next page begins."""
 
     number: int
     place: int
@@ -50,24 +50,24 @@ class LogPage:
 
     @property
     def size(self) -> int:
-        """Bytes of output on it."""
+        """Bytes of output on the page."""
         return sum(len(block.text.encode()) for block in self.blocks)
 
     @property
     def end(self) -> int:
-        """The place behind it."""
+        """The offset after the page, in bytes."""
         return self.place + self.size
 
     @property
     def slot(self) -> int:
-        """Where it is kept, until another page is."""
+        """The slot in which it is stored, until a later page takes the slot."""
         if self.number < HEAD_PAGES:
             return self.number
         return HEAD_PAGES + (self.number - HEAD_PAGES) % TAIL_PAGES
 
 
 class Written(NamedTuple):
-    """A page of the attempt that has this token."""
+    """A page to be stored, written by the attempt with this token."""
 
     job_id: str
     token: int
@@ -81,11 +81,11 @@ class Line(NamedTuple):
     stream: LogStream
     text: str
     end: int
-    """The place behind it."""
+    """The offset after the line, in bytes."""
 
 
 def lines(pages: Iterable[LogPage], *, after: int = 0, until: int | None = None) -> Iterator[Line]:
-    """The lines on these pages between two places; a notice wherever something is missing."""
+    """The lines on these pages between two offsets; a notice wherever something is missing."""
     for page in pages:
         begins = page.place if until is None else min(page.place, until)
         if begins > after:
@@ -101,5 +101,5 @@ def lines(pages: Iterable[LogPage], *, after: int = 0, until: int | None = None)
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Each line with and without its end; whatever any reader could take for an end is one."""
+    """Each line with and without its end; all that `str.splitlines` takes for an end is one."""
     return zip(text.splitlines(keepends=True), text.splitlines(), strict=True)

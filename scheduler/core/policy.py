@@ -30,10 +30,10 @@ from scheduler.core.job import (
 def conclude(
     claim: Claim, outcome: Outcome, *, at: datetime, progress: Progress | None
 ) -> Settlement:
-    """What to write for an attempt that ended this way.
+    """The settlement to write for an attempt with this outcome.
 
-    An attempt that the node gave up, draining or without a lease, goes back to the queue; where
-    another node has taken the job over meanwhile, the token no longer holds and nothing is written.
+    After a stop by a drain or a lost lease, the job goes back to the queue. Where another node has
+    taken over the job meanwhile, the token no longer holds and nothing is written.
     """
 
     def settlement(status: Status, **fields: object) -> Settlement:
@@ -52,7 +52,9 @@ def conclude(
         case Stopped(StopReason.ABORT, death):
             return settlement(Status.ABORTED, death=death)
         case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, death):
-            return settlement(Status.QUEUED, death=death)  # kept where an abort was requested
+            return settlement(
+                Status.QUEUED, death=death
+            )  # the death is for a job whose abort was requested
         case _:
             return settlement(Status.TERMINATED, error=failure(claim.task, outcome))
 
@@ -82,7 +84,7 @@ def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stop
 
 
 def cleanup_failure(task: str, outcome: Outcome) -> Failure | None:
-    """Why a clean-up failed; None where it is done, or to be tried again."""
+    """Why a clean-up failed; None where it succeeded, or is to be tried again."""
     match outcome:
         case Returned() | Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, _):
             return None
@@ -112,20 +114,20 @@ def lost_failure(losses: int) -> Failure:
     return Failure(kind=FailureKind.LOST, message=f"the job's node died {losses} times")
 
 
-def grace_s(*wishes: float | None) -> float:
-    """The grace period that counts: the first one that anybody named, the nearest asked first."""
-    return next(wish for wish in wishes if wish is not None)
+def grace_s(*candidates: float | None) -> float:
+    """The grace period that counts: the first value that is not None."""
+    return next(seconds for seconds in candidates if seconds is not None)
 
 
 def looks_s(*, first_s: float, longest_s: float) -> Iterator[float]:
-    """The sleeps of an abort watcher between two looks: doubling from the first to the longest."""
+    """The pauses between an abort watcher's looks, doubling from the first to the longest."""
     return chain((min(first_s * 2**i, longest_s) for i in range(32)), (longest_s for _ in count()))
 
 
 def idle_s(*, window_s: float, random: Random) -> float:
-    """How long an idle worker waits for an arrival before it looks again by itself.
+    """How long an idle worker waits for an arrival before it looks into the store itself.
 
-    Random, so that the workers of a fleet do not all look at once; never so short that it polls.
+    Random, so that the workers of many nodes do not all look at once; never so short that it polls.
     """
     return random.uniform(0.1, 1.0) * window_s
 
@@ -139,18 +141,18 @@ def backoff_s(failures: int, *, random: Random, longest_s: float = 5.0) -> float
 
 
 def renewal_s(lease_s: float) -> float:
-    """How often a lease is renewed: one renewal may fail.
+    """The interval of renewals, such that one renewal may fail.
 
-    The one after it is sent within `fence_s`: `2 * lease_s / 3 < 5 * lease_s / 6`; a sixth of the
+    The next one is still sent within `fence_s`: `2 * lease_s / 3 < 5 * lease_s / 6`; a sixth of the
     lease is left for its answer.
     """
     return lease_s / 3
 
 
 def fence_s(lease_s: float) -> float:
-    """How long after its last good renewal was sent a node may still run anything.
+    """How long after the last successful renewal was sent a node may run anything.
 
-    Shorter than the lease, by the time that killing takes, so that
+    Shorter than the lease by the time that killing takes, so that
     `sent + fence_s + killing < seen by others + lease_s`: two attempts never overlap.
     """
     return lease_s * 5 / 6

@@ -16,12 +16,12 @@ from typing import Final, NamedTuple
 from scheduler.core.job import Status
 
 STEP: Final = timedelta(seconds=10)
-"""How finely finished jobs are counted: the rate of the last minute is never older than this."""
+"""The step in which finished jobs are counted: the last minute's rate is at most this old."""
 MINUTE: Final = timedelta(minutes=1)
 
 
 class JobCounts(NamedTuple):
-    """How many jobs wait and run; counting may have ended early, so `queued` is a lower bound."""
+    """How many jobs are queued and run; the count has a limit, so `queued` is a lower bound."""
 
     queued: int
     running: int
@@ -29,16 +29,16 @@ class JobCounts(NamedTuple):
 
 
 class FinishedCount(NamedTuple):
-    """How many jobs came to a final status within one `STEP`."""
+    """How many jobs reached a final status within one `STEP`."""
 
     at: datetime
-    """When the step began: a whole multiple of it since 1970."""
+    """When the step began: a multiple of `STEP` since 1970."""
     status: Status
     jobs: int
 
 
 class JobDurations(NamedTuple):
-    """How long a job that has ended waited before its last attempt, and how long that ran."""
+    """How long a finished job waited before its last attempt, and how long that attempt ran."""
 
     waited_s: float
     ran_s: float
@@ -46,7 +46,7 @@ class JobDurations(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """What half of some durations, and 95 of 100, did not exceed."""
+    """The median and the 95th percentile of some durations."""
 
     p50_s: float
     p95_s: float
@@ -54,7 +54,7 @@ class Quantiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """The house at a glance."""
+    """All figures of the dashboard at one time."""
 
     at: datetime
     counts: JobCounts
@@ -63,7 +63,7 @@ class Statistics:
     minutes: Sequence[tuple[datetime, Mapping[Status, int]]]
     """Oldest first, without gaps, the current minute last."""
     minutes_since: datetime
-    """Before this, the minutes may show fewer than there were."""
+    """Before this, the minutes may show fewer jobs than there were."""
     waiting: Quantiles | None
     running: Quantiles | None
 
@@ -71,37 +71,37 @@ class Statistics:
 def by_minute(
     finished_per_step: Iterable[FinishedCount], *, now: datetime, count: int
 ) -> Sequence[tuple[datetime, Mapping[Status, int]]]:
-    """Finished jobs by minute, for the last `count` minutes, those with none included."""
+    """Finished jobs by minute, for the last `count` minutes, minutes without any included."""
     current = now.replace(second=0, microsecond=0)
     minutes = {current - MINUTE * back: Counter[Status]() for back in reversed(range(count))}
-    for ending in finished_per_step:
-        if (minute := ending.at.replace(second=0, microsecond=0)) in minutes:
-            minutes[minute][ending.status] += ending.jobs
+    for step in finished_per_step:
+        if (minute := step.at.replace(second=0, microsecond=0)) in minutes:
+            minutes[minute][step.status] += step.jobs
     return list(minutes.items())
 
 
 def within_last_minute(
     finished_per_step: Iterable[FinishedCount], *, now: datetime
 ) -> Mapping[Status, int]:
-    """How many came to each status in the last minute, the step under way included."""
+    """How many jobs reached each status in the last minute, the current step included."""
     found = Counter[Status]()
-    for ending in finished_per_step:
-        if ending.at > now - MINUTE:
-            found[ending.status] += ending.jobs
+    for step in finished_per_step:
+        if step.at > now - MINUTE:
+            found[step.status] += step.jobs
     return found
 
 
 def complete_since(
     finished_per_step: Sequence[FinishedCount], *, asked: datetime, limit: int
 ) -> datetime:
-    """From when on none is missing, where only the newest `limit` ends were counted."""
-    if sum(ending.jobs for ending in finished_per_step) < limit:
+    """The instant since which none is missing, where only the newest `limit` jobs were counted."""
+    if sum(step.jobs for step in finished_per_step) < limit:
         return asked
-    return min(ending.at for ending in finished_per_step) + STEP
+    return min(step.at for step in finished_per_step) + STEP
 
 
 def quantiles(durations_s: Iterable[float]) -> Quantiles | None:
-    """By nearest rank, so that each is a duration that occurred; None for no durations."""
+    """By nearest rank, so that each is a duration that occurred; None without durations."""
     ordered = sorted(durations_s)
     if not ordered:
         return None

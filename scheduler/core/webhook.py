@@ -1,12 +1,12 @@
-"""Calls of a job's hook: what they are, and what follows from how one went. Pure.
+"""Calls of a job's hook, and what follows from the answer to a try. Pure.
 
     due ──┬── 2xx ──────────────────────────────────────────▶ delivered
      ▲    ├── 410 Gone, or tried for too long ──────────────▶ given_up
      └────┴── anything else: again, after a longer while
 
-A call is made by the store: with the end of its job, in the same transaction, or for a handler that
-notifies. So none is lost, and each is delivered at least once: where the answer to a try is not
-heard, or not written down, the call is tried again under the same id.
+The store creates a call: with the end of its job, in the same transaction, or when a handler
+notifies. So none is lost, and each is delivered at least once: where the answer to a try does not
+arrive, or is not stored, the call is tried again with the same id.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from scheduler.core.job import JsonText
 from scheduler.core.policy import backoff_s
 
 GONE: Final = 410
-"""By the Standard Webhooks specification: the receiver wants no more of this."""
+"""By the Standard Webhooks specification: the receiver wants no more calls."""
 RETRY_LONGEST_S: Final = 3600.0
-"""Between two tries: a receiver that was away for a day is told within the hour."""
+"""Between two tries: a receiver that was away for a day gets the call within the hour."""
 
 
 class Event(StrEnum):
-    """What a call tells of."""
+    """What a call reports."""
 
     ENDED = "job.ended"
     NOTIFIED = "job.notified"
@@ -46,38 +46,38 @@ class HookCall:
     """One message to a job's hook."""
 
     id: str
-    """The same in each try, so that a receiver knows what it has had. Of an end: the job's id."""
+    """The same in each try, so that a receiver knows repeats; for a job's end, the job's id."""
     job_id: str
     event: Event
     payload: JsonText | None
-    """What a handler notified of; the end of a job is told as the job is stored."""
+    """What a handler passed to `notify`; None for a job's end, where the job itself is sent."""
     status: CallStatus
     tries: int
-    """How often it was begun to be tried; who tries it has the try of this number."""
+    """How many tries have begun; the current try has this number."""
     created_at: datetime
     due_at: datetime | None
-    """When it is tried next, if it is not settled meanwhile."""
+    """When it is tried next, unless it is settled before."""
     answer: str | None
-    """What came of the last try: an HTTP status, or why there was none."""
+    """The result of the last try: an HTTP status, or why there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What becomes of a call after a try."""
+    """The status of a call after a try."""
 
     status: CallStatus
     due_at: datetime | None = None
 
 
 def receiver(hook: str) -> str:
-    """Who answers at a hook: its URL up to the path, as its user spells it."""
+    """The receiver at a hook: its URL up to the path, as the user wrote it."""
     return "/".join(f"{hook}/".split("/")[:3]) + "/"
 
 
 def verdict(
     call: HookCall, code: int | None, *, at: datetime, give_up_s: float, random: Random
 ) -> Verdict:
-    """What follows from the answer to a try: an HTTP status, or None where none came."""
+    """What follows from a try: `code` is the answer's HTTP status, or None without an answer."""
     if code is not None and 200 <= code < 300:
         return Verdict(status=CallStatus.DELIVERED)
     due_at = at + timedelta(seconds=backoff_s(call.tries, random=random, longest_s=RETRY_LONGEST_S))

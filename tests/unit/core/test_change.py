@@ -1,4 +1,4 @@
-"""Changes: the order of all that happens to a job, and what it was before."""
+"""Changes: the order of all that happens to a job, and the job as it was before."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ ABORTED = replace(
 )
 
 
-def test_a_job_only_goes_on() -> None:
-    """By that, late and repeated news are told from fresh ones."""
+def test_the_stage_of_a_job_only_grows() -> None:
+    """So late and repeated changes can be told from new ones."""
     assert ABORTED.abort is not None
     life = [
         NEW,
@@ -71,15 +71,15 @@ def test_a_job_only_goes_on() -> None:
     assert stages == sorted(set(stages))
 
 
-def test_what_a_job_was_is_known_from_what_it_is() -> None:
-    """However far it is by the time that somebody looks."""
+def test_an_earlier_state_can_be_made_from_the_job_as_it_is_now() -> None:
+    """However far the job is by the time it is read."""
     assert as_of(queued(NEW), ABORTED) == NEW
     assert as_of(running(CLAIM, AT), ABORTED) == RUNNING
     assert as_of(changed("1"), ABORTED) == ABORTED
 
 
 def test_between_two_attempts_a_job_was_queued() -> None:
-    """It may have been for a millisecond, and nobody looked; but each change of status is told."""
+    """Even for a millisecond in which nobody read it: each change of status is sent."""
     again = replace(RUNNING, attempt=2, token=2)
     queued_again = replace(NEW, attempt=1, token=1, node=RUNNING.node)
     assert unseen_states(again, stage(RUNNING)) == [queued_again, again]
@@ -88,17 +88,15 @@ def test_between_two_attempts_a_job_was_queued() -> None:
     assert unseen_states(RUNNING, stage(RUNNING)) == []
 
 
-def test_an_end_is_news_however_often_its_job_was_claimed_in_vain() -> None:
-    """A claim that is given back takes its attempt with it, and its follower waits for the end."""
+def test_an_end_is_new_however_often_claims_were_given_back() -> None:
+    """A claim that is given back lowers `attempt` again, and a follower waits for the end."""
     aborted = replace(ABORTED, attempt=0, token=3)
     assert unseen_states(aborted, stage(replace(RUNNING, token=3))) == [aborted]
-    assert (
-        unseen_states(replace(aborted, token=4), stage(aborted)) == []
-    )  # a clean-up began, no more
+    assert unseen_states(replace(aborted, token=4), stage(aborted)) == []  # only a clean-up began
 
 
 def test_between_running_and_aborted_its_abort_was_requested() -> None:
-    """It may have taken a few milliseconds, and nobody looked; but each change is told."""
+    """Even for a few milliseconds in which nobody read it: each change is sent."""
     assert ABORTED.abort is not None
     killed = replace(ABORTED, abort=replace(ABORTED.abort, death=DEATH))
     asked = replace(RUNNING, progress=killed.progress, abort=ASKED)
@@ -115,8 +113,8 @@ def test_between_running_and_aborted_its_abort_was_requested() -> None:
     assert unseen_states(cleaned, -1) == [cleaned]
 
 
-def test_progress_of_an_earlier_attempt_is_no_news() -> None:
-    """It may come late, behind the end that it belongs to."""
+def test_progress_of_an_earlier_attempt_is_ignored() -> None:
+    """It may come late, after the end of its attempt."""
     late = progressed(CLAIM, Progress(done=1))
     assert may_run(late, stage(RUNNING))
     assert not may_run(late, stage(replace(RUNNING, status=Status.QUEUED)))
@@ -133,8 +131,8 @@ def test_progress_of_an_earlier_attempt_is_no_news() -> None:
         Position(f"{2**64 - 1}-{2**64 - 1}"),
     ],
 )
-def test_an_id_says_where_somebody_was(where: Position) -> None:
-    """All that a node has to know of him."""
+def test_an_event_id_holds_the_position_of_a_follower(where: Position) -> None:
+    """It is all that a node has to know about a follower."""
     assert position(str(where)) == where
 
 
@@ -145,6 +143,6 @@ def test_an_id_says_where_somebody_was(where: Position) -> None:
         *(f"{2**64}-0", f"1-{2**64}", "99999999999999999999-0.1~1"),
     ],
 )
-def test_an_id_that_is_none_of_ours_is_no_position(text: str) -> None:
-    """It may come from anybody."""
+def test_an_id_that_is_not_ours_is_no_position(text: str) -> None:
+    """A client may send anything."""
     assert position(text) is None

@@ -1,4 +1,4 @@
-"""The job context: what a handler says reaches the node, or is refused where it is said."""
+"""The job context: what a handler reports reaches the node, or is refused in the handler."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def context(sent: Frames, *, hook: str | None = None) -> JobContext:
     return JobContext(id="1", uid="u", attempt=2, hook=hook, send=sent.append)
 
 
-def test_a_handler_can_read_who_it_works_for() -> None:
-    """The contract names these four."""
+def test_a_handler_can_read_which_job_and_user_it_runs_for() -> None:
+    """The public contract names these four attributes."""
     job = context([], hook="http://h")
     assert (job.id, job.uid, job.attempt, job.hook) == ("1", "u", 2, "http://h")
 
 
-def test_progress_is_sent_as_it_was_said() -> None:
-    """In units of the handler's own."""
+def test_progress_is_sent_as_given() -> None:
+    """In the handler's own units."""
     sent: Frames = []
     context(sent).progress(3, 10.5, "c.png")
     assert sent == [{"progress": {"done": 3, "total": 10.5, "message": "c.png"}}]
 
 
 def test_total_and_message_may_be_unknown() -> None:
-    """Who reads a stream cannot tell how long it is."""
+    """A handler that reads a stream does not know its length."""
     sent: Frames = []
     context(sent).progress(3)
     assert sent == [{"progress": {"done": 3, "total": None, "message": None}}]
@@ -47,14 +47,14 @@ def test_what_is_no_number_is_refused(number: float) -> None:
 
 
 def test_done_is_never_unknown() -> None:
-    """There is nothing else to tell."""
+    """Progress without it would say nothing."""
     with pytest.raises(TypeError, match="done must be a number, not None"):
         context([]).progress(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 10**400])
 def test_a_number_that_json_or_a_float_cannot_hold_is_refused(number: float) -> None:
-    """The node and its clients read JSON, and hold progress in a float."""
+    """The node and its clients read JSON, and keep progress as a float."""
     with pytest.raises(ValueError, match="progress: done must be finite"):
         context([]).progress(number)
     with pytest.raises(ValueError, match="progress: total must be finite"):
@@ -62,13 +62,13 @@ def test_a_number_that_json_or_a_float_cannot_hold_is_refused(number: float) -> 
 
 
 def test_a_message_is_a_text() -> None:
-    """Not an object that happens to print well."""
+    """Not any object that has a string form."""
     with pytest.raises(TypeError, match="message must be a string, not 5"):
         context([]).progress(1, 2, 5)  # type: ignore[arg-type]
 
 
 def test_what_is_refused_is_not_sent() -> None:
-    """Half a frame would cost the job its process."""
+    """An incomplete frame would end the job's process."""
     sent: Frames = []
     with pytest.raises(ValueError, match="finite"):
         context(sent).progress(1, float("nan"))
@@ -83,7 +83,7 @@ def test_a_notification_goes_to_the_hook() -> None:
 
 
 def test_without_a_hook_a_notification_goes_nowhere() -> None:
-    """A handler need not ask whether somebody listens."""
+    """A handler need not check whether there is a hook."""
     sent: Frames = []
     context(sent).notify({"page": 1})
     assert sent == []
@@ -101,7 +101,7 @@ def test_without_a_hook_a_notification_goes_nowhere() -> None:
     ],
     ids=["object", "nan", "set", "endless", "too large"],
 )
-def test_a_notification_that_cannot_be_is_refused(
+def test_an_impossible_notification_is_refused(
     payload: object, error: type[Exception], hook: str | None
 ) -> None:
     """In the handler's own line, and nothing is sent; not only where there is a hook."""
@@ -111,7 +111,7 @@ def test_a_notification_that_cannot_be_is_refused(
     assert sent == []
 
 
-def test_an_abort_passes_those_who_catch_every_exception() -> None:
-    """`except Exception: log and go on` is in many handlers; a job that is aborted must not."""
+def test_an_abort_is_not_caught_by_except_exception() -> None:
+    """Many handlers log any `Exception` and continue; an aborted job must not continue."""
     assert issubclass(JobAborted, BaseException)
     assert not issubclass(JobAborted, Exception)

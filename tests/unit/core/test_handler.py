@@ -34,7 +34,7 @@ def write(folder: Path, **files: str) -> None:
 
 
 def refusal(folder: Path) -> str:
-    """The one line that an operator reads about this folder."""
+    """The message of the error that loading this folder raises."""
     with pytest.raises(StartError) as caught:
         load(folder)
     line = str(caught.value)
@@ -43,7 +43,7 @@ def refusal(folder: Path) -> str:
 
 
 def test_a_folder_gives_its_handlers_by_name(folder: Path) -> None:
-    """A file may have several, and a file without any is welcome."""
+    """A file may have several handlers, or none."""
     write(
         folder,
         a=HEAD + "@handler('one')\ndef f(data): return data\n",
@@ -56,7 +56,7 @@ def test_a_folder_gives_its_handlers_by_name(folder: Path) -> None:
 
 
 def test_the_options_say_all_that_the_node_needs(folder: Path) -> None:
-    """They travel as JSON; the node itself imports no handler."""
+    """They are sent as JSON; the node itself imports no handler."""
     text = """
 def undo(data): ...
 
@@ -97,7 +97,7 @@ def test_without_options_nothing_is_limited_and_nothing_undone() -> None:
 
 
 def test_the_decorator_leaves_the_function_as_it_is() -> None:
-    """Its author tests it like any other."""
+    """Its author can test it like any other function."""
 
     def double(data: int) -> int:
         return 2 * data
@@ -106,14 +106,14 @@ def test_the_decorator_leaves_the_function_as_it_is() -> None:
 
 
 def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
-    """And says which key of the configuration named it."""
+    """The message names the configuration key."""
     line = refusal(tmp_path / "gone")
     assert line.startswith("[handlers] path = ")
     assert line.endswith("gone': there is no such folder")
 
 
 def test_a_file_in_place_of_the_folder_stops_the_start(tmp_path: Path) -> None:
-    """A folder is asked for, so that siblings can be imported."""
+    """It must be a folder, so that files can import their siblings."""
     (tmp_path / "handlers.py").touch()
     assert "there is no such folder" in refusal(tmp_path / "handlers.py")
 
@@ -138,7 +138,7 @@ def test_a_syntax_error_is_told_with_file_and_line(folder: Path) -> None:
 def test_a_file_that_raises_is_told_with_file_and_line(
     folder: Path, statement: str, told: str
 ) -> None:
-    """Whatever it raises: a node without one of its handlers would refuse jobs it should take."""
+    """Whatever it raises: a node that lacks a handler would refuse jobs it should take."""
     write(folder, bad=f"x = 1\n{statement}\n")
     line = refusal(folder)
     assert line.startswith(f"{folder / 'bad.py'}:{statement.count(chr(10)) + 2}: ")
@@ -161,14 +161,14 @@ def test_the_line_is_told_for_a_relative_folder_too(
 
 
 def test_ctrl_c_during_the_import_is_no_fault_of_the_file(folder: Path) -> None:
-    """The operator wants to end the start, and not to read about it."""
+    """The operator wants to end the start, not to read a traceback."""
     write(folder, slow="raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):
         load(folder)
 
 
 def test_two_handlers_of_one_name_are_told_with_both_places(folder: Path) -> None:
-    """Which of them runs must not hang on the order of files."""
+    """Which of them runs must not depend on the order of files."""
     write(
         folder,
         a=HEAD + "@handler('same')\ndef f(data): ...\n",
@@ -181,7 +181,7 @@ def test_two_handlers_of_one_name_are_told_with_both_places(folder: Path) -> Non
 
 
 def test_two_functions_of_one_name_do_not_hide_a_handler(folder: Path) -> None:
-    """Python forgets the first; a copied file with only the handler's name changed must work."""
+    """Python drops the first; copied code with only the handler's name changed must work."""
     write(
         folder,
         a=HEAD + "@handler('one')\ndef run(data): return 1\n@handler('two')\n"
@@ -194,7 +194,7 @@ def test_two_functions_of_one_name_do_not_hide_a_handler(folder: Path) -> None:
 
 
 def test_a_second_name_for_the_function_is_not_a_second_handler(folder: Path) -> None:
-    """Here, and in a file that imports it."""
+    """Neither in the same file nor in one that imports it."""
     write(
         folder,
         a=HEAD + "@handler('one')\ndef f(data): ...\ng = f\n",
@@ -234,7 +234,7 @@ handler("object")(Object())
 
 
 def test_a_file_may_import_its_siblings(folder: Path) -> None:
-    """By one name, wherever the folder lies and whatever it is called."""
+    """By the same name, wherever the folder is and whatever it is called."""
     write(
         folder,
         a_first=HEAD
@@ -292,7 +292,7 @@ def keyword_only(data: object, *, job: object) -> None: ...
 
 @pytest.mark.parametrize("function", [no_argument, three, keyword_only])
 def test_a_function_that_cannot_be_called_is_refused(function: Callable[..., None]) -> None:
-    """As a handler and as its `on_abort`: later there is nobody to tell."""
+    """As a handler and as its `on_abort`: at the first job it would be too late."""
     with pytest.raises(TypeError, match=r"handler: it must take \(data\) or \(data, job\)"):
         handler("x")(function)
     with pytest.raises(TypeError, match=r"on_abort must take \(data\) or \(data, job\)"):
@@ -300,7 +300,7 @@ def test_a_function_that_cannot_be_called_is_refused(function: Callable[..., Non
 
 
 def test_an_on_abort_that_is_no_function_is_refused() -> None:
-    """Its name in quotes, most often."""
+    """Most often it is its name in quotes."""
     with pytest.raises(TypeError, match="handler: on_abort must be a function, not 'undo'"):
         handler("x", on_abort="undo")  # type: ignore[arg-type]
 
@@ -327,12 +327,12 @@ def test_what_cannot_be_called_at_all_is_refused(folder: Path) -> None:
 def test_a_handler_is_given_as_much_as_it_takes(
     function: Callable[..., object], given: tuple[int, ...]
 ) -> None:
-    """The context is there for those who want it."""
+    """A handler may leave out the context."""
     assert call(function, 1, 2) == given
 
 
 def test_an_async_handler_gives_its_coroutine() -> None:
-    """Whoever called it runs it."""
+    """The caller awaits it."""
 
     async def double(data: int) -> int:
         return 2 * data

@@ -1,4 +1,4 @@
-"""What may happen to a job: the table, against the sentence of the contract."""
+"""What may happen to a job: the table of transitions, against the public contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONTRACT = {
 
 
 def test_the_transitions_are_those_of_the_contract() -> None:
-    """Clients wait on these changes and on no others."""
+    """Clients rely on these changes and no others."""
     assert {(a, b) for a, following in TRANSITIONS.items() for b in following} == CONTRACT
 
 
@@ -34,7 +34,7 @@ def test_every_status_has_its_line_in_the_table() -> None:
 
 @given(st.lists(st.sampled_from(Status)))
 def test_a_final_status_never_changes(wanted: list[Status]) -> None:
-    """Whatever is tried and in whatever order: the first end that a job came to is its end."""
+    """Whatever is tried, in whatever order: the first final status stays."""
     ends = set()
     status = Status.QUEUED
     for following in wanted:
@@ -46,12 +46,12 @@ def test_a_final_status_never_changes(wanted: list[Status]) -> None:
 
 
 def test_three_statuses_are_final() -> None:
-    """A client that waits may stop at these."""
+    """A client that waits for the end may stop at these."""
     assert sorted(FINAL) == ["aborted", "successful", "terminated"]
 
 
 def test_every_job_can_come_to_an_end() -> None:
-    """From no status is there a way only in circles."""
+    """From every status a final one can be reached."""
     for status in set(Status) - FINAL:
         assert TRANSITIONS[status] & FINAL
 
@@ -60,14 +60,14 @@ def test_every_job_can_come_to_an_end() -> None:
 def test_the_latency_of_an_abort_is_milliseconds_and_never_negative(
     seconds: float, latency_ms: int
 ) -> None:
-    """The clock of the node that asked may be ahead of the one that proved the death."""
+    """The clock of the node that took the request may be ahead of the one that saw the death."""
     asked_at = datetime(2026, 1, 1, tzinfo=UTC)
     abort = Abort(requested_at=asked_at, finished_at=asked_at + timedelta(seconds=seconds))
     assert abort.latency_ms == latency_ms
 
 
 def test_an_abort_that_is_not_proven_has_no_latency() -> None:
-    """`finished_at` is what says that nothing lives any more."""
+    """`finished_at` is what says that no process is alive."""
     assert Abort(requested_at=datetime(2026, 1, 1, tzinfo=UTC)).latency_ms is None
 
 

@@ -1,4 +1,4 @@
-"""Decisions: what follows from an outcome, and how long to wait for what."""
+"""Decisions: what follows from an outcome, and how long waits are."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def claim() -> Claim:
 
 @given(claims, outcomes)
 def test_whatever_happens_only_an_allowed_change_is_written(each: Claim, outcome: Outcome) -> None:
-    """And it names its job and token, so that a late writer changes nothing."""
+    """It names its job and token, so that a late writer changes nothing."""
     settlement = policy.conclude(each, outcome, at=AT, progress=PROGRESS)
     assert settlement.status in TRANSITIONS[Status.RUNNING]
     assert (settlement.id, settlement.token, settlement.at) == (each.id, each.token, AT)
@@ -82,7 +82,7 @@ def test_whatever_happens_only_an_allowed_change_is_written(each: Claim, outcome
 
 
 @given(claims, outcomes)
-def test_each_end_brings_what_a_client_reads_of_it_and_no_more(
+def test_each_settlement_has_the_fields_of_its_status_and_no_others(
     each: Claim, outcome: Outcome
 ) -> None:
     """A result where it was successful, an error where it was not, the proof where aborted.
@@ -105,10 +105,10 @@ def test_each_end_brings_what_a_client_reads_of_it_and_no_more(
         (StopReason.LEASE_LOST, Status.QUEUED),
     ],
 )
-def test_why_an_attempt_was_stopped_decides_what_becomes_of_the_job(
+def test_the_reason_of_a_stop_decides_the_status_of_the_job(
     reason: StopReason, status: Status
 ) -> None:
-    """Only a user's wish aborts; what the node gave up is tried again."""
+    """Only a user's request aborts a job; what the node gave up is queued again."""
     outcome = Stopped(reason, DEATH)
     assert policy.conclude(claim(), outcome, at=AT, progress=None).status is status
 
@@ -139,7 +139,7 @@ def test_every_failure_has_its_kind_and_says_what_happened(
     assert told in error.message
 
 
-def test_what_a_handler_raised_is_told_whole() -> None:
+def test_an_exception_keeps_its_traceback() -> None:
     """Its author needs the traceback."""
     raised = Raised(type="KeyError", message="'n'", traceback="Traceback …")
     error = policy.failure("resize", raised)
@@ -148,29 +148,29 @@ def test_what_a_handler_raised_is_told_whole() -> None:
 
 @given(outcomes)
 def test_a_clean_up_that_failed_and_no_other_has_a_reason(outcome: Outcome) -> None:
-    """Somebody has to clean up by hand, then."""
+    """Then somebody has to clean up by hand."""
     error = policy.cleanup_failure("resize", outcome)
     assert (error is not None) is (cleaned(outcome) is Cleanup.FAILED)
 
 
 def test_a_job_that_is_not_tried_again_says_how_often_its_node_died() -> None:
-    """The number tells an operator which key decides it."""
+    """The number leads an operator to the configuration key that sets it."""
     error = policy.lost_failure(3)
     assert (error.kind, "3 times" in error.message) == (FailureKind.LOST, True)
 
 
 @given(st.lists(st.none() | st.floats(0, 60)), st.floats(0, 60))
-def test_the_grace_period_that_counts_is_the_first_that_was_named(
+def test_the_grace_period_that_counts_is_the_first_that_is_not_none(
     wishes: list[float | None], default: float
 ) -> None:
-    """The request goes before the handler, the handler before the node; 0 is a wish as well."""
+    """The request comes before the handler, the handler before the node; 0 counts, too."""
     named = [wish for wish in [*wishes, default] if wish is not None]
     assert policy.grace_s(*wishes, default) == named[0]
 
 
 @given(st.floats(0.001, 3600), st.floats(1, 1e6))
 def test_looks_double_up_to_the_longest_and_stay_there(first_s: float, ratio: float) -> None:
-    """Short jobs are aborted fast, and long ones do not cost a look every moment."""
+    """Short jobs are aborted fast, and long ones do not cost many looks."""
     longest_s = first_s * ratio
     looks = list(islice(policy.looks_s(first_s=first_s, longest_s=longest_s), 100))
     assert looks[0] == first_s
@@ -180,27 +180,27 @@ def test_looks_double_up_to_the_longest_and_stay_there(first_s: float, ratio: fl
 
 
 def test_the_looks_never_end() -> None:
-    """A job may run for months, and each day of it may be aborted."""
+    """A job may run for months, and may be aborted on any day."""
     looks = policy.looks_s(first_s=0.1, longest_s=30)
     assert next(islice(looks, 100_000, None)) == 30
 
 
 @given(st.floats(0.1, 3600), seeds)
 def test_an_idle_worker_looks_again_within_its_window(window_s: float, random: Random) -> None:
-    """Late enough not to poll, soon enough for the contract."""
+    """Late enough not to poll, early enough for what is promised."""
     assert window_s * 0.1 <= policy.idle_s(window_s=window_s, random=random) <= window_s
 
 
 @given(st.integers(0, 10**9), st.floats(0.1, 60), seeds)
-def test_a_backoff_is_never_nothing_and_never_longer_than_allowed(
+def test_a_backoff_is_never_zero_and_never_longer_than_allowed(
     failures: int, longest_s: float, random: Random
 ) -> None:
-    """Neither a busy loop nor an hour, however long a server is away."""
+    """Neither a busy loop nor an hour of waiting, however long a server is away."""
     assert 0.05 <= policy.backoff_s(failures, random=random, longest_s=longest_s) <= longest_s
 
 
 def test_backoffs_grow_with_the_failures() -> None:
-    """A server that just came back is not met by everybody at once."""
+    """A server that just came back must not get all calls at once."""
     random = Random(1)  # noqa: S311 - not a secret
     longest = [max(policy.backoff_s(n, random=random) for _ in range(200)) for n in (0, 2, 4, 9)]
     assert longest == sorted(longest)
@@ -210,11 +210,11 @@ def test_backoffs_grow_with_the_failures() -> None:
 
 @given(leases_s)
 def test_a_node_has_ended_its_jobs_before_others_presume_it_dead(lease_s: float) -> None:
-    """Or a job would run twice: a tenth of the lease at least is left for the killing."""
+    """Or a job would run twice: at least a tenth of the lease is left for killing."""
     assert policy.fence_s(lease_s) + lease_s / 10 < lease_s
 
 
 @given(leases_s)
 def test_one_renewal_may_fail_before_a_node_gives_up_its_jobs(lease_s: float) -> None:
-    """A connection that falls silent must not cost running jobs: a seventh is left for the next."""
+    """One lost answer must not end running jobs: a seventh is left for the next renewal."""
     assert 2 * policy.renewal_s(lease_s) + lease_s / 7 < policy.fence_s(lease_s)

@@ -18,11 +18,11 @@ NOW = datetime(2026, 3, 1, 12, 5, 34, tzinfo=UTC)
 
 
 def ago(seconds: float, status: Status = Status.SUCCESSFUL, jobs: int = 1) -> FinishedCount:
-    """What ended in a step that began so long before `NOW`."""
+    """Jobs that ended in a step that began so long before `NOW`."""
     return FinishedCount(NOW - timedelta(seconds=seconds), status, jobs)
 
 
-def test_each_minute_has_a_place_also_where_nothing_ended() -> None:
+def test_each_minute_is_there_also_where_nothing_ended() -> None:
     minutes = by_minute([ago(4, jobs=2), ago(14), ago(94, Status.ABORTED)], now=NOW, count=3)
 
     assert [(at.minute, at.second, dict(ends)) for at, ends in minutes] == [
@@ -38,12 +38,12 @@ def test_what_ended_before_the_first_minute_is_left_out() -> None:
 
 
 def test_the_last_minute_slides_in_steps() -> None:
-    """A rate that falls to nothing at each full minute would alarm for nothing."""
+    """A rate that falls to 0 at each full minute would look like an outage."""
     endings = [ago(4), ago(54, Status.ABORTED), ago(64)]
     assert within_last_minute(endings, now=NOW) == {Status.SUCCESSFUL: 1, Status.ABORTED: 1}
 
 
-def test_a_count_that_ended_at_its_limit_says_from_when_on_it_is_complete() -> None:
+def test_a_count_that_reached_its_limit_says_since_when_it_is_complete() -> None:
     asked = NOW - timedelta(minutes=30)
     endings = [ago(4, jobs=2), ago(64)]
 

@@ -1,4 +1,4 @@
-"""What follows from how a call went."""
+"""What follows from the answer to a try of a call."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def test_a_2xx_is_success(code: int) -> None:
 
 @pytest.mark.parametrize("code", [None, 100, 301, 302, 307, 400, 401, 404, 429, 500, 503])
 def test_anything_else_is_tried_again(code: int | None) -> None:
-    """A redirect too: it is not followed, and a receiver may have it by mistake."""
+    """A redirect, too: it is not followed, and may be a mistake of the receiver."""
     again = judged(code)
     assert again.status is CallStatus.DUE
     assert again.due_at is not None
     assert again.due_at > AT
 
 
-def test_410_ends_it_at_once() -> None:
+def test_410_gives_a_call_up_at_once() -> None:
     assert judged(410) == Verdict(status=CallStatus.GIVEN_UP)
 
 
-def test_the_longer_it_fails_the_longer_it_waits_up_to_an_hour() -> None:
-    """With jitter: receivers that come back must not meet all callers in one moment."""
+def test_pauses_between_tries_grow_up_to_an_hour() -> None:
+    """With jitter: a receiver that comes back must not get all calls at once."""
 
     def waits_s(tries: int) -> set[float]:
         dues = [judged(503, tries=tries, seed=seed).due_at or AT for seed in range(50)]
@@ -77,18 +77,18 @@ def test_the_longer_it_fails_the_longer_it_waits_up_to_an_hour() -> None:
     assert len(waits_s(40)) == 50
 
 
-def test_it_is_given_up_when_the_next_try_would_be_too_late() -> None:
+def test_a_call_is_given_up_when_the_next_try_would_be_too_late() -> None:
     assert judged(503, after_s=DAY_S - 1).status is CallStatus.DUE
     assert judged(503, after_s=DAY_S).status is CallStatus.GIVEN_UP
     assert judged(200, after_s=2 * DAY_S).status is CallStatus.DELIVERED
 
 
-def test_it_may_be_tried_just_once() -> None:
+def test_a_call_may_be_tried_just_once() -> None:
     assert judged(503, give_up_s=0).status is CallStatus.GIVEN_UP
 
 
 @pytest.mark.parametrize("path", ["", "/", "/hook", "/hook/b?c=/d", "//"])
-def test_a_receiver_has_all_hooks_of_its_place(path: str) -> None:
+def test_hooks_with_one_scheme_host_and_port_have_one_receiver(path: str) -> None:
     assert receiver(f"https://a.example:8443{path}") == RECEIVER
 
 
