@@ -1,15 +1,20 @@
 """The store: the truth about jobs and nodes, in SQLite or PostgreSQL.
 
-    GroupedStore ── calls that meet become one
+    grouped      GroupedStore: concurrent calls become one
        │
-    SqlStore ── what the port promises, each call one named statement
+    sql_store    SqlStore: the port `Store`, each call one named statement
        │ fetch(name, …)
-    Database ─┬─ sqlite     one writing connection, one reading one, a lock file
-              └─ postgres   a pool
-    sql/*.sql               the statements, one text for both      migrations/*.sql   the schema
+    database ─┬─ sqlite     one connection that writes, one that reads, a lock file
+              └─ postgres   a pool of connections; postgres_errors: what its errors mean
 
-A call is one statement, and a statement is a transaction: whatever dies or is cancelled, none
-stays open and nothing is half done. Where a call brings many rows they come as one JSON argument.
+    sql/*.sql          the statements, one text for both databases
+    migrations/*.sql   the schema; `schema` applies them
+    statements         reads both in the dialect of a database
+    arguments, rows    jobs as arguments of statements; rows as jobs
+    idempotency        what happens when a job is stored already
+
+A call is one statement, and a statement is a transaction: whatever dies or is cancelled, no
+transaction stays open and nothing is half done. Many rows are passed as one JSON argument.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from scheduler.basics.background import background
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
 from scheduler.core.ports.store import Store
-from scheduler.store.database import Attended, Database
+from scheduler.store.database import Database, LoggedDatabase
 from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
@@ -38,21 +43,21 @@ PATH_SCHEME: Final = "sqlite:///"
 async def open_store(
     url: str, *, data_dir: Path, on_batch: Callable[[str, int], None] = lambda _kind, _calls: None
 ) -> AsyncIterator[Store]:
-    """Open the store that `url` names, and make or update its schema.
+    """Open the store that `url` names, and create or update its schema.
 
     Args:
         url: `sqlite` for a file in `data_dir`; `sqlite:///relative/path` or `sqlite:////absolute`,
             taken as it stands, without escapes; `postgresql://…` or `postgres://…`.
-        data_dir: made if it is not there.
-        on_batch: told what kind of calls shared a statement, and how many.
+        data_dir: created if missing.
+        on_batch: called with the kind of the calls that shared a statement, and their number.
 
     Raises:
-        StartError: the URL is none of these, the place cannot be used, another process uses the
-            file, or a newer version of the scheduler has been there.
-        StoreUnavailable: the server does not answer; it may in a moment.
+        StartError: the URL is none of these, the file or database cannot be used, another process
+            uses the file, or its schema is of a newer version of the scheduler.
+        StoreUnavailable: the server does not answer; trying again may help.
     """
     async with _database(url, data_dir) as database:
-        store = GroupedStore(Attended(database), on_batch=on_batch)
+        store = GroupedStore(LoggedDatabase(database), on_batch=on_batch)
         async with background(**store.services()):
             yield store
 

@@ -1,6 +1,6 @@
-"""What statements are given: the words of `job.py` as columns, and many rows as one argument.
+"""Arguments of statements: the objects of `job.py` as columns, and many rows as one argument.
 
-Instants are milliseconds since 1970 UTC; what has a shape of its own is JSON.
+Instants are milliseconds since 1970 UTC; objects such as errors and progress are JSON.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ def milliseconds(at: datetime) -> int:
 
 
 def json(value: Failure | Progress | Sequence[str]) -> str:
-    """A value with a shape of its own as it is stored."""
+    """An object as it is stored: as JSON."""
     return orjson.dumps(value).decode()
 
 
 def batch(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as one argument, which both databases unfold with `json_each`."""
-    return orjson.dumps({str(place): row for place, row in enumerate(rows)}).decode()
+    """Rows as one argument: a JSON object, which both databases unfold with `json_each`."""
+    return orjson.dumps({str(number): row for number, row in enumerate(rows)}).decode()
 
 
 def keys(names: Iterable[str]) -> str:
-    """Names as one argument, each once: they are what `json_each` calls keys."""
+    """Names as one argument, each once: the keys of a JSON object, as `json_each` calls them."""
     return orjson.dumps({str(name): None for name in names}).decode()
 
 
 def new_job(new: NewJob) -> Mapping[str, Any]:
-    """The columns of a job that is about to be stored."""
+    """The columns of a job to be stored."""
     return {
         **new.submitted(),
         "id": new.id,
@@ -53,7 +53,7 @@ def new_job(new: NewJob) -> Mapping[str, Any]:
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:
-    """The columns that the end of an attempt brings; without a death, nothing ran."""
+    """The columns of the end of an attempt; without a death, nothing ran."""
     error = None if end.error is None else json(end.error)
     death = end.death or NOTHING_RAN
     return {
@@ -73,7 +73,7 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
 
 
 def page(written: Written) -> Mapping[str, Any]:
-    """The columns of a page of a job's log; its blocks are rows of a time, a stream and a text."""
+    """The columns of a page of a job's log; each of its blocks is a time, a stream and a text."""
     page = written.page
     blocks = [(milliseconds(block.at), block.stream, block.text) for block in page.blocks]
     return {
@@ -88,5 +88,5 @@ def page(written: Written) -> Mapping[str, Any]:
 
 
 def _bytes(text: str | None) -> int:
-    """What a text adds to a page of jobs."""
+    """The bytes that a text adds to a page of jobs."""
     return 0 if text is None else len(text.encode())

@@ -1,4 +1,4 @@
-"""What a database must be able to do for the store: run a named statement."""
+"""What the store needs from a database: to run a named statement."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from scheduler.basics.outage import Outage
 from scheduler.core.errors import StoreUnavailable
 
 Argument = str | int | float | None
-"""What travels to a statement: many rows travel as JSON in one text."""
+"""An argument of a statement; many rows are passed as JSON in one text."""
 
 
 class Row(Protocol):
-    """One row of an answer."""
+    """One row that a statement returned."""
 
-    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401 - what the column holds
+    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401 - any type of a column
         """The value of a column, by name."""
         ...
 
@@ -23,32 +23,32 @@ class Row(Protocol):
 class Database(Protocol):
     """A database with the schema of `migrations/`.
 
-    `fetch` raises `StoreUnavailable` where the database does not take the statement now.
+    `fetch` raises `StoreUnavailable` where the database cannot run the statement now.
     """
 
     identity: str
     """A random id made with the database."""
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
-        """Run the statement of `sql/<name>.sql` as a transaction of its own; the rows it answers.
+        """Run the statement of `sql/<name>.sql` as one transaction, and return its rows.
 
-        Cancelled, it has run whole or not at all.
+        If cancelled, it has run whole or not at all.
         """
         ...
 
 
-class Attended:
-    """A database whose outages are told to the operator."""
+class LoggedDatabase:
+    """A database whose outages are logged."""
 
-    def __init__(self, behind: Database) -> None:
-        self.identity = behind.identity
-        self._behind = behind
+    def __init__(self, database: Database) -> None:
+        self.identity = database.identity
+        self._database = database
         self._outage = Outage("the store")
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`."""
         try:
-            rows = await self._behind.fetch(name, *arguments)
+            rows = await self._database.fetch(name, *arguments)
         except StoreUnavailable as error:
             self._outage.failed(error)
             raise

@@ -1,7 +1,7 @@
-"""The store with group commit: calls that meet share a statement, and with it a transaction.
+"""The store with group commit: concurrent calls share a statement, and so a transaction.
 
-A commit waits for the disk, and one of fifty jobs waits no longer than one of one. What is hot is
-grouped: `insert`, `claim` and `settle`. Every other call is as rare as what people do.
+A commit waits for the disk, and with fifty jobs it waits no longer than with one. The frequent
+calls are grouped: `insert`, `claim` and `settle`. All others are as rare as people's actions.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from scheduler.store.database import Database
 from scheduler.store.sql_store import SqlStore
 
 ROWS_MAX: Final = 1000
-"""Of one statement, so that none holds up the others for long; as many as a bulk request has."""
+"""Of one statement, so that none delays the others for long; as many as a bulk request has."""
 ROW_BYTES: Final = 4096
-"""A row with more text than this counts as several: a thousand large ones would fill the memory."""
+"""A row with more text than this counts as several: a thousand large ones would fill memory."""
 
 
-class _Taking(NamedTuple):
+class _ClaimCall(NamedTuple):
     """One call of `claim`."""
 
     job_ids: Sequence[str]
@@ -34,7 +34,7 @@ class _Taking(NamedTuple):
 
 
 class GroupedStore(SqlStore):
-    """The store; `services` run while it is in use."""
+    """The store; its `services` must run while it is in use."""
 
     def __init__(self, database: Database, *, on_batch: Callable[[str, int], None]) -> None:
         super().__init__(database)
@@ -68,7 +68,7 @@ class GroupedStore(SqlStore):
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
         """See `Store`."""
-        return await self._claim(_Taking(job_ids, node_id, at))
+        return await self._claim(_ClaimCall(job_ids, node_id, at))
 
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         """See `Store`."""
@@ -79,17 +79,17 @@ class GroupedStore(SqlStore):
             return [await super().insert(calls[0])]
         stored = await self.store_new([new for jobs in calls for new in jobs])
         if stored is None:
-            raise Conflict("one of these calls, who knows which, meets what is stored")
+            raise Conflict("one of these calls conflicts with a stored job")
         rest = iter(stored)
         return [Inserted(list(islice(rest, len(jobs))), created=True) for jobs in calls]
 
-    async def _claim_all(self, calls: Sequence[_Taking]) -> Sequence[Sequence[Claim]]:
-        """Claim for each node what is asked for it; of two calls for one job the first gets it."""
+    async def _claim_all(self, calls: Sequence[_ClaimCall]) -> Sequence[Sequence[Claim]]:
+        """Claim for each node the jobs of its calls; of two calls for one job the first gets it."""
         claimed: dict[tuple[str, str], Claim] = {}
         for node_id in {call.node_id for call in calls}:
-            its = [call for call in calls if call.node_id == node_id]
-            ids = [job_id for call in its for job_id in call.job_ids]
-            at = max(call.at for call in its)
+            of_node = [call for call in calls if call.node_id == node_id]
+            ids = [job_id for call in of_node for job_id in call.job_ids]
+            at = max(call.at for call in of_node)
             claims = await super().claim(ids, node_id=node_id, at=at)
             claimed |= {(node_id, claim.id): claim for claim in claims}
         return [
@@ -104,7 +104,7 @@ class GroupedStore(SqlStore):
     async def _settle_all(
         self, calls: Sequence[Sequence[Settlement]]
     ) -> Sequence[Mapping[str, Status]]:
-        """End all attempts; of two calls for one attempt the first one ended it."""
+        """End all attempts; of two calls for one attempt the first one takes effect."""
         ended = await self.ended([end for ends in calls for end in ends])
         return [
             {
@@ -120,8 +120,8 @@ def _rows(jobs: Sequence[NewJob]) -> int:
     return sum(1 + len(new.data) // ROW_BYTES for new in jobs)
 
 
-def _ids(taking: _Taking) -> int:
-    return len(taking.job_ids)
+def _ids(call: _ClaimCall) -> int:
+    return len(call.job_ids)
 
 
 def _ends(ends: Sequence[Settlement]) -> int:

@@ -1,4 +1,4 @@
-"""What it means that jobs about to be stored are stored already: the same call, or another one."""
+"""Jobs to be stored that are stored already: a repeat of the same call, or a conflict."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scheduler.store.database import Row
 
 
 def must_differ(jobs: Sequence[NewJob]) -> None:
-    """Refuse two jobs with one key in one call: neither could be the earlier one.
+    """Refuse two jobs with one idempotency key in one call: neither is the earlier one.
 
     Raises:
-        Conflict: there are two.
+        Conflict: two jobs have the same key.
     """
     keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key is not None]
     if len(set(keys)) < len(keys):
@@ -23,19 +23,19 @@ def must_differ(jobs: Sequence[NewJob]) -> None:
 
 
 def stored_before(jobs: Sequence[NewJob], found: Sequence[Row]) -> Inserted:
-    """The answer to a call whose ids or idempotency keys an earlier one stored.
+    """The answer to a call whose ids or idempotency keys are stored already.
 
     Raises:
-        Conflict: the earlier one was another request.
-        StoreUnavailable: what stood in the way is gone now.
+        Conflict: they were stored by another request.
+        StoreUnavailable: the stored jobs were deleted in between; trying again helps.
     """
     earlier = list(_matches(jobs, found))
     if len(earlier) < len(jobs):
         if not earlier:
-            # The retention came between the insert that was refused and the look that followed.
+            # Retention deleted them between the insert that was refused and this read.
             raise StoreUnavailable("the jobs of this idempotency key were deleted just now")
         raise Conflict("this idempotency key came with a request of other jobs before")
-    # The same ids: it was this very call, and its answer was lost.
+    # The same ids: an earlier try of this call stored them, and its answer was lost.
     created = [row["id"] for row in earlier] == [new.id for new in jobs]
     return Inserted([rows.job(row) for row in earlier], created=created)
 

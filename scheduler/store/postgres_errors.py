@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean: whose they are to mend, and what is worth another try."""
+"""What PostgreSQL's errors mean: who can correct them, and which are worth another try."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOST_AGAINST_ANOTHER: Final = (
     asyncpg.exceptions.TransactionRollbackError,
     asyncpg.UniqueViolationError,
 )
-"""Rolled back: deadlocks, and inserts of a key that another one stored first; look again."""
+"""Rolled back by others: deadlocks, and inserts of a key that another one stored; try again."""
 _WRONG: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
@@ -36,35 +36,35 @@ _UNAVAILABLE: Final = (
 
 
 @contextmanager
-def available(place: str) -> Iterator[None]:
-    """Tell what the server cannot do now from what we did wrong.
+def available(where: str) -> Iterator[None]:
+    """Turn the errors of a server that cannot serve us now into `StoreUnavailable`.
 
     Raises:
-        StoreUnavailable: it cannot do it now.
+        StoreUnavailable: it cannot serve us now; all other errors are defects of ours.
     """
     try:
         yield
     except asyncpg.DataError:
-        # An `InterfaceError` as well, but of the kind that no waiting mends.
+        # It is an `InterfaceError`, too, but waiting does not help.
         raise
     except _UNAVAILABLE as error:
         reason = str(error) or type(error).__name__
-        raise StoreUnavailable(f"PostgreSQL at {place}: {reason}") from error
+        raise StoreUnavailable(f"PostgreSQL at {where}: {reason}") from error
 
 
 @contextmanager
-def startable(place: str) -> Iterator[None]:
-    """Tell what the person who starts the node can mend.
+def startable(where: str) -> Iterator[None]:
+    """Turn the errors that the operator can correct into `StartError`.
 
     Raises:
-        StartError: the URL, the user, the password, the database or its permissions.
+        StartError: the URL, the user, the password, the database or its permissions are wrong.
     """
     try:
         yield
     except ValueError as error:
         # Its own text may quote a part of the password.
         raise StartError(
-            f"[store] url = {place!r}: not a valid URL; is a character in it to be escaped?"
+            f"[store] url = {where!r}: not a valid URL; is a character in it to be escaped?"
         ) from error
     except _WRONG as error:
-        raise StartError(f"[store] url = {place!r}: {error}") from error
+        raise StartError(f"[store] url = {where!r}: {error}") from error

@@ -1,4 +1,4 @@
-"""What statements answer: rows as the words of `job.py`."""
+"""Rows that statements return, as the objects of `job.py`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scheduler.store.database import Row
 
 
 def job(row: Row) -> Job:
-    """The job of a row with all columns."""
+    """The job in a row with all columns."""
     return Job(
         **_submitted(row),
         id=row["id"],
@@ -49,7 +49,7 @@ def job(row: Row) -> Job:
 
 
 def claim(row: Row) -> Claim:
-    """The claim of a row that was just claimed."""
+    """The claim in a row that was just claimed."""
     return Claim(
         **_submitted(row),
         id=row["id"],
@@ -61,7 +61,7 @@ def claim(row: Row) -> Claim:
 
 
 def node(row: Row) -> Node:
-    """The node of a row."""
+    """The node in a row."""
     return Node(
         id=row["id"],
         name=row["name"],
@@ -75,7 +75,7 @@ def node(row: Row) -> Node:
 
 
 def job_counts(row: Row) -> JobCounts:
-    """How many jobs wait and run."""
+    """How many jobs are queued and run."""
     return JobCounts(row["queued"], row["running"], _maybe_instant(row["oldest_queued_at"]))
 
 
@@ -85,7 +85,7 @@ def finished_count(row: Row) -> FinishedCount:
 
 
 def call(row: Row) -> HookCall:
-    """The call of a row."""
+    """The hook call in a row."""
     return HookCall(
         id=row["id"],
         job_id=row["job_id"],
@@ -100,7 +100,7 @@ def call(row: Row) -> HookCall:
 
 
 def page(row: Row) -> LogPage:
-    """The page of a job's log."""
+    """The log page in a row."""
     blocks = (
         Block(_instant(at), LogStream(stream), text)
         for at, stream, text in orjson.loads(row["blocks"])

@@ -1,4 +1,4 @@
-"""Bring a database to the schema that this version of the scheduler knows. Forward only."""
+"""Migrate a database to the schema of this version of the scheduler. Forward only."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _LOOK: Final = "SELECT identity, version FROM installation"
 async def migrate(
     dialect: Dialect,
     *,
-    place: str,
+    where: str,
     run: Callable[[str], Awaitable[object]],
     fetch: Callable[[str], Awaitable[Iterable[Row]]],
 ) -> str:
-    """Run the migrations that the database lacks, and answer its identity, made by the first.
+    """Run the migrations that the database lacks, and return its identity, made with the first.
 
-    The caller sees to it that nobody else does the same at the same time.
+    The caller ensures that nobody else does the same at the same time.
 
     Args:
-        dialect: what the database speaks.
-        place: where the database is, for messages.
+        dialect: the database's.
+        where: the database's path or URL, for messages.
         run: runs a script, whole or not at all.
-        fetch: answers the rows of a query.
+        fetch: returns the rows of a query.
 
     Raises:
         StartError: the schema is newer than this version knows.
@@ -43,7 +43,7 @@ async def migrate(
     scripts, version = migrations(dialect), installation["version"]
     if version > len(scripts):
         raise StartError(
-            f"{place}: the schema is of version {version}, and this scheduler knows up to"
+            f"{where}: the schema is of version {version}, and this scheduler knows up to"
             f" {len(scripts)}: a newer one has been here, start that again"
         )
     for number, script in enumerate(scripts[version:], version + 1):

@@ -1,6 +1,6 @@
-"""The `Store` port in SQL. What each call promises stands in `scheduler/core/ports/store.py`.
+"""The `Store` port in SQL. `scheduler/core/ports/store.py` says what each call promises.
 
-Each write is one guarded statement, and the rows that it returns say what took effect.
+Each write is one guarded statement; the rows that it returns say what took effect.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from scheduler.store.idempotency import must_differ, stored_before
 
 BEFORE_ALL_IDS: Final = ""
 AFTER_ALL_IDS: Final = "~"
-"""Ids are lower-case hexadecimal digits and dashes: this is greater than each of them."""
+"""Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
 
 
 class SqlStore:
@@ -84,11 +84,11 @@ class SqlStore:
         """See `Store`."""
         wanted = arguments.keys(statuses or Status)
         before = AFTER_ALL_IDS if before_id is None else before_id
-        how_much = (wanted, before, task, limit, bytes_max)
+        selection = (wanted, before, task, limit, bytes_max)
         if uid is None:
-            page = await self._fetch("page_of_all", *how_much)
+            page = await self._fetch("page_of_all", *selection)
         else:
-            page = await self._fetch("page", uid, *how_much)
+            page = await self._fetch("page", uid, *selection)
         return [rows.job(row) for row in page]
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
@@ -109,10 +109,10 @@ class SqlStore:
         return {job_id: status for (job_id, _), status in ended.items()}
 
     async def ended(self, settlements: Sequence[Settlement]) -> dict[tuple[str, int], Status]:
-        """End attempts; what became of those that took effect, by job id and token."""
-        # Two ends of one attempt in one batch: the first counts, as it would in two.
+        """End attempts; the new status, by job id and token, of those that took effect."""
+        # Two ends of one attempt in one batch: the first counts, as in two separate calls.
         ends = {(end.id, end.token): end for end in reversed(settlements)}.values()
-        # Two statements, because each settlement stands for itself.
+        # Two statements are fine, because each settlement is independent of the others.
         given_back = [end for end in ends if end.status is Status.QUEUED]
         final = [end for end in ends if end.status is not Status.QUEUED]
         return await self._end("settle", final) | await self._end("give_back", given_back)
@@ -175,7 +175,7 @@ class SqlStore:
         """See `Store`."""
         last = AFTER_ALL_IDS if last_id is None else last_id
         ids: set[str] = set()
-        # Queued first: a job that moves on to running in between is seen twice, not missed.
+        # Queued first: a job that starts to run in between is found twice, not missed.
         for status in (Status.QUEUED, Status.RUNNING):
             if status in statuses or not statuses:
                 ids |= _ids(await self._fetch("unfinished", uid, status, last, task, limit))
@@ -292,8 +292,8 @@ class SqlStore:
         self, *, before: datetime, limit: int, bytes_max: int | None = None
     ) -> int:
         """See `Store`."""
-        how_much = (arguments.milliseconds(before), limit, bytes_max)
-        return len(await self._fetch("delete_finished", *how_much))
+        instant = arguments.milliseconds(before)
+        return len(await self._fetch("delete_finished", instant, limit, bytes_max))
 
 
 def _ids(found: Sequence[Row]) -> set[str]:

@@ -1,10 +1,10 @@
-"""SQLite, for one node: one writing connection, one that only reads, a lock file beside them.
+"""SQLite, for one node: one connection that writes, one that only reads, and a lock file.
 
 Before 3.51.3, two connections that write or checkpoint can corrupt a database in WAL mode. So all
 writes, and with them all checkpoints, go through one connection in one process. The other one is
-opened read-only: it keeps a page of 8 MiB from delaying the claims behind it.
+opened read-only, so that a read of 8 MiB does not delay the claims behind it.
 
-Writes that meet share a transaction, whatever they do: a commit costs as much as ten claims, and a
+Concurrent writes share a transaction, whatever they do: a commit costs as much as ten claims, and a
 hop to the connection's thread as much as five.
 """
 
@@ -30,13 +30,13 @@ from scheduler.store.statements import Dialect, statements
 _Kind = TypeVar("_Kind", bound=aiosqlite.Connection)
 
 VERSION_MIN: Final = (3, 38, 0)
-"""The first with the operator `->>`; RETURNING came with 3.35."""
+"""The first version with the operator `->>`; RETURNING came with 3.35."""
 ROWS_AT_A_TIME: Final = 64
-"""Of a cursor that is iterated over, which none of ours is."""
+"""For a cursor that is iterated over; ours never are."""
 BUSY_S: Final = 5.0
-"""How long a statement waits for a stranger with a lock, such as a backup by the command line."""
+"""How long a statement waits for another program's lock, such as a backup with `sqlite3`."""
 SHARED_CHARACTERS_MAX: Final = 64 * 1024
-"""Of the arguments of the writes of one transaction; a larger one is alone, and delays nobody."""
+"""Of all arguments of the writes in one transaction; a larger write runs alone."""
 UNAVAILABLE: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -52,21 +52,21 @@ UNAVAILABLE: Final = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
-"""Result codes that tell of the file and its surroundings; all others tell of a defect of ours."""
+"""Result codes caused by the file or the machine; all others mean a defect of ours."""
 
 
 class Call(NamedTuple):
-    """A statement to be run."""
+    """A statement to run."""
 
     text: str
     arguments: Sequence[Argument]
 
 
 class Writer(aiosqlite.Connection):
-    """A connection whose thread runs several statements in one go."""
+    """A connection whose thread runs several statements in one hop."""
 
     async def run(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
-        """Run them as one transaction, the commit included; the rows of each."""
+        """Run the statements as one transaction, with its commit; the rows of each."""
         answers: Sequence[Sequence[Row]] = await self._execute(  # type: ignore[no-untyped-call]
             self._run, calls
         )
@@ -80,7 +80,7 @@ class Writer(aiosqlite.Connection):
             answers = [self._conn.execute(*call).fetchall() for call in calls]
             self._conn.execute("COMMIT")
         except BaseException:
-            if self._conn.in_transaction:  # some errors roll back by themselves
+            if self._conn.in_transaction:  # some errors have rolled back already
                 self._conn.execute("ROLLBACK")
             raise
         return answers
@@ -97,7 +97,7 @@ class SqliteDatabase:
         self._statements = statements(Dialect.SQLITE)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
-        """See `Database`. Cancelled, it goes on to its end without us."""
+        """See `Database`. If cancelled, the statement still runs to its end."""
         text, writes = self._statements[name]
         if writes:
             return await self.writes(Call(text, arguments))
@@ -105,7 +105,7 @@ class SqliteDatabase:
             return list(await self._reader.execute_fetchall(text, arguments))
 
     async def _write_all(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
-        if len(calls) > 1:  # what goes wrong is one's fault: then each is run alone
+        if len(calls) > 1:  # on an error `Batch` runs each alone, to find its cause
             return await self._writer.run(calls)
         with _available():
             return await self._writer.run(calls)
@@ -113,29 +113,29 @@ class SqliteDatabase:
 
 @asynccontextmanager
 async def open_sqlite(path: Path) -> AsyncIterator[Database]:
-    """Open the database in a file, and make the file and its folder where they are not there.
+    """Open the database in a file; file and folder are created if missing.
 
     Args:
-        path: absolute and without links, so that one file has one lock.
+        path: absolute and without symbolic links, so that one file has one lock.
 
     Raises:
         StartError: the file cannot be used, or another process uses it.
-        StoreUnavailable: a stranger has it locked.
+        StoreUnavailable: another program holds a lock on it.
     """
     async with AsyncExitStack() as stack:
         with _usable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
-            _make(path)
+            _create(path)
             writer = await stack.enter_async_context(_connected(Writer, path.as_uri()))
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
-            # FULL: what is answered is on the disk. NORMAL loses the last commits with the power.
+            # FULL: what is answered is on the disk. NORMAL loses the last commits in a power cut.
             await writer.execute_fetchall("PRAGMA synchronous = FULL")
-            # Else a job that is deleted would leave its log and the calls of its hook behind.
+            # Else a deleted job would leave its log and the calls of its hook behind.
             await writer.execute_fetchall("PRAGMA foreign_keys = ON")
             identity = await migrate(
                 Dialect.SQLITE,
-                place=str(path),
+                where=str(path),
                 run=lambda script: writer.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT"),
                 fetch=writer.execute_fetchall,
             )
@@ -149,7 +149,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def _connected(kind: type[_Kind], uri: str) -> AsyncIterator[_Kind]:
-    """A connection, closed at the end: one that is not keeps the interpreter from exiting."""
+    """A connection, closed at the end: an open one keeps the interpreter from exiting."""
     # Without an isolation level no transaction begins by itself: each statement commits.
     connect = partial(sqlite3.connect, uri, uri=True, timeout=BUSY_S, isolation_level=None)
     connection = kind(connect, ROWS_AT_A_TIME)
@@ -160,7 +160,7 @@ async def _connected(kind: type[_Kind], uri: str) -> AsyncIterator[_Kind]:
 
 @contextmanager
 def _available() -> Iterator[None]:
-    """Tell what the file and its surroundings cannot do now from what we did wrong."""
+    """Turn errors caused by the file or the machine into `StoreUnavailable`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -173,18 +173,19 @@ def _characters(call: Call) -> int:
     return sum(len(each) for each in call.arguments if isinstance(each, str))
 
 
-def _make(path: Path) -> None:
-    """Make the file, or find out here that it cannot be opened.
+def _create(path: Path) -> None:
+    """Create the file if missing, and raise here if it cannot be opened.
 
-    When aiosqlite finds out, its thread goes on for a moment and may complain after our loop ended.
-    Only under the lock: to close a file drops what SQLite has locked of it in this process.
+    If aiosqlite failed to open it, its thread would run on for a moment and might raise after our
+    loop ended. Call it only while we hold the lock file: closing a file releases all locks that
+    SQLite has on it in this process.
     """
     path.open("ab").close()
 
 
 @contextmanager
 def _usable(path: Path) -> Iterator[None]:
-    """Say what keeps the file from being opened, to the person who can mend it."""
+    """Turn errors of the opening into ones that tell the operator what is wrong."""
     if sqlite3.sqlite_version_info < VERSION_MIN:
         raise StartError(
             f"this Python has SQLite {sqlite3.sqlite_version}, which is older than"
@@ -201,6 +202,6 @@ def _usable(path: Path) -> Iterator[None]:
 
 
 def _code(error: sqlite3.Error) -> int | None:
-    """The primary result code; None where the error is not SQLite's but Python's."""
+    """The primary result code; None where the error comes from Python, not from SQLite."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF

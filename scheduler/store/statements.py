@@ -1,7 +1,8 @@
-"""SQL once: the texts of `sql/` and `migrations/`, spoken in the dialect of each database.
+"""SQL written once: the texts of `sql/` and `migrations/`, translated for each database.
 
-Three things differ, and nothing else may: the sign before a parameter's number, the name of the
-function that unfolds a JSON object, and lines that end in `-- PostgreSQL only` or `-- SQLite only`.
+Only three things differ: the sign before a parameter's number, the name of the function that
+unfolds a JSON object, and lines that end in `-- PostgreSQL only` or `-- SQLite only`. Comments are
+removed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _COMMENT: Final = re.compile(r"--.*")
 
 
 class Dialect(Enum):
-    """A database's own SQL."""
+    """The SQL of one database."""
 
     SQLITE = "SQLite"
     POSTGRESQL = "PostgreSQL"
@@ -39,7 +40,7 @@ def statements(dialect: Dialect) -> Mapping[str, Statement]:
 
 
 def migrations(dialect: Dialect) -> Sequence[str]:
-    """The scripts that make the schema: the first makes version 1, each other the next one."""
+    """The scripts that make the schema: the first makes version 1, each other one the next."""
     files = sorted((_HERE / "migrations").glob("*.sql"))
     return [translated(file.read_text("utf-8"), dialect) for file in files]
 
@@ -51,10 +52,10 @@ def translated(text: str, dialect: Dialect) -> str:
     plain = _COMMENT.sub("", "\n".join(ours))
     if dialect is Dialect.SQLITE:
         return re.sub(r"\$(\d)", r"?\1", plain)
-    # jsonb is parsed once for all fields of a row, json once for each of them.
+    # jsonb is parsed once for all fields of a row, json once for each field.
     return plain.replace("json_each(", "jsonb_each(")
 
 
 def _statement(text: str) -> Statement:
-    # Every write says what took effect, so RETURNING is what tells a write from a read.
+    # Every write returns what took effect, and no read has RETURNING.
     return Statement(text, writes="RETURNING" in text)

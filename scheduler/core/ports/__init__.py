@@ -1,4 +1,4 @@
-"""What is promised: the contracts between packages that do not import each other.
+"""Ports: the contracts between packages that do not import each other.
 
     service ─┬─▶ Store   the truth: jobs and nodes
     worker  ─┤
@@ -6,8 +6,8 @@
     all     ───▶ Clock   the time of day, durations and sleep
 
 Read them as the specification. Each has one contract suite in `tests/contract`, which every
-implementation passes. All methods of `Store` raise `StoreUnavailable`, all of `Queue` raise
-`QueueUnavailable`, when the server behind them does not take the call. Then nothing is half done,
-but a write may have been done whole with its answer lost: every write is safe to repeat. It is safe
-to cancel any method as well.
+implementation passes. All methods of `Store` raise `StoreUnavailable`, and all of `Queue`
+`QueueUnavailable`, when the server does not take the call. Then nothing is half done, but a write
+may have been done whole with its answer lost: every write is safe to repeat. Every method is safe
+to cancel, too.
 """

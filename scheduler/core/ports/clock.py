@@ -1,4 +1,4 @@
-"""The port to time. Its promises: see the package."""
+"""The port to time. The package says what all ports promise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Clock(Protocol):
     """The only source of time. Durations are measured by `monotonic`, which never jumps."""
 
     def now(self) -> datetime:
-        """The wall-clock time as aware UTC, in whole milliseconds. May jump: only for people."""
+        """The wall-clock time as aware UTC, in whole milliseconds. May jump: for display only."""
         ...
 
     def monotonic(self) -> float:
@@ -18,5 +18,5 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds of `monotonic`."""
+        """Return after so many seconds by `monotonic`."""
         ...

@@ -1,4 +1,4 @@
-"""The port to the queue, which Redis implements. What all ports promise: see the package."""
+"""The port to the queue, which Redis implements. The package says what all ports promise."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from scheduler.core.change import Change
 
 
 class Queue(Protocol):
-    """Hints in Redis, shared by all nodes: which ids wait, whose abort is asked, what changed.
+    """Hints in Redis, shared by all nodes: ids that wait, requested aborts, changes.
 
     Nothing here is the truth. An id may be missing or come twice; a flag or message may be lost.
-    Everything that relies on the queue has a second way, by the store, that is only slower.
+    Everything that relies on the queue has a second, slower way through the store.
     """
 
     async def join(self, store_identity: str) -> None:
-        """Register this installation's store in the namespace, or find it registered.
+        """Register this installation's store in the namespace, unless it is registered already.
 
         Raises:
             StartError: another store is registered there.
@@ -26,15 +26,15 @@ class Queue(Protocol):
         ...
 
     async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
-        """Add ids at the end, or ahead of all others, and wake a waiting worker for each."""
+        """Add ids at the end, or ahead of all others, and wake one waiting worker for each."""
         ...
 
     async def dequeue(self, *, wait_s: float) -> str | None:
-        """Move the next id to this node's in-flight list, and answer it; None after `wait_s`.
+        """Move the next id to this node's in-flight list, and return it; None after `wait_s`.
 
-        The id stays in flight until `acknowledge` or `give_back`. When the call is cancelled an id
-        may have been moved with nobody to know it: while the node lives the queue itself returns it
-        to the head within seconds, and `recover` does once the node is gone.
+        The id stays in flight until `acknowledge` or `give_back`. When the call is cancelled, an id
+        may have been moved without a caller to take it: while the node lives, the queue returns it
+        to the head within seconds; once the node is gone, `recover` does.
         """
         ...
 
@@ -47,81 +47,84 @@ class Queue(Protocol):
         ...
 
     async def recover(self, live_node_ids: Collection[str]) -> int:
-        """Return the in-flight ids of all other nodes to the head of the queue; how many."""
+        """Return the in-flight ids of all nodes that are neither this one nor live to the head.
+
+        The answer is how many.
+        """
         ...
 
     async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
-        """Those of the ids that stand neither near the head of the queue nor in flight anywhere.
+        """Those of the ids that are neither near the head of the queue nor in flight on any node.
 
-        "Near" is a bounded number of places: an id far behind is reported as missing as well.
+        "Near" is a bounded number of ids: an id far behind the head is reported missing, too.
         """
         ...
 
     async def forgetful(self) -> bool:
-        """Whether this node is to `remind` the server of every waiting id, then to `remember`.
+        """Whether this node must `remind` the server of every waiting id, and then `remember`.
 
-        True where the server lost, or may have lost, ids since `remember` last took effect: for a
-        flushed, restarted or failed-over server, and for a new namespace. But for one node at a
-        time: another one is told once that one has not called `remind` for some seconds. Leaves a
+        True where the server lost, or may have lost, ids since `remember` last took effect: after
+        a flush, a restart or a failover, and for a new namespace. True for only one node at a time:
+        another node gets it once the first has not called `remind` for some seconds. Leaves a
         mark, by which `remind` and `remember` know whether the server forgot again meanwhile.
         """
         ...
 
     async def remind(self, job_ids: Sequence[str]) -> bool:
-        """Enqueue ids at the end, for a node that `forgetful` told to.
+        """Enqueue ids at the end, after `forgetful` returned true to this node.
 
-        False, and no effect, where the server forgot again meanwhile, or another node does it now.
+        False, and no effect, where the server forgot again meanwhile, or another node reminds it.
         """
         ...
 
     async def remember(self) -> None:
         """Declare that the server was reminded of every waiting id.
 
-        No effect where `remind` would have none. Calls `forgetful` where that never was.
+        No effect where `remind` would have none. Calls `forgetful` first if nobody has.
         """
         ...
 
     async def announce_abort(self, job_id: str, *, node_id: str) -> None:
-        """Raise the job's abort flag (kept for a day) and tell the node that runs it."""
+        """Set the job's abort flag (kept for a day) and send a message to the node that runs it."""
         ...
 
     async def abort_announced(self, job_id: str) -> bool:
-        """Whether the job's abort flag is up."""
+        """Whether the job's abort flag is set."""
         ...
 
     def aborts(self) -> AsyncIterator[str]:
         """Ids whose abort is announced to this node, as they come. Ends only by cancellation.
 
-        Connects again by itself. What was announced while it was not connected is lost.
+        It reconnects by itself. What is announced while it is not connected is lost.
         """
         ...
 
     def announce(self, changes: Sequence[Change]) -> None:
-        """Tell changes to all nodes, soon and in this order, and wake who waits in `watch`.
+        """Publish changes to all nodes, soon and in this order, and set the events of `watch`.
 
-        While the queue is away they wait; where they become too many, a gap is told instead.
+        While the queue is away the changes wait; if they become too many, a gap replaces them.
         """
         ...
 
     async def latest_change(self) -> str:
-        """The id of the last change that was told; of a gap, told by this, where there is none."""
+        """The id of the last change; without any, this call publishes a gap and returns its id."""
         ...
 
     async def changes(
         self, change_id: str, *, limit: int, wait_s: float = 0.0
     ) -> Sequence[tuple[str, Change]] | None:
-        """The change of this id and at most so many behind it, each with its id, in their order.
+        """The change with this id and at most `limit` later ones, each with its id, in order.
 
-        Waits up to `wait_s` where there is none behind it. Only the last few ten thousand are
-        kept, and none where the server forgets: None where this one is not there, so that nobody
-        knows what came after it. A change may be told twice.
+        Waits up to `wait_s` seconds where there is no later one. Only the last few ten thousand are
+        kept, and none where the server forgets: the answer is None where the change with this id is
+        not there, so that it is unknown what came after it. A change may come twice.
         """
         ...
 
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
-        """An event that is set when a change of the job is told, or may have been missed.
+        """An event that is set when a change of the job is published, or may have been missed.
 
         It is usually set once soon after the block is entered. Never raises: while the queue is
-        away only changes made on this node are noticed.
+        away, only changes made on this node set it.
         """
         ...

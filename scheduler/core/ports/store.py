@@ -1,4 +1,4 @@
-"""The port to the store, which SQLite and PostgreSQL implement. For all ports: see the package."""
+"""The port to the store: SQLite or PostgreSQL. The package says what all ports promise."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from scheduler.core.webhook import HookCall, Verdict
 
 
 class Inserted(NamedTuple):
-    """What `Store.insert` stored, or had stored before under the same idempotency keys."""
+    """The jobs that `Store.insert` stored, or found stored under the same idempotency keys."""
 
     jobs: Sequence[Job]
     created: bool
 
 
 class Released(NamedTuple):
-    """What became of the jobs of nodes that are gone."""
+    """What `Store.release_orphans` did with the jobs of nodes that are gone."""
 
     to_enqueue: Sequence[str]
     """Ids that wait for a worker now: queued again, or aborted with their clean-up pending."""
@@ -40,14 +40,14 @@ class Released(NamedTuple):
 
 
 class Store(Protocol):
-    """The truth about jobs and nodes. What it has answered is durable.
+    """The truth about jobs and nodes. Once a write is answered, it is durable.
 
     Writes are guarded: each names the state it expects, and changes nothing where that does not
     hold. Concurrent calls on one job, from any node, behave as if they came one after the other.
     """
 
     identity: str
-    """A random id made with the database: tells whether two nodes share one store."""
+    """A random id made with the database: by it nodes know whether they share a store."""
 
     async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
@@ -61,13 +61,13 @@ class Store(Protocol):
         ...
 
     async def get(self, job_id: str) -> Job | None:
-        """The job as it stands, or None where there is none of this id."""
+        """The job as it is now, or None where there is none with this id."""
         ...
 
     async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
-        """Those of the jobs that are there, without what may be large: `data` and `result`.
+        """Those of the jobs that exist, without `data` and `result`, which may be large.
 
-        `data` reads null, and `result` None.
+        `data` is JSON null, and `result` None.
         """
         ...
 
@@ -81,84 +81,82 @@ class Store(Protocol):
         limit: int,
         bytes_max: int,
     ) -> Sequence[Job]:
-        """A user's jobs, newest first (by id, a UUIDv7), from the first before `before_id`.
+        """A user's jobs with ids below `before_id`, newest first (by id, a UUIDv7).
 
-        Without `uid` the jobs of all users. At most `limit` jobs, and no more once their JSON texts
-        together pass `bytes_max`; but always one where there is one. Without `statuses` all
+        Without `uid`, the jobs of all users. At most `limit` jobs, and no more once their JSON
+        texts together pass `bytes_max`; but always one where there is one. Without `statuses`, all
         statuses match.
         """
         ...
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
-        """Take those of the jobs that nobody has: queued ones to run, aborted ones to clean up.
+        """Claim those of the jobs that wait: queued ones to run, aborted ones to clean up.
 
         A queued job becomes running: owner and node name are set, attempt and token grow by one,
-        progress is emptied. An aborted one with its clean-up pending and without an owner gets
-        owner and token only. The others are left out of the answer, as are all where `node_id` is
-        not registered. Of concurrent calls for one job exactly one gets it.
+        progress is emptied. An aborted job with a pending clean-up and without an owner only gets
+        an owner and a new token. The answer leaves out all other jobs, and all jobs where `node_id`
+        is not registered. Of concurrent calls for one job exactly one gets it.
         """
         ...
 
     async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
-        """The claims by which a node owns jobs now, but for those on the jobs of these ids.
+        """The claims that a node holds now, except those on the jobs with the ids in `but`.
 
-        Where the answer to `claim` was lost, the node finds here what it was given. A claim that is
-        under way may be in the answer or not.
+        Where the answer to `claim` was lost, the node finds its claims here. The claims of a call
+        that is still running may be in the answer or not.
         """
         ...
 
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
-        """End attempts; the answer has, by id, what became of those that took effect.
+        """End attempts; the answer has the new status, by job id, of those that took effect.
 
-        Each stands for itself.
-
-        Takes effect where the job is running and has the settlement's token. The owner is dropped.
-        An attempt that is queued again with `NOTHING_RAN` did not begin, and is not counted.
-        To be queued again is refused to a job whose abort is requested: it becomes aborted instead,
-        with the death that the settlement carries. A job that becomes aborted and is undoable has
-        its clean-up pending from then on.
+        Each settlement is independent of the others. It takes effect where the job is running and
+        has the settlement's token. The owner is removed. A settlement that queues the job again
+        with `NOTHING_RAN` says that the attempt did not begin: it is not counted. A job whose abort
+        is requested is not queued again: it becomes aborted instead, with the death of the
+        settlement. A job that becomes aborted and is undoable has its clean-up pending.
         """
         ...
 
     async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
-        """End a clean-up: `done` or `failed` are kept, `pending` gives it back for another try.
+        """End a clean-up: `done` and `failed` are final, `pending` gives it back for another try.
 
         False, and no effect, where the token does not hold or the clean-up is not pending.
         """
         ...
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
-        """Keep progress by (job id, token); where the token does not hold any more, drop it."""
+        """Store progress by (job id, token); dropped where the token does not hold any more."""
         ...
 
     async def write_log(self, written: Collection[Written]) -> None:
-        """Keep pages of jobs' logs; a page whose token does not hold is dropped.
+        """Store pages of jobs' logs; a page whose token does not hold is dropped.
 
-        Each takes its slot from the page that is there, unless that has a greater number, or is the
-        same one and longer: so pages may come late, twice, or in any order.
+        A page replaces the page in its slot, unless that has a greater number, or has the same
+        number and is longer: so pages may come late, twice, or in any order.
         """
         ...
 
     async def log(self, job_id: str, *, after: int = 0) -> Sequence[LogPage]:
-        """The pages of a job's log that end behind this place, in their order."""
+        """The pages of a job's log that end after the offset `after` (bytes), in their order."""
         ...
 
     async def note_survivors(self, job_id: str, *, token: int, death: Death) -> None:
-        """Show, in the receipt of an abort that is under way, who outlived SIGKILL so far.
+        """Record, in a running job's abort, which processes outlived SIGKILL so far.
 
-        Without effect where the token does not hold or no abort is requested.
+        No effect where the token does not hold or no abort is requested.
         """
         ...
 
     async def request_abort(
         self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
     ) -> Job | None:
-        """Note durably that the user wants the job ended, and answer the job as it stands then.
+        """Record durably that the user wants the job ended; the answer is the job after that.
 
         A queued job is aborted at once (with its clean-up pending, if an earlier attempt began and
-        it is undoable). A running one is marked; the first request's time and reason are kept, and
-        the shortest grace period that was asked for. A final one is unchanged. None, and no effect,
-        where the id is unknown or another user's.
+        it is undoable). A running one is marked; the time and reason of the first request are kept,
+        and the shortest grace period of all requests. A final one is unchanged. None, and no
+        effect, where the id is unknown or another user's.
         """
         ...
 
@@ -173,34 +171,34 @@ class Store(Protocol):
     ) -> Sequence[str]:
         """Ids of a user's queued and running jobs with no abort requested yet, oldest first.
 
-        Only ids up to `last_id`, that one too.
+        Only ids up to `last_id`, inclusive.
         """
         ...
 
     async def unfinished_by_user(
         self, *, statuses: Collection[Status], task: str | None = None, limit: int
     ) -> Mapping[str, int]:
-        """How many of these jobs each user has: of the oldest `limit` ones of each status."""
+        """How many unfinished jobs each user has, among the oldest `limit` jobs of each status."""
         ...
 
     async def counts(self, *, count_max: int) -> JobCounts:
-        """How many jobs are queued, counted up to `count_max`, how many run, and the oldest queued.
+        """How many jobs are queued (counted up to `count_max`) and run; the oldest queued one.
 
-        The three are looked up one after the other: a job that moves on may be in two, or in none.
+        The three are read one after the other: a job that moves on may be in two, or in none.
         """
         ...
 
     async def finished_per_step(self, *, since: datetime, limit: int) -> Sequence[FinishedCount]:
-        """Of the newest `limit` jobs that became final since then, how many in each step and how.
+        """Of the newest `limit` jobs that became final since then, how many per step and status.
 
-        By when they ended, newest first; steps in which nothing ended are left out.
+        Newest step first; steps in which nothing ended are left out.
         """
         ...
 
     async def durations(self, *, since: datetime, limit: int) -> Sequence[JobDurations]:
         """How long the newest `limit` jobs that became final since then waited and ran.
 
-        Those that ended before they were started are left out. Newest end first; never negative,
+        Jobs that ended before they were started are left out. Newest end first; never negative,
         though the clocks of two nodes may differ.
         """
         ...
@@ -208,26 +206,26 @@ class Store(Protocol):
     async def add_call(
         self, claim: Claim, call_id: str, payload: JsonText, *, at: datetime
     ) -> None:
-        """Have the job's hook called with this payload; without effect where the id is stored.
+        """Add a call of the job's hook with this payload; no effect where the call id is stored.
 
-        Only for who holds the claim: without effect where its token does not hold any more.
-        The end of a job that has a hook adds a call as well, whoever writes it, in the same
-        transaction, due at once and with the job's id as its own.
+        No effect either where the claim's token does not hold any more. The end of a job that has a
+        hook adds a call, too, whichever method ends it: in the same transaction, due at once, and
+        with the job's id as the call's id.
         """
         ...
 
     async def take_calls(
         self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
     ) -> Sequence[HookCall]:
-        """Take up to `limit` of the calls that are due at `at`, for a try each.
+        """Take up to `limit` of the calls that are due at `at`, for one try each.
 
-        Calls to these receivers (`hook.receiver`) are passed over. Of concurrent callers each gets
-        others. A call that is not settled is due again at `until`.
+        Calls to the receivers in `but` (`webhook.receiver`) are skipped. Concurrent callers get
+        different calls. A call that is not settled is due again at `until`.
         """
         ...
 
     async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
-        """Note what came of the try that `call` was taken for; false where another has begun."""
+        """Record the result of the try that `call` was taken for; false if a later one began."""
         ...
 
     async def calls(self, job_id: str, *, limit: int) -> Sequence[HookCall]:
@@ -235,59 +233,60 @@ class Store(Protocol):
         ...
 
     async def register(self, node: Node) -> None:
-        """Make a node known, so that it may claim. Its `beat` begins at the one it brings.
+        """Register a node, so that it may claim. Its `beat` starts with the one given.
 
-        A node that comes back brings one that nobody has seen of it: `bury` takes another for the
-        silence that it was presumed dead for. No effect where it is registered.
+        A node that comes back must give a beat that no other node has seen from it: with an old one
+        a late `bury` would delete it again. No effect where it is registered.
         """
         ...
 
     async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
-        """Show that the node lives: its beat grows. Answers those it owns with an abort requested.
+        """Renew the lease: the beat grows. The answer is which of its jobs are to be aborted.
 
-        None where the node is not registered any more: others presumed it dead, it owns nothing.
+        None where the node is not registered any more: it was presumed dead and owns nothing.
         """
         ...
 
     async def nodes(self) -> Sequence[Node]:
-        """The nodes that are registered, by name."""
+        """The registered nodes, by name."""
         ...
 
     async def bury(self, node_id: str, *, beat: int | None = None) -> bool:
-        """Forget a node: from now on it can claim nothing, and `release_orphans` takes its jobs.
+        """Delete a node: from now on it can claim nothing, and `release_orphans` takes its jobs.
 
-        With `beat`, only where the node did not renew since that was seen; else false.
+        With `beat`, only where that is still the node's beat; else false, and no effect.
         """
         ...
 
     async def release_orphans(self, *, losses_max: int, at: datetime) -> Released:
-        """Take back what nodes own that are not registered any more, as one transaction.
+        """Take back the jobs of nodes that are not registered any more, as one transaction.
 
-        A running job whose abort is requested becomes aborted, with `NOTHING_RAN`. Another one
-        counts a loss: with the `losses_max`-th it ends terminated with kind lost, before that it is
-        queued again. A pending clean-up loses its owner; after `losses_max` losses it has failed.
+        A running job whose abort is requested becomes aborted, with `NOTHING_RAN`. For any other
+        running job a loss is counted: with the `losses_max`-th it ends terminated with kind lost,
+        before that it is queued again. A pending clean-up loses its owner, and counts a loss, too:
+        with the `losses_max`-th it has failed.
         """
         ...
 
     async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
         """Ids that wait for a worker, oldest first: queued jobs, pending clean-ups without owner.
 
-        Only ids smaller than `before_id`: made from a time, it means the jobs that are older.
+        Only ids below `before_id`; with an id made from an instant, only jobs older than that.
         """
         ...
 
     def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
-        """All ids that wait for a worker, oldest first, in pages of at most so many ids."""
+        """All ids that wait for a worker, oldest first, in pages of at most `page` ids."""
         ...
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None
     ) -> int:
-        """Delete at most `limit` jobs that were final before then, and say how many there were.
+        """Delete at most `limit` jobs that were final before then; the answer is how many.
 
-        No more once their JSON texts and logs together pass `bytes_max`; but always one where there
-        is one: a step must not hold up the writes behind it, however large the jobs are.
-        Their logs go with them. Kept is a job whose clean-up is pending, and one whose hook is to
-        be called.
+        No more once their JSON texts and logs together pass `bytes_max`, so that one call does not
+        delay the writes behind it, however large the jobs are; but always one where there is one.
+        Their logs are deleted with them. A job is kept while its clean-up is pending or a call of
+        its hook is due.
         """
         ...

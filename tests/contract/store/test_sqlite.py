@@ -178,7 +178,7 @@ async def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
 
 async def test_a_full_disk_is_unavailable_and_heals(tmp_path: Path) -> None:
     async with open_store("sqlite", data_dir=tmp_path) as store:
-        writer = store._fetch.__self__._behind._writer  # type: ignore[attr-defined]
+        writer = store._fetch.__self__._database._writer  # type: ignore[attr-defined]
         await writer.execute_fetchall("PRAGMA max_page_count = 1")
         sent = new(data='"' + "x" * 100_000 + '"')
 
@@ -195,7 +195,7 @@ async def test_a_database_that_a_stranger_has_locked_is_unavailable_and_heals(
     tmp_path: Path,
 ) -> None:
     async with open_store("sqlite", data_dir=tmp_path) as store:
-        writer = store._fetch.__self__._behind._writer  # type: ignore[attr-defined]
+        writer = store._fetch.__self__._database._writer  # type: ignore[attr-defined]
         await writer.execute_fetchall("PRAGMA busy_timeout = 0")
         stranger = sqlite3.connect(tmp_path / "scheduler.db", isolation_level=None)
         try:

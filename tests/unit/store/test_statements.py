@@ -66,20 +66,20 @@ def test_every_statement_is_used_and_every_used_one_is_there() -> None:
 
 
 def test_a_statement_writes_unless_it_only_reads() -> None:
-    """By that, SQLite's reads go to the connection that cannot write."""
+    """So SQLite's reads go to the connection that cannot write."""
     found = statements(Dialect.SQLITE)
 
     assert {name for name, statement in found.items() if not statement.writes} == READS
 
 
 @pytest.mark.parametrize("dialect", Dialect)
-def test_a_text_is_spoken_in_one_dialect(dialect: Dialect) -> None:
+def test_a_text_is_translated_into_one_dialect(dialect: Dialect) -> None:
     text = "-- Says.\nSELECT $1 -- PostgreSQL only\nSELECT $2 -- SQLite only\nFROM json_each($3)"
 
-    spoken = translated(text, dialect).split()
+    found = translated(text, dialect).split()
 
     assert (
-        spoken
+        found
         == {
             Dialect.SQLITE: ["SELECT", "?2", "FROM", "json_each(?3)"],
             Dialect.POSTGRESQL: ["SELECT", "$1", "FROM", "jsonb_each($3)"],
