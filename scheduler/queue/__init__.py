@@ -1,8 +1,13 @@
 """The queue: hints for the nodes of one installation, on a Redis or Valkey server.
 
-Read `redis_queue` for what each call does, `feed` for how ids reach the workers, `changes` and
-`news` for how nodes tell each other, `keys` and `lua/` for what is on the server, `embedded` for a
-server of our own.
+redis_queue     the port `Queue`: what each call does
+dequeuer        how ids reach the workers of a node
+change_stream   publishes changes of jobs to all nodes, and reads them
+subscriptions   pub/sub: announced aborts, and jobs that somebody watches
+keys            all keys and channels on the server
+scripts, lua/   the steps that must be atomic on the server
+server          connections to the server, and errors of Redis as ours
+embedded/       the server that a node runs for itself
 """
 
 from __future__ import annotations
@@ -26,15 +31,15 @@ __all__ = ["open_queue"]
 async def open_queue(
     url: str, *, namespace: str, node_id: str, data_dir: Path, random: Random
 ) -> AsyncIterator[Queue]:
-    """One node's view of the queue, with all that it takes, for as long as the block runs.
+    """Open one node's view of the queue, with its background tasks, while the block runs.
 
-    `url` is "embedded" for a server of this node's own in `data_dir`, or redis://, rediss:// or
-    unix://. `node_id` is distinct for each start of each node. At the end, what the node still has
-    in flight goes back to the queue.
+    `url` is "embedded" for the node's own server with its files in `data_dir`, or redis://,
+    rediss:// or unix://. `node_id` is distinct for each start of each node. At the end, the ids
+    that the node still has in flight return to the queue.
 
     Raises:
         StartError: `url`, `namespace` or `data_dir` cannot be used.
-        QueueUnavailable: nobody answers there; trying again may help.
+        QueueUnavailable: no server answers there; trying again may help.
     """
     keys = Keys(namespace)
     embedded = url == "embedded"

@@ -1,10 +1,10 @@
-"""The course of changes: a stream on the server, of which each node writes and reads.
+"""The change stream: a stream on the server that each node writes to and reads.
 
-    announce ─▶ waiting ─▶ serve: one script ─┬─▶ {ns}:changes         the last of them, by id
-                                              └─▶ {ns}:changed:<job>   wakes who watches that job
+    announce ─▶ waiting ─▶ serve: one script ─┬─▶ {ns}:changes         the last changes, by id
+                                              └─▶ {ns}:changed:<job>   wakes the job's watchers
 
-Nobody waits for the server to take a change. While it is away changes wait here, as many as there
-is room for; when there is none they become a gap, which is told in their place.
+Callers do not wait until the server has taken a change. While the server is away changes wait here,
+up to a limit; beyond it a gap replaces them.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from scheduler.queue.scripts import Scripts
 from scheduler.queue.server import ANSWER_S, Server
 
 KEPT_MAX: Final = 50_000
-"""How many changes the server keeps, roughly: 10 MB, and minutes of a busy installation."""
+"""About how many changes the server keeps: 10 MB, and minutes of a busy installation."""
 WAITING_MAX: Final = 10_000
-"""How many changes wait here for a server that is away."""
-TOLD_MAX: Final = 500
-"""How many are told in one script, which nothing else on the server can interrupt."""
+"""How many changes may wait here while the server is away."""
+PUBLISHED_MAX: Final = 500
+"""How many one script publishes: no other command runs on the server meanwhile."""
 PAUSE_S: Final = 0.005
-"""How long a change waits for others, to share a script with them: a job that begins at once tells
-two, and has its node to itself meanwhile."""
+"""How long a change waits for others to share a script with them: a job that begins at once makes
+two changes, and the node runs the job meanwhile."""
 FIELD: Final = "c"
-"""The one field of an entry."""
+"""The only field of an entry."""
 KINDS: Final = frozenset(Kind)
-"""What this node understands; a newer one beside it may tell more."""
+"""The kinds that this node knows; a newer node may send others."""
 
 
 class ChangeStream:
-    """What this node tells, and what it reads of what all have told."""
+    """Publishes the changes of this node, and reads those of all nodes."""
 
     def __init__(self, server: Server, scripts: Scripts, *, keys: Keys, random: Random) -> None:
         self._server = server
@@ -52,28 +52,30 @@ class ChangeStream:
         self._keys = keys
         self._random = random
         self._waiting: deque[Change] = deque()
-        self._wanted = asyncio.Event()
+        self._has_changes = asyncio.Event()
 
     def announce(self, changes: Iterable[Change]) -> None:
-        """Have them told soon, in this order."""
+        """Publish changes soon, in this order."""
         self._waiting.extend(changes)
         if len(self._waiting) > WAITING_MAX:
             self._waiting.clear()
-            self._waiting.append(Change(kind=Kind.GAP))  # its own: `_tell` knows it by that
-        self._wanted.set()
+            self._waiting.append(
+                Change(kind=Kind.GAP)
+            )  # a new object: `_publish` compares by identity
+        self._has_changes.set()
 
     async def serve(self) -> None:
-        """Tell what waits, for ever; a background task."""
+        """Publish waiting changes, for ever; a background task."""
         backoff = Backoff(self._random)
         while True:
-            await self._wanted.wait()
+            await self._has_changes.wait()
             await asyncio.sleep(PAUSE_S)
-            await retried(self._tell, on=(QueueUnavailable,), backoff=backoff)
+            await retried(self._publish, on=(QueueUnavailable,), backoff=backoff)
 
     async def close(self) -> None:
-        """Tell the rest, if the server takes it now."""
+        """Publish the rest, if the server takes it now."""
         with suppress(QueueUnavailable):
-            await self._tell()
+            await self._publish()
 
     async def read(
         self, change_id: str, *, limit: int, wait_s: float = 0.0
@@ -92,25 +94,26 @@ class ChangeStream:
         """See `Queue.latest_change`."""
         async with self._server.answering():
             found = await self._server.commands.xrevrange(self._keys.changes, count=1)
-            # One to begin with: of an id that is there it is known what came after.
-            return str(found[0][0] if found else await self._begin())
+            # An empty stream gets a first entry: what follows an existing id can be read.
+            return str(found[0][0] if found else await self._add_gap())
 
-    async def _begin(self) -> str:
+    async def _add_gap(self) -> str:
         return str(await self._server.commands.xadd(self._keys.changes, {FIELD: _text(GAP)}))
 
-    async def _tell(self) -> None:
-        while told := list(islice(self._waiting, TOLD_MAX)):
-            pairs = ((each.job_id, _text(each)) for each in told)
+    async def _publish(self) -> None:
+        while changes := list(islice(self._waiting, PUBLISHED_MAX)):
+            pairs = ((each.job_id, _text(each)) for each in changes)
             async with self._server.answering():
                 await self._scripts.announce(list(chain.from_iterable(pairs)), KEPT_MAX)
-            # Only now, so that none is lost with an answer; unless there was no room meanwhile.
-            while told and self._waiting and self._waiting[0] is told[0]:
+            # Removed only now, so that no lost answer loses a change. `announce` may have replaced
+            # all by a gap meanwhile: then the first ones are not those that were published.
+            while changes and self._waiting and self._waiting[0] is changes[0]:
                 self._waiting.popleft()
-                told.pop(0)
-        self._wanted.clear()
+                changes.pop(0)
+        self._has_changes.clear()
 
     async def _from(self, change_id: str, limit: int) -> Sequence[tuple[str, Change]] | None:
-        """The change of an id and those behind it, if that one is there."""
+        """The change with this id and up to `limit` later ones; None where it is not there."""
         async with self._server.answering():
             found: Any = await self._server.commands.xrange(
                 self._keys.changes, min=change_id, count=limit + 1
@@ -121,18 +124,18 @@ class ChangeStream:
 
 
 def _text(change: Change) -> bytes:
-    """A change as it stands on the server: its fields, in their order."""
+    """A change as text: the JSON array of its fields, in their order."""
     return orjson.dumps(tuple(change))
 
 
 def _change(text: str) -> Change:
-    """The change of a text; another version's node may have written more of it, or otherwise."""
+    """The change in a text; a node of another version may have written more fields, or others."""
     row = orjson.loads(text)
     if not isinstance(row, list):
         return GAP
-    told = Change(*row[: len(Change._fields)])
-    return told._replace(
-        kind=Kind(told.kind) if told.kind in KINDS else Kind.GAP,
-        at=None if told.at is None else datetime.fromisoformat(str(told.at)),
-        progress=None if told.progress is None else Progress(**cast("Any", told.progress)),
+    change = Change(*row[: len(Change._fields)])
+    return change._replace(
+        kind=Kind(change.kind) if change.kind in KINDS else Kind.GAP,
+        at=None if change.at is None else datetime.fromisoformat(str(change.at)),
+        progress=None if change.progress is None else Progress(**cast("Any", change.progress)),
     )

@@ -1,14 +1,14 @@
-"""How a node's workers get their ids: through one connection, in the order they came.
+"""How a node's workers get their ids: through one connection, first come, first served.
 
-    worker ─ take ─▶ place ┐                     ┌─▶ take.lua   as many as there are places
-    worker ─ take ─▶ place ┼─▶ serve: one round ─┤
-    worker ─ take ─▶ place ┘                     └─▶ BLMOVE     if there was none: wait for one
+    worker ─ take ─▶ waiter ┐                     ┌─▶ take.lua   one id for each waiter
+    worker ─ take ─▶ waiter ┼─▶ serve: one round ─┤
+    worker ─ take ─▶ waiter ┘                     └─▶ BLMOVE     if there was none: wait for one
 
-Ids are moved to the node's in-flight list, never popped. The feed knows which of them somebody
-*holds*: was given, and has not acknowledged. What is in flight and held by nobody is a *stray*: its
-answer got lost, its worker left while it came, or its end could not be told. Strays go back to the
-head of the queue, so nothing that goes wrong here keeps an id from the workers for longer than
-`RESTORE_S`.
+Ids are moved to the node's in-flight list, never popped. The dequeuer knows which of them are
+*held*: delivered to a worker, and not acknowledged yet. An id that is in flight but not held is a
+*stray*: the server's answer was lost, its worker was cancelled as it came, or the server did not
+take its acknowledgement. Strays are returned to the head of the queue, so that no failure here
+keeps an id from the workers for longer than `RESTORE_S`.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from scheduler.queue.server import ANSWER_S, Server
 
 BLOCK_S: Final = 2.0
 """How long one BLMOVE waits. Finite, so that a server that hangs is noticed: after
-`BLOCK_S + ANSWER_S` the waiting workers are told."""
+`BLOCK_S + ANSWER_S` the waiting workers get `QueueUnavailable`."""
 
 IDS_MAX: Final = 1000
-"""How many ids are acknowledged in one script, which nothing else on the server can interrupt."""
+"""How many ids one script acknowledges: no other command runs on the server meanwhile."""
 
 PAUSE_S: Final = 0.01
-"""Between two tellings of what has ended: no job waits for it, and other nodes notice no less."""
+"""Between two scripts that acknowledge: no job waits for that, and no other node depends on it."""
 
 RESTORE_S: Final = 10.0
 """How often strays are looked for where nothing failed: a lost connection may leave a BLMOVE behind
-on the server, which still moves one id after the look that followed the loss."""
+on the server, which still moves one id after the look that follows the loss."""
 
 
 class Dequeuer:
-    """One node's in-flight list, and the workers that wait for what comes into it."""
+    """One node's in-flight list, and the workers that wait for its ids."""
 
     def __init__(
         self,
@@ -60,53 +60,53 @@ class Dequeuer:
         self._node_id = node_id
         self._block_s = block_s
         self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX, pause_s=PAUSE_S)
-        self._places: deque[Future[str | None]] = deque()
+        self._waiters: deque[Future[str | None]] = deque()
         self._held: Counter[str] = Counter()
-        self._wanted = asyncio.Event()
+        self._wake = asyncio.Event()
         self._restore_at = 0.0
-        self._named = False
-        """Whether the server knows that something may be in flight here."""
+        self._registered = False
+        """Whether the server has this node in its set of nodes that may have ids in flight."""
 
     async def take(self, *, wait_s: float) -> str | None:
-        """Wait in line for an id; None after `wait_s`.
+        """Wait in line for an id; None after `wait_s` seconds.
 
         Raises:
             QueueUnavailable: the server failed while we waited.
         """
         loop = asyncio.get_running_loop()
-        place: Future[str | None] = loop.create_future()
-        self._places.append(place)
-        self._wanted.set()
-        timer = loop.call_later(wait_s, _expire, place)
+        waiter: Future[str | None] = loop.create_future()
+        self._waiters.append(waiter)
+        self._wake.set()
+        timer = loop.call_later(wait_s, _expire, waiter)
         try:
-            return await place
+            return await waiter
         except asyncio.CancelledError:
-            # The id may have come in the very turn of the loop in which we left.
-            if job_id := _arrived(place):
-                self._hand(job_id)
+            # The id may have come in the same turn of the loop as the cancellation.
+            if job_id := _delivered(waiter):
+                self._deliver(job_id)
             raise
         finally:
             timer.cancel()
 
     async def acknowledge(self, job_id: str) -> None:
-        """Drop a held id."""
-        await self._let_go(job_id, self.acknowledged(job_id))
+        """Remove a held id from the in-flight list."""
+        await self._release(job_id, self.acknowledged(job_id))
 
     async def give_back(self, job_id: str) -> None:
         """Return a held id to the head of the queue."""
-        await self._let_go(job_id, self._give_back(job_id))
+        await self._release(job_id, self._give_back(job_id))
 
     async def serve(self) -> None:
-        """Serve the places as they come; the background task of a feed."""
+        """Get ids for the waiters, for ever; the background task of a dequeuer."""
         while True:
-            await self._wanted.wait()
+            await self._wake.wait()
             try:
                 await self._round()
             except QueueUnavailable as error:
                 self._fail(error)
 
     async def close(self) -> None:
-        """Return whatever is in flight, once `serve` and all workers have ended."""
+        """Return all ids in flight to the queue, once `serve` and all workers have ended."""
         with suppress(QueueUnavailable):  # then the sweeper of another node does it
             async with self._server.answering():
                 await self._scripts.recover([self._node_id])
@@ -122,20 +122,20 @@ class Dequeuer:
 
     async def _round(self) -> None:
         await self._restore()
-        self._places = deque(place for place in self._places if not place.done())
-        if self._named and not self._places:
-            self._wanted.clear()
+        self._waiters = deque(waiter for waiter in self._waiters if not waiter.done())
+        if self._registered and not self._waiters:
+            self._wake.clear()
             return
         async with self._server.answering():
-            taken = await self._scripts.take(self._node_id, len(self._places))
-        self._named = True
+            taken = await self._scripts.take(self._node_id, len(self._waiters))
+        self._registered = True
         for job_id in taken:
             self._hold(job_id)
-        if self._places and not taken:
+        if self._waiters and not taken:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Wait for one id, for a while."""
+        """Wait for one id, for `block_s`."""
         async with self._server.answering(within_s=self._block_s + ANSWER_S):
             job_id = await self._server.blocking.blmove(
                 self._queue,
@@ -143,9 +143,10 @@ class Dequeuer:
                 self._block_s,  # type: ignore[arg-type]  # the server takes fractions
             )
         if job_id is not None:
-            # The server may have been emptied while we waited, and with it have forgotten this
-            # node, without which nobody finds what is in flight here: the next round names it.
-            self._named = False
+            # The server may have been flushed while we waited, and so have lost this node's
+            # registration, without which no node finds its in-flight list: the next round
+            # registers it again.
+            self._registered = False
             self._hold(str(job_id))
 
     async def _restore(self) -> None:
@@ -156,13 +157,13 @@ class Dequeuer:
             await self._scripts.restore(self._node_id, list(self._held.elements()))
         self._restore_at = now + RESTORE_S
 
-    async def _let_go(self, job_id: str, told: Awaitable[None]) -> None:
-        """Hold an id until the server took its end; where it does not, make it a stray.
+    async def _release(self, job_id: str, request: Awaitable[None]) -> None:
+        """Stop holding an id once the server took the request; if it fails, the id is a stray.
 
-        To let go before the server did would have a restoration in between take it for one.
+        Were it no longer held before that, a `_restore` in between would take it for a stray.
         """
         try:
-            await told
+            await request
         except BaseException:
             self._restore_soon()
             raise
@@ -171,25 +172,25 @@ class Dequeuer:
 
     def _hold(self, job_id: str) -> None:
         self._held[job_id] += 1
-        self._hand(job_id)
+        self._deliver(job_id)
 
-    def _hand(self, job_id: str) -> None:
-        """Give an id to the first place that is still taken, or let it go back to the queue."""
-        while self._places:
-            place = self._places.popleft()
-            if not place.done():
-                place.set_result(job_id)
+    def _deliver(self, job_id: str) -> None:
+        """Give an id to the first waiter, or have it returned to the queue if there is none."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(job_id)
                 return
         self._drop(job_id)
         self._restore_soon()
 
     def _fail(self, error: QueueUnavailable) -> None:
-        """Tell all who wait; the next of them makes the next try, when its own backoff is over."""
-        for place in self._places:
-            if not place.done():
-                place.set_exception(QueueUnavailable(*error.args))
-        self._places.clear()
-        self._wanted.clear()
+        """Raise in all waiters; the next call of `take`, after a worker's backoff, tries again."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(QueueUnavailable(*error.args))
+        self._waiters.clear()
+        self._wake.clear()
         self._restore_at = 0.0
 
     def _drop(self, job_id: str) -> None:
@@ -199,16 +200,16 @@ class Dequeuer:
 
     def _restore_soon(self) -> None:
         self._restore_at = 0.0
-        self._wanted.set()
+        self._wake.set()
 
 
-def _expire(place: Future[str | None]) -> None:
-    if not place.done():
-        place.set_result(None)
+def _expire(waiter: Future[str | None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
-def _arrived(place: Future[str | None]) -> str | None:
-    """What a place got in the last moment before it was left."""
-    if not place.done() or place.cancelled() or place.exception():
+def _delivered(waiter: Future[str | None]) -> str | None:
+    """The id that a waiter got in the turn in which its worker was cancelled."""
+    if not waiter.done() or waiter.cancelled() or waiter.exception():
         return None
-    return place.result()
+    return waiter.result()

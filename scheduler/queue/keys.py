@@ -1,21 +1,21 @@
-"""Every key and channel of one installation: the only place that knows their names.
+"""Every key and channel of one installation: only this file has their names.
 
     {scheduler}:queue               list    ids that wait, the next one at its left end
     {scheduler}:inflight:<node id>  list    ids that a node took and has not acknowledged
     {scheduler}:nodes               set     ids of the nodes that may have an in-flight list
-    {scheduler}:epoch               string  run id of the server that knows every waiting id; with
-                                            the node that tells it all of them until then: expires
+    {scheduler}:epoch               string  run id of the server that has every waiting id; until it
+                                            has, also the node that reminds it: then it expires
     {scheduler}:store               string  identity of the store that this namespace belongs to
     {scheduler}:abort:<job id>      string  the job's abort flag; expires
     {scheduler}:changes             stream  the last changes of all jobs
     {scheduler}:aborts:<node id>    channel ids whose abort is announced to a node
     {scheduler}:changed:<job id>    channel a change of one job
 
-The braces make them one hash tag: a Redis Cluster keeps all of them in one slot, without which it
-would refuse every script that touches two.
+The braces are a hash tag: a Redis Cluster keeps all keys with one hash tag in one slot. Otherwise
+it would refuse every script that uses two of them.
 """
 
-# ruff: noqa: D102 - the table above says what each is
+# ruff: noqa: D102 - the table above describes each
 
 from __future__ import annotations
 

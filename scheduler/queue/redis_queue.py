@@ -1,6 +1,6 @@
-"""The queue on one Redis or Valkey server: `ports.Queue`, whose sentences are not repeated here."""
+"""The queue on one Redis or Valkey server. The port `Queue` says what each call promises."""
 
-# ruff: noqa: D102 - see scheduler.core.ports.Queue
+# ruff: noqa: D102 - see scheduler.core.ports.queue
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ FLAG_S: Final = 24 * 60 * 60
 """How long an abort flag is kept: longer than any outage after which a watcher still needs it."""
 
 NEAR: Final = 10_000
-"""How many places from the head of the queue are near; a server reads them in about 1 ms."""
+"""How many ids from the head of the queue are near it; a server reads them in about 1 ms."""
 
 REMIND_S: Final = 10.0
-"""How long a node that tells a forgetful server all ids may be silent before another one does it:
-longer than any page of ids takes, and no job waits for it that long: idle workers ask the store."""
+"""How long a node that reminds a forgetful server may be silent before another node takes over:
+longer than any page of ids takes. No job waits that long: idle workers ask the store."""
 
 IDS_MAX: Final = 1000
-"""How many ids go into one command, which nothing else on the server can interrupt."""
+"""How many ids one command adds: no other command runs on the server meanwhile."""
 
 
 class RedisQueue:
-    """One node's view of the queue; `services` run while it is in use."""
+    """One node's view of the queue; its `services` must run while it is in use."""
 
     def __init__(
         self, server: Server, *, keys: Keys, node_id: str, private: bool, random: Random
@@ -56,7 +56,7 @@ class RedisQueue:
         """The run of the server that `forgetful` last looked at."""
 
     def services(self) -> Mapping[str, Coroutine[None, None, None]]:
-        """What runs while the queue is in use, by name."""
+        """Its background tasks, by name."""
         return {
             "queue_dequeue": self.dequeuer.serve(),
             "queue_acknowledge": self.dequeuer.acknowledged.serve(),
@@ -70,7 +70,8 @@ class RedisQueue:
         async with self._server.answering():
             registered = await self._register(store_identity)
             if registered != store_identity and self._private:
-                # Nobody else is here: the database file was replaced, so these ids are nobody's.
+                # The server is this node's alone, so its database file was replaced: no job has
+                # these ids any more.
                 await self._server.commands.flushdb()
                 registered = await self._register(store_identity)
         if registered != store_identity:
@@ -125,16 +126,16 @@ class RedisQueue:
         async with self._server.answering():
             await self._scripts.remember(str(self._run_id), self._node_id)
             if self._store_identity is not None:
-                # What forgot the ids forgot the registration as well.
+                # A server that lost the ids lost the registration, too.
                 await self._server.commands.set(self._keys.store, self._store_identity, nx=True)
 
     async def announce_abort(self, job_id: str, *, node_id: str) -> None:
-        here = node_id == self._node_id
-        if here:
-            self.subscriptions.hear_abort(job_id)
+        local = node_id == self._node_id
+        if local:
+            self.subscriptions.deliver_abort(job_id)
         async with self._server.answering(), self._server.commands.pipeline() as pipe:
             pipe.set(self._keys.abort(job_id), 1, ex=FLAG_S)
-            if not here:
+            if not local:
                 pipe.publish(self._keys.aborts(node_id), job_id)
             await pipe.execute()
 
@@ -146,7 +147,7 @@ class RedisQueue:
         return self.subscriptions.aborts()
 
     def announce(self, changes: Sequence[Change]) -> None:
-        self.subscriptions.hear_changes(changes)
+        self.subscriptions.deliver_changes(changes)
         self.change_stream.announce(changes)
 
     async def changes(

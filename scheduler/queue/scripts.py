@@ -1,7 +1,7 @@
-"""The Lua scripts, each with the types it takes and answers.
+"""The Lua scripts, each as a method with types.
 
-A script is one step for everybody: no other command runs in between. Each may run twice, because an
-answer that is lost is asked for again. What each does is said at the top of its file in `lua/`.
+A script is atomic: the server runs no other command meanwhile. Each may run twice, because a
+command whose answer is lost is sent again. The top of each file in `lua/` says what it does.
 """
 
 # ruff: noqa: D102 - see lua/
@@ -18,7 +18,7 @@ from scheduler.queue.server import Server
 
 
 class Scripts:
-    """The scripts, bound to one namespace; they are loaded again when the server forgot them."""
+    """The scripts, for one namespace; they are loaded again when the server has lost them."""
 
     def __init__(self, server: Server, keys: Keys) -> None:
         def load(name: str) -> AsyncScript:
@@ -40,7 +40,7 @@ class Scripts:
 
     async def take(self, node_id: str, count: int) -> list[str]:
         keys = [self._keys.queue, self._keys.inflight(node_id), self._keys.nodes]
-        # Not by the client that sends lost commands again: the feed has to learn of a lost answer.
+        # Not by the client that repeats lost commands: the dequeuer must know of a lost answer.
         taken: list[str] = await self._take(keys, [count, node_id], client=self._server.blocking)
         return taken
 

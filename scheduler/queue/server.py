@@ -1,10 +1,10 @@
-"""The Redis or Valkey server as seen from here: two clients, and one place for what goes wrong.
+"""The Redis or Valkey server: two clients, and one translation of its errors.
 
-`commands` answers in milliseconds; it sends a command that got lost a second time, and shares few
-connections among many callers. `blocking` waits for ids and messages, and sends nothing twice.
+`commands` is for commands that take milliseconds; it sends a lost command a second time, and many
+callers share few connections. `blocking` waits for ids and messages, and sends nothing twice.
 
-No wait is cut off by redis-py, which would end a blocking command after 5 s, and would write by
-`asyncio.wait_for`, which on Python 3.11 can swallow a cancellation. `Server.answering` does it.
+All timeouts are set by `Server.answering`, none by redis-py: that would end a blocking command
+after 5 s, and writes through `asyncio.wait_for`, which can swallow a cancellation on Python 3.11.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
 
 ANSWER_S: Final = 2.0
-"""How long a command may take; a server that is slower than this is as good as gone."""
+"""How long a command may take; a slower server counts as away."""
 
 CONNECTIONS_MAX: Final = 16
 """Connections for commands; more callers than these wait in line, for at most `ANSWER_S`."""
@@ -41,7 +41,7 @@ REFUSALS: Final = {
     *("BUSY", "CLUSTERDOWN", "EXECABORT", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM"),
     *("NOREPLICAS", "OOM", "READONLY", "TRYAGAIN", "UNBLOCKED"),
 }
-"""Error codes of a server that understood, and cannot or may not do it now."""
+"""Error codes of a server that understood the command, but cannot or may not run it now."""
 
 LOST: Final = (ConnectionLost, NoReply, TimeoutError, OSError)
 
@@ -52,14 +52,14 @@ class Server(NamedTuple):
     """Two clients of one server."""
 
     where: str
-    """How messages name it; without its password."""
+    """The server's name in messages, without its password."""
     commands: Redis
     blocking: Redis
     outage: Outage
 
     @asynccontextmanager
     async def answering(self, *, within_s: float | None = ANSWER_S) -> AsyncIterator[None]:
-        """Expect the server's answer in here, within so many seconds; None waits for a message.
+        """Limit the block, which waits for the server, to so many seconds; None for no limit.
 
         Raises:
             QueueUnavailable: it did not answer, or answered that it cannot take the call now.
@@ -69,20 +69,20 @@ class Server(NamedTuple):
                 yield
         except LOST as error:
             reason = str(error) or f"nothing came within {within_s} s"
-            raise self._away(f"does not answer: {reason}") from error
+            raise self._unavailable(f"does not answer: {reason}") from error
         except ResponseError as error:
             if _code(error) not in REFUSALS:
                 raise
-            raise self._away(f"refuses: {error}") from error
+            raise self._unavailable(f"refuses: {error}") from error
         self.outage.answered()
 
-    def _away(self, reason: str) -> QueueUnavailable:
+    def _unavailable(self, reason: str) -> QueueUnavailable:
         error = QueueUnavailable(f"{self.where} {reason}")
         self.outage.failed(error)
         return error
 
     async def run_id(self) -> str:
-        """The random id of this run of the server; another one after a restart or a failover."""
+        """The random id of this run of the server; it changes with a restart or a failover."""
         facts = await self.commands.info("server")
         return str(facts["run_id"])
 
@@ -93,10 +93,10 @@ async def open_server(url: str, *, where: str | None = None) -> AsyncIterator[Se
 
     Raises:
         StartError: the URL is wrong or leads to something else, or the server is too old.
-        QueueUnavailable: nobody answers there.
+        QueueUnavailable: no server answers there.
     """
     # A lost command is sent a second time at once, for the server may merely have restarted; every
-    # write stands that. A blocking one is not: the id that its lost answer moved would be unknown.
+    # write is safe to repeat. A blocking one is not: nobody would know the id that the first moved.
     commands = _pool(
         aioredis.BlockingConnectionPool,
         url,
@@ -104,20 +104,20 @@ async def open_server(url: str, *, where: str | None = None) -> AsyncIterator[Se
         timeout=ANSWER_S,
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
     )
-    # With no error to retry at all, redis-py does not reconnect pub/sub behind our back either.
+    # Without any error to retry, redis-py does not reconnect pub/sub by itself either.
     blocking = _pool(aioredis.ConnectionPool, url, retry=Retry(NoBackoff(), 0, supported_errors=()))
     async with (
-        aioredis.Redis.from_pool(commands) as quick,
-        aioredis.Redis.from_pool(blocking) as patient,
+        aioredis.Redis.from_pool(commands) as short,
+        aioredis.Redis.from_pool(blocking) as long,
     ):
         name = where or f"the queue at {redacted(url)}"
-        server = Server(name, quick, patient, Outage("the queue"))
-        await _greet(server)
+        server = Server(name, short, long, Outage("the queue"))
+        await _check_version(server)
         yield server
 
 
 def _pool(kind: type[_Pool], url: str, **options: object) -> _Pool:
-    """A pool of connections that speak text and RESP2, which keeps messages apart from answers."""
+    """A pool of connections with text and RESP2, which keeps messages apart from answers."""
     try:
         database = urlsplit(url).path.strip("/")
         if not url.startswith("unix:") and database and not database.isdecimal():
@@ -131,7 +131,7 @@ def _pool(kind: type[_Pool], url: str, **options: object) -> _Pool:
             **options,
         )
         pool.connection_class = type("Connection", (_Packed, pool.connection_class), {})
-        # Does not connect yet, but takes every option of the URL, or raises.
+        # Does not connect yet, but raises for a wrong option in the URL.
         pool.make_connection()  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, RedisError) as error:
         raise StartError(
@@ -142,7 +142,7 @@ def _pool(kind: type[_Pool], url: str, **options: object) -> _Pool:
 
 
 class _Packed:
-    """Of a connection: hiredis writes the commands. redis-py has it only read the answers."""
+    """Mixin for a connection: hiredis packs the commands. redis-py uses it only for answers."""
 
     def pack_command(self, *command: str | bytes | float) -> list[bytes]:
         name, *arguments = command
@@ -150,13 +150,13 @@ class _Packed:
         return [hiredis.pack_command(words)]
 
 
-async def _greet(server: Server) -> None:
+async def _check_version(server: Server) -> None:
     try:
         async with server.answering():
             facts = await server.commands.info("server")
     except InvalidResponse as error:
         raise StartError(f"[queue] url: {server.where}: what answers there is not Redis") from error
-    except ResponseError as error:  # it has no such command, or no such database
+    except ResponseError as error:  # the server has no such command, or no such database
         raise StartError(f"[queue] url: {server.where} refuses: {error}") from error
     version = str(facts["redis_version"])
     if tuple(map(int, version.split(".")[:2])) < VERSION_MIN:
@@ -165,5 +165,5 @@ async def _greet(server: Server) -> None:
 
 
 def _code(error: ResponseError) -> str:
-    """The first word of the server's answer; redis-py cuts it off where it has a class for it."""
+    """The first word of the server's answer; redis-py removes it where it has a class for it."""
     return error.status_code or str(error).partition(" ")[0]

@@ -1,8 +1,8 @@
-"""What nodes tell each other while they look: aborts, and changes of jobs that somebody watches.
+"""Pub/sub messages between nodes: announced aborts, and changes of jobs that somebody watches.
 
-All goes over one pub/sub connection of the node, which a background task keeps up. Messages only
-make things faster (a connection that is down hears nothing, and is down for a while after each
-failure), so whoever may have missed one is woken to look for himself.
+All come over one pub/sub connection of the node, which a background task keeps open. Messages only
+make things faster: a connection that is down receives nothing, and is down for a while after each
+failure. So a watcher that may have missed a message is woken to read the store itself.
 
     aborts()  ◀─┐                      ┌─ {ns}:aborts:<this node>
                 ├─ read ◀─ connection ◀┤
@@ -27,11 +27,11 @@ from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server
 
 ABORTS_MAX: Final = 10_000
-"""Announced aborts that one reader may leave unread; later ones are dropped, as if not heard."""
+"""Announced aborts that one reader may leave unread; later ones are dropped, as if lost."""
 
 
 class Subscriptions:
-    """What this node hears."""
+    """The channels that this node subscribes to, and the messages that it receives."""
 
     def __init__(self, server: Server, *, keys: Keys, node_id: str, random: Random) -> None:
         self._server = server
@@ -40,14 +40,14 @@ class Subscriptions:
         self._random = random
         self._readers: set[asyncio.Queue[str]] = set()
         self._watchers: dict[str, set[Event]] = {}
-        self._wishes = asyncio.Event()
+        self._watchers_changed = asyncio.Event()
         """Set when the channels in `_watchers` may differ from those we are subscribed to."""
         self._pubsub: PubSub | None = None
         self._subscribed: set[str] = set()
-        """Channels of watchers that this connection is subscribed to."""
+        """Channels of watched jobs that this connection is subscribed to."""
 
     async def listen(self) -> None:
-        """Keep the connection up, and hear what is said; a background task."""
+        """Keep the connection open and read its messages, for ever; a background task."""
         backoff = Backoff(self._random)
         while True:
             with suppress(QueueUnavailable):
@@ -57,19 +57,20 @@ class Subscriptions:
             await backoff.pause()
 
     async def subscribe(self) -> None:
-        """Keep the subscriptions as the watchers wish them; a background task.
+        """Subscribe to the channels of all watched jobs, for ever; a background task.
 
-        It alone changes them, so that no two commands overtake each other. Not in a task group
-        with the reading: where that fails while it is cancelled, Python 3.11 forgets to cancel.
+        Only this task changes them, so that no two commands overtake each other. It is not in a
+        task group with the reading: if that fails while it is cancelled, Python 3.11 drops the
+        cancellation.
         """
         while True:
-            await self._wishes.wait()
-            self._wishes.clear()
-            with suppress(QueueUnavailable):  # the reading fails as well, and connects again
-                await self._meet_wishes()
+            await self._watchers_changed.wait()
+            self._watchers_changed.clear()
+            with suppress(QueueUnavailable):  # the reading fails, too, and reconnects
+                await self._update()
 
     async def aborts(self) -> AsyncIterator[str]:
-        """Ids of announced aborts, for as long as somebody reads."""
+        """Ids of announced aborts, as they come, until the reader stops."""
         unread: asyncio.Queue[str] = asyncio.Queue(ABORTS_MAX)
         self._readers.add(unread)
         try:
@@ -82,27 +83,27 @@ class Subscriptions:
     async def watch(self, job_id: str) -> AsyncIterator[Event]:
         """An event that is set when the job changes, or may have.
 
-        It is also set once the subscription holds: what changed before that was not heard.
+        It is also set once the subscription is active: changes before that were not received.
         """
         channel, event = self._keys.changed(job_id), asyncio.Event()
         self._watchers.setdefault(channel, set()).add(event)
-        self._wishes.set()
+        self._watchers_changed.set()
         try:
             yield event
         finally:
             self._watchers[channel].discard(event)
             if not self._watchers[channel]:
                 del self._watchers[channel]
-            self._wishes.set()
+            self._watchers_changed.set()
 
-    def hear_abort(self, job_id: str) -> None:
-        """Take note of an abort that concerns this node."""
+    def deliver_abort(self, job_id: str) -> None:
+        """Pass an abort for this node to all readers."""
         for unread in self._readers:
             with suppress(asyncio.QueueFull):
                 unread.put_nowait(job_id)
 
-    def hear_changes(self, changes: Iterable[Change]) -> None:
-        """Take note of changes that come from this node: they need no server."""
+    def deliver_changes(self, changes: Iterable[Change]) -> None:
+        """Wake the watchers of changes made on this node: that needs no server."""
         for change in changes if self._watchers else ():
             self._wake(self._keys.changed(change.job_id))
 
@@ -113,7 +114,7 @@ class Subscriptions:
                 await pubsub.subscribe(self._aborts_channel)
             # Only now: two tasks that use a new `PubSub` at once would open two connections.
             self._pubsub, self._subscribed = pubsub, set()
-            self._wishes.set()
+            self._watchers_changed.set()
             try:
                 yield pubsub
             finally:
@@ -124,26 +125,26 @@ class Subscriptions:
             async with self._server.answering(within_s=None):
                 message = await pubsub.get_message(timeout=None)
             if message:
-                self._hear(message["type"], message["channel"], message["data"])
+                self._deliver(message["type"], message["channel"], message["data"])
 
-    async def _meet_wishes(self) -> None:
+    async def _update(self) -> None:
         pubsub = self._pubsub
         if pubsub is None:
-            return  # whoever connects wakes us
+            return  # `_connected` sets the event again
         wanted = set(self._watchers)
-        gained, lost = wanted - self._subscribed, self._subscribed - wanted
+        added, removed = wanted - self._subscribed, self._subscribed - wanted
         self._subscribed = wanted
         async with self._server.answering():
-            if gained:
-                await pubsub.subscribe(*gained)
-            if lost:
-                await pubsub.unsubscribe(*lost)
+            if added:
+                await pubsub.subscribe(*added)
+            if removed:
+                await pubsub.unsubscribe(*removed)
 
-    def _hear(self, kind: str, channel: str, data: str) -> None:
+    def _deliver(self, kind: str, channel: str, data: str) -> None:
         if kind == "subscribe":
             self._wake(channel)
         elif kind == "message" and channel == self._aborts_channel:
-            self.hear_abort(data)
+            self.deliver_abort(data)
         elif kind == "message":
             self._wake(channel)
 

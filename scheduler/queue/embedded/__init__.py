@@ -1,9 +1,14 @@
-"""A server of this node's own: a Valkey or Redis child process on a Unix socket in `data_dir`.
+"""The embedded server: a Valkey or Redis child process of the node, on a Unix socket in `data_dir`.
 
-It is as real as any other, so the newcomer's first run takes the same path as production. It keeps
-an append-only file, but nothing depends on that: a file that it cannot read is set aside, and the
-store brings back what was in it. While the node lives, a server that dies is started again; when
-the node ends, so does the server. What a killed node leaves behind, the next start ends.
+    process    the child process: start, supervision, end
+    files      its files in `data_dir`, and the locks on them
+    program    finds the program to run
+
+It is a real server, so a newcomer's first run uses the same code as production. It keeps an
+append-only file, but nothing depends on that: a file that it cannot read is set aside, and the ids
+in it are restored from the store. While the node lives, a server that dies is started again; when
+the node ends, so does the server. A server that a killed node left behind is ended by the next
+start.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def embedded_server(data_dir: Path, *, random: Random) -> AsyncIterator[str]:
-    """Run a private server beside the block, and yield its URL.
+    """Run a private server while the block runs, and yield its URL.
 
     Raises:
         StartError: there is no program to run, it does not start, or another node uses `data_dir`.
@@ -55,12 +60,12 @@ async def _end_stale(files: ServerFiles) -> None:
     Raises:
         StartError: it does not end.
     """
-    stale = files.noted_socket()
+    stale = files.stored_socket()
     log.warning("an earlier node left its embedded queue behind: it is ended")
     await replies(stale, "SHUTDOWN", "NOSAVE")
     try:
         async with asyncio.timeout(END_S):
-            while not files.server_lock.acquire():  # noqa: ASYNC110 - a lock tells nobody
+            while not files.server_lock.acquire():  # noqa: ASYNC110 - a lock has no event
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
         raise StartError(

@@ -1,14 +1,15 @@
-"""The files of the embedded server, and the two locks that say who uses them.
+"""The files of the embedded server, and the two locks that show which process uses them.
 
     data_dir/queue/             its append-only file
-    data_dir/queue.broken/      the last one that it could not read
-    data_dir/queue.log          what it prints, since the node started
-    data_dir/queue.sock         its socket; in a private temporary folder where that is too long
+    data_dir/queue.broken/      the last folder that it could not read
+    data_dir/queue.log          its output since the node started
+    data_dir/queue.sock         its socket; in a private temporary folder if the path is too long
     data_dir/queue.lock         locked by the node
-    data_dir/queue.server.lock  locked by the server, which inherits the lock; says its socket
+    data_dir/queue.server.lock  locked by the server, which inherits the lock; has its socket's path
 
-A lock ends with its last holder, however that died, and knows no process ids that could be reused:
-where the node's lock is free but the server's is not, a killed node left its server behind.
+The kernel releases a lock when its last holder ends, however that died, and unlike a process id it
+is never reused: where the node's lock is free but the server's is not, a killed node left its
+server behind.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import BinaryIO, Final
 from scheduler.core.errors import StartError
 
 SOCKET_PATH_MAX: Final = 103
-"""Bytes in the path of a Unix socket: macOS has room for 104 with the final NUL, Linux for 108."""
+"""Bytes in the path of a Unix socket: macOS allows 104 with the final NUL, Linux 108."""
 
 
 class InheritedLock:
@@ -36,7 +37,7 @@ class InheritedLock:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def acquire(self) -> bool:
-        """Take it, or say that somebody else has it."""
+        """Take the lock; false if another process holds it."""
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -44,15 +45,15 @@ class InheritedLock:
         return True
 
     def close(self) -> None:
-        """Let go of it here; a process that inherited it still holds it."""
+        """Release it here; a process that inherited it still holds it."""
         os.close(self.descriptor)
 
 
 class ServerFiles:
-    """The places in one `data_dir`, made when missing.
+    """The files in one `data_dir`; folders are created if missing.
 
     Raises:
-        StartError: they cannot be.
+        StartError: they cannot be created.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -68,25 +69,25 @@ class ServerFiles:
             raise StartError(f"[node] data_dir: {self.root} cannot be used: {error}") from error
 
     def open_log(self) -> BinaryIO:
-        """The log, to be written at its end."""
+        """The log, opened for appending."""
         return self.log.open("ab")
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         """The last line of the log."""
         lines = self.log.read_text(errors="replace").splitlines()
         return lines[-1] if lines else "it printed nothing"
 
     def begin(self, socket: Path) -> None:
-        """Empty the log, and say where the server listens for whoever finds it left behind."""
+        """Empty the log, and store the socket's path for a node that has to end a stale server."""
         self.log.write_bytes(b"")
         self.server_lock.path.write_bytes(os.fsencode(socket))
 
-    def noted_socket(self) -> Path:
-        """Where the server that holds the lock listens."""
+    def stored_socket(self) -> Path:
+        """The socket of the server that holds the lock."""
         return Path(os.fsdecode(self.server_lock.path.read_bytes()))
 
     def set_aside(self) -> Path:
-        """Make room for an empty folder; of those set aside, only the last one is kept."""
+        """Replace the folder by an empty one; of the old ones only the last is kept."""
         aside = self.root / "queue.broken"
         shutil.rmtree(aside, ignore_errors=True)
         self.folder.rename(aside)
@@ -96,7 +97,7 @@ class ServerFiles:
 
 @contextmanager
 def socket_path(files: ServerFiles) -> Iterator[Path]:
-    """Where the server is to listen; nothing is left there afterwards."""
+    """The path of the socket for the server; it is removed afterwards."""
     socket = files.socket
     if len(os.fsencode(socket)) > SOCKET_PATH_MAX:
         socket = Path(tempfile.mkdtemp(prefix="atlanscheduler-")).resolve() / socket.name
@@ -108,7 +109,7 @@ def socket_path(files: ServerFiles) -> Iterator[Path]:
 
 
 def remove_socket(socket: Path) -> None:
-    """Remove a socket, and its folder where that was made for it alone, so is empty now."""
+    """Remove a socket, and its folder if that was made for it alone, and so is empty now."""
     socket.unlink(missing_ok=True)
     with suppress(OSError):
         socket.parent.rmdir()

@@ -21,10 +21,10 @@ from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.queue.embedded.files import ServerFiles
 
 START_S: Final = 30.0
-"""How long it may take to answer: as a rule under 0.1 s, longer while it reads a large file."""
+"""How long it may take until it answers: usually under 0.1 s, longer if it reads a large file."""
 
 LOOK_S: Final = 0.01
-"""How often is looked whether it answers: it tells nobody when it does."""
+"""Interval of PINGs while it starts: it gives no sign when it is ready."""
 
 END_S: Final = 5.0
 """How long it may take to write the rest of its file and end, before it is killed."""
@@ -38,10 +38,10 @@ OPTIONS: Final = {
     "set-proc-title": "no",
     "hz": "1",
 }
-"""A title would be written over the environment, by which the warden knows what is a node's. The
-server's own chores, ten times a second by default, would be a quarter of what an idle node takes;
-once a second, a blocking command may end a second late, which is well within `ANSWER_S`, and a
-signal may be heard as late."""
+"""`set-proc-title`: a title would overwrite the environment, by which the warden knows a node's
+processes. `hz`: the server's periodic work, ten times a second by default, would take a quarter of
+an idle node's CPU time; at once a second, a blocking command may end a second late, which is well
+within `ANSWER_S`, and so may the reaction to a signal."""
 
 log = structlog.get_logger()
 
@@ -57,26 +57,26 @@ class ServerProcess:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        """Start it, with an empty folder if it cannot live with the one that is there.
+        """Start it, with an empty folder if it cannot read the existing one.
 
         Raises:
-            StartError: it ends by itself all the same.
+            StartError: it ends by itself even then.
             QueueUnavailable: it does not answer.
         """
-        if await self._boot():
+        if await self._try_start():
             return
         aside = self._files.set_aside()
         log.warning("the embedded queue could not read its files", set_aside=str(aside))
-        if not await self._boot():
+        if not await self._try_start():
             raise StartError(
                 f'[queue] url: the "embedded" server ({self._program}) does not start:'
-                f" {self._files.last_words()}"
+                f" {self._files.last_log_line()}"
             )
 
     async def supervise(self) -> None:
-        """Start it again whenever it ends, however often that fails; its background task.
+        """Start it again whenever it ends, however often that fails; a background task.
 
-        Also where the machine is out of pids, memory or files: it may have them in a moment.
+        Also where the machine is out of pids, memory or files: that may pass.
         """
         while self._process is not None:
             status = await self._process.wait()
@@ -93,13 +93,13 @@ class ServerProcess:
             )
 
     async def end(self) -> None:
-        """Have it end, and kill it if that takes too long."""
+        """End it, and kill it if that takes too long."""
         process = self._process
         if process is None or process.returncode is not None:
             return
         try:
             await replies(self._socket, "SHUTDOWN", "NOSAVE")
-            with suppress(ProcessLookupError):  # as a rule that was enough, and is faster
+            with suppress(ProcessLookupError):  # usually it has ended by then
                 process.terminate()
             async with asyncio.timeout(END_S):
                 await process.wait()
@@ -110,7 +110,7 @@ class ServerProcess:
                 process.kill()
         await process.wait()
 
-    async def _boot(self) -> bool:
+    async def _try_start(self) -> bool:
         """Start the program and wait until it answers; false where it ends by itself."""
         with self._files.open_log() as output:
             self._process = process = await asyncio.create_subprocess_exec(
@@ -140,7 +140,7 @@ class ServerProcess:
 
 
 async def replies(socket: Path, *command: str) -> bool:
-    """Whether a server on this socket takes the command; false while it loads, too."""
+    """Whether a server on this socket accepts the command; false also while it loads its file."""
     async with aioredis.Redis(
         unix_socket_path=str(socket), socket_timeout=1, retry=Retry(NoBackoff(), 0)
     ) as client:

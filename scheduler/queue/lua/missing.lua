@@ -1,5 +1,5 @@
 -- Those of some ids that are neither near the head of the queue nor in flight on any node.
--- KEYS: queue, then all in-flight lists. ARGV: how many places are near, then the ids.
+-- KEYS: queue, then all in-flight lists. ARGV: how many ids from the head are near, then the ids.
 local present = {}
 for i, key in ipairs(KEYS) do
     local last = i == 1 and tonumber(ARGV[1]) - 1 or -1

@@ -1,5 +1,5 @@
--- Return to the head of the queue what is in flight but held by nobody, in its order.
--- KEYS: queue, in-flight list. ARGV: the ids that are held, each as often as it is.
+-- Return the ids that are in flight but not held to the head of the queue, in their order.
+-- KEYS: queue, in-flight list. ARGV: the ids that are held, each as often as it is held.
 local held = {}
 for _, id in ipairs(ARGV) do
     held[id] = (held[id] or 0) + 1

@@ -1,4 +1,4 @@
-"""The turns of the loop in which an id and the end of a wait for it meet."""
+"""An id that comes in the same turn of the loop as the end of the wait for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.queue.dequeuer import Dequeuer
 from scheduler.queue.keys import Keys
 
 NOBODY = cast("Any", None)
-"""A server that nothing here asks."""
+"""The server, which these tests do not use."""
 
 WAIT_S = 0.1
 
@@ -22,13 +22,13 @@ def dequeuer() -> Dequeuer:
     return Dequeuer(NOBODY, NOBODY, keys=Keys("test"), node_id="a")
 
 
-async def test_an_id_that_comes_as_the_time_is_up_is_not_lost(dequeuer: Dequeuer) -> None:
-    """Both callbacks run in one turn: first the id is there, then the wait is cancelled."""
+async def test_an_id_that_comes_as_the_wait_expires_is_not_lost(dequeuer: Dequeuer) -> None:
+    """Both callbacks run in one turn: first the id comes, then the wait expires."""
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(dequeuer.take(wait_s=WAIT_S))
         await asyncio.sleep(0)
-        loop.call_at(loop.time() + WAIT_S / 2, dequeuer._hand, "1")
+        loop.call_at(loop.time() + WAIT_S / 2, dequeuer._deliver, "1")
         time.sleep(2 * WAIT_S)  # noqa: ASYNC251 - both are due when the loop goes on
 
     assert worker.result() == "1"
@@ -41,7 +41,7 @@ async def test_an_id_that_comes_as_its_worker_is_cancelled_goes_to_the_next(
         first = group.create_task(dequeuer.take(wait_s=60))
         second = group.create_task(dequeuer.take(wait_s=60))
         await asyncio.sleep(0)
-        dequeuer._hand("1")
+        dequeuer._deliver("1")
         first.cancel()
 
     assert first.cancelled()
@@ -55,8 +55,8 @@ async def test_an_id_that_comes_as_the_last_worker_is_cancelled_is_a_stray(
         worker = group.create_task(dequeuer.take(wait_s=60))
         await asyncio.sleep(0)
         dequeuer._held["1"] += 1
-        dequeuer._hand("1")
+        dequeuer._deliver("1")
         worker.cancel()
 
-    assert not dequeuer._held, "so that the next round returns it to the queue"
-    assert dequeuer._wanted.is_set(), "which comes at once"
+    assert not dequeuer._held, "the next round returns it to the queue"
+    assert dequeuer._wake.is_set(), "and begins at once"

@@ -18,7 +18,7 @@ def names(keys: Keys) -> list[str]:
 
 @pytest.mark.parametrize("namespace", ["scheduler", "a b", "ä:1"])
 def test_a_redis_cluster_has_all_keys_of_a_namespace_in_one_slot(namespace: str) -> None:
-    """It refuses commands and scripts whose keys are in two."""
+    """It refuses commands and scripts whose keys are in two slots."""
     found = names(Keys(namespace))
 
     assert len({key_slot(name.encode()) for name in found}) == 1
@@ -31,6 +31,6 @@ def test_two_namespaces_share_no_key() -> None:
 
 @pytest.mark.parametrize("namespace", ["", "{a", "a}"])
 def test_a_namespace_that_would_be_no_hash_tag_is_refused(namespace: str) -> None:
-    """Redis takes `{}` for no tag at all, and ends a tag at the first closing brace."""
+    """Redis does not take `{}` for a tag, and ends a tag at the first closing brace."""
     with pytest.raises(StartError, match="namespace"):
         Keys(namespace)
