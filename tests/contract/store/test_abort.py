@@ -1,4 +1,4 @@
-"""What `ports.Store` promises about aborts: durable at once, and none is overlooked."""
+"""What the port `Store` promises about aborts: durable at once, and none is overlooked."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ async def test_a_queued_job_that_ran_before_is_aborted_with_its_clean_up_pending
     assert list(await store.waiting(limit=10)) == [claim.id]
 
 
-async def test_a_running_job_is_marked_and_runs_on(store: Store) -> None:
-    """It is aborted when its processes are dead, and they are not yet."""
+async def test_a_running_job_is_marked_and_continues_to_run(store: Store) -> None:
+    """It becomes aborted once its processes are dead, and they are still alive."""
     claim = await running(store)
 
     job = await abort(store, claim.id)
@@ -83,7 +83,7 @@ async def test_the_first_request_counts(store: Store) -> None:
     assert again == first
 
 
-async def test_the_death_that_was_verified_is_kept(store: Store) -> None:
+async def test_the_verified_death_is_stored(store: Store) -> None:
     claim = await running(store)
     await abort(store, claim.id)
 
@@ -109,7 +109,7 @@ async def test_an_undoable_job_has_its_clean_up_pending_once_it_is_aborted(store
     assert list(await store.waiting(limit=10)) == [claim.id]
 
 
-async def test_a_result_that_was_there_first_wins(store: Store) -> None:
+async def test_a_result_that_came_before_the_request_is_kept(store: Store) -> None:
     claim = await running(store, undoable=True)
     await store.settle([end(claim)])
     before = await known(store, claim.id)
@@ -118,7 +118,7 @@ async def test_a_result_that_was_there_first_wins(store: Store) -> None:
     assert before.abort is None
 
 
-async def test_a_result_wins_over_a_request_that_stopped_nothing(store: Store) -> None:
+async def test_a_result_that_comes_before_the_stop_is_kept(store: Store) -> None:
     claim = await running(store, undoable=True)
     await abort(store, claim.id)
     await store.settle([end(claim)])
@@ -145,7 +145,7 @@ async def test_a_job_to_be_aborted_is_not_queued_again(store: Store) -> None:
 
 
 async def test_a_settlement_without_a_death_says_that_nothing_ran(store: Store) -> None:
-    """What was claimed and not started is given back by a drain like that."""
+    """A drain gives back a claim whose attempt did not start like that."""
     claim = await running(store)
     await abort(store, claim.id)
     await store.settle([end(claim, Status.QUEUED)])
@@ -171,7 +171,7 @@ async def test_another_users_job_is_not_aborted_and_not_shown(store: Store) -> N
 async def test_the_shortest_grace_period_that_was_asked_for_counts(
     store: Store, first: float | None, second: float | None, kept: float | None
 ) -> None:
-    """Whoever has waited long enough asks again; the receipt goes on to tell of the first time."""
+    """A user who cannot wait asks again; the time of the first request is kept."""
     claim = await running(store)
     await abort(store, claim.id, grace_s=first)
     await store.note_survivors(claim.id, token=claim.token, death=DEATH)
@@ -210,8 +210,8 @@ async def test_unfinished_are_those_that_an_abort_would_still_change(store: Stor
     assert await unfinished(task="task1") == [ids[1], ids[5]]
 
 
-async def test_unfinished_may_be_asked_for_up_to_one(store: Store) -> None:
-    """Whoever aborts all that there is does not run after what comes in meanwhile."""
+async def test_unfinished_jobs_can_be_limited_to_ids_up_to_one(store: Store) -> None:
+    """Aborting all jobs does not include those that come in meanwhile."""
     ids = [await queued(store) for _ in range(4)]
     await claimed(store, ids[0])
     await claimed(store, ids[3])

@@ -1,4 +1,4 @@
-"""What `ports.Store` promises about attempts: one claim at a time, no late writer."""
+"""What the port `Store` promises about attempts: one claim at a time, no late writer."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ async def test_a_claim_makes_a_queued_job_run(store: Store) -> None:
 
 
 async def test_a_node_that_is_not_registered_claims_nothing(store: Store) -> None:
-    """Nobody would find out that such a node is dead, and its jobs would run for ever."""
+    """No node would notice its death, and its jobs would stay running for ever."""
     job_id = await queued(store)
 
     assert list(await store.claim([job_id], node_id="stranger", at=later(1))) == []
     assert (await known(store, job_id)).status is Status.QUEUED
 
 
-async def test_a_claim_leaves_out_what_cannot_be_had(store: Store) -> None:
-    """Ids come from the queue, which may name anything, and the same thing twice."""
+async def test_a_claim_leaves_out_jobs_that_cannot_be_claimed(store: Store) -> None:
+    """Ids come from the queue, which may have any id, and one twice."""
     taken = await running(store)
     free = await queued(store)
 
@@ -75,7 +75,7 @@ async def test_no_ids_are_no_claims(store: Store) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.TERMINATED])
-async def test_what_has_ended_is_not_claimed_again(store: Store, status: Status) -> None:
+async def test_a_final_job_is_not_claimed_again(store: Store, status: Status) -> None:
     claim = await running(store)
     await store.settle([end(claim, status, error=_error(status))])
 
@@ -141,7 +141,7 @@ async def test_a_job_that_was_not_claimed_cannot_be_settled(store: Store) -> Non
     assert (await known(store, job_id)).status is Status.QUEUED
 
 
-async def test_each_settlement_of_a_batch_stands_for_itself(store: Store) -> None:
+async def test_each_settlement_of_a_batch_is_independent(store: Store) -> None:
     good, late = await running(store), await running(store)
 
     settled = await store.settle([end(replace(late, token=99)), end(good)])
@@ -158,7 +158,7 @@ async def test_of_two_ends_of_one_attempt_in_a_batch_the_first_counts(store: Sto
     assert (await known(store, claim.id)).status is Status.SUCCESSFUL
 
 
-async def test_a_late_end_does_not_hide_a_good_one_in_the_same_batch(store: Store) -> None:
+async def test_a_late_settlement_does_not_hide_a_valid_one_in_the_same_batch(store: Store) -> None:
     late = await running(store)
     await store.settle([end(late, Status.QUEUED)])
     current = await claimed(store, late.id)
@@ -169,12 +169,12 @@ async def test_a_late_end_does_not_hide_a_good_one_in_the_same_batch(store: Stor
     assert (await known(store, late.id)).status is Status.SUCCESSFUL
 
 
-async def test_nothing_to_settle_is_settled(store: Store) -> None:
+async def test_no_settlements_are_settled(store: Store) -> None:
     assert not await store.settle([])
 
 
-async def test_an_attempt_given_back_waits_as_if_it_had_not_begun(store: Store) -> None:
-    """A drain: another node takes it. `started_at` is of an attempt, and there is none now."""
+async def test_a_job_given_back_waits_without_a_started_attempt(store: Store) -> None:
+    """As a drain does. `started_at` belongs to an attempt, and there is none now."""
     claim = await running(store)
     await store.settle([end(claim, Status.QUEUED)])
 
@@ -205,7 +205,7 @@ async def test_progress_of_an_ended_attempt_is_dropped(store: Store) -> None:
     assert (await known(store, claim.id)).progress == Progress(done=9)
 
 
-async def test_an_end_without_progress_leaves_the_last_one_and_a_claim_empties_it(
+async def test_a_settlement_without_progress_keeps_the_last_one_and_a_claim_empties_it(
     store: Store,
 ) -> None:
     claim = await running(store)
@@ -219,7 +219,7 @@ async def test_an_end_without_progress_leaves_the_last_one_and_a_claim_empties_i
 
 
 async def test_a_clean_up_is_claimed_by_owner_and_token_only(store: Store) -> None:
-    """The job has ended: its user sees how, not that something still tidies up behind it."""
+    """The job has ended: its user sees how it ended, not that a clean-up still runs."""
     claim = await running(store, undoable=True)
     await abort(store, claim.id)
     await store.settle([end(claim, Status.ABORTED, death=DEATH)])
@@ -267,7 +267,7 @@ async def test_a_clean_up_with_another_token_is_not_ended(store: Store) -> None:
     assert abort_.cleanup is Cleanup.PENDING
 
 
-async def test_a_running_job_is_no_clean_up(store: Store) -> None:
+async def test_a_running_job_cannot_be_settled_as_a_clean_up(store: Store) -> None:
     claim = await running(store, undoable=True)
 
     assert not await store.settle_cleanup(claim.id, token=claim.token, cleanup=Cleanup.DONE)
@@ -279,7 +279,7 @@ def _error(status: Status) -> Failure | None:
 
 
 async def test_an_attempt_that_did_not_begin_is_not_counted(store: Store) -> None:
-    """A user who reads 2 would look for what went wrong with the first; only its token is used."""
+    """A user who reads 2 would look for a failure of the first attempt; only the token grows."""
     first = await running(store)
     await store.settle([end(first, Status.QUEUED, death=NOTHING_RAN)])
     assert (await known(store, first.id)).attempt == 0
@@ -289,7 +289,7 @@ async def test_an_attempt_that_did_not_begin_is_not_counted(store: Store) -> Non
     assert (await known(store, first.id)).attempt == 1
 
 
-async def test_a_claim_brings_the_trace_that_its_job_was_submitted_in(store: Store) -> None:
+async def test_a_claim_has_the_trace_in_which_its_job_was_submitted(store: Store) -> None:
     traced, untraced = new(traceparent="00-1-2-01"), new()
     await store.insert([traced, untraced])
 
@@ -300,8 +300,8 @@ async def test_a_claim_brings_the_trace_that_its_job_was_submitted_in(store: Sto
     assert found == {claim.id: claim for claim in claims}
 
 
-async def test_an_outline_has_all_but_what_may_be_large(store: Store) -> None:
-    """Events show a job each time something happens to it."""
+async def test_an_outline_has_all_but_data_and_result(store: Store) -> None:
+    """Events send a job each time something happens to it."""
     claim = await running(store)
     await store.settle([end(claim, progress=Progress(done=1))])
     whole = await known(store, claim.id)

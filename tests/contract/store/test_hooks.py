@@ -1,4 +1,4 @@
-"""What `ports.Store` promises of hooks: no end goes untold, and one at a time tries a call."""
+"""What the port `Store` promises about hooks: each end has a call, and one try runs at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DELIVERED = Verdict(status=CallStatus.DELIVERED)
 
 @pytest.fixture(name="url", params=["sqlite", "postgres", "memory"])
 def url_fixture(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store is: a database, or the fake that other tests take for one."""
+    """The URL of a store: a database, or the fake that other tests use."""
     if request.param == "postgres":
         url: str = request.getfixturevalue("postgres_url")
         return url
@@ -39,7 +39,7 @@ async def store_fixture(url: str, tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def hooked(store: Store, *, undoable: bool = False, hook: str = HOOK) -> str:
-    """The id of a job that waits, and has a hook."""
+    """The id of a queued job with a hook."""
     (job,) = (await store.insert([new(hook=hook, undoable=undoable)])).jobs
     return job.id
 
@@ -48,21 +48,21 @@ async def take(store: Store, *, at_s: float = 60, limit: int = 10) -> Sequence[H
     return await store.take_calls(at=later(at_s), until=later(at_s + 30), limit=limit)
 
 
-async def told(store: Store, job_id: str) -> list[tuple[str, str]]:
+async def calls_of(store: Store, job_id: str) -> list[tuple[str, str]]:
     return [(call.event, call.status) for call in await store.calls(job_id, limit=10)]
 
 
 async def ended(store: Store, *, ended_s: float = 9, hook: str = HOOK) -> Claim:
-    """A job that has ended, and whose hook is to be told."""
+    """The claim of a job that has ended, and whose hook is to be called."""
     claim = await claimed(store, await hooked(store, hook=hook))
     await store.settle([end(claim, ended_s=ended_s)])
     return claim
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.TERMINATED])
-async def test_the_end_of_an_attempt_is_to_be_told(store: Store, status: Status) -> None:
+async def test_the_end_of_an_attempt_adds_a_call(store: Store, status: Status) -> None:
     claim = await claimed(store, await hooked(store))
-    assert await told(store, claim.id) == []
+    assert await calls_of(store, claim.id) == []
 
     error = lost_failure(1) if status is Status.TERMINATED else None
     await store.settle([end(claim, status, error=error)])
@@ -73,54 +73,54 @@ async def test_the_end_of_an_attempt_is_to_be_told(store: Store, status: Status)
     assert call.created_at == call.due_at == later(9)
 
 
-async def test_an_abort_of_a_queued_job_is_to_be_told(store: Store) -> None:
+async def test_an_abort_of_a_queued_job_adds_a_call(store: Store) -> None:
     job_id = await hooked(store)
     await abort(store, job_id)
     await abort(store, job_id)
 
-    assert await told(store, job_id) == [("job.ended", "due")]
+    assert await calls_of(store, job_id) == [("job.ended", "due")]
 
 
 @pytest.mark.parametrize("status", [Status.ABORTED, Status.QUEUED])
-async def test_an_abort_of_a_running_job_is_to_be_told_once(store: Store, status: Status) -> None:
-    """Whether it was stopped for that, or given back meanwhile."""
+async def test_an_abort_of_a_running_job_adds_one_call(store: Store, status: Status) -> None:
+    """Whether it was stopped for the abort, or given back meanwhile."""
     claim = await claimed(store, await hooked(store, undoable=True))
     await abort(store, claim.id)
-    assert await told(store, claim.id) == []
+    assert await calls_of(store, claim.id) == []
 
     await store.settle([end(claim, status, death=DEATH)])
     await store.settle([end(claim, status, death=DEATH)])
 
-    assert await told(store, claim.id) == [("job.ended", "due")]
+    assert await calls_of(store, claim.id) == [("job.ended", "due")]
 
 
-async def test_the_end_of_a_job_that_lost_its_nodes_is_to_be_told(store: Store) -> None:
+async def test_the_end_of_a_job_that_lost_its_nodes_adds_a_call(store: Store) -> None:
     claim = await claimed(store, await hooked(store))
     await store.bury("a1")
     await store.release_orphans(losses_max=2, at=later(10))
-    assert await told(store, claim.id) == []
+    assert await calls_of(store, claim.id) == []
 
     await claimed(store, claim.id)
     await store.bury("a1")
     await store.release_orphans(losses_max=2, at=later(20))
-    assert await told(store, claim.id) == [("job.ended", "due")]
+    assert await calls_of(store, claim.id) == [("job.ended", "due")]
 
 
-async def test_a_job_that_goes_back_to_the_queue_has_nothing_to_tell(store: Store) -> None:
+async def test_a_job_that_returns_to_the_queue_adds_no_call(store: Store) -> None:
     claim = await claimed(store, await hooked(store))
     await store.settle([end(claim, Status.QUEUED)])
-    assert await told(store, claim.id) == []
+    assert await calls_of(store, claim.id) == []
 
 
-async def test_a_job_without_a_hook_has_nobody_to_tell(store: Store) -> None:
+async def test_a_job_without_a_hook_adds_no_call(store: Store) -> None:
     claim = await running(store)
     await store.settle([end(claim)])
-    assert await told(store, claim.id) == []
+    assert await calls_of(store, claim.id) == []
     assert await take(store) == []
 
 
-async def test_what_a_handler_says_is_kept_once_and_in_order(store: Store) -> None:
-    """The store's answer may be lost, so the same may come twice."""
+async def test_notifications_are_stored_once_and_in_order(store: Store) -> None:
+    """The store's answer may be lost, so the same call may come twice."""
     claim = await claimed(store, await hooked(store))
     for number in (1, 2, 2):
         await store.add_call(claim, f"n{number}", JsonText(f'{{"n":{number}}}'), at=later(number))
@@ -135,14 +135,14 @@ async def test_what_a_handler_says_is_kept_once_and_in_order(store: Store) -> No
     assert [call.id for call in await store.calls(claim.id, limit=2)] == ["n1", "n2"]
 
 
-async def test_what_an_attempt_says_that_was_taken_over_is_not_heard(store: Store) -> None:
+async def test_notifications_of_an_attempt_that_was_taken_over_are_dropped(store: Store) -> None:
     late = await claimed(store, await hooked(store))
     await store.settle([end(late, Status.QUEUED)])
     await store.add_call(late, "n1", JsonText("1"), at=later(1))
     await claimed(store, late.id)
     await store.add_call(late, "n2", JsonText("2"), at=later(2))
 
-    assert await told(store, late.id) == []
+    assert await calls_of(store, late.id) == []
 
 
 async def test_calls_are_taken_once_they_are_due_the_oldest_first(store: Store) -> None:
@@ -155,8 +155,8 @@ async def test_calls_are_taken_once_they_are_due_the_oldest_first(store: Store) 
     assert await take(store) == []
 
 
-async def test_receivers_can_be_passed_over_and_no_others_with_them(store: Store) -> None:
-    """Their names may begin alike, and a hook may have no path."""
+async def test_given_receivers_are_skipped_and_no_others(store: Store) -> None:
+    """Receivers may start alike, and a hook may have no path."""
     urls = ["https://a.org/1", "https://a.org", "https://a.org.uk/", "http://a.org/", "https://b"]
     jobs = {(await ended(store, hook=url)).id: url for url in urls}
 
@@ -167,8 +167,8 @@ async def test_receivers_can_be_passed_over_and_no_others_with_them(store: Store
     assert [call.tries for call in await take(store)] == [1, 1, 1]
 
 
-async def test_of_those_who_take_at_once_each_gets_others(store: Store) -> None:
-    """Several nodes share the work: else a call would come as often as there are nodes."""
+async def test_concurrent_callers_get_different_calls(store: Store) -> None:
+    """Several nodes deliver: else each call would be sent once by each node."""
     jobs = {(await ended(store)).id for _ in range(12)}
 
     async with asyncio.TaskGroup() as group:
@@ -179,8 +179,8 @@ async def test_of_those_who_take_at_once_each_gets_others(store: Store) -> None:
     assert sorted(taken) == sorted(jobs)
 
 
-async def test_a_call_that_nobody_settled_is_due_again(store: Store) -> None:
-    """Its node died; whoever takes it next has a try of its own."""
+async def test_a_call_that_was_not_settled_is_due_again(store: Store) -> None:
+    """Its node died; the next node that takes it has a new try."""
     await ended(store)
     (lost,) = await take(store, at_s=60)
     assert await take(store, at_s=89) == []
@@ -192,7 +192,7 @@ async def test_a_call_that_nobody_settled_is_due_again(store: Store) -> None:
     assert not await store.settle_call(again, DELIVERED, answer="204")
 
 
-async def test_a_call_is_settled_with_what_came_of_it(store: Store) -> None:
+async def test_a_call_is_settled_with_the_result_of_its_try(store: Store) -> None:
     claim = await ended(store)
     (call,) = await take(store)
     again = Verdict(status=CallStatus.DUE, due_at=later(100))
@@ -208,7 +208,7 @@ async def test_a_call_is_settled_with_what_came_of_it(store: Store) -> None:
     assert await take(store, at_s=1000) == []
 
 
-async def test_a_job_is_kept_until_its_hook_was_told_and_takes_its_calls_along(
+async def test_a_job_is_kept_until_its_calls_are_settled_and_is_deleted_with_them(
     store: Store,
 ) -> None:
     claim = await ended(store)
@@ -220,7 +220,7 @@ async def test_a_job_is_kept_until_its_hook_was_told_and_takes_its_calls_along(
     assert await store.calls(claim.id, limit=10) == []
 
 
-async def test_a_clean_up_may_tell_as_well(store: Store) -> None:
+async def test_a_clean_up_may_notify_too(store: Store) -> None:
     claim = await claimed(store, await hooked(store, undoable=True))
     await abort(store, claim.id)
     await store.settle([end(claim, Status.ABORTED, death=DEATH)])
@@ -228,4 +228,4 @@ async def test_a_clean_up_may_tell_as_well(store: Store) -> None:
     (clean,) = await store.claim([claim.id], node_id="a1", at=later(12))
     await store.add_call(clean, "n1", JsonText("1"), at=later(13))
 
-    assert await told(store, claim.id) == [("job.ended", "due"), ("job.notified", "due")]
+    assert await calls_of(store, claim.id) == [("job.ended", "due"), ("job.notified", "due")]

@@ -1,4 +1,4 @@
-"""What `ports.Store` promises about jobs that come in: all or none, once, and as they were."""
+"""What the port `Store` promises about inserts: all or none, once, and unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.core.ports.store import Store
 from tests.support.stores import AT, BYTES_MAX, claimed, end, known, new
 
 
-async def test_a_stored_job_waits_and_is_as_it_was_sent(store: Store) -> None:
+async def test_a_stored_job_is_queued_and_as_it_was_sent(store: Store) -> None:
     sent = new(data='{"text": "ü€😀 \\u0000", "n": 1e400}')
 
     (job,) = (await store.insert([sent])).jobs
@@ -25,12 +25,12 @@ async def test_a_stored_job_waits_and_is_as_it_was_sent(store: Store) -> None:
     assert await store.get(sent.id) == job
 
 
-async def test_a_job_nobody_sent_is_none(store: Store) -> None:
+async def test_an_unknown_id_is_none(store: Store) -> None:
     assert await store.get("019ab000-0000-7000-8000-ffffffffffff") is None
 
 
-async def test_many_jobs_are_answered_in_the_order_they_came(store: Store) -> None:
-    """The caller tells them apart by their places."""
+async def test_many_jobs_are_returned_in_their_order(store: Store) -> None:
+    """The caller tells them apart by their order."""
     sent = [new(data=str(place)) for place in range(50)]
 
     inserted = await store.insert(sent[::-1])
@@ -51,8 +51,8 @@ async def test_a_job_of_a_mebibyte_comes_back_whole(store: Store) -> None:
     assert (await known(store, sent.id)).data == sent.data
 
 
-async def test_a_call_that_is_made_again_stores_nothing_again(store: Store) -> None:
-    """An answer can be lost after the commit: whoever repeats the call must not be refused."""
+async def test_a_repeated_call_stores_nothing_again(store: Store) -> None:
+    """An answer can be lost after the commit: a repeated call must not be refused."""
     sent = [new(), new()]
     first = await store.insert(sent)
 
@@ -71,7 +71,7 @@ async def test_the_same_key_again_answers_the_first_job(store: Store) -> None:
     assert again.jobs == first.jobs
 
 
-async def test_the_same_key_answers_the_job_as_it_stands_now(store: Store) -> None:
+async def test_the_same_key_answers_the_job_as_it_is_now(store: Store) -> None:
     sent = new(key="k", fingerprint="f")
     await store.insert([sent])
     claim = await claimed(store, sent.id)
@@ -84,7 +84,7 @@ async def test_the_same_key_answers_the_job_as_it_stands_now(store: Store) -> No
 
 
 async def test_the_same_key_with_another_body_is_refused(store: Store) -> None:
-    """A client that mistakes its keys must hear of it, not get a stranger's result."""
+    """A client that mixes up its keys must get an error, not the result of another job."""
     await store.insert([new(key="k", fingerprint="f")])
 
     with pytest.raises(Conflict, match="another request"):
@@ -101,7 +101,7 @@ async def test_the_same_key_of_another_user_is_another_key(store: Store) -> None
     assert other.jobs[0].id != first.jobs[0].id
 
 
-async def test_jobs_without_a_key_never_meet(store: Store) -> None:
+async def test_jobs_without_a_key_never_conflict(store: Store) -> None:
     assert (await store.insert([new(), new()])).created
     assert (await store.insert([new(), new()])).created
 

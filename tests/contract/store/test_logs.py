@@ -1,4 +1,4 @@
-"""What `ports.Store` promises about the logs of jobs."""
+"""What the port `Store` promises about the logs of jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def write(store: Store, claim: Claim, *pages: LogPage) -> None:
 
 
 async def test_a_log_comes_back_page_by_page(store: Store) -> None:
-    """With times, streams, and whatever text a job may print."""
+    """With times, streams, and any text that a job may print."""
     claim = await running(store)
     pages = [page(0, 0, "ü\0\n", "'\"\\"), page(1, 99, "end")]
     await write(store, claim, *pages)
@@ -29,7 +29,7 @@ async def test_a_log_comes_back_page_by_page(store: Store) -> None:
 
 
 async def test_pages_may_come_late_twice_and_in_any_order(store: Store) -> None:
-    """A write whose answer was lost is repeated, and may meet a later one."""
+    """A write whose answer was lost is repeated, maybe after a later one."""
     claim = await running(store)
     short, long = page(0, 0, "a"), page(0, 0, "a", "b")
     for each in (long, short, long):
@@ -46,7 +46,7 @@ async def test_a_later_page_takes_the_slot_of_an_older_one(store: Store) -> None
     assert list(await store.log(claim.id)) == pages[:HEAD_PAGES] + pages[-TAIL_PAGES:]
 
 
-async def test_who_was_taken_over_writes_no_log(store: Store) -> None:
+async def test_an_attempt_that_was_taken_over_writes_no_log(store: Store) -> None:
     """Guarantee 2. The next attempt's log continues after what is stored when it begins."""
     claim = await running(store)
     await store.bury("a1")
@@ -56,8 +56,8 @@ async def test_who_was_taken_over_writes_no_log(store: Store) -> None:
     assert list(await store.log(claim.id)) == []
 
 
-async def test_the_last_words_may_come_after_the_end(store: Store) -> None:
-    """Of a node whose write was delayed, while nobody else has begun."""
+async def test_the_last_page_may_come_after_the_end(store: Store) -> None:
+    """A node's write may be delayed, while no other attempt has begun."""
     claim = await running(store)
     await store.settle([end(claim)])
     await write(store, claim, page(0, 0, "last"))
@@ -65,7 +65,7 @@ async def test_the_last_words_may_come_after_the_end(store: Store) -> None:
 
 
 async def test_a_log_is_deleted_with_its_job(store: Store) -> None:
-    """Nobody could ask for it any more."""
+    """Nobody could read it any more."""
     claim = await running(store)
     await write(store, claim, page(0, 0, "a"), page(1, 1, "b"))
     await store.settle([end(claim)])

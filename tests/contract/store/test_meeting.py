@@ -1,4 +1,4 @@
-"""Calls that meet: on every store each gets the answer that it would have got alone."""
+"""Concurrent calls: on every store each gets the answer that it would have got alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.core.ports.store import Store
 from tests.support.stores import AT, end, known, new, node, queued, running
 
 
-async def test_inserts_that_meet_get_their_own_jobs(store: Store) -> None:
+async def test_concurrent_inserts_get_their_own_jobs(store: Store) -> None:
     jobs = [[new(), new()], [new("u2")], [new()]]
     async with asyncio.TaskGroup() as group:
         inserts = [group.create_task(store.insert(each)) for each in jobs]
@@ -24,8 +24,8 @@ async def test_inserts_that_meet_get_their_own_jobs(store: Store) -> None:
     assert all(answer.created for answer in answers)
 
 
-async def test_a_conflict_is_refused_to_its_caller_alone(store: Store) -> None:
-    """Between two strangers, one request must not fail for what the other one asks."""
+async def test_a_conflict_is_raised_only_in_its_call(store: Store) -> None:
+    """One user's request must not fail because of another user's."""
     await store.insert([new(key="k", fingerprint="one")])
     good, repeat = new(), new(key="k", fingerprint="one")
     async with asyncio.TaskGroup() as group:
@@ -39,7 +39,7 @@ async def test_a_conflict_is_refused_to_its_caller_alone(store: Store) -> None:
     assert (await known(store, good.id)).status is Status.QUEUED
 
 
-async def test_of_two_inserts_with_one_key_that_meet_one_is_the_earlier(store: Store) -> None:
+async def test_of_two_concurrent_inserts_with_one_key_one_is_the_earlier(store: Store) -> None:
     async with asyncio.TaskGroup() as group:
         inserts = [
             group.create_task(store.insert([new(key="k", fingerprint="one")])) for _ in range(2)
@@ -50,7 +50,7 @@ async def test_of_two_inserts_with_one_key_that_meet_one_is_the_earlier(store: S
     assert first.jobs[0].id == second.jobs[0].id
 
 
-async def test_claims_that_meet_get_their_own_jobs(store: Store) -> None:
+async def test_concurrent_claims_get_their_own_jobs(store: Store) -> None:
     await store.register(node("a1"))
     await store.register(node("b1"))
     ids = [await queued(store) for _ in range(3)]
@@ -64,7 +64,7 @@ async def test_claims_that_meet_get_their_own_jobs(store: Store) -> None:
     assert [(await known(store, job_id)).owner for job_id in ids] == ["a1", "b1", None]
 
 
-async def test_of_two_claims_for_one_job_that_meet_one_gets_it(store: Store) -> None:
+async def test_of_two_concurrent_claims_for_one_job_one_gets_it(store: Store) -> None:
     await store.register(node("a1"))
     job_id = await queued(store)
     async with asyncio.TaskGroup() as group:
@@ -73,8 +73,8 @@ async def test_of_two_claims_for_one_job_that_meet_one_gets_it(store: Store) -> 
     assert sorted(len(claim.result()) for claim in claims) == [0, 1]
 
 
-async def test_of_two_ends_of_one_attempt_that_meet_one_counts(store: Store) -> None:
-    """The other one must hear that it did not, or it would report what is not so."""
+async def test_of_two_concurrent_ends_of_one_attempt_one_counts(store: Store) -> None:
+    """The other one must learn that it did not take effect, or it would report a wrong end."""
     claim = await running(store)
     async with asyncio.TaskGroup() as group:
         settles = {
@@ -86,8 +86,8 @@ async def test_of_two_ends_of_one_attempt_that_meet_one_counts(store: Store) -> 
     assert took_effect == [(await known(store, claim.id)).status]
 
 
-async def test_ends_that_meet_stand_each_for_itself(store: Store) -> None:
-    """An old token among them is refused; the others are not."""
+async def test_concurrent_ends_are_independent(store: Store) -> None:
+    """A settlement with an old token is refused; the others are not."""
     current, taken_over = await running(store), await running(store)
     await store.settle([end(taken_over, Status.QUEUED)])
     (successor,) = await store.claim([taken_over.id], node_id="a1", at=AT)

@@ -1,4 +1,4 @@
-"""What `ports.Store` promises about nodes: who lives, and what becomes of the jobs of the dead."""
+"""What the port `Store` promises about nodes: which live, and what happens to dead nodes' jobs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def test_registered_nodes_are_listed_by_name(store: Store) -> None:
     assert list(await store.nodes()) == [a, b]
 
 
-async def test_a_node_comes_back_with_the_beat_that_it_brings(store: Store) -> None:
-    """So that nobody takes it for silent by a beat from before."""
+async def test_a_node_comes_back_with_the_beat_that_it_gives(store: Store) -> None:
+    """So that no sweeper takes it for silent because of an earlier beat."""
     await store.register(replace(node(), beat=7))
     assert [each.beat for each in await store.nodes()] == [7]
     assert not await store.bury("a1", beat=0)
@@ -46,7 +46,7 @@ async def test_a_renewal_shows_that_the_node_lives(store: Store) -> None:
     assert list(await store.nodes()) == [replace(node(), beat=2, running=3)]
 
 
-async def test_a_renewal_brings_the_aborts_of_the_nodes_own_jobs(store: Store) -> None:
+async def test_a_renewal_returns_the_requested_aborts_of_the_nodes_own_jobs(store: Store) -> None:
     """The third way of an abort: it works when Redis is gone."""
     mine, other = await running(store, node_id="a1"), await running(store, node_id="b1")
     await running(store, node_id="a1")
@@ -58,14 +58,14 @@ async def test_a_renewal_brings_the_aborts_of_the_nodes_own_jobs(store: Store) -
     assert set(await store.renew("a1", running=2) or ()) == {mine.id}
 
 
-async def test_a_clean_up_is_not_to_be_aborted(store: Store) -> None:
-    """It stands for an abort that is done; to stop it would leave its work undone."""
+async def test_a_renewal_returns_no_clean_up(store: Store) -> None:
+    """The abort is done, and its clean-up must be completed."""
     await cleaning(store)
 
     assert set(await store.renew("a1", running=1) or ()) == set()
 
 
-async def test_a_node_that_was_buried_hears_that_it_owns_nothing(store: Store) -> None:
+async def test_a_renewal_tells_a_buried_node_that_it_owns_nothing(store: Store) -> None:
     await store.register(node())
     await store.bury("a1")
 
@@ -90,7 +90,7 @@ async def test_a_node_is_buried_once(store: Store) -> None:
 
 
 async def test_a_node_that_renewed_since_is_not_buried(store: Store) -> None:
-    """It was slow, and came back between the sweeper's look and its verdict."""
+    """It was slow, and renewed between the sweeper's read and its decision."""
     await store.register(node())
     await store.renew("a1", running=0)
 
@@ -120,7 +120,7 @@ async def test_a_job_whose_node_died_is_queued_again(store: Store) -> None:
 
 
 async def test_a_job_whose_nodes_died_too_often_ends(store: Store) -> None:
-    """It may be what kills them."""
+    """The job may be what kills them."""
     job_id = await queued(store)
     for place in range(2):
         await claimed(store, job_id, node_id=f"n{place}")
@@ -147,7 +147,7 @@ async def test_a_drain_is_no_loss(store: Store) -> None:
 
 
 async def test_a_job_to_be_aborted_is_aborted_when_its_node_died(store: Store) -> None:
-    """What ran of it died with the node, or by its warden."""
+    """Its processes died with the node, or its warden ended them."""
     plain, undoable = await running(store), await running(store, undoable=True)
     for claim in (plain, undoable):
         await abort(store, claim.id)
@@ -180,7 +180,7 @@ async def test_a_clean_up_whose_node_died_waits_again_and_fails_at_last(store: S
 
 
 async def test_losses_of_the_job_are_no_losses_of_its_clean_up(store: Store) -> None:
-    """A clean-up has as many tries as any job, whatever its job went through."""
+    """A clean-up has as many tries as any job, however many its job had lost."""
     job_id = await queued(store, undoable=True)
     await claimed(store, job_id)
     await store.bury("a1")

@@ -1,4 +1,4 @@
-"""What `open_store` promises: one schema, one identity, and a clear word where it cannot be had."""
+"""What `open_store` promises: one schema, one identity, and a clear error where it fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_what_was_stored_is_there_when_the_store_is_opened_again(
 
 
 async def test_two_stores_have_two_identities(store: Store, tmp_path: Path) -> None:
-    """By it a node finds out that the queue it joins belongs to another store."""
+    """By the identity a node finds out that a queue belongs to another store."""
     async with open_store("sqlite", data_dir=tmp_path / "other") as other:
         assert len(store.identity) == 32
         assert other.identity != store.identity
@@ -44,8 +44,8 @@ async def test_a_newer_schema_is_refused(url: str, tmp_path: Path) -> None:
             pass
 
 
-async def test_the_database_itself_refuses_what_may_never_be(store: Store) -> None:
-    """The constraints repeat the rules: a defect of ours must not become a wrong row."""
+async def test_the_database_itself_refuses_invalid_rows(store: Store) -> None:
+    """The constraints repeat the rules: a defect in our code must not make a wrong row."""
     claim = await running(store)
 
     with pytest.raises((sqlite3.IntegrityError, asyncpg.CheckViolationError), match="abort"):

@@ -1,4 +1,4 @@
-"""What `ports.Store` promises about lists: newest first, filtered, and never too much at once."""
+"""What the port `Store` promises about lists: newest first, filtered, and limited in size."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_a_page_has_all_jobs_of_its_user_newest_first(
     assert {job.status: job.id for job in page} == ids
 
 
-async def test_a_user_nobody_has_heard_of_has_no_jobs(store: Store) -> None:
+async def test_an_unknown_user_has_no_jobs(store: Store) -> None:
     assert list(await store.page("nobody", limit=10, bytes_max=BYTES_MAX)) == []
 
 
@@ -79,7 +79,7 @@ async def test_pages_follow_one_another_without_a_gap(store: Store, ids: dict[St
 
 
 async def test_a_page_takes_the_newest_across_statuses(store: Store) -> None:
-    """Each status is looked up by itself: a limit for each must still be one for all."""
+    """Each status is read by itself: the limit must still hold for all together."""
     sent = [new() for _ in range(8)]
     await store.insert(sent)
     for job in sent[::2]:

@@ -1,4 +1,4 @@
-"""How the databases find what the statements ask for: by an index, however many jobs have ended.
+"""How the databases find rows: by an index, however many jobs have ended.
 
 PostgreSQL decides by what is in its tables, so they are filled with jobs that have ended, and its
 plans are those that serve any arguments; but where the limit is one of them it decides as well,
@@ -23,7 +23,7 @@ from tests.support.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = "jobs_(owned|waiting)|hook_calls_due"
-"""Indexes that have only what is looked for, and so may be read from end to end."""
+"""Indexes that have only the rows in question, and so may be read whole."""
 FILL: Final = """
 INSERT INTO jobs (id, uid, task, hook, status, attempt, token, undoable, node, created_at,
                   started_at, finished_at, bytes, data, result, idempotency_key, fingerprint)
@@ -47,7 +47,7 @@ LIMITED: Final = {
     "take_calls": "1000, 2000, 10, '{}'",
     "unfinished_by_user": "'queued', NULL, 10",
 }
-"""Arguments of the statements whose limit is one of them and decides how they are planned."""
+"""Arguments of the statements whose plan depends on the value of their limit."""
 GROWING: Final = {"jobs", "hook_calls", "logs"}
 
 
@@ -74,7 +74,7 @@ async def postgres(
 
 
 def test_the_tables_that_grow_are_known(sqlite: sqlite3.Connection) -> None:
-    """A new one belongs here, filled, or its plans prove nothing."""
+    """A new table must be added and filled here, or its plans prove nothing."""
     tables = {
         name for (name,) in sqlite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
     }
@@ -84,7 +84,7 @@ def test_the_tables_that_grow_are_known(sqlite: sqlite3.Connection) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sqlite_reads_no_table_from_end_to_end(sqlite: sqlite3.Connection, name: str) -> None:
-    """With a million jobs, whatever looks at each of them stops the installation."""
+    """With a million jobs, a statement that reads each of them stops the installation."""
     text, _ = statements(Dialect.SQLITE)[name]
     arguments = [None] * _arguments(text)
 
@@ -95,7 +95,7 @@ def test_sqlite_reads_no_table_from_end_to_end(sqlite: sqlite3.Connection, name:
 
 
 async def test_postgresql_reads_no_table_from_end_to_end(postgres: asyncpg.Connection) -> None:
-    """The same on the other side, where statistics may talk it into anything."""
+    """The same for PostgreSQL, whose plans depend on statistics."""
     found = {name: [*_whole_reads(await _plan(postgres, name))] for name in NAMES}
 
     assert {name: reads for name, reads in found.items() if reads} == {}
@@ -125,11 +125,11 @@ async def _plan(connection: asyncpg.Connection, name: str) -> dict[str, Any]:
 
 
 def _whole_reads(step: dict[str, Any]) -> Iterator[str]:
-    """The steps of a plan that read a table that grows, or an index of all its rows, whole."""
+    """The steps of a plan that read a growing table, or an index of all its rows, whole."""
     kind, index = step["Node Type"], step.get("Index Name", "")
     if step.get("Relation Name") in GROWING and not kind.startswith("Bitmap") and "Scan" in kind:
         found = step.get("Index Cond", "")
-        # By id from some id on is all jobs, if what else is asked for is rare.
+        # All ids from one on may be all jobs, if the rows in question are rare.
         if not re.fullmatch(SPARSE, index) and (
             not found or re.fullmatch(r"\(id <=? [^=]*\)", found)
         ):

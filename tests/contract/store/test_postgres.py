@@ -1,4 +1,4 @@
-"""What holds for PostgreSQL alone: nodes start together, servers go and come, statements wait."""
+"""PostgreSQL only: nodes that start together, servers that come and go, statements that wait."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def store(postgres_url: str, tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def rival(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection in the same schema, to be in the store's way."""
+    """A connection in the same schema, whose locks make the store wait."""
     connection = await asyncpg.connect(postgres_url)
     yield connection
     await connection.close()
@@ -57,7 +57,7 @@ async def test_nodes_share_what_is_stored(store: Store, postgres_url: str, tmp_p
         assert (await known(other, await queued(store))).status is Status.QUEUED
 
 
-async def test_a_unix_socket_will_do(
+async def test_a_unix_socket_works(
     postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
 ) -> None:
     url = postgres_server.socket_url(schema=postgres_url.rpartition("=")[2])
@@ -65,9 +65,7 @@ async def test_a_unix_socket_will_do(
         assert list(await store.nodes()) == []
 
 
-async def test_connections_that_were_cut_are_made_again(
-    store: Store, rival: asyncpg.Connection
-) -> None:
+async def test_lost_connections_are_replaced(store: Store, rival: asyncpg.Connection) -> None:
     job_id = await queued(store)
     await rival.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -77,7 +75,7 @@ async def test_connections_that_were_cut_are_made_again(
     await eventually(lambda: _answers(store, job_id))
 
 
-async def test_a_server_that_restarts_is_unavailable_and_then_is_not(
+async def test_a_server_that_restarts_is_unavailable_for_a_while(
     store: Store, postgres_server: PostgresServer
 ) -> None:
     job_id = await queued(store)
@@ -96,7 +94,7 @@ async def test_a_server_that_restarts_is_unavailable_and_then_is_not(
 async def test_a_server_that_does_not_answer_is_unavailable_in_time(
     postgres_url: str, rival: asyncpg.Connection
 ) -> None:
-    """Whoever waits for ever renews no lease, and stops no job."""
+    """A node that waits for ever renews no lease and stops no job."""
     async with open_postgres(postgres_url, answer_s=0.2) as database:
         store = SqlStore(database)
         claim = await running(store)
@@ -109,10 +107,10 @@ async def test_a_server_that_does_not_answer_is_unavailable_in_time(
         assert await store.settle([end(claim)])
 
 
-async def test_who_gives_up_on_a_silent_connection_does_not_wait_for_its_last_word(
+async def test_a_cancelled_call_does_not_wait_for_a_silent_connection(
     postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
 ) -> None:
-    """A lease is renewed in time, or not at all; and the next call gets another connection."""
+    """A renewal must end in time; and the next call gets another connection."""
     with in_front_of(postgres_server.port) as proxy:
         through = postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/")
         async with open_store(through, data_dir=tmp_path) as store:
@@ -125,7 +123,7 @@ async def test_who_gives_up_on_a_silent_connection_does_not_wait_for_its_last_wo
 
 
 async def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
-    """It may come: a node waits a moment for it."""
+    """It may come up soon: a node waits a moment for it."""
     with pytest.raises(StoreUnavailable, match=r"postgresql://me:\*\*\*@127\.0\.0\.1:1/db"):
         async with open_store("postgresql://me:secret@127.0.0.1:1/db", data_dir=tmp_path):
             pass
@@ -221,10 +219,10 @@ async def test_a_sweep_that_waited_for_an_abort_sees_it(
     assert (await known(store, claim.id)).status is Status.ABORTED
 
 
-async def test_a_sweep_that_waited_leaves_alone_what_a_new_node_has_claimed(
+async def test_a_sweep_that_waited_does_not_release_a_job_that_a_new_node_has_claimed(
     store: Store, rival: asyncpg.Connection
 ) -> None:
-    """Guarantee 1. Another sweeper released the job, and a node that started just now runs it."""
+    """Guarantee 1. Another sweeper released the job, and a node that just started runs it."""
     claim = await running(store)
     await store.bury("a1")
 
@@ -244,7 +242,7 @@ async def test_a_sweep_that_waited_leaves_alone_what_a_new_node_has_claimed(
 async def test_a_batch_locks_its_jobs_in_the_order_of_their_ids(
     store: Store, rival: asyncpg.Connection, status: Status, turn: int
 ) -> None:
-    """Else two batches of the same jobs each hold what the other waits for, until one is shot."""
+    """Else two batches of the same jobs could deadlock."""
     claims = [await running(store), await running(store)]
     lock = "SELECT FROM jobs WHERE id = $1 FOR UPDATE NOWAIT"
 
@@ -270,7 +268,7 @@ async def test_a_deletion_does_not_wait_for_another_node_that_deletes(
 
 
 async def test_no_statement_reads_all_jobs(store: Store, rival: asyncpg.Connection) -> None:
-    """With a million jobs, whatever looks at each of them stops the installation."""
+    """With a million jobs, a statement that reads each of them stops the installation."""
     assert store
     await rival.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
 
@@ -284,7 +282,7 @@ async def test_no_statement_reads_all_jobs(store: Store, rival: asyncpg.Connecti
 
 
 async def _after(rival: asyncpg.Connection, sql: str, call: Coroutine[object, object, T]) -> T:
-    """Run `sql` in a transaction that commits when the call waits for it, and answer the call's."""
+    """Run `sql` in a transaction that commits once the call waits for it; the call's answer."""
     async with asyncio.TaskGroup() as group, rival.transaction():
         await rival.execute(sql)
         task = group.create_task(call)

@@ -1,4 +1,4 @@
-"""What `ports.Store` promises to calls that meet: they behave as if one came after the other."""
+"""What the port `Store` promises to concurrent calls: they behave as if one came after another."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 ROUNDS = 10
-"""How often a race is run: who wins is left to chance, what follows is not."""
+"""How often a race is run: chance decides who wins, but the result must be right."""
 
 
 async def test_of_concurrent_claims_of_one_job_exactly_one_gets_it(store: Store) -> None:
@@ -47,7 +47,7 @@ async def test_of_concurrent_claims_of_one_job_exactly_one_gets_it(store: Store)
 
 
 async def test_claims_of_the_same_jobs_in_any_order_share_them_out(store: Store) -> None:
-    """Two statements that lock the same rows in two orders would wait for each other."""
+    """Two statements that lock the same rows in different orders would deadlock."""
     await store.register(node())
     sent = [new() for _ in range(100)]
     await store.insert(sent)
@@ -101,7 +101,7 @@ async def test_a_job_given_back_while_it_is_aborted_ends_aborted(store: Store) -
         assert (await known(store, claim.id)).status is Status.ABORTED
 
 
-async def test_a_claim_meets_a_burial_and_the_job_is_never_left_with_the_dead(
+async def test_a_claim_during_a_burial_never_leaves_the_job_with_the_dead_node(
     store: Store,
 ) -> None:
     for place in range(ROUNDS):
@@ -131,7 +131,7 @@ async def test_two_sweepers_count_one_loss(store: Store) -> None:
         assert not any(each.ended for each in released)
 
 
-async def test_progress_and_ends_of_the_same_jobs_do_not_wait_for_each_other(
+async def test_progress_and_ends_of_the_same_jobs_do_not_deadlock(
     store: Store,
 ) -> None:
     claims = [await running(store) for _ in range(30)]
@@ -148,7 +148,7 @@ async def test_progress_and_ends_of_the_same_jobs_do_not_wait_for_each_other(
 
 
 async def test_of_concurrent_inserts_with_one_key_one_is_stored(store: Store) -> None:
-    """A client that retries on a timeout has both requests on their way."""
+    """A client that retries after a timeout has two requests under way."""
     for place in range(ROUNDS):
         key = f"k{place}"
 
@@ -172,7 +172,7 @@ async def test_of_concurrent_inserts_with_one_key_and_two_bodies_one_is_refused(
     assert sorted(await _together(insert("f"), insert("g"))) == [False, True]
 
 
-async def test_bulks_with_the_same_keys_in_two_orders_do_not_wait_for_each_other(
+async def test_bulks_with_the_same_keys_in_two_orders_do_not_deadlock(
     store: Store,
 ) -> None:
     keys = [f"k{place}" for place in range(50)]

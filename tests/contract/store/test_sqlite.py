@@ -1,4 +1,4 @@
-"""What holds for SQLite alone: one process, one writer, one hop, and files of any name."""
+"""SQLite only: one process, one writer, one hop to its thread, and files with any name."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ async def test_the_default_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["with space", "100%", "%20", "a?b=c", "a#b", "ä€😀", "a'b"])
-async def test_a_path_is_taken_as_it_stands(tmp_path: Path, name: str) -> None:
-    """Inside, the path becomes a URL: nothing in it may be taken for an escape or a query."""
+async def test_a_path_is_used_without_unescaping(tmp_path: Path, name: str) -> None:
+    """The path becomes a URL internally: no part of it may be taken for an escape or a query."""
     async with open_store(f"sqlite:///{tmp_path}/{name}/{name}.db", data_dir=tmp_path) as store:
         await queued(store)
 
@@ -101,8 +101,8 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
         yield database
 
 
-async def test_writes_that_meet_share_a_transaction(database: SqliteDatabase) -> None:
-    """A commit waits for the disk, whatever is in it."""
+async def test_concurrent_writes_share_a_transaction(database: SqliteDatabase) -> None:
+    """A commit waits for the disk, however much it writes."""
     ran: list[str] = []
     await database._writer.set_trace_callback(ran.append)
     async with asyncio.TaskGroup() as group:
@@ -115,8 +115,8 @@ async def test_writes_that_meet_share_a_transaction(database: SqliteDatabase) ->
     ]
 
 
-async def test_of_writes_that_meet_one_that_fails_fails_alone(database: SqliteDatabase) -> None:
-    """Nobody's job waits or is lost because of another one's error."""
+async def test_a_failing_write_fails_alone_among_concurrent_ones(database: SqliteDatabase) -> None:
+    """One caller's error must not affect other callers."""
     record = ("1", 1, "[]", 0, 0, 0)
 
     async def write_nonsense() -> None:
@@ -162,7 +162,7 @@ async def test_a_store_that_does_not_open_leaves_no_thread(tmp_path: Path) -> No
         await queued(store)
 
 
-async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StartError, match=r"file/data/scheduler\.db: cannot be opened or made"):
@@ -176,7 +176,7 @@ async def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_full_disk_is_unavailable_and_heals(tmp_path: Path) -> None:
+async def test_a_full_disk_is_unavailable_for_a_while(tmp_path: Path) -> None:
     async with open_store("sqlite", data_dir=tmp_path) as store:
         writer = store._fetch.__self__._database._writer  # type: ignore[attr-defined]
         await writer.execute_fetchall("PRAGMA max_page_count = 1")
@@ -191,7 +191,7 @@ async def test_a_full_disk_is_unavailable_and_heals(tmp_path: Path) -> None:
         assert (await known(store, sent.id)).data == sent.data
 
 
-async def test_a_database_that_a_stranger_has_locked_is_unavailable_and_heals(
+async def test_a_database_locked_by_another_program_is_unavailable_for_a_while(
     tmp_path: Path,
 ) -> None:
     async with open_store("sqlite", data_dir=tmp_path) as store:
@@ -210,7 +210,7 @@ async def test_a_database_that_a_stranger_has_locked_is_unavailable_and_heals(
 
 
 async def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python takes the system's library, and that of RHEL 9 is too old."""
+    """Python uses the system's library, and that of RHEL 9 is too old."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
 
     with pytest.raises(StartError, match=r"older than 3\.38\.0"):

@@ -1,4 +1,4 @@
-"""What `ports.Store` promises the dashboard: figures and jobs of all users, within limits."""
+"""What the port `Store` promises the dashboard: figures and jobs of all users, within limits."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STEP_AT = AT.replace(second=0, microsecond=0)
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")
 
 
-@pytest.fixture(name="place", params=["sqlite", "postgres", "memory"])
-def any_place(request: pytest.FixtureRequest) -> str:
-    """Where the store is."""
+@pytest.fixture(name="kind", params=["sqlite", "postgres", "memory"])
+def any_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of store."""
     if request.param != "postgres":
         return str(request.param)
     postgres_url: str = request.getfixturevalue("postgres_url")
@@ -29,17 +29,17 @@ def any_place(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(name="store")
-async def any_store(place: str, tmp_path: Path) -> AsyncIterator[Store]:
-    """The real ones, and the one that tests of the API put in their place."""
-    if place == "memory":
+async def any_store(kind: str, tmp_path: Path) -> AsyncIterator[Store]:
+    """The real stores, and the fake that tests of the API use."""
+    if kind == "memory":
         yield MemoryStore()
     else:
-        async with open_store(place, data_dir=tmp_path) as opened:
+        async with open_store(kind, data_dir=tmp_path) as opened:
             yield opened
 
 
 async def ended(store: Store, status: Status = Status.SUCCESSFUL, *, ended_s: float) -> str:
-    """The id of a job that came to this end so long after `AT`; it waited for a second."""
+    """The id of a job that reached this status so long after `AT`; it waited for a second."""
     claim = await running(store)
     error = FAILURE if status is Status.TERMINATED else None
     await store.settle([end(claim, status, ended_s=ended_s, error=error)])
@@ -79,13 +79,15 @@ async def test_a_page_of_all_users_ends_once_its_texts_pass_the_limit(store: Sto
     assert len(await store.page(None, limit=10, bytes_max=199)) == 2
 
 
-async def test_an_empty_store_stands_still(store: Store) -> None:
+async def test_an_empty_store_has_empty_statistics(store: Store) -> None:
     assert await store.counts(count_max=10) == JobCounts(0, 0, None)
     assert list(await store.finished_per_step(since=AT, limit=10)) == []
     assert list(await store.durations(since=AT, limit=10)) == []
 
 
-async def test_what_waits_and_runs_is_counted_and_the_oldest_is_found(store: Store) -> None:
+async def test_queued_and_running_jobs_are_counted_and_the_oldest_queued_one_is_found(
+    store: Store,
+) -> None:
     for _ in range(2):
         await running(store)
     for _ in range(3):
@@ -95,15 +97,15 @@ async def test_what_waits_and_runs_is_counted_and_the_oldest_is_found(store: Sto
     assert await store.counts(count_max=10) == JobCounts(3, 2, AT)
 
 
-async def test_counting_what_waits_ends_at_its_limit(store: Store) -> None:
-    """With a million waiting, a look at the page must not take a second of the store."""
+async def test_the_count_of_queued_jobs_ends_at_its_limit(store: Store) -> None:
+    """With a million queued jobs, a view of the page must not cost the store a second."""
     for _ in range(3):
         await queued(store)
 
     assert (await store.counts(count_max=2)).queued == 2
 
 
-async def test_endings_are_counted_by_step_and_status(store: Store) -> None:
+async def test_finished_jobs_are_counted_by_step_and_status(store: Store) -> None:
     await ended(store, ended_s=9)
     await ended(store, ended_s=9.5)
     await ended(store, Status.TERMINATED, ended_s=9.6)
@@ -116,7 +118,7 @@ async def test_endings_are_counted_by_step_and_status(store: Store) -> None:
     ]
 
 
-async def test_an_abort_of_a_queued_job_is_an_ending_but_has_no_span(store: Store) -> None:
+async def test_an_aborted_queued_job_counts_as_finished_but_has_no_durations(store: Store) -> None:
     await abort(store, await queued(store))
 
     assert list(await store.finished_per_step(since=AT, limit=10)) == [
@@ -125,7 +127,7 @@ async def test_an_abort_of_a_queued_job_is_an_ending_but_has_no_span(store: Stor
     assert list(await store.durations(since=AT, limit=10)) == []
 
 
-async def test_only_the_newest_endings_since_an_instant_count(store: Store) -> None:
+async def test_only_the_newest_finished_jobs_since_an_instant_count(store: Store) -> None:
     for ended_s in (9, 21, 31):
         await ended(store, ended_s=ended_s)
 
@@ -136,7 +138,7 @@ async def test_only_the_newest_endings_since_an_instant_count(store: Store) -> N
     assert [each.at for each in await store.finished_per_step(since=AT, limit=1)] == [step(30)]
 
 
-async def test_spans_tell_how_long_jobs_waited_and_ran_newest_end_first(store: Store) -> None:
+async def test_durations_are_how_long_jobs_waited_and_ran_newest_end_first(store: Store) -> None:
     await ended(store, ended_s=3)
     await ended(store, ended_s=11)
 
@@ -148,14 +150,14 @@ async def test_spans_tell_how_long_jobs_waited_and_ran_newest_end_first(store: S
     assert list(await store.durations(since=later(5), limit=10)) == [JobDurations(1, 10)]
 
 
-async def test_clocks_that_differ_make_no_span_negative(store: Store) -> None:
+async def test_clocks_that_differ_make_no_duration_negative(store: Store) -> None:
     """The node that started it may be ahead of the one that ended it."""
     await ended(store, ended_s=0.5)
 
     assert list(await store.durations(since=AT, limit=10)) == [JobDurations(1, 0)]
 
 
-async def test_what_an_abort_would_meet_is_counted_by_user(store: Store) -> None:
+async def test_unfinished_jobs_are_counted_by_user(store: Store) -> None:
     await store.insert([new("u1"), new("u1"), new("u2", task="other"), new("u3")])
     await running(store)
     asked = await running(store)
@@ -177,5 +179,5 @@ async def test_the_first_claim_counts_a_job_as_running(store: Store) -> None:
 
 
 def step(seconds: float) -> datetime:
-    """The step of ten seconds that begins so long after the minute of `AT`."""
+    """The ten-second step that begins so long after the minute of `AT`."""
     return STEP_AT.replace(second=int(seconds))

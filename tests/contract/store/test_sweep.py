@@ -1,4 +1,4 @@
-"""What `ports.Store` promises the sweeper: what waits, in order, and what may be deleted."""
+"""What the port `Store` promises the sweeper: what waits, in order, and what may be deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def test_what_waits_comes_oldest_first(store: Store) -> None:
     assert list(await store.waiting(before_id=ids[0], limit=10)) == []
 
 
-async def test_a_clean_up_waits_until_somebody_has_it(store: Store) -> None:
+async def test_a_clean_up_waits_until_it_is_claimed(store: Store) -> None:
     clean = await cleaning(store)
     assert list(await store.waiting(limit=10)) == []
 
@@ -33,7 +33,7 @@ async def test_a_clean_up_waits_until_somebody_has_it(store: Store) -> None:
 
 
 async def test_all_that_waits_comes_in_pages(store: Store) -> None:
-    """After Redis was emptied: each page is enqueued before the next is read."""
+    """After Redis was flushed: each page is enqueued before the next is read."""
     sent = [new() for _ in range(7)]
     await store.insert(sent)
 
@@ -43,7 +43,7 @@ async def test_all_that_waits_comes_in_pages(store: Store) -> None:
     assert pages == [ids[:3], ids[3:6], ids[6:]]
 
 
-async def test_where_nothing_waits_there_is_no_page(store: Store) -> None:
+async def test_without_waiting_jobs_there_is_no_page(store: Store) -> None:
     assert [page async for page in store.pages_of_waiting(page=3)] == []
 
 
@@ -59,8 +59,8 @@ async def test_jobs_that_are_claimed_between_pages_do_not_shift_them(store: Stor
     assert seen == [job.id for job in sent]
 
 
-async def test_a_node_finds_the_claims_that_it_was_given(store: Store) -> None:
-    """The answer that told of them may have been lost."""
+async def test_a_node_can_read_the_claims_that_it_holds(store: Store) -> None:
+    """The answer to `claim` may have been lost."""
     run, clean = await running(store, node_id="a1"), await cleaning(store, node_id="a1")
     await running(store, node_id="b1")
     await queued(store)
@@ -74,7 +74,7 @@ async def test_a_node_finds_the_claims_that_it_was_given(store: Store) -> None:
     assert list(await store.claims_of("unknown", but=[])) == []
 
 
-async def test_what_a_node_has_settled_it_does_not_hold(store: Store) -> None:
+async def test_a_settled_claim_is_held_no_more(store: Store) -> None:
     ended, given_back = await running(store), await running(store)
     clean = await cleaning(store)
     await store.settle([end(ended), end(given_back, Status.QUEUED)])
@@ -95,8 +95,8 @@ async def test_final_jobs_are_deleted_oldest_end_first(store: Store) -> None:
     assert await _left(store, *(claim.id for claim in claims)) == [claims[3].id]
 
 
-async def test_large_jobs_are_deleted_few_at_a_time_and_one_at_the_least(store: Store) -> None:
-    """To let go of megabytes takes time, and nobody else writes to SQLite meanwhile."""
+async def test_large_jobs_are_deleted_few_at_a_time_but_at_least_one(store: Store) -> None:
+    """Deleting megabytes takes time, and SQLite has no other writer meanwhile."""
     for job in (await store.insert([new(data=f'"{"x" * 1000}"') for _ in range(4)])).jobs:
         await abort(store, job.id)
 

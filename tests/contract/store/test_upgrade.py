@@ -1,4 +1,4 @@
-"""Upgrades: a database that any earlier version left is brought forward, with all that is in it."""
+"""Upgrades: a database of any earlier version is migrated, with all that is in it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ JOBS: Final = f"""{HEAD}
 
 
 async def _at_version(url: str, version: int) -> None:
-    """Make a database as the scheduler that knew so many migrations left it."""
+    """Make a database as a scheduler with only so many migrations left it."""
     sqlite = url.startswith("sqlite")
     scripts = migrations(Dialect.SQLITE if sqlite else Dialect.POSTGRESQL)[:version]
     text = ";".join([*scripts, INSTALLATION % (IDENTITY, version), JOBS])
@@ -59,10 +59,10 @@ async def _at_version(url: str, version: int) -> None:
 
 
 @pytest.mark.parametrize("version", range(1, LATEST + 1))
-async def test_a_database_of_an_earlier_version_is_brought_forward(
+async def test_a_database_of_an_earlier_version_is_migrated(
     url: str, tmp_path: Path, version: int
 ) -> None:
-    """With every job as it was, and all of them at the place where they go on."""
+    """Every job is as it was, and continues from there."""
     await _at_version(url, version)
 
     async with open_store(url, data_dir=tmp_path) as store:
@@ -90,8 +90,8 @@ async def test_a_database_of_an_earlier_version_is_brought_forward(
         assert (await known(store, "2")).status is Status.SUCCESSFUL
 
 
-async def test_a_database_that_was_brought_forward_is_like_a_new_one(tmp_path: Path) -> None:
-    """So that what is tested on new databases holds on old ones."""
+async def test_a_migrated_database_has_the_schema_of_a_new_one(tmp_path: Path) -> None:
+    """So what is tested on new databases holds for migrated ones."""
     old, fresh = f"sqlite:///{tmp_path}/old.db", f"sqlite:///{tmp_path}/fresh.db"
     await _at_version(old, 1)
     for url in (old, fresh):
