@@ -1,7 +1,7 @@
-"""What a call says: the words of a handler as they are, or how its job ended.
+"""The body and headers of a call: a handler's notification as it is, or how its job ended.
 
-How a job ended is told without its `data`, `result` and traceback: they may be large or private,
-and whoever wants them gets the job.
+The message about an end leaves out the job's `data`, `result` and traceback: they may be large or
+private, and a receiver that wants them can get the job from the API.
 """
 
 from __future__ import annotations
@@ -16,18 +16,32 @@ from scheduler.core.job import Job
 from scheduler.core.webhook import HookCall
 from scheduler.service.documents import job_document
 
-UNTOLD: Final = ("data", "result", "hook", "progress")
+SENT: Final = (
+    "id",
+    "uid",
+    "status",
+    "task",
+    "error",
+    "attempt",
+    "node",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "abort",
+)
+"""The keys of a job's document that are sent. A list of what is sent rather than of what is not:
+a key that is added to the document must not reach receivers by accident."""
 ERROR_CHARS_MAX: Final = 1000
-"""Of an error's message: a line for a person, or for a chat."""
+"""How much of an error's message is sent: enough for a log line or a chat message."""
 
 
 def body(call: HookCall, job: Job) -> bytes:
-    """The JSON of a call."""
-    return orjson.dumps(ending(job)) if call.payload is None else call.payload.encode()
+    """The JSON body of a call."""
+    return orjson.dumps(ended(job)) if call.payload is None else call.payload.encode()
 
 
 def headers(call: HookCall, job: Job) -> Mapping[str, str]:
-    """What a receiver need not look into the body for: what it is told of, and of which job."""
+    """The headers that let a receiver sort calls by event and job without parsing the body."""
     return {
         "content-type": "application/json",
         "scheduler-event": call.event,
@@ -35,10 +49,11 @@ def headers(call: HookCall, job: Job) -> Mapping[str, str]:
     }
 
 
-def ending(job: Job) -> Mapping[str, object]:
-    """A job that has ended, in short."""
-    document = {key: value for key, value in job_document(job).items() if key not in UNTOLD}
+def ended(job: Job) -> Mapping[str, object]:
+    """A summary of a job that has ended: the keys in `SENT`, with a shortened error."""
+    document = job_document(job)
+    sent = {key: document[key] for key in SENT}
     if job.error is not None:
-        kept = {"kind": job.error.kind, "message": job.error.message[:ERROR_CHARS_MAX]}
-        document["error"] = kept
-    return document
+        message = job.error.message[:ERROR_CHARS_MAX]
+        sent["error"] = {"kind": job.error.kind, "message": message}
+    return sent

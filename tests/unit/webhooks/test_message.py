@@ -1,0 +1,76 @@
+"""The body of a call about the end of a job: which keys are sent, and in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from scheduler.core.job import Failure, FailureKind, Job, Status
+from scheduler.core.webhook import CallStatus, Event, HookCall
+from scheduler.service.documents import job_document
+from scheduler.webhooks import message
+from tests.fakes import MemoryStore
+from tests.support.stores import AT, claimed, end, known, new
+
+SENT = [
+    *("id", "uid", "status", "task", "error", "attempt", "node"),
+    *("created_at", "started_at", "finished_at", "abort"),
+]
+LEFT_OUT = {"data", "hook", "result", "progress"}
+
+
+async def terminated() -> Job:
+    store = MemoryStore()
+    (job,) = (await store.insert([new(hook="https://example.com/")])).jobs
+    error = Failure(
+        kind=FailureKind.EXCEPTION, type="ValueError", message="x" * 5000, traceback="secret"
+    )
+    claim = await claimed(store, job.id)
+    await store.settle([end(claim, Status.TERMINATED, error=error)])
+    return await known(store, job.id)
+
+
+def ending_of(job: Job) -> HookCall:
+    return HookCall(
+        id=job.id,
+        job_id=job.id,
+        event=Event.ENDED,
+        payload=None,
+        status=CallStatus.DUE,
+        tries=1,
+        created_at=AT,
+        due_at=AT,
+        answer=None,
+    )
+
+
+async def test_exactly_these_keys_of_a_job_are_sent_in_this_order() -> None:
+    """Receivers parse this JSON, and some compare it as text."""
+    job = await terminated()
+
+    assert list(orjson.loads(message.body(ending_of(job), job))) == SENT
+    assert set(job_document(job)) == {*SENT, *LEFT_OUT}, "is the new key to be sent?"
+
+
+async def test_a_key_that_is_added_to_a_jobs_document_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be private, and receivers are outside of the installation."""
+    job = await terminated()
+    before = message.body(ending_of(job), job)
+
+    def extended(job: Job) -> dict[str, Any]:
+        return {"added_first": 1, **job_document(job), "added_last": 2}
+
+    monkeypatch.setattr(message, "job_document", extended)
+
+    assert message.body(ending_of(job), job) == before
+
+
+async def test_of_an_error_its_kind_and_the_beginning_of_its_message_are_sent() -> None:
+    job = await terminated()
+
+    sent = orjson.loads(message.body(ending_of(job), job))
+    assert sent["error"] == {"kind": "exception", "message": "x" * 1000}
