@@ -1,11 +1,16 @@
-"""Calling the hooks of jobs: what is due in the store is POSTed, signed, until it is taken.
+"""Webhooks: POST each call that is due in the store, signed, until its receiver accepts it.
 
-    open_hooks ── the delivery of a node, for as long as the block runs
-       │
-    delivery ──▶ store.take_calls ─▶ message ─▶ signature ─▶ caller ─▶ hook.verdict ─▶ settle_call
-                                     body       headers      POST, to addresses that are allowed
+    store.take_calls ─▶ message ─▶ signature ─▶ caller ─▶ core.webhook.verdict ─▶ store.settle_call
+                        body       headers      POST
 
-What a call is, and what follows from how one went, stands in `scheduler/core/webhook.py`.
+    delivery    takes the calls that are due, tries them, and stores what came of each try
+    caller      one try: an HTTP POST
+    addresses   the addresses that a call may connect to
+    message     the body and headers of a call
+    signature   the headers by which a receiver verifies a call (Standard Webhooks)
+
+`open_hooks` runs all of this on a node. What a call is, and what follows from a try, is in
+`scheduler/core/webhook.py`.
 """
 
 from __future__ import annotations
@@ -37,12 +42,12 @@ async def open_hooks(
     allow: Collection[IPv4Network | IPv6Network],
     give_up_s: float,
 ) -> AsyncIterator[Delivery]:
-    """Deliver calls for as long as the block runs, and a little longer what is due then.
+    """Deliver calls while the block runs; at its end, deliver what is due for a few seconds more.
 
     Args:
-        secret: signing keys as `whsec_…`, separated by blanks; none, and calls are not signed.
+        secret: signing keys as `whsec_…`, separated by spaces; if empty, calls are not signed.
         allow: networks that may be called although they are not public.
-        give_up_s: for how long a call is tried.
+        give_up_s: for how long a call is retried.
     """
     async with open_caller(keys(secret), allow) as caller, asyncio.TaskGroup() as group:
         delivery = Delivery(

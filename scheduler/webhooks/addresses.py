@@ -1,8 +1,8 @@
-"""Where a call may go: to public addresses, and to those that the operator allows.
+"""The addresses that a call may connect to: public ones, and those that the operator allows.
 
-Users name hooks, and the node stands in a network that they may not be in. So the address is looked
-at that a socket is about to be connected to: a name that is looked up anew (DNS rebinding), or an
-address in an unusual spelling, comes to the same place.
+Users choose the URLs of hooks, but the node may reach networks that its users may not. So the check
+is made on the address that a socket is about to connect to. A name that resolves differently the
+second time (DNS rebinding) and an address in an unusual spelling are then checked like any other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REFUSED: Final = tuple(
             "203.0.113.0/24",  # documentation
             "224.0.0.0/4",  # multicast
             "240.0.0.0/4",  # reserved, and broadcast
-            "::/96",  # unspecified, loopback, and IPv4 in its oldest disguise
+            "::/96",  # unspecified, loopback, and IPv4-compatible (the oldest embedding of IPv4)
             "64:ff9b::/96",  # IPv4 behind NAT64
             "64:ff9b:1::/48",  # the same, local
             "100::/64",  # discarded
@@ -51,18 +51,18 @@ REFUSED: Final = tuple(
         ),
     )
 )
-"""Not public, or leading to others. Source: IANA's special-purpose address registries, 2025.
+"""Networks that are not public, or whose addresses are translated into others.
 
-As a table of our own, because Python's `is_global` differs between its releases and lets the
-translated ones pass."""
+Source: IANA's special-purpose address registries, 2025. This is a table of our own because Python's
+`is_global` differs between releases and accepts the translated ones."""
 
 
 class AddressRefusedError(OSError):
-    """A hook leads to an address that is not to be called."""
+    """A hook's URL leads to an address that may not be called."""
 
 
 def refusal(address: Address, allow: Collection[Network]) -> str | None:
-    """Why an address is not to be called; None where it may be."""
+    """Why an address may not be called; None if it may."""
     plain = (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
     if any(plain in network for network in allow):
         return None
@@ -73,13 +73,13 @@ def refusal(address: Address, allow: Collection[Network]) -> str | None:
 
 
 def guarded(allow: Collection[Network]) -> Callable[[Any], socket.socket]:
-    """Makes the sockets of calls: only for addresses that may be called.
+    """A socket factory that refuses addresses that may not be called.
 
-    The one who connects asks it with each address that it is about to try.
+    aiohttp calls the factory with each address that it is about to connect to.
     """
 
-    def make(place: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
-        family, kind, protocol, _, (host, *_) = place
+    def make(address_info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+        family, kind, protocol, _, (host, *_) = address_info
         if reason := refusal(ip_address(host.partition("%")[0]), allow):
             raise AddressRefusedError(errno.EACCES, reason)
         return socket.socket(family, kind, protocol)

@@ -1,4 +1,4 @@
-"""One try of a call: a POST that follows nothing, remembers nothing and does not wait for long."""
+"""One try of a call: a POST without redirects, without cookies, and with a short timeout."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ from scheduler.webhooks.addresses import AddressRefusedError, guarded
 
 TRY_S: Final = 15.0
 """How long a try may take: the Standard Webhooks specification asks for 15 to 30 seconds."""
-ANSWER_CHARS_MAX: Final = 300
-"""Of the reason why there was no answer, as users see it."""
+REASON_CHARS_MAX: Final = 300
+"""How much users see of the reason why there was no response."""
 
 
-class CallAnswer(NamedTuple):
+class TryResult(NamedTuple):
     """What came of a try."""
 
     code: int | None
-    """An HTTP status, or None where none came."""
-    words: str
-    """The same for people."""
+    """The HTTP status, or None if there was no response."""
+    text: str
+    """The status, or why there was no response, as users see it."""
 
 
 @asynccontextmanager
 async def open_caller(
     keys: Sequence[bytes], allow: Collection[IPv4Network | IPv6Network]
 ) -> AsyncIterator[Caller]:
-    """A caller, whose connections are closed at the end."""
-    # Without a limit: the time for a try would run while it waits. `Delivery` has the limits.
+    """A caller whose connections are closed when the block ends."""
+    # No limit of connections here: a try that waited for one would use up its timeout. `Delivery`
+    # has the limits.
     connector = aiohttp.TCPConnector(socket_factory=guarded(allow), limit=0)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=TRY_S),
         headers={"User-Agent": f"AtlanScheduler/{__version__}"},
-        trust_env=False,  # a proxy would connect to where we may not
+        trust_env=False,  # a proxy would connect to addresses that are refused here
     ) as session:
         yield Caller(session, keys)
 
@@ -55,7 +56,7 @@ class Caller:
         self._session = session
         self._keys = keys
 
-    async def call(self, call: HookCall, job: Job, *, at: datetime) -> CallAnswer:
+    async def call(self, call: HookCall, job: Job, *, at: datetime) -> TryResult:
         """POST a call to its job's hook."""
         assert job.hook is not None  # noqa: S101 - only a job that has a hook has calls
         body = message.body(call, job)
@@ -66,16 +67,16 @@ class Caller:
                 data=body,
                 headers={**message.headers(call, job), **signed},
                 allow_redirects=False,
-            ) as answer:
-                return CallAnswer(answer.status, str(answer.status))
+            ) as response:
+                return TryResult(response.status, str(response.status))
         except TimeoutError:
-            return CallAnswer(None, f"no answer within {TRY_S:g} s")
+            return TryResult(None, f"no answer within {TRY_S:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return CallAnswer(None, _reason(error)[:ANSWER_CHARS_MAX])
+            return TryResult(None, _reason(error)[:REASON_CHARS_MAX])
 
 
 def _reason(error: Exception) -> str:
-    """Why there was no answer; where we refuse to connect, why, and not that we did not."""
+    """Why there was no response. For a refused address, the reason alone: no connection failed."""
     cause = error.__cause__
     if isinstance(cause, AddressRefusedError):
         return str(cause.strerror)

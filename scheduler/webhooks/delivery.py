@@ -1,7 +1,8 @@
-"""Takes calls that are due from the store and tries them, some at a time.
+"""Takes calls that are due from the store and tries them, a limited number at a time.
 
-All nodes do. A call that is taken is due again after `TAKEN_S`, so that it is not lost with the
-node that took it. A try and the writing of its answer end well before that, or it comes twice.
+All nodes do this. A call that a node took is due again after `TAKEN_S`, so that it is not lost if
+the node dies. A try and the storing of its result must end well before that, or the call is made
+twice.
 """
 
 from __future__ import annotations
@@ -25,19 +26,20 @@ from scheduler.webhooks.caller import Caller
 AT_ONCE_MAX: Final = 32
 """How many calls a node tries at a time."""
 PER_RECEIVER_MAX: Final = 8
-"""How many of them go to one receiver: one that hangs does not keep the others waiting."""
+"""How many of them may go to one receiver, so that one that hangs does not delay the others."""
 TAKE_MAX: Final = 4
-"""How many are taken at a time, as they may all go to one receiver: that there is room for."""
+"""How many calls are taken at a time. They may all go to one receiver, so a receiver is skipped
+unless this many more still fit below `PER_RECEIVER_MAX`."""
 TAKEN_S: Final = 60.0
 """For how long a call belongs to the node that took it."""
 DUE_CALLS_LOOK_S: Final = 1.0
-"""How often the store is asked what is due: tries that are due again, and ends on other nodes."""
+"""How often the store is asked what is due: retries, and ends of jobs on other nodes."""
 LAST_CALLS_S: Final = 5.0
-"""How long a node that ends still delivers; the rest is for others, or for its next start."""
+"""How long a draining node still delivers; other nodes, or its next start, deliver the rest."""
 
 
 class Delivery:
-    """A node's share in calling hooks."""
+    """Delivers calls on one node, as every node does."""
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Delivery:
         self._job_events = job_events
         self._give_up_s = give_up_s
         self._trying: dict[asyncio.Task[None], str] = {}
-        """Each with its receiver."""
+        """The tries that are under way, each with its receiver."""
         self._look = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -79,7 +81,7 @@ class Delivery:
                     await self._pause()
 
     async def finish(self) -> None:
-        """Wait until nothing is due, for a little while."""
+        """Wait until nothing is due, for at most `LAST_CALLS_S`."""
         self._idle.clear()
         self.hint()
         with suppress(TimeoutError):
@@ -87,7 +89,7 @@ class Delivery:
                 await self._idle.wait()
 
     async def _take(self) -> Sequence[tuple[HookCall, Job]]:
-        """Some calls that are due, with their jobs, as far as there is room for them."""
+        """Take some calls that are due, with their jobs, within the limit of tries at a time."""
         limit = min(TAKE_MAX, AT_ONCE_MAX - len(self._trying))
         if limit == 0:
             return ()
@@ -99,18 +101,18 @@ class Delivery:
                 return ()
             found = await self._store.outlines({call.job_id for call in calls})
         except StoreUnavailable:
-            return ()  # whatever else the node does says so
+            return ()  # other parts of the node log this outage
         jobs = {job.id: job for job in found}
         # A job that is missing was deleted meanwhile, and its calls with it.
         return [(call, jobs[call.job_id]) for call in calls if call.job_id in jobs]
 
     def _busy(self) -> Sequence[str]:
-        """The receivers that have no room for all that may be taken next."""
+        """The receivers that `TAKE_MAX` more calls would take past their limit."""
         tried = Counter(self._trying.values())
         return [each for each, tries in tried.items() if tries > PER_RECEIVER_MAX - TAKE_MAX]
 
     async def _pause(self) -> None:
-        """Until a call ends, or may be due."""
+        """Wait until a try ends or a call may be due."""
         if not self._trying:
             self._idle.set()
         with suppress(TimeoutError):
@@ -122,15 +124,15 @@ class Delivery:
         self.hint()
 
     async def _try(self, call: HookCall, job: Job) -> None:
-        """Try a call, and note how it went; where the store is away, it is tried again later."""
-        answer = await self._caller.call(call, job, at=self._clock.now())
+        """Try a call and store the result; if the store is away, the call is tried again later."""
+        result = await self._caller.call(call, job, at=self._clock.now())
         follows = verdict(
             call,
-            answer.code,
+            result.code,
             at=self._clock.now(),
             give_up_s=self._give_up_s,
             random=self._random,
         )
         with suppress(StoreUnavailable):
-            await self._store.settle_call(call, follows, answer=answer.words)
-            self._job_events.called(call, job, follows, answer.words)
+            await self._store.settle_call(call, follows, answer=result.text)
+            self._job_events.called(call, job, follows, result.text)

@@ -1,4 +1,4 @@
-"""The Standard Webhooks scheme: by it a receiver knows that a call is ours, whole and recent.
+"""Signs calls by the Standard Webhooks scheme, so that a receiver can verify sender, body and age.
 
 Source: Standard Webhooks specification 1.0.0, <https://www.standardwebhooks.com>.
 """
@@ -16,12 +16,12 @@ PREFIX: Final = "whsec_"
 
 
 def keys(secret: str) -> Sequence[bytes]:
-    """The keys in a configured secret: several while one replaces another."""
+    """The keys in a configured secret: several while keys are being rotated."""
     return [base64.b64decode(each.removeprefix(PREFIX)) for each in secret.split()]
 
 
 def headers(call_id: str, body: bytes, *, at: datetime, keys: Sequence[bytes]) -> Mapping[str, str]:
-    """The headers of a call: who checks one of the signatures with his key finds it good."""
+    """The headers of a call, with one signature for each key; a receiver needs one of them."""
     timestamp = str(int(at.timestamp()))
     identified = {"webhook-id": call_id, "webhook-timestamp": timestamp}
     if not keys:
