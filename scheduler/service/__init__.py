@@ -1,1 +1,9 @@
-"""."""
+"""The use cases: what the API and the dashboard call. Knows jobs and users, and nothing of HTTP.
+
+service        submit, get, list, read the log, follow, abort
+statistics     what the dashboard asks besides: counts, durations, extent of a bulk abort
+change_feed    this node's reader of the stream of changes, shared by all who follow jobs
+events         turns changes into the events of many jobs
+job_follower   the events of one job, from its current state to its end
+documents      jobs, nodes, handlers, events and hook calls as JSON
+"""

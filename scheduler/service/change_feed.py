@@ -1,10 +1,11 @@
-"""The change_feed of changes as this node reads it: once for all who follow it here.
+"""The change feed: this node reads the stream of changes once, for all of its followers.
 
-    queue.changes ─▶ run ─▶ the last of them ─┬─▶ a follower, at his own position
-                                              └─▶ another
+    queue.changes ─▶ run ─▶ the last changes ─┬─▶ a follower, at a position of its own
+                                              └─▶ another follower
 
-Nothing waits for a follower and nothing is kept for him: he takes what is behind his position from
-the last changes here, or, where he is further back, from the queue. Nobody follows, nobody reads.
+A follower never delays the reading, and nothing is buffered for it: it takes what comes after its
+position from the last changes kept here or, if it is further behind, from the queue. While there is
+no follower, nothing is read.
 """
 
 from __future__ import annotations
@@ -27,18 +28,19 @@ from scheduler.core.ports.store import Store
 T = TypeVar("T")
 
 KEPT_MAX: Final = 1000
-"""How many of the last changes are kept here; each may come to hold a job with its traceback."""
+"""How many of the last changes are kept here; each may hold a job with its traceback."""
 READ_MAX: Final = 500
 """How many changes are read at a time."""
 READ_S: Final = 2.0
-"""How long a read waits, and so how soon it is noticed that the queue forgot, or nobody follows."""
+"""How long a read waits, and so how soon the node notices that the queue lost its changes, or that
+the last follower has left."""
 IDLE_S: Final = 2.0
-"""How long a follower hears nothing before he is told so, to look for himself."""
+"""After how long without a change a follower gets an empty batch, so that it reads the store."""
 
 
 @dataclass(slots=True)
 class ChangeEntry:
-    """A change that was told; and the job, once somebody here has looked."""
+    """A change, and its job once it has been read from the store."""
 
     id: str
     change: Change
@@ -46,7 +48,7 @@ class ChangeEntry:
 
 
 class ChangeFeed:
-    """What happens to jobs, on all nodes, in the order in which it was told."""
+    """The changes of all jobs on all nodes, in the order in which they were announced."""
 
     def __init__(self, *, store: Store, queue: Queue, clock: Clock) -> None:
         self._store = store
@@ -57,11 +59,11 @@ class ChangeFeed:
         """The id of the last change that was read; None while nothing is read."""
         self._followers = 0
         self._wanted = asyncio.Event()
-        self._turn = asyncio.Event()
-        """Set, and replaced, whenever there is news."""
+        self._update = asyncio.Event()
+        """Set, and replaced by a new one, whenever changes were read."""
 
     async def run(self) -> None:
-        """Read for ever, while somebody follows."""
+        """Read for ever, whenever there is a follower."""
         while True:
             await self._wanted.wait()
             try:
@@ -70,8 +72,8 @@ class ChangeFeed:
                 await self._clock.sleep(READ_S)
 
     @contextmanager
-    def followed(self) -> Iterator[None]:
-        """Have the change_feed read while the block runs."""
+    def following(self) -> Iterator[None]:
+        """Count as a follower while the block runs, so that changes are read."""
         self._followers += 1
         self._wanted.set()
         try:
@@ -79,24 +81,25 @@ class ChangeFeed:
         finally:
             self._followers -= 1
 
-    async def present(self) -> str | None:
-        """The id behind which comes what happens from now on; None while the queue is away."""
+    async def latest_id(self) -> str | None:
+        """The id of the latest change, to follow from now on; None while the queue is away."""
         if self.end is None:
-            await self._news(self._turn)
+            await self._updated(self._update)
         return self.end
 
-    async def behind(
+    async def after(
         self, change_id: str | None
     ) -> AsyncGenerator[Sequence[ChangeEntry] | None, None]:
-        """What comes behind a change, as it comes; nothing after a while without news.
+        """Batches of the changes after this one, as they come; an empty one after `IDLE_S` idle.
 
-        None where it is not known what came behind it: then it goes on with the present. Where no
-        change is given, with the present as soon as there is one.
+        Yields None if it is not known what came after it, and then continues from the latest
+        change. Without a change, begins at the latest one as soon as there is one.
         """
         while True:
-            turn = self._turn
+            # Before the look: an update in between would be missed otherwise.
+            update = self._update
             try:
-                found = await self._behind(change_id)
+                found = await self._after(change_id)
             except QueueUnavailable:
                 found = []
             if found is None:
@@ -107,69 +110,69 @@ class ChangeFeed:
                 yield found
             elif change_id is None and self.end is not None:
                 change_id = self.end
-            elif not await self._news(turn):
+            elif not await self._updated(update):
                 yield []
 
     async def change(self, change_id: str) -> Change | None:
-        """The change of an id, while it is known."""
+        """The change with this id; None if the queue is away or has dropped it."""
         with suppress(QueueUnavailable):
             if found := await self._queue.changes(change_id, limit=1):
                 return found[0][1]
         return None
 
-    async def see(self, news: Sequence[ChangeEntry]) -> None:
-        """Look at the jobs of these changes, where nobody here has; those deleted are not seen."""
-        unseen = {each.change.job_id for each in news if each.job is None}
-        if unseen:
-            jobs = await self.patiently(lambda: self._store.outlines(unseen))
+    async def load_jobs(self, entries: Sequence[ChangeEntry]) -> None:
+        """Read the jobs that these entries still lack; a deleted job stays None."""
+        missing = {each.change.job_id for each in entries if each.job is None}
+        if missing:
+            jobs = await self.when_available(lambda: self._store.outlines(missing))
             found = {job.id: job for job in jobs}
-            for each in news:
+            for each in entries:
                 each.job = each.job or found.get(each.change.job_id)
 
-    async def patiently(self, look: Callable[[], Awaitable[T]]) -> T:
-        """What the store answers, once it does."""
+    async def when_available(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read from the store, and retry while it is unavailable."""
         while True:
             with suppress(StoreUnavailable):
-                return await look()
+                return await read()
             await self._clock.sleep(READ_S)
 
     async def _read(self) -> None:
-        """Read until nobody follows any more."""
+        """Read until the last follower has left."""
         while self._followers:
             if self.end is None:
-                self._begin(await self._queue.latest_change())
-            assert self.end is not None  # noqa: S101 - it has just begun
+                self._restart(await self._queue.latest_change())
+            assert self.end is not None  # noqa: S101 - `_restart` has set it
             found = await self._queue.changes(self.end, limit=READ_MAX, wait_s=READ_S)
             if found is None:
-                self._begin(await self._queue.latest_change())
+                self._restart(await self._queue.latest_change())
             elif len(found) > 1:
                 self._last.extend(ChangeEntry(*each) for each in found[1:])
                 self.end = found[-1][0]
-                self._tell()
+                self._notify()
         self._wanted.clear()
         self._last.clear()
         self.end = None
 
-    def _begin(self, change_id: str) -> None:
+    def _restart(self, change_id: str) -> None:
         self._last.clear()
-        self._last.append(
-            ChangeEntry(change_id, GAP)
-        )  # nobody's news: it is what the others are behind
+        # Nobody is sent this entry: it only marks the position after which the next ones come.
+        self._last.append(ChangeEntry(change_id, GAP))
         self.end = change_id
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
-        self._turn.set()
-        self._turn = asyncio.Event()
+    def _notify(self) -> None:
+        self._update.set()
+        self._update = asyncio.Event()
 
-    async def _news(self, turn: asyncio.Event) -> bool:
+    async def _updated(self, update: asyncio.Event) -> bool:
+        """Whether changes are read within `IDLE_S`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(IDLE_S):
-                return await turn.wait()
+                return await update.wait()
         return False
 
-    async def _behind(self, change_id: str | None) -> Sequence[ChangeEntry] | None:
-        """What is behind a change now; None where nobody knows."""
+    async def _after(self, change_id: str | None) -> Sequence[ChangeEntry] | None:
+        """The changes after this one that there are now; None if that is not known."""
         if change_id is None or change_id == self.end:
             return []
         later = list(takewhile(lambda each: each.id != change_id, reversed(self._last)))[::-1]

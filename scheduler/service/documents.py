@@ -1,6 +1,6 @@
-"""Jobs, nodes and handlers as JSON documents: each key that the contract shows, in its order.
+"""Jobs, nodes and handlers as JSON documents: each key of the API's contract, in its order.
 
-What users brought (`data`, `result`) is JSON text already: it is spliced in, never parsed.
+`data` and `result` are JSON text already: they are spliced in, never parsed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 def job_document(job: Job) -> Document:
-    """A job as its user sees it."""
+    """A job as its user gets it."""
     return {
         "id": job.id,
         "uid": job.uid,
@@ -41,7 +41,7 @@ def job_document(job: Job) -> Document:
 
 
 def call_document(call: HookCall) -> Document:
-    """A call of a hook, for whoever waits for it."""
+    """A call of a hook, with the result of its last try."""
     return {
         "id": call.id,
         "event": call.event,
@@ -54,14 +54,14 @@ def call_document(call: HookCall) -> Document:
 
 
 def job_outline(job: Job) -> Document:
-    """A job without what its user brought and what its handler returned: those may be large."""
+    """A job without its `data` and `result`, which may be large."""
     document = job_document(job)
     del document["data"], document["result"]
     return document
 
 
 def progress_document(change: Change) -> Document:
-    """How far an attempt is."""
+    """The progress of an attempt."""
     return {
         "id": change.job_id,
         "uid": change.uid,
@@ -82,7 +82,7 @@ def line_document(job_id: str, uid: str, line: Line) -> Document:
 
 
 def node_document(node: Node) -> Document:
-    """A live node, for whoever operates the fleet."""
+    """A live node."""
     return {
         "name": node.name,
         "id": node.id,
@@ -95,7 +95,7 @@ def node_document(node: Node) -> Document:
 
 
 def task_document(options: HandlerOptions) -> Document:
-    """A handler, for whoever wants to submit a job to it."""
+    """A handler and its options."""
     return {
         "name": options.name,
         "doc": options.doc,
@@ -107,7 +107,7 @@ def task_document(options: HandlerOptions) -> Document:
 
 
 def instant(at: datetime) -> str:
-    """RFC 3339 in UTC with exactly three digits of a second, so that text sorts as time does."""
+    """RFC 3339 in UTC with exactly milliseconds, so that the texts sort like the times."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)
     return f"{utc.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
@@ -142,7 +142,7 @@ def _progress(progress: Progress | None) -> Document | None:
 
 
 def _shortest(number: float) -> float:
-    """3.0 as 3: whoever counts files does not want to read decimals."""
+    """3.0 as 3: a count of files reads better without decimals."""
     return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
 
 

@@ -1,11 +1,11 @@
-"""What clients are told of jobs as it happens: the change_feed of changes, made into events.
+"""The events that clients follow, made from the change feed.
 
-    of_jobs   all jobs, or a user's   each change, from now on or behind a position
-    of_job    one job                 its present first, each change, and an end with the job's
+    EventFeed.of_jobs     all jobs, or one user's   each change, from now on or after a position
+    JobFollower.events    one job                   its current state, each change, until its end
 
-Each event says the position behind it; who comes back with that is told what came after. No status
-is told twice, nor after a later one. Of a job it is also looked after by itself, now and then: a
-change that got lost comes late, but comes.
+Each event carries the position after it: a client that reconnects with this position is sent what
+came after. No status is sent twice, or after a later one. `JobFollower` also reads its job from the
+store now and then, so that a lost change arrives late, but arrives.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.store import Store
 from scheduler.service.change_feed import ChangeEntry, ChangeFeed
 
-NOWHERE: Final = "0-0"
-"""The position of who began while the queue was away; nobody will know what came behind it."""
-TOLD_MAX: Final = 10_000
-"""Of how many jobs a follower of all remembers what he was told."""
+UNKNOWN_CHANGE: Final = "0-0"
+"""The position of a client that began while the queue was away: what came after it is unknown."""
+REMEMBERED_MAX: Final = 10_000
+"""For how many jobs a follower of all jobs remembers what it was sent."""
 
 
 class StatusEvent(NamedTuple):
-    """A job stands so."""
+    """The state of a job."""
 
     position: Position
     job: Job
 
 
 class ProgressEvent(NamedTuple):
-    """A job is further."""
+    """The progress of a job."""
 
     position: Position
     change: Change
@@ -51,7 +51,7 @@ class LineEvent(NamedTuple):
 
 
 class ResetEvent(NamedTuple):
-    """Something got lost: look anew at what you follow."""
+    """Changes were lost: the client must read again what it follows."""
 
     position: Position
 
@@ -60,29 +60,29 @@ Event = StatusEvent | ProgressEvent | LineEvent | ResetEvent
 
 
 class SentSoFar:
-    """What a follower was told of jobs: the last stage of each."""
+    """What a follower of many jobs was sent: the last stage and log offset of each job."""
 
     def __init__(self) -> None:
         self._stages: OrderedDict[str, int] = OrderedDict()
         self._printed: OrderedDict[str, int] = OrderedDict()
 
     def status(self, job: Job) -> Sequence[Job]:
-        """What of this is news; it is told from now on."""
-        fresh = unseen_states(job, self._stages.get(job.id, -1))
-        _grows(self._stages, job.id, stage(job))
-        return fresh
+        """The states of the job that were not sent yet; from now on they count as sent."""
+        unseen = unseen_states(job, self._stages.get(job.id, -1))
+        _advance(self._stages, job.id, stage(job))
+        return unseen
 
     def progress(self, change: Change) -> bool:
-        """Whether the attempt may still be running, for all that was told."""
+        """Whether the attempt may still be running, going by what was sent."""
         return may_run(change, self._stages.get(change.job_id, 0))
 
     def printed(self, change: Change) -> bool:
-        """Whether these lines are news; then they are told from now on."""
-        return _grows(self._printed, change.job_id, change.ends)
+        """Whether these lines were not sent yet; from now on they count as sent."""
+        return _advance(self._printed, change.job_id, change.ends)
 
 
 class EventFeed:
-    """Makes events of the change_feed."""
+    """Turns the change feed into events of many jobs."""
 
     def __init__(self, *, store: Store, change_feed: ChangeFeed) -> None:
         self._store = store
@@ -91,47 +91,47 @@ class EventFeed:
     async def of_jobs(
         self, uid: str | None, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
-        """The events of all jobs, or of a user's; nothing, now and then, where nothing happens."""
-        told = SentSoFar()
-        with self._change_feed.followed():
-            begin = after.change_id if after else await self._change_feed.present()
+        """The events of all jobs, or of one user's; an empty batch now and then while idle."""
+        sent = SentSoFar()
+        with self._change_feed.following():
+            begin = after.change_id if after else await self._change_feed.latest_id()
             yield await self._rest(uid, after) if after and log else []
-            async with aclosing(self._change_feed.behind(begin)) as change_feed:
-                async for heard in change_feed:
-                    if heard is None:
-                        yield [ResetEvent(Position(self._change_feed.end or NOWHERE))]
+            async with aclosing(self._change_feed.after(begin)) as batches:
+                async for batch in batches:
+                    if batch is None:
+                        yield [ResetEvent(Position(self._change_feed.end or UNKNOWN_CHANGE))]
                     else:
-                        yield await self._events(heard, uid, told, log=log)
+                        yield await self._events(batch, uid, sent, log=log)
 
     async def _rest(self, uid: str | None, after: Position) -> Sequence[Event]:
-        """The lines of the change at which a follower was cut off in the middle."""
+        """The remaining lines of the change in whose middle the client was disconnected."""
         change = await self._change_feed.change(after.change_id)
         if change is None or after.place is None or uid not in {None, change.uid}:
             return []
         return await self._lines(after.change_id, change, after.place)
 
     async def _events(
-        self, heard: Sequence[ChangeEntry], uid: str | None, told: SentSoFar, *, log: bool
+        self, batch: Sequence[ChangeEntry], uid: str | None, sent: SentSoFar, *, log: bool
     ) -> Sequence[Event]:
-        ours = [each for each in heard if _concerns(each.change, uid)]
-        await self._change_feed.see([each for each in ours if each.change.tells_status])
+        ours = [each for each in batch if _may_concern(each.change, uid)]
+        await self._change_feed.load_jobs([each for each in ours if each.change.tells_status])
         events: list[Event] = []
         for each in ours:
             position, change = Position(each.id), each.change
             if change.kind is Kind.GAP:
                 events.append(ResetEvent(position))
-            elif change.kind is Kind.PROGRESS and told.progress(change):
+            elif change.kind is Kind.PROGRESS and sent.progress(change):
                 events.append(ProgressEvent(position, change))
-            elif change.kind is Kind.LOG and log and told.printed(change):
+            elif change.kind is Kind.LOG and log and sent.printed(change):
                 events += await self._lines(each.id, change, change.begins)
             elif each.job is not None and uid in {None, each.job.uid}:
-                fresh = told.status(as_of(change, each.job))
-                events += [StatusEvent(position, job) for job in fresh]
+                unseen = sent.status(as_of(change, each.job))
+                events += [StatusEvent(position, job) for job in unseen]
         return events
 
     async def _lines(self, change_id: str, change: Change, after: int) -> list[Event]:
-        """What was printed from a place on, as far as the change tells of."""
-        pages = await self._change_feed.patiently(
+        """The lines printed after this offset, up to the end of this change."""
+        pages = await self._change_feed.when_available(
             lambda: self._store.log(change.job_id, after=after)
         )
         return [
@@ -140,17 +140,17 @@ class EventFeed:
         ]
 
 
-def _concerns(change: Change, uid: str | None) -> bool:
-    """Whether a follower of this user's jobs, or of all, may want to hear of it."""
+def _may_concern(change: Change, uid: str | None) -> bool:
+    """Whether the change is, or may be, of this user's job; without a user, always."""
     return uid is None or change.uid is None or change.uid == uid
 
 
-def _grows(known: OrderedDict[str, int], job_id: str, value: int) -> bool:
-    """Note the value of a job, if it is its greatest yet. Who was silent longest is forgotten."""
+def _advance(known: OrderedDict[str, int], job_id: str, value: int) -> bool:
+    """Raise a job's value, if this one is greater; the job unchanged for longest is dropped."""
     if value <= known.get(job_id, -1):
         return False
     known[job_id] = value
     known.move_to_end(job_id)
-    if len(known) > TOLD_MAX:
+    if len(known) > REMEMBERED_MAX:
         known.popitem(last=False)
     return True

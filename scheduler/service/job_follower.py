@@ -1,4 +1,7 @@
-"""One job as a client follows it, from its present to its end. See `events`."""
+"""Follows one job for one client: its current state, then each change, until its end.
+
+`events` has the kinds of events and what all followers are promised.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from scheduler.core.job_log import lines
 from scheduler.core.ports.store import Store
 from scheduler.service.change_feed import ChangeEntry, ChangeFeed
 from scheduler.service.events import (
-    NOWHERE,
+    UNKNOWN_CHANGE,
     Event,
     LineEvent,
     ProgressEvent,
@@ -21,106 +24,110 @@ from scheduler.service.events import (
 
 
 class JobFollower:
-    """What a client was told of a job, and so what is news to it."""
+    """Keeps what one client was sent of a job, to send only what is new to it."""
 
     def __init__(
         self, job: Job, *, after: Position | None, log: bool, store: Store, change_feed: ChangeFeed
     ) -> None:
-        """Go on from where the client was; None where it begins."""
+        """Continue after the client's last position; None for a new client."""
         self._job = job
         self._log = log
         self._store = store
         self._change_feed = change_feed
         self._deleted = False
-        self._begins = after is None
+        self._is_new = after is None
         self._change_id = None if after is None else after.change_id
-        self._place = 0 if after is None else after.place or 0
+        self._offset = 0 if after is None else after.place or 0
         self._stage = -1 if after is None or after.stage is None else after.stage
 
     async def events(self) -> AsyncGenerator[Sequence[Event], None]:
-        """The events until the job is over; none where the client was told of that before."""
+        """The events until the job is over; none if the client was sent its end before."""
         if self._over:
-            if rest := await self._printed():
+            if rest := await self._new_lines():
                 yield rest
             return
-        with self._change_feed.followed():
-            if self._begins:
-                self._change_id = await self._change_feed.present()
-                yield await self._present()
-            async with aclosing(self._change_feed.behind(self._change_id)) as change_feed:
+        with self._change_feed.following():
+            if self._is_new:
+                self._change_id = await self._change_feed.latest_id()
+                yield await self._first_events()
+            async with aclosing(self._change_feed.after(self._change_id)) as batches:
                 while not self._over:
-                    yield await self._heard(await anext(change_feed))
+                    yield await self._batch_events(await anext(batches))
 
     @property
     def _over(self) -> bool:
-        """Whether the client was told that nothing more comes of the job."""
+        """Whether the client was sent all that will ever happen to the job."""
         return self._deleted or (self._job.over and self._stage >= stage(self._job))
 
     @property
     def _position(self) -> Position:
-        place = self._place if self._log else None
-        return Position(self._change_id or NOWHERE, place, self._stage)
+        offset = self._offset if self._log else None
+        return Position(self._change_id or UNKNOWN_CHANGE, offset, self._stage)
 
-    async def _present(self) -> Sequence[Event]:
-        """The job as it stands, and what it printed so far."""
-        seen = await self._change_feed.patiently(lambda: self._store.outlines([self._job.id]))
-        self._job = seen[0] if seen else self._job
+    async def _first_events(self) -> Sequence[Event]:
+        """The job's current state, and the lines that it has printed so far."""
+        found = await self._change_feed.when_available(lambda: self._store.outlines([self._job.id]))
+        self._job = found[0] if found else self._job
         self._stage = stage(self._job)
-        return [StatusEvent(self._position, self._job), *await self._printed()]
+        return [StatusEvent(self._position, self._job), *await self._new_lines()]
 
-    async def _heard(self, heard: Sequence[ChangeEntry] | None) -> Sequence[Event]:
-        """What is news to the client in what comes next; without any, what the store says."""
-        if heard is None:
+    async def _batch_events(self, batch: Sequence[ChangeEntry] | None) -> Sequence[Event]:
+        """The events of a batch of changes.
+
+        An empty batch, an unknown one (None) and a gap make it read the job from the store, because
+        a change of the job may have been lost.
+        """
+        if batch is None:
             self._change_id = self._change_feed.end
-            return [ResetEvent(self._position), *await self._looked()]
-        ours = [each for each in heard if each.change.job_id == self._job.id]
-        await self._change_feed.see([each for each in ours if each.change.tells_status])
+            return [ResetEvent(self._position), *await self._reloaded()]
+        ours = [each for each in batch if each.change.job_id == self._job.id]
+        await self._change_feed.load_jobs([each for each in ours if each.change.tells_status])
         events: list[Event] = []
         for each in ours:
             self._change_id = each.id
-            events += await self._of(each)
-        if heard:
-            self._change_id = heard[-1].id
-        if not heard or any(each.change.kind is Kind.GAP for each in heard):
-            events += await self._looked()
+            events += await self._change_events(each)
+        if batch:
+            self._change_id = batch[-1].id
+        if not batch or any(each.change.kind is Kind.GAP for each in batch):
+            events += await self._reloaded()
         return events
 
-    async def _of(self, heard: ChangeEntry) -> Sequence[Event]:
-        """What a change of the job is to the client."""
-        change = heard.change
+    async def _change_events(self, entry: ChangeEntry) -> Sequence[Event]:
+        """The events of one change of the job."""
+        change = entry.change
         if change.kind is Kind.LOG:
-            return await self._printed(until=change.ends)
+            return await self._new_lines(until=change.ends)
         if change.kind is Kind.PROGRESS:
-            fresh = may_run(change, self._stage)
-            return [ProgressEvent(self._position, change)] if fresh else []
-        return [] if heard.job is None else await self._status(as_of(change, heard.job))
+            current = may_run(change, self._stage)
+            return [ProgressEvent(self._position, change)] if current else []
+        return [] if entry.job is None else await self._status_events(as_of(change, entry.job))
 
-    async def _looked(self) -> Sequence[Event]:
-        """What the store says that nobody told."""
-        seen = await self._change_feed.patiently(lambda: self._store.outlines([self._job.id]))
-        if seen:
-            return [*await self._printed(), *await self._status(seen[0])]
+    async def _reloaded(self) -> Sequence[Event]:
+        """The events of what the store has and no change announced."""
+        found = await self._change_feed.when_available(lambda: self._store.outlines([self._job.id]))
+        if found:
+            return [*await self._new_lines(), *await self._status_events(found[0])]
         self._deleted = True
         return []
 
-    async def _status(self, job: Job) -> Sequence[Event]:
-        """The job's status, if it is news; before the last one, the last of what it printed."""
-        fresh = unseen_states(job, self._stage)
-        events = [*await self._printed()] if fresh and job.over else []
-        for each in fresh:
+    async def _status_events(self, job: Job) -> Sequence[Event]:
+        """The job's states that the client has not seen; its last lines come before its end."""
+        unseen = unseen_states(job, self._stage)
+        events = [*await self._new_lines()] if unseen and job.over else []
+        for each in unseen:
             self._job, self._stage = each, stage(each)
             events.append(StatusEvent(self._position, each))
         return events
 
-    async def _printed(self, *, until: int | None = None) -> Sequence[Event]:
-        """What the job printed, from where the client was on."""
-        if not self._log or (until is not None and until <= self._place):
+    async def _new_lines(self, *, until: int | None = None) -> Sequence[Event]:
+        """The lines that the job printed after those that the client has, up to offset `until`."""
+        if not self._log or (until is not None and until <= self._offset):
             return []
-        pages = await self._change_feed.patiently(
-            lambda: self._store.log(self._job.id, after=self._place)
+        pages = await self._change_feed.when_available(
+            lambda: self._store.log(self._job.id, after=self._offset)
         )
         events: list[Event] = []
-        for line in lines(pages, after=self._place, until=until):
-            self._place = line.end
+        for line in lines(pages, after=self._offset, until=until):
+            self._offset = line.end
             events.append(LineEvent(self._position, self._job.id, self._job.uid, line))
         return events

@@ -1,10 +1,10 @@
-"""What the API may ask: submit, get, list, abort.
+"""The use cases behind the API: submit, get, list, follow, abort.
 
-    submit   store.insert ──▶ queue.enqueue           the row first, or the id would run nothing
-    abort    store.request_abort ──▶ queue.announce   durable first, then fast
+    submit   store.insert ──▶ queue.enqueue           an id without a row would run nothing
+    abort    store.request_abort ──▶ queue.announce   first durable, then fast
 
-A queue that is away makes neither fail: the store has it, and the sweeper and the heartbeat make
-up for the message.
+Neither fails because the queue is away: the store has the job or the abort, and the sweeper and the
+heartbeat make up for the lost message.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from scheduler.service.job_follower import JobFollower
 from scheduler.telemetry.job_events import JobEvents
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
-"""A page of a list ends early here, so that one answer never fills the node's memory."""
+"""A page of a list ends early at this size, so that no response fills the node's memory."""
 CALLS_MAX: Final = 1000
-"""How many calls of a hook one answer shows."""
+"""How many calls of a hook one response shows."""
 ABORTS_AT_ONCE_MAX: Final = 200
-"""How many jobs one `abort_all` asks for at a time."""
+"""How many jobs one `abort_all` aborts at a time."""
 LOOK_AGAIN_S: Final = 2.0
-"""A waiting request looks at the store this often, because a message of a change may be lost."""
+"""How often a waiting request reads the store, because the message of a change may be lost."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some jobs, newest first; `next_before` leads to the older ones, if there are."""
+    """Some jobs, newest first; `next_before` is the `before_id` of the next page, if any."""
 
     jobs: Sequence[Job]
     next_before: str | None
@@ -62,14 +62,14 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class Aborts:
-    """What `abort_all` came to."""
+    """How many jobs `abort_all` aborted, and how many are being stopped."""
 
     aborted: int
     aborting: int
 
 
 class Service:
-    """The scheduler's use cases. Knows jobs and users; knows nothing of HTTP."""
+    """The scheduler's use cases. Knows jobs and users, and nothing of HTTP."""
 
     def __init__(
         self,
@@ -100,16 +100,16 @@ class Service:
         fingerprint: str | None = None,
         traceparent: str | None = None,
     ) -> Inserted:
-        """Store the jobs, all or none, and have them run.
+        """Store the jobs, all or none, and enqueue them.
 
-        With an idempotency key, a second call with the same key and fingerprint answers the jobs
-        of the first, with `created` false. The key of several jobs is one for the whole request.
+        With an idempotency key, a second call with the same key and fingerprint returns the jobs
+        of the first, with `created` false. One key covers all jobs of a request.
 
         Args:
-            traceparent: of the trace that the request belongs to; the jobs go on with it.
+            traceparent: of the trace that the request belongs to; the jobs continue it.
 
         Raises:
-            Conflict: the key came before, with another fingerprint.
+            Conflict: the key was used before, with another fingerprint.
             StoreUnavailable: nothing is stored.
         """
         now = self._clock.now()
@@ -131,13 +131,13 @@ class Service:
         )
         if inserted.created:
             self._queue.announce([queued(job) for job in inserted.jobs])
-            # When the queue is away the rows wait in the store, and the sweeper enqueues them.
+            # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
             with suppress(QueueUnavailable):
                 await self._queue.enqueue([job.id for job in inserted.jobs])
         return inserted
 
     async def get(self, uid: str, job_id: str, *, wait_s: float = 0.0) -> Job:
-        """The job; with `wait_s`, once it is final or the time is up.
+        """The job; with `wait_s`, as soon as it is final, or when the time is up.
 
         Raises:
             NotFound: no such job, or another user's.
@@ -159,9 +159,9 @@ class Service:
     async def log(
         self, uid: str, job_id: str, *, follow: bool
     ) -> AsyncGenerator[Sequence[Line], None]:
-        """The lines that a job printed: at once what there is, perhaps nothing.
+        """The lines that a job printed: first those that there are now, perhaps none.
 
-        With `follow` also what it prints from then on, until it is over.
+        With `follow`, also the lines that it prints from then on, until it is over.
 
         Raises:
             NotFound: no such job, or another user's.
@@ -175,21 +175,22 @@ class Service:
             while job is not None and not job.over:
                 await _change(changed_event)
                 with suppress(StoreUnavailable):
-                    # The job before its log: all that it prints is written before its end is.
+                    # Read the job before its log: a job's lines are stored before its end. The
+                    # other way round, its last lines could be stored between the two reads.
                     now = await self._store.get(job_id)
                     found, end = await self._lines(job_id, after=end)
                     yield found
                     job = now
 
     async def _lines(self, job_id: str, *, after: int) -> tuple[Sequence[Line], int]:
-        """What a job printed behind a place, and the place behind that."""
+        """The lines that a job printed after this offset, and the offset after them."""
         found = list(lines(await self._store.log(job_id, after=after), after=after))
         return found, found[-1].end if found else after
 
     async def follow(
         self, uid: str, job_id: str, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
-        """What happens to a job until it is over, its present first; see `events`.
+        """The events of a job until it is over, beginning with its current state; see `events`.
 
         Raises:
             NotFound: no such job, or another user's.
@@ -203,7 +204,7 @@ class Service:
     def follow_all(
         self, uid: str | None, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
-        """What happens to all jobs, or a user's, from now on or behind a position."""
+        """The events of all jobs, or of one user's, from now on or after a position."""
         return EventFeed(store=self._store, change_feed=self._change_feed).of_jobs(
             uid, after=after, log=log
         )
@@ -217,12 +218,12 @@ class Service:
         before_id: str | None,
         limit: int,
     ) -> JobPage:
-        """Some jobs of a user, or of all, newest first; none for a user nobody has heard of."""
+        """Some jobs of one user, or of all, newest first; none for an unknown user."""
         page_before = partial(self._store.page, uid, statuses=statuses, task=task)
         jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
         if not jobs:
             return JobPage((), None)
-        # Only the store knows whether a short page was the last one or was ended by its bytes.
+        # Only the store knows whether a short page is the last one or was cut by its size.
         last = jobs[-1].id
         more = await page_before(before_id=last, limit=1, bytes_max=0)
         return JobPage(jobs, last if more else None)
@@ -236,9 +237,9 @@ class Service:
         grace_s: float | None = None,
         wait_s: float = 0.0,
     ) -> Job:
-        """Ask that a job end, durably, and answer it: aborted, being stopped, or ended before.
+        """Request an abort durably, and return the job: aborted, being stopped, or ended before.
 
-        With `wait_s`, the answer comes once the job is final or the time is up.
+        With `wait_s`, returns as soon as the job is final, or when the time is up.
 
         Raises:
             NotFound: no such job, or another user's.
@@ -257,13 +258,14 @@ class Service:
     async def abort_all(
         self, uid: str, *, statuses: Collection[Status], task: str | None
     ) -> Aborts:
-        """Abort every job of a user that matches, is not final and was there when this began.
+        """Abort every job of a user that matches, is not final and existed when this began.
 
-        Not what comes later, or a user who submits meanwhile would keep it busy for ever.
+        Later jobs are left out: a user who keeps submitting would keep this busy for ever.
         """
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
         unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)
-        # Asked of the store: an id made here would miss jobs of a node whose clock is fast.
+        # The newest id comes from the store: one made here, by this node's clock, would miss jobs
+        # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):
             while ids := await unfinished(last_id=newest.id, limit=ABORTS_AT_ONCE_MAX):
                 for job in await self._abort_each(uid, ids):
@@ -276,7 +278,7 @@ class Service:
         return await self._store.nodes()
 
     async def obstacles(self) -> Mapping[str, str]:
-        """What keeps this node from taking work now, by what it is; empty when it is ready."""
+        """Why this node cannot take work now: reasons by name; empty when it is ready."""
         found = {"draining": "the node is draining"} if self._draining.is_set() else {}
         for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):
             try:
@@ -294,7 +296,7 @@ class Service:
                     for each in job_ids
                 ]
         except ExceptionGroup as failures:
-            # One answer for the caller; what is aborted stays so, and the rest may be asked again.
+            # The caller gets one error. What is aborted stays so, and the call can be repeated.
             raise failures.exceptions[0] from None
         return [job for abort in aborts if (job := abort.result()) is not None]
 
@@ -304,9 +306,12 @@ class Service:
         return None
 
     async def _announce(self, job: Job) -> None:
-        """Tell those who can act on it; the heartbeat and the sweeper would, a little later."""
+        """Announce an abort so that it takes effect at once.
+
+        Without the announcement, the heartbeat or the sweeper finds the abort a little later.
+        """
         if job.abort is None:
-            return  # it ended otherwise before
+            return  # the job had ended before
         self._queue.announce([changed(job.id, job.uid)])
         with suppress(QueueUnavailable):
             if job.status is Status.RUNNING and job.owner is not None:
@@ -315,20 +320,20 @@ class Service:
                 await self._queue.enqueue([job.id], ahead=True)
 
     async def _final(self, job: Job, *, wait_s: float) -> Job:
-        """The job once it is final, or as it stands when the time is up."""
+        """The job as soon as it is final, or in its current state when the time is up."""
         if job.status in FINAL or wait_s <= 0:
             return job
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s), self._queue.watch(job.id) as changed_event:
-                # Look after watching began: a change in between would be missed otherwise.
+                # Read the job only after watching began: a change in between would be missed.
                 while (job := await self._now(job)).status not in FINAL:
                     await _change(changed_event)
         return job
 
     async def _now(self, job: Job) -> Job:
-        """The job as it stands; as it stood where the store is away, or does not have it any more.
+        """The job's current state; the given one if the store is away or has deleted the job.
 
-        Its abort may be stored, and a failure would deny that.
+        No error: its abort may be stored already, and an error would deny that.
         """
         with suppress(StoreUnavailable):
             return await self._store.get(job.id) or job
@@ -336,7 +341,7 @@ class Service:
 
 
 async def _change(changed_event: asyncio.Event) -> None:
-    """Wait until something changed, or may have."""
+    """Wait for the event, but at most `LOOK_AGAIN_S`: a lost change sets no event."""
     with suppress(TimeoutError):
         async with asyncio.timeout(LOOK_AGAIN_S):
             await changed_event.wait()
@@ -344,9 +349,9 @@ async def _change(changed_event: asyncio.Event) -> None:
 
 
 def _keys(key: str, uids: Iterable[str]) -> Iterator[str]:
-    """A key for each job of a request: each user's first one has the key itself.
+    """A key for each job of a request: the first job of each user gets the key itself.
 
-    So a request that comes with the same key and asks for more, or for fewer, meets it.
+    So a second request with the same key but more or fewer jobs still conflicts with the first.
     """
     seen = Counter[str]()
     for uid in uids:

@@ -1,7 +1,7 @@
-"""What the dashboard asks beyond the API: the house at a glance, and how much an abort would meet.
+"""The dashboard's own queries: statistics, and how many jobs a bulk abort would affect.
 
-Every answer costs about the same however many jobs there are: what is counted is counted up to a
-limit, and the answer says where that was reached.
+Every query costs about the same however many jobs there are: each count stops at a limit, and the
+result says when the limit was reached.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from scheduler.core.ports.store import Store
 from scheduler.core.statistics import Statistics
 
 MINUTES: Final = 30
-"""How far the chart of finished_per_step reaches back."""
+"""How far the chart of finished jobs per minute reaches back."""
 COUNT_MAX: Final = 10_000
-"""Jobs that wait, or that an abort would meet, are counted up to here."""
-ENDED_MAX: Final = 50_000
-"""Endings are counted up to here: some 20 ms of a database's time."""
-SPANS_MAX: Final = 1_000
-"""From how many of the newest ends the quantiles are taken: 50 of them lie above the 95th."""
+"""Queued jobs, and jobs that an abort would affect, are counted up to this number."""
+FINISHED_MAX: Final = 50_000
+"""Finished jobs are counted up to this number: about 20 ms of the database's time."""
+DURATIONS_MAX: Final = 1_000
+"""How many of the last finished jobs the quantiles are taken from: 50 lie above the 95th."""
 
 
 class StatisticsService:
-    """The dashboard's use cases; all of them read only."""
+    """The dashboard's use cases; all of them only read."""
 
     def __init__(self, *, store: Store, clock: Clock, lease_s: float) -> None:
         self.lease_s = lease_s
@@ -39,8 +39,8 @@ class StatisticsService:
         now = self._clock.now()
         since = (now - timedelta(minutes=MINUTES - 1)).replace(second=0, microsecond=0)
         counts = await self._store.counts(count_max=COUNT_MAX)
-        finished_per_step = await self._store.finished_per_step(since=since, limit=ENDED_MAX)
-        durations = await self._store.durations(since=since, limit=SPANS_MAX)
+        finished_per_step = await self._store.finished_per_step(since=since, limit=FINISHED_MAX)
+        durations = await self._store.durations(since=since, limit=DURATIONS_MAX)
         return statistics.Statistics(
             at=now,
             counts=counts,
@@ -48,16 +48,16 @@ class StatisticsService:
             last_minute=statistics.within_last_minute(finished_per_step, now=now),
             minutes=statistics.by_minute(finished_per_step, now=now, count=MINUTES),
             minutes_since=statistics.complete_since(
-                finished_per_step, asked=since, limit=ENDED_MAX
+                finished_per_step, asked=since, limit=FINISHED_MAX
             ),
-            waiting=statistics.quantiles(span.waited_s for span in durations),
-            running=statistics.quantiles(span.ran_s for span in durations),
+            waiting=statistics.quantiles(each.waited_s for each in durations),
+            running=statistics.quantiles(each.ran_s for each in durations),
         )
 
     async def unfinished(
         self, uid: str | None, *, statuses: Collection[Status], task: str | None
     ) -> Mapping[str, int]:
-        """By user, how many jobs an abort of all that match would meet: up to `COUNT_MAX`."""
+        """How many jobs of each user an abort of all that match would affect: up to `COUNT_MAX`."""
         wanted = frozenset(statuses or Status) - FINAL
         if not wanted:
             return {}

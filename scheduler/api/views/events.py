@@ -22,7 +22,7 @@ from scheduler.api.streams import stream
 from scheduler.core.change import Position, position
 from scheduler.service.documents import job_outline, line_document, progress_document
 from scheduler.service.events import (
-    NOWHERE,
+    UNKNOWN_CHANGE,
     Event,
     LineEvent,
     ProgressEvent,
@@ -58,7 +58,7 @@ async def follow_jobs(request: web.Request) -> web.StreamResponse:
 def _after(request: web.Request, wanted: EventsQuery) -> Position | None:
     """Where the client was; behind an id that is none of ours nobody knows what came."""
     text = request.headers.get(LAST_EVENT_ID) or wanted.last_event_id
-    return None if not text else position(text) or Position(NOWHERE)
+    return None if not text else position(text) or Position(UNKNOWN_CHANGE)
 
 
 async def _text(events: AsyncGenerator[Sequence[Event], None]) -> AsyncGenerator[bytes, None]:

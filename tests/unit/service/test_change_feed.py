@@ -1,4 +1,4 @@
-"""The change_feed of changes: what a follower hears, and from where."""
+"""The change feed: which changes a follower gets, and from where."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from tests.fakes.store import MemoryStore
 from tests.support.eventually import eventually
 
 
-async def test_what_was_read_here_is_heard_even_if_the_queue_forgot_it_since() -> None:
-    """Else who had heard nothing yet is told to look anew, and again once this node notices it.
+async def test_a_change_that_was_read_here_is_delivered_even_if_the_queue_lost_it_since() -> None:
+    """Otherwise a follower that has no change yet is reset now, and again once the node notices.
 
-    What comes in between is told nobody as an event.
+    What happens in between would be sent to nobody as an event.
     """
     queue = MemoryQueue()
     change_feed = ChangeFeed(store=MemoryStore(), queue=queue, clock=FakeClock())
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(change_feed.run())
-        with change_feed.followed():
-            begin = await change_feed.present()
+        with change_feed.following():
+            begin = await change_feed.latest_id()
             queue.announce([changed("1")])
             await eventually(lambda: change_feed.end != begin)
             queue.server.flush()
-            async with aclosing(change_feed.behind(begin)) as heard:
-                news = await anext(heard)
+            async with aclosing(change_feed.after(begin)) as batches:
+                batch = await anext(batches)
         reading.cancel()
-    assert news is not None
-    assert [each.change.job_id for each in news] == ["1"]
+    assert batch is not None
+    assert [each.change.job_id for each in batch] == ["1"]
