@@ -1,4 +1,4 @@
-"""What a node measures of itself and of the house from time to time, for Prometheus."""
+"""What a node measures at intervals for Prometheus: its event loop's lag, and the queued jobs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from scheduler.core.ports.store import Store
 from scheduler.telemetry.metrics import Metrics
 
 EVERY_S: Final = 0.5
-"""How often the event loop is asked how late it is."""
-STANDING_EVERY: Final = 10
-"""Every so many times the store is asked what waits: more often than Prometheus usually asks us."""
+"""How often the lag of the event loop is measured."""
+STORE_EVERY: Final = 10
+"""At every tenth measurement, so every 5 s, the store is asked: more often than usual scrapes."""
 COUNT_MAX: Final = 10_000
-"""Jobs that are counted: what waits beyond is a queue that is too long, however long it is."""
+"""Queued jobs are counted up to this number: beyond it the queue is too long, however long."""
 
 
 class Gauges:
-    """A node's measurements of what nobody tells it."""
+    """Measurements of what no event reports."""
 
     def __init__(self, metrics: Metrics, *, store: Store, clock: Clock) -> None:
         self._metrics = metrics
@@ -30,15 +30,15 @@ class Gauges:
 
     async def run(self) -> None:
         """Measure for ever."""
-        for beat in count():
-            if beat % STANDING_EVERY == 0:
-                await self.look()
+        for tick in count():
+            if tick % STORE_EVERY == 0:
+                await self.measure_queue()
             due = self._clock.monotonic() + EVERY_S
             await self._clock.sleep(EVERY_S)
             self._metrics.lag.observe(max(0.0, self._clock.monotonic() - due))
 
-    async def look(self) -> None:
-        """Ask what waits; while the store is away nobody knows, and a gauge says so: NaN."""
+    async def measure_queue(self) -> None:
+        """Count the queued jobs; while the store is away the gauges are NaN: unknown."""
         queued = oldest_s = math.nan
         with suppress(StoreUnavailable):
             counts = await self._store.counts(count_max=COUNT_MAX)

@@ -1,4 +1,4 @@
-"""Log lines: for people on a terminal, one JSON object a line otherwise. On standard error."""
+"""Log lines on standard error: readable text on a terminal, otherwise one JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import structlog
 from structlog.typing import EventDict
 
 
-class Lossy:
-    """Writes lines to a file, and drops what it does not take: a full disk must not end the node.
+class LossyWriter:
+    """Writes lines to a file, and drops what cannot be written: a full disk must not end the node.
 
-    What one turn of the event loop logs is written at its end, together: where many jobs end at
-    once, a write for each line would cost more than what it tells of.
+    The lines of one iteration of the event loop are written together at its end: when many jobs end
+    at once, a write for each line would cost more than the jobs.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -28,7 +28,7 @@ class Lossy:
         self._waiting: list[str] = []
 
     def msg(self, line: str) -> None:
-        """Have it written at the end of this turn; at once where no event loop runs."""
+        """Write the line at the end of this iteration; at once if no event loop is running."""
         self._waiting.append(f"{line}\n")
         if len(self._waiting) > 1:
             return
@@ -38,7 +38,7 @@ class Lossy:
             self.flush()
 
     def flush(self) -> None:
-        """Write what can be written."""
+        """Write the waiting lines, as far as the file takes them."""
         text = "".join(self._waiting)
         self._waiting.clear()
         with suppress(OSError):
@@ -49,7 +49,7 @@ class Lossy:
 
 
 def _json(_logger: object, _level: str, line: EventDict) -> str:
-    """As JSON; by orjson, since each job has two lines, unless something in it is no Unicode."""
+    """The line as JSON: by orjson for speed (two lines per job), by `json` if it is not Unicode."""
     try:
         return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode()
     except TypeError:
@@ -58,7 +58,7 @@ def _json(_logger: object, _level: str, line: EventDict) -> str:
 
 
 class _Stamp:
-    """Who says it, how grave it is, and when: on every line."""
+    """Adds the node's name, the level and the time to every line."""
 
     def __init__(self, node: str) -> None:
         self._node = node
@@ -73,8 +73,8 @@ class _Stamp:
 def begin(*, node: str) -> None:
     """Set logging up for this process."""
     on_terminal = sys.stderr.isatty()
-    file = Lossy(sys.stderr)
-    atexit.register(file.flush)  # what was logged in the last turn
+    file = LossyWriter(sys.stderr)
+    atexit.register(file.flush)  # what was logged in the last iteration
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         processors=[
@@ -85,7 +85,7 @@ def begin(*, node: str) -> None:
         logger_factory=lambda *_: file,
         cache_logger_on_first_use=True,
     )
-    # A malformed request is its client's fault, and anybody could fill the log with tracebacks.
+    # A malformed request is the client's fault, and anybody could fill the log with tracebacks.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-    # An outage of PostgreSQL is told once, by `outage`; its driver would tell each try at length.
+    # `basics/outage` logs an outage of PostgreSQL once; the driver would log every try at length.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""What the node counts for Prometheus, beside the HTTP requests (see `scheduler.api.http_metrics`).
+"""The node's metrics for Prometheus, except those of HTTP (see `scheduler.api.http_metrics`).
 
 Names and units follow Prometheus' conventions. Labels have few values: `task` is the name of a
 handler, never what a user sent. `docs/grafana.json` shows all of it; a test compares the names.
@@ -13,17 +13,17 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 ABORT_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""From a kill at once to the longest usual grace period."""
+"""From an immediate kill to the longest usual grace period."""
 JOB_BUCKETS_S: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400)
-"""From a job that does nothing to one of hours; few, since each task has its own."""
+"""From a job that does nothing to one of hours; few buckets, because each task has its own set."""
 BATCH_BUCKETS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 LAG_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class Metrics:
-    """The node's own metrics: told of what happens, and cheap to tell.
+    """The node's own metrics, cheap to update.
 
-    What has labels is a function of their values, which finds each series once.
+    A metric with labels is a cached function of the labels' values, which finds each series once.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -74,28 +74,24 @@ class Metrics:
             ).labels
         )
         self.lag = histogram(
-            "loop_lag_seconds", "How late the event loop woke up who slept.", (), LAG_BUCKETS_S
+            "loop_lag_seconds", "How late the event loop wakes sleeping tasks.", (), LAG_BUCKETS_S
         )
         self.hook_calls = cache(
-            counter("hook_calls", "Tries of hooks, by what follows.", "event", "status").labels
+            counter("hook_calls", "Tries of hook calls, by outcome.", "event", "status").labels
         )
         self.leases_lost = counter("leases_lost", "How often this node lost its lease.")
-        self.released = counter("jobs_released", "Jobs taken back from nodes that are gone.")
+        self.released = counter("jobs_released", "Jobs taken back from dead nodes.")
         self.processes = counter("pool_processes_started", "Pool processes started.")
-        self.queued = gauge(
-            "queued_jobs", "Jobs that wait, of all nodes; counted up to ten thousand."
-        )
-        self.oldest = gauge(
-            "oldest_queued_seconds", "Age of the job that has waited longest, of all nodes."
-        )
+        self.queued = gauge("queued_jobs", "Queued jobs of all nodes; counted up to ten thousand.")
+        self.oldest = gauge("oldest_queued_seconds", "Age of the oldest queued job of all nodes.")
         self._workers = gauge("workers", "Jobs that this node can run at a time.")
         self._running = gauge("running_jobs", "Jobs that this node runs now.")
 
     def of_node(self, *, workers: int, running: Callable[[], int]) -> None:
-        """What is looked at when somebody asks."""
+        """Set what is read whenever the metrics are scraped."""
         self._workers.set(workers)
         self._running.set_function(running)
 
     def batch(self, kind: str, calls: int) -> None:
-        """Note how many calls shared a statement."""
+        """Record how many calls shared one statement of the store."""
         self.batches(kind).observe(calls)

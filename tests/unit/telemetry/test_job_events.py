@@ -1,4 +1,4 @@
-"""What operators are told: lines and counts, and what neither of them says."""
+"""The events of jobs for operators: log lines and counts, and what must not be in them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_each_way_to_end_has_its_line_and_count(
 
 
 def test_what_is_amiss_names_its_job_as_well(job_events: Counting, lines: list[Any]) -> None:
-    """Who is called at night looks for the user and the task."""
+    """An operator on call looks for the user and the task."""
     job_events.lost(CLAIM)
     job_events.notified_too_often(CLAIM)
     job_events.outlived(CLAIM, Death(signal="SIGKILL", processes=1, survivors=2))
@@ -122,14 +122,14 @@ def test_what_is_amiss_names_its_job_as_well(job_events: Counting, lines: list[A
 @pytest.mark.parametrize(
     "module", ["lost_claims", "unkillable", "attempt", "settling", "claiming", "execution"]
 )
-def test_nobody_else_tells_of_jobs(module: str) -> None:
-    """Else a line would come to lack a name."""
+def test_no_other_module_logs_events_of_jobs(module: str) -> None:
+    """Otherwise some line would lack the job, user, task or attempt."""
     text = (ROOT / "scheduler" / "worker" / f"{module}.py").read_text("utf-8")
     assert "structlog" not in text
 
 
 def test_only_the_first_attempt_counts_as_waiting(job_events: Counting) -> None:
-    """The others waited for a node to die."""
+    """Later attempts waited for a node to die, not for a free slot."""
     second = replace(CLAIM, attempt=2)
     job_events.began(second)
     assert job_events.count("job_waiting_seconds_count", task="task1") == 0
@@ -155,23 +155,23 @@ def test_a_clean_up_is_told_apart_and_counts_as_no_job(
 
 async def test_the_queue_is_measured_while_the_store_is_there(clock: FakeClock) -> None:
     registry, store = CollectorRegistry(), MemoryStore()
-    pulse = Gauges(Metrics(registry), store=store, clock=clock)
-    await pulse.look()
+    gauges = Gauges(Metrics(registry), store=store, clock=clock)
+    await gauges.measure_queue()
     assert registry.get_sample_value("scheduler_queued_jobs") == 0
 
     await store.insert([new(), new()])
     clock.advance((later(7) - clock.now()).total_seconds())
-    await pulse.look()
+    await gauges.measure_queue()
     assert registry.get_sample_value("scheduler_queued_jobs") == 2
     assert registry.get_sample_value("scheduler_oldest_queued_seconds") == 7
 
     store.away = True
-    await pulse.look()
+    await gauges.measure_queue()
     assert str(registry.get_sample_value("scheduler_queued_jobs")) == "nan"
 
 
 def test_the_dashboard_shows_every_metric_and_no_other() -> None:
-    """A panel of a metric that was renamed stays empty, and nobody knows why."""
+    """The panel of a renamed metric would stay empty, and nobody would know why."""
     registry = CollectorRegistry()
     Metrics(registry)
     measuring(registry)
@@ -185,7 +185,7 @@ def test_the_dashboard_shows_every_metric_and_no_other() -> None:
 
 
 def test_names_follow_the_conventions() -> None:
-    """Base units, and a counter says that it is one by its type, not twice by its name."""
+    """Base units; no `_total` in a counter's name, because the library appends it."""
     registry = CollectorRegistry()
     Metrics(registry)
     for family in registry.collect():

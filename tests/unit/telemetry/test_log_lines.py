@@ -1,4 +1,4 @@
-"""Log lines: lost ones are the lesser evil."""
+"""Log lines: losing some is better than ending the node."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import cast
 import pytest
 import structlog
 
-from scheduler.telemetry.log_lines import Lossy, begin
+from scheduler.telemetry.log_lines import LossyWriter, begin
 
 
 @pytest.mark.parametrize("place", ["a full disk", "a closed pipe"])
 def test_a_line_that_cannot_be_written_is_dropped_and_harms_nothing(place: str) -> None:
-    """The log is often on the disk that is full, and whoever read it may have gone."""
+    """The log is often on the disk that is full, and the reader of a pipe may have exited."""
     if place == "a full disk":
         file = os.open("/dev/full", os.O_WRONLY)
     else:
@@ -29,11 +29,11 @@ def test_a_line_that_cannot_be_written_is_dropped_and_harms_nothing(place: str) 
         with pytest.raises(OSError, match=r"No space|Broken pipe"):
             broken.write("a line\n")
 
-        Lossy(broken).msg("a line")
+        LossyWriter(broken).msg("a line")
 
 
-async def test_what_one_turn_of_the_loop_logs_is_written_at_once() -> None:
-    """Where fifty jobs end together, fifty writes would cost more than the jobs."""
+async def test_the_lines_of_one_iteration_of_the_loop_are_written_together() -> None:
+    """If fifty jobs end together, fifty writes would cost more than the jobs."""
 
     class Counted(io.StringIO):
         writes = 0
@@ -43,13 +43,13 @@ async def test_what_one_turn_of_the_loop_logs_is_written_at_once() -> None:
             return super().write(text)
 
     file = Counted()
-    lossy = Lossy(file)
-    lossy.info("one")
-    lossy.warning("two")
+    writer = LossyWriter(file)
+    writer.info("one")
+    writer.warning("two")
     assert file.writes == 0
     await asyncio.sleep(0)
     assert (file.getvalue(), file.writes) == ("one\ntwo\n", 1)
-    lossy.error("three")
+    writer.error("three")
     await asyncio.sleep(0)
     assert file.getvalue() == "one\ntwo\nthree\n"
 
@@ -58,7 +58,7 @@ async def test_what_one_turn_of_the_loop_logs_is_written_at_once() -> None:
 def test_a_line_has_its_time_by_rfc_3339_whatever_else_it_says(
     word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where something in it is no Unicode, and so not for the fast encoder."""
+    """Also if something in it is not Unicode, so that the fast encoder refuses it."""
     monkeypatch.setattr(sys, "stderr", file := io.StringIO())
     before = structlog.get_config()
     try:
