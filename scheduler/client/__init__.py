@@ -1,11 +1,19 @@
 """The Python client of a node: `Client`, and `AsyncClient` for programs with an event loop.
 
-    calls   what is asked, and how its answer is read        pure, and the same for both
-    sync    asks with http.client                            aio   asks with aiohttp
-    shapes  what is answered                                 problems   what is raised instead
+    sync, aio             `Client` and `AsyncClient`
+    connection, session   their HTTP: on http.client, and on aiohttp
 
-Nothing of the server is imported but the words for what a job is. aiohttp is loaded by whoever
-asks for `AsyncClient`, because a command line should not wait for it.
+Shared by both clients, and without I/O:
+
+    calls       each call of the API: its request, and how its response is read
+    responses   an HTTP response: its value, or the problem that it reports
+    reading     the API's JSON as values          shapes      these values: jobs, nodes, log lines
+    events      Server-Sent Events as values      lines       cuts a stream of bytes into lines
+    waiting     retries, and the end of a wait    address     takes a node's URL apart
+    problems    the errors that are raised
+
+Of the server, only the types that describe a job are imported. aiohttp is loaded on the first use
+of `AsyncClient`, so that the command line does not wait for it.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Where a node is."""
+"""The address of a node: its URL, taken apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Address:
     host: str
     port: int | None
     prefix: str
-    """A path that a proxy in front of the node wants before each of the API's."""
+    """A path that a proxy in front of the node expects before each path of the API."""
 
     @property
     def origin(self) -> str:
@@ -30,7 +30,7 @@ def address(url: str) -> Address:
     """Take a URL apart.
 
     Raises:
-        ValueError: it is no http or https URL, or has what a node's URL has not.
+        ValueError: it is not an http or https URL, or has a query, fragment, user or password.
     """
     try:
         parts = urlsplit(url)

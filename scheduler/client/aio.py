@@ -1,4 +1,4 @@
-"""The client for programs with an event loop: the methods of `Client`, each to be awaited."""
+"""The client for programs with an event loop: the methods of `Client` as coroutines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Self, TypeVar
 
 from scheduler.client import calls
 from scheduler.client.address import DEFAULT_URL
-from scheduler.client.answers import value_of
 from scheduler.client.calls import Call, Request
-from scheduler.client.events import Event, Following
+from scheduler.client.events import Event, EventReader
 from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
-from scheduler.client.session import Session, Stream
+from scheduler.client.responses import value_of
+from scheduler.client.session import AsyncLineStream, Session
 from scheduler.client.shapes import Aborts, Job, LogLine, NewJob, Node, Task
 from scheduler.client.waiting import Deadline, pauses
 from scheduler.core.job import Status
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """A node, or a proxy in front of several, asked over HTTP, by many tasks at once.
+    """A client of one node, or of a proxy in front of several. For many asyncio tasks at once.
 
-    To be used as `async with AsyncClient(url) as client`. Arguments and errors are those of
-    `Client`. What `watch` and `log` stream ends with their iterators: close one that you leave
-    before its end (`contextlib.aclosing`).
+    Use it as `async with AsyncClient(url) as client`. Arguments and errors are those of `Client`.
+    `watch` and `log` keep a connection open until their iterator ends: close an iterator that you
+    leave before its end (`contextlib.aclosing`).
     """
 
     def __init__(
@@ -58,29 +58,29 @@ class AsyncClient:
     async def submit_all(
         self, jobs: Sequence[NewJob], *, idempotency_key: str | None = None
     ) -> Sequence[Job]:
-        """Submit several jobs, all or none of them; the answer has their order."""
+        """Submit several jobs, all or none of them; returns them in the same order."""
         return await self._ask(calls.submit_all(jobs, idempotency_key))
 
     async def get(self, uid: str, job_id: str) -> Job:
-        """The job as it stands."""
+        """The job in its current state."""
         return await self._ask(calls.get(uid, job_id))
 
     async def list(
         self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> AsyncIterator[Job]:
-        """A user's jobs, newest first, page by page as they are taken."""
-        call: Call[calls.Page] | None = calls.page(uid, statuses=statuses, task=task)
+        """A user's jobs, newest first; pages are fetched during the iteration."""
+        call: Call[calls.ListPage] | None = calls.page(uid, statuses=statuses, task=task)
         while call is not None:
             page = await self._ask(call)
             for job in page.jobs:
                 yield job
-            call = page.following
+            call = page.next
 
     async def wait(self, uid: str, job_id: str, *, timeout_s: float | None = None) -> Job:
-        """The job, once it is final.
+        """Wait until the job is final, and return it.
 
         Raises:
-            TimeoutError: it is not within `timeout_s`.
+            TimeoutError: it is not final within `timeout_s`.
         """
         deadline = Deadline(timeout_s)
         while True:
@@ -97,10 +97,12 @@ class AsyncClient:
         grace_s: float | None = None,
         wait_s: float = 60.0,
     ) -> Job:
-        """Abort a job: aborted, with the proof of death, or being stopped after `wait_s` (≤ 60).
+        """Abort a job, and wait for up to `wait_s` (≤ 60) until it is aborted.
+
+        Returns the job: aborted, with the proof of death, or still being stopped.
 
         Raises:
-            JobEnded: it ended otherwise before.
+            JobEnded: it had ended before.
         """
         return await self._ask(
             calls.abort(uid, job_id, reason=reason, grace_s=grace_s, wait_s=wait_s)
@@ -109,7 +111,7 @@ class AsyncClient:
     async def abort_all(
         self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Aborts:
-        """Abort all of a user's jobs that match and have not ended; how many there were."""
+        """Abort all of a user's jobs that match and have not ended; returns how many there were."""
         return await self._ask(calls.abort_all(uid, statuses=statuses, task=task))
 
     async def tasks(self) -> Sequence[Task]:
@@ -121,27 +123,27 @@ class AsyncClient:
         return await self._ask(calls.nodes())
 
     async def watch(self, uid: str, job_id: str, *, log: bool = False) -> AsyncIterator[Event]:
-        """What happens to a job, from how it stands now to its end; with `log`, what it prints too.
+        """The events of a job, from its current state to its end; with `log`, also its lines.
 
-        A lost connection is made anew, and goes on where it broke.
+        After a lost connection, the stream is opened again and continues where it broke.
         """
-        following = Following(uid, job_id, log=log)
-        while not following.over:
-            await asyncio.sleep(following.pause_s)
+        reader = EventReader(uid, job_id, log=log)
+        while not reader.over:
+            await asyncio.sleep(reader.pause_s)
             with suppress(Lost):
-                async with self._stream(following.request()) as stream:
+                async with self._stream(reader.request()) as stream:
                     async for line in stream.lines:
-                        if event := following.feed(line):
+                        if event := reader.feed(line):
                             yield event
-                    following.end(stream.status)
+                    reader.end(stream.status)
 
     async def log(self, uid: str, job_id: str, *, follow: bool = False) -> AsyncIterator[LogLine]:
-        """The lines that a job printed; with `follow`, until its end as they come.
+        """The lines that a job printed so far; with `follow`, also further ones until its end.
 
         Raises:
-            Lost: the connection broke; lines that came are repeated when it is called again.
+            Lost: the connection broke; another call begins again with the first line.
         """
-        async with self._stream(calls.output(uid, job_id, follow=follow)) as stream:
+        async with self._stream(calls.log(uid, job_id, follow=follow)) as stream:
             async for line in stream.lines:
                 yield log_line_of(line)
 
@@ -161,17 +163,17 @@ class AsyncClient:
         async def attempt() -> T:
             return value_of(call, await self._session.ask(call))
 
-        return await self._again(attempt)
+        return await self._retry(attempt)
 
     @asynccontextmanager
-    async def _stream(self, request: Request) -> AsyncIterator[Stream]:
+    async def _stream(self, request: Request) -> AsyncIterator[AsyncLineStream]:
         async with AsyncExitStack() as stack:
-            yield await self._again(
+            yield await self._retry(
                 lambda: stack.enter_async_context(self._session.stream(request))
             )
 
-    async def _again(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Make an attempt, and while nobody can take it, some more."""
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make an attempt, and retry it while no node can take it."""
         for pause_s in pauses(self._retry_s):
             with suppress(Unreachable, Unavailable):
                 return await attempt()

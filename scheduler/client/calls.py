@@ -1,7 +1,8 @@
-"""The calls of the API: what is asked, and how the answer is read. No I/O: both clients ask them.
+"""The calls of the API: each a request, and how its response is read. No I/O; for both clients.
 
-Each may be repeated after its answer was lost: a submission carries an idempotency key, and to
-abort what is aborted gives the same answer again. So a client that lost its node just asks again.
+Each call may be repeated after its response was lost: a submission carries an idempotency key, and
+aborting an aborted job gives the same response again. So a client that loses its connection simply
+retries.
 """
 
 from __future__ import annotations
@@ -14,26 +15,26 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from scheduler.client.answers import Answer
 from scheduler.client.reading import aborts_of, job_of, node_of, task_of
+from scheduler.client.responses import Response
 from scheduler.client.shapes import Aborts, Job, NewJob, Node, Task
 from scheduler.core.job import Status
 
 T = TypeVar("T")
 
 WAIT_S_MAX: Final = 60.0
-"""The longest wait that a node takes; who waits longer asks again."""
+"""The longest wait that a node accepts; a client that waits longer asks again."""
 HEARTBEAT_S: Final = 15.0
-"""How long a stream of events is silent at most, where its node lives."""
+"""The longest silence in a stream of events while its node is alive."""
 NOTHING_MORE: Final = 204
-"""The status by which a node says that a stream is at its end."""
+"""The status with which a node says that a stream is at its end."""
 PAGE_JOBS: Final = 100
 """How many jobs a page of a list has."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What goes over HTTP."""
+    """An HTTP request."""
 
     method: str
     path: str
@@ -41,21 +42,21 @@ class Request:
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     wait_s: float = 0.0
-    """How long the node may be silent because of what it is asked."""
+    """How long the request makes the node wait; it may be silent so much longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Request, Generic[T]):
-    """A request, and how its answer is read."""
+    """A request, and how its response is read."""
 
-    read: Callable[[Answer], T]
+    read: Callable[[Response], T]
 
 
-class Page(NamedTuple):
-    """Some of a user's jobs, and the call for the older ones, if there are."""
+class ListPage(NamedTuple):
+    """One page of a list of jobs, and the call for the next page, if there is one."""
 
     jobs: Sequence[Job]
-    following: Call[Page] | None
+    next: Call[ListPage] | None
 
 
 def submit(job: NewJob, key: str | None) -> Call[Job]:
@@ -68,13 +69,13 @@ def submit_all(jobs: Sequence[NewJob], key: str | None) -> Call[Sequence[Job]]:
     return _post([_body(job) for job in jobs], key, _jobs)
 
 
-def page(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[Page]:
+def page(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[ListPage]:
     """List the newest of a user's jobs."""
     return _page(_path(uid, **_match(statuses, task), limit=PAGE_JOBS))
 
 
 def get(uid: str, job_id: str, *, wait_s: float = 0.0) -> Call[Job]:
-    """Get a job, once it is final or the time is up."""
+    """Get a job; with `wait_s`, as soon as it is final or when the time is up."""
     path = _path(uid, job_id, wait=_decimals(wait_s))
     return Call(method="GET", path=path, read=_job, wait_s=wait_s)
 
@@ -92,7 +93,7 @@ def abort(
 def abort_all(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[Aborts]:
     """Abort all of a user's jobs that match."""
     path = _path(uid, **_match(statuses, task))
-    return Call(method="DELETE", path=path, read=lambda answer: aborts_of(answer.document))
+    return Call(method="DELETE", path=path, read=lambda response: aborts_of(response.document))
 
 
 def tasks() -> Call[Sequence[Task]]:
@@ -100,7 +101,7 @@ def tasks() -> Call[Sequence[Task]]:
     return Call(
         method="GET",
         path="/-/tasks",
-        read=lambda answer: [task_of(each) for each in answer.document],
+        read=lambda response: [task_of(each) for each in response.document],
     )
 
 
@@ -109,24 +110,24 @@ def nodes() -> Call[Sequence[Node]]:
     return Call(
         method="GET",
         path="/-/nodes",
-        read=lambda answer: [node_of(each) for each in answer.document],
+        read=lambda response: [node_of(each) for each in response.document],
     )
 
 
 def events(uid: str, job_id: str, *, log: bool, last_event_id: str | None) -> Request:
-    """Stream what happens to a job, from after the event of this id."""
+    """Stream the events of a job, after the event with this id."""
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
     path = _path(uid, job_id, "events", log="true" if log else None)
     return Request(method="GET", path=path, headers=headers, wait_s=HEARTBEAT_S)
 
 
-def output(uid: str, job_id: str, *, follow: bool) -> Request:
+def log(uid: str, job_id: str, *, follow: bool) -> Request:
     """Stream what a job printed."""
     path = _path(uid, job_id, "log", follow="true" if follow else None)
     return Request(method="GET", path=path, wait_s=math.inf if follow else 0.0)
 
 
-def _post(body: object, key: str | None, read: Callable[[Answer], T]) -> Call[T]:
+def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[T]:
     return Call(
         method="POST",
         path="/",
@@ -143,23 +144,23 @@ def _body(job: NewJob) -> dict[str, Any]:
     return {"uid": job.uid, "task": job.task, "data": job.data, "hook": job.hook}
 
 
-def _page(path: str) -> Call[Page]:
-    def read(answer: Answer) -> Page:
-        return Page(_jobs(answer), _page(answer.next_path) if answer.next_path else None)
+def _page(path: str) -> Call[ListPage]:
+    def read(response: Response) -> ListPage:
+        return ListPage(_jobs(response), _page(response.next_path) if response.next_path else None)
 
     return Call(method="GET", path=path, read=read)
 
 
-def _job(answer: Answer) -> Job:
-    return job_of(answer.document)
+def _job(response: Response) -> Job:
+    return job_of(response.document)
 
 
-def _jobs(answer: Answer) -> Sequence[Job]:
-    return [job_of(each) for each in answer.document]
+def _jobs(response: Response) -> Sequence[Job]:
+    return [job_of(each) for each in response.document]
 
 
 def _match(statuses: Collection[Status] | str, task: str | None) -> dict[str, str | None]:
-    """The query; several statuses in one text have commas between them, as in the API."""
+    """The query; a text may have several statuses separated by commas, as in the API."""
     wanted = statuses if isinstance(statuses, str) else ",".join(statuses)
     return {"status": wanted or None, "task": task}
 
@@ -171,5 +172,5 @@ def _path(*segments: str, **query: object) -> str:
 
 
 def _decimals(seconds: float) -> str:
-    """As the API reads seconds: no exponent."""
+    """Seconds as the API accepts them: without an exponent."""
     return f"{seconds:.3f}"

@@ -1,4 +1,4 @@
-"""HTTP over the standard library: one kept connection, and one for each stream."""
+"""HTTP by the standard library: one kept connection for calls, and one for each stream."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Final, NamedTuple
 
 from scheduler.client.address import address
-from scheduler.client.answers import Answer, require_done
 from scheduler.client.calls import Request
-from scheduler.client.lines import Lines
+from scheduler.client.lines import LineSplitter
 from scheduler.client.problems import Lost, Unreachable
+from scheduler.client.responses import Response, raise_for_problem
 
 PIECE_BYTES: Final = 65_536
 
 
-class Stream(NamedTuple):
-    """An answer that is read as it comes."""
+class LineStream(NamedTuple):
+    """A response that is read line by line as it arrives."""
 
     status: int
     lines: Iterator[str]
 
 
 class Connection:
-    """Speaks HTTP with one node."""
+    """Sends requests to one node, one at a time."""
 
     def __init__(self, url: str, *, timeout_s: float, headers: Mapping[str, str]) -> None:
         self._url = url
@@ -34,32 +34,32 @@ class Connection:
         self._headers = headers
         self._kept: HTTPConnection | None = None
 
-    def ask(self, request: Request) -> Answer:
-        """Send a request, and read its answer whole.
+    def ask(self, request: Request) -> Response:
+        """Send a request, and read the whole response.
 
         Raises:
-            Unreachable: none came.
+            Unreachable: there was no response.
         """
         try:
             if self._kept is not None:
-                with suppress(ConnectionError):  # the node closed it while nobody asked anything
+                with suppress(ConnectionError):  # the node closed it while it was idle
                     return self._exchange(request)
             return self._exchange(request)
         except (OSError, HTTPException) as error:
             raise self._unreachable(error) from error
 
     @contextmanager
-    def stream(self, request: Request) -> Iterator[Stream]:
-        """Send a request on a connection of its own, and read its answer line by line.
+    def stream(self, request: Request) -> Iterator[LineStream]:
+        """Send a request on a connection of its own, and read the response line by line.
 
         Raises:
-            Unreachable: none came.
-            Problem: the node will not do it.
+            Unreachable: there was no response.
+            Problem: the node refuses the request.
         """
-        connection = self._new(self._timeout(request))
+        connection = self._connect(self._timeout(request))
         try:
-            response = self._begun(connection, request)
-            yield Stream(response.status, _lines(response))
+            response = self._open(connection, request)
+            yield LineStream(response.status, _lines(response))
         finally:
             connection.close()
 
@@ -69,28 +69,28 @@ class Connection:
             self._kept.close()
             self._kept = None
 
-    def _exchange(self, request: Request) -> Answer:
+    def _exchange(self, request: Request) -> Response:
         timeout_s = self._timeout(request)
-        connection = self._kept = self._kept or self._new(timeout_s)
+        connection = self._kept = self._kept or self._connect(timeout_s)
         connection.timeout = timeout_s
         if connection.sock is not None:
             connection.sock.settimeout(timeout_s)
         try:
-            return _whole(self._sent(connection, request))
-        except BaseException:  # Ctrl-C as well: the rest of this answer must not begin the next one
+            return _read(self._send(connection, request))
+        except BaseException:  # also Ctrl-C: the next call must not read the rest of this response
             self.close()
             raise
 
-    def _begun(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
+    def _open(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
         try:
-            response = self._sent(connection, request)
+            response = self._send(connection, request)
             if response.status >= 300:
-                require_done(_whole(response))
+                raise_for_problem(_read(response))
         except (OSError, HTTPException) as error:
             raise self._unreachable(error) from error
         return response
 
-    def _sent(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
+    def _send(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
         connection.request(
             request.method,
             self._address.prefix + request.path,
@@ -100,29 +100,29 @@ class Connection:
         return connection.getresponse()
 
     def _timeout(self, request: Request) -> float | None:
-        """How long the node may say nothing; None for as long as it likes."""
+        """How long the node may be silent; None for no limit."""
         timeout_s = self._timeout_s + request.wait_s
         return timeout_s if math.isfinite(timeout_s) else None
 
-    def _new(self, timeout_s: float | None) -> HTTPConnection:
-        to = self._address
-        kind = HTTPSConnection if to.scheme == "https" else HTTPConnection
-        return kind(to.host, to.port, timeout=timeout_s)
+    def _connect(self, timeout_s: float | None) -> HTTPConnection:
+        node = self._address
+        kind = HTTPSConnection if node.scheme == "https" else HTTPConnection
+        return kind(node.host, node.port, timeout=timeout_s)
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"no node answers at {self._url}: {_reason(error)}")
 
 
-def _whole(response: HTTPResponse) -> Answer:
-    return Answer(response.status, response.getheader("Link"), response.read())
+def _read(response: HTTPResponse) -> Response:
+    return Response(response.status, response.getheader("Link"), response.read())
 
 
 def _lines(response: HTTPResponse) -> Iterator[str]:
-    """The lines as they come; `read1`, because `readline` takes a broken stream for its end."""
-    lines = Lines()
+    """The lines as they arrive, by `read1`: `readline` takes a broken stream for a complete one."""
+    splitter = LineSplitter()
     try:
         while piece := response.read1(PIECE_BYTES):
-            yield from lines.feed(piece)
+            yield from splitter.feed(piece)
     except (OSError, HTTPException) as error:
         raise Lost(f"the stream broke: {_reason(error)}") from error
 

@@ -1,8 +1,8 @@
 """Server-Sent Events of a job, as values: https://html.spec.whatwg.org/#server-sent-events.
 
-    lines ─▶ Following.feed ─▶ Changed | Progressed | Printed
+    lines ─▶ EventReader.feed ─▶ Changed | Progressed | Printed
 
-No I/O: the clients bring the lines, and open the stream again where `Following` says so.
+No I/O: the clients pass in the lines, and open the stream again when `EventReader` says so.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from scheduler.client.shapes import JobState, LogLine
 from scheduler.core.job import Cleanup, Progress
 
 RECONNECT_S: Final = 0.5
-"""Before a stream is opened again, so that a node that always ends it is not stormed."""
+"""The pause before a stream is opened again, so that a node that keeps ending it is not flooded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The job's status changed, or this is how it stood when the watching began."""
+    """The job's status changed; the first one is its state when the stream was opened."""
 
     job: JobState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed:
-    """The handler said how far it is."""
+    """The handler reported its progress."""
 
     id: str
     uid: str
@@ -48,26 +48,26 @@ class Printed(LogLine):
 Event = Changed | Progressed | Printed
 
 
-class Following:
-    """Where somebody stands in the events of a job."""
+class EventReader:
+    """Reads the events of a job, and knows where to resume after a broken connection."""
 
     def __init__(self, uid: str, job_id: str, *, log: bool) -> None:
         self.over = False
-        """Nothing will come any more."""
+        """Whether no more events will come."""
         self.pause_s = 0.0
-        """How long to wait before the stream is opened."""
+        """How long to wait before the stream is opened next."""
         self._job, self._log = (uid, job_id), log
         self._last_id: str | None = None
-        self._at_its_end = False
+        self._job_over = False
         self._fields: dict[str, str] = {}
 
     def request(self) -> calls.Request:
-        """What opens the stream, from where it broke."""
+        """The request that opens the stream, after the last event that was read."""
         self._fields, self.pause_s = {}, RECONNECT_S
         return calls.events(*self._job, log=self._log, last_event_id=self._last_id)
 
     def feed(self, line: str) -> Event | None:
-        """Take one line; the event that it completes, if it does."""
+        """Read one line, and return the event that it completes, if any."""
         if line:
             name, _, value = line.partition(":")
             self._fields[name] = value.removeprefix(" ")
@@ -76,21 +76,21 @@ class Following:
         self._last_id = fields.get("id", self._last_id)
         event = _event(fields.get("event"), fields.get("data", ""))
         if isinstance(event, Changed):
-            self._at_its_end = _at_its_end(event.job)
+            self._job_over = _is_over(event.job)
         return event
 
     def end(self, status: int) -> None:
-        """The node ended the stream: after the job's end, or to get rid of a slow reader."""
-        self.over = self._at_its_end or status == calls.NOTHING_MORE
+        """Note that the node ended the stream: the job is over, or the reader was too slow."""
+        self.over = self._job_over or status == calls.NOTHING_MORE
 
 
-def _at_its_end(job: JobState) -> bool:
-    """Whether nothing will happen to it any more, nor to undo what it did."""
+def _is_over(job: JobState) -> bool:
+    """Whether the job is final and no clean-up after an abort is pending."""
     return job.final and (job.abort is None or job.abort.cleanup is not Cleanup.PENDING)
 
 
 def _event(name: str | None, data: str) -> Event | None:
-    """None for what says nothing new: `reset`, after which comes how the job stands."""
+    """The event; None for `reset`, which is followed by the job's state, and for unknown names."""
     match name:
         case "status":
             return Changed(state_of(json.loads(data)))

@@ -1,12 +1,12 @@
-"""A stream over HTTP, line by line."""
+"""Cuts an HTTP stream into lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 
-class Lines:
-    """Cuts what comes in pieces into lines."""
+class LineSplitter:
+    """Cuts bytes that arrive in pieces into lines of text."""
 
     def __init__(self) -> None:
         self._rest = b""

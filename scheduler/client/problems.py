@@ -1,12 +1,12 @@
-"""What a call can raise, by what its caller can do about it.
+"""The errors that a call can raise, by what its caller can do about them.
 
 ClientError
-├── Unreachable       start the node, mend the URL, or try later
+├── Unreachable       no node answered: start one, correct the URL, or try later
 │   └── Lost          a stream broke in the middle: open it again
-└── Problem           the node answered that it will not: RFC 9457, with status, type and detail
-    ├── NoSuchJob     the job is another user's, was deleted, or never was
-    ├── JobEnded      it ended before it could be aborted; it comes along
-    └── Unavailable   the same call may work in a moment; nothing of it is half done
+└── Problem           the node refused the call: RFC 9457, with status, type and detail
+    ├── NoSuchJob     the job belongs to another user, was deleted, or never existed
+    ├── JobEnded      the job ended before it could be aborted; the error has the job
+    └── Unavailable   the same call may work in a moment; no part of it was done
 
 A wait whose time is up raises the built-in `TimeoutError`.
 """
@@ -29,11 +29,11 @@ class Flaw(NamedTuple):
 
 
 class ClientError(Exception):
-    """Root of everything that a client raises on purpose."""
+    """The base class of all errors that a client raises on purpose."""
 
 
 class Unreachable(ClientError):
-    """No node answered at this URL; a submission may have been taken all the same."""
+    """No node answered at this URL; a submission may have been accepted all the same."""
 
 
 class Lost(Unreachable):
@@ -41,7 +41,7 @@ class Lost(Unreachable):
 
 
 class Problem(ClientError):
-    """The node answered that it will not do it, and why."""
+    """The node refused the call, and says why."""
 
     def __init__(self, status: int, document: dict[str, Any]) -> None:
         self.status = status
@@ -57,7 +57,7 @@ class NoSuchJob(Problem):
 
 
 class JobEnded(Problem):
-    """The job ended otherwise before it could be aborted."""
+    """The job ended before it could be aborted; `job` is the job."""
 
     def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
         super().__init__(status, document)

@@ -1,4 +1,4 @@
-"""The API's JSON as values. A key that a newer node adds is passed over."""
+"""Reads the API's JSON into values. A key that a newer node adds is ignored."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def progress_of(document: Document) -> Progress:
 
 
 def log_line_of(text: str) -> LogLine:
-    """A line of a log from its text: when, where, what."""
-    at, stream, words = text.split(" ", 2)
-    return LogLine(at=instant(at), stream=stream, text=words)
+    """A line of a log from its text: the time, the stream, the line."""
+    at, stream, line = text.split(" ", 2)
+    return LogLine(at=instant(at), stream=stream, text=line)
 
 
 def instant(text: str) -> datetime:
-    """An aware instant from RFC 3339."""
+    """An aware datetime from RFC 3339 text."""
     return datetime.fromisoformat(text)
 
 

@@ -1,4 +1,4 @@
-"""HTTP over aiohttp: a pool of kept connections."""
+"""HTTP by aiohttp, on a pool of kept connections."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import aiohttp
 from yarl import URL
 
 from scheduler.client.address import address
-from scheduler.client.answers import Answer, require_done
 from scheduler.client.calls import Request
-from scheduler.client.lines import Lines
+from scheduler.client.lines import LineSplitter
 from scheduler.client.problems import Lost, Unreachable
+from scheduler.client.responses import Response, raise_for_problem
 
 
-class Stream(NamedTuple):
-    """An answer that is read as it comes."""
+class AsyncLineStream(NamedTuple):
+    """A response that is read line by line as it arrives."""
 
     status: int
     lines: AsyncIterator[str]
 
 
 class Session:
-    """Speaks HTTP with one node."""
+    """Sends requests to one node, many at a time."""
 
     def __init__(self, url: str, *, timeout_s: float, headers: Mapping[str, str]) -> None:
-        to = address(url)
+        node = address(url)
         self._url = url
-        self._base = to.origin + to.prefix
+        self._base = node.origin + node.prefix
         self._timeout_s = timeout_s
         self._headers = headers
         self._http: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Begin; aiohttp wants a running loop for it."""
+        """Open the session; aiohttp needs a running event loop for this."""
         self._http = aiohttp.ClientSession(headers=self._headers)
 
     async def close(self) -> None:
@@ -45,36 +45,36 @@ class Session:
             await self._http.close()
             self._http = None
 
-    async def ask(self, request: Request) -> Answer:
-        """Send a request, and read its answer whole.
+    async def ask(self, request: Request) -> Response:
+        """Send a request, and read the whole response.
 
         Raises:
-            Unreachable: none came.
+            Unreachable: there was no response.
         """
         try:
-            async with self._sent(request) as response:
-                return await _whole(response)
+            async with self._send(request) as response:
+                return await _read(response)
         except (aiohttp.ClientError, OSError) as error:
             raise self._unreachable(error) from error
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[Stream]:
-        """Send a request, and read its answer line by line.
+    async def stream(self, request: Request) -> AsyncIterator[AsyncLineStream]:
+        """Send a request, and read the response line by line.
 
         Raises:
-            Unreachable: none came.
-            Problem: the node will not do it.
+            Unreachable: there was no response.
+            Problem: the node refuses the request.
         """
         try:
-            response = await self._sent(request)
+            response = await self._send(request)
             if response.status >= 300:
-                require_done(await _whole(response))
+                raise_for_problem(await _read(response))
         except (aiohttp.ClientError, OSError) as error:
             raise self._unreachable(error) from error
         async with response:
-            yield Stream(response.status, _lines(response))
+            yield AsyncLineStream(response.status, _lines(response))
 
-    def _sent(self, request: Request) -> aiohttp.client._RequestContextManager:
+    def _send(self, request: Request) -> aiohttp.client._RequestContextManager:
         if self._http is None:
             raise RuntimeError("an AsyncClient is to be used as `async with AsyncClient(url)`")
         silence_s = self._timeout_s + request.wait_s
@@ -93,15 +93,15 @@ class Session:
         return Unreachable(f"no node answers at {self._url}: {_reason(error)}")
 
 
-async def _whole(response: aiohttp.ClientResponse) -> Answer:
-    return Answer(response.status, response.headers.get("Link"), await response.read())
+async def _read(response: aiohttp.ClientResponse) -> Response:
+    return Response(response.status, response.headers.get("Link"), await response.read())
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
-    lines = Lines()
+    splitter = LineSplitter()
     try:
         async for piece in response.content.iter_any():
-            for line in lines.feed(piece):
+            for line in splitter.feed(piece):
                 yield line
     except (aiohttp.ClientError, OSError) as error:
         raise Lost(f"the stream broke: {_reason(error)}") from error

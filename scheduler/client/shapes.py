@@ -1,4 +1,4 @@
-"""What is sent and what is answered, as values; `reading` makes them from JSON."""
+"""The values that the clients take and return; `reading` makes them from JSON."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
-    """An abort, from the request on; once `finished_at` is set, the proof of death."""
+    """An abort, from its request; once `finished_at` is set, the proof of death."""
 
     requested_at: datetime
     reason: str | None
     finished_at: datetime | None
     latency_ms: int | None
-    """From the request to the death verified."""
+    """From the request to the verified death."""
     signal: str | None
-    """The last one that was needed; None where nothing ran."""
+    """The last signal that was needed; None if nothing ran."""
     processes: int | None
-    """How many were ended."""
+    """How many processes were ended."""
     survivors: int | None
-    """How many were still alive when last looked for."""
+    """How many processes were still alive at the last check."""
     cleanup: Cleanup | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """A job without what its user and its handler gave: what events bring."""
+    """A job without its data and result, as events carry it."""
 
     id: str
     uid: str
@@ -52,7 +52,7 @@ class JobState:
     error: Failure | None
     progress: Progress | None
     attempt: int
-    """0 before the first."""
+    """The number of the attempt; 0 before the first."""
     node: str | None
     created_at: datetime
     started_at: datetime | None
@@ -61,7 +61,7 @@ class JobState:
 
     @property
     def final(self) -> bool:
-        """Whether the status never changes any more."""
+        """Whether the status will not change any more."""
         return self.status in FINAL
 
 
@@ -75,7 +75,7 @@ class Job(JobState):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aborts:
-    """What aborting all that match came to."""
+    """How many jobs `abort_all` aborted, and how many are being stopped."""
 
     aborted: int
     aborting: int
@@ -83,11 +83,11 @@ class Aborts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """A line of what a job printed."""
+    """A line that a job printed."""
 
     at: datetime
     stream: str
-    """`stdout`, `stderr`, or `notice` for what the scheduler itself says in between."""
+    """`stdout`, `stderr`, or `notice` for a line of the scheduler itself."""
     text: str
 
 
@@ -100,13 +100,13 @@ class Task:
     timeout_s: float | None
     grace_s: float | None
     memory_bytes: int | None
-    """How much memory each process of a job may take; None for what the machine allows."""
+    """The memory limit of each process of a job; None for no limit."""
     on_abort: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A running scheduler."""
+    """A live node."""
 
     name: str
     id: str

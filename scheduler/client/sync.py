@@ -1,4 +1,4 @@
-"""The client for programs without an event loop: one request at a time, on one kept connection."""
+"""The client for programs without an event loop: one request at a time on a kept connection."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Self, TypeVar
 
 from scheduler.client import calls
 from scheduler.client.address import DEFAULT_URL
-from scheduler.client.answers import value_of
 from scheduler.client.calls import Call, Request
-from scheduler.client.connection import Connection, Stream
-from scheduler.client.events import Event, Following
+from scheduler.client.connection import Connection, LineStream
+from scheduler.client.events import Event, EventReader
 from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
+from scheduler.client.responses import value_of
 from scheduler.client.shapes import Aborts, Job, LogLine, NewJob, Node, Task
 from scheduler.client.waiting import Deadline, pauses
 from scheduler.core.job import Status
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 
 class Client:
-    """A node, or a proxy in front of several, asked over HTTP. For one thread at a time.
+    """A client of one node, or of a proxy in front of several. For one thread at a time.
 
-    Every method raises `Problem` where the node will not do it, and `Unreachable` where none
-    answers: not at once, but after having tried again for `retry_s`. `timeout_s` is how long an
-    answer may take, beyond what the node was asked to wait. `headers` come with each request.
+    Every method raises `Problem` if the node refuses the call, and `Unreachable` if no node
+    answers, after retrying for `retry_s`. `timeout_s` limits how long a response may take, beyond
+    the time that the node was asked to wait. `headers` are sent with each request.
     """
 
     def __init__(
@@ -58,28 +58,28 @@ class Client:
     def submit_all(
         self, jobs: Sequence[NewJob], *, idempotency_key: str | None = None
     ) -> Sequence[Job]:
-        """Submit several jobs, all or none of them; the answer has their order."""
+        """Submit several jobs, all or none of them; returns them in the same order."""
         return self._ask(calls.submit_all(jobs, idempotency_key))
 
     def get(self, uid: str, job_id: str) -> Job:
-        """The job as it stands."""
+        """The job in its current state."""
         return self._ask(calls.get(uid, job_id))
 
     def list(
         self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Iterator[Job]:
-        """A user's jobs, newest first, page by page as they are taken."""
-        call: Call[calls.Page] | None = calls.page(uid, statuses=statuses, task=task)
+        """A user's jobs, newest first; pages are fetched during the iteration."""
+        call: Call[calls.ListPage] | None = calls.page(uid, statuses=statuses, task=task)
         while call is not None:
             page = self._ask(call)
             yield from page.jobs
-            call = page.following
+            call = page.next
 
     def wait(self, uid: str, job_id: str, *, timeout_s: float | None = None) -> Job:
-        """The job, once it is final.
+        """Wait until the job is final, and return it.
 
         Raises:
-            TimeoutError: it is not within `timeout_s`.
+            TimeoutError: it is not final within `timeout_s`.
         """
         deadline = Deadline(timeout_s)
         while True:
@@ -96,19 +96,22 @@ class Client:
         grace_s: float | None = None,
         wait_s: float = 60.0,
     ) -> Job:
-        """Abort a job: aborted, with the proof of death, or being stopped after `wait_s` (≤ 60).
+        """Abort a job, and wait for up to `wait_s` (≤ 60) until it is aborted.
+
+        Returns the job: aborted, with the proof of death, or still being stopped.
 
         Raises:
-            JobEnded: it ended otherwise before.
+            JobEnded: it had ended before.
         """
         return self._ask(calls.abort(uid, job_id, reason=reason, grace_s=grace_s, wait_s=wait_s))
 
     def abort_all(
         self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
     ) -> Aborts:
-        """Abort all of a user's jobs that match and have not ended; how many there were.
+        """Abort all of a user's jobs that match and have not ended; returns how many there were.
 
-        Where the answer was lost and the call repeated, those of the first are not counted again.
+        If the response is lost and the call is retried, the jobs that the first try aborted are not
+        counted.
         """
         return self._ask(calls.abort_all(uid, statuses=statuses, task=task))
 
@@ -121,30 +124,30 @@ class Client:
         return self._ask(calls.nodes())
 
     def watch(self, uid: str, job_id: str, *, log: bool = False) -> Iterator[Event]:
-        """What happens to a job, from how it stands now to its end; with `log`, what it prints too.
+        """The events of a job, from its current state to its end; with `log`, also its lines.
 
-        A lost connection is made anew, and goes on where it broke.
+        After a lost connection, the stream is opened again and continues where it broke.
         """
-        following = Following(uid, job_id, log=log)
-        while not following.over:
-            time.sleep(following.pause_s)
-            with self._stream(following.request()) as stream, suppress(Lost):
+        reader = EventReader(uid, job_id, log=log)
+        while not reader.over:
+            time.sleep(reader.pause_s)
+            with self._stream(reader.request()) as stream, suppress(Lost):
                 for line in stream.lines:
-                    if event := following.feed(line):
+                    if event := reader.feed(line):
                         yield event
-                following.end(stream.status)
+                reader.end(stream.status)
 
     def log(self, uid: str, job_id: str, *, follow: bool = False) -> Iterator[LogLine]:
-        """The lines that a job printed; with `follow`, until its end as they come.
+        """The lines that a job printed so far; with `follow`, also further ones until its end.
 
         Raises:
-            Lost: the connection broke; lines that came are repeated when it is called again.
+            Lost: the connection broke; another call begins again with the first line.
         """
-        with self._stream(calls.output(uid, job_id, follow=follow)) as stream:
+        with self._stream(calls.log(uid, job_id, follow=follow)) as stream:
             yield from map(log_line_of, stream.lines)
 
     def close(self) -> None:
-        """Close the kept connection; the next call would open another one."""
+        """Close the kept connection; another call would open a new one."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -159,15 +162,15 @@ class Client:
         self.close()
 
     def _ask(self, call: Call[T]) -> T:
-        return self._again(lambda: value_of(call, self._connection.ask(call)))
+        return self._retry(lambda: value_of(call, self._connection.ask(call)))
 
     @contextmanager
-    def _stream(self, request: Request) -> Iterator[Stream]:
+    def _stream(self, request: Request) -> Iterator[LineStream]:
         with ExitStack() as stack:
-            yield self._again(lambda: stack.enter_context(self._connection.stream(request)))
+            yield self._retry(lambda: stack.enter_context(self._connection.stream(request)))
 
-    def _again(self, attempt: Callable[[], T]) -> T:
-        """Make an attempt, and while nobody can take it, some more."""
+    def _retry(self, attempt: Callable[[], T]) -> T:
+        """Make an attempt, and retry it while no node can take it."""
         for pause_s in pauses(self._retry_s):
             with suppress(Unreachable, Unavailable):
                 return attempt()

@@ -1,4 +1,4 @@
-"""How long is waited, and how often tried. Pure, so that both clients wait alike."""
+"""Retries and the end of a wait, as computations, so that both clients wait alike."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from scheduler.client.calls import WAIT_S_MAX
 
 FIRST_PAUSE_S: Final = 0.1
-"""Between the first two tries: a node that was asked while it restarts is there in a moment."""
+"""Between the first two tries: a node that is just restarting is back in a moment."""
 
 
 def pauses(retry_s: float) -> Iterator[float]:
-    """Pauses between tries, each twice as long as the one before, until `retry_s` are over."""
+    """Pauses between tries, each twice as long as the one before, for `retry_s` in total."""
     end, pause_s = time.monotonic() + retry_s, FIRST_PAUSE_S
     while (left_s := end - time.monotonic()) > 0:
         yield min(pause_s, left_s)

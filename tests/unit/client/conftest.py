@@ -1,4 +1,4 @@
-"""Both clients, asked alike, over the API in this process or a server that misbehaves."""
+"""Both clients, called alike, against the API in this process or a misbehaving server."""
 
 # ruff: noqa: ANN401 - what is given and answered is of any type
 
@@ -19,7 +19,7 @@ __all__ = ["Api", "api"]
 
 
 class Either:
-    """One of the clients: a method of `Client` runs in a thread, one of `AsyncClient` here."""
+    """One of the clients; the methods of `Client` run in a thread, to be awaited as well."""
 
     def __init__(self, client: Client | AsyncClient) -> None:
         self._client = client
@@ -68,9 +68,9 @@ async def client(connect: Callable[..., Any], api: Api) -> Either:
 
 @dataclass
 class Server:
-    """Answers what it is told to, request by request; the last answer again and again.
+    """Sends prepared answers, one for each request; the last one again and again.
 
-    An answer is what goes over the connection; it is closed after each.
+    An answer is the bytes on the connection, which is closed after each.
     """
 
     answers: list[bytes]
@@ -88,7 +88,7 @@ class Server:
         writer.close()
 
     def header(self, name: str) -> list[str | None]:
-        """The header of this name in each request."""
+        """The value of this header in each request."""
         found = []
         for request in self.requests:
             lines = dict(line.split(": ", 1) for line in request.splitlines()[1:] if line)
@@ -97,7 +97,7 @@ class Server:
 
 
 def reply(body: str, *, status: str = "200 OK", media: str = "application/json") -> bytes:
-    """An answer over HTTP, whose connection stays open as far as its reader knows."""
+    """An HTTP response that does not say that the connection will be closed."""
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {len(body.encode())}"
         f"\r\n\r\n{body}"
@@ -106,7 +106,7 @@ def reply(body: str, *, status: str = "200 OK", media: str = "application/json")
 
 @pytest.fixture
 async def misbehaving() -> AsyncIterator[Callable[..., Any]]:
-    """Start servers that answer as they are told."""
+    """Start servers that send prepared answers."""
     async with asyncio.TaskGroup() as group:
         stop = asyncio.Event()
 

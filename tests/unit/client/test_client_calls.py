@@ -1,4 +1,4 @@
-"""What both clients promise, over the API as it is."""
+"""What both clients promise, against the real API."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def public(kind: type) -> dict[str, list[str]]:
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
-    """Whoever knows one knows the other."""
+    """A user who knows one client knows the other."""
     assert public(Client) == public(AsyncClient)
     assert set(public(Client)) >= {"submit", "submit_all", "get", "list", "wait", "abort"}
 
@@ -55,7 +55,7 @@ async def test_a_submitted_job_comes_back_typed(client: Either, api: Api) -> Non
 async def test_a_job_has_all_that_its_json_has(
     client: Either, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is lost on the way in, nor on the way out to `--json`."""
+    """Nothing is lost when the client reads it, nor when the command line prints it by `--json`."""
     job_id = await api.submit("ada", data={"n": 1})
     claim = await api.start(job_id)
     error = Failure(kind=FailureKind.EXCEPTION, type="ValueError", message="no", traceback="T")
@@ -80,7 +80,7 @@ async def test_the_same_key_submits_once(client: Either, api: Api) -> None:
 
 
 async def test_without_a_key_each_submission_is_one(client: Either, api: Api) -> None:
-    """The client's own key is another one for each call."""
+    """The client makes a new key for each call."""
     for _ in range(2):
         await client.do("submit", "ada", "task1", 1)
     assert api.stored == 2
@@ -93,7 +93,7 @@ async def test_several_jobs_are_submitted_in_their_order(client: Either) -> None
 
 
 async def test_a_list_goes_through_all_pages_newest_first(client: Either, api: Api) -> None:
-    """A page has 100 jobs; whoever iterates sees no pages."""
+    """A page has 100 jobs; the caller only sees one iterator."""
     wanted = [NewJob(uid="ada", task=f"task{1 + n % 2}", data=n) for n in range(230)]
     await client.do("submit_all", wanted)
     assert [job.data for job in await client.all("list", "ada")] == list(range(229, -1, -1))

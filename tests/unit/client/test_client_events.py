@@ -1,4 +1,4 @@
-"""Where somebody stands in the events of a job: pure, so that each turn can be tried."""
+"""The reader of a job's events: without I/O, so that each case can be tested."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.client import Changed, Printed, Progressed, Status
-from scheduler.client.events import RECONNECT_S, Event, Following
+from scheduler.client.events import RECONNECT_S, Event, EventReader
 from scheduler.core.job import Progress
 
 AT = "2026-11-25T15:42:54.123Z"
@@ -34,21 +34,21 @@ def block(number: int, name: str, data: object) -> list[str]:
     return [f"id: {number}", f"event: {name}", f"data: {json.dumps(data)}", ""]
 
 
-def fed(following: Following, *blocks: list[str]) -> list[Event]:
+def fed(reader: EventReader, *blocks: list[str]) -> list[Event]:
     lines = [line for each in blocks for line in each]
-    return [event for line in lines if (event := following.feed(line))]
+    return [event for line in lines if (event := reader.feed(line))]
 
 
 @pytest.fixture
-def following() -> Following:
-    return Following("ada", "1", log=True)
+def reader() -> EventReader:
+    return EventReader("ada", "1", log=True)
 
 
-def test_each_kind_of_event_comes_typed(following: Following) -> None:
+def test_each_kind_of_event_comes_typed(reader: EventReader) -> None:
     progress = {"done": 3, "total": 10, "message": None}
     line = {"id": "1", "uid": "ada", "at": AT, "stream": "stderr", "text": "a: b"}
     changed, progressed, printed = fed(
-        following,
+        reader,
         block(1, "status", job("running")),
         block(2, "progress", {"id": "1", "uid": "ada", "attempt": 1, "progress": progress}),
         block(3, "log", line),
@@ -62,20 +62,20 @@ def test_each_kind_of_event_comes_typed(following: Following) -> None:
     assert printed == Printed(id="1", uid="ada", at=at, stream="stderr", text="a: b")
 
 
-def test_what_says_nothing_new_is_passed_over(following: Following) -> None:
-    """Heartbeats, a reset (how the job stands comes next), and what a newer node may say."""
-    assert not fed(following, [": heartbeat", ""], block(1, "reset", {}), block(2, "news", {}))
+def test_what_says_nothing_new_is_passed_over(reader: EventReader) -> None:
+    """Heartbeats, a reset (the job's state follows it), and what a newer node may send."""
+    assert not fed(reader, [": heartbeat", ""], block(1, "reset", {}), block(2, "news", {}))
 
 
-def test_a_broken_stream_is_resumed_after_its_last_event(following: Following) -> None:
-    """And not after half of one."""
-    first = following.request()
-    assert (dict(first.headers), following.pause_s) == ({}, RECONNECT_S)
+def test_a_broken_stream_is_resumed_after_its_last_event(reader: EventReader) -> None:
+    """Not after an event that arrived in part."""
+    first = reader.request()
+    assert (dict(first.headers), reader.pause_s) == ({}, RECONNECT_S)
     assert first.path == "/ada/1/events?log=true"
-    fed(following, block(7, "status", job("running")), ["id: 8", "event: status"])
-    assert following.request().headers == {"Last-Event-ID": "7"}
-    assert not fed(following, ["data: {", ""])
-    assert not following.over
+    fed(reader, block(7, "status", job("running")), ["id: 8", "event: status"])
+    assert reader.request().headers == {"Last-Event-ID": "7"}
+    assert not fed(reader, ["data: {", ""])
+    assert not reader.over
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_a_broken_stream_is_resumed_after_its_last_event(following: Following) -
     ],
 )
 def test_a_stream_that_ends_is_over_only_with_its_job(
-    following: Following, last: dict[str, Any], *, over: bool
+    reader: EventReader, last: dict[str, Any], *, over: bool
 ) -> None:
-    """A node that drains ends its streams too."""
-    fed(following, block(1, "status", last))
-    following.end(200)
-    assert following.over is over
+    """A draining node ends its streams too."""
+    fed(reader, block(1, "status", last))
+    reader.end(200)
+    assert reader.over is over
 
 
-def test_a_stream_with_nothing_more_to_tell_is_over(following: Following) -> None:
-    following.end(204)
-    assert following.over
+def test_a_stream_with_nothing_more_to_tell_is_over(reader: EventReader) -> None:
+    reader.end(204)
+    assert reader.over

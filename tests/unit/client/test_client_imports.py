@@ -1,4 +1,4 @@
-"""What is loaded for whom."""
+"""Which modules the client, the command line and pool processes load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMAND_LINE = {"argparse", "rich", "scheduler.client", "typer"}
 
 
 def loaded(code: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after it ran the code."""
+    """The modules that a fresh interpreter has loaded after running the code."""
     script = f"import sys\ntry:\n    {code}\nfinally:\n    print('LOADED', *sys.modules)"
     output = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
@@ -37,19 +37,19 @@ def loaded(code: str) -> set[str]:
 
 
 def test_the_client_loads_nothing_of_the_server() -> None:
-    """A program that submits a job needs no database driver, and no aiohttp if it does not wait."""
+    """A program that submits a job needs no database driver, and for `Client` no aiohttp."""
     assert not loaded("import scheduler.client") & {*SERVER, "aiohttp"}
     assert not loaded("from scheduler.client import AsyncClient") & SERVER
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["submit", "--help"], ["wait", "--help"]])
 def test_help_loads_neither_the_server_nor_anything_as_heavy(arguments: list[str]) -> None:
-    """It is asked for while somebody types."""
+    """Users ask for it while they type a command, and should not have to wait."""
     modules = loaded(f"sys.argv[1:] = {arguments}; import main; main.main()")
     assert "typer" in modules
     assert not modules & {*SERVER, "aiohttp", "asyncio"}
 
 
 def test_a_pool_process_loads_no_command_line() -> None:
-    """Each one imports main.py, and each would pay for it with time and memory."""
+    """Each one imports main.py, and would spend time and memory on it."""
     assert not loaded("import main") & {*SERVER, *COMMAND_LINE, "aiohttp"}

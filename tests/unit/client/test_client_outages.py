@@ -1,4 +1,4 @@
-"""What the clients do when answers are late, lost, or not a node's."""
+"""What the clients do when responses are late, lost, or not from a node."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def job(**fields: Any) -> str:  # noqa: ANN401 - JSON
 async def test_a_submission_whose_answer_was_lost_is_sent_again_under_its_key(
     connect: Callable[..., Any], misbehaving: Callable[..., Any]
 ) -> None:
-    """Else a lost answer would cost a job, or make two of it."""
+    """Otherwise a lost response would lose the job, or submit it twice."""
     server = await misbehaving(LOST, LOST, reply(job(), status="202 Accepted"))
     client = await connect(server.url)
     assert (await client.do("submit", "ada", "t", 1)).id == "1"
@@ -45,7 +45,7 @@ async def test_a_submission_whose_answer_was_lost_is_sent_again_under_its_key(
 async def test_a_node_that_cannot_take_it_now_is_asked_again(
     connect: Callable[..., Any], misbehaving: Callable[..., Any]
 ) -> None:
-    """What was answered 503 is not half there, so nothing is risked."""
+    """A call that got a 503 had no effect, so a retry is safe."""
     server = await misbehaving(UNAVAILABLE, reply(job()))
     client = await connect(server.url)
     assert (await client.do("get", "ada", "1")).uid == "ada"
@@ -63,7 +63,7 @@ async def test_without_patience_the_first_answer_counts(
 async def test_a_connection_that_the_node_closed_meanwhile_is_made_anew(
     connect: Callable[..., Any], misbehaving: Callable[..., Any]
 ) -> None:
-    """Every node closes idle connections; that is no outage, and needs no patience."""
+    """Every node closes idle connections; that is no outage, and needs no pause."""
     server = await misbehaving(reply(job()))
     client = await connect(server.url, retry_s=0)
     for _ in range(3):
@@ -103,7 +103,7 @@ async def test_a_node_that_is_silent_is_not_waited_for_for_ever(
 async def test_what_is_no_node_is_not_taken_for_one(
     connect: Callable[..., Any], misbehaving: Callable[..., Any], body: str
 ) -> None:
-    """A wrong URL often leads to another server, which answers 200."""
+    """A wrong URL often leads to another server, which may answer 200."""
     client = await connect((await misbehaving(reply(body))).url, retry_s=0)
     with pytest.raises(Unreachable, match="no node of AtlanScheduler"):
         await client.do("get", "ada", "1")
@@ -140,7 +140,7 @@ def test_a_url_that_cannot_be_a_nodes_is_refused(url: str) -> None:
 
 
 def test_pauses_double_and_end() -> None:
-    """No storm of tries, and no endless one."""
+    """A node that is down is not flooded with retries, and they end."""
     given: list[float] = []
     for pause_s in pauses(0.35):
         given.append(pause_s)

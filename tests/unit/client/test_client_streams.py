@@ -1,4 +1,4 @@
-"""Reading streams: what is whole, and what broke."""
+"""Reading streams: complete ones and broken ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.client import Changed, LogLine, Lost, NoSuchJob, Status
-from scheduler.client.lines import Lines
+from scheduler.client.lines import LineSplitter
 from tests.unit.client.conftest import reply
 from tests.unit.client.test_client_events import block, job
 
@@ -23,9 +23,9 @@ def chunk(text: str) -> bytes:
 
 @pytest.mark.parametrize("pieces", [[b"a\nb\xc3\xbc\n\nc\n"], [b"a", b"\nb\xc3", b"\xbc\n\nc\n"]])
 def test_lines_are_whole_however_they_come(pieces: list[bytes]) -> None:
-    """A piece may end in the middle of a line, and of a letter."""
-    lines = Lines()
-    found = [line for piece in pieces for line in lines.feed(piece)]
+    """A piece may end in the middle of a line, or of a character."""
+    splitter = LineSplitter()
+    found = [line for piece in pieces for line in splitter.feed(piece)]
     assert found == ["a", "bü", "", "c"]
 
 
@@ -53,7 +53,7 @@ async def test_a_job_that_printed_nothing_has_an_empty_log(
 async def test_half_a_log_is_not_taken_for_all_of_it(
     connect: Callable[..., Any], misbehaving: Callable[..., Any]
 ) -> None:
-    """A node that dies in the middle must not look like a job that printed no more."""
+    """A node that dies in the middle must not look like a job that printed nothing more."""
     line = "2026-11-25T15:42:54.123Z stdout half\n"
     client = await connect((await misbehaving(HEAD + chunk(line))).url)
     with pytest.raises(Lost, match="the stream broke"):
@@ -73,7 +73,7 @@ async def test_a_stream_that_is_refused_is_a_problem_like_any_other(
 async def test_watching_goes_on_where_its_connection_broke(
     connect: Callable[..., Any], misbehaving: Callable[..., Any]
 ) -> None:
-    """A node that restarts must not end what somebody watches, nor tell it twice."""
+    """The restart of a node must not end a watch, nor repeat an event."""
     first, second = (
         HEAD + chunk("".join(f"{line}\n" for line in block(number, "status", job(status))))
         for number, status in ((1, "running"), (2, "successful"))

@@ -1,4 +1,4 @@
-"""What came back: a value where the node did it, an error where it did not."""
+"""Reads a response: returns a value if the node did the call, raises an error if it did not."""
 
 from __future__ import annotations
 
@@ -18,57 +18,57 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer over HTTP, read whole."""
+class Response:
+    """An HTTP response, read completely."""
 
     status: int
     link: str | None
-    """The header of this name."""
+    """The `Link` header."""
     body: bytes
 
     @property
     def next_path(self) -> str | None:
-        """Where the next page is, by RFC 8288, if there is one."""
+        """The path of the next page (RFC 8288), if there is one."""
         found = _NEXT.search(self.link or "")
         return found and found[1]
 
     @property
     def document(self) -> Any:  # noqa: ANN401 - JSON
-        """The body's JSON."""
+        """The body as a JSON value."""
         return json.loads(self.body)
 
 
 class Readable(Protocol[T_co]):
-    """A call, as far as its answer goes."""
+    """A call, as far as reading its response needs it."""
 
     @property
-    def read(self) -> Callable[[Answer], T_co]:
-        """Makes the value of an answer."""
+    def read(self) -> Callable[[Response], T_co]:
+        """Makes the value of the call from its response."""
         ...
 
 
-def value_of(call: Readable[T_co], answer: Answer) -> T_co:
-    """What the call asked for.
+def value_of(call: Readable[T_co], response: Response) -> T_co:
+    """The value that the call asked for.
 
     Raises:
-        Problem: the node will not do it.
-        Unreachable: this is no answer of a node.
+        Problem: the node refused the call.
+        Unreachable: the response is not from a node.
     """
-    require_done(answer)
+    raise_for_problem(response)
     try:
-        return call.read(answer)
+        return call.read(response)
     except (ValueError, LookupError, TypeError) as error:
         raise Unreachable("something answered that is no node of AtlanScheduler") from error
 
 
-def require_done(answer: Answer) -> None:
-    """Raise the problem that the answer is, if it is one.
+def raise_for_problem(response: Response) -> None:
+    """Raise the problem that the response reports, if it reports one.
 
     Raises:
-        Problem: it is.
+        Problem: the status is not one of success.
     """
-    if answer.status >= 300:
-        raise _problem(answer.status, _details(answer))
+    if response.status >= 300:
+        raise _problem(response.status, _details(response))
 
 
 def _problem(status: int, document: dict[str, Any]) -> Problem:
@@ -83,10 +83,10 @@ def _problem(status: int, document: dict[str, Any]) -> Problem:
             return Problem(status, document)
 
 
-def _details(answer: Answer) -> dict[str, Any]:
-    """The problem's members; none where a proxy answered in words of its own."""
+def _details(response: Response) -> dict[str, Any]:
+    """The problem's members; none if a proxy answered in a format of its own."""
     try:
-        document = answer.document
+        document = response.document
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
