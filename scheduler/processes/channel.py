@@ -1,7 +1,7 @@
-"""The node's side of a pool process's socket: frames go out, and come in to whoever listens now.
+"""The node's side of the socket to a pool process: sends frames, and gives each one to a listener.
 
-A protocol and not a pair of streams: a frame that is here is heard at once, with no task to wake
-for it. A process that says what nobody listens for has lost the thread, and the channel is closed.
+A protocol and not a pair of streams: a frame is delivered as soon as it is here, with no task to
+wake for it. A frame that comes while nothing listens breaks the protocol: the channel is closed.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ class Channel(asyncio.Protocol):
     """A socket to a pool process."""
 
     def __init__(self, listener: Listener, *, frame_bytes_max: int) -> None:
-        """Give all that comes to a listener; None once nothing more will come."""
+        """Call `listener` with each message, and with None once nothing more will come."""
         self._listener: Listener | None = listener
         self._frame_bytes_max = frame_bytes_max
         self._received = bytearray()
         self._transport: asyncio.Transport
         self.lost = False
-        """Whether nothing more will come: mostly the first that is noticed of a death."""
+        """Whether nothing more will come: usually the first sign of the process's death."""
 
     def listen(self, listener: Listener | None) -> None:
-        """Give all that comes from now on to this listener; None where nothing is to come."""
+        """Call this listener from now on; None where no message may come."""
         self._listener = listener
         if self.lost and listener is not None:
             listener(None)
 
     def send(self, message: Message) -> None:
-        """Send a frame, if there is still somebody to read it."""
+        """Send a frame; without effect where the channel is lost."""
         if not self.lost:
             self._transport.write(frame(orjson.dumps(message)))
 
     def close(self) -> None:
-        """Let go of the socket, whatever is under way."""
+        """Close the socket at once, even amid a frame."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,11 +50,11 @@ class Channel(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`. Who breaks the rules of frames is not listened to any more."""
+        """See `asyncio.Protocol`. A broken frame closes the channel."""
         self._received += data
         try:
             while not self.lost and (body := self._next()) is not None:
-                self._hear(_object(body))
+                self._deliver(_object(body))
         except ValueError:
             self._lose()
 
@@ -81,7 +81,7 @@ class Channel(asyncio.Protocol):
         del received[:end]
         return body
 
-    def _hear(self, message: Message | None) -> None:
+    def _deliver(self, message: Message) -> None:
         if self._listener is None:
             self._lose()
         else:
@@ -98,5 +98,5 @@ class Channel(asyncio.Protocol):
 def _object(body: bytes) -> Message:
     message = orjson.loads(body)
     if not isinstance(message, dict):
-        raise ValueError("a frame that is no object")  # noqa: TRY004 - as for what is no JSON
+        raise ValueError("a frame that is no object")  # noqa: TRY004 - the same error as for invalid JSON
     return message

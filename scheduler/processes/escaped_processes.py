@@ -1,11 +1,11 @@
-"""What jobs left outside of their processes: it is below the fork server, and is ended there.
+"""Ends escaped processes, which left the tree of their job: they are found below the fork server.
 
-    a pool process died by itself       all that came from its job
-    a job made itself a sibling         `clone` with CLONE_PARENT
-    a job would not adopt any more      PR_SET_CHILD_SUBREAPER, 0
+    the pool process died by itself              all that its job started
+    the job started a sibling of its process     `clone` with CLONE_PARENT
+    the job switched the adoption off            PR_SET_CHILD_SUBREAPER, 0
 
-The pool processes are below it as well, and so is what outlived SIGKILL, for which its own job
-answers: these are known, and spared.
+Pool processes are below the fork server as well, and so are the survivors of SIGKILL, which belong
+to a job that is not settled yet. Both are known, and are spared.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from scheduler.processes import tree
 
 
 class EscapedProcesses:
-    """The processes below the fork server that nobody answers for."""
+    """Ends the processes below the fork server that are neither known nor spared."""
 
     def __init__(self, threads: Executor) -> None:
         self.forking = asyncio.Lock()
-        """Held while a process is forked: until its number is known it looks like an orphan."""
+        """Held while a process is forked: until its number is known it looks escaped."""
         self._threads = threads
         self._spared: set[tree.Process] = set()
-        self._met: set[tree.Process] = set()
+        self._fork_servers: set[tree.Process] = set()
 
     def spare(self, processes: Iterable[tree.Process]) -> None:
-        """Somebody answers for these."""
+        """Do not end these processes."""
         self._spared.update(processes)
 
-    def meet(self, fork_server: tree.Process) -> None:
-        """Spare what a new fork server has below it: the handlers' files started it, and no job."""
-        if fork_server not in self._met:
-            self._met.add(fork_server)
+    def spare_below(self, fork_server: tree.Process) -> None:
+        """Spare the children of a new fork server: the handler files started them, not a job."""
+        if fork_server not in self._fork_servers:
+            self._fork_servers.add(fork_server)
             self.spare(child.process for child in tree.children(fork_server))
 
-    def disown(self, process: tree.Process) -> None:
-        """Nobody answers for this one any more."""
+    def forget(self, process: tree.Process) -> None:
+        """Spare this process no longer."""
         self._spared.discard(process)
 
     async def end(self, fork_server: tree.Process) -> tree.Ended:
-        """End all that nobody answers for.
+        """End every escaped process.
 
         Raises:
-            OSError: the machine is short of something that is needed to see or end a process.
+            OSError: the machine is out of something that is needed to see or end a process.
         """
-        # A job may have stopped it, and whoever forks just now waits for it.
+        # A job may have stopped it, and a process that is being forked now waits for it.
         tree.send(fork_server, signal.SIGCONT)
         if not tree.lives(fork_server):
-            return tree.Ended(0, ())  # nothing is below it; the next one may be loading for long
+            return tree.Ended(0, ())  # nothing is below it; its successor may load for long
         async with self.forking:
             end = partial(_end, fork_server, frozenset(self._spared))
             ended, gone = await asyncio.get_running_loop().run_in_executor(self._threads, end)
@@ -64,6 +64,6 @@ class EscapedProcesses:
 def _end(
     fork_server: tree.Process, spared: frozenset[tree.Process]
 ) -> tuple[tree.Ended, frozenset[tree.Process]]:
-    """What was ended, and which of those spared are not there any more."""
+    """What was ended, and which of the spared processes are gone."""
     ended = tree.end_below(fork_server, spared=spared)
     return ended, frozenset(each for each in spared if not tree.is_there(each))

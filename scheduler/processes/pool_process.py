@@ -1,8 +1,8 @@
 """One pool process: a `ProcessPoolExecutor(max_workers=1)` that hosts the job loop of `child`.
 
 The executor starts the process (forked by the fork server, with the handlers loaded) and notices
-its death. Jobs and results do not travel through its queues: a process that is killed while it
-writes a large result leaves the executor's reader waiting for the rest for ever, and its threads
+its death. Jobs and results do not go through its queues: a process that is killed while it writes a
+large result leaves the executor's reader waiting for the rest for ever, and the executor's threads
 cost the event loop ten times what frames over a socket pair do.
 """
 
@@ -32,21 +32,21 @@ Message = Mapping[str, Any]
 T = TypeVar("T")
 
 START_S: Final = 60.0
-"""How long a pool process may take to say hello; the first one waits for the handlers to load."""
+"""How long a pool process may take to send its hello; the first waits for the handlers to load."""
 RETIRE_S: Final = 5.0
 """How long an idle process may take to exit."""
 _CHILDREN: Final[set[object]] = multiprocessing.process._children  # type: ignore[attr-defined]  # noqa: SLF001
 UNKNOWN_STATUS: Final = 255
-"""The exit status that multiprocessing makes up where the fork server did not report one."""
+"""The exit status that multiprocessing gives where the fork server did not report one."""
 PRELOAD: Final = "scheduler.processes.child.preload"
-"""What the fork server imports before it forks; only a name, since the node must not import it."""
+"""What the fork server imports before it forks: a name, since the node must not import it."""
 LAST_FRAMES_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
-the end of file: a grandchild that inherited the socket would keep it open."""
+the end of file: a descendant that inherited the socket would keep it open."""
 
 
 class PoolProcess:
-    """A process that runs one job at a time, until it dies, is ended, or is not needed any more."""
+    """A process that runs one job at a time, until it dies, is ended or is retired."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class PoolProcess:
     ) -> None:
         self.jobs = 0
         self.exit_status: int | None = None
-        """How it died: an exit status, or a signal's number, negative. Known after `end`.
+        """How it died: an exit status, or the negative number of a signal. Known after `end`.
 
-        None where it cannot be known: the fork server, which learns it, died as well."""
+        None where it cannot be known: the fork server, which collects it, died as well."""
         self._ended: tree.Ended | None = None
         self._executor = executor
         self._handle = handle
@@ -73,15 +73,15 @@ class PoolProcess:
         death.add_done_callback(self._on_death)
 
     def welcome(self, hello: Message | None) -> None:
-        """Learn from its first message who the process is, and what it found.
+        """Take the process ids, the handlers and the fault from the hello message.
 
         Raises:
-            EOFError: it died instead, or its fork server did.
+            EOFError: the process died instead, or its fork server did.
         """
         if hello is None:
             raise EOFError("the pool process died before it was ready")
         process, fork_server = tree.stat(hello["pid"]), tree.stat(hello["fork_server"])
-        # Without a fork server its parent is whoever adopts escaped: init, with all that there is.
+        # Without its fork server, its parent is init, below which is every process of the machine.
         if (
             process is None
             or fork_server is None
@@ -95,7 +95,7 @@ class PoolProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether its death was not noticed yet."""
+        """Whether no sign of its death has been seen yet."""
         return not (self._death.done() or self._channel.lost)
 
     def begin(
@@ -106,10 +106,10 @@ class PoolProcess:
         on_output: OnOutput,
         on_end: Callable[[Message | None], None],
     ) -> None:
-        """Send a job. Messages and output are passed on as they come, and then the end frame.
+        """Send a job. Messages and output are passed on as they come, and at last the end frame.
 
-        `on_end` gets None where the process died, or broke the protocol, before it sent an end:
-        then the rest of its output is read when the process is ended.
+        `on_end` gets None where the process died, or broke the protocol, before its end frame. The
+        rest of its output is then read when the process is ended.
         """
         self.jobs += 1
         self._pipes.listen(on_output)
@@ -127,19 +127,19 @@ class PoolProcess:
         self._channel.listen(listen)
 
     def send(self, signal_: signal.Signals) -> None:
-        """Signal the process itself, if it is still there, and can be reached: `end` insists."""
+        """Signal the process itself. Errors are ignored: `end` reports them."""
         with suppress(OSError):
             tree.send(self.process, signal_)
 
     async def end(self) -> tree.Ended:
-        """End the process and all that is below it, and let go of what the node held for it."""
+        """End the process and all that is below it, and release its channel and pipes."""
         ended = await self._in_thread(self._end)
         self._channel.close()
         self._pipes.close()
         return ended
 
     async def retire(self) -> None:
-        """Close the channel and give the process some time to exit by itself, as programs do."""
+        """Close the channel and give the process `RETIRE_S` to exit by itself; then kill it."""
         self._channel.close()
         gone = self._in_thread(self._release)
         if not (await asyncio.wait({gone}, timeout=RETIRE_S))[0]:
@@ -149,11 +149,11 @@ class PoolProcess:
         return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _end(self) -> tree.Ended:
-        """All that takes time, in one go."""
-        # Once: where the rest fails and is tried again, this would meet nobody.
+        """The blocking part of `end`, in one call."""
+        # Only once: where the rest fails and is tried again, the tree is gone and would count 0.
         self._ended = ended = self._ended or tree.end(self.process)
-        tree.send(self.fork_server, signal.SIGCONT)  # it tells of deaths, and may be stopped
-        # Not waiting for one that outlives SIGKILL: its worker must go on, and a vigil begin.
+        tree.send(self.fork_server, signal.SIGCONT)  # it reports exit statuses, and may be stopped
+        # Not waiting for one that outlives SIGKILL: its worker must go on (see `worker.unkillable`).
         self._release(wait=self.process not in ended.survivors)
         status = self._handle.exitcode
         unknown = status == UNKNOWN_STATUS and not tree.lives(self.fork_server)
@@ -161,12 +161,12 @@ class PoolProcess:
         return ended
 
     def _release(self, *, wait: bool = True) -> None:
-        """Wait until the executor is done with the process."""
+        """Shut the executor down; with `wait`, until it has seen the process end."""
         self._executor.shutdown(wait=wait, cancel_futures=True)
 
     def _on_death(self, death: asyncio.Future[None]) -> None:
         if not death.cancelled():
-            death.exception()  # BrokenProcessPool, expected: retrieved, so that nobody warns
+            death.exception()  # BrokenProcessPool, expected: retrieved, so asyncio does not warn
         death.get_loop().call_later(LAST_FRAMES_S, self._channel.close)
 
 
@@ -176,25 +176,25 @@ async def start(
     """Start a pool process and wait until it is ready.
 
     Args:
-        threads: where it is ended, with a thread for each process that may be ended at once.
-        escaped: must not take the new process for an escaped one.
+        threads: run the blocking ends; one for each process that may be ended at a time.
+        escaped: is told to spare the new process.
 
     Raises:
-        OSError, EOFError, BrokenProcessPool, RuntimeError: it did not come up.
+        OSError, EOFError, BrokenProcessPool, RuntimeError: it did not start.
     """
     loop = asyncio.get_running_loop()
     hello: asyncio.Future[Message | None] = loop.create_future()
 
-    def greet(message: Message | None) -> None:
+    def on_hello(message: Message | None) -> None:
         if not hello.done():
             hello.set_result(message)
 
-    # JSON text in a JSON string may double: each quote and backslash of it gets one more.
+    # JSON text in a JSON string may double: each of its quotes and backslashes is escaped.
     frame_bytes_max = 2 * result_bytes_max + SLACK_BYTES
     with ExitStack() as undo:
         ours, theirs = socket.socketpair()
         _, channel = await loop.create_unix_connection(
-            lambda: Channel(greet, frame_bytes_max=frame_bytes_max), sock=ours
+            lambda: Channel(on_hello, frame_bytes_max=frame_bytes_max), sock=ours
         )
         undo.callback(channel.close)
         pipes = StdioPipes()
@@ -231,20 +231,20 @@ async def start(
 
 
 def _take_from_executor(handle: ForkServerProcess) -> None:
-    """Leave waiting for the process, and ending it, to us."""
-    # Whoever starts the next process would look, from his thread, whether this one is dead, and so
-    # take away the one message with its exit status that the executor waits for.
+    """Keep multiprocessing from waiting for the process, and the executor from ending it."""
+    # The start of the next process polls, in its thread, whether this one is dead. It would so take
+    # the only message with its exit status, which the executor waits for.
     _CHILDREN.discard(handle)
-    # Only after the start: the handle is pickled for it, and the process would load our class.
+    # Only after the start: that pickles the handle, and the process would have to load our class.
     handle.terminate = _do_nothing  # type: ignore[method-assign]
 
 
 def _do_nothing() -> None:
-    """What the executor may do to a process: it knows a number, which may be somebody else's."""
+    """Replaces `terminate`: that knows only a number, which another process may have by now."""
 
 
 def _forked(handle: ForkServerProcess) -> tree.Process | None:
-    """The new process; None where the number is a stranger's by now."""
+    """The new process; None where another process has its number by now."""
     forked = tree.stat(handle.pid or 0)
     fork_server = tree.stat(forked.parent) if forked else None
     if forked and fork_server and fork_server.parent == os.getpid():
@@ -253,15 +253,15 @@ def _forked(handle: ForkServerProcess) -> tree.Process | None:
 
 
 class _Context(ForkServerContext):
-    """The fork server's context, which remembers the process that the executor starts with it."""
+    """The fork server's context; it records the process that the executor starts with it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.started: list[ForkServerProcess] = []
-        # Without __main__, a node that was started as a module would load it anew in each process.
+        # Without __main__, each process of a node started with `python -m` would load it anew.
         multiprocessing.set_forkserver_preload(["__main__", PRELOAD])
 
-    def Process(  # type: ignore[override]  # noqa: N802 - there a class, called in the same way
+    def Process(  # type: ignore[override]  # noqa: N802 - a class in the base, called in the same way
         self,
         *args: Any,  # noqa: ANN401
         **options: Any,  # noqa: ANN401

@@ -1,10 +1,11 @@
-"""Where jobs run: as many pool processes as there are workers, and a warm spare.
+"""The slots in which jobs run: as many pool processes as there are workers, and a warm spare.
 
-A process that a job was stopped in, that crashed, or that ran its share of jobs is never used
-again. The spare takes its place, at once, and the next spare starts meanwhile.
+A process is never used again after a job was stopped in it, after a crash, or once it has run its
+share of jobs. The spare replaces it at once, and the next spare starts meanwhile.
 
-Ending a process takes a thread, for seconds where something outlives SIGKILL. Here is one for each
-that may be ended at once, so that no abort waits for another, nor for what else threads are for.
+Ending a process blocks a thread, for seconds where something outlives SIGKILL. There is one thread
+for each process that may be ended at a time, so that no abort waits for another, nor for other uses
+of threads.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ from scheduler.processes.pool_process import PoolProcess
 log = structlog.get_logger()
 
 TRIES_MAX: Final = 3
-"""How often to start the first process: where it does not come up, a person is watching."""
-SHORT: Final = (OSError, RuntimeError)
-"""What says that a machine is short of descriptors, memory or, for a thread, pids."""
+"""How often to try to start the first process: if it does not start, a person is watching."""
+SHORTAGES: Final = (OSError, RuntimeError)
+"""Raised where the machine is out of descriptors, memory or, for a new thread, pids."""
 ESCAPED_LOOK_S: Final = 1.0
-"""How long something that left its job's tree may live, where no stop comes first."""
+"""The longest life of an escaped process; it ends earlier where a stop comes first."""
 
 
 @asynccontextmanager
@@ -52,16 +53,16 @@ async def open_slots(
     jobs_per_process: int,
     on_started: Callable[[], None],
 ) -> AsyncIterator[Slots]:
-    """The slots of a node, for as long as the block runs; then their processes are gone.
+    """The slots of a node, for the block; at its end their processes are ended.
 
     Raises:
-        StartError: the handlers folder does not load, or no process comes up.
+        StartError: the handlers folder does not load, or no process starts.
     """
-    # Of each worker the process it has and one that retires, the spare, and the watch.
+    # For each worker its process and one that retires; the spare; the look for escaped processes.
     size = 2 * workers + 2
     with ThreadPoolExecutor(size, "end") as threads:
         all_there = threading.Barrier(size)
-        for _ in range(size):  # now, while there are pids: they are needed most when there are none
+        for _ in range(size):  # started now: they are needed most when the machine is out of pids
             threads.submit(all_there.wait)
         async with asyncio.TaskGroup() as group:
             slots = Slots(
@@ -82,13 +83,13 @@ async def open_slots(
 
 
 class NoProcess(NamedTuple):
-    """No pool process comes up, or none with handlers."""
+    """Why no pool process starts, or none with handlers."""
 
     why: str
 
 
 class Slots:
-    """The pool processes of a node."""
+    """Provides the pool processes of a node, and ends them."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Slots:
         on_started: Callable[[], None],
     ) -> None:
         self.tasks: Mapping[str, HandlerOptions] = {}
-        """The handlers, by name, as the first pool process found them."""
+        """The options of each handler, by name, as the first pool process loaded them."""
         self._clock = clock
         self._random = random
         self._group = group
@@ -116,21 +117,22 @@ class Slots:
         self._spare = self._begin_spare(tries_max=TRIES_MAX)
 
     async def start(self) -> None:
-        """Wait for the first process, which says which handlers there are.
+        """Wait for the first process, which reports the handlers.
 
         Raises:
-            StartError: it does not come up, or the handlers folder does not load.
+            StartError: it does not start, or the handlers folder does not load.
         """
-        # Shielded: a start that is cancelled must not leave half a process behind.
+        # Shielded: a cancelled start must not leave half a process behind.
         first = await asyncio.shield(self._spare)
         if isinstance(first, NoProcess):
             raise StartError(first.why)
         self.tasks = {options.name: options for options in first.handlers}
 
     async def ready(self, process: PoolProcess | None, *, fresh: bool = False) -> PoolProcess:
-        """This process, where it may run another job; else the spare, and this one is let go.
+        """Return this process where it may run another job; else retire it and return the spare.
 
-        Cancelled, it leaves the spare where it is; the process given must not be used again.
+        Where it is cancelled the spare is kept for the next call, but the given process must not be
+        used again.
 
         Args:
             fresh: whether the process must not have run anything yet.
@@ -139,7 +141,7 @@ class Slots:
             if self.usable(process) and not (fresh and process.jobs):
                 return process
             retired = self._group.create_task(self.retire(process), name="retire a pool process")
-            # Shielded: a process whose owner is cancelled must not be left half retired.
+            # Shielded: a process must not stay half retired where its owner is cancelled.
             await asyncio.shield(retired)
         return await self._take()
 
@@ -149,47 +151,47 @@ class Slots:
         return process in self._live and process.alive and not worn
 
     async def _take(self) -> PoolProcess:
-        """The spare, which has run nothing yet; the next one starts at once."""
+        """The spare, which has run no job yet; the next spare starts at once."""
         while True:
             spare = self._spare
-            # Shielded: a taker that is cancelled must not leave half a process behind.
+            # Shielded: a cancelled taker must not leave half a process behind.
             process = await asyncio.shield(spare)
-            assert not isinstance(process, NoProcess)  # noqa: S101 - takers end before slots do
+            assert not isinstance(process, NoProcess)  # noqa: S101 - takers end before the slots close
             if spare is not self._spare:
-                continue  # another taker that waited as well has it
+                continue  # another taker that waited for it got it first
             self._spare = self._begin_spare()
             if process.alive:
                 return process
             await self.end(process)
 
     async def end(self, process: PoolProcess) -> tree.Ended:
-        """End a process and everything that came from it, however often that has to be tried."""
-        ended = await self._insist(process.end)
+        """End a process and everything that it started; tried until it succeeds."""
+        ended = await self._retry(process.end)
         self._live.discard(process)
-        self._escaped.disown(process.process)
+        self._escaped.forget(process.process)
         self._escaped.spare(ended.survivors)
-        left = await self._insist(partial(self._escaped.end, process.fork_server))
-        if ended.held:  # then what was left may be any job's
+        left = await self._retry(partial(self._escaped.end, process.fork_server))
+        if ended.held:  # then what escaped may come from any job
             return ended
         return tree.Ended(
             ended.processes + left.processes, ended.survivors + left.survivors, held=False
         )
 
     async def retire(self, process: PoolProcess) -> None:
-        """Let an idle process exit by itself, and end it where it does not."""
+        """Let an idle process exit by itself, and end what is left of it."""
         await process.retire()
         await self.end(process)
 
     async def watch(self) -> None:
-        """End what jobs left outside of their processes, for ever; a background task."""
+        """Look for escaped processes and end them, for ever; a background task."""
         while True:
             await self._clock.sleep(ESCAPED_LOOK_S)
             for fork_server in {process.fork_server for process in self._live}:
-                with suppress(*SHORT):
+                with suppress(*SHORTAGES):
                     await self._escaped.end(fork_server)
 
     async def close(self) -> None:
-        """Retire all processes, the spare too; one that does not come up is not tried again."""
+        """Retire all processes, the spare too; a failed start is not tried again."""
         self._closing = True
         await asyncio.wait({self._spare})
         async with asyncio.TaskGroup() as group:
@@ -202,16 +204,16 @@ class Slots:
         return self._group.create_task(self._start(tries_max), name="start a pool process")
 
     async def _start(self, tries_max: int | None) -> PoolProcess | NoProcess:
-        """Start a process, again and again until one comes up: the machine may be out of pids.
+        """Start a process; tried until it succeeds, since the machine may be out of pids.
 
         Args:
-            tries_max: how often at most, for the first one. None: until the slots are closed.
+            tries_max: how often at most, for the first process. None: until the slots close.
         """
         backoff = Backoff(self._random, sleep=self._clock.sleep)
         for tries in count(1):
             try:
                 process = await self._start_once()
-            except (*SHORT, EOFError, BrokenProcessPool) as error:
+            except (*SHORTAGES, EOFError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
                 why = (
                     f"[handlers] path: no pool process comes up ({error}): a file there may end"
@@ -222,7 +224,7 @@ class Slots:
                     self._on_started()
                     return process
                 await self._refuse(process)
-                if tries_max is not None:  # the same files would not load at a second try
+                if tries_max is not None:  # the same files would fail again
                     return NoProcess(process.fault)
                 log.error("the handlers do not load any more: jobs wait", error=process.fault)
                 why = process.fault
@@ -239,20 +241,20 @@ class Slots:
         )
         self._live.add(process)
         with suppress(OSError):
-            self._escaped.meet(process.fork_server)
+            self._escaped.spare_below(process.fork_server)
         return process
 
     async def _refuse(self, process: PoolProcess) -> None:
-        """Let go of a process without handlers, and of the fork server that failed to load them."""
+        """End a process without handlers, and the fork server that failed to load them."""
         await self.end(process)
-        with suppress(OSError):  # then the next one is refused as well
+        with suppress(OSError):  # then the next process is refused as well
             tree.send(process.fork_server, signal.SIGKILL)
 
-    async def _insist(self, end: Callable[[], Awaitable[tree.Ended]]) -> tree.Ended:
-        """End what has to be ended: that a machine is short of descriptors is no reason not to."""
+    async def _retry(self, end: Callable[[], Awaitable[tree.Ended]]) -> tree.Ended:
+        """Call `end` until it succeeds: a machine may be out of descriptors for a while."""
         return await retried(
             end,
-            on=SHORT,
+            on=SHORTAGES,
             backoff=Backoff(self._random, sleep=self._clock.sleep),
             failed=lambda error: log.warning("a process cannot be ended yet", error=str(error)),
         )

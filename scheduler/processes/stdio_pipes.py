@@ -1,8 +1,8 @@
 """The node's side of what a pool process prints: a pipe for each stream, read as output comes.
 
-Never until the end of file, which a process that the job started could put off for ever. What was
-written before the job's end frame is in the pipes by then, and they hold little: it is read at
-once, and whatever comes later belongs to no job.
+They are not read to the end of file: a process that the job started could delay that for ever. What
+was written before the job's end frame is in the pipes when that arrives, and they hold little. So
+it is read then, at once; whatever comes later belongs to no job.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ OnOutput = Callable[[LogStream, bytes], None]
 log = structlog.get_logger()
 
 READ_BYTES: Final = 16 * 1024
-"""Read at a time, so that a process that prints without end delays nobody."""
+"""Read at a time: little, so that a process that prints without end does not block the loop."""
 LAST_READS_MAX: Final = 8
-"""How often a pipe is read at the end. It holds 64 KiB, and somebody may still be filling it."""
+"""How often a pipe is read at the end. It holds 64 KiB, and a process may still be filling it."""
 SHOWN_BYTES_MAX: Final = 1000
-"""How much is logged of what comes when no job runs."""
+"""How much is logged of one piece of output that comes while no job runs."""
 
 
 class StdioPipes:
@@ -41,7 +41,7 @@ class StdioPipes:
         self._ours: dict[LogStream, Connection] = {}
         self._poll = select.poll()
         self.theirs: list[Connection] = []
-        """The ends for the process, its standard output first."""
+        """The ends for the pool process; that for standard output first."""
         for stream in (LogStream.STDOUT, LogStream.STDERR):
             ours, theirs = Pipe(duplex=False)
             os.set_blocking(ours.fileno(), False)
@@ -52,7 +52,7 @@ class StdioPipes:
 
     @contextmanager
     def handed_over(self) -> Iterator[None]:
-        """Close our copies of `theirs` at the end of the block, in which the process gets them."""
+        """Close our copies of `theirs` after the block, which passes them to the process."""
         try:
             yield
         finally:
@@ -60,12 +60,12 @@ class StdioPipes:
                 pipe.close()
 
     def listen(self, on_output: OnOutput) -> None:
-        """Call `on_output` with all that is printed from now on."""
+        """Call `on_output` with everything that is printed from now on."""
         self._on_output = on_output
 
     def stop_listening(self) -> None:
-        """Read what is there; what is printed later belongs to no job."""
-        if self._ours and self._poll.poll(0):  # most jobs print nothing: one look at both is cheap
+        """Read what has been printed so far; what comes later belongs to no job."""
+        if self._ours and self._poll.poll(0):  # most jobs print nothing: one poll of both is cheap
             for stream in self._ours:
                 for _ in range(LAST_READS_MAX):
                     if not self._read(stream):
@@ -73,7 +73,7 @@ class StdioPipes:
         self._on_output = _log_unexpected
 
     def close(self) -> None:
-        """Read what is there, and let go."""
+        """Read what has been printed so far, and close the pipes."""
         self.stop_listening()
         for pipe in self._ours.values():
             self._loop.remove_reader(pipe.fileno())
@@ -81,7 +81,7 @@ class StdioPipes:
         self._ours.clear()
 
     def _read(self, stream: LogStream) -> bool:
-        """Pass on what is in a pipe, up to `READ_BYTES`; whether there was anything."""
+        """Pass on up to `READ_BYTES` from a pipe; whether there was anything."""
         descriptor = self._ours[stream].fileno()
         try:
             data = os.read(descriptor, READ_BYTES)
@@ -89,7 +89,7 @@ class StdioPipes:
             return False
         if data:
             self._on_output(stream, data)
-        else:  # the end of file: the pipe would be ready to be read for ever
+        else:  # end of file: the pipe would stay readable for ever
             self._loop.remove_reader(descriptor)
         return bool(data)
 

@@ -1,15 +1,15 @@
-"""Ending a process and everything that came from it, and knowing that it is gone.
+"""Ends a process and everything that it started, and verifies that all of it is gone.
 
     freeze    SIGSTOP the root, then each process that `/proc/*/task/*/children` shows below it, as
-              soon as it is seen and with its whole group, again and again, until nothing new
-              appears: what is stopped can start nothing
+              soon as it is seen and with its whole group; repeated until nothing new appears: a
+              stopped process cannot start another one
     kill      SIGKILL all but the root; a pool process is a child subreaper, so whatever was
-              orphaned in between, however it detached itself, is below the root once more
-    root      last, when nothing but zombies is left below it
-    verify    wait until each is gone from the process table, zombies too; count what is not
+              orphaned in between, however it detached itself, is below the root again
+    root      SIGKILL it last, when only zombies are left below it
+    verify    wait until each has left the process table, zombies too; report those that stay
 
-A process is named by its number and its start time, and signalled by pidfd after the start time
-was compared: never is a signal sent to a number that somebody else was given meanwhile.
+A process is identified by its number and its start time, and signalled by pidfd after the start
+time was compared: so a signal never reaches another process that got the same number meanwhile.
 Linux only. Everything here blocks for up to `VERIFY_S` and belongs into a thread.
 """
 
@@ -23,27 +23,27 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 VERIFY_S: Final = 2.0
-"""How long to wait for killed processes to leave the process table. A kill takes milliseconds;
-what is still there after this sits in the kernel (state D) and is a survivor."""
+"""How long to wait for killed processes to leave the process table. A kill takes milliseconds; a
+process that is still there after this is stuck in the kernel (state D) and is a survivor."""
 AGAIN_S: Final = 0.2
-"""The same for survivors, which are looked for again and again: not to hold a thread for long."""
+"""The same for survivors, which are killed again and again: short, not to block a thread."""
 PAUSE_S: Final = 0.0001
-"""Before the second look at the process table: a look takes less, and a death a few times that."""
+"""Before the second look at the process table. A look takes less; a death a few times that."""
 PAUSE_MAX_S: Final = 0.016
-"""Up to which the pauses double: looking for what is slow to die must not cost much."""
+"""Up to which the pauses double: waiting for a slow death must not cost much."""
 DEAD: Final = (b"Z", b"X")
-"""States of a process that is over and only waits to be reaped."""
+"""States of a process that has ended and only waits to be reaped."""
 UNSEEN: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
-"""What the table says of a process that is not there, or not ours to see. Any other error, as for
-too many open files, says nothing of it, least of all that it is gone."""
+"""Errors for a process that does not exist, or that we may not see. Any other error, such as too
+many open files, does not show that a process is gone."""
 
 
 class Process(NamedTuple):
-    """One process for its whole life: the pair is never given to another one."""
+    """Identifies one process: no other one ever has the same pair."""
 
     pid: int
     started: int
-    """Clock ticks from the boot of the machine to its start."""
+    """Clock ticks from the boot of the machine to the start of the process."""
 
 
 class Stat(NamedTuple):
@@ -53,16 +53,16 @@ class Stat(NamedTuple):
     parent: int
     group: int
     lives: bool
-    """Whether it is more than a zombie."""
+    """Whether it is not a zombie."""
 
 
 class Ended(NamedTuple):
-    """What `end` met."""
+    """What `end` found and did."""
 
     processes: int
     survivors: tuple[Process, ...]
     held: bool = True
-    """Whether the root was there to the last. Where not, what it left is below another process."""
+    """Whether the root was there until the end. If not, its children are below another process."""
 
 
 def stat(pid: int) -> Stat | None:
@@ -85,7 +85,7 @@ def is_there(process: Process) -> bool:
 
 
 def lives(process: Process) -> bool:
-    """Whether the process is there and more than a zombie."""
+    """Whether the process is in the process table, and is not a zombie."""
     found = stat(process.pid)
     return found is not None and found.process == process and found.lives
 
@@ -98,7 +98,7 @@ def ancestry(pid: int) -> Iterator[int]:
 
 
 def send(process: Process, signal_: signal.Signals) -> None:
-    """Signal this process, and no other; nothing where it is gone or not ours to signal."""
+    """Signal this process and no other; without effect where it is gone or we may not signal it."""
     with suppress(ProcessLookupError, PermissionError):
         pidfd = os.pidfd_open(process.pid)
         try:
@@ -109,14 +109,14 @@ def send(process: Process, signal_: signal.Signals) -> None:
 
 
 def end(root: Process) -> Ended:
-    """End a process and all that is below it, and see them leave the process table."""
+    """End a process and all that is below it, and wait until they have left the process table."""
     killed = kill(root)
     left = _await_gone({root, *killed.survivors}, within_s=VERIFY_S)
     return killed._replace(survivors=left)
 
 
 def kill(root: Process) -> Ended:
-    """End a process and all that is below it; not waiting for anything to be reaped.
+    """End a process and all that is below it, without waiting until it is reaped.
 
     Raises:
         ValueError: this process is below it as well.
@@ -125,14 +125,16 @@ def kill(root: Process) -> Ended:
     send(root, signal.SIGSTOP)
     _stop_group(root.pid, root)
     below = end_below(root)
-    left = {child.process for child in children(root)}  # zombies: whoever adopts them reaps them
+    left = {
+        child.process for child in children(root)
+    }  # zombies: the process that adopts them reaps them
     held = lives(root)
     send(root, signal.SIGKILL)
     return Ended(below.processes + held, tuple(left.union(below.survivors)), held)
 
 
 def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
-    """Kill those again that outlived it, and answer those that still do."""
+    """Kill the survivors again; those that still survive."""
     for process in survivors:
         send(process, signal.SIGKILL)
     return _await_gone(set(survivors), within_s=AGAIN_S)
@@ -141,8 +143,8 @@ def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
 def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
     """End everything below a process but not itself, nor its children in `spared`.
 
-    The ancestor must adopt orphans (a child subreaper); then whatever detaches itself while this
-    goes on shows up below it again, and the next round finds it.
+    The ancestor must adopt orphans (be a child subreaper): then a process that detaches itself
+    meanwhile appears below it again, and the next round finds it.
 
     Raises:
         ValueError: this process is below it as well.
@@ -162,7 +164,7 @@ def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
 
 
 def _require_foreign(root: Process) -> None:
-    """Refuse to end init, or whatever else this process comes from, and with it everything."""
+    """Refuse to end an ancestor of this process, such as init, and with it everything."""
     if root.pid in ancestry(os.getpid()):
         raise ValueError(f"process {root.pid} has this one below it")
 
@@ -186,10 +188,10 @@ def _freeze(ancestor: Process, spared: Collection[Process], *, deadline: float) 
 
 
 def _stop_group(group: int, member: Process) -> None:
-    """Stop a group, if that process, stopped before, is in it: one step, which no fork escapes.
+    """Stop a group if `member`, which is stopped, is in it: one step, which no fork escapes.
 
-    Whoever began a group outside of another's session has only his own descendants in it. And as
-    long as a stopped process is in it, its number is given to nobody else.
+    A process that leads a group in a session of its own has only its own descendants in it. As long
+    as a stopped process is in the group, no other group gets its number.
     """
     found = stat(member.pid)
     if (
@@ -203,7 +205,7 @@ def _stop_group(group: int, member: Process) -> None:
 
 
 def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
-    """The living descendants of a process, parents first, and the latest child before others."""
+    """The living descendants of a process: parents first, and the latest child first."""
     parents = [ancestor]
     while parents:
         parent = parents.pop()
@@ -221,7 +223,7 @@ def children(parent: Process) -> Iterator[Stat]:
     with suppress(*UNSEEN):
         for thread in os.listdir(f"/proc/{parent.pid}/task"):  # noqa: PTH208 - as _read
             pids += map(int, _read(f"/proc/{parent.pid}/task/{thread}/children").split())
-    if not is_there(parent):  # the number may be a stranger's by now, and so its children
+    if not is_there(parent):  # another process may have its number by now, and these children
         return
     for pid in reversed(pids):
         child = stat(pid)
@@ -230,7 +232,7 @@ def children(parent: Process) -> Iterator[Stat]:
 
 
 def _await_gone(processes: set[Process], *, within_s: float) -> tuple[Process, ...]:
-    """Wait until all have left the process table; those that live on for longer."""
+    """Wait until all have left the process table; those that are still alive after that."""
     deadline = time.monotonic() + within_s
     for pause_s in _pauses():
         processes = {process for process in processes if is_there(process)}
@@ -241,7 +243,7 @@ def _await_gone(processes: set[Process], *, within_s: float) -> tuple[Process, .
 
 
 def _read(path: str) -> bytes:
-    """A file of `/proc`, with the bare calls: a look at many processes must take little time."""
+    """A file of `/proc`, read with bare system calls: a look at many processes must be fast."""
     file = os.open(path, os.O_RDONLY)
     try:
         return b"".join(iter(lambda: os.read(file, 1 << 16), b""))

@@ -1,11 +1,11 @@
-"""SIGTERM in a pool process: turned into `JobAborted`, while the handler runs and only then.
+"""Turns SIGTERM into `JobAborted`, but only while the handler runs.
 
-    idle, reading or writing a frame     remembered: an exception there would tear a frame apart
-    a plain handler runs                 JobAborted is raised wherever the main thread is
+    idle, reading or writing a frame     remembered: an exception there would break a frame
+    a plain handler runs                 JobAborted is raised in the main thread
     an async handler runs                its task is cancelled
 
-One process serves many jobs, but none after SIGTERM came, whoever sent it, so nothing needs to be
-taken back.
+A process runs many jobs, but no further one once it has received SIGTERM, whoever sent it. So
+nothing has to be reset.
 """
 
 from __future__ import annotations
@@ -20,56 +20,59 @@ from scheduler.core.context import JobAborted
 
 
 class AbortSignal:
-    """The handler of SIGTERM."""
+    """Handles SIGTERM: interrupts the job's handler while that is allowed, else remembers it."""
 
     def __init__(self) -> None:
-        self.asked = False
-        self._armed = False
-        self._strike: Callable[[], object] = _raise
+        self.received = False
+        self._raising = False
+        self._interrupt: Callable[[], object] = _raise
 
     def install(self) -> None:
-        """Take SIGTERM over, also from a handler of an earlier job that changed or blocked it."""
+        """Install the handler of SIGTERM, even where an earlier job replaced or blocked it."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     @contextmanager
-    def armed(self, strike: Callable[[], object] | None = None) -> Iterator[None]:
-        """Let SIGTERM strike: raise `JobAborted`, or call `strike`; also one that came before."""
-        self._strike = strike or _raise
-        self._armed = True
+    def raising(self, interrupt: Callable[[], object] | None = None) -> Iterator[None]:
+        """Let SIGTERM raise `JobAborted` in the block, or call `interrupt` instead.
+
+        A SIGTERM that came before takes effect at once.
+        """
+        self._interrupt = interrupt or _raise
+        self._raising = True
         try:
-            if self.asked:
-                self._strike_once()
+            if self.received:
+                self._interrupt_once()
             yield
         finally:
-            self._armed = False
+            self._raising = False
 
     @contextmanager
-    def shielded(self) -> Iterator[None]:
-        """Put SIGTERM off until the end of the block, if it may strike at all.
+    def deferred(self) -> Iterator[None]:
+        """Defer SIGTERM to the end of the block, if it may interrupt at all.
 
-        It strikes in the main thread: another one has nothing to put off, and must not be struck.
+        It interrupts the main thread: another thread has nothing to defer, and must not raise.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        was_armed, self._armed = self._armed, False
+        was_raising, self._raising = self._raising, False
         try:
             yield
         finally:
-            self._armed = was_armed
-            if was_armed and self.asked:
-                self._strike_once()
+            self._raising = was_raising
+            if was_raising and self.received:
+                self._interrupt_once()
 
     def _on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
-        self.asked = True
-        if self._armed:
-            self._strike_once()
+        self.received = True
+        if self._raising:
+            self._interrupt_once()
 
-    def _strike_once(self) -> None:
-        """Once only: a second exception would break the clean-up that the first one set off."""
-        self._armed = False
-        self._strike()
+    def _interrupt_once(self) -> None:
+        """Interrupt once only: a second exception would break the clean-up that the first began."""
+        self._raising = False
+        self._interrupt()
 
 
 def _raise() -> None:

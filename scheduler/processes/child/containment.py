@@ -1,4 +1,4 @@
-"""How a pool process makes itself the owner of all that its job starts (Linux)."""
+"""Keeps every process that a job starts below its pool process (Linux)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final
 PR_SET_CHILD_SUBREAPER: Final = 36
 """prctl(2): orphaned descendants become children of this process, not of init."""
 WALL: Final = 0x40000000
-"""`__WALL` of waitpid(2): children too whose end sends no SIGCHLD."""
+"""`__WALL` of waitpid(2): also wait for children whose end sends no SIGCHLD."""
 
 
 def contain() -> None:
-    """Make this process the one that a job's whole tree hangs on, and the first one to run out.
+    """Make this process the root of its job's process tree, and the first to be killed for memory.
 
     A session of its own keeps a terminal's Ctrl-C away; an `oom_score_adj` of 1000 makes the
     kernel take this process, not the node, when memory is short.
@@ -27,7 +27,7 @@ def contain() -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant that loses its own, so that none gets out of sight."""
+    """Become the parent of every descendant that loses its own, so that none escapes the tree."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         number = ctypes.get_errno()
@@ -35,7 +35,7 @@ def adopt_orphans() -> None:
 
 
 def has_children() -> bool:
-    """Whether a child lives; those that only wait to be reaped are reaped."""
+    """Whether a child is alive; zombies are reaped."""
     try:
         while os.waitpid(-1, os.WNOHANG | WALL) != (0, 0):
             pass

@@ -15,9 +15,9 @@ from typing import Final
 
 HEADER: Final = struct.Struct(">I")
 RECEIVE_BYTES: Final = 32 * 1024
-"""Read at a time: almost every job in one go, and little enough to be allocated fast."""
+"""Read at a time: enough for almost every job, and small enough to be allocated fast."""
 SLACK_BYTES: Final = 512 * 1024
-"""What a frame may hold beside its `data` or `result`: names, a message, a traceback, progress.
+"""What a frame may hold besides its `data` or `result`: names, a message, a traceback, progress.
 
 A character takes up to 6 bytes of JSON, and is one of 2 * TRACEBACK_MAX + NAME_MAX + MESSAGE_MAX.
 """
@@ -31,7 +31,7 @@ def frame(body: bytes) -> bytes:
 def receive(connection: socket.socket) -> bytes | None:
     """The next frame's body, blocking; None when the other side has closed.
 
-    Whatever comes belongs to it: the node sends no job before the end of the last one is told.
+    All bytes that arrive belong to it: the node sends a job only after the last one's end frame.
     """
     received, size = bytearray(), HEADER.size
     while len(received) < size:

@@ -1,9 +1,9 @@
-"""Runs in the pool process: read a job's frame, run its handler, send its end frame; and again.
+"""The main loop of a pool process: read a job's frame, run its handler, send its end frame.
 
     begin    once, as the executor's initializer: contain, then say hello
-    serve    the one call that the executor ever makes; returns when the node closes the channel
+    serve    the only call that the executor makes; returns when the node closes the channel
 
-Everything a handler can do wrong ends as a frame, or as this process's death; both are outcomes.
+Whatever a handler does wrong ends as a frame, or as the death of this process; both are outcomes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scheduler.processes.child.abort_signal import AbortSignal
 from scheduler.processes.child.containment import contain, has_children
 from scheduler.processes.child.frames import receive
 from scheduler.processes.child.memory_limit import Memory
-from scheduler.processes.child.outbox import Outbox, Report
+from scheduler.processes.child.outbox import JobOutbox, Outbox
 from scheduler.processes.child.process_state import ProcessState
 from scheduler.processes.child.stdio import Stdio
 
@@ -40,9 +40,9 @@ TRACEBACK_MAX: Final = 32 * 1024
 NAME_MAX: Final = 1000
 """Characters of an exception's name that are kept."""
 OWN_FOLDER: Final = f"{Path(__file__).parents[2]}{os.sep}"
-"""Frames of files below it are ours, and left out of a user's traceback."""
+"""Frames of files below it belong to this package, and are left out of a user's traceback."""
 
-# Made once: `json.dumps` makes one for each call that has options.
+# Made once: `json.dumps` with options makes a new encoder for each call.
 _text_of_result: Final = json.JSONEncoder(
     allow_nan=False, ensure_ascii=False, separators=(",", ":")
 ).encode
@@ -62,8 +62,8 @@ _job_loop: JobLoop | None = None
 
 
 def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_max: int) -> None:
-    """Prepare this process and tell the node who it is and which handlers it has."""
-    global _job_loop  # noqa: PLW0603 - an initializer can leave things for the call in no other way
+    """Prepare this process and send the hello frame: its process ids and its handlers."""
+    global _job_loop  # noqa: PLW0603 - the only way from the initializer to the call
     contain()
     _job_loop = JobLoop(
         connection,
@@ -81,7 +81,7 @@ def serve() -> None:
 
 
 class JobLoop:
-    """The jobs of one pool process."""
+    """Runs the jobs of one pool process, one after the other."""
 
     def __init__(
         self,
@@ -102,29 +102,29 @@ class JobLoop:
         self._process_state = ProcessState()
 
     def say_hello(self, fault: str | None) -> None:
-        """Tell who this is, and which handlers there are, or why not."""
+        """Send the process ids, and the options of the handlers or why they did not load."""
         options = [asdict(handler.options) for handler in self._handlers.values()]
-        whose = {"pid": os.getpid(), "fork_server": os.getppid()}
-        with self._outbox.alone():
-            self._outbox.send({**whose, "fault": fault, "handlers": options})
+        pids = {"pid": os.getpid(), "fork_server": os.getppid()}
+        with self._outbox.exclusive():
+            self._outbox.send({**pids, "fault": fault, "handlers": options})
 
     def serve(self) -> None:
-        """Read and run one job after the other."""
+        """Read and run jobs until the node closes the channel."""
         self._abort_signal.install()
         while (body := receive(self._connection)) is not None:
             job = json.loads(body)
             self._abort_signal.install()
             self._stdio.restore()
-            report = Report(self._outbox)
-            end = self._end_of(job, report)
+            job_outbox = JobOutbox(self._outbox)
+            end = self._end_of(job, job_outbox)
             if os.getpid() != self._pid:
-                os._exit(0)  # a fork of the handler that came back here would answer a second time
-            self._stdio.flush()  # what is printed goes before the end, or it goes nowhere
+                os._exit(0)  # a fork that the handler made would send a second end frame
+            self._stdio.flush()  # output that comes after the end frame belongs to no job
             self._process_state.restore()  # before the end frame: the next job may follow at once
-            report.close({**end, "leftovers": self._leftovers()})
+            job_outbox.close({**end, "leftovers": self._leftovers()})
 
-    def _end_of(self, job: dict[str, Any], report: Report) -> Message:
-        """Run a job to its end, whatever end that is."""
+    def _end_of(self, job: dict[str, Any], job_outbox: JobOutbox) -> Message:
+        """Run a job and return the content of its end frame."""
         handler = self._handlers[job["task"]]
         function = handler.on_abort if job["purpose"] == "clean" else handler.function
         context = JobContext(
@@ -132,26 +132,28 @@ class JobLoop:
             uid=job["uid"],
             attempt=job["attempt"],
             hook=job["hook"],
-            send=report.tell,
+            send=job_outbox.send,
         )
         try:
             data = json.loads(job["data"])
             trace(job["traceparent"])
             with self._memory.limited(handler.options.memory_bytes):
                 result = self._call(function, data, context)
-        except BaseException as error:  # noqa: BLE001 - a handler may raise anything; it goes on
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
             return {"raised": _described(error)}
         return self._returned(result)
 
     def _leftovers(self) -> bool:
-        """Whether the job left something that would be in the next one's way."""
-        return self._abort_signal.asked or has_children() or not self._process_state.is_as_before()
+        """Whether the job left something behind that could disturb the next one."""
+        return (
+            self._abort_signal.received or has_children() or not self._process_state.is_as_before()
+        )
 
     def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
-        if function is None:  # its on_abort was taken away since the job was submitted
+        if function is None:  # its on_abort was removed since the job was submitted
             return None
         if not _is_async(function):
-            with self._abort_signal.armed():
+            with self._abort_signal.raising():
                 return call(function, data, job)
         with asyncio.Runner() as runner:
             return runner.run(self._run_async(function, data, job))
@@ -159,15 +161,15 @@ class JobLoop:
     async def _run_async(self, function: Callable[..., Any], data: object, job: object) -> object:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine under a runner is a task
-        with self._abort_signal.armed(lambda: loop.call_soon_threadsafe(task.cancel)):
+        with self._abort_signal.raising(lambda: loop.call_soon_threadsafe(task.cancel)):
             return await call(function, data, job)
 
     def _returned(self, result: object) -> Message:
-        """A result as JSON text, or why it cannot be one."""
+        """The result as JSON text, or why that is not possible."""
         try:
             text = _text_of_result(result)
             size = len(text.encode())
-        except BaseException as error:  # noqa: BLE001 - writing a result runs the code of its class
+        except BaseException as error:  # noqa: BLE001 - encoding a result may run its own code
             return {"unreturnable": f"the result is not a JSON value: {_text(error)}"}
         if size > self._result_bytes_max:
             allowed = self._result_bytes_max
@@ -181,9 +183,9 @@ def _is_async(function: Callable[..., object]) -> bool:
 
 
 def trace(traceparent: str | None) -> None:
-    """Have the job, and whatever it starts, find its trace in the environment, as tracers look.
+    """Put the job's trace into the environment, where tracers look, also those of its processes.
 
-    A job without one finds none, though the node itself may have been started in one.
+    Without a trace the variable is removed: the node itself may have been started with one.
     """
     if traceparent is not None:
         os.environ[TRACEPARENT] = traceparent
@@ -192,7 +194,7 @@ def trace(traceparent: str | None) -> None:
 
 
 def _described(error: BaseException) -> Message:
-    """An exception as its user reads it, without the frames of this package."""
+    """An exception as the user sees it, without the frames of this package."""
     kind = type(error)
     name = kind.__qualname__[:NAME_MAX]
     return {

@@ -1,4 +1,4 @@
-"""Loading the handlers folder: every file of it is imported, and its handlers are collected.
+"""Loads the handlers folder: imports every file in it and collects the handlers.
 
 Runs in the fork server, before it forks the pool processes.
 """
@@ -17,11 +17,11 @@ from scheduler.core.errors import StartError
 from scheduler.core.handler import LIST, Handler
 
 PACKAGE: Final = "handlers"
-"""Name under which a handlers folder is imported, wherever it lies: `from handlers.x import y`."""
+"""The name under which any handlers folder is imported: `from handlers.x import y`."""
 
 
 def load(folder: Path) -> Mapping[str, Handler]:
-    """Import every `*.py` of a folder, in the order of the names, and collect the handlers by name.
+    """Import every `*.py` of a folder, in the order of their names; the handlers by name.
 
     Raises:
         StartError: the folder is missing, a file does not import, or two handlers share a name.
@@ -61,7 +61,7 @@ def _import(file: Path) -> types.ModuleType:
 
 
 def _place_of(error: BaseException, file: Path) -> str:
-    """The line of `file` that the error came through, or the line it stumbled on."""
+    """The line of `file` that raised the error, or the line with the syntax error."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     lines = [

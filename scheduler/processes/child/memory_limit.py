@@ -1,8 +1,9 @@
-"""A limit on what a job may take of the machine's memory, while its handler runs.
+"""Limits the memory that a job may use while its handler runs.
 
-It is the soft RLIMIT_DATA: heap and private mappings, whatever the interpreter and the handlers had
-before among them, for the pool process and, each for itself, for what the job starts. What goes
-beyond is a MemoryError, or whatever a C library makes of it; both are outcomes like others.
+The limit is the soft RLIMIT_DATA. It covers heap and private mappings, including what the
+interpreter and the handlers used before, and holds for the pool process and for each process that
+the job starts, each on its own. Beyond it comes a MemoryError, or whatever a C library makes of it;
+both are outcomes like others.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from contextlib import contextmanager, suppress
 
 
 class Memory:
-    """This process's limit, as it was before any job."""
+    """Limits the memory of this process, and restores the limit that it had before any job."""
 
     def __init__(self) -> None:
         self._before = resource.getrlimit(resource.RLIMIT_DATA)
 
     @contextmanager
     def limited(self, memory_bytes: int | None) -> Iterator[None]:
-        """Allow so many bytes until the end of the block; None for what the machine allows."""
+        """Allow this many bytes in the block; None for as many as the machine allows."""
         _, hard = self._before
         if memory_bytes is None or 0 <= hard < memory_bytes:
             yield
@@ -29,6 +30,6 @@ class Memory:
         try:
             yield
         finally:
-            # Not possible where the handler lowered the hard limit: then this process is replaced.
+            # Fails where the handler lowered the hard limit: then this process is replaced.
             with suppress(ValueError, OSError):
                 resource.setrlimit(resource.RLIMIT_DATA, self._before)

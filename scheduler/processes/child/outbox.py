@@ -1,11 +1,11 @@
-"""What a pool process tells its node, whichever of its threads speaks.
+"""Sends frames from a pool process to its node, from whichever thread.
 
-    main thread ─▶ ┐
-    thread ──────▶ ┼─ Report: of the job that runs ─▶ Outbox: whole frames, one at a time ─▶ node
-    its signals ─▶ ┘
+    main thread ────▶ ┐
+    other threads ──▶ ┼─ JobOutbox: of the job that runs ─▶ Outbox: one frame at a time ─▶ node
+    signal handlers ▶ ┘
 
-Once a job's end is told its report is closed: a thread or a timer that the job left behind must not
-speak in the name of the next one.
+A job's outbox is closed with its end frame: a thread or a timer that the job left behind must not
+send messages in the name of the next job.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ from scheduler.processes.child.frames import frame
 Message = Mapping[str, object]
 
 PROGRESS_EVERY_S: Final = 0.1
-"""Progress in between is kept, not sent: a tight loop may report each item and cost nothing."""
+"""The least time between two progress messages: a tight loop may report each item at no cost."""
 
-# Made once: `json.dumps` makes one for each call that has options.
+# Made once: `json.dumps` with options makes a new encoder for each call.
 _text_of: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Outbox:
-    """The way out of this process."""
+    """Sends whole frames to the node, one at a time."""
 
     def __init__(self, connection: socket.socket, abort_signal: AbortSignal) -> None:
         self._connection = connection
         self._abort_signal = abort_signal
-        # One thread may hold it twice: a job's handler of signals may speak while a frame is sent.
+        # Reentrant: a signal handler of the job may send a message while its thread sends a frame.
         self._lock = threading.RLock()
         self._waiting: deque[bytes] = deque()
         self._sending = False
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Have no other thread send until the end of the block, and no SIGTERM strike in it."""
-        with self._abort_signal.shielded(), self._lock:
+    def exclusive(self) -> Iterator[None]:
+        """Let no other thread send in the block, and defer SIGTERM to its end."""
+        with self._abort_signal.deferred(), self._lock:
             yield
 
     def send(self, message: Message) -> None:
-        """Write one frame, whole. Only while `alone`.
+        """Write one whole frame. Only to be called in an `exclusive` block.
 
-        A job's handler of signals may call this amid a frame: what it says goes behind that one.
-        (If it raises instead, the frame is torn, and the process taken for broken.)
+        A signal handler of the job may call this while a frame is being written: its frame follows
+        that one. (If it raises instead, the frame is incomplete, and the process counts as broken.)
         """
         self._waiting.append(frame(_text_of(message).encode(errors="replace")))
         if self._sending:
@@ -65,29 +65,29 @@ class Outbox:
             self._sending = False
 
 
-class Report:
-    """What one job says, until its end is told."""
+class JobOutbox:
+    """Sends the messages of one job, up to its end frame."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._progress: object = None
-        self._told_at = 0.0
+        self._progress_sent_at = 0.0
         self._closed = False
 
-    def tell(self, message: Message) -> None:
-        """Send what a job context says; of progress only the latest, and not too often."""
+    def send(self, message: Message) -> None:
+        """Send a message of the job context; of progress only the latest, and not too often."""
         if "progress" in message:
             self._progress = message["progress"]
             now = time.monotonic()
-            if now - self._told_at < PROGRESS_EVERY_S:
+            if now - self._progress_sent_at < PROGRESS_EVERY_S:
                 return
-            self._told_at = now
-        with self._outbox.alone():
+            self._progress_sent_at = now
+        with self._outbox.exclusive():
             if not self._closed:
                 self._outbox.send(message)
 
     def close(self, end: Message) -> None:
-        """Tell how the job ended, and nothing of it from then on."""
-        with self._outbox.alone():
+        """Send the end frame; whatever the job sends from then on is dropped."""
+        with self._outbox.exclusive():
             self._closed = True
             self._outbox.send({**end, "progress": self._progress})

@@ -1,7 +1,7 @@
-"""Imported once by the fork server, before it forks: what every pool process then has for free.
+"""Imported once by the fork server: loads what every pool process needs before it is forked.
 
-The handlers, above all: a pool process is forked with them loaded and starts in milliseconds. The
-first pool process reports a handlers folder that does not load, and that stops the node at start.
+Above all the handlers: a pool process is forked with them loaded and starts in milliseconds. If the
+handlers folder does not load, the first pool process reports that, and the node does not start.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from scheduler.core.errors import StartError
 from scheduler.processes.child import containment, job_loop
 from scheduler.processes.child.loading import load
 
-# The fork server adopts what a crashed pool process leaves behind, so that it can be found and
-# ended; it reaps such children too, and would warn about each.
+# The fork server adopts the processes that a crashed pool process leaves behind, so that they can
+# be found and ended. It reaps such children too, and would warn about each.
 containment.adopt_orphans()
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 
-# The node's path was only for finding this package (see `node.preflight`); jobs get back their own.
+# The node set the path only to find this package (see `node.preflight`); jobs get the original one.
 os.environ["PYTHONPATH"] = os.environ.pop("ATLANSCHEDULER_PYTHONPATH", "")
 
-# As the limit of open files was that somebody set for the node and its jobs.
+# The limit of open files that was set for the node and its jobs, before the node raised it.
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["ATLANSCHEDULER_DESCRIPTORS"]), hard))
 
@@ -34,4 +34,4 @@ except StartError as error:
     job_loop.LOADED.fault = str(error)
 
 gc.collect()
-gc.freeze()  # so that the collector of a pool process does not touch, and so copy, these pages
+gc.freeze()  # so that the collector in a pool process does not touch, and so copy, these pages

@@ -1,4 +1,4 @@
-"""What a process has only one of, and a job may have changed for the one that comes after it."""
+"""Process-wide state that a job may have changed: restored, or checked, before the next job."""
 
 from __future__ import annotations
 
@@ -20,40 +20,41 @@ LIMITS: Final = (
     resource.RLIMIT_NPROC,
     resource.RLIMIT_STACK,
 )
-"""Those that would fail a job; each is asked for after every job."""
+"""The limits that could make a job fail; each is read after every job."""
 
 
 class ProcessState:
-    """This process as its first job finds it."""
+    """The state of this process before its first job."""
 
     def __init__(self) -> None:
         self._folder = Path.cwd()
         self._umask = os.umask(0o077)
         os.umask(self._umask)
-        self._standing = _standing()
-        # Not 0: a file of handlers may have started some, and until 3.12 forks count them on.
+        self._ids_and_limits = _ids_and_limits()
+        # Not 0: a handler file may have started threads, and until 3.12 a fork keeps their count.
         self._threads = _thread._count()  # noqa: SLF001 - typed, and older than this project
 
     def restore(self) -> None:
-        """Take back what can be: the timers, of which none ran, the folder and the umask.
+        """Restore what can be restored: no timer runs, and folder and umask are the original ones.
 
-        A timer that a job left would end the next one.
+        A timer that a job left running would end the next job.
         """
         for timer in TIMERS:
             signal.setitimer(timer, 0)
-        with suppress(OSError):  # the folder was deleted: nobody can be in it
+        with suppress(OSError):  # the folder was deleted
             os.chdir(self._folder)
         os.umask(self._umask)
 
     def is_as_before(self) -> bool:
-        """Whether all the rest is as it was, and no thread runs that was not there.
+        """Whether all other state is unchanged, and no additional thread runs.
 
-        The module `threading` does not know of all threads.
+        Threads are counted with `_thread`: the module `threading` does not know all of them.
         """
-        return _thread._count() == self._threads and _standing() == self._standing  # noqa: SLF001
+        same_threads = _thread._count() == self._threads  # noqa: SLF001
+        return same_threads and _ids_and_limits() == self._ids_and_limits
 
 
-def _standing() -> tuple[object, ...]:
-    """Who this process is to the kernel, and how much of everything it may take."""
+def _ids_and_limits() -> tuple[object, ...]:
+    """The user ids, group ids, priority and resource limits of this process."""
     ids = (os.getresuid(), os.getresgid(), os.getpriority(os.PRIO_PROCESS, 0))
     return (*ids, *map(resource.getrlimit, LIMITS))

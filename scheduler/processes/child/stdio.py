@@ -1,6 +1,6 @@
-"""Runs in the pool process: what a job prints goes to the node, line by line.
+"""Redirects standard output and error of a pool process to the node, line by line.
 
-At the level of file descriptors, so that it holds for child processes and libraries in C as well.
+At the level of file descriptors, so that child processes and C libraries are covered as well.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
 
 
 class Stdio:
-    """The standard output and error of this process, as every job finds them."""
+    """The standard output and error of this process, restored for every job."""
 
     def __init__(self, pipes: Sequence[Connection]) -> None:
-        """Print into pipes, the one for standard output first."""
-        # Held, so that they stay open: a handler may close or replace descriptors 1 and 2.
+        """Redirect both streams.
+
+        Args:
+            pipes: to write to; the one for standard output first.
+        """
+        # Kept open: a handler may close or replace descriptors 1 and 2.
         self._pipes = pipes
         self._streams = (_lines(1), _lines(2))
         self.restore()
-        # Without effect where a handler's file has set logging up already.
+        # Without effect where a handler file has configured logging already.
         logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
 
     def restore(self) -> None:
-        """Take back what an earlier job may have closed, redirected or replaced."""
+        """Restore what an earlier job may have closed, redirected or replaced."""
         for descriptor, pipe in enumerate(self._pipes, 1):
             os.dup2(pipe.fileno(), descriptor)
         if any(stream.closed for stream in self._streams):
@@ -37,14 +41,14 @@ class Stdio:
         sys.stdout, sys.stderr = self._streams
 
     def flush(self) -> None:
-        """Send off what the job left in buffers, whatever objects it put there."""
+        """Flush both streams, even where the job replaced them with other objects."""
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):
                 stream.flush()
 
 
 def _lines(descriptor: int) -> TextIO:
-    """A file that writes each line at once, and any text: a lone surrogate too, escaped."""
+    """A line-buffered text file that accepts any text; lone surrogates are escaped."""
     return open(
         descriptor,
         "w",

@@ -1,11 +1,12 @@
-"""The warden: a tiny process that outlives its node, to end what the node can no longer end.
+"""The warden: a small process that outlives its node, and ends what the node cannot end any more.
 
-    node ──pipe──▶ warden     an instant of the monotonic clock: up to then jobs may run here
-                              (nothing by then)  end all jobs; the node is stopped or starved
-                              FAREWELL           the node is done: end what jobs left, and go
-                              end of file        the node died: end all that it started, and go
+    node ──pipe──▶ warden    deadline       jobs may run until then, by the monotonic clock
+                             none by then   the node is stopped or starved: end all jobs
+                             SHUTDOWN       the node is done: end what jobs left behind, then exit
+                             end of file    the node died: end all that it started, then exit
 
-The fork server outlives a killed node as long as its children do, so no parent-death signal helps.
+A parent-death signal would not do: the fork server of a killed node lives for as long as any of its
+children.
 
-    handle    the node's side          watch     the process          cookie    what it may end
+    handle    the node's side    watch    the warden's process    cookie    which processes it ends
 """

@@ -1,4 +1,4 @@
-"""What belongs to a node, known by its cookies: environment variables that all of it inherits."""
+"""Finds the processes of a node by its cookies: environment variables that they all inherit."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from scheduler.processes import tree
 NODE: Final = "ATLANSCHEDULER_NODE"
 """Name of the variable with the node's id."""
 DATA_DIR: Final = "ATLANSCHEDULER_DATA_DIR"
-"""Name of the variable with the folder that one node at a time has."""
+"""Name of the variable with the data_dir, which only one node at a time uses."""
 SCRATCH: Final = "ATLANSCHEDULER_SCRATCH"
-"""Name of a variable with the folder of the fork server's socket, which a killed node leaves."""
+"""Name of the variable with the folder of the fork server's socket; a killed node leaves it."""
 LOOK_AGAIN_S: Final = 0.005
 ROUNDS_MAX: Final = 2000
 """How often to look for processes that appear while others are ended."""
 
 
 def end_jobs(node_id: str, node: int) -> None:
-    """End everything below the node's own children: pool processes, and what came from them."""
-    for process in _bearers(NODE, node_id):
+    """End everything below the node's children: pool processes, and what they started."""
+    for process in _with_cookie(NODE, node_id):
         found = tree.stat(process.pid)
         if found is not None and found.parent == node:
             tree.end_below(process)
 
 
 def end_all(cookie: str, value: str) -> None:
-    """End everything that bears this cookie with this value, until nothing does."""
+    """End every process that has this cookie with this value, until there is none."""
     for _ in range(ROUNDS_MAX):
         process = None
-        for process in _bearers(cookie, value):
-            tree.kill(process)  # not waiting: their parent is init now, which reaps when it likes
+        for process in _with_cookie(cookie, value):
+            tree.kill(process)  # not waiting: init reaps them, at any time
         if process is None:
             return
         time.sleep(LOOK_AGAIN_S)
 
 
-def _bearers(cookie: str, value: str) -> Iterator[tree.Process]:
-    """The living processes that bear this cookie, but for this one and its ancestors.
+def _with_cookie(cookie: str, value: str) -> Iterator[tree.Process]:
+    """The living processes that have this cookie, except this one and its ancestors.
 
-    The oldest first, and one at a time: that is the fork server, on which hangs whatever jobs
-    started. To look at them would take long: the kernel has us wait while a process forks.
+    The oldest first, and one at a time: that is the fork server, which is above everything that
+    jobs started. Looking at all of them would take long: reading waits while a process forks.
     """
     mark = os.fsencode(f"{cookie}={value}")
     own = set(tree.ancestry(os.getpid()))

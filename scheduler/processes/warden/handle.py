@@ -1,4 +1,4 @@
-"""The node's side of the warden: start it, keep it alive, tell it how long jobs may run."""
+"""The node's side of the warden: starts it, restarts it, and sends it the deadline for jobs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import structlog
 
 from scheduler.basics.retry import Backoff, retried
 from scheduler.processes.warden import watch
-from scheduler.processes.warden.watch import FAREWELL, MESSAGE
+from scheduler.processes.warden.watch import MESSAGE, SHUTDOWN
 
 log = structlog.get_logger()
 
 
 class Warden:
-    """A running warden, and the next one should it be killed."""
+    """The running warden; another one replaces it when it dies."""
 
     def __init__(self, process: Process, *, random: Random) -> None:
         self._process = process
@@ -28,9 +28,9 @@ class Warden:
         self._until: float | None = None
 
     def hold(self, until: float) -> None:
-        """Let jobs run up to this instant of the monotonic clock; each call replaces the last."""
+        """Let jobs run until this instant of the monotonic clock; each call replaces the last."""
         self._until = until
-        self._tell(until)
+        self._send(until)
 
     async def keep(self) -> None:
         """Start another warden whenever one dies; for ever."""
@@ -39,17 +39,17 @@ class Warden:
             log.error("the warden died; starting another one")
             self._process = await self._start_another()
             if self._until is not None:
-                self._tell(self._until)
+                self._send(self._until)
 
     async def dismiss(self) -> None:
-        """Have it end what jobs left behind, and go."""
-        self._tell(FAREWELL)
+        """Have the warden end what jobs left behind, and wait until it exits."""
+        self._send(SHUTDOWN)
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGCONT)  # a job may have stopped it
         await self._process.wait()
 
     async def _start_another(self) -> Process:
-        """Start one, again and again until one comes up: the machine may be out of pids."""
+        """Start another warden; tried until it succeeds, since the machine may be out of pids."""
         return await retried(
             _start,
             on=(OSError,),
@@ -57,17 +57,17 @@ class Warden:
             failed=lambda error: log.warning("the warden does not start", error=str(error)),
         )
 
-    def _tell(self, message: float) -> None:
+    def _send(self, message: float) -> None:
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         if self._process.stdin.is_closing():
-            return  # that of a dead one: the next one is told once it is there
+            return  # it died; `keep` sends the deadline to its successor
         with suppress(ConnectionError):
             self._process.stdin.write(MESSAGE.pack(message))
 
 
 @asynccontextmanager
 async def open_warden(*, random: Random) -> AsyncIterator[Warden]:
-    """A warden for this process, which must bear the cookies in its environment already."""
+    """A warden for this process, which must already have the cookies in its environment."""
     warden = Warden(await _start(), random=random)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(warden.keep(), name="keep the warden")

@@ -1,4 +1,4 @@
-"""The warden's process: waits for messages on standard input, and acts when they stop."""
+"""The warden's process: waits for messages on standard input, and acts when they stay away."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from typing import Final
 from scheduler.processes.warden.cookie import NODE, SCRATCH, end_all, end_jobs
 
 MESSAGE: Final = struct.Struct("d")
-FAREWELL: Final = -1.0
+"""A deadline, as an instant of the monotonic clock, or `SHUTDOWN`."""
+SHUTDOWN: Final = -1.0
+"""Sent instead of a deadline when the node is done."""
 
 
 def main() -> None:
-    """Guard the node that started this process, which holds the other end of standard input."""
+    """Watch the node that started this process and writes to its standard input."""
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_, signal.SIG_IGN)  # it goes when its node is gone, not before
+        signal.signal(signal_, signal.SIG_IGN)  # it must outlive its node
     node, node_id = os.getppid(), os.environ[NODE]
     deadline: float | None = None
-    while (message := _next_message(deadline)) != FAREWELL:
+    while (message := _next_message(deadline)) != SHUTDOWN:
         if message is None:
             end_all(NODE, node_id)
             shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)

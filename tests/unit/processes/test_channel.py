@@ -1,4 +1,4 @@
-"""The channel: frames however they come, and nothing from who breaks their rules."""
+"""The channel: frames in whatever pieces they come, and nothing more after a broken one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ BYTES_MAX = 1000
 
 
 class Ends:
-    """Both ends of a socket, and what was heard of the far one."""
+    """Both ends of a socket, and what was received from the far one."""
 
     def __init__(self, far: socket.socket) -> None:
         self.far = far
-        self.heard: list[Any] = []
-        self.channel = Channel(self.heard.append, frame_bytes_max=BYTES_MAX)
+        self.received: list[Any] = []
+        self.channel = Channel(self.received.append, frame_bytes_max=BYTES_MAX)
 
-    async def hears(self, *messages: object) -> None:
-        await eventually(lambda: self.heard == list(messages), saying=f"{messages} are heard")
+    async def receives(self, *messages: object) -> None:
+        await eventually(lambda: self.received == list(messages), saying=f"{messages} are received")
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ async def both_ends() -> AsyncIterator[Ends]:
             await asyncio.sleep(0)
 
 
-async def test_frames_are_heard_one_by_one_in_whatever_pieces_they_come(ends: Ends) -> None:
+async def test_frames_are_received_one_by_one_in_whatever_pieces_they_come(ends: Ends) -> None:
     sent = frame(b'{"a":1}') + frame(b'{"b":2}')
-    for place in range(len(sent)):
-        ends.far.send(sent[place : place + 1])
+    for offset in range(len(sent)):
+        ends.far.send(sent[offset : offset + 1])
         await asyncio.sleep(0)
     ends.far.send(sent)
-    await ends.hears({"a": 1}, {"b": 2}, {"a": 1}, {"b": 2})
+    await ends.receives({"a": 1}, {"b": 2}, {"a": 1}, {"b": 2})
 
 
 async def test_what_is_sent_arrives(ends: Ends) -> None:
@@ -68,27 +68,27 @@ async def test_what_is_sent_arrives(ends: Ends) -> None:
     [frame(b"no JSON"), frame(b"[]"), HEADER.pack(BYTES_MAX + 1), frame(b"")],
     ids=["no JSON", "no object", "too long", "nothing"],
 )
-async def test_who_breaks_the_rules_is_not_heard_any_more(ends: Ends, sent: bytes) -> None:
-    """Nor kept in memory: a length of 4 GiB is only believed of a frame that is allowed."""
+async def test_a_broken_frame_closes_the_channel(ends: Ends, sent: bytes) -> None:
+    """Nor is it kept in memory: a frame that says it has 4 GiB is refused by its header."""
     ends.far.send(frame(b'{"a":1}') + sent + frame(b'{"b":2}'))
-    await ends.hears({"a": 1}, None)
+    await ends.receives({"a": 1}, None)
     assert await asyncio.to_thread(receive, ends.far) is None
 
 
-async def test_what_nobody_listens_for_ends_the_channel(ends: Ends) -> None:
-    """An end that is told twice would otherwise be taken for the end of the next job."""
+async def test_a_message_without_a_listener_closes_the_channel(ends: Ends) -> None:
+    """A second end frame would otherwise be taken for the end of the next job."""
     ends.channel.listen(None)
     ends.far.send(frame(b'{"a":1}'))
     assert await asyncio.to_thread(receive, ends.far) is None
-    ends.channel.listen(ends.heard.append)
-    await ends.hears(None)
+    ends.channel.listen(ends.received.append)
+    await ends.receives(None)
 
 
-async def test_the_end_of_the_other_side_is_heard_once(ends: Ends) -> None:
+async def test_the_end_of_the_other_side_is_reported_once(ends: Ends) -> None:
     ends.far.send(frame(b'{"a":1}')[:-1])
     ends.far.shutdown(socket.SHUT_WR)
-    await ends.hears(None)
+    await ends.receives(None)
     ends.channel.close()
     await asyncio.sleep(0)
-    assert ends.heard == [None]
-    ends.channel.send({"a": 1})  # to nobody: without effect
+    assert ends.received == [None]
+    ends.channel.send({"a": 1})  # without effect: nobody reads it

@@ -1,4 +1,4 @@
-"""Slots: whoever is cancelled while he waits for a process, none is lost and none half retired."""
+"""Slots: when a waiter is cancelled, no process is lost, and none is half retired."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from tests.support.eventually import eventually
 
 
 class Process:
-    """What slots know of a pool process."""
+    """The part of a pool process that slots use."""
 
     def __init__(self) -> None:
         self.alive = True
         self.jobs = 0
         self.fault: str | None = None
         self.handlers: tuple[HandlerOptions, ...] = ()
-        self.process = self.fork_server = tree.Process(pid=2**22 + 1, started=1)  # nobody's
+        self.process = self.fork_server = tree.Process(
+            pid=2**22 + 1, started=1
+        )  # of no real process
         self.retiring = asyncio.Event()
         self.may_retire = asyncio.Event()
         self.ended = False
@@ -43,8 +45,8 @@ class Process:
         return Ended(1, ())
 
 
-class Works:
-    """Where processes come from, as fast as a test lets them."""
+class Starter:
+    """Starts processes, as fast as the test allows."""
 
     def __init__(self) -> None:
         self.started: list[Process] = []
@@ -71,10 +73,10 @@ class Works:
 
 
 @pytest.fixture
-def works(monkeypatch: pytest.MonkeyPatch) -> Works:
-    works = Works()
-    monkeypatch.setattr(pool_process, "start", works.start)
-    return works
+def starter(monkeypatch: pytest.MonkeyPatch) -> Starter:
+    starter = Starter()
+    monkeypatch.setattr(pool_process, "start", starter.start)
+    return starter
 
 
 def slots_of_one(clock: Clock | None = None) -> AbstractAsyncContextManager[Slots]:
@@ -89,19 +91,19 @@ def slots_of_one(clock: Clock | None = None) -> AbstractAsyncContextManager[Slot
 
 
 @asynccontextmanager
-async def opened(works: Works) -> AsyncIterator[Slots]:
-    works.let_start(1)
+async def opened(starter: Starter) -> AsyncIterator[Slots]:
+    starter.let_start(1)
     async with slots_of_one() as slots:
         yield slots
-        works.let_start(10)
+        starter.let_start(10)
         await eventually(slots._spare.done)
-        works.close()
+        starter.close()
 
 
-async def test_a_process_is_kept_until_it_has_run_its_share(works: Works) -> None:
-    """Starting one costs; a leaking handler costs, too."""
-    async with opened(works) as slots:
-        works.let_start(1)
+async def test_a_process_is_used_until_it_has_run_its_share_of_jobs(starter: Starter) -> None:
+    """Starting a process costs time; a handler that leaks costs memory."""
+    async with opened(starter) as slots:
+        starter.let_start(1)
         first = cast("Process", await slots.ready(None))
         assert await slots.ready(cast("Any", first)) is cast("Any", first)
         first.jobs = 1
@@ -113,65 +115,69 @@ async def test_a_process_is_kept_until_it_has_run_its_share(works: Works) -> Non
         assert first.ended
 
 
-async def test_who_waits_together_gets_a_process_each(works: Works) -> None:
-    """The spare can be had once."""
-    async with opened(works) as slots, asyncio.TaskGroup() as group:
+async def test_several_that_wait_get_a_process_each(starter: Starter) -> None:
+    """The spare can be taken only once."""
+    async with opened(starter) as slots, asyncio.TaskGroup() as group:
         takers = [group.create_task(slots.ready(None)) for _ in range(3)]
         await asyncio.sleep(0)
-        works.let_start(2)
+        starter.let_start(2)
         got = [await taker for taker in takers]
         assert len(set(got)) == 3
 
 
-async def test_a_spare_whose_taker_was_aborted_is_there_for_the_next(works: Works) -> None:
-    """Nobody else knows of it: it would sit there, unused, for as long as the node lives."""
-    async with opened(works) as slots, asyncio.TaskGroup() as group:
+async def test_a_spare_whose_taker_was_cancelled_goes_to_the_next(starter: Starter) -> None:
+    """Nothing else refers to it: it would stay unused for as long as the node lives."""
+    async with opened(starter) as slots, asyncio.TaskGroup() as group:
         await slots.ready(None)
-        aborted = group.create_task(slots.ready(None))
+        cancelled = group.create_task(slots.ready(None))
         await asyncio.sleep(0)
-        aborted.cancel()
-        await asyncio.wait({aborted})
-        works.let_start(1)
-        assert cast("Any", await slots.ready(None)) is works.started[1]
+        cancelled.cancel()
+        await asyncio.wait({cancelled})
+        starter.let_start(1)
+        assert cast("Any", await slots.ready(None)) is starter.started[1]
 
 
-async def test_a_process_is_retired_whole_though_its_owner_was_aborted(works: Works) -> None:
-    """Half retired it would pass for alive, with its channel closed."""
-    async with opened(works) as slots, asyncio.TaskGroup() as group:
-        works.let_start(1)
+async def test_a_process_is_fully_retired_though_its_owner_was_cancelled(starter: Starter) -> None:
+    """Half retired, it would count as alive with its channel closed."""
+    async with opened(starter) as slots, asyncio.TaskGroup() as group:
+        starter.let_start(1)
         worn = cast("Process", await slots.ready(None))
         worn.jobs = 1
-        aborted = group.create_task(slots.ready(cast("Any", worn)))
+        cancelled = group.create_task(slots.ready(cast("Any", worn)))
         await worn.retiring.wait()
-        aborted.cancel()
-        await asyncio.wait({aborted})
+        cancelled.cancel()
+        await asyncio.wait({cancelled})
         worn.may_retire.set()
         await eventually(lambda: worn.ended)
 
 
-async def test_a_spare_that_died_while_it_waited_is_not_given_out(works: Works) -> None:
+async def test_a_spare_that_died_while_it_waited_is_not_given_out(starter: Starter) -> None:
     """The kernel may have taken it when memory was short."""
-    async with opened(works) as slots:
-        works.started[0].alive = False
-        works.let_start(1)
-        assert cast("Any", await slots.ready(None)) is works.started[1]
-        assert works.started[0].ended
+    async with opened(starter) as slots:
+        starter.started[0].alive = False
+        starter.let_start(1)
+        assert cast("Any", await slots.ready(None)) is starter.started[1]
+        assert starter.started[0].ended
 
 
-async def test_what_does_not_come_up_is_not_tried_again_at_the_end(works: Works) -> None:
-    """A node that is drained while the machine is out of pids has to end, too."""
-    works.let_start(1)
+async def test_a_process_that_does_not_start_is_not_tried_again_while_slots_close(
+    starter: Starter,
+) -> None:
+    """A node that drains while the machine is out of pids must end, too."""
+    starter.let_start(1)
     async with slots_of_one() as slots:
         await slots.ready(None)
-        works.close()
-        works.broken = True
-    assert len(works.started) == 1
+        starter.close()
+        starter.broken = True
+    assert len(starter.started) == 1
 
 
-async def test_a_first_process_that_does_not_come_up_stops_the_start(works: Works) -> None:
-    """Whoever starts the node is watching, and is told why after some tries."""
-    works.broken = True
-    works.let_start(10)
+async def test_a_first_process_that_does_not_start_stops_the_start_of_the_node(
+    starter: Starter,
+) -> None:
+    """A person who starts the node is watching, and sees the reason after some tries."""
+    starter.broken = True
+    starter.let_start(10)
     with pytest.raises(ExceptionGroup) as stopped:
         async with slots_of_one(SystemClock()):
             pass
@@ -180,15 +186,15 @@ async def test_a_first_process_that_does_not_come_up_stops_the_start(works: Work
     assert "no pool process comes up (out of pids)" in str(error)
 
 
-async def test_handlers_that_do_not_load_stop_the_start_at_the_first_try(works: Works) -> None:
+async def test_handlers_that_do_not_load_stop_the_start_at_the_first_try(starter: Starter) -> None:
     """A second try would find the same files."""
-    works.fault = "handlers/bad.py:1: it does not import"
-    works.let_start(10)
+    starter.fault = "handlers/bad.py:1: it does not import"
+    starter.let_start(10)
     with pytest.raises(ExceptionGroup) as stopped:
         async with slots_of_one():
             pass
     [error] = stopped.value.exceptions
     assert isinstance(error, StartError)
-    assert str(error) == works.fault
-    assert len(works.started) == 1
-    assert works.started[0].ended
+    assert str(error) == starter.fault
+    assert len(starter.started) == 1
+    assert starter.started[0].ended

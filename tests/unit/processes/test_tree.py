@@ -1,4 +1,4 @@
-"""Ending a tree of processes: real ones, and a process table that says what no test can arrange."""
+"""Ending process trees: real ones, and with a patched process table what no test can arrange."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ adopt_orphans()
 def ready(): print(os.getpid(), flush=True)
 def fork(): return os.fork()
 """
-"""What the programs of these tests begin with: each is a root that adopts its escaped."""
+"""The beginning of each program in these tests: it is a root that adopts its orphans."""
 
 
 @pytest.fixture
 def started() -> Iterator[Started]:
-    """Starts a root that runs a program until it says that it is ready."""
+    """Starts a root with a program, and returns once that has printed that it is ready."""
     outputs: list[IO[str]] = []
 
     def start(program: str, *, leads: bool = True) -> tree.Process:
@@ -60,9 +60,9 @@ def started() -> Iterator[Started]:
 
 @contextmanager
 def adopting() -> Iterator[None]:
-    """Adopt and reap all orphans, as the fork server does for a node, if slowly; leave none.
+    """Adopt and reap all orphans, as the fork server does for a node, but slowly; leave none.
 
-    The servers and the node that all tests share are children of this process as well: spared.
+    The servers and the node that all tests share are children of this process too; they are spared.
     """
     adopt_orphans()
     spared = frozenset(children(os.getpid()))
@@ -87,15 +87,15 @@ def adopting() -> Iterator[None]:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def test_a_process_alone_is_ended_and_reaped(started: Started) -> None:
-    """Gone means gone from the process table, so that nothing of it can be met again."""
+def test_a_single_process_is_ended_and_reaped(started: Started) -> None:
+    """Gone means gone from the process table."""
     root = started("ready(); time.sleep(1000)")
     assert tree.end(root) == tree.Ended(1, (), held=True)
     assert not there([root.pid])
 
 
 async def test_a_tree_is_ended_and_counted(started: Started) -> None:
-    """The receipt of an abort says how many there were, and a user may compare."""
+    """The receipt of an abort says how many there were, and a user may count them."""
     root = started(
         "subprocess.Popen(['sleep', '1000'])\n"
         "subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
@@ -119,7 +119,7 @@ def test_the_children_of_all_threads_are_found(started: Started) -> None:
 
 
 def test_a_process_whose_first_thread_ended_is_not_taken_for_a_zombie(started: Started) -> None:
-    """The process table calls it one, and it goes on writing files."""
+    """The process table shows it as a zombie, while its other threads go on writing files."""
     root = started(
         "import ctypes, threading\n"
         "from tests.handlers.hard import SYS_EXIT\n"
@@ -147,7 +147,7 @@ def test_stopped_processes_are_ended(started: Started) -> None:
 def test_chains_that_fork_all_the_time_are_overtaken(
     started: Started, detach: str, *, leads: bool
 ) -> None:
-    """What was seen a moment ago is gone, and its child is where nobody looked yet."""
+    """A process seen a moment ago is gone, and its child is where nothing has looked yet."""
     before = set(children(os.getpid()))
     root = started(
         "until = time.monotonic() + 20\n"
@@ -167,10 +167,10 @@ def test_chains_that_fork_all_the_time_are_overtaken(
     assert not living(set(children(os.getpid())) - before)
 
 
-async def test_a_group_is_stopped_before_anybody_looks_for_its_members(
+async def test_a_group_is_stopped_before_its_members_are_looked_for(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one step for the kernel: what forks faster than we look cannot get away."""
+    """The kernel does it in one step: a process that forks faster than we look cannot escape."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
     (child,) = family(root.pid)
     monkeypatch.setattr(tree, "children", lambda _parent: iter(()))
@@ -178,10 +178,10 @@ async def test_a_group_is_stopped_before_anybody_looks_for_its_members(
     await eventually(lambda: state(child) == "T")
 
 
-def test_what_is_seen_is_stopped_before_the_next_is_looked_at(
+def test_each_process_is_stopped_before_the_next_is_looked_at(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process may fork and be gone while others are read, and then its child is nowhere known."""
+    """A process may fork and exit while others are read; then its child would not be found."""
     root = started(
         "for _ in range(3): subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
         "ready(); time.sleep(1000)"
@@ -206,8 +206,8 @@ def test_what_is_seen_is_stopped_before_the_next_is_looked_at(
     assert len(set(looked)) == 3
 
 
-async def test_one_master_cannot_start_its_workers_anew(started: Started) -> None:
-    """Supervisors replace what dies; so all are stopped before the first is killed."""
+async def test_a_supervisor_cannot_restart_its_workers(started: Started) -> None:
+    """It replaces workers that die, so all processes are stopped before the first is killed."""
     root = started(
         "if not fork():\n"
         "    for _ in range(3):\n"
@@ -221,7 +221,7 @@ async def test_one_master_cannot_start_its_workers_anew(started: Started) -> Non
 
 
 async def test_a_pipeline_is_counted_before_it_falls_apart(started: Started) -> None:
-    """The death of one ends the others; the receipt is to name them all."""
+    """The death of one ends the others; the receipt must count them all."""
     root = started(
         "subprocess.Popen('cat | cat | cat; :', shell=True, stdin=-1)\nready(); time.sleep(1000)"
     )
@@ -229,8 +229,8 @@ async def test_a_pipeline_is_counted_before_it_falls_apart(started: Started) -> 
     assert tree.end(root).processes == 5
 
 
-async def test_what_is_left_below_an_adopter_is_ended_but_for_the_spared(started: Started) -> None:
-    """A pool process that crashed leaves its own below the fork server, among innocent ones."""
+async def test_everything_below_an_adopter_is_ended_but_for_the_spared(started: Started) -> None:
+    """A pool process that crashed leaves its children below the fork server, among other ones."""
     root = started(
         "kept = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
         "subprocess.Popen(['sh', '-c', 'sleep 1000; :'], start_new_session=True)\n"
@@ -246,7 +246,7 @@ async def test_what_is_left_below_an_adopter_is_ended_but_for_the_spared(started
 
 
 def test_the_group_of_an_adopter_is_not_stopped(started: Started) -> None:
-    """The fork server is in the group of its node: to stop that would stop the node."""
+    """The fork server is in the group of its node: stopping that group would stop the node."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
     assert tree.end_below(root).processes == 1
     assert state(root.pid) != "T"
@@ -254,14 +254,14 @@ def test_the_group_of_an_adopter_is_not_stopped(started: Started) -> None:
 
 
 def test_a_root_that_was_gone_before_is_not_counted(started: Started) -> None:
-    """Then what it left is elsewhere, and the caller has to look there."""
+    """Then its children are elsewhere, and the caller has to look for them there."""
     root = started("ready()")
     tree.end(root)
     assert tree.end(root) == tree.Ended(0, (), held=False)
 
 
-def test_a_number_that_was_given_to_somebody_else_is_not_signalled(started: Started) -> None:
-    """Numbers of processes are used again; so a number alone names nobody."""
+def test_a_number_that_another_process_has_by_now_is_not_signalled(started: Started) -> None:
+    """Process numbers are reused, so a number alone does not identify a process."""
     root = started("ready(); time.sleep(1000)")
     predecessor = root._replace(started=root.started - 1)
     tree.send(predecessor, signal.SIGKILL)
@@ -272,10 +272,10 @@ def test_a_number_that_was_given_to_somebody_else_is_not_signalled(started: Star
 
 
 @pytest.mark.parametrize("end", ["end", "kill", "end_below"])
-def test_nobody_ends_what_he_comes_from(end: str) -> None:
-    """A pool process that lost its fork server has init for a parent, with the whole machine.
+def test_a_process_never_ends_its_own_ancestors(end: str) -> None:
+    """Without its fork server, the parent of a pool process is init, root of the whole machine.
 
-    In a process of its own: where this fails, it and its parent are stopped.
+    The test runs in a process of its own: where it fails, that and its parent are stopped.
     """
     program = f"""
 import os, sys
@@ -290,14 +290,14 @@ except ValueError as refusal:
     assert subprocess.run([sys.executable, "-c", program], timeout=10, check=False).returncode == 0
 
 
-def test_a_name_may_hold_what_separates_the_fields(started: Started) -> None:
-    """A program's name stands in parentheses in the table, and may have some of its own."""
+def test_a_program_name_may_contain_the_separators_of_the_fields(started: Started) -> None:
+    """The table has a program's name in parentheses, and the name may contain parentheses."""
     root = started("open('/proc/self/comm', 'w').write(') Z 1 (x'); ready(); time.sleep(1000)")
     assert tree.end(root).processes == 1
 
 
-def test_a_table_that_cannot_be_read_proves_nothing(started: Started) -> None:
-    """To take that for a death would be to report an abort that did not happen."""
+def test_a_process_table_that_cannot_be_read_proves_no_death(started: Started) -> None:
+    """Taken for a death, it would report an abort that did not happen."""
     root = started("ready(); time.sleep(1000)")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
@@ -310,8 +310,8 @@ def test_a_table_that_cannot_be_read_proves_nothing(started: Started) -> None:
     tree.end(root)
 
 
-class Undying:
-    """A process table in which one process takes SIGKILL and stays, as one in state D does."""
+class Unkillable:
+    """Makes one process survive SIGKILL, as a process in state D does."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, process: tree.Process) -> None:
         self.process = process
@@ -330,26 +330,26 @@ class Undying:
 def test_a_child_that_survives_is_reported(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job is not reported aborted while the table shows something of it."""
+    """A job is not reported aborted while the table shows a process of it."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
     (child,) = map(process_of, family(root.pid))
-    undying = Undying(monkeypatch, child)
+    unkillable = Unkillable(monkeypatch, child)
     assert tree.end(root) == tree.Ended(2, (child,), held=True)
     assert not there([root.pid])
-    assert undying.killed > 1
+    assert unkillable.killed > 1
     assert tree.end_again([child]) == (child,)
     monkeypatch.undo()
     assert tree.end_again([child]) == ()
     assert not there([child.pid])
 
 
-def test_one_that_survives_below_an_adopter_is_reported(
+def test_a_survivor_below_an_adopter_is_reported(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a crashed process left behind may be as hard to kill."""
+    """A process that a crashed one left behind may survive SIGKILL as well."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
     (child,) = map(process_of, family(root.pid))
-    Undying(monkeypatch, child)
+    Unkillable(monkeypatch, child)
     assert tree.end_below(root) == tree.Ended(1, (child,))
     assert tree.end_below(root, spared={child}) == tree.Ended(0, ())
     monkeypatch.undo()
@@ -359,10 +359,10 @@ def test_one_that_survives_below_an_adopter_is_reported(
 def test_a_root_that_survives_is_reported(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What hangs on it is dead all the same."""
+    """Everything below it is dead all the same."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
     below = family(root.pid)
-    Undying(monkeypatch, root)
+    Unkillable(monkeypatch, root)
     assert tree.end(root) == tree.Ended(2, (root,), held=True)
     assert not living(below)
     monkeypatch.undo()
@@ -383,7 +383,7 @@ def children(parent: int) -> list[int]:
 
 
 async def grown(root: tree.Process, size: int) -> None:
-    """Wait until so many are below it: a shell starts its programs when it likes."""
+    """Wait until this many are below it: a shell takes some time to start its programs."""
     await eventually(lambda: len(family(root.pid)) == size)
 
 

@@ -1,4 +1,4 @@
-"""The warden's process, with the process of the tests as its node, and how it is kept alive."""
+"""The warden's process, with the process of the tests as its node, and its restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 from scheduler.processes.warden.handle import open_warden
-from scheduler.processes.warden.watch import FAREWELL, MESSAGE
+from scheduler.processes.warden.watch import MESSAGE, SHUTDOWN
 from tests.support.eventually import eventually
 from tests.support.process_table import living
 from tests.support.refusal import refuse_once
@@ -32,11 +32,11 @@ job.wait()
 print('over', flush=True)
 time.sleep(1000)
 """
-"""Has one job below it, which wiped its environment; says so when that is gone."""
+"""A fork server with one job below it, which cleared its environment; prints when it is gone."""
 
 
 class Ward:
-    """A warden, and what it may have to end."""
+    """A warden, and the processes that it may have to end."""
 
     def __init__(self, folder: Path, stack: list[subprocess.Popen[bytes]]) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class Ward:
         self._stack = stack
         self.warden = self.start("node-1", "-m", "scheduler.processes.warden.watch")
         self.fork_server = self.start("node-1", "-c", FORK_SERVER)
-        self.job = int(said(self.fork_server))
+        self.job = int(line_of(self.fork_server))
 
     def start(
         self, node_id: str, *arguments: str, folder: str | None = None
@@ -61,7 +61,7 @@ class Ward:
         self._stack.append(process)
         return process
 
-    def tell(self, message: float) -> None:
+    def send(self, message: float) -> None:
         assert self.warden.stdin is not None
         self.warden.stdin.write(MESSAGE.pack(message))
         self.warden.stdin.flush()
@@ -79,14 +79,14 @@ def ward(tmp_path: Path) -> Iterator[Ward]:
         os.kill(ward.job, signal.SIGKILL)
 
 
-def said(process: subprocess.Popen[bytes]) -> str:
-    """The next line of a process; nothing more where it has ended."""
+def line_of(process: subprocess.Popen[bytes]) -> str:
+    """The next line that a process prints; empty where it has ended."""
     assert process.stdout is not None
     return process.stdout.readline().decode().strip()
 
 
 def test_when_the_node_dies_all_that_it_started_is_ended(ward: Ward) -> None:
-    """The end of the pipe is the end of the node, whatever killed it."""
+    """The pipe closes when the node dies, whatever killed it."""
     bystander = ward.start("node-11", "-c", "input()")
     assert ward.warden.stdin is not None
     ward.warden.stdin.close()
@@ -98,41 +98,41 @@ def test_when_the_node_dies_all_that_it_started_is_ended(ward: Ward) -> None:
 
 
 def test_when_the_deadline_passes_the_jobs_are_ended(ward: Ward) -> None:
-    """A node that is stopped or starved cannot do it; and it needs its fork server afterwards."""
-    ward.tell(time.monotonic())
-    assert said(ward.fork_server) == "over"
+    """A stopped or starved node cannot end them itself; it needs its fork server afterwards."""
+    ward.send(time.monotonic())
+    assert line_of(ward.fork_server) == "over"
     assert ward.fork_server.poll() is ward.warden.poll() is None
 
 
 def test_a_deadline_that_is_moved_in_time_ends_nothing(ward: Ward) -> None:
-    """Each renewal of the lease moves it; the last message counts."""
-    ward.tell(time.monotonic() + 0.3)
-    ward.tell(time.monotonic() + 1000)
+    """Each renewal of the lease moves it; only the last message counts."""
+    ward.send(time.monotonic() + 0.3)
+    ward.send(time.monotonic() + 1000)
     with pytest.raises(subprocess.TimeoutExpired):
         ward.warden.wait(0.6)
     assert living([ward.job])
 
 
-def test_a_farewell_ends_what_jobs_left_and_the_warden(ward: Ward) -> None:
-    """Nothing of a node that was drained may remain, but its own parts close by themselves."""
-    ward.tell(FAREWELL)
+def test_a_shutdown_ends_what_jobs_left_and_the_warden(ward: Ward) -> None:
+    """A drained node leaves no process behind; its own children close by themselves."""
+    ward.send(SHUTDOWN)
     assert ward.warden.wait(END_S) == 0
-    assert said(ward.fork_server) == "over"
+    assert line_of(ward.fork_server) == "over"
     assert ward.fork_server.poll() is None
 
 
-def test_no_signal_of_a_terminal_ends_the_warden(ward: Ward) -> None:
-    """It goes after its node, or its node dies unguarded."""
-    ward.tell(time.monotonic())
-    assert said(ward.fork_server) == "over"  # so the warden is up
+def test_no_signal_from_a_terminal_ends_the_warden(ward: Ward) -> None:
+    """It must outlive its node: else nothing ends the jobs when the node dies."""
+    ward.send(time.monotonic())
+    assert line_of(ward.fork_server) == "over"  # so the warden is up
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         ward.warden.send_signal(signal_)
-    ward.tell(FAREWELL)
+    ward.send(SHUTDOWN)
     assert ward.warden.wait(END_S) == 0
 
 
 def test_the_next_node_of_a_folder_ends_what_the_last_one_left(ward: Ward) -> None:
-    """Whatever its id was; and nothing of a folder whose name only begins like this one's."""
+    """Whatever the id of that node; but nothing of a folder whose name only begins the same."""
     neighbour = ward.start("node-1", "-c", "input()", folder=f"{ward.folder} 2")
     other = ward.start("node-2", "-c", "input()")
     ward.warden.kill()
@@ -145,15 +145,15 @@ def test_the_next_node_of_a_folder_ends_what_the_last_one_left(ward: Ward) -> No
 
 @pytest.fixture
 def cookies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is the node."""
+    """Make this process the node."""
     monkeypatch.setenv(NODE, "node-1")
     monkeypatch.setenv(DATA_DIR, str(tmp_path))
     monkeypatch.setenv(SCRATCH, str(tmp_path / "scratch"))
 
 
 @pytest.mark.usefixtures("cookies")
-async def test_a_warden_that_was_stopped_does_not_hold_up_a_drain() -> None:
-    """A job may have done it: it runs as the same user."""
+async def test_a_stopped_warden_does_not_delay_a_drain() -> None:
+    """A job may have stopped it: both run as the same user."""
     async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
         warden._process.send_signal(signal.SIGSTOP)
     assert warden._process.returncode == 0
@@ -163,7 +163,7 @@ async def test_a_warden_that_was_stopped_does_not_hold_up_a_drain() -> None:
 async def test_a_machine_out_of_pids_only_delays_the_next_warden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The node would end with all its jobs, for what they need only where it dies."""
+    """Else the node would end, with all its jobs, only because it has no warden."""
     async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
         first = warden._process
         refusals = refuse_once(monkeypatch, "asyncio.create_subprocess_exec")

@@ -1,8 +1,8 @@
 """A program that imports a CSV file and dies before the 1st, 2nd, 3rd … SQL statement in turn.
 
-After each death the job is undone, twice, or run again, as the first argument says; then one line
-tells how many rows there are of it and of another job, which imports before it if the second
-argument is `shared`. The last line is that of the attempt that lived.
+After each death the job is undone twice or run again, as the first argument says. Then one line is
+printed: the number of rows of this job, and of another job, which imports before it if the second
+argument is `shared`. The last line is that of the attempt that survived.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ DIED = 9
 
 
 def import_and_die(statements: int) -> NoReturn:
-    """Run an attempt in this process, which ends by itself before one statement more than that."""
+    """Run an attempt in this process, which exits before it runs more than that many statements."""
     connected = NAMES["connected"]
 
     @contextmanager
-    def doomed(place: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
+    def dying(path: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
         left = iter(range(statements))
-        with connected(place, create=create) as connection:
+        with connected(path, create=create) as connection:
             connection.set_trace_callback(lambda _: next(left, None) is None and os._exit(DIED))
             yield connection
 
-    NAMES["connected"] = doomed
+    NAMES["connected"] = dying
     Job(IMPORT, id="mine").run(ORDER)
     os._exit(0)
 
 
 def died_after(statements: int) -> bool:
-    """Whether an attempt in a process of its own died; False where it was done before."""
+    """Whether an attempt in a process of its own died; False where it finished before that."""
     child = os.fork() or import_and_die(statements)
     exit_status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert exit_status in (0, DIED), exit_status
     return exit_status == DIED
 
 
-def tell(database: Path) -> None:
+def print_rows(database: Path) -> None:
+    """Print the number of rows of each of the two jobs."""
     try:
         owners = [row[-1] for row in rows(database)]
     except sqlite3.OperationalError:
@@ -66,7 +67,7 @@ def main(then: str, shared: str = "") -> None:
         for _ in range(2):
             job = Job(IMPORT, id="mine")
             job.run(ORDER) if then == "run" else job.undo(ORDER)
-        tell(database)
+        print_rows(database)
         if not died:
             break
 

@@ -1,4 +1,4 @@
-"""SIGTERM in a pool process, sent to the process of the tests."""
+"""SIGTERM in a pool process; here it is sent to the process of the tests."""
 
 from __future__ import annotations
 
@@ -28,64 +28,64 @@ def terminate() -> None:
 
 
 def test_a_running_handler_is_interrupted_where_it_is(abort_signal: AbortSignal) -> None:
-    """So that its own `finally` and `with` blocks run."""
+    """So its own `finally` and `with` blocks run."""
 
     def handler() -> None:
         terminate()
         pytest.fail("the handler went on")
 
-    with pytest.raises(JobAborted), abort_signal.armed():
+    with pytest.raises(JobAborted), abort_signal.raising():
         handler()
 
 
-def test_a_signal_that_came_first_strikes_when_the_handler_begins(
+def test_a_signal_that_came_before_interrupts_the_handler_at_its_begin(
     abort_signal: AbortSignal,
 ) -> None:
-    """The abort of a job may be faster than its start."""
+    """The abort of a job may arrive before its handler begins."""
     terminate()
-    with pytest.raises(JobAborted), abort_signal.armed():
+    with pytest.raises(JobAborted), abort_signal.raising():
         pytest.fail("the handler began")
 
 
-def test_a_process_that_runs_no_handler_only_remembers(abort_signal: AbortSignal) -> None:
-    """An exception between two jobs would end the process, in the middle of a frame."""
+def test_without_a_running_handler_the_signal_is_only_remembered(abort_signal: AbortSignal) -> None:
+    """An exception between two jobs would end the process, perhaps in the middle of a frame."""
     terminate()
-    with abort_signal.shielded():
+    with abort_signal.deferred():
         terminate()
-    assert abort_signal.asked
+    assert abort_signal.received
 
 
-def test_a_frame_is_finished_before_the_signal_strikes(abort_signal: AbortSignal) -> None:
-    """Half a frame would be taken for the death of the process."""
+def test_a_frame_is_completed_before_the_signal_interrupts(abort_signal: AbortSignal) -> None:
+    """The node takes half a frame for the death of the process."""
     written = []
 
     def handler() -> None:
-        with abort_signal.shielded():
+        with abort_signal.deferred():
             terminate()
             written.append("whole")
         written.append("more")
 
-    with pytest.raises(JobAborted), abort_signal.armed():
+    with pytest.raises(JobAborted), abort_signal.raising():
         handler()
     assert written == ["whole"]
 
 
-def test_a_thread_that_writes_a_frame_keeps_nothing_from_the_main_one(
+def test_a_frame_written_by_another_thread_does_not_defer_the_signal(
     abort_signal: AbortSignal,
 ) -> None:
-    """Struck itself, it would end instead of the handler.
+    """If the thread raised, it would end instead of the handler.
 
-    And of two that overlap the second one would have found the shield up, and left it up.
+    And of two that overlap, the second would have found the signal deferred, and left it so.
     """
 
     def write(others: threading.Barrier) -> None:
-        with abort_signal.shielded():
+        with abort_signal.deferred():
             others.wait()
             others.wait()
 
     others = threading.Barrier(3)
     threads = [threading.Thread(target=write, args=(others,)) for _ in range(2)]
-    with abort_signal.armed():
+    with abort_signal.raising():
         for thread in threads:
             thread.start()
         others.wait()
@@ -96,8 +96,8 @@ def test_a_thread_that_writes_a_frame_keeps_nothing_from_the_main_one(
             thread.join()
 
 
-def test_the_signal_strikes_once(abort_signal: AbortSignal) -> None:
-    """A second exception would tear the clean-up that the first one set off."""
+def test_the_signal_interrupts_only_once(abort_signal: AbortSignal) -> None:
+    """A second exception would break the clean-up that the first one began."""
     cleaned = []
 
     def handler() -> None:
@@ -105,35 +105,37 @@ def test_the_signal_strikes_once(abort_signal: AbortSignal) -> None:
             terminate()
         finally:
             terminate()
-            with abort_signal.shielded():
+            with abort_signal.deferred():
                 terminate()
             cleaned.append(True)
 
-    with pytest.raises(JobAborted), abort_signal.armed():
+    with pytest.raises(JobAborted), abort_signal.raising():
         handler()
     assert cleaned
 
 
-def test_an_async_handler_is_struck_in_its_own_way(abort_signal: AbortSignal) -> None:
-    """An exception out of nowhere would break its event loop; so its task is cancelled."""
-    struck = []
-    with abort_signal.armed(lambda: struck.append(True)):
+def test_an_async_handler_is_interrupted_by_a_function_of_its_own(
+    abort_signal: AbortSignal,
+) -> None:
+    """An exception at any point would break its event loop, so its task is cancelled instead."""
+    interrupted = []
+    with abort_signal.raising(lambda: interrupted.append(True)):
         terminate()
         terminate()
-    assert struck == [True]
+    assert interrupted == [True]
 
 
-def test_after_the_handler_nothing_strikes(abort_signal: AbortSignal) -> None:
-    """Its result is about to be written, and a stop that comes now is the node's to decide."""
-    with abort_signal.armed():
+def test_after_the_handler_the_signal_does_not_interrupt(abort_signal: AbortSignal) -> None:
+    """Its result is about to be written; whether a stop still counts is the node's decision."""
+    with abort_signal.raising():
         pass
     terminate()
 
 
 def test_what_an_earlier_job_did_to_the_signal_is_undone(abort_signal: AbortSignal) -> None:
-    """Ignored or blocked, it would cost the next job its clean-up."""
+    """If SIGTERM stayed ignored or blocked, the next job could not clean up."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     abort_signal.install()
-    with pytest.raises(JobAborted), abort_signal.armed():
+    with pytest.raises(JobAborted), abort_signal.raising():
         os.kill(os.getpid(), signal.SIGTERM)  # to the process: it waits where it is blocked

@@ -1,4 +1,4 @@
-"""What a pool process tells, over a real pair of sockets."""
+"""What a pool process sends to its node, over a real pair of sockets."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 
 from scheduler.processes.child.abort_signal import AbortSignal
 from scheduler.processes.child.frames import HEADER
-from scheduler.processes.child.outbox import Outbox, Report
+from scheduler.processes.child.outbox import JobOutbox, Outbox
 
 THREADS, FRAMES = 4, 20
 LARGE = "x" * 500_000
-"""More than the kernel takes at once, so that a frame is written in parts."""
+"""More than the kernel takes at once, so a frame is written in parts."""
 
 Pair = tuple[Outbox, socket.socket]
 
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    """The outbox, and the node's end of it."""
+    """The outbox, and the node's end of its socket."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield Outbox(ours, AbortSignal()), theirs
@@ -37,73 +37,73 @@ def frames(theirs: socket.socket, number: int) -> list[dict[str, object]]:
 
 
 def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
-    """A torn frame would be taken for the death of the process."""
+    """The node takes a broken frame for the death of the process."""
     outbox, theirs = pair
 
-    def speak(name: int) -> None:
+    def send(name: int) -> None:
         for number in range(FRAMES):
-            with outbox.alone():
+            with outbox.exclusive():
                 outbox.send({"name": name, "number": number, "text": LARGE})
 
-    threads = [threading.Thread(target=speak, args=(name,)) for name in range(THREADS)]
+    threads = [threading.Thread(target=send, args=(name,)) for name in range(THREADS)]
     for thread in threads:
         thread.start()
-    told = frames(theirs, THREADS * FRAMES)
+    received = frames(theirs, THREADS * FRAMES)
     for thread in threads:
         thread.join()
     for name in range(THREADS):
-        assert [each["number"] for each in told if each["name"] == name] == list(range(FRAMES))
+        assert [each["number"] for each in received if each["name"] == name] == list(range(FRAMES))
 
 
-def test_a_handler_of_signals_may_speak_while_its_thread_does(pair: Pair) -> None:
-    """A job that says by a timer how far it is must not wait for itself."""
+def test_a_signal_handler_may_send_while_its_thread_sends(pair: Pair) -> None:
+    """A job that reports its progress from a timer signal must not deadlock."""
     outbox, theirs = pair
-    report = Report(outbox)
-    before = signal.signal(signal.SIGUSR1, lambda *_: report.tell({"notify": "a signal"}))
+    job_outbox = JobOutbox(outbox)
+    before = signal.signal(signal.SIGUSR1, lambda *_: job_outbox.send({"notify": "a signal"}))
     try:
-        with outbox.alone():
+        with outbox.exclusive():
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert frames(theirs, 1) == [{"notify": "a signal"}]
 
 
-def test_what_is_said_amid_a_frame_goes_behind_it(pair: Pair) -> None:
-    """Whoever reads slowly lets signals in while a large frame is written."""
+def test_a_message_sent_during_a_frame_follows_that_frame(pair: Pair) -> None:
+    """With a slow reader, signals arrive while a large frame is being written."""
     outbox, theirs = pair
-    report, told = Report(outbox), list[dict[str, object]]()
-    spoke = threading.Event()
+    job_outbox, received = JobOutbox(outbox), list[dict[str, object]]()
+    sent = threading.Event()
 
-    def speak(*_: object) -> None:
-        report.tell({"notify": "a signal"})
-        spoke.set()
+    def send(*_: object) -> None:
+        job_outbox.send({"notify": "a signal"})
+        sent.set()
 
     def read() -> None:
-        spoke.wait()
-        told.extend(frames(theirs, 2))
+        sent.wait()
+        received.extend(frames(theirs, 2))
 
     reader = threading.Thread(target=read)
-    before = signal.signal(signal.SIGALRM, speak)
+    before = signal.signal(signal.SIGALRM, send)
     try:
         reader.start()
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        report.tell({"notify": LARGE})
+        job_outbox.send({"notify": LARGE})
     finally:
         signal.signal(signal.SIGALRM, before)
     reader.join()
-    assert told == [{"notify": LARGE}, {"notify": "a signal"}]
+    assert received == [{"notify": LARGE}, {"notify": "a signal"}]
 
 
-def test_a_job_is_silent_once_its_end_is_told(pair: Pair) -> None:
-    """What it left behind would speak in the name of the next job, and call that one's hook."""
+def test_after_its_end_frame_a_job_sends_nothing(pair: Pair) -> None:
+    """A thread that it left behind would send as the next job, and call that job's hook."""
     outbox, theirs = pair
-    report = Report(outbox)
-    report.tell({"progress": 1})
-    report.tell({"progress": 2})
-    report.close({"returned": "null"})
-    report.tell({"notify": "late"})
-    report.tell({"progress": 3})
-    Report(outbox).close({"returned": "1"})
+    job_outbox = JobOutbox(outbox)
+    job_outbox.send({"progress": 1})
+    job_outbox.send({"progress": 2})
+    job_outbox.close({"returned": "null"})
+    job_outbox.send({"notify": "late"})
+    job_outbox.send({"progress": 3})
+    JobOutbox(outbox).close({"returned": "1"})
     assert frames(theirs, 3) == [
         {"progress": 1},
         {"returned": "null", "progress": 2},
