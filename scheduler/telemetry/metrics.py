@@ -27,52 +27,21 @@ class Metrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def histogram(
-            name: str, meaning: str, labels: tuple[str, ...], buckets: tuple[float, ...]
-        ) -> Histogram:
-            return Histogram(
-                f"scheduler_{name}", meaning, labels, buckets=buckets, registry=registry
-            )
-
-        def counter(name: str, meaning: str, *labels: str) -> Counter:
-            return Counter(f"scheduler_{name}", meaning, labels, registry=registry)
-
-        def gauge(name: str, meaning: str) -> Gauge:
-            return Gauge(f"scheduler_{name}", meaning, registry=registry)
-
+        histogram, counter, gauge = _makers(registry)
+        per_task, per_signal, per_kind = ("task",), ("signal",), ("kind",)
         self.jobs = cache(counter("jobs", "Attempts ended on this node.", "task", "status").labels)
+        waiting = "From the submission of a job to the start of its first attempt."
         self.waiting = cache(
-            histogram(
-                "job_waiting_seconds",
-                "From the submission of a job to the start of its first attempt.",
-                ("task",),
-                JOB_BUCKETS_S,
-            ).labels
+            histogram("job_waiting_seconds", waiting, per_task, JOB_BUCKETS_S).labels
         )
+        running = "From the start of an attempt to its end."
         self.running = cache(
-            histogram(
-                "job_running_seconds",
-                "From the start of an attempt to its end.",
-                ("task",),
-                JOB_BUCKETS_S,
-            ).labels
+            histogram("job_running_seconds", running, per_task, JOB_BUCKETS_S).labels
         )
-        self.aborts = cache(
-            histogram(
-                "abort_seconds",
-                "From the request of an abort to the verified death, by the last signal needed.",
-                ("signal",),
-                ABORT_BUCKETS_S,
-            ).labels
-        )
-        self.batches = cache(
-            histogram(
-                "batch_calls",
-                "Calls that shared one statement of the store.",
-                ("kind",),
-                BATCH_BUCKETS,
-            ).labels
-        )
+        aborts = "From the request of an abort to the verified death, by the last signal needed."
+        self.aborts = cache(histogram("abort_seconds", aborts, per_signal, ABORT_BUCKETS_S).labels)
+        batches = "Calls that shared one statement of the store."
+        self.batches = cache(histogram("batch_calls", batches, per_kind, BATCH_BUCKETS).labels)
         self.lag = histogram(
             "loop_lag_seconds", "How late the event loop wakes sleeping tasks.", (), LAG_BUCKETS_S
         )
@@ -95,3 +64,22 @@ class Metrics:
     def batch(self, kind: str, calls: int) -> None:
         """Record how many calls shared one statement of the store."""
         self.batches(kind).observe(calls)
+
+
+def _makers(
+    registry: CollectorRegistry,
+) -> tuple[Callable[..., Histogram], Callable[..., Counter], Callable[..., Gauge]]:
+    """What makes histograms, counters and gauges with the prefix of all our metrics."""
+
+    def histogram(
+        name: str, meaning: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+    ) -> Histogram:
+        return Histogram(f"scheduler_{name}", meaning, labels, buckets=buckets, registry=registry)
+
+    def counter(name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"scheduler_{name}", meaning, labels, registry=registry)
+
+    def gauge(name: str, meaning: str) -> Gauge:
+        return Gauge(f"scheduler_{name}", meaning, registry=registry)
+
+    return histogram, counter, gauge
