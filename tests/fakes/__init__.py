@@ -1,7 +1,12 @@
-"""A `Store`, a `Queue` and a `Clock` in memory, true to every sentence of `scheduler.core.ports`.
+"""A `Store`, a `Queue` and a `Clock` in memory that keep every promise of `scheduler.core.ports`.
 
-Nothing in them waits but what promises to wait, so a test decides what happens when. `away = True`
-makes a store or a queue unreachable.
+    clock    time that passes when a test says so
+    queue    a queue for each node, and the server that they share
+    store    a store in a dictionary; rows: its jobs
+    slots    slots and pool processes that do what a test says
+
+Only methods that promise to wait do wait, so a test decides what happens when. `away = True` makes
+a store or a queue unreachable.
 """
 
 from tests.fakes.clock import AT, FakeClock

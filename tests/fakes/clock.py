@@ -39,11 +39,11 @@ class FakeClock:
         self._sleepers = [each for each in self._sleepers if not each[1].is_set()]
 
     async def pass_until(self, predicate: Callable[[], object], *, saying: str = "") -> None:
-        """Let time pass, a second at each look, until the predicate answers something true."""
+        """Let time pass, a second before each check, until the predicate returns something true."""
 
-        async def come_true() -> bool:
+        async def passed_and_true() -> bool:
             self.advance(1)
             answer = predicate()
             return bool(await answer if isawaitable(answer) else answer)
 
-        await eventually(come_true, saying=saying)
+        await eventually(passed_and_true, saying=saying)

@@ -14,7 +14,7 @@ from scheduler.core.change import GAP, Change
 from scheduler.core.errors import QueueUnavailable, StartError
 
 NEAR = 1000
-"""Places from the head of the queue that `missing` looks at."""
+"""How many ids from the head of the queue `missing` looks at."""
 
 REMIND_S = 10.0
 """How long a node that reminds a server may be silent before another one does it."""
@@ -31,28 +31,28 @@ class MemoryServer:
         default_factory=lambda: defaultdict(set)
     )
     watchers: defaultdict[str, set[Event]] = field(default_factory=lambda: defaultdict(set))
-    told: list[tuple[str, Change]] = field(default_factory=list)
+    changes: list[tuple[str, Change]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    telling: asyncio.Event = field(default_factory=asyncio.Event)
+    published: asyncio.Event = field(default_factory=asyncio.Event)
     store_identity: str | None = None
     remembers: bool = False
     mark: tuple[str, float] = ("", 0.0)
-    """The node that found it forgetful, and until when it may remind it; empty once it forgot."""
+    """The node that `forgetful` chose, and until when it may remind; empty after a flush."""
     arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
     watched: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once somebody watches: a test waits for it before it changes the job."""
+    """Set once a watcher is there: a test waits for it before it changes the job."""
 
     def flush(self) -> None:
-        """Forget everything, as a server does that is emptied or restarted without a file."""
+        """Forget everything, like a server that is flushed or restarted without a file."""
         self.ids.clear()
         self.inflight.clear()
         self.flags.clear()
-        self.told.clear()
+        self.changes.clear()
         self.store_identity = None
         self.remembers, self.mark = False, ("", 0.0)
 
     def reminder(self) -> str:
-        """The node that reminds it now; empty where none does."""
+        """The node that reminds the server now; empty if none does."""
         node_id, until = self.mark
         return node_id if asyncio.get_running_loop().time() < until else ""
 
@@ -175,31 +175,31 @@ class MemoryQueue:
 
     def announce(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            self.server.told.append((f"1-{next(self.server.numbers)}", change))
+            self.server.changes.append((f"1-{next(self.server.numbers)}", change))
             for event in self.server.watchers[change.job_id]:
                 event.set()
-        self.server.telling.set()
-        self.server.telling = asyncio.Event()
+        self.server.published.set()
+        self.server.published = asyncio.Event()
 
     async def latest_change(self) -> str:
         self._answer()
-        if not self.server.told:
+        if not self.server.changes:
             self.announce([GAP])
-        return self.server.told[-1][0]
+        return self.server.changes[-1][0]
 
     async def changes(
         self, change_id: str, *, limit: int, wait_s: float = 0.0
     ) -> Sequence[tuple[str, Change]] | None:
         self._answer()
-        telling = self.server.telling
-        ids = [told_id for told_id, _ in self.server.told]
+        published = self.server.published
+        ids = [change_id_ for change_id_, _ in self.server.changes]
         if change_id not in ids:
             return None
-        found = self.server.told[ids.index(change_id) :][: limit + 1]
+        found = self.server.changes[ids.index(change_id) :][: limit + 1]
         if len(found) == 1 and wait_s:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
-                    await telling.wait()
+                    await published.wait()
             return await self.changes(change_id, limit=limit)
         return found
 

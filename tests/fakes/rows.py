@@ -1,4 +1,4 @@
-"""Jobs as the store in memory keeps them, and what can become of each."""
+"""Jobs as the store in memory keeps them, and the changes of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scheduler.core.webhook import CallStatus, Event, HookCall
 
 @dataclass
 class Row:
-    """A job with what only the store knows of it."""
+    """A job with the columns that only the store uses."""
 
     job: Job
     undoable: bool
@@ -47,11 +47,11 @@ class Row:
 
     @property
     def waits(self) -> bool:
-        """For a worker: to be run, or to be cleaned up after."""
+        """Whether it waits for a worker: for a run or for its clean-up."""
         return self.job.status is Status.QUEUED or (self.cleaning and self.job.owner is None)
 
     def finish_abort(self, *, at: datetime, death: Death) -> None:
-        """Become aborted; what an attempt began is to be undone, where that can be."""
+        """Become aborted; the clean-up is pending if an attempt began and the job is undoable."""
         cleanup = Cleanup.PENDING if self.undoable and self.job.attempt else None
         abort = self.job.abort and replace(
             self.job.abort, finished_at=at, death=death, cleanup=cleanup
@@ -99,7 +99,7 @@ def claim_as_it_is(row: Row) -> Claim:
 
 
 def release(row: Row, *, losses_max: int, at: datetime) -> bool:
-    """Take a job back from a node that is gone; whether it is final from now on."""
+    """Take a job back from a node that is gone; true if it became final."""
     if row.job.status is Status.RUNNING and row.job.abort is not None:
         row.finish_abort(at=at, death=NOTHING_RAN)
         return True
@@ -118,7 +118,7 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
 def call_of(
     job_id: str, at: datetime, *, id_: str | None = None, payload: JsonText | None = None
 ) -> HookCall:
-    """A call that is due: of the job's end, or with what its handler says."""
+    """A call that is due: for the job's end, or with what its handler notified."""
     return HookCall(
         id=id_ or job_id,
         job_id=job_id,

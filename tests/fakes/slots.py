@@ -1,4 +1,4 @@
-"""Slots whose processes do what a test says: they end, die or go on when it wants."""
+"""Slots and pool processes that do what a test says: continue, end or die."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Message = Mapping[str, Any]
 
 
 class FakeProcess:
-    """A pool process in which a job runs until the test, or a signal, says how it ends."""
+    """A pool process in which a job runs until the test or a signal ends it."""
 
     def __init__(self, *, heeds_sigterm: bool = False) -> None:
         self.alive = True
         self.jobs = 0
         self.exit_status: int | None = 0
         self.frames: list[Message] = []
-        """The jobs it was sent."""
+        """The jobs that were sent to it."""
         self.signals: list[signal.Signals] = []
         self.begun = asyncio.Event()
         self._heeds_sigterm = heeds_sigterm
@@ -61,7 +61,7 @@ class FakeProcess:
         self._on_message({"progress": {"done": done, "total": None, "message": None}})
 
     def notify(self, payload: str) -> None:
-        """Have the handler tell its job's hook something."""
+        """Have the handler call `notify`."""
         assert self._on_message is not None
         self._on_message({"notify": payload})
 
@@ -95,7 +95,7 @@ class FakeProcess:
 
 
 class FakeSlots:
-    """Hands out processes, while `open` is set."""
+    """Gives processes while `open` is set."""
 
     def __init__(
         self, *, heed_sigterm: bool = False, make: Callable[[], FakeProcess] | None = None
@@ -106,7 +106,7 @@ class FakeSlots:
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
         self.outliving: tuple[Process, ...] = ()
-        """What of the next process that is ended outlives SIGKILL."""
+        """The processes that outlive SIGKILL when the next pool process is ended."""
         self._make = make or partial(FakeProcess, heeds_sigterm=heed_sigterm)
 
     @property

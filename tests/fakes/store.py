@@ -60,7 +60,7 @@ class MemoryStore:
         return Inserted([row.job for row in earlier], created=created)
 
     def _stored(self, new: NewJob) -> Row | None:
-        """What is stored under the id or the key of a job."""
+        """The row with the id or the key of a job."""
         row = self.rows.get(new.id)
         if row is None and new.idempotency_key is not None:
             wanted = (new.uid, new.idempotency_key)
@@ -255,7 +255,7 @@ class MemoryStore:
         ]
 
     def _ended(self, since: datetime) -> list[tuple[datetime, Job]]:
-        """The jobs that became final since then and when, newest first."""
+        """The jobs that became final since then, each with the time, newest first."""
         ends = [(row.job.finished_at, row.job) for row in self.rows.values()]
         found = [(at, job) for at, job in ends if at is not None and at >= since]
         return sorted(found, key=lambda each: each[0], reverse=True)
@@ -285,7 +285,7 @@ class MemoryStore:
         return [self.hook_calls[call.id] for call in taken]
 
     def _call_for_ends(self) -> None:
-        """What the databases do by a trigger: each end of a job that has a hook adds a call."""
+        """As the databases do with a trigger: each end of a job with a hook adds a call."""
         for job in (row.job for row in self.rows.values()):
             if job.hook is not None and job.finished_at is not None:
                 self.hook_calls.setdefault(job.id, call_of(job.id, job.finished_at))

@@ -1,4 +1,4 @@
-"""What `ports.Queue` promises about the course of changes."""
+"""What the port `Queue` promises about the stream of changes."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def numbered(*numbers: int) -> list[Change]:
     return [Change(kind=Kind.STATUS, job_id=str(number)) for number in numbers]
 
 
-async def told(queue: Queue, since: str, *, count: int) -> Sequence[Change]:
-    """So many changes that were told since this one."""
+async def published(queue: Queue, since: str, *, count: int) -> Sequence[Change]:
+    """So many changes that were published after this one."""
 
     async def all_there() -> bool:
         found = await queue.changes(since, limit=count)
@@ -54,20 +54,20 @@ async def told(queue: Queue, since: str, *, count: int) -> Sequence[Change]:
     return [change for _, change in found[1:]]
 
 
-async def test_changes_are_told_to_all_nodes_in_their_order(
+async def test_changes_reach_all_nodes_in_their_order(
     queue: Queue, installation: Installation
 ) -> None:
-    """With all that they say."""
+    """With all their fields."""
     async with installation.open("b") as other:
         since = await other.latest_change()
         queue.announce(numbered(1, 2))
         queue.announce([WHOLE, GAP])
-        assert await told(other, since, count=4) == [*numbered(1, 2), WHOLE, GAP]
+        assert await published(other, since, count=4) == [*numbered(1, 2), WHOLE, GAP]
         assert await other.latest_change() != since
 
 
-async def test_who_reads_waits_for_what_comes_next(queue: Queue) -> None:
-    """So that it is heard at once, and nobody asks again and again."""
+async def test_a_reader_waits_for_the_next_change(queue: Queue) -> None:
+    """So a reader gets a change at once, without polling."""
     since = await queue.latest_change()
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
         reading = group.create_task(queue.changes(since, limit=9, wait_s=60))
@@ -82,19 +82,19 @@ async def test_who_reads_waits_for_what_comes_next(queue: Queue) -> None:
 
 
 async def test_no_more_is_read_than_was_asked_for(queue: Queue) -> None:
-    """Who was away for long reads in pages."""
+    """A reader that was away for long reads in pages."""
     since = await queue.latest_change()
     queue.announce(numbered(1, 2, 3))
-    await told(queue, since, count=3)
+    await published(queue, since, count=3)
     found = await queue.changes(since, limit=2)
     assert found is not None
     assert [change for _, change in found[1:]] == numbered(1, 2)
 
 
-async def test_what_came_after_a_change_that_is_gone_is_not_known(
+async def test_what_came_after_a_missing_change_is_unknown(
     queue: Queue, installation: Installation
 ) -> None:
-    """An emptied server, or one that was away for too long: nobody may take that for silence."""
+    """After a flush, or a long absence of the reader: it must not look as if nothing happened."""
     since = await queue.latest_change()
     await installation.look.flushall()
     assert await queue.changes(since, limit=9) is None
@@ -105,7 +105,7 @@ async def test_what_came_after_a_change_that_is_gone_is_not_known(
 async def test_changes_wait_for_a_server_that_is_away(
     queue: Queue, installation: Installation
 ) -> None:
-    """And are told when it is back."""
+    """They are published when it is back."""
     await installation.restart()
     queue.announce(numbered(1, 2))
     await patiently(queue.latest_change)
@@ -117,30 +117,30 @@ async def test_changes_wait_for_a_server_that_is_away(
     await eventually(both_there)
 
 
-async def test_changes_that_are_too_many_to_wait_become_a_gap(
+async def test_too_many_waiting_changes_become_a_gap(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The node's memory is not to grow with an outage."""
+    """The node's memory must not grow with the length of an outage."""
     monkeypatch.setattr(of_queue, "WAITING_MAX", 3)
     since = await queue.latest_change()
     queue.announce(numbered(1, 2, 3, 4))
     queue.announce(numbered(5))
-    assert await told(queue, since, count=2) == [GAP, *numbered(5)]
+    assert await published(queue, since, count=2) == [GAP, *numbered(5)]
 
 
-async def test_what_another_version_wrote_otherwise_is_a_gap(
+async def test_an_entry_that_another_version_wrote_differently_is_a_gap(
     queue: Queue, installation: Installation
 ) -> None:
-    """Who follows looks anew; the node does not fall over it."""
+    """A follower reads the store again; the node does not fail."""
     since = await queue.latest_change()
     await installation.look.xadd(installation.key("changes"), {"c": '{"k": "queued", "j": "1"}'})
-    assert await told(queue, since, count=1) == [GAP]
+    assert await published(queue, since, count=1) == [GAP]
 
 
 async def test_the_server_keeps_only_the_last_changes(
     queue: Queue, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its memory is bounded as well."""
+    """Its memory is limited, too."""
     monkeypatch.setattr(of_queue, "KEPT_MAX", 100)
     queue.announce(numbered(*range(2000)))
 
@@ -152,11 +152,11 @@ async def test_the_server_keeps_only_the_last_changes(
     assert await installation.look.xlen(installation.key("changes")) < 500
 
 
-async def test_what_waits_is_told_when_the_node_ends(
+async def test_waiting_changes_are_published_when_the_node_ends(
     queue: Queue, installation: Installation
 ) -> None:
-    """The last thing that it did is told, too."""
+    """The last changes that it made are published, too."""
     since = await queue.latest_change()
     async with installation.open("b") as other:
         other.announce(numbered(1))
-    assert await told(queue, since, count=1) == numbered(1)
+    assert await published(queue, since, count=1) == numbered(1)

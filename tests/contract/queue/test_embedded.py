@@ -1,4 +1,4 @@
-"""The server that a node brings itself: it comes back, leaves nothing, and is never shared."""
+"""The embedded server: it is restarted, leaves nothing behind, and is never shared."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ async def pid_of(data_dir: Path) -> int:
 
 
 def lives(pid: int) -> bool:
-    """Whether a process runs; one that nobody has reaped yet does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-async def test_it_is_a_child_apart_without_a_port(
+async def test_it_is_a_child_in_its_own_session_without_a_port(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a session of its own Ctrl-C does not reach it; by the cookie the warden finds it."""
+    """Ctrl-C does not reach its session; the warden finds it by its environment."""
     monkeypatch.setenv("ATLANSCHEDULER_NODE", "cookie")
     async with embedded(tmp_path):
         pid = await pid_of(tmp_path)
@@ -91,8 +91,8 @@ async def test_it_ends_with_the_node_and_leaves_only_its_files(tmp_path: Path) -
     }
 
 
-async def test_it_sleeps_while_nothing_happens_and_is_asked_to_end(tmp_path: Path) -> None:
-    """By default it wakes ten times a second. A signal would wait for its next waking."""
+async def test_it_wakes_once_a_second_and_is_ended_by_a_command(tmp_path: Path) -> None:
+    """By default it wakes ten times a second. A signal would wait until it wakes."""
     async with embedded(tmp_path):
         assert (await facts(tmp_path))["configured_hz"] == 1
     assert "User requested shutdown" in (tmp_path / "queue.log").read_text()
@@ -111,7 +111,7 @@ async def test_ids_survive_a_restart_of_the_node(tmp_path: Path) -> None:
         assert [await queue.dequeue(wait_s=5) for _ in range(2)] == ["1", "2"]
 
 
-async def test_when_it_is_killed_another_comes_and_the_queue_goes_on(tmp_path: Path) -> None:
+async def test_when_it_is_killed_it_is_restarted_and_the_queue_works_again(tmp_path: Path) -> None:
     async with embedded(tmp_path) as queue:
         await queue.remember()
         await queue.enqueue(["1"])
@@ -127,10 +127,10 @@ async def test_when_it_is_killed_another_comes_and_the_queue_goes_on(tmp_path: P
     "call",
     ["asyncio.create_subprocess_exec", "scheduler.queue.embedded.files.ServerFiles.open_log"],
 )
-async def test_a_machine_out_of_pids_or_files_only_delays_the_next_one(
+async def test_a_machine_out_of_pids_or_files_only_delays_the_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """The node and its jobs can wait for a queue."""
+    """The node and its jobs can wait for the queue."""
     async with embedded(tmp_path) as queue:
         await queue.enqueue(["1"])
         pid = await pid_of(tmp_path)
@@ -155,10 +155,10 @@ async def test_one_that_does_not_end_is_killed(
 
 
 async def nothing(_: object) -> None:
-    """Close without a word to the server, which would not hear it."""
+    """Close without a command to the server, which would not answer."""
 
 
-async def test_what_a_killed_node_left_is_ended_and_its_ids_are_kept(tmp_path: Path) -> None:
+async def test_the_server_of_a_killed_node_is_ended_and_its_ids_are_kept(tmp_path: Path) -> None:
     """Two servers on one append-only file would destroy it."""
     node = await asyncio.create_subprocess_exec(
         sys.executable, "-c", NODE, str(tmp_path), stdout=asyncio.subprocess.PIPE
@@ -188,13 +188,13 @@ async def test_two_nodes_never_share_it(tmp_path: Path) -> None:
         assert await queue.dequeue(wait_s=5) == "1"
 
 
-async def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
-    """`data_dir` is the user's choice; what fits into 108 bytes is the kernel's."""
+async def test_a_data_dir_too_long_for_a_socket_path_works(tmp_path: Path) -> None:
+    """The user chooses `data_dir`; the kernel allows a socket path of 108 bytes."""
     data_dir = tmp_path / ("a folder with a long name % ? # " * 5) / "é"
     async with embedded(data_dir) as queue:
         await queue.enqueue(["1"])
         assert await queue.dequeue(wait_s=5) == "1"
-        socket = noted_socket(data_dir)
+        socket = stored_socket(data_dir)
         assert names(socket.parent) == {"queue.sock"}
         assert mode(socket.parent) == 0o700
 
@@ -202,7 +202,7 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> No
         mode(socket.parent)
 
 
-def noted_socket(data_dir: Path) -> Path:
+def stored_socket(data_dir: Path) -> Path:
     return Path((data_dir / "queue.server.lock").read_text())
 
 
@@ -215,7 +215,7 @@ def append_only_file(data_dir: Path) -> Path:
     return path
 
 
-async def test_a_file_without_its_end_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+async def test_a_truncated_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     async with embedded(tmp_path) as queue:
         await queue.enqueue(["1"])
         await queue.enqueue(["2"])
@@ -227,8 +227,8 @@ async def test_a_file_without_its_end_is_read_as_far_as_it_goes(tmp_path: Path) 
 
 
 async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
-    """The store knows all that was in it: a node must not stay down for a cache."""
-    for node_id in ("a", "b"):  # also when there is one set aside already
+    """The store has all that was in it: a broken cache must not keep a node from starting."""
+    for node_id in ("a", "b"):  # also when one was set aside before
         async with embedded(tmp_path, node_id) as queue:
             await queue.remember()
             await queue.enqueue([node_id])
@@ -242,7 +242,7 @@ async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
 
 
 async def test_another_database_file_empties_the_private_namespace(tmp_path: Path) -> None:
-    """Its ids are of jobs that no database knows; a person could not do anything about it."""
+    """Its ids belong to jobs that no database has; no operator could correct that."""
     async with embedded(tmp_path) as queue:
         await queue.join("store-1")
         await queue.remember()
@@ -257,7 +257,7 @@ async def test_another_database_file_empties_the_private_namespace(tmp_path: Pat
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is the whole PATH."""
+    """A folder that is the only one in PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -269,9 +269,7 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-async def test_a_program_in_path_that_is_too_old_is_passed_over(
-    tmp_path: Path, programs: Path
-) -> None:
+async def test_a_program_in_path_that_is_too_old_is_skipped(tmp_path: Path, programs: Path) -> None:
     write_program(programs / "redis-server", "echo 'Redis server v=6.0.16 sha=0:0'")
     async with embedded(tmp_path / "data") as queue:
         assert await queue.dequeue(wait_s=PAUSE_S) is None

@@ -1,4 +1,4 @@
-"""What `ports.Queue` promises about the server: what it forgot, whose it is, what it keeps."""
+"""What the port `Queue` promises about the server: ids it lost, its store, the keys it keeps."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from tests.support.queues import (  # noqa: F401
 from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 
 
-async def test_a_new_namespace_is_forgetful_until_told_otherwise(queue: Queue) -> None:
+async def test_a_new_namespace_is_forgetful_until_remember(queue: Queue) -> None:
     assert await queue.forgetful()
     assert await queue.forgetful()
     await queue.remember()
     assert not await queue.forgetful()
 
 
-async def test_to_remember_needs_no_look_before(queue: Queue) -> None:
+async def test_remember_needs_no_call_of_forgetful_before(queue: Queue) -> None:
     await queue.remember()
 
     assert not await queue.forgetful()
 
 
-async def test_what_one_node_remembers_all_do(queue: Queue, installation: Installation) -> None:
+async def test_one_node_remembers_for_all(queue: Queue, installation: Installation) -> None:
     await queue.remember()
     async with installation.open("b") as other:
         assert not await other.forgetful()
@@ -51,10 +51,10 @@ async def test_a_flushed_server_is_forgetful(queue: Queue, installation: Install
     assert await queue.forgetful()
 
 
-async def test_what_a_worker_gets_that_waited_through_a_flush_is_found_in_flight(
+async def test_an_id_that_a_worker_gets_after_a_flush_is_found_in_flight(
     queue: Queue, installation: Installation
 ) -> None:
-    """Else it would be run again while it is in hand, and never come back from a dead node."""
+    """Else it would be run again while it is claimed, and never be recovered from a dead node."""
     async with installation.open("b") as other, asyncio.TaskGroup() as group:
         waiting = group.create_task(queue.dequeue(wait_s=ANSWER_S))
         await installation.blocked(1)
@@ -65,10 +65,10 @@ async def test_what_a_worker_gets_that_waited_through_a_flush_is_found_in_flight
         assert await other.recover([]) == 1
 
 
-async def test_a_flush_while_all_is_enqueued_again_is_noticed(
+async def test_a_flush_during_the_reminding_is_noticed(
     queue: Queue, installation: Installation
 ) -> None:
-    """What was enqueued before the flush is gone: to remember now would be wrong."""
+    """The ids enqueued before the flush are gone: `remember` must have no effect."""
     assert await queue.forgetful()
     await installation.look.flushall()
     await queue.remember()
@@ -77,7 +77,7 @@ async def test_a_flush_while_all_is_enqueued_again_is_noticed(
 
 
 async def test_a_restarted_server_is_forgetful(queue: Queue, installation: Installation) -> None:
-    """With its append-only file it may have lost the last second, without one everything."""
+    """With its append-only file it may have lost the last second, without one all ids."""
     await queue.remember()
     await installation.restart()
 
@@ -93,10 +93,10 @@ async def test_nodes_of_one_store_join_one_namespace(
         await other.join("store-1")
 
 
-async def test_a_node_of_another_store_is_refused_with_what_to_do(
+async def test_a_node_of_another_store_is_refused_with_advice(
     queue: Queue, installation: Installation
 ) -> None:
-    """Two installations in one namespace would run each other's ids, and find none of them."""
+    """Two installations in one namespace would take each other's ids and find no jobs for them."""
     await queue.join("store-1")
     async with installation.open("b") as other:
         with pytest.raises(StartError, match="belongs to another store") as refusal:
@@ -120,8 +120,8 @@ async def test_a_flushed_registration_comes_back_with_the_ids(
 async def test_every_key_and_channel_is_under_the_one_hash_tag(
     queue: Queue, installation: Installation
 ) -> None:
-    """In a Redis Cluster the scripts would be refused otherwise."""
-    await live_a_life(queue, installation, leave_some=True)
+    """A Redis Cluster would refuse the scripts otherwise."""
+    await use_the_queue(queue, installation, leave_some=True)
     async with queue.watch("1") as event:
         await heard(event)
         names = await installation.keys() | await channels(installation)
@@ -133,7 +133,7 @@ async def test_every_key_and_channel_is_under_the_one_hash_tag(
 async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
     queue: Queue, installation: Installation
 ) -> None:
-    await live_a_life(queue, installation, leave_some=False)
+    await use_the_queue(queue, installation, leave_some=False)
 
     owned = {
         installation.key("store"),  # the installation's
@@ -146,7 +146,7 @@ async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
     async def only_those() -> bool:
         return await installation.keys() == owned
 
-    await eventually(only_those)  # nobody waited for the changes to be told
+    await eventually(only_those)  # changes are published in the background
     assert {str(node) for node in await installation.look.smembers(installation.key("nodes"))} == {
         "a"
     }
@@ -160,7 +160,7 @@ async def test_when_the_last_node_ends_no_node_remains(installation: Installatio
     assert not await installation.look.sismember(installation.key("nodes"), "b")
 
 
-async def live_a_life(queue: Queue, installation: Installation, *, leave_some: bool) -> None:
+async def use_the_queue(queue: Queue, installation: Installation, *, leave_some: bool) -> None:
     async with installation.open("b") as other:
         await queue.join("store-1")
         await queue.remember()

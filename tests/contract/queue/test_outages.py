@@ -1,4 +1,4 @@
-"""What callers of the queue see when its server is away, hangs or refuses; and that it heals."""
+"""What callers of the queue see when its server is away, hangs or refuses, and comes back."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def all_refused(queue: Queue, *names: str, within_s: float) -> None:
             group.create_task(call(name), name=name)
 
 
-async def test_a_stopped_server_refuses_every_call_at_once_and_heals(
+async def test_every_call_fails_at_once_while_the_server_is_stopped(
     own_redis: RedisServer, queue: Queue
 ) -> None:
     await queue.enqueue(["0"])
@@ -81,20 +81,20 @@ async def test_a_stopped_server_refuses_every_call_at_once_and_heals(
         await patiently(partial(call, queue))
 
 
-async def test_who_waits_for_an_id_is_told_when_the_server_goes(
+async def test_a_waiting_dequeue_fails_when_the_server_goes(
     own_redis: RedisServer, queue: Queue
 ) -> None:
-    """Else the worker would sit out its window, and start late when the server is back."""
+    """Else the worker would wait for its whole window, and start late when the server is back."""
     async with asyncio.TaskGroup() as group:
         group.create_task(all_refused(queue, "dequeue", "dequeue", within_s=5))
         await eventually(lambda: blocked(own_redis) == 1)
         own_redis.stop()
 
 
-async def test_a_server_that_hangs_is_given_up_after_a_few_seconds(
+async def test_calls_to_a_hanging_server_fail_after_a_few_seconds(
     own_redis: RedisServer, queue: Queue
 ) -> None:
-    """Nothing answers and no connection breaks: only our own timeouts end the wait."""
+    """No answer comes and no connection breaks: only our own timeouts end the wait."""
     own_redis.freeze()
     try:
         await all_refused(queue, within_s=BLOCK_S + 2 * ANSWER_S)
@@ -105,7 +105,7 @@ async def test_a_server_that_hangs_is_given_up_after_a_few_seconds(
     assert await patiently(lambda: queue.dequeue(wait_s=1)) is not None
 
 
-async def test_a_replica_refuses_what_writes(own_redis: RedisServer, queue: Queue) -> None:
+async def test_writes_to_a_replica_fail(own_redis: RedisServer, queue: Queue) -> None:
     """After a failover the old address may lead to a replica for a while."""
     own_redis.command("REPLICAOF", "127.0.0.1", "1")
     await all_refused(queue, *WRITES, within_s=1)
@@ -114,7 +114,7 @@ async def test_a_replica_refuses_what_writes(own_redis: RedisServer, queue: Queu
     await queue.enqueue(["1"])
 
 
-async def test_who_waits_for_an_id_is_told_when_the_server_becomes_a_replica(
+async def test_a_waiting_dequeue_fails_when_the_server_becomes_a_replica(
     own_redis: RedisServer, queue: Queue
 ) -> None:
     async with asyncio.TaskGroup() as group:
@@ -133,7 +133,7 @@ def fact(server: RedisServer, section: str, name: str) -> int:
     return int(facts[name])
 
 
-async def test_a_replica_without_its_master_refuses_everything(
+async def test_all_calls_to_a_replica_without_its_master_fail(
     own_redis: RedisServer, queue: Queue
 ) -> None:
     own_redis.command("CONFIG", "SET", "replica-serve-stale-data", "no")
@@ -142,7 +142,7 @@ async def test_a_replica_without_its_master_refuses_everything(
     await all_refused(queue, "enqueue", "abort_announced", "missing", within_s=1)
 
 
-async def test_a_full_server_refuses_what_writes(own_redis: RedisServer, queue: Queue) -> None:
+async def test_writes_to_a_full_server_fail(own_redis: RedisServer, queue: Queue) -> None:
     own_redis.command("CONFIG", "SET", "maxmemory", "1")
     await all_refused(queue, *WRITES, within_s=1)
 
@@ -150,10 +150,10 @@ async def test_a_full_server_refuses_what_writes(own_redis: RedisServer, queue: 
     await queue.enqueue(["1"])
 
 
-async def test_a_key_of_another_type_is_a_defect_and_passes_through(
+async def test_a_key_of_another_type_is_a_defect_and_its_error_is_raised(
     own_redis: RedisServer, queue: Queue, namespace: str
 ) -> None:
-    """To call it unavailable would have everybody try again for ever."""
+    """If it counted as an outage, all callers would retry for ever."""
     own_redis.command("SET", f"{{{namespace}}}:queue", "not a list")
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
@@ -170,10 +170,10 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(
         own_redis.command("SCRIPT", "FLUSH")
 
 
-async def test_a_wait_goes_on_over_many_blocking_commands(
+async def test_a_wait_spans_many_blocking_commands(
     own_redis: RedisServer, queue: RedisQueue
 ) -> None:
-    """redis-py cuts every answer off after 5 s unless it is told not to."""
+    """redis-py limits every answer to 5 s by default."""
     queue.dequeuer._block_s = 0.02
     before = fact(own_redis, "stats", "total_commands_processed")
     async with asyncio.TaskGroup() as group:
@@ -183,8 +183,8 @@ async def test_a_wait_goes_on_over_many_blocking_commands(
     assert worker.result() == "1"
 
 
-async def test_how_often_and_how_long_is_tried_is_not_left_to_redis_py(queue: RedisQueue) -> None:
-    """It would cut off each wait at 5 s, and try ten times or not at all, by how it was built."""
+async def test_retries_and_timeouts_are_not_left_to_redis_py(queue: RedisQueue) -> None:
+    """It would end each wait after 5 s, and try ten times or once, depending on the constructor."""
     server = queue._server
     for client, retries in ((server.commands, 1), (server.blocking, 0)):
         options = client.connection_pool.connection_kwargs
@@ -202,10 +202,10 @@ async def test_more_callers_than_connections_wait_in_line(
     assert fact(own_redis, "clients", "connected_clients") < 25
 
 
-async def test_a_change_here_is_heard_here_without_a_server(
+async def test_a_local_change_wakes_local_watchers_without_a_server(
     own_redis: RedisServer, queue: Queue
 ) -> None:
-    """A node whose Redis is away still tells its own users at once."""
+    """A node whose Redis is away still informs its own users at once."""
     async with queue.watch("1") as event:
         await heard(event)
         own_redis.stop()
@@ -222,7 +222,7 @@ async def test_a_watch_begins_without_a_server_and_wakes_when_it_is_back(
         await heard(event)
 
 
-async def test_an_abort_here_is_heard_here_without_a_server(
+async def test_a_local_abort_is_delivered_without_a_server(
     own_redis: RedisServer, queue: Queue
 ) -> None:
     own_redis.stop()
@@ -237,7 +237,7 @@ async def test_an_abort_here_is_heard_here_without_a_server(
 async def test_an_id_that_could_not_be_acknowledged_comes_again(
     own_redis: RedisServer, queue: Queue
 ) -> None:
-    """Its job is over, so the next claim is refused: better than an id in flight for ever."""
+    """Its job has ended, so the next claim is refused: better than an id in flight for ever."""
     await queue.enqueue(["1"])
     assert await queue.dequeue(wait_s=1) == "1"
     own_redis.command("REPLICAOF", "127.0.0.1", "1")
@@ -248,7 +248,7 @@ async def test_an_id_that_could_not_be_acknowledged_comes_again(
     assert await patiently(lambda: queue.dequeue(wait_s=5)) == "1"
 
 
-async def test_whatever_happens_the_background_tasks_end_with_the_block(
+async def test_the_background_tasks_end_with_the_block_also_on_an_error(
     own_redis: RedisServer, namespace: str
 ) -> None:
     async def fail() -> None:
@@ -265,7 +265,9 @@ async def test_whatever_happens_the_background_tasks_end_with_the_block(
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_nobody_there_is_worth_another_try(own_redis: RedisServer, namespace: str) -> None:
+async def test_a_server_that_does_not_answer_is_unavailable(
+    own_redis: RedisServer, namespace: str
+) -> None:
     own_redis.stop()
     with pytest.raises(QueueUnavailable, match=r"does not answer") as refusal:
         async with opened(own_redis.url.replace("//", "//:secret@"), namespace):
@@ -275,7 +277,7 @@ async def test_nobody_there_is_worth_another_try(own_redis: RedisServer, namespa
     assert "***" in str(refusal.value)
 
 
-async def test_a_wrong_password_is_told(own_redis: RedisServer, namespace: str) -> None:
+async def test_a_wrong_password_stops_the_start(own_redis: RedisServer, namespace: str) -> None:
     own_redis.command("CONFIG", "SET", "requirepass", "right")
     with pytest.raises(QueueUnavailable, match="password"):
         async with opened(own_redis.url.replace("//", "//:wrong@"), namespace):
@@ -309,8 +311,10 @@ async def test_a_wrong_url_stops_the_start(url: str, namespace: str) -> None:
         (b"-ERR unknown command\r\n", "refuses: unknown command$"),
     ],
 )
-async def test_what_is_no_redis_stops_the_start(greeting: bytes, told: str, namespace: str) -> None:
-    """A wrong port is not mended by waiting, nor by a traceback."""
+async def test_a_server_that_is_not_redis_stops_the_start(
+    greeting: bytes, told: str, namespace: str
+) -> None:
+    """Waiting does not help with a wrong port, nor does a traceback."""
 
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(greeting)

@@ -1,4 +1,4 @@
-"""What `ports.Queue` promises about ids: who gets which, and what is never lost."""
+"""What the port `Queue` promises about ids: their order, and that none is lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_ids_that_go_ahead_come_first_in_their_own_order(queue: Queue) -> 
     assert [await queue.dequeue(wait_s=ANSWER_S) for _ in range(4)] == ["1", "2", "3", "4"]
 
 
-async def test_to_enqueue_nothing_does_nothing(queue: Queue, installation: Installation) -> None:
+async def test_enqueueing_no_ids_does_nothing(queue: Queue, installation: Installation) -> None:
     await queue.enqueue([])
     queue.announce([])
 
@@ -48,10 +48,10 @@ async def test_an_empty_queue_answers_none_when_the_time_is_up(queue: Queue) -> 
         assert await queue.dequeue(wait_s=PAUSE_S) is None
 
 
-async def test_what_is_enqueued_wakes_a_worker_for_each_on_any_node(
+async def test_each_enqueued_id_wakes_a_worker_on_any_node(
     queue: Queue, installation: Installation
 ) -> None:
-    """Nobody waits out an idle window while there is work."""
+    """No worker waits for its whole idle window while there is work."""
     async with (
         installation.open("b") as other,
         asyncio.timeout(ANSWER_S),
@@ -83,7 +83,7 @@ async def test_dozens_of_workers_wait_on_one_connection(
 async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
     queue: Queue, installation: Installation
 ) -> None:
-    """Popped, it would be lost with a node that is killed now."""
+    """If it were popped, it would be lost with a node that is killed."""
     await queue.enqueue(["1", "2"])
 
     assert await queue.dequeue(wait_s=ANSWER_S) == "1"
@@ -94,7 +94,7 @@ async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
     assert await installation.inflight("a") == []
 
 
-async def test_to_acknowledge_twice_is_to_acknowledge_once(
+async def test_acknowledging_twice_has_the_effect_of_once(
     queue: Queue, installation: Installation
 ) -> None:
     await queue.enqueue(["1", "1", "1"])
@@ -109,7 +109,9 @@ async def test_to_acknowledge_twice_is_to_acknowledge_once(
     assert await installation.queued() == ["1"]
 
 
-async def test_what_is_given_back_comes_next(queue: Queue, installation: Installation) -> None:
+async def test_an_id_that_is_given_back_comes_next(
+    queue: Queue, installation: Installation
+) -> None:
     await queue.enqueue(["1", "2", "3"])
     for _ in range(2):
         await queue.dequeue(wait_s=ANSWER_S)
@@ -123,7 +125,7 @@ async def test_what_is_given_back_comes_next(queue: Queue, installation: Install
 
 
 async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, installation: Installation) -> None:
-    """Workers are cancelled at every moment; the id that was on its way goes to another."""
+    """Workers are cancelled at any moment; an id that just arrives goes to another worker."""
     ids = [f"{n:03}" for n in range(200)]
     chance = Random(2)  # noqa: S311 - the same moments in each run
     found: list[str] = []
@@ -148,7 +150,7 @@ async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, installation: Ins
     assert sorted(await installation.inflight("a")) == ids, "all are held, none is a stray"
 
 
-async def test_an_id_whose_worker_left_goes_to_the_next_in_line(
+async def test_an_id_whose_worker_left_goes_to_the_next_worker(
     queue: Queue, installation: Installation
 ) -> None:
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
@@ -161,10 +163,10 @@ async def test_an_id_whose_worker_left_goes_to_the_next_in_line(
     assert second.result() == "1"
 
 
-async def test_an_id_that_nobody_waits_for_goes_back_for_other_nodes(
+async def test_an_id_that_no_worker_waits_for_returns_to_the_queue(
     queue: Queue, installation: Installation
 ) -> None:
-    """The connection still waits after the last worker left; what it gets must not stick here."""
+    """The connection still waits after the last worker left; its id must not stay in flight."""
     async with asyncio.timeout(ANSWER_S), installation.open("b") as other:
         async with asyncio.TaskGroup() as group:
             worker = group.create_task(queue.dequeue(wait_s=60))
@@ -174,16 +176,16 @@ async def test_an_id_that_nobody_waits_for_goes_back_for_other_nodes(
 
         assert await other.dequeue(wait_s=60) == "1"
 
-        async def nothing_sticks() -> bool:
+        async def nothing_in_flight() -> bool:
             return await installation.inflight("a") == []
 
-        await eventually(nothing_sticks)
+        await eventually(nothing_in_flight)
 
 
-async def test_a_lost_answer_is_made_good_while_the_node_lives(
+async def test_an_id_with_a_lost_answer_returns_while_the_node_lives(
     queue: Queue, installation: Installation
 ) -> None:
-    """Its id is in flight with nobody to know it: the worst that a dying connection can leave."""
+    """Its id is in flight and no worker has it: the worst case of a lost connection."""
     await queue.enqueue(["2"])
     await installation.look.rpush(installation.key("inflight:a"), "1")
     await installation.look.client_kill_filter(_type="normal", skipme=True)
@@ -193,7 +195,7 @@ async def test_a_lost_answer_is_made_good_while_the_node_lives(
     assert found in (["1", "2"], ["2", "1"])
 
 
-async def test_what_other_nodes_left_in_flight_is_returned_in_order(
+async def test_ids_that_other_nodes_left_in_flight_return_in_order(
     queue: Queue, installation: Installation
 ) -> None:
     await queue.enqueue(["1", "2", "3", "4", "5"])
@@ -210,7 +212,7 @@ async def test_what_other_nodes_left_in_flight_is_returned_in_order(
 
 
 async def leave_in_flight(installation: Installation, node_id: str, ids: list[str]) -> None:
-    """What a node leaves that is killed after it took these from the head of the queue."""
+    """Leave ids in flight, as a node does that is killed after it took them from the head."""
     await installation.look.sadd(installation.key("nodes"), node_id)
     for job_id in ids:
         moved = await installation.look.lmove(
@@ -230,7 +232,7 @@ async def test_a_node_that_ends_returns_what_it_has_in_flight(
     assert await installation.queued() == ["1", "2", "3"]
 
 
-async def test_missing_are_the_ids_neither_near_the_head_nor_in_flight(
+async def test_ids_neither_near_the_head_nor_in_flight_are_missing(
     queue: Queue, installation: Installation
 ) -> None:
     async with installation.open("b") as other:

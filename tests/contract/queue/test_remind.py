@@ -1,6 +1,6 @@
-"""What `ports.Queue` promises about a server that forgot: one node tells it all, and never in vain.
+"""What the port `Queue` promises about a server that lost ids: one node reminds it of all of them.
 
-Against the fake as well, by which other tests go.
+The fake is tested, too, since other tests rely on it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def place_fixture(
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets how long a node may be silent that is next told to remind, or next reminds."""
+    """A function that sets how long the next node that reminds may be silent."""
 
     def set_to(seconds: float) -> None:
         for implementation in ("scheduler.queue.redis_queue", "tests.fakes.queue"):
@@ -42,8 +42,8 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return set_to
 
 
-async def test_one_node_at_a_time_is_told_that_the_server_forgot(place: Place) -> None:
-    """Else each id would wait as often as there are nodes."""
+async def test_the_server_is_forgetful_to_one_node_at_a_time(place: Place) -> None:
+    """Else each id would be enqueued once by each node."""
     a, b = await place.open("a"), await place.open("b")
     assert await a.forgetful()
     assert not await b.forgetful()
@@ -59,18 +59,18 @@ async def test_one_node_at_a_time_is_told_that_the_server_forgot(place: Place) -
     assert await all_of(b, expected=2) == ["1", "2"]
 
 
-async def test_what_it_is_reminded_of_wakes_a_worker(place: Place) -> None:
-    """As all that is enqueued."""
+async def test_a_reminded_id_wakes_a_worker(place: Place) -> None:
+    """As after every enqueue."""
     a = await place.open("a")
     assert await a.forgetful()
     assert await a.remind(["1"])
     assert await a.dequeue(wait_s=ANSWER_S) == "1"
 
 
-async def test_when_the_node_that_reminds_dies_another_one_does_it(
+async def test_when_the_node_that_reminds_dies_another_one_takes_over(
     place: Place, patience: Callable[[float], None]
 ) -> None:
-    """And should it not have died, it stops."""
+    """If the first one is not dead after all, it stops."""
     a, b = await place.open("a"), await place.open("b")
     assert await a.forgetful()
     patience(SOON_S)
@@ -85,24 +85,24 @@ async def test_when_the_node_that_reminds_dies_another_one_does_it(
     assert await all_of(b) == ["1"]
 
 
-async def test_a_node_that_gets_no_further_does_not_keep_others_from_it(
+async def test_a_node_that_never_reminds_does_not_keep_others_from_it(
     place: Place, patience: Callable[[float], None]
 ) -> None:
-    """Its store may be away for it alone: it asks with every sweep, and reminds of nothing."""
+    """Its store may be away for it alone: it calls `forgetful` in every sweep, but not `remind`."""
     a, b = await place.open("a"), await place.open("b")
     patience(SOON_S)
     assert await a.forgetful()
 
-    async def b_is_told() -> bool:
+    async def b_must_remind() -> bool:
         told = await b.forgetful()
         await a.forgetful()
         return told
 
-    await eventually(b_is_told)
+    await eventually(b_must_remind)
 
 
-async def test_when_it_forgets_again_meanwhile_any_node_begins_anew(place: Place) -> None:
-    """What it was reminded of before is gone, so to go on or to remember would be wrong."""
+async def test_when_it_forgets_again_meanwhile_any_node_can_begin_again(place: Place) -> None:
+    """The ids sent before are gone, so to continue or to remember would be wrong."""
     a, b = await place.open("a"), await place.open("b")
     assert await a.forgetful()
     assert await a.remind(["1"])

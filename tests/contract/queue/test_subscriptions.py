@@ -1,4 +1,4 @@
-"""What `ports.Queue` promises about announced aborts and changes."""
+"""What the port `Queue` promises about announced aborts and changes."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ async def test_an_abort_reaches_the_node_that_it_is_announced_to(
         assert (first.result(), second.result()) == ("1", "2")
 
 
-async def test_aborts_are_heard_again_after_the_server_was_restarted(
+async def test_aborts_arrive_again_after_the_server_was_restarted(
     queue: Queue, installation: Installation
 ) -> None:
-    """A node that stays deaf after a reconnect would stop nothing any more."""
+    """A node that does not subscribe again after a reconnect would stop no job any more."""
     async with installation.open("b") as other:
         await subscribed(installation, installation.key("aborts:a"))
         await installation.restart()
@@ -82,7 +82,7 @@ async def test_an_abort_on_its_own_node_comes_once(queue: Queue) -> None:
             await next_of(aborts)
 
 
-async def test_a_change_wakes_who_watches_the_job_on_any_node(
+async def test_a_change_wakes_the_watchers_of_the_job_on_any_node(
     queue: Queue, installation: Installation
 ) -> None:
     async with (
@@ -90,7 +90,7 @@ async def test_a_change_wakes_who_watches_the_job_on_any_node(
         other.watch("1") as event,
         other.watch("2") as unrelated,
     ):
-        await heard(event)  # what happened before the subscription held may have been missed
+        await heard(event)  # changes before the subscription was active may have been missed
         await heard(unrelated)
         queue.announce([changed("1"), changed("3")])
 
@@ -98,7 +98,7 @@ async def test_a_change_wakes_who_watches_the_job_on_any_node(
         assert not unrelated.is_set()
 
 
-async def test_all_who_watch_a_job_are_woken(queue: Queue, installation: Installation) -> None:
+async def test_all_watchers_of_a_job_are_woken(queue: Queue, installation: Installation) -> None:
     async with installation.open("b") as other, other.watch("1") as first:
         await heard(first)
         async with other.watch("1") as second:
@@ -119,7 +119,7 @@ async def test_a_watch_that_reconnects_wakes_because_it_may_have_missed_somethin
         await heard(event)
 
 
-async def test_nobody_watches_nothing_is_subscribed(
+async def test_without_watchers_nothing_is_subscribed(
     queue: Queue, installation: Installation
 ) -> None:
     async with queue.watch("1") as event:

@@ -22,7 +22,7 @@ DELIVERED = Verdict(status=CallStatus.DELIVERED)
 
 @pytest.fixture(name="url", params=["sqlite", "postgres", "memory"])
 def url_fixture(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store: a database, or the fake that other tests use."""
+    """The URL of a store; "memory" for the fake that other tests use."""
     if request.param == "postgres":
         url: str = request.getfixturevalue("postgres_url")
         return url

@@ -19,9 +19,9 @@ STEP_AT = AT.replace(second=0, microsecond=0)
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")
 
 
-@pytest.fixture(name="kind", params=["sqlite", "postgres", "memory"])
-def any_kind(request: pytest.FixtureRequest) -> str:
-    """The kind of store."""
+@pytest.fixture(name="url", params=["sqlite", "postgres", "memory"])
+def any_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a store; "memory" for the fake."""
     if request.param != "postgres":
         return str(request.param)
     postgres_url: str = request.getfixturevalue("postgres_url")
@@ -29,12 +29,12 @@ def any_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(name="store")
-async def any_store(kind: str, tmp_path: Path) -> AsyncIterator[Store]:
+async def any_store(url: str, tmp_path: Path) -> AsyncIterator[Store]:
     """The real stores, and the fake that tests of the API use."""
-    if kind == "memory":
+    if url == "memory":
         yield MemoryStore()
     else:
-        async with open_store(kind, data_dir=tmp_path) as opened:
+        async with open_store(url, data_dir=tmp_path) as opened:
             yield opened
 
 
