@@ -27,7 +27,7 @@ JsonText = NewType("JsonText", str)
 
 
 class Status(StrEnum):
-    """The status of a job."""
+    """Where a job stands."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -62,7 +62,7 @@ class FailureKind(StrEnum):
 
 
 class Cleanup(StrEnum):
-    """How far the `on_abort` of an aborted job got, if an attempt had begun."""
+    """How far the `on_abort` of a job got that was aborted after it had begun."""
 
     PENDING = "pending"
     DONE = "done"

@@ -27,7 +27,7 @@ RETRY_LONGEST_S: Final = 3600.0
 
 
 class Event(StrEnum):
-    """What a call reports."""
+    """What a call tells of."""
 
     ENDED = "job.ended"
     NOTIFIED = "job.notified"
