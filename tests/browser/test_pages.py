@@ -160,10 +160,12 @@ def test_no_node_is_called_silent_while_the_page_does_not_hear(visit: Visit) -> 
 
 def test_a_list_is_loaded_as_soon_as_somebody_looks_again(visit: Visit, uid: str) -> None:
     visit.page.route("**/-/events?*", lambda _: None)  # which would tell it
+    visit.page.clock.install()
     page = visit.open(f"jobs?uid={uid}")
     expect(page.get_by_role("heading", name="No job matches")).to_be_visible()
     with page.expect_response("**/data/jobs?*"):
         visit.turn(hidden=True)
+        page.clock.fast_forward(10_000)  # after which it loads its list again
     visit.submit("echo", uid=uid)
 
     visit.turn(hidden=False)
