@@ -1,11 +1,21 @@
-"""The HTTP side: everything that knows aiohttp, and nothing that knows SQL, Redis or processes.
+"""The HTTP API. Only this package uses aiohttp as a server; it knows no SQL, Redis or processes.
 
-    request ─▶ telemetry ─▶ problems ─▶ routes ─▶ a view ─▶ service
-                              ▲                     │
-              errors as RFC 9457 problems           ├─ reading: bodies, json_text, checking, models
-                                                    └─ writing: render
+    request ─▶ http_metrics ─▶ problems ─▶ a view ─▶ service
+                                  ▲           │
+         errors as RFC 9457 problems          ├─ reads with `requests`
+                                              └─ writes with `service.documents`
 
-`routes.ROUTES` is the table of what there is; the aiohttp routes and the OpenAPI document are both
-made from it. The models that check a request are the ones the document shows. `hooks` is the
-other direction: what handlers tell goes out from there.
+    app             builds the aiohttp application from all of this
+    state           what views find in the application: the service, the limits
+    views/          one function for each route
+    requests/       reads and checks what requests contain
+    description/    the table of routes, the OpenAPI document and its page
+    dashboard/      the web page at `/-/ui/`
+    problems        every error as an HTTP response
+    streams         responses that continue while there is more to send
+    json_response   responses with a JSON body
+    http_metrics    counts and times requests
+
+`description.routes.ROUTES` is the table of all routes; the aiohttp routes and the OpenAPI document
+are both made from it. The models that check a request are the ones that the document shows.
 """

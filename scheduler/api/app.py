@@ -1,7 +1,7 @@
-"""Builds the application; the node runs it.
+"""Builds the aiohttp application; the node runs it.
 
 The node must run it with `web.AppRunner(app, handler_cancellation=True, access_log=None)`: only
-then does a client that goes away end its long wait, and ports promise that cancelling is safe.
+then does a client's disconnect end its long wait. The ports promise that cancelling is safe.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ def build_app(
     """The HTTP API over a service, ready for a runner.
 
     Args:
-        service: what the API may ask.
-        statistics: what the dashboard may ask beyond it.
+        service: the use cases behind the API.
+        statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
-        registry: the node's; the HTTP metrics are added to it, so it takes one application.
+        registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
-    app = web.Application(middlewares=[http_metrics.measuring(registry), problems.answer_problems])
+    app = web.Application(
+        middlewares=[http_metrics.metrics_middleware(registry), problems.answer_problems]
+    )
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
@@ -61,15 +63,15 @@ def _add(app: web.Application, route: Route) -> None:
         app.router.add_route(method, path, route.function)
 
 
-@cache  # the routes are constants, and pydantic takes its time
+@cache  # the routes are constants, and pydantic is slow
 def _described() -> tuple[bytes, str]:
-    """The OpenAPI document, and its page."""
+    """The OpenAPI document as JSON and as a page."""
     described = document(ROUTES)
     return orjson.dumps(described), docs.page(described)
 
 
 async def _finish_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Job data is private and changes: no cache keeps it, no browser guesses what it is."""
-    response.headers.popall("Server", None)  # aiohttp would tell its version and Python's
+    """Forbid caching, since job data is private and changes, and guessing of content types."""
+    response.headers.popall("Server", None)  # aiohttp would show its version and Python's
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")

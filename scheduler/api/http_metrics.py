@@ -1,4 +1,4 @@
-"""HTTP metrics, by the route's template and never by its path: uids would be endless labels."""
+"""HTTP metrics, labelled by the route's template, never by the path: uids have no limit."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Info
 
 from scheduler import __version__
 
-Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
+NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60)
-"""Up to the longest wait that a client may ask for."""
+"""Up to the longest wait that a client may request."""
 
 
-def measuring(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - aiohttp's Middleware is private
-    """A middleware that counts and times every request that gets an answer."""
+def metrics_middleware(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - aiohttp's Middleware is private
+    """A middleware that counts and times every request that gets a response."""
     Info("scheduler_build", "Version of this node.", registry=registry).info(
         {"version": __version__}
     )
@@ -32,7 +32,7 @@ def measuring(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - aiohttp's M
     )
     histogram = Histogram(
         "scheduler_http_request_seconds",
-        "Time to answer a request, waiting on the client's wish included.",
+        "Time to answer a request, including a wait that the client asked for.",
         ("route", "method"),
         buckets=BUCKETS_S,
         registry=registry,
@@ -41,7 +41,7 @@ def measuring(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - aiohttp's M
     answered, seconds = cache(counter.labels), cache(histogram.labels)
 
     @web.middleware
-    async def measure(request: web.Request, handler: Following) -> web.StreamResponse:
+    async def measure(request: web.Request, handler: NextHandler) -> web.StreamResponse:
         began = perf_counter()
         answer = await handler(request)
         route, method = _route(request), _method(request)

@@ -1,9 +1,9 @@
-"""Every way a request can fail, as RFC 9457 problem details; the only place that knows them.
+"""Every way a request can fail, as RFC 9457 problem details. No other module maps errors to them.
 
 SchedulerError ──┐
 HTTPException  ──┼─▶ Kind ─▶ application/problem+json
-anything else  ──┘           500, and the traceback only in the log
-any, amid an answer ───────▶ the connection ends, and the traceback is in the log
+anything else  ──┘           500, with the traceback only in the log
+any error after the response has begun ─▶ the connection is closed; the traceback is in the log
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from scheduler.api.dashboard.routes import DASHBOARD
-from scheduler.api.json_answer import json_answer
+from scheduler.api.json_response import json_response
 from scheduler.core.errors import (
     Conflict,
     Invalid,
@@ -27,10 +27,10 @@ from scheduler.core.errors import (
     TooLarge,
 )
 
-Following = Callable[[web.Request], Awaitable[web.StreamResponse]]
+NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER_S: Final = 2
-"""When to come back after a 503: about as long as a store takes to be restarted or failed over."""
+"""`Retry-After` of a 503: about as long as the restart or failover of a store takes."""
 
 log = structlog.get_logger()
 
@@ -82,17 +82,17 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     QueueUnavailable: UNAVAILABLE,
 }
 BY_STATUS: Final[Mapping[int, Kind]] = {404: NO_SUCH_PATH, 405: WRONG_METHOD, 415: NOT_JSON}
-"""For what aiohttp raises by itself, and for what the body's reading raises in its words."""
+"""The kinds for errors of aiohttp: those that it raises itself, and those that `bodies` raises."""
 
 
 def problem(
     kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
 ) -> web.Response:
-    """A problem as an answer; `members` are extensions of RFC 9457, section 3.2."""
+    """A problem as a response; `members` are extension members (RFC 9457, section 3.2)."""
     document = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": str(RETRY_AFTER_S), **(headers or {})}
-    return json_answer(
+    return json_response(
         document | members,
         status=kind.status,
         headers=headers,
@@ -101,51 +101,51 @@ def problem(
 
 
 @web.middleware
-async def answer_problems(request: web.Request, handler: Following) -> web.StreamResponse:
-    """Answer every error of the views as a problem (aiohttp insists on the name `handler`)."""
+async def answer_problems(request: web.Request, handler: NextHandler) -> web.StreamResponse:
+    """Turn every error of the views into a problem (aiohttp requires the name `handler`)."""
     try:
         return await handler(request)
     except ConnectionError:
-        raise  # the client is gone: there is nobody to answer, and aiohttp knows it
-    except Exception as error:  # noqa: BLE001 - the outermost middleware: nothing else may leave
-        answer = _of(request, error)
+        raise  # the client has disconnected, and aiohttp knows what to do
+    except Exception as error:  # noqa: BLE001 - the outermost middleware: no error may pass
+        answer = _problem_for(request, error)
     if not request.content.at_eof():
-        answer.force_close()  # nobody reads the rest of the body: the client may stop sending
+        answer.force_close()  # the rest of the body will not be read: the client may stop sending
     return answer
 
 
-def _of(request: web.Request, error: Exception) -> web.Response:
+def _problem_for(request: web.Request, error: Exception) -> web.Response:
     if request.writer.output_size:
-        # A second answer would be taken for a part of the first: without its end the client sees
-        # that the rest is missing, and may ask again.
+        # The client would take a second response for a part of the first. Because the end of the
+        # first is missing, it sees that something failed, and may ask again.
         log.error("answer broken off", exc_info=error, method=request.method, path=request.path)
         raise ConnectionAbortedError("the rest of the answer is missing") from error
     match error:
         case web.HTTPException():
-            return _of_http(request, error)
+            return _from_http(request, error)
         case SchedulerError():
-            return _of_scheduler(request, error)
+            return _from_scheduler(request, error)
         case _:
-            return _of_defect(request, error)
+            return _from_defect(request, error)
 
 
-def _of_scheduler(request: web.Request, error: SchedulerError) -> web.Response:
+def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response:
     kind = BY_ERROR.get(type(error))
     if kind is None:
-        return _of_defect(request, error)
+        return _from_defect(request, error)
     if isinstance(error, Invalid):
         errors = [flaw._asdict() for flaw in error.flaws]
         return problem(kind, str(error), errors=errors)
     return problem(kind, str(error))
 
 
-def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
+def _from_http(request: web.Request, error: web.HTTPException) -> web.Response:
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods | {"OPTIONS"}))
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": allowed})
         detail = f"{request.method[:20]} is not allowed here; allowed are {allowed}"
-        if (request.method, request.path) == ("GET", "/"):  # somebody with a browser
+        if (request.method, request.path) == ("GET", "/"):  # probably a user with a browser
             detail += f"; the dashboard is at {DASHBOARD}"
         return problem(WRONG_METHOD, detail, headers={"Allow": allowed})
     kind = BY_STATUS.get(error.status) or Kind(f"http-{error.status}", error.status, error.reason)
@@ -153,6 +153,6 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
     return problem(kind, detail)
 
 
-def _of_defect(request: web.Request, error: Exception) -> web.Response:
+def _from_defect(request: web.Request, error: Exception) -> web.Response:
     log.error("request failed", exc_info=error, method=request.method, path=request.path)
     return problem(INTERNAL, "an unexpected error; it is in the node's log")

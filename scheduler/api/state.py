@@ -1,4 +1,4 @@
-"""What the views find in the application: their collaborators and limits, under typed keys."""
+"""What views find in the application: their collaborators and limits, under typed keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scheduler.service.statistics import StatisticsService
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one request may bring; each is a key of `[limits]` in the configuration."""
+    """How much one request may contain; each is a key of `[limits]` in the configuration."""
 
     data_bytes_max: int
     bulk_jobs_max: int
@@ -26,8 +26,8 @@ STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 LIMITS: Final = web.AppKey("limits", Limits)
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 OPENAPI: Final = web.AppKey("openapi", bytes)
-"""The OpenAPI document as JSON: it does not change while the node runs."""
+"""The OpenAPI document as JSON."""
 DOCS: Final = web.AppKey("docs", str)
-"""The same as a page."""
+"""The OpenAPI document as a page."""
 STREAMS: Final = web.AppKey("streams", set[asyncio.Timeout])
-"""The ends of the answers that go on now, to be brought forward when the node closes its server."""
+"""The timeouts of the open streams: they expire at once when the node closes its server."""

@@ -1,11 +1,11 @@
-"""Answers that go on for as long as there is something to tell.
+"""Responses that continue for as long as there is more to send.
 
-    the client goes away             aiohttp cancels the view
-    it does not take what is sent    its connection is cut, after `SEND_S`
-    the node closes its server       the answer ends, whole, so that nobody waits for it
-    a part fails                     its connection ends, so that the client sees it (`problems`)
+    the client disconnects         aiohttp cancels the view
+    the client does not read       its connection is closed after `SEND_S`
+    the node closes its server     the response is completed, so that the server need not wait
+    making a part fails            its connection is closed, so that the client sees it (`problems`)
 
-Nothing is kept for a slow client: the next part is made when he has taken the last.
+Nothing is buffered for a slow client: the next part is made when the client has read the last one.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from aiohttp import web
 from scheduler.api.state import STREAMS
 
 SEND_S: Final = 20.0
-"""How long a client may take to make room for more, beyond what its socket holds."""
+"""How long a client may leave its socket full before its connection is closed."""
 
 
 async def stream(
     request: web.Request, parts: AsyncGenerator[bytes, None], *, content_type: str
 ) -> web.StreamResponse:
-    """Answer with parts of text as they come; 204 where there is not even a first one.
+    """Send parts of text as they come; 204 if there is none at all.
 
-    What the first part raises is a problem like any other; of a later one only the log tells.
+    An error while the first part is made is answered as a problem. A later one is only logged.
     """
     async with aclosing(parts):
         first = await anext(parts, None)
@@ -37,18 +37,18 @@ async def stream(
         answer = web.StreamResponse(headers={"Content-Type": f"{content_type}; charset=utf-8"})
         await answer.prepare(request)
         if request.method != "HEAD":
-            await _pour(request, answer, first, parts)
+            await _send_all(request, answer, first, parts)
         return answer
 
 
 async def end_streams(app: web.Application) -> None:
-    """End every answer that goes on: the node closes its server."""
+    """Complete every open stream, because the node closes its server."""
     now = asyncio.get_running_loop().time()
-    for open_ in app[STREAMS]:
-        open_.reschedule(now)
+    for timeout in app[STREAMS]:
+        timeout.reschedule(now)
 
 
-async def _pour(
+async def _send_all(
     request: web.Request,
     answer: web.StreamResponse,
     first: bytes,
@@ -56,14 +56,14 @@ async def _pour(
 ) -> None:
     streams = request.app[STREAMS]
     with suppress(TimeoutError):
-        async with asyncio.timeout(None) as open_:
-            streams.add(open_)
+        async with asyncio.timeout(None) as timeout:
+            streams.add(timeout)
             try:
                 await _send(request, answer, first)
                 async for part in parts:
                     await _send(request, answer, part)
             finally:
-                streams.discard(open_)
+                streams.discard(timeout)
 
 
 async def _send(request: web.Request, answer: web.StreamResponse, part: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The JSON that the page asks for beyond the public API. All of it is read only."""
+"""The JSON that the page requests besides the public API. All of it is read-only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import Field
 
 from scheduler.api.dashboard.documents import statistics_document
-from scheduler.api.json_answer import json_answer
+from scheduler.api.json_response import json_response
 from scheduler.api.requests import cursor
 from scheduler.api.requests.models import ListQuery, MatchQuery, Query, Uid
 from scheduler.api.requests.queries import query
@@ -20,25 +20,25 @@ OneOrAll = Annotated[Uid | None, Field(description="a user, 1 to 200 characters"
 
 
 class MatchAllQuery(MatchQuery):
-    """Which jobs of one user or of all."""
+    """Selects jobs of one user or of all."""
 
     uid: OneOrAll = None
 
 
 class ListAllQuery(ListQuery):
-    """Which jobs of one user or of all, and how many."""
+    """Selects jobs of one user or of all, page by page."""
 
     uid: OneOrAll = None
 
 
 async def overview(request: web.Request) -> web.Response:
-    """The statistics of the whole house."""
+    """The statistics of the whole installation."""
     query(request, Query)
-    return json_answer(statistics_document(await request.app[STATISTICS].statistics()))
+    return json_response(statistics_document(await request.app[STATISTICS].statistics()))
 
 
 async def jobs(request: web.Request) -> web.Response:
-    """Jobs of one user or of all, without their texts, and the cursor of the next page."""
+    """Jobs of one user or of all, without data and results, and the cursor of the next page."""
     wanted = query(request, ListAllQuery)
     page = await request.app[SERVICE].page(
         wanted.uid,
@@ -47,7 +47,7 @@ async def jobs(request: web.Request) -> web.Response:
         before_id=wanted.after,
         limit=wanted.limit,
     )
-    return json_answer(
+    return json_response(
         {
             "jobs": [job_outline(job) for job in page.jobs],
             "next": page.next_before and cursor.encode(page.next_before),
@@ -56,18 +56,18 @@ async def jobs(request: web.Request) -> web.Response:
 
 
 async def unfinished(request: web.Request) -> web.Response:
-    """How many jobs of which users an abort of all that match would meet."""
+    """How many jobs of each user an abort of all that match would affect."""
     which = query(request, MatchAllQuery)
     users = await request.app[STATISTICS].unfinished(
         which.uid, statuses=which.status, task=which.task
     )
-    return json_answer({"users": users, "exact": sum(users.values()) < COUNT_MAX})
+    return json_response({"users": users, "exact": sum(users.values()) < COUNT_MAX})
 
 
 async def nodes(request: web.Request) -> web.Response:
-    """The nodes with their heartbeats: who sees one change knows that its node lives."""
+    """The nodes with their heartbeat counters: a node whose counter changes is alive."""
     nodes = await request.app[SERVICE].nodes()
-    return json_answer(
+    return json_response(
         {
             "lease_s": request.app[STATISTICS].lease_s,
             "nodes": [{**node_document(node), "beat": node.beat} for node in nodes],

@@ -9,11 +9,11 @@ from scheduler.core.job import Status
 from scheduler.core.statistics import Quantiles, Statistics
 from scheduler.service.documents import instant
 
-ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
+FINISHED: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
 
 
 def statistics_document(statistics: Statistics) -> dict[str, Any]:
-    """The house at a glance."""
+    """The statistics of the overview page."""
     counts = statistics.counts
     oldest = counts.oldest_queued_at
     return {
@@ -22,16 +22,16 @@ def statistics_document(statistics: Statistics) -> dict[str, Any]:
         "queued_is_exact": statistics.queued_is_exact,
         "oldest_queued_at": None if oldest is None else instant(oldest),
         "running": counts.running,
-        "last_minute": _ends(statistics.last_minute),
+        "last_minute": _by_status(statistics.last_minute),
         "waiting": _quantiles(statistics.waiting),
         "ran": _quantiles(statistics.running),
-        "minutes": [{"at": instant(at), **_ends(ended)} for at, ended in statistics.minutes],
+        "minutes": [{"at": instant(at), **_by_status(ended)} for at, ended in statistics.minutes],
         "minutes_since": instant(statistics.minutes_since),
     }
 
 
-def _ends(ended: Mapping[Status, int]) -> dict[str, int]:
-    return {status.value: ended.get(status, 0) for status in ENDS}
+def _by_status(ended: Mapping[Status, int]) -> dict[str, int]:
+    return {status.value: ended.get(status, 0) for status in FINISHED}
 
 
 def _quantiles(quantiles: Quantiles | None) -> dict[str, float] | None:

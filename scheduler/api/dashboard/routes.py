@@ -1,4 +1,4 @@
-"""Where the dashboard's parts are; `page` alone is part of the public table of routes."""
+"""The dashboard's routes; only `page` is part of the public table of routes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def page(request: web.Request) -> web.Response:
 
 
 def add_dashboard(app: web.Application) -> None:
-    """Serve what the page loads; the page itself is in the table of routes."""
-    files()  # now, because nothing may read files while the loop runs
+    """Add the routes of what the page loads; the page itself is in the table of routes."""
+    files()  # read them now: the event loop must not be blocked later
     app.router.add_get(DASHBOARD.rstrip("/"), _to_page)
     for name, view in DATA.items():
         app.router.add_get(f"{DASHBOARD}data/{name}", view)
@@ -34,7 +34,7 @@ def add_dashboard(app: web.Application) -> None:
 
 
 async def _to_page(_: web.Request) -> web.Response:
-    # Relative, so that it holds behind a proxy that puts a path before ours.
+    # Relative, so that it also works behind a proxy that adds a path prefix.
     return web.Response(status=308, headers={"Location": "ui/"})
 
 

@@ -1,6 +1,6 @@
-"""The browsable form of the OpenAPI document: one page that loads and runs nothing.
+"""The OpenAPI document as a page to read, which loads and runs nothing.
 
-It is plain HTML, so that it works offline and the browser may be told to forbid everything else.
+It is plain HTML: it works offline, and its Content-Security-Policy can forbid everything else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-"""The page may do nothing but be looked at."""
+"""Forbids everything but the page's own style."""
 
 
 def page(document: Json) -> str:
@@ -54,7 +54,7 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def _prose(text: str) -> str:
-    """Paragraphs, lists where each line begins with a dash, and code between backticks."""
+    """Text as HTML: paragraphs, lists (each line begins with a dash), and code in backticks."""
     blocks = (block.splitlines() for block in text.split("\n\n"))
     return "".join(
         f"<ul>{''.join(f'<li>{_line(line[2:])}</li>' for line in lines)}</ul>"
@@ -144,7 +144,7 @@ def _example(value: object) -> str:
 
 
 def _type(schema: Json) -> str:
-    """A schema in a few words, with links to those that have a name."""
+    """A schema in a few words, with a link to each named schema."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#schema-{name}">{name}</a>'

@@ -1,6 +1,6 @@
-"""Examples for the OpenAPI document: what a request or an answer looks like, by name of its schema.
+"""Examples of requests and responses for the OpenAPI document, by the name of their schema.
 
-A test holds each against its schema.
+A test checks each against its schema.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     JOB_ENDED: {"job": {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}},
     NOT_READY: {"reasons": {"draining": "the node is draining"}},
 }
-"""What an example of a problem has beyond what each has."""
+"""The members that the example of a problem has besides the common ones."""
 
 
 def of_problem(kind: Kind) -> dict[str, Any]:
-    """A problem of this kind."""
+    """An example of a problem of this kind."""
     plain = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": kind.title}
     return plain | dict(MEMBERS.get(kind, {}))

@@ -1,8 +1,8 @@
-"""The OpenAPI 3.1 document, made of the routes and of the models that check their requests.
+"""The OpenAPI 3.1 document, made from the routes and from the models that check their requests.
 
-Route ─▶ operation ─┬─ parameters   from the models of path and query, and the headers
+Route ─▶ operation ─┬─ parameters   from the models of the path and query, and from the headers
                     ├─ requestBody  from the model of the body
-                    └─ responses    from its answers' shapes, and from its problems by status
+                    └─ responses    from the shapes of its responses, and its problems by status
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
     JOB_ENDED: shapes.Ended,
     NOT_READY: shapes.Obstacles,
 }
-"""Problems with members of their own; all others are plain."""
+"""The shapes of problems with members of their own; all others have `shapes.Problem`."""
 
 
 def document(routes: Sequence[Route]) -> Json:
-    """The whole description."""
+    """The whole document."""
     components: Json = {}
     paths: Json = {}
     for route in routes:
@@ -60,7 +60,7 @@ def _kinds() -> str:
 def _operation(route: Route, components: Json) -> Json:
     operation: Json = {"operationId": route.name, "summary": route.summary}
     parameters = [
-        *_parameters(route.place, "path", components),
+        *_parameters(route.path_parameters, "path", components),
         *_parameters(route.query, "query", components),
         *_headers(route),
     ]
@@ -71,8 +71,8 @@ def _operation(route: Route, components: Json) -> Json:
             "required": True,
             "content": _content("application/json", route.body, "validation", components),
         }
-    answers = {str(code): _answer(each, components) for code, each in route.answers.items()}
-    return operation | {"responses": answers | dict(_problems(route, components))}
+    responses = {str(code): _response(each, components) for code, each in route.responses.items()}
+    return operation | {"responses": responses | dict(_problems(route, components))}
 
 
 def _parameters(model: type[BaseModel] | None, where: str, components: Json) -> Iterator[Json]:
@@ -93,7 +93,7 @@ def _parameters(model: type[BaseModel] | None, where: str, components: Json) -> 
 
 
 def _of_text(schema: Json) -> Json:
-    """The schema of a parameter: it may be left out, but text is never null, nor an empty list."""
+    """The schema of a parameter: it is optional, but as text it is never null or an empty list."""
     if schema.get("default", ...) is None:
         return dict(schema["anyOf"][0])
     return {key: each for key, each in schema.items() if (key, each) != ("default", [])}
@@ -101,19 +101,19 @@ def _of_text(schema: Json) -> Json:
 
 def _headers(route: Route) -> Iterator[Json]:
     for name, meaning in route.headers.items():
-        pattern = {"pattern": route.strict[name]} if name in route.strict else {}
+        pattern = {"pattern": route.patterns[name]} if name in route.patterns else {}
         schema = {"type": "string", **pattern}
         yield {"name": name, "in": "header", "description": meaning, "schema": schema}
 
 
-def _answer(answer: ResponseDescription, components: Json) -> Json:
+def _response(response: ResponseDescription, components: Json) -> Json:
     headers = {
         name: {"description": meaning, "schema": {"type": "string"}}
-        for name, meaning in answer.headers.items()
+        for name, meaning in response.headers.items()
     }
-    described: Json = {"description": answer.description}
-    if answer.shape is not None:
-        described["content"] = _content(answer.media, answer.shape, "serialization", components)
+    described: Json = {"description": response.description}
+    if response.shape is not None:
+        described["content"] = _content(response.media, response.shape, "serialization", components)
     return described | ({"headers": headers} if headers else {})
 
 
@@ -161,7 +161,7 @@ def _schema(
     *,
     inline: bool = False,
 ) -> Json:
-    """The schema of a type. What it refers to goes to `components`; so does it, unless inline."""
+    """The schema of a type. Named types go to `components`; with `inline`, not the type itself."""
     schemas, definitions = TypeAdapter.json_schemas(
         [(0, mode, TypeAdapter(shape))], ref_template=REF
     )

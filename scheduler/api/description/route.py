@@ -1,4 +1,4 @@
-"""What is known of a route: enough to serve it, and enough to describe it."""
+"""What is known of a route: enough to serve it and to describe it."""
 
 from __future__ import annotations
 
@@ -17,41 +17,45 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseDescription:
-    """An answer that is no problem."""
+    """A successful response of a route."""
 
     description: str
     shape: Any = None
-    """A type that pydantic can make a JSON schema of; None where there is no body."""
+    """The type of the body, from which pydantic makes a JSON schema; None if there is no body."""
     media: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers it may have, each with what it says."""
+    """The headers that it may have, each with its meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A method of a path; the first line of its function's docstring is its summary."""
+    """A method of a path, and the view that serves it.
+
+    The first line of the view's docstring is the route's summary in the OpenAPI document.
+    """
 
     method: str
     path: str
     function: View
-    answers: Mapping[int, ResponseDescription]
+    responses: Mapping[int, ResponseDescription]
     problems: tuple[Kind, ...] = ()
     body: Any = None
-    """The type of the JSON body, where it takes one."""
-    place: type[Query] | None = None
-    """The parameters in its path."""
+    """The type of the JSON body; None if the route takes none."""
+    path_parameters: type[Query] | None = None
+    """The model of the parameters in the path."""
     query: type[Query] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers it heeds, each with what it means."""
-    strict: Mapping[str, str] = field(default_factory=dict)
-    """Patterns of those that are refused where they do not match; others are ignored then."""
+    """The request headers that it reads, each with its meaning."""
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    """The patterns of some headers: a value that does not match is refused. Other headers with an
+    invalid value are ignored."""
 
     @property
     def name(self) -> str:
-        """Its name in the OpenAPI document, by which clients that are generated call it."""
+        """Its operation id in the OpenAPI document, after which generated clients name methods."""
         return self.function.__name__
 
     @property
     def summary(self) -> str:
-        """What it does, in one line."""
+        """What it does, in one line: the first line of its view's docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The table of routes: all that can be asked over HTTP, and all that can come back.
+"""The table of routes: each request that can be made over HTTP, and each possible response.
 
 A uid never starts with `-`, so `/-/…` is free for the node's own pages.
 """
@@ -41,7 +41,7 @@ from scheduler.api.views import aborts, events, job_logs, jobs, operations
 from scheduler.api.views.events import LAST_EVENT_ID
 
 UID_SEGMENT: Final = "{uid:(?!-(?:/|$))[^/]+}"
-"""The pattern of `{uid}` in a path: anything but `-` alone, which is the node's own."""
+"""The pattern of `{uid}` in a path: anything but `-` alone, which is reserved for the node."""
 
 Submitted = shapes.Job | list[shapes.Job]
 ABORTED: Final = ResponseDescription(
@@ -69,8 +69,8 @@ ROUTES: Final = (
             TRACEPARENT: "the trace that the jobs are to go on with, by W3C Trace Context; "
             "one that is not valid is ignored",
         },
-        strict={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
-        answers={
+        patterns={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
+        responses={
             202: ResponseDescription(
                 description="The job is stored and will run; for an array, the jobs in its order",
                 shape=Submitted,
@@ -90,16 +90,16 @@ ROUTES: Final = (
         function=aborts.abort_ordered,
         body=AbortOrder,
         query=WaitQuery,
-        answers={200: ABORTED, 202: ABORTING},
+        responses={200: ABORTED, 202: ABORTING},
         problems=(*ABORT_PROBLEMS, TOO_LARGE, NOT_JSON),
     ),
     Route(
         method="GET",
         path="/{uid}",
         function=jobs.list_jobs,
-        place=UserPath,
+        path_parameters=UserPath,
         query=ListQuery,
-        answers={
+        responses={
             200: ResponseDescription(
                 description="The jobs; a page ends early at 8 MiB",
                 shape=list[shapes.Job],
@@ -112,35 +112,37 @@ ROUTES: Final = (
         method="DELETE",
         path="/{uid}",
         function=aborts.abort_jobs,
-        place=UserPath,
+        path_parameters=UserPath,
         query=MatchQuery,
-        answers={200: ResponseDescription(description="How many there were", shape=shapes.Aborts)},
+        responses={
+            200: ResponseDescription(description="How many there were", shape=shapes.Aborts)
+        },
         problems=(INVALID, UNAVAILABLE),
     ),
     Route(
         method="GET",
         path="/{uid}/{id}",
         function=jobs.get_job,
-        place=JobPath,
+        path_parameters=JobPath,
         query=WaitQuery,
-        answers={200: ResponseDescription(description="The job", shape=shapes.Job)},
+        responses={200: ResponseDescription(description="The job", shape=shapes.Job)},
         problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
     ),
     Route(
         method="DELETE",
         path="/{uid}/{id}",
         function=aborts.abort_job,
-        place=JobPath,
+        path_parameters=JobPath,
         query=AbortQuery,
-        answers={200: ABORTED, 202: ABORTING},
+        responses={200: ABORTED, 202: ABORTING},
         problems=ABORT_PROBLEMS,
     ),
     Route(
         method="GET",
         path="/{uid}/{id}/hooks",
         function=jobs.list_hook_calls,
-        place=JobPath,
-        answers={
+        path_parameters=JobPath,
+        responses={
             200: ResponseDescription(
                 description="The calls, oldest first", shape=list[shapes.HookCall]
             )
@@ -151,10 +153,10 @@ ROUTES: Final = (
         method="GET",
         path="/{uid}/{id}/events",
         function=events.follow_job,
-        place=JobPath,
+        path_parameters=JobPath,
         query=EventsQuery,
         headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
-        answers={
+        responses={
             200: EVENTS,
             204: ResponseDescription(
                 description="The job is over, and the client was told of its end"
@@ -168,16 +170,16 @@ ROUTES: Final = (
         function=events.follow_jobs,
         query=UserEventsQuery,
         headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
-        answers={200: EVENTS},
+        responses={200: EVENTS},
         problems=(INVALID,),
     ),
     Route(
         method="GET",
         path="/{uid}/{id}/log",
         function=job_logs.read_log,
-        place=JobPath,
+        path_parameters=JobPath,
         query=LogQuery,
-        answers={
+        responses={
             200: ResponseDescription(
                 description="Its lines, each after the time and the stream: stdout, stderr, or "
                 "notice where a further attempt begins or something is left out",
@@ -191,20 +193,20 @@ ROUTES: Final = (
         method="GET",
         path="/-/health",
         function=operations.health,
-        answers={200: ResponseDescription(description="It lives", shape=shapes.Health)},
+        responses={200: ResponseDescription(description="It lives", shape=shapes.Health)},
     ),
     Route(
         method="GET",
         path="/-/ready",
         function=operations.ready,
-        answers={200: ResponseDescription(description="It takes work", shape=shapes.Ready)},
+        responses={200: ResponseDescription(description="It takes work", shape=shapes.Ready)},
         problems=(NOT_READY,),
     ),
     Route(
         method="GET",
         path="/-/tasks",
         function=operations.list_tasks,
-        answers={
+        responses={
             200: ResponseDescription(description="The handlers, by name", shape=list[shapes.Task])
         },
     ),
@@ -212,7 +214,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/nodes",
         function=operations.list_nodes,
-        answers={
+        responses={
             200: ResponseDescription(description="The nodes, by name", shape=list[shapes.Node])
         },
         problems=(UNAVAILABLE,),
@@ -221,7 +223,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/metrics",
         function=operations.metrics,
-        answers={
+        responses={
             200: ResponseDescription(
                 description="The metrics of this node", shape=str, media="text/plain"
             )
@@ -231,13 +233,13 @@ ROUTES: Final = (
         method="GET",
         path="/-/openapi.json",
         function=operations.openapi,
-        answers={200: ResponseDescription(description="This document", shape=dict[str, Any])},
+        responses={200: ResponseDescription(description="This document", shape=dict[str, Any])},
     ),
     Route(
         method="GET",
         path="/-/docs",
         function=operations.docs,
-        answers={
+        responses={
             200: ResponseDescription(description="A page of HTML", shape=str, media="text/html")
         },
     ),
@@ -245,7 +247,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/ui/",
         function=dashboard.page,
-        answers={
+        responses={
             200: ResponseDescription(description="The dashboard", shape=str, media="text/html")
         },
     ),

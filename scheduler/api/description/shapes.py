@@ -1,4 +1,8 @@
-"""What answers look like, for the OpenAPI document; `render` writes them, and a test compares."""
+"""The JSON of responses, for the OpenAPI document.
+
+`scheduler.service.documents` writes this JSON; tests compare it with these models. The docstrings
+and descriptions here are part of the document.
+"""
 
 from __future__ import annotations
 

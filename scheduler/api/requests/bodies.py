@@ -1,4 +1,4 @@
-"""Reading a JSON body, and never more of it than is allowed."""
+"""Reads a JSON body, and never more of it than is allowed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from scheduler.api.state import LIMITS, Limits
 from scheduler.core.errors import Invalid, TooLarge
 
 ARRAY_BYTES_MAX: Final = 8 * 1024 * 1024
-"""A bulk request: small enough to parse and store at once without holding up the others."""
+"""The size of a bulk request: small enough to parse and store without delaying other requests."""
 ENVELOPE_BYTES_MAX: Final = 64 * 1024
-"""What a job may need besides its `data`: names, a hook, white space."""
+"""How much a job may need besides its `data`: names, a hook, white space."""
 
 _ARRAY: Final = re.compile(rb"[ \t\r\n]*\[")
 
@@ -25,8 +25,8 @@ async def read_json(request: web.Request) -> Any:  # noqa: ANN401 - any JSON val
 
     Raises:
         HTTPUnsupportedMediaType: it is not declared as JSON in UTF-8.
-        TooLarge: it is longer than allowed; the rest of it is not read.
-        Invalid: it is not JSON, or breaks off.
+        TooLarge: it is longer than allowed; the rest is not read.
+        Invalid: it is not JSON, or is incomplete.
     """
     _require_json(request)
     return parse(await _read(request, request.app[LIMITS]))

@@ -1,4 +1,4 @@
-"""Checks what came against a model, and says in plain words what is wrong with it.
+"""Checks a value against a model, and says in plain words what is wrong with it.
 
 {"uid": true, "tsk": "x"}  ─▶  /uid   got true; allowed: 1 to 200 characters …
                                /tsk   unknown field; did you mean 'task'? allowed: uid, task …
@@ -20,27 +20,27 @@ from scheduler.core.errors import Flaw, Invalid
 M = TypeVar("M", bound=BaseModel)
 
 FLAWS_MAX: Final = 20
-"""Nobody mends more at once, and a hostile body would make millions."""
+"""Nobody corrects more at once, and a hostile body would produce millions."""
 SHOWN_CHARS_MAX: Final = 60
-"""How much of what came is shown again."""
+"""How much of a wrong value is quoted."""
 
 
 def checked(model: type[M], value: Mapping[str, object], *, prefix: str, noun: str = "field") -> M:
     """The value as an instance of the model.
 
     Args:
-        model: its fields' descriptions say what is allowed.
-        value: what came.
-        prefix: of the pointers: `/` for a body, `/3/` in an array, nothing for a query.
-        noun: what a field is called here.
+        model: the descriptions of its fields say what is allowed.
+        value: what was sent.
+        prefix: of the pointers: `/` for a body, `/3/` in an array, empty for a query.
+        noun: what a field is called in the message.
 
     Raises:
         Invalid: with a flaw for each field that is unknown, missing or wrong.
     """
     fields = model.model_fields
     unknown = (name for name in value if name not in fields)
-    # Only as many as are shown: pydantic itself would complain about each of a million fields.
-    flaws = [_stranger(name, fields, prefix, noun) for name in islice(unknown, FLAWS_MAX)]
+    # Only as many as are listed: pydantic would report each of a million fields.
+    flaws = [_unknown_field(name, fields, prefix, noun) for name in islice(unknown, FLAWS_MAX)]
     try:
         instance = model.model_validate({key: value[key] for key in fields if key in value})
     except ValidationError as error:
@@ -51,14 +51,14 @@ def checked(model: type[M], value: Mapping[str, object], *, prefix: str, noun: s
 
 
 def refusal(flaws: Sequence[Flaw]) -> Invalid:
-    """The error for these flaws: the first in its sentence, at most `FLAWS_MAX` of them listed."""
+    """The error for these flaws: its message is the first one, and it lists up to `FLAWS_MAX`."""
     listed = tuple(dict.fromkeys(flaws))[:FLAWS_MAX]
     first = ": ".join(filter(None, listed[0]))
     return Invalid(first if len(listed) == 1 else f"{first} (and more, see errors)", listed)
 
 
 def choice(name: str, known: Iterable[str]) -> str:
-    """What to say to somebody whose name is not among those known."""
+    """The hint for an unknown name: the known ones, and the one that is most similar."""
     known = list(known)
     nearest = get_close_matches(name[:200], known, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
@@ -66,7 +66,7 @@ def choice(name: str, known: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """What came, as short JSON."""
+    """A value as short JSON."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list | tuple):
@@ -77,11 +77,11 @@ def shown(value: object) -> str:
 
 
 def pointer_to(name: str) -> str:
-    """A name as a part of a JSON pointer (RFC 6901), cut where it is absurdly long."""
+    """A name as a part of a JSON pointer (RFC 6901), shortened if it is very long."""
     return name[:SHOWN_CHARS_MAX].replace("~", "~0").replace("/", "~1")
 
 
-def _stranger(name: str, known: Iterable[str], prefix: str, noun: str) -> Flaw:
+def _unknown_field(name: str, known: Iterable[str], prefix: str, noun: str) -> Flaw:
     return Flaw(prefix + pointer_to(name), f"unknown {noun}; {choice(name, known)}")
 
 
@@ -89,5 +89,5 @@ def _flaw(
     error: ErrorDetails, model: type[BaseModel], value: Mapping[str, object], prefix: str
 ) -> Flaw:
     field = str(error["loc"][0])
-    came = f"got {shown(value[field])}" if field in value else "missing"
-    return Flaw(prefix + field, f"{came}; allowed: {model.model_fields[field].description}")
+    given = f"got {shown(value[field])}" if field in value else "missing"
+    return Flaw(prefix + field, f"{given}; allowed: {model.model_fields[field].description}")

@@ -2,8 +2,8 @@
 
     "A…" = base64url( version byte · 16 bytes of the job's UUID · 4 bytes of checksum )
 
-The checksum is no secret. It keeps clients from making cursors up, so that their form stays ours
-to change: the version byte would tell.
+The checksum is no secret. It keeps clients from making up cursors, so that the format can change
+later; the version byte would distinguish the formats.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def encode(job_id: str) -> str:
 
 
 def decode(text: str) -> str:
-    """The id of the job that the page before ended with.
+    """The id of the last job of the previous page.
 
     Raises:
         ValueError: `encode` did not make this text.

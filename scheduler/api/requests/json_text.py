@@ -1,8 +1,8 @@
-"""Bytes to a JSON value, refusing what would not come back as it was sent.
+"""Parses JSON, and refuses what could not be returned exactly as it was sent.
 
 orjson refuses what is not JSON (NaN, lone surrogates, invalid UTF-8, numbers beyond a double, more
-than 1,024 levels), but turns an integer beyond 64 bits into the nearest float, in silence. Such an
-integer is looked for here, in the text, without recursion.
+than 1,024 levels), but silently turns an integer beyond 64 bits into the nearest float. This module
+searches the text for such integers, without recursion.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**64 - 1
 
 _LONG_RUN: Final = re.compile(rb"[0-9]{19}")
-"""Integers of 18 digits and fewer fit; most bodies have no longer run and are done with here."""
+"""Integers of up to 18 digits fit. Most bodies have no longer run of digits and need no search."""
 _NEXT_LONG_INTEGER: Final = re.compile(
     rb"""(?: [^"0-9-]++                              # punctuation, space, names of literals
            | " (?: [^"\\]++ | \\. )*+ "              # a string
@@ -29,14 +29,14 @@ _NEXT_LONG_INTEGER: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Skips every token that needs no look, possessively, so that it never goes back: linear time."""
+"""Skips every other token with possessive quantifiers, so it never backtracks: linear time."""
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The value of a JSON document.
 
     Raises:
-        Invalid: not JSON, or with an integer beyond 64 bits; says in which line and column.
+        Invalid: it is not JSON or has an integer beyond 64 bits; names the line and column.
     """
     try:
         value = orjson.loads(body)
@@ -48,14 +48,15 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _refuse_wide_integers(body: bytes) -> None:
-    """Look at the long integers of a document that is known to be JSON."""
+    """Check the long integers of a document that is known to be JSON."""
     end = 0
     while found := _NEXT_LONG_INTEGER.match(body, end):
         digits, end = found[1], found.end()
-        # No leading zeros in JSON: beyond 21 characters it is out of range, whatever it is.
+        # JSON has no leading zeros, so an integer of more than 21 characters is out of range.
         if len(digits) > 21 or not INTEGER_MIN <= int(digits) <= INTEGER_MAX:
+            length, position = len(digits.lstrip(b"-")), _position(body, found.start(1))
             raise _invalid(
-                f"an integer of {len(digits.lstrip(b'-'))} digits {_place(body, found.start(1))}: "
+                f"an integer of {length} digits {position}: "
                 f"integers from {INTEGER_MIN} to {INTEGER_MAX} are allowed; send others as text"
             )
 
@@ -64,13 +65,13 @@ def _malformed(body: bytes, error: orjson.JSONDecodeError) -> Invalid:
     try:
         body.decode()
     except UnicodeDecodeError as undecodable:
-        return _invalid(f"the body is not UTF-8 {_place(body, undecodable.start)}")
-    place = f"at line {error.lineno}, column {error.colno}"
+        return _invalid(f"the body is not UTF-8 {_position(body, undecodable.start)}")
+    position = f"at line {error.lineno}, column {error.colno}"
     reason = error.msg.partition(": line ")[0]
-    return _invalid(f"the body is not JSON: {reason} {place}")
+    return _invalid(f"the body is not JSON: {reason} {position}")
 
 
-def _place(body: bytes, offset: int) -> str:
+def _position(body: bytes, offset: int) -> str:
     line_start = body.rfind(b"\n", 0, offset) + 1
     line = body.count(b"\n", 0, offset) + 1
     column = len(body[line_start:offset].decode(errors="replace")) + 1

@@ -1,7 +1,7 @@
-"""What requests may bring: the models that check it, and that the OpenAPI document shows.
+"""What requests may contain: the models that check it, and that the OpenAPI document shows.
 
-A field's description says what is allowed; `checking` quotes it to whoever sent something else.
-Bodies are strict: nothing is turned into something else. Paths and queries are text by nature.
+A field's description says what is allowed; `checking` quotes it in the error for a wrong value.
+Bodies are strict: no value is converted to another type. Paths and queries are text by nature.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from scheduler.core.job import Status
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
-"""Of the integers that orjson reads."""
+"""The greatest integer that orjson reads."""
 HOOK_CHARS_MAX: Final = 2048
 REASON_CHARS_MAX: Final = 500
 GRACE_S_MAX: Final = 3600
 WAIT_S_MAX: Final = 60
-"""Longer waits are broken by proxies; a client that waits longer asks again."""
+"""Proxies break longer waits; a client that wants to wait longer asks again."""
 LIMIT_MAX: Final = 1000
 LIMIT_DEFAULT: Final = 100
 
@@ -40,9 +40,9 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
 
 def _decimal_text(value: object) -> object:
-    """An integer as the text a path would have; `type` because a bool is an int to Python.
+    """An integer as the text that a path would have.
 
-    To JSON 7.0 is an integer too.
+    In JSON, 7.0 is an integer too. `type(…) is int`, because a bool is an int in Python.
     """
     if type(value) is float and value.is_integer() and value <= INTEGER_MAX:
         return str(int(value))
@@ -50,13 +50,13 @@ def _decimal_text(value: object) -> object:
 
 
 def _url(text: str) -> str:
-    """The text itself: what is parsed is only looked at, so that the hook comes back as sent."""
+    """The unchanged text of a valid URL: a hook is returned as it was sent."""
     _URL.validate_python(text)
     return text
 
 
 def _plain_number(value: object) -> object:
-    """Refuse what Python would read as a number and JSON would not: `1_0`, ` 7`, `inf`."""
+    """Refuse what Python reads as a number but JSON does not: `1_0`, ` 7`, `inf`."""
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
         raise ValueError(value)
     return value

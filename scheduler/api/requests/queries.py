@@ -1,4 +1,4 @@
-"""Reading what stands in a path, in a query and in headers."""
+"""Reads the path, the query and the headers of a request."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def query(request: web.Request, model: type[Q]) -> Q:
-    """The query of a request, each parameter known, well formed and given once.
+    """The query of a request, in which each parameter must be known, well formed and given once.
 
     Raises:
-        Invalid: says which is not.
+        Invalid: names the parameters that are not.
     """
-    if not request.query_string:  # the usual case: nothing to take apart
+    if not request.query_string:  # the usual case: nothing to parse
         defaults: Q = _defaults(model)
         return defaults
     given = request.query
@@ -38,7 +38,7 @@ def query(request: web.Request, model: type[Q]) -> Q:
 
 @cache
 def _defaults(model: type[Q]) -> Q:
-    """What a query without parameters asks for; nobody can change it."""
+    """The value of an empty query. It is shared, since models of queries are frozen."""
     return checked(model, {}, prefix="", noun="parameter")
 
 
@@ -46,7 +46,7 @@ def user_in_path(request: web.Request) -> str:
     """The uid in a path.
 
     Raises:
-        Invalid: nobody can have such a uid.
+        Invalid: it is not a valid uid.
     """
     return checked(UserPath, request.match_info, prefix="").uid
 
@@ -55,18 +55,18 @@ def job_in_path(request: web.Request) -> tuple[str, str]:
     """The uid and the job's id in a path.
 
     Raises:
-        Invalid: nobody can have such a uid.
-        NotFound: no job can have such an id.
+        Invalid: it is not a valid uid.
+        NotFound: it is not a valid job id.
     """
     path = checked(JobPath, request.match_info, prefix="")
     return path.uid, job_id(path.uid, path.id)
 
 
 def job_id(uid: str, text: str) -> str:
-    """A job's id in its one spelling; what cannot be one is not asked of the store.
+    """A job's id in its canonical spelling. The store is never asked for an invalid one.
 
     Raises:
-        NotFound: no job can have such an id.
+        NotFound: it is not a valid job id.
     """
     canonical = text.lower()
     if not _UUID.fullmatch(canonical):
@@ -75,7 +75,7 @@ def job_id(uid: str, text: str) -> str:
 
 
 def idempotency_key(request: web.Request) -> str | None:
-    """The key under which a request may be repeated, if it has one.
+    """The idempotency key of a request, if it has one.
 
     Raises:
         Invalid: it is not 1 to 200 visible ASCII characters, or there are several.

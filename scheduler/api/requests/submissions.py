@@ -1,4 +1,4 @@
-"""From a JSON value to the jobs it asks for: all of them sound, or every flaw named."""
+"""From a JSON value to the jobs to submit: all of them valid, or every flaw named."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ DATA_LEVELS_MAX: Final = 254
 TASKS_LISTED_MAX: Final = 50
 
 
-def sound_jobs(body: object, *, tasks: Collection[str], bulk_jobs_max: int) -> Sequence[NewJob]:
-    """The jobs that a body asks for: one object, or an array of 1 to `bulk_jobs_max`.
+def checked_jobs(body: object, *, tasks: Collection[str], bulk_jobs_max: int) -> Sequence[NewJob]:
+    """The jobs in a body: one object, or an array of 1 to `bulk_jobs_max`.
 
     Raises:
-        Invalid: says for each flaw where it is.
+        Invalid: lists each flaw with its position.
     """
     if not isinstance(body, list):
-        return [_sound(body, tasks, "")]
+        return [_checked_job(body, tasks, "")]
     if not 1 <= len(body) <= bulk_jobs_max:
         raise refusal([Flaw("", f"got {len(body)} jobs; allowed: 1 to {bulk_jobs_max}")])
-    sound, flaws = list[NewJob](), list[Flaw]()
-    for place, each in enumerate(body):
+    jobs, flaws = list[NewJob](), list[Flaw]()
+    for index, each in enumerate(body):
         try:
-            sound.append(_sound(each, tasks, f"/{place}"))
+            jobs.append(_checked_job(each, tasks, f"/{index}"))
         except Invalid as invalid:
             flaws += invalid.flaws
             if len(flaws) >= FLAWS_MAX:
                 break
     if flaws:
         raise refusal(flaws)
-    return sound
+    return jobs
 
 
 def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
-    """A sound job as the service takes it, its data as text.
+    """A valid job as the service takes it, with its data as JSON text.
 
     Raises:
         TooLarge: its data are longer than `data_bytes_max` as JSON.
-        Invalid: its data nest deeper than can be written again.
+        Invalid: its data are nested deeper than orjson can write.
     """
     try:
         data = orjson.dumps(job.data)
@@ -59,7 +59,7 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
 
 
 def fingerprint(jobs: Sequence[NewJob], *, several: bool) -> str:
-    """A digest of what a request asks for, whatever its spelling: order of keys, white space."""
+    """A digest of what a request asks for, independent of its order of keys and white space."""
     digest = sha256(b"array" if several else b"object")
     for job in jobs:
         digest.update(orjson.dumps([job.uid, job.task, job.hook]))
@@ -67,7 +67,7 @@ def fingerprint(jobs: Sequence[NewJob], *, several: bool) -> str:
     return digest.hexdigest()
 
 
-def _sound(body: object, tasks: Collection[str], pointer: str) -> NewJob:
+def _checked_job(body: object, tasks: Collection[str], pointer: str) -> NewJob:
     if not isinstance(body, dict):
         raise refusal([Flaw(pointer, f"got {shown(body)}; allowed: a job as a JSON object")])
     job = checked(NewJob, body, prefix=f"{pointer}/")

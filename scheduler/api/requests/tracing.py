@@ -1,7 +1,7 @@
-"""The trace that a request belongs to, as its header says it.
+"""The trace that a request belongs to, from its `traceparent` header.
 
-Source: W3C Trace Context, <https://www.w3.org/TR/trace-context/>. What is not valid by it is
-ignored: who traces must never break what is traced.
+Source: W3C Trace Context, <https://www.w3.org/TR/trace-context/>. An invalid header is ignored:
+tracing must never break a request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _VALID: Final = re.compile(
     re.ASCII,
 )
 _BYTES_MAX: Final = 256
-"""Of a later version of the header, which may be longer; kept is what this one knows of it."""
+"""A later version of the header may be longer; only the fields of version 00 are kept."""
 
 
 def traceparent(request: web.Request) -> str | None:

@@ -1,6 +1,6 @@
-"""The views of aborting: one job by body or by path, or all that match.
+"""The views that abort: one job, named in the body or the path, or all that match.
 
-aborted already, or at once      200 with the job, and the proof of death in it
+aborted, now or before           200 with the job, which has the proof of death
 running, being stopped           202 with the job; it is aborted once its processes are dead
 ended otherwise before           409 with the job
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from scheduler.api.json_answer import json_answer
+from scheduler.api.json_response import json_response
 from scheduler.api.problems import JOB_ENDED, problem
 from scheduler.api.requests.bodies import read_json
 from scheduler.api.requests.checking import checked, refusal, shown
@@ -52,13 +52,13 @@ async def abort_jobs(request: web.Request) -> web.Response:
     """Abort all of a user's jobs that match and have not ended."""
     uid, which = user_in_path(request), query(request, MatchQuery)
     aborts = await request.app[SERVICE].abort_all(uid, statuses=which.status, task=which.task)
-    return json_answer({"aborted": aborts.aborted, "aborting": aborts.aborting})
+    return json_response({"aborted": aborts.aborted, "aborting": aborts.aborting})
 
 
 def _answer(job: Job) -> web.Response:
     if job.status is Status.ABORTED:
-        return json_answer(job_document(job))
+        return json_response(job_document(job))
     if job.status in FINAL:
         detail = f"the job had ended before it could be aborted: it is {job.status}"
         return problem(JOB_ENDED, detail, job=job_document(job))
-    return json_answer(job_document(job), status=202)
+    return json_response(job_document(job), status=202)

@@ -1,4 +1,4 @@
-"""The views of what happens: Server-Sent Events, of one job or of many.
+"""The views of events: Server-Sent Events of one job or of many.
 
 id: 1764084174123-0
 event: status                  or progress, log, reset
@@ -32,7 +32,7 @@ from scheduler.service.events import (
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
 HEARTBEAT_S: Final = 15.0
-"""How long nothing is sent at most: proxies and clients take a longer silence for a death."""
+"""The longest silence on a stream: proxies and clients take a longer one for a dead connection."""
 HEARTBEAT: Final = b": heartbeat\n\n"
 
 
@@ -56,13 +56,13 @@ async def follow_jobs(request: web.Request) -> web.StreamResponse:
 
 
 def _after(request: web.Request, wanted: EventsQuery) -> Position | None:
-    """Where the client was; behind an id that is none of ours nobody knows what came."""
+    """The client's last position; for an id that is not ours, one after which all is unknown."""
     text = request.headers.get(LAST_EVENT_ID) or wanted.last_event_id
     return None if not text else position(text) or Position(UNKNOWN_CHANGE)
 
 
 async def _text(events: AsyncGenerator[Sequence[Event], None]) -> AsyncGenerator[bytes, None]:
-    """Events as they are sent; a heartbeat at the beginning, if there is nothing else to send."""
+    """Events as they are sent; a heartbeat first, and later in silence, if there are no events."""
     loop = asyncio.get_running_loop()
     silent_until = loop.time()
     async with aclosing(events):

@@ -1,4 +1,4 @@
-"""The views of jobs: submit, list, get. Each reads, asks the service once, and renders."""
+"""The views of jobs: submit, list, get, and the calls of a job's hook."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from scheduler.api.json_answer import json_answer
+from scheduler.api.json_response import json_response
 from scheduler.api.requests import cursor
 from scheduler.api.requests.bodies import read_json
 from scheduler.api.requests.models import ListQuery, NewJob, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
-from scheduler.api.requests.submissions import fingerprint, sound_jobs, submission
+from scheduler.api.requests.submissions import checked_jobs, fingerprint, submission
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LIMITS, SERVICE
 from scheduler.core.job import Job, Submission
@@ -26,7 +26,7 @@ async def submit(request: web.Request) -> web.Response:
     key = idempotency_key(request)
     body = await read_json(request)
     service, limits = request.app[SERVICE], request.app[LIMITS]
-    jobs = sound_jobs(body, tasks=service.tasks, bulk_jobs_max=limits.bulk_jobs_max)
+    jobs = checked_jobs(body, tasks=service.tasks, bulk_jobs_max=limits.bulk_jobs_max)
     several = isinstance(body, list)
     inserted = await service.submit(
         _submissions(jobs, several=several, data_bytes_max=limits.data_bytes_max),
@@ -37,8 +37,8 @@ async def submit(request: web.Request) -> web.Response:
     status = 202 if inserted.created else 200
     documents = [job_document(job) for job in inserted.jobs]
     if several:
-        return json_answer(documents, status=status)
-    return json_answer(documents[0], status=status, headers=_location(inserted.jobs[0]))
+        return json_response(documents, status=status)
+    return json_response(documents[0], status=status, headers=_location(inserted.jobs[0]))
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -52,14 +52,14 @@ async def list_jobs(request: web.Request) -> web.Response:
         limit=wanted.limit,
     )
     documents = [job_document(job) for job in page.jobs]
-    return json_answer(documents, headers=_next(request, uid, page))
+    return json_response(documents, headers=_next(request, uid, page))
 
 
 async def get_job(request: web.Request) -> web.Response:
     """Get a job, at once or when it is final."""
     uid, job_id = job_in_path(request)
     wait_s = query(request, WaitQuery).wait
-    return json_answer(job_document(await request.app[SERVICE].get(uid, job_id, wait_s=wait_s)))
+    return json_response(job_document(await request.app[SERVICE].get(uid, job_id, wait_s=wait_s)))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
@@ -67,11 +67,11 @@ async def list_hook_calls(request: web.Request) -> web.Response:
     uid, job_id = job_in_path(request)
     query(request, Query)
     calls = await request.app[SERVICE].hook_calls(uid, job_id)
-    return json_answer([call_document(call) for call in calls])
+    return json_response([call_document(call) for call in calls])
 
 
 def _submissions(jobs: Sequence[NewJob], *, several: bool, data_bytes_max: int) -> list[Submission]:
-    pointers = (f"/{place}" if several else "" for place in range(len(jobs)))
+    pointers = (f"/{index}" if several else "" for index in range(len(jobs)))
     return [
         submission(job, pointer=pointer, data_bytes_max=data_bytes_max)
         for job, pointer in zip(jobs, pointers, strict=True)
@@ -83,7 +83,7 @@ def _location(job: Job) -> dict[str, str]:
 
 
 def _next(request: web.Request, uid: str, page: JobPage) -> dict[str, str]:
-    """The way to the next page, without host and scheme: a proxy in front knows them better."""
+    """The `Link` header to the next page, without scheme and host: a proxy may change them."""
     if page.next_before is None:
         return {}
     parameters = {**request.query, "after": cursor.encode(page.next_before)}

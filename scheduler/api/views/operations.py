@@ -6,7 +6,7 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from scheduler.api.description.docs import POLICY
-from scheduler.api.json_answer import json_answer
+from scheduler.api.json_response import json_response
 from scheduler.api.problems import NOT_READY, problem
 from scheduler.api.state import DOCS, OPENAPI, REGISTRY, SERVICE
 from scheduler.service.documents import node_document, task_document
@@ -14,7 +14,7 @@ from scheduler.service.documents import node_document, task_document
 
 async def health(_: web.Request) -> web.Response:
     """Say that the process lives."""
-    return json_answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 async def ready(request: web.Request) -> web.Response:
@@ -23,18 +23,18 @@ async def ready(request: web.Request) -> web.Response:
     if reasons:
         detail = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         return problem(NOT_READY, detail, reasons=dict(reasons))
-    return json_answer({"status": "ready"})
+    return json_response({"status": "ready"})
 
 
 async def list_tasks(request: web.Request) -> web.Response:
     """List the handlers that jobs can name, with their options."""
     tasks = request.app[SERVICE].tasks
-    return json_answer([task_document(tasks[name]) for name in sorted(tasks)])
+    return json_response([task_document(tasks[name]) for name in sorted(tasks)])
 
 
 async def list_nodes(request: web.Request) -> web.Response:
     """List the nodes that are up."""
-    return json_answer([node_document(node) for node in await request.app[SERVICE].nodes()])
+    return json_response([node_document(node) for node in await request.app[SERVICE].nodes()])
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -1,9 +1,9 @@
-"""The API over the real service and stores in memory, asked by a real HTTP client.
+"""The API with the real service and stores in memory, called by a real HTTP client.
 
-Every answer that the tests see is compared with the OpenAPI document on its way.
+Every response that a test gets is checked against the OpenAPI document first.
 """
 
-# ruff: noqa: ANN401 - what goes over HTTP is of any type
+# ruff: noqa: ANN401 - what is sent over HTTP has any type
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ BULK_JOBS_MAX = 1000
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back, read whole."""
+class Response:
+    """A response, read completely."""
 
     status: int
     headers: Any
@@ -59,14 +59,14 @@ class Answer:
 
     @property
     def flaws(self) -> dict[str, str]:
-        """What is said to be wrong, by pointer."""
+        """What the response says is wrong, by pointer."""
         assert self.status == 400, self.text
         return {flaw["pointer"]: flaw["detail"] for flaw in self.json["errors"]}
 
 
 @dataclass
 class Api:
-    """A node's API, and what is behind it."""
+    """A node's API, and the fakes behind it."""
 
     client: TestClient[Any, Any]
     store: MemoryStore
@@ -74,38 +74,38 @@ class Api:
     clock: FakeClock
     draining: asyncio.Event
 
-    async def get(self, path: str, **kwargs: Any) -> Answer:
+    async def get(self, path: str, **kwargs: Any) -> Response:
         return await self.ask("GET", path, **kwargs)
 
-    async def delete(self, path: str, **kwargs: Any) -> Answer:
+    async def delete(self, path: str, **kwargs: Any) -> Response:
         return await self.ask("DELETE", path, **kwargs)
 
-    async def post(self, body: Any, **headers: str) -> Answer:
-        """Submit; bytes go as they are, everything else as JSON."""
+    async def post(self, body: Any, **headers: str) -> Response:
+        """Submit; bytes are sent as they are, everything else as JSON."""
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         headers = {"Content-Type": "application/json", **headers}
         return await self.ask("POST", "/", data=BytesIO(data), headers=headers)
 
-    async def ask(self, method: str, path: str, **kwargs: Any) -> Answer:
+    async def ask(self, method: str, path: str, **kwargs: Any) -> Response:
         async with self.client.request(method, path, **kwargs) as response:
-            answer = Answer(response.status, response.headers, await response.text())
+            answer = Response(response.status, response.headers, await response.text())
             _compare(method, response, answer)
             return answer
 
     async def submit(self, uid: str = "u1", **fields: Any) -> str:
-        """Submit a job, and answer its id."""
+        """Submit a job, and return its id."""
         answer = await self.post({"uid": uid, "task": "task1", **fields})
         assert answer.status == 202, answer.text
         return str(answer.json["id"])
 
     async def start(self, job_id: str) -> Claim:
-        """Have a node claim the job."""
+        """Claim the job for a node."""
         await self.store.register(node("a1"))
         (claim,) = await self.store.claim([job_id], node_id="a1", at=self.clock.now())
         return claim
 
     async def end(self, claim: Claim, status: Status = Status.SUCCESSFUL, **fields: Any) -> None:
-        """Have the attempt end, and tell whoever watches."""
+        """End the attempt, and announce the change."""
         at = self.clock.now()
         end = Settlement(id=claim.id, token=claim.token, status=status, at=at, **fields)
         assert await self.store.settle([end])
@@ -140,8 +140,8 @@ async def api(aiohttp_client: AiohttpClient) -> Api:
     return Api(await aiohttp_client(app), store, queue, clock, draining)
 
 
-def _compare(method: str, response: ClientResponse, answer: Answer) -> None:
-    """The answer is one that the document knows, with a body of the shape it has there."""
+def _compare(method: str, response: ClientResponse, answer: Response) -> None:
+    """Check that the OpenAPI document describes this response, and that its body matches."""
     path = _template(response.url.raw_path)
     operation = DOCUMENT["paths"].get(path, {}).get(method.lower())
     if operation is None:

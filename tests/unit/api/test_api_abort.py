@@ -1,4 +1,4 @@
-"""Aborting over HTTP: the answer tells aborted, being stopped, and ended before apart."""
+"""Aborting over HTTP: the response distinguishes aborted, being stopped, and ended before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from scheduler.core.change import changed
 from scheduler.core.job import Death, JsonText, Status
 from tests.support.stores import new
-from tests.unit.api.conftest import Answer, Api
+from tests.unit.api.conftest import Api, Response
 
 NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"
 KILLED = Death(signal="SIGKILL", processes=3, survivors=0)
@@ -27,8 +27,8 @@ KEYS = [
 ]
 
 
-async def order(api: Api, body: object, query: str = "") -> Answer:
-    """Abort as the body says."""
+async def order(api: Api, body: object, query: str = "") -> Response:
+    """Abort a job by the body of a request."""
     headers = {"Content-Type": "application/json"}
     return await api.delete(f"/{query}", data=orjson.dumps(body), headers=headers)
 
@@ -54,7 +54,7 @@ async def test_a_queued_job_is_aborted_at_once(api: Api) -> None:
 
 
 async def test_a_running_job_is_being_stopped_until_its_death_is_verified(api: Api) -> None:
-    """The proof comes with the fact, never before."""
+    """The proof of death is shown once the processes are dead, never before."""
     job_id = await api.submit()
     claim = await api.start(job_id)
 
@@ -89,7 +89,7 @@ async def test_waiting_answers_when_the_job_is_dead(api: Api) -> None:
 
 
 async def test_a_store_that_goes_away_does_not_take_back_the_answer_to_an_abort(api: Api) -> None:
-    """It is durable, and the client must not think that nothing of it is there."""
+    """The abort is stored, and the client must not think that it is not."""
     job_id = await api.submit()
     await api.start(job_id)
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
@@ -104,7 +104,7 @@ async def test_a_store_that_goes_away_does_not_take_back_the_answer_to_an_abort(
 
 
 async def test_a_result_that_was_first_wins(api: Api) -> None:
-    """The job ended while the abort was on its way: the client gets it, and learns that."""
+    """The job ended while the abort was on its way: the client gets the job, and learns that."""
     job_id = await api.submit()
     claim = await api.start(job_id)
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
@@ -250,7 +250,7 @@ async def test_more_than_a_batch_are_all_aborted(api: Api) -> None:
 async def test_what_is_submitted_amid_an_abort_of_all_is_left_alone(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever submits as fast as it aborts would keep it busy for ever."""
+    """A user who submits as fast as it aborts would keep it busy for ever."""
     for _ in range(3):
         await api.submit()
     late: list[str] = []
@@ -289,7 +289,7 @@ async def test_without_the_store_no_abort_is_promised(api: Api) -> None:
 async def test_a_store_that_goes_away_amid_many_aborts_is_one_problem(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are asked for side by side: the errors must not come as a group that nobody knows."""
+    """The jobs are aborted concurrently: their errors must not arrive as an exception group."""
     await api.post([{"uid": "u1", "task": "task1"}] * 5)
     asked = api.store.request_abort
 
@@ -304,7 +304,7 @@ async def test_a_store_that_goes_away_amid_many_aborts_is_one_problem(
 
 
 async def test_without_the_queue_an_abort_is_durable_all_the_same(api: Api) -> None:
-    """The heartbeat brings it to the node, a little later."""
+    """The heartbeat brings the abort to the node, a little later."""
     job_id = await api.submit()
     await api.start(job_id)
     api.queue.away = True

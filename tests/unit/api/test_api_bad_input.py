@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer says what is wrong with it and where, and nothing is stored."""
+"""For any bad input, the response says what is wrong with it and where, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ async def test_a_bulk_has_one_to_a_thousand_jobs(api: Api, count: int) -> None:
 
 
 async def test_no_more_than_twenty_flaws_are_listed(api: Api) -> None:
-    """A hostile body must not be answered with a thousand times its size."""
+    """A hostile body must not get a response of a thousand times its size."""
     assert len((await api.post([{"x": 1}] * 1000)).flaws) == 20
     assert len((await api.post({f"x{n}": 1 for n in range(10_000)})).flaws) == 20
 
@@ -178,7 +178,7 @@ async def test_a_body_that_is_too_long_is_refused(api: Api, size: int) -> None:
 
 
 async def test_a_body_of_unknown_length_is_read_only_as_far_as_allowed(api: Api) -> None:
-    """A client may stream for ever: the node's memory must not follow."""
+    """A client may send for ever: the node's memory must not grow with it."""
     sent = 0
 
     async def endless() -> object:
@@ -195,7 +195,7 @@ async def test_a_body_of_unknown_length_is_read_only_as_far_as_allowed(api: Api)
 
 
 async def test_an_array_may_be_longer_than_an_object(api: Api) -> None:
-    """It is read, and refused only for what is in it."""
+    """Such a body is read, and refused only for its content."""
     answer = await api.post(b" \n[" + b" " * 7 * 1024 * 1024 + b"7]")
     assert list(answer.flaws) == ["/0"]
 
@@ -214,7 +214,7 @@ async def test_an_array_may_be_longer_than_an_object(api: Api) -> None:
     ],
 )
 async def test_a_body_that_is_not_declared_as_json_is_refused(api: Api, declared: str) -> None:
-    """A page of another site can make a browser send anything but this type without asking."""
+    """A page of another site can make a browser send other types, but not this one."""
     answer = await api.post(SOUND, **{"Content-Type": declared})
 
     assert answer.status == 415

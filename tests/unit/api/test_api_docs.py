@@ -39,14 +39,14 @@ async def test_the_page_shows_every_route_and_schema(api: Api) -> None:
 
 async def test_every_link_of_the_page_leads_somewhere(api: Api) -> None:
     elements = Elements((await api.get("/-/docs")).text).found
-    places = {f"#{attributes['id']}" for _, attributes in elements if "id" in attributes}
+    anchors = {f"#{attributes['id']}" for _, attributes in elements if "id" in attributes}
     links = {attributes["href"] for tag, attributes in elements if tag == "a"}
 
-    assert links - places == {"openapi.json"}
+    assert links - anchors == {"openapi.json"}
 
 
 async def test_the_page_loads_nothing_and_runs_nothing(api: Api) -> None:
-    """It is to work offline, and whatever gets into it must stay text."""
+    """The page must work offline, and any text in it must not become markup."""
     answer = await api.get("/-/docs")
     elements = Elements(answer.text).found
 
@@ -75,7 +75,7 @@ def test_an_example_is_one_of_its_schema(name: str) -> None:
 
 
 def test_every_problem_of_every_route_has_an_example() -> None:
-    """Else a client's author would have to bring each about to see one."""
+    """Otherwise the author of a client would have to cause each problem to see one."""
     for item in DOCUMENT["paths"].values():
         for operation in item.values():
             for answer in operation["responses"].values():

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and made of what really checks the requests."""
+"""The OpenAPI document: valid, complete, and made from what really checks the requests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_every_route_that_is_served_is_in_the_document(api: Api) -> None:
         for route in api.client.app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
-    # What the page loads is its own affair, and may change with any version.
+    # What the dashboard loads is internal, and may change with any version.
     served = {(method, path) for method, path in served if not path.startswith("/-/ui")}
 
     assert served | {("GET", "/-/ui/")} == {(route.method, route.path) for route in ROUTES}
@@ -56,7 +56,7 @@ def test_every_problem_is_described() -> None:
 
 
 def test_every_error_that_a_request_can_meet_is_a_problem() -> None:
-    """An error that is forgotten would be answered as a defect."""
+    """A forgotten error would be answered as an internal error."""
     classes = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
     leaves = {
         each

@@ -1,4 +1,4 @@
-"""What operators see: health, readiness, handlers, nodes, metrics; and how other paths answer."""
+"""What operators use: health, readiness, handlers, nodes, metrics; and unknown paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.api.conftest import Api
 
 
 async def test_a_node_that_lives_says_so_whatever_is_away(api: Api) -> None:
-    """Restarting it would not bring the store back."""
+    """A restart of the node would not bring the store back."""
     api.store.away = api.queue.away = True
 
     answer = await api.get("/-/health")
@@ -42,7 +42,7 @@ async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
 
 
 async def test_to_be_asked_whether_it_is_ready_leaves_no_mark_on_the_queue(api: Api) -> None:
-    """After a flush the mark of the sweeper would stand again, and what it told before be lost."""
+    """A probe that renewed the sweeper's mark after a flush would hide that the queue lost ids."""
     assert await api.queue.forgetful()
     api.queue.server.flush()
 
@@ -155,14 +155,14 @@ async def test_a_method_that_a_path_does_not_know_is_answered_with_those_it_know
 
 
 async def test_a_browser_at_the_root_is_shown_the_way_to_the_dashboard(api: Api) -> None:
-    """Nobody else asks for that: jobs are submitted there."""
+    """Only a user with a browser requests this path; jobs are submitted there by POST."""
     answer = await api.get("/")
     assert (answer.status, "the dashboard is at /-/ui/" in answer.json["detail"]) == (405, True)
     assert "dashboard" not in (await api.ask("PUT", "/")).json["detail"]
 
 
 async def test_a_defect_is_logged_and_not_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A traceback tells strangers where the weak places are."""
+    """A traceback would show strangers where the weak points are."""
 
     async def fail(job_id: str) -> None:
         raise RuntimeError(f"secret about {job_id}")

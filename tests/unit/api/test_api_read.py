@@ -1,4 +1,4 @@
-"""Reading: a job as it stands or when it is final, and lists of them without gaps or repeats."""
+"""Reading: a job now or once it is final, and lists of jobs without gaps or repeats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scheduler.core.change import changed
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Failure, FailureKind, JsonText, Progress, Status
 from tests.support.eventually import eventually
-from tests.unit.api.conftest import Answer, Api
+from tests.unit.api.conftest import Api, Response
 
 NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"
 
@@ -32,7 +32,7 @@ async def test_a_running_job_shows_its_node_and_its_progress(api: Api) -> None:
 
 
 async def test_a_result_is_shown_as_it_was_written(api: Api) -> None:
-    """It is spliced in: what JSON can say and Python cannot is not lost on the way."""
+    """It is spliced in as text, so that what JSON can express and Python cannot is not lost."""
     job_id = await api.submit()
     await api.end(await api.start(job_id), result=JsonText('{"n": 1.50, "big": 1' + "0" * 40 + "}"))
 
@@ -83,14 +83,14 @@ async def test_an_id_that_is_none_is_not_asked_of_the_store(api: Api) -> None:
 
 
 async def test_an_id_may_be_written_in_capitals(api: Api) -> None:
-    """RFC 9562: output in lower case, input in either."""
+    """RFC 9562: lower case for output, either case for input."""
     job_id = await api.submit()
 
     assert (await api.get(f"/u1/{job_id.upper()}")).json["id"] == job_id
 
 
 async def test_another_users_job_is_not_found(api: Api) -> None:
-    """The two are not told apart, or ids could be fished for."""
+    """The response is the same as for an unknown id; otherwise ids could be guessed."""
     job_id = await api.submit("u1")
 
     answer, unknown = await api.get(f"/u2/{job_id}"), await api.get(f"/u2/{NOBODYS}")
@@ -126,7 +126,7 @@ async def test_waiting_answers_when_the_job_is_final(api: Api) -> None:
 async def test_waiting_outlasts_a_store_that_is_away(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer is due when the job is final or the time is up, and it looks again until then."""
+    """It responds when the job is final or the time is up, and reads the store until then."""
     job_id = await api.submit()
     claim = await api.start(job_id)
     looked = asyncio.Event()
@@ -165,7 +165,7 @@ async def test_when_the_time_is_up_the_job_is_answered_as_it_stands(api: Api) ->
 
 
 async def test_a_client_that_goes_away_waits_for_nothing(api: Api) -> None:
-    """Else a thousand impatient clients leave a thousand waits behind."""
+    """Otherwise a thousand clients that disconnect would leave a thousand waits behind."""
     job_id = await api.submit()
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(api.get(f"/u1/{job_id}?wait=60"))
@@ -192,7 +192,7 @@ async def test_a_user_without_jobs_has_an_empty_list(api: Api) -> None:
 
 
 async def test_pages_lead_to_all_jobs_while_others_come_in(api: Api) -> None:
-    """Newest first by id: what comes in meanwhile is before the first page, never in between."""
+    """Newest first by id: jobs that are submitted meanwhile come before the first page."""
     ids = [await api.submit() for _ in range(10)]
     await api.submit("u2")
 
@@ -229,7 +229,7 @@ async def test_the_next_page_keeps_the_filters(api: Api) -> None:
 
 
 async def test_a_page_ends_early_at_eight_mebibytes_and_leads_on(api: Api) -> None:
-    """However large the jobs are, the list of them is read to its end."""
+    """However large the jobs are, their list can be read to its end."""
     ids = [await api.submit(data="ü" * 400_000) for _ in range(12)]
 
     first = await api.get("/u1")
@@ -297,7 +297,7 @@ def _made_up() -> list[str]:
 
 @pytest.mark.parametrize("after", _made_up(), ids=range(9))
 async def test_a_cursor_made_up_by_hand_is_refused(api: Api, after: str) -> None:
-    """Its form is ours to change, so nobody may rely on it."""
+    """Its format may change, so no client may rely on it."""
     answer = await api.ask("GET", "/u1", params={"after": after})
 
     assert list(answer.flaws) == ["after"]
@@ -309,7 +309,7 @@ def test_a_cursor_leads_back_to_its_job() -> None:
     assert cursor.decode(cursor.encode(job_id)) == job_id
 
 
-def _next(answer: Answer) -> str | None:
+def _next(answer: Response) -> str | None:
     link = answer.headers.get("Link")
     if link is None:
         return None

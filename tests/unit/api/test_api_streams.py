@@ -1,4 +1,4 @@
-"""Answers that go on: whoever does not read is dropped, and costs no memory meanwhile."""
+"""Streams: a client that does not read is disconnected, and costs no memory until then."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Flood:
-    """RunningNode without end, and how many were taken."""
+    """Parts without end, and how many of them were taken."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -53,7 +53,7 @@ async def served(flood: Flood, aiohttp_server: AiohttpServer) -> TestServer:
 async def test_who_does_not_read_is_dropped(
     aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else each would hold what is sent, and his place, for as long as he likes."""
+    """Otherwise each such client would hold memory and a connection for as long as it likes."""
     monkeypatch.setattr(streams, "SEND_S", 0.2)
     flood = Flood()
     server = await served(flood, aiohttp_server)
@@ -65,7 +65,7 @@ async def test_who_does_not_read_is_dropped(
 
 
 async def test_who_reads_gets_more_when_there_is_room_for_it(aiohttp_server: AiohttpServer) -> None:
-    """Until he goes away; then nothing is made for him any more."""
+    """Until the client disconnects; then no more parts are made for it."""
     flood = Flood()
     server = await served(flood, aiohttp_server)
     reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
@@ -81,7 +81,7 @@ async def test_who_reads_gets_more_when_there_is_room_for_it(aiohttp_server: Aio
 async def test_an_answer_that_fails_in_its_middle_is_broken_off(
     api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """A second answer would be read as a part of the first; who misses its end comes back."""
+    """The client would read a second response as a part of the first; a missing end it notices."""
     job_id = await api.submit()
 
     async def failing(*_: object, **__: object) -> AsyncGenerator[Sequence[Line], None]:

@@ -1,4 +1,4 @@
-"""Submitting: what is answered with 2xx is stored as it was sent, once, and will run."""
+"""Submitting: a job that gets a 2xx is stored once, as it was sent, and will run."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ JSON = st.recursive(
 @given(data=JSON)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 async def test_any_json_value_comes_back_as_it_was_sent(api: Api, data: object) -> None:
-    """The scheduler carries data, it does not interpret them."""
+    """The scheduler passes data on, it does not interpret them."""
     answer = await api.post({"uid": "u1", "task": "task1", "data": data})
 
     assert answer.status == 202
@@ -142,7 +142,7 @@ async def test_data_of_exactly_the_limit_are_taken(api: Api) -> None:
 
 
 async def test_the_same_key_again_gives_the_same_job(api: Api) -> None:
-    """A client that lost the answer asks again, and nothing runs twice."""
+    """A client that lost the response sends the request again, and nothing runs twice."""
     body = {"uid": "u1", "task": "task1", "data": {"a": 1, "b": 2}}
     same = b'{"data":  {"b": 2, "a": 1}, "task": "task1", "uid": "u1", "hook": null}'
 
@@ -181,7 +181,7 @@ async def test_equal_requests_at_the_same_time_make_one_job(api: Api) -> None:
 async def test_the_same_key_with_another_request_is_a_conflict(
     api: Api, other: object, *, turned: bool
 ) -> None:
-    """A client that mistakes its keys must hear of it, whichever of the two came first."""
+    """A client that mixes up its keys must learn of it, whichever request came first."""
     first, second = [{"uid": "u1", "task": "task1"}, other][:: -1 if turned else 1]
     await api.post(first, **{"Idempotency-Key": "k"})
     stored = api.stored
@@ -218,7 +218,7 @@ async def test_a_key_that_is_none_is_refused(api: Api, key: str) -> None:
 
 
 async def test_without_the_store_nothing_is_taken(api: Api) -> None:
-    """A 2xx that is not durable would be a lie."""
+    """A 2xx promises that the job is stored."""
     api.store.away = True
 
     answer = await api.post({"uid": "u1", "task": "task1"})

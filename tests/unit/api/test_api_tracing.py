@@ -1,4 +1,4 @@
-"""Which traces are taken from a request, by W3C Trace Context."""
+"""Which traces a request's jobs continue, by W3C Trace Context."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_of_a_later_version_is_taken_what_this_one_knows(api: Api, value: 
     ],
 )
 async def test_an_invalid_trace_is_ignored(api: Api, value: str) -> None:
-    """The one who traces must never break what is traced."""
+    """Tracing must never break a request."""
     assert await taken(api, value) is None
 
 

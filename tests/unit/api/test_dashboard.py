@@ -1,4 +1,4 @@
-"""The dashboard's files and its JSON: what the browser is given, and what it is forbidden."""
+"""The dashboard's files and JSON: what the browser gets, and what it is forbidden to do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_others_made_is_listed_with_its_origin_and_licence() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_no_source_leads_elsewhere_or_makes_markup_of_text(path: Path) -> None:
-    """A page that runs in a closed network must not need the open one."""
+    """The page must work in a network without access to the internet."""
     text = path.read_text()
     outside = re.findall(r"https?://[^\s'\"`)]+", text)
     assert set(outside) <= {"http://www.w3.org/2000/svg"}
@@ -52,7 +52,7 @@ def test_no_source_leads_elsewhere_or_makes_markup_of_text(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_every_file_that_is_named_is_there(path: Path) -> None:
-    """A missing module is an empty page, and only in a browser."""
+    """A missing module makes an empty page, which only a browser would show."""
     text = path.read_text()
     modules = re.findall(r'from "(\.[^"]+)"', text)
     icons = re.findall(r'(?:src|href)="([\w/.-]+)"', text)

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from scheduler.api.http_metrics import measuring
+from scheduler.api.http_metrics import metrics_middleware
 from scheduler.basics.clock import id_before
 from scheduler.core.job import (
     Claim,
@@ -174,7 +174,7 @@ def test_the_dashboard_shows_every_metric_and_no_other() -> None:
     """The panel of a renamed metric would stay empty, and nobody would know why."""
     registry = CollectorRegistry()
     Metrics(registry)
-    measuring(registry)
+    metrics_middleware(registry)
     known = {family.name for family in registry.collect()}
     dashboard = json.loads((ROOT / "docs" / "grafana.json").read_text())
     asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])

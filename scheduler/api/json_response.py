@@ -1,4 +1,4 @@
-"""An answer with a JSON body."""
+"""Responses with a JSON body, written by orjson."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import orjson
 from aiohttp import web
 
 
-def json_answer(
+def json_response(
     value: object,
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     content_type: str = "application/json",
 ) -> web.Response:
-    """An answer with a JSON body."""
+    """A response with a JSON body."""
     body = orjson.dumps(value)
     return web.Response(body=body, status=status, headers=headers, content_type=content_type)
