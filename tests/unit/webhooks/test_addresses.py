@@ -1,4 +1,4 @@
-"""Where calls may go."""
+"""Which addresses calls may connect to."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_is_allowed_may_be_called_in_each_spelling(text: str) -> None:
 
 
 def test_no_socket_is_made_for_an_address_that_is_refused() -> None:
-    """Also with the zone that a link-local address may have."""
+    """Also for an address with a zone, as link-local ones may have."""
     make = guarded([ip_network("127.0.0.0/8")])
     for family, place in (
         (socket.AF_INET, ("10.0.0.1", 80)),

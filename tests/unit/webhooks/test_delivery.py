@@ -1,4 +1,4 @@
-"""Delivery from a store in memory to real receivers: when, how often, and with which words."""
+"""Delivery from a store in memory to real receivers: when, how often, and what is sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
 
 
 class LaterClock:
-    """Long after the jobs of the tests; its time passes as ours does."""
+    """The real time, which is long after the jobs of the tests."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -60,14 +60,14 @@ async def begun(store: MemoryStore, hook: str) -> Claim:
 
 
 async def ended(store: MemoryStore, hook: str) -> str:
-    """The id of a job that has ended well."""
+    """The id of a job that has ended successfully."""
     claim = await begun(store, hook)
     await store.settle([end(claim)])
     return claim.id
 
 
 async def settled(store: MemoryStore, job_id: str) -> HookCall:
-    """The one call of a job, once it is no more due."""
+    """The only call of a job, once it is not due any more."""
 
     async def of_job() -> HookCall | None:
         (call,) = await store.calls(job_id, limit=10)
@@ -101,7 +101,7 @@ async def test_the_end_of_a_job_is_told_in_short(store: MemoryStore, receiver: R
 
 
 async def test_a_look_that_finds_no_call_asks_for_no_job() -> None:
-    """A node without hooks looks each second, for ever."""
+    """A node without hooks looks once a second, for ever."""
 
     class Asked(MemoryStore):
         takes = outlined = 0
@@ -162,7 +162,7 @@ def claim_time() -> datetime:
 async def test_a_failing_receiver_is_called_again_under_the_same_id(
     store: MemoryStore, receiver: Receiver
 ) -> None:
-    """By the id it knows what it has had."""
+    """By the id, the receiver recognizes a call that it has had."""
     receiver.answers = [web.Response(status=code) for code in (500, 404)]
     async with delivering(store):
         job_id = await ended(store, receiver.url)
@@ -186,7 +186,7 @@ async def test_a_receiver_that_is_gone_for_good_is_left_alone(
 
 
 async def test_a_redirect_is_not_followed(store: MemoryStore, receiver: Receiver) -> None:
-    """It could lead to where a hook may not."""
+    """It could lead to an address that a hook may not have."""
     receiver.answers = [web.Response(status=307, headers={"Location": receiver.url + "/other"})]
     async with delivering(store, give_up_s=0):
         call = await settled(store, await ended(store, receiver.url))
@@ -199,7 +199,7 @@ async def test_a_redirect_is_not_followed(store: MemoryStore, receiver: Receiver
 async def test_a_private_address_is_not_called(
     store: MemoryStore, receiver: Receiver, host: str
 ) -> None:
-    """A name is as good as what it leads to in the moment of the call."""
+    """What counts is the address that a name resolves to at the moment of the call."""
     hook = receiver.url.replace("127.0.0.1", host)
     async with delivering(store, give_up_s=0, allow=()):
         call = await settled(store, await ended(store, hook))
@@ -210,7 +210,7 @@ async def test_a_private_address_is_not_called(
 
 
 async def test_of_a_hook_that_is_refused_only_the_reason_is_shown(store: MemoryStore) -> None:
-    """Nobody tried to connect, so nothing is said of that."""
+    """No connection was attempted, so the reason must not speak of one."""
     async with delivering(store, give_up_s=0, allow=()):
         call = await settled(store, await ended(store, "http://10.0.0.1/hook"))
 
@@ -222,7 +222,7 @@ async def test_of_a_hook_that_is_refused_only_the_reason_is_shown(store: MemoryS
 async def test_a_proxy_of_the_environment_is_not_asked(
     store: MemoryStore, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would connect to where the node may not."""
+    """It could connect to addresses that the node refuses."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, receiver.url)
     async with delivering(store, give_up_s=0):
@@ -243,7 +243,7 @@ async def test_what_cannot_be_reached_is_said(store: MemoryStore) -> None:
 async def test_many_calls_to_one_receiver_all_arrive(
     store: MemoryStore, receiver: Receiver
 ) -> None:
-    """More than a node tries at a time."""
+    """There are more calls than a node tries at a time."""
     job_ids = {await ended(store, receiver.url) for _ in range(100)}
     async with delivering(store):
         received = await receiver.gets(100)
@@ -254,7 +254,7 @@ async def test_many_calls_to_one_receiver_all_arrive(
 async def test_a_receiver_that_hangs_keeps_no_other_waiting(
     store: MemoryStore, receiver: Receiver
 ) -> None:
-    """And what has to wait for it is not counted as tried."""
+    """The calls that wait for it do not count as tried."""
     async with receiving() as hanging:
         hanging.answering.clear()
         for _ in range(40):
@@ -286,7 +286,7 @@ async def test_a_store_that_is_away_delays_calls_and_loses_none(
 async def test_what_is_due_at_the_end_is_delivered_before_it(
     store: MemoryStore, receiver: Receiver
 ) -> None:
-    """A node that drains tells of its last jobs itself."""
+    """A draining node delivers the calls of its last jobs itself."""
     async with delivering(store):
         job_id = await ended(store, receiver.url)
     assert [got.id for got in receiver.received] == [job_id]

@@ -1,4 +1,4 @@
-"""Signatures, as the reference implementation of Standard Webhooks checks them."""
+"""Signatures, checked by the reference implementation of Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def signed(secret: str, *, at: datetime | None = None) -> dict[str, str]:
     return dict(headers("id-1", BODY, at=at or datetime.now(UTC), keys=keys(secret)))
 
 
-def test_a_receiver_with_the_key_finds_it_good() -> None:
+def test_a_receiver_with_the_key_accepts_the_signature() -> None:
     assert Webhook(OLD).verify(BODY, signed(OLD)) == {"wörd": 1}
 
 
-def test_while_keys_change_receivers_with_either_find_it_good() -> None:
+def test_during_a_rotation_of_keys_receivers_with_either_accept_the_signature() -> None:
     both = signed(f"{NEW} {OLD}")
     assert Webhook(OLD).verify(BODY, both) == Webhook(NEW).verify(BODY, both) == {"wörd": 1}
 
 
 @pytest.mark.parametrize("what", ["key", "body", "id", "time"])
-def test_a_receiver_finds_out_what_is_not_ours(what: str) -> None:
+def test_a_receiver_refuses_a_call_if_one_part_is_wrong(what: str) -> None:
     secret = NEW if what == "key" else OLD
     at = datetime(2026, 1, 1, tzinfo=UTC) if what == "time" else None
     sent = signed(secret, at=at)
