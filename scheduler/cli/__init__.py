@@ -1,15 +1,21 @@
-"""The command line: without a command it runs a node, with one it talks to a node.
+"""The command line: without a command it runs a node, with one it calls a node.
 
-    app         commands and errors ─▶ exit status (`statuses`)
-    submitting · looking · following · aborting · running   the commands
-    output      JSON, plain text and colours               pictures  what jobs look like as text
+    app           the table of commands; turns errors into exit statuses
+    run_node      runs a node
+    submit, read, follow, abort
+                  the commands; `read` has list, show, tasks and nodes
+    options       the arguments and options that several commands have
+    exit_status   the exit statuses
+    terminal      prints JSON, plain text, or colours
+    rendering     jobs, handlers and nodes as text
+    progress      shows the events of a watched job
 
-Every pool process imports this file, so it loads nothing before it is asked to.
+Every pool process imports this file, so it imports nothing until `main` is called.
 """
 
 
 def main() -> int:
-    """Do what the arguments say; the exit status is in docs/command-line.md."""
-    from scheduler.cli.app import main_of  # noqa: PLC0415 - see above: it loads all commands
+    """Run the command that the arguments name; docs/command-line.md has the exit statuses."""
+    from scheduler.cli.app import run_command  # noqa: PLC0415 - it imports all commands, see above
 
-    return main_of()
+    return run_command()

@@ -1,4 +1,4 @@
-"""`abort` and `abort-all`."""
+"""The commands `abort` and `abort-all`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.options import AsJson, Name, Uid, Url
 from scheduler.cli.read import Statuses, TaskFilter
-from scheduler.cli.terminal import say, say_json
+from scheduler.cli.terminal import print_json, print_rich
 from scheduler.client import Client, Status
 from scheduler.client.address import DEFAULT_URL
 
@@ -35,9 +35,9 @@ def abort(
     with Client(url) as client:
         job = client.abort(*name, reason=reason, grace_s=grace, wait_s=wait)
     if as_json:
-        say_json(job)
+        print_json(job)
     else:
-        say(rendering.verdict(job))
+        print_rich(rendering.summary(job))
     return Exit.DONE if job.status is Status.ABORTED else Exit.TIME_UP
 
 
@@ -53,6 +53,6 @@ def abort_all(
     with Client(url) as client:
         aborts = client.abort_all(uid, statuses=",".join(status or ()), task=task)
     if as_json:
-        say_json(aborts)
+        print_json(aborts)
     else:
-        say(f"{aborts.aborted} aborted, {aborts.aborting} being stopped")
+        print_rich(f"{aborts.aborted} aborted, {aborts.aborting} being stopped")

@@ -1,4 +1,4 @@
-"""The table of commands, and what their errors come to."""
+"""The table of commands, and the exit statuses of their errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scheduler import __version__
 from scheduler.cli import abort, follow, read, submit
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.run_node import run_node
-from scheduler.cli.terminal import complain
+from scheduler.cli.terminal import print_error
 from scheduler.client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 
 NODE_EPILOG: Final = (
@@ -37,7 +37,7 @@ def node(
         typer.Option(metavar="FILE", help="Configuration of the node (default: config.toml)."),
     ] = None,
     *,
-    version: Annotated[  # noqa: ARG001 - its callback has done it
+    version: Annotated[  # noqa: ARG001 - handled by its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
     ] = False,
 ) -> int:
@@ -50,7 +50,7 @@ def node(
 
 
 def build_app() -> typer.Typer:
-    """All commands."""
+    """The application with all commands."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True, epilog=NODE_EPILOG)(node)
     app.command("submit")(submit.submit)
@@ -66,22 +66,22 @@ def build_app() -> typer.Typer:
     return app
 
 
-def main_of() -> int:
-    """Run the command that the arguments of this process name."""
+def run_command() -> int:
+    """Run the command that this process's arguments name, and return its exit status."""
     try:
         return int(build_app()(standalone_mode=False) or Exit.DONE)
     except typer.Abort:
         return Exit.INTERRUPTED
     except typer.TyperException as wrong:
-        complain(f"{wrong.format_message()} (--help says more)")
+        print_error(f"{wrong.format_message()} (--help says more)")
         return Exit.USAGE
     except ClientError as error:
-        complain(f"{error}{_advice(error)}")
+        print_error(f"{error}{_hint(error)}")
         return _status_of(error)
 
 
-def _advice(error: ClientError) -> str:
-    """What else to try: somebody whose node is elsewhere may not know how to say so."""
+def _hint(error: ClientError) -> str:
+    """A hint for users whose node has another URL and who may not know the option for it."""
     never_answered = isinstance(error, Unreachable) and not isinstance(error, Lost)
     return " (--url or ATLANSCHEDULER_URL names another)" if never_answered else ""
 

@@ -1,4 +1,4 @@
-"""How a command ended, for scripts; docs/command-line.md has the table."""
+"""The exit statuses of the commands, for scripts; docs/command-line.md has them as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scheduler.core.job import Status
 
 
 class Exit(IntEnum):
-    """The exit statuses. 1 is Python's own for a defect too."""
+    """The exit statuses. Python also exits with 1, after an unexpected error."""
 
     DONE = 0
     REFUSED = 1
@@ -23,9 +23,9 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-OF_JOB: Final[Mapping[Status, Exit]] = {
+EXIT_BY_STATUS: Final[Mapping[Status, Exit]] = {
     Status.SUCCESSFUL: Exit.DONE,
     Status.TERMINATED: Exit.TERMINATED,
     Status.ABORTED: Exit.ABORTED,
 }
-"""What `wait` and `watch` say of a job's end."""
+"""The exit statuses of `wait` and `watch`, by how the job ended."""

@@ -1,4 +1,4 @@
-"""`wait`, `watch` and `logs`."""
+"""The commands `wait`, `watch` and `logs`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from scheduler.cli import rendering
-from scheduler.cli.exit_status import OF_JOB, Exit
+from scheduler.cli.exit_status import EXIT_BY_STATUS, Exit
 from scheduler.cli.options import AsJson, JobName, Name, Url
 from scheduler.cli.progress import display_for
-from scheduler.cli.terminal import complain, say, say_json, say_line
+from scheduler.cli.terminal import print_error, print_json, print_log_line, print_rich
 from scheduler.client import Changed, Client, JobEnded, JobState
 from scheduler.client.address import DEFAULT_URL
 
@@ -40,7 +40,7 @@ def watch(
     """Watch a job until its end; Ctrl-C offers to abort it."""
     with Client(url) as client:
         try:
-            return OF_JOB[_watched(client, name, log=log, as_json=as_json).status]
+            return EXIT_BY_STATUS[_watch(client, name, log=log, as_json=as_json).status]
         except KeyboardInterrupt:
             return _offer_abort(client, name)
 
@@ -61,27 +61,27 @@ def logs(
     with Client(url) as client:
         for line in client.log(*name, follow=follow):
             if as_json:
-                say_json(line)
+                print_json(line)
             else:
-                say_line(line, times=times)
+                print_log_line(line, times=times)
 
 
 def await_end(client: Client, name: JobName, *, timeout_s: float | None, as_json: bool) -> Exit:
-    """Wait for a job's end, and say which one it was."""
+    """Wait for a job's end, print it, and return the exit status for it."""
     try:
         job = client.wait(*name, timeout_s=timeout_s)
     except TimeoutError as error:
-        complain(f"{name}: {error}")
+        print_error(f"{name}: {error}")
         return Exit.TIME_UP
     if as_json:
-        say_json(job)
+        print_json(job)
     else:
-        say(rendering.verdict(job))
-    return OF_JOB[job.status]
+        print_rich(rendering.summary(job))
+    return EXIT_BY_STATUS[job.status]
 
 
-def _watched(client: Client, name: JobName, *, log: bool, as_json: bool) -> JobState:
-    """Show what happens to a job until its end; how it stands then."""
+def _watch(client: Client, name: JobName, *, log: bool, as_json: bool) -> JobState:
+    """Show the events of a job until its end, and return its last state."""
     last: JobState | None = None
     with display_for(name, as_json=as_json) as display:
         for event in client.watch(*name, log=log):
@@ -92,7 +92,7 @@ def _watched(client: Client, name: JobName, *, log: bool, as_json: bool) -> JobS
 
 
 def _offer_abort(client: Client, name: JobName) -> Exit:
-    """Whoever watched wants to leave, or wants the job to: ask which."""
+    """After Ctrl-C, ask whether the job is to be aborted or only no longer watched."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return Exit.INTERRUPTED
     if not typer.confirm(f"Abort {name}? It goes on otherwise.", err=True):
@@ -101,5 +101,5 @@ def _offer_abort(client: Client, name: JobName) -> Exit:
         job: JobState = client.abort(*name, reason="Ctrl-C while it was watched")
     except JobEnded as ended:
         job = ended.job
-    say(rendering.verdict(job))
-    return OF_JOB.get(job.status, Exit.TIME_UP)
+    print_rich(rendering.summary(job))
+    return EXIT_BY_STATUS.get(job.status, Exit.TIME_UP)

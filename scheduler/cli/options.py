@@ -1,4 +1,4 @@
-"""What several commands are given."""
+"""The arguments and options that several commands have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scheduler.client.address import address
 
 
 class JobName(NamedTuple):
-    """A job as the command line names it: `uid/id`, the path that the API gives it."""
+    """A job's name on the command line: `uid/id`, which is also its path in the API."""
 
     uid: str
     id: str
@@ -20,7 +20,7 @@ class JobName(NamedTuple):
 
 
 def job_name(text: str) -> JobName:
-    """Read a job's name."""
+    """Parse a job's name."""
     uid, slash, job_id = text.strip("/").partition("/")
     if not (uid and slash and job_id):
         raise typer.BadParameter(f"{text!r} is not like ada/01a208bc-e538-7404-822a-df0cc3d7b9b4")

@@ -1,4 +1,4 @@
-"""Watching a job: a live bar on a terminal, a line for each change elsewhere, or JSON."""
+"""Shows a watched job: a progress bar on a terminal, a line for each event elsewhere, or JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from scheduler.cli import rendering
 from scheduler.cli.options import JobName
-from scheduler.cli.terminal import STYLES, console, plain, say, say_json, say_line
+from scheduler.cli.terminal import STYLES, console, plain, print_json, print_log_line, print_rich
 from scheduler.client import Changed, Event, JobState, Printed, Progress, Progressed
 
 
@@ -27,14 +27,14 @@ class Display(Protocol):
 
 @contextmanager
 def display_for(name: JobName, *, as_json: bool) -> Iterator[Display]:
-    """The display that fits where the output goes."""
+    """The display for this kind of output."""
     screen = console()
     if as_json:
         yield JsonLines()
     elif not screen.is_terminal:
         yield Lines()
     else:
-        columns = (TextColumn("{task.description}"), _Status(), BarColumn(), _Count(), _Took())
+        columns = (TextColumn("{task.description}"), _Status(), BarColumn(), _Count(), _Elapsed())
         with Bars(*columns, console=screen) as bars:
             yield LiveBar(bars, name)
 
@@ -46,11 +46,11 @@ class JsonLines:
         """Print it."""
         match event:
             case Changed(job):
-                say_json({"event": "status", "data": job})
+                print_json({"event": "status", "data": job})
             case Progressed():
-                say_json({"event": "progress", "data": event})
+                print_json({"event": "progress", "data": event})
             case Printed():
-                say_json({"event": "log", "data": event})
+                print_json({"event": "log", "data": event})
 
 
 class Lines:
@@ -60,29 +60,29 @@ class Lines:
         """Print it."""
         match event:
             case Changed(job):
-                say(rendering.verdict(job))
+                print_rich(rendering.summary(job))
             case Progressed():
-                say(plain(f"{event.uid}/{event.id} {rendering.progress(event.progress)}"))
+                print_rich(plain(f"{event.uid}/{event.id} {rendering.progress(event.progress)}"))
             case Printed():
-                say_line(event)
+                print_log_line(event)
 
 
 class LiveBar:
-    """A bar that moves."""
+    """A progress bar."""
 
     def __init__(self, bars: Bars, name: JobName) -> None:
         self._bars = bars
         self._bar: TaskID = bars.add_task(plain(str(name)), total=None, job=None, message="")
 
     def show(self, event: Event) -> None:
-        """Move it; what the job prints goes above it."""
+        """Update the bar; the lines that the job prints appear above it."""
         match event:
             case Changed(job):
                 self._bars.update(self._bar, job=job)
                 if job.progress:
                     self._move(job.progress)
                 if job.final:
-                    self._bars.print(rendering.verdict(job))
+                    self._bars.print(rendering.summary(job))
             case Progressed():
                 self._move(event.progress)
             case Printed():
@@ -98,7 +98,7 @@ class LiveBar:
 
 
 class _Status(ProgressColumn):
-    """How the job stands."""
+    """The job's status."""
 
     def render(self, task: Task) -> Text:
         job: JobState | None = task.fields["job"]
@@ -106,17 +106,17 @@ class _Status(ProgressColumn):
 
 
 class _Count(ProgressColumn):
-    """How far it is, in the handler's words."""
+    """The progress as numbers, and the handler's message."""
 
     def render(self, task: Task) -> Text:
         return Text(plain(task.fields["message"]))
 
 
-class _Took(ProgressColumn):
-    """How long it runs, or ran."""
+class _Elapsed(ProgressColumn):
+    """How long the job has been running, or ran."""
 
     def render(self, task: Task) -> Text:
         job: JobState | None = task.fields["job"]
         if job is None or job.started_at is None:
             return Text()
-        return Text(rendering.span((job.finished_at or datetime.now(UTC)) - job.started_at))
+        return Text(rendering.duration((job.finished_at or datetime.now(UTC)) - job.started_at))

@@ -1,4 +1,4 @@
-"""`list`, `show`, `tasks` and `nodes`."""
+"""The commands `list`, `show`, `tasks` and `nodes`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from scheduler.cli import rendering
 from scheduler.cli.options import AsJson, Name, Uid, Url
-from scheduler.cli.terminal import say, say_json
+from scheduler.cli.terminal import print_json, print_rich
 from scheduler.client import Client, Status
 from scheduler.client.address import DEFAULT_URL
 
@@ -47,9 +47,9 @@ def list_jobs(
     with Client(url) as client:
         found = list(islice(client.list(uid, statuses=",".join(status or ()), task=task), limit))
     if as_json:
-        say_json(found)
+        print_json(found)
     else:
-        say(rendering.jobs(found))
+        print_rich(rendering.jobs(found))
 
 
 def show(name: Name, url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
@@ -57,9 +57,9 @@ def show(name: Name, url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None
     with Client(url) as client:
         job = client.get(*name)
     if as_json:
-        say_json(job)
+        print_json(job)
     else:
-        say(rendering.job(job))
+        print_rich(rendering.job(job))
 
 
 def tasks(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
@@ -67,9 +67,9 @@ def tasks(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
     with Client(url) as client:
         found = client.tasks()
     if as_json:
-        say_json(found)
+        print_json(found)
     else:
-        say(rendering.tasks(found))
+        print_rich(rendering.tasks(found))
 
 
 def nodes(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
@@ -77,6 +77,6 @@ def nodes(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
     with Client(url) as client:
         found = client.nodes()
     if as_json:
-        say_json(found)
+        print_json(found)
     else:
-        say(rendering.nodes(found))
+        print_rich(rendering.nodes(found))

@@ -1,4 +1,4 @@
-"""What jobs, handlers and nodes look like as text. Whatever users wrote is text here, no markup."""
+"""Jobs, handlers and nodes as text. What users wrote is shown as text, never read as markup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLOURS: Final[Mapping[Status, str]] = {
 
 
 def jobs(found: Sequence[Job]) -> Table:
-    """A line for each job."""
+    """A table with a row for each job."""
     now = datetime.now(UTC)
     return _table(
         ("job", "status", "task", "progress", "age"),
@@ -34,7 +34,7 @@ def jobs(found: Sequence[Job]) -> Table:
                 status(job),
                 job.task,
                 progress(job.progress),
-                span(now - job.created_at),
+                duration(now - job.created_at),
             )
             for job in found
         ),
@@ -42,7 +42,7 @@ def jobs(found: Sequence[Job]) -> Table:
 
 
 def tasks(found: Sequence[Task]) -> Table:
-    """A line for each handler."""
+    """A table with a row for each handler."""
     return _table(
         ("task", "time limit", "grace", "on abort", "does"),
         (
@@ -59,7 +59,7 @@ def tasks(found: Sequence[Task]) -> Table:
 
 
 def nodes(found: Sequence[Node]) -> Table:
-    """A line for each node."""
+    """A table with a row for each node."""
     now = datetime.now(UTC)
     return _table(
         ("node", "running", "workers", "version", "up"),
@@ -69,7 +69,7 @@ def nodes(found: Sequence[Node]) -> Table:
                 str(node.running),
                 str(node.workers),
                 node.version,
-                span(now - node.started_at),
+                duration(now - node.started_at),
             )
             for node in found
         ),
@@ -86,21 +86,21 @@ def job(found: Job) -> Table:
 
 
 def status(job: JobState) -> Text:
-    """A job's status, in its colour; a job that is being stopped says so."""
+    """A job's status in its colour; `aborting` for a job that is being stopped."""
     stopping = job.abort is not None and not job.final
     return Text("aborting" if stopping else job.status, style=COLOURS[job.status])
 
 
 def progress(made: Progress | None) -> str:
-    """How far a job is."""
+    """A job's progress."""
     if made is None:
         return ""
     count = f"{made.done:g}" if made.total is None else f"{made.done:g}/{made.total:g}"
     return f"{count} {made.message}" if made.message else count
 
 
-def verdict(job: JobState) -> Text:
-    """How a job ended, in one line."""
+def summary(job: JobState) -> Text:
+    """A job's status in one line, with its error, the receipt of its abort, or its duration."""
     line = Text(f"{plain(job.uid)}/{job.id} ").append(status(job))
     if job.error is not None:
         kind = job.error.type or job.error.kind
@@ -108,12 +108,12 @@ def verdict(job: JobState) -> Text:
     if job.abort is not None and job.abort.finished_at is not None:
         return line.append(plain(f": {receipt(job.abort)}"))
     if job.started_at is not None and job.finished_at is not None:
-        return line.append(f" after {span(job.finished_at - job.started_at)}")
+        return line.append(f" after {duration(job.finished_at - job.started_at)}")
     return line
 
 
 def receipt(abort: Abort) -> str:
-    """The proof of death, in words."""
+    """The proof of death as a sentence."""
     if abort.finished_at is None:
         return f"requested, and being done{_reason(abort)}"
     if not abort.processes:
@@ -125,8 +125,8 @@ def receipt(abort: Abort) -> str:
     return f"{ended}, {abort.latency_ms} ms after the request{undone}{_reason(abort)}"
 
 
-def span(length: timedelta) -> str:
-    """A duration, as precise as somebody wants to read it."""
+def duration(length: timedelta) -> str:
+    """A duration, rounded for reading."""
     seconds = max(0.0, length.total_seconds())
     if seconds < 60:
         return f"{seconds:.1f}s"
@@ -137,7 +137,7 @@ def span(length: timedelta) -> str:
 
 
 def _lines(job: Job) -> Mapping[str, str | Text | None]:
-    """What there is to say of a job; None where there is nothing."""
+    """The rows of `job`; None or an empty text for a row to leave out."""
     done = job.status is Status.SUCCESSFUL
     return {
         "job": f"{job.uid}/{job.id}",
@@ -163,8 +163,8 @@ def _error(error: Failure) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for place, head in enumerate(heads):
-        table.add_column(head.upper(), no_wrap=place == 0)
+    for index, head in enumerate(heads):
+        table.add_column(head.upper(), no_wrap=index == 0)
     for row in rows:
         table.add_row(*map(_text, row))
     return table

@@ -1,4 +1,4 @@
-"""Without a command: run a node."""
+"""Runs a node: what the command line does without a command."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 
 from scheduler.cli.exit_status import Exit
-from scheduler.cli.terminal import complain
+from scheduler.cli.terminal import print_error
 from scheduler.core.errors import StartError
 
 
 def run_node(config: Path | None) -> Exit:
     """Run a node until it is drained."""
-    # Imported here: no other command should wait for the whole scheduler.
+    # Imported here, so that no other command waits for the import of the whole scheduler.
     from scheduler.node.config.loading import load  # noqa: PLC0415
     from scheduler.node.life import run  # noqa: PLC0415
 
     try:
         run(load(config, os.environ))
     except StartError as error:
-        complain(str(error))
+        print_error(str(error))
         return Exit.USAGE
     return Exit.DONE

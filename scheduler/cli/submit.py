@@ -1,4 +1,4 @@
-"""`submit`."""
+"""The command `submit`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import typer
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
 from scheduler.cli.options import AsJson, JobName, Uid, Url
-from scheduler.cli.terminal import say, say_json
+from scheduler.cli.terminal import print_json, print_rich
 from scheduler.client import Client, ClientError
 from scheduler.client.address import DEFAULT_URL
 
 
 def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """What a shell completes; nothing where no node answers at once."""
+    """Handler names for shell completion; none if no node answers at once."""
     try:
         with Client(ctx.params.get("url") or DEFAULT_URL, timeout_s=1, retry_s=0) as client:
             known = client.tasks()
@@ -60,9 +60,9 @@ def submit(
         if wait:
             return await_end(client, name, timeout_s=None, as_json=as_json)
     if as_json:
-        say_json(job)
+        print_json(job)
     else:
-        say(str(name))
+        print_rich(str(name))
     return Exit.DONE
 
 

@@ -1,4 +1,4 @@
-"""What is printed: JSON for programs, colours for terminals, plain text for everything else."""
+"""Printing: JSON for programs, colours for terminals, plain text for everything else."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from rich.text import Text
 from scheduler.client import LogLine
 
 WIDE: Final = 10_000
-"""Columns where nobody looks: what is piped on must not be folded to fit a screen."""
+"""Columns if the output is not a terminal: piped text must not be wrapped to fit a screen."""
 STYLES: Final = {"stderr": "red", "notice": "dim"}
-"""How lines of a stream look on a terminal."""
+"""The style of a log line on a terminal, by its stream."""
 _CONTROLS: Final = {code: "�" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
-"""A job's words must not move somebody's cursor or rename their window."""
+"""Control characters are replaced: a job's text must not move the cursor or rename the window."""
 
 
 def console() -> Console:
-    """Standard output; colours only on a terminal, and not with NO_COLOR."""
+    """Standard output, with colours only on a terminal and without NO_COLOR."""
     width = None if sys.stdout.isatty() else WIDE
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
-def say(what: RenderableType) -> None:
-    """Print for people."""
+def print_rich(what: RenderableType) -> None:
+    """Print text, or what rich can render, for people."""
     console().print(what)
 
 
-def complain(line: str) -> None:
-    """Print one line for whoever must mend something."""
+def print_error(line: str) -> None:
+    """Print one line on standard error, about what went wrong."""
     print(f"atlanscheduler: {plain(line)}", file=sys.stderr)  # noqa: T201 - what a command is for
 
 
-def say_json(value: object) -> None:
+def print_json(value: object) -> None:
     """Print one line of JSON."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_document)
     print(text, flush=True)  # noqa: T201 - what a command is for
 
 
-def say_line(line: LogLine, *, times: bool = False) -> None:
-    """Print a line of a job's output: for a terminal in colour and harmless, else as it is."""
+def print_log_line(line: LogLine, *, times: bool = False) -> None:
+    """Print a line of a job's log: on a terminal coloured and without control characters."""
     text = f"{_document(line.at)} {line.text}" if times else line.text
     if sys.stdout.isatty():
         console().print(Text(plain(text), style=STYLES.get(line.stream, "")), soft_wrap=True)
@@ -53,12 +53,12 @@ def say_line(line: LogLine, *, times: bool = False) -> None:
 
 
 def plain(text: str) -> str:
-    """The text without what a terminal would obey."""
+    """The text with its control characters replaced."""
     return text.translate(_CONTROLS)
 
 
 def _document(value: object) -> object:
-    """What `json` does not know: our values, with the keys and the instants of the API."""
+    """For `json`: our dataclasses and datetimes in the API's format."""
     if isinstance(value, datetime):
         text = value.astimezone(UTC).isoformat(timespec="milliseconds")
         return text.removesuffix("+00:00") + "Z"

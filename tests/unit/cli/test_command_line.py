@@ -1,4 +1,4 @@
-"""docs/command-line.md and the commands say the same."""
+"""docs/command-line.md agrees with the commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "command-line.md").read_text()
 
 
 def test_every_command_is_in_the_table_with_its_arguments() -> None:
-    """What is not there is not found; what is gone would be typed in vain."""
+    """A command that is missing would not be found; one that was removed would not work."""
     shown = {
         words[0]: words[1:]
         for words in map(str.split, re.findall(r"^\| `([^`]+)` \| [a-z]", PAGE, re.MULTILINE))

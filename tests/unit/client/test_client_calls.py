@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from scheduler.cli.terminal import say_json
+from scheduler.cli.terminal import print_json
 from scheduler.client import (
     Aborts,
     AsyncClient,
@@ -64,7 +64,7 @@ async def test_a_job_has_all_that_its_json_has(
     job = await client.do("get", "ada", job_id)
     assert (job.error, job.progress, job.attempt, job.node) == (error, progress, 1, "node-a")
     assert job.finished_at.tzinfo is UTC
-    say_json(job)
+    print_json(job)
     assert json.loads(capsys.readouterr().out) == (await api.get(f"/ada/{job_id}")).json
 
 
