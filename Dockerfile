@@ -1,7 +1,7 @@
-# One node. The build needs nothing but this folder and the pinned packages.
+# The image of one node. The build needs only this folder and the pinned packages.
 FROM python:3.13-slim
 
-# tini is the init process: it reaps what has no parent left, and hands SIGTERM on to the node.
+# tini is the init process: it reaps orphans, and passes SIGTERM on to the node.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/* \
@@ -13,7 +13,7 @@ RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
 COPY main.py config.toml ./
 COPY scheduler ./scheduler
 COPY handlers ./handlers
-# Compiled here, because the node's user cannot, and each of its processes would at each start.
+# Compile here: the node's user may not write to these folders, so each process would compile again.
 RUN python -m compileall -q scheduler handlers \
     && mkdir data files && chown scheduler data files
 

@@ -1,4 +1,4 @@
-# Everything runs in .venv, which the first command makes. Needs Python 3.11 or newer, nothing else.
+# Everything runs in .venv, which the first command creates. Needs Python 3.11 or newer, nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -26,49 +26,49 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The models, from a new seed, so many examples of each; and trouble at every call of a story.
+# The models with a new seed and EXAMPLES examples of each, and a fault at every call (tests/faults).
 model: .venv/dev.stamp
 	STRIDE=1 EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/model tests/faults --timeout=0 -p no:randomly $(ARGS)
 
-# Imports a real file of 336,776 rows, once to the end and once aborted in the middle.
+# Imports a real file of 336,776 rows: once to the end, and once aborted in the middle.
 flights: .venv/dev.stamp
 	$(BIN)/python -m tests.flights
 
-# Breaks everything for so long, then counts. SEED repeats the faults of an earlier run; KEEP=1 puts
-# the counts into docs/reliability.md.
+# Kills, freezes and cuts off nodes and servers for SECONDS, then checks every promise. SEED repeats
+# the faults of an earlier run; KEEP=1 puts the counts into docs/reliability.md.
 chaos: .venv/dev.stamp
 	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
-# How long an abort takes, ours and the peers': bench/results/aborts.json and docs/aborts.md.
-# ROUNDS=3 is done in two minutes.
+# How long an abort takes, ours and the peers': writes bench/results/aborts.json and docs/aborts.md.
+# ROUNDS=3 takes two minutes.
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS))
 
-# Whether a million jobs, queued or finished, slow anything: bench/results/growth.json. Done in
-# three minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.
+# What a million jobs, queued or finished, slow down: writes bench/results/growth.json. Takes three
+# minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.
 bench-growth: .venv/dev.stamp
 	@$(BIN)/python -m bench.growth $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
-# What a node takes: bench/results/footprint.json. Done in three and a half minutes; ONLY=memory,
-# idle, statements or running measures one of them, and keeps nothing.
+# How much memory and processor time a node takes: writes bench/results/footprint.json. Takes three
+# and a half minutes; ONLY=memory, idle, statements or running measures one of them, and keeps nothing.
 bench-footprint: .venv/dev.stamp
 	@$(BIN)/python -m bench.footprint $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
-# What several nodes do together, on PostgreSQL: bench/results/nodes.json. Done in three minutes.
+# What several nodes do together, on PostgreSQL: writes bench/results/nodes.json. Takes three minutes.
 bench-nodes: .venv/dev.stamp
 	@$(BIN)/python -m bench.nodes $(if $(ROUNDS),--rounds $(ROUNDS))
 
-# Draws what is kept in bench/results/, as docs/images/bench-….png.
+# Draws what is in bench/results/, as docs/images/bench-….png.
 bench-plots: .venv/bench.stamp
 	@$(BIN)/python -m bench.plots
 
-# How fast jobs are taken and worked off, ours and the peers': bench/results/speed.json. Needs wrk.
-# ROUNDS=3 is done in a quarter of an hour; ONLY="single submits" measures what begins so, and keeps
-# nothing.
+# How fast jobs are accepted and run, ours and the peers': writes bench/results/speed.json. Needs wrk.
+# ROUNDS=3 takes a quarter of an hour; ONLY="single submits" runs the measures whose name begins so,
+# and keeps nothing.
 bench: .venv/dev.stamp
 	@$(BIN)/python -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
-# A part of it in one round, compared with the ratios that are kept: fails where one lost a quarter.
+# A part of it in one round, compared with the ratios that are kept: fails if one has lost a quarter.
 bench-check: .venv/dev.stamp
 	@$(BIN)/python -m bench.speed --check $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
