@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.figures import Row, table
-from bench.lineup import open_cases
-from bench.page import keep
-from bench.runs import about, end_with, run, say
+from bench.cases.abort_cases import open_cases
+from bench.harness.abort_report import keep
+from bench.harness.run import about, end_with, run, say
+from bench.harness.samples import Row, table
 
 ROUNDS: Final = 10
 

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.costs import idle, memory, running, statements
-from bench.rates import Series, table, write
-from bench.runs import RESULTS, about, end_with, run, say
+from bench.cases.footprint_parts import idle, memory, running, statements
+from bench.harness.run import RESULTS, about, end_with, run, say
+from bench.harness.series import Series, table, write
 
 ROUNDS: Final = 1
 WINDOW_S: Final = 20.0

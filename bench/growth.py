@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.backlog import JOBS, UNITS, WORKERS, Crowd, one_round
-from bench.calls import compare
-from bench.rates import Series, table, write
-from bench.runs import RESULTS, about, end_with, run, say
-from bench.servers import open_postgres_server
+from bench.cases.growth_node import JOBS, UNITS, WORKERS, Crowd, one_round
+from bench.cases.growth_store import compare
+from bench.harness.run import RESULTS, about, end_with, run, say
+from bench.harness.series import Series, table, write
+from bench.harness.servers import open_postgres_server
 
 ROUNDS: Final = 3
 COUNTS: Final = (1_000, 100_000, 1_000_000)

@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.ours import Ours, open_node
-from bench.rates import Series, table, write
-from bench.runs import RESULTS, about, end_with, run, say
-from bench.servers import DurablePostgres, open_postgres_server, open_redis
-from bench.tally import rate, tally
+from bench.harness.run import RESULTS, about, end_with, run, say
+from bench.harness.series import Series, table, write
+from bench.harness.servers import DurablePostgres, open_postgres_server, open_redis
+from bench.harness.throughput import rate, tally
+from bench.ours.node import Ours, open_node
 
 ROUNDS: Final = 3
 WORKERS: Final = 16

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bench.charts import OURS, Bars, Chart, Curves, charts
-from bench.runs import RESULTS
+from bench.harness.charts import OURS, Bars, Chart, Curves, charts
+from bench.harness.run import RESULTS
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 WIDTH_IN: Final = 7.5

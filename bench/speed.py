@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench.measures import all_cases
-from bench.rates import Series, losses, ratios, table, write
-from bench.runs import RESULTS, about, end_with, run, say
-from bench.stage import open_stage
-from bench.submitting import program
-from bench.turns import take_turns
+from bench.cases.speed_cases import all_cases
+from bench.cases.speed_setup import open_stage
+from bench.cases.speed_submit import program
+from bench.harness.rounds import take_turns
+from bench.harness.run import RESULTS, about, end_with, run, say
+from bench.harness.series import Series, losses, ratios, table, write
 
 ROUNDS: Final = 3
 CHECKED: Final = ("no-op jobs", "submit to start", "single submits")

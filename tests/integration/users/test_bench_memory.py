@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.memory import FORKED, KINDS, by_kind, cpu_s, pss_mb
+from bench.ours.memory_and_cpu import FORKED, KINDS, by_kind, cpu_s, pss_mb
 from tests.support.nodes import Node
 
 

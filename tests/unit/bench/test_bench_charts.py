@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.charts import Bars, Curves, charts
+from bench.harness.charts import Bars, Curves, charts
 
 
 def test_peers_are_in_order_by_the_medians_of_their_rounds(tmp_path: Path) -> None:

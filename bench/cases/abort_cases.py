@@ -1,0 +1,105 @@
+"""Who runs, and which rows come of it: the nodes and the peers of `make bench-abort`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bench.cases.abort_scenarios import (
+    RATE,
+    all_at_once,
+    one_by_one,
+    through_another,
+    until_the_next,
+    with_all_busy,
+)
+from bench.harness.samples import Row, Sample
+from bench.harness.servers import open_postgres, open_redis
+from bench.ours.node import Ours, open_node
+from bench.peers.abort_peer import Peer, open_peer
+
+AT_ONCE: Final = 100
+SLOTS: Final = 4
+"""Of the node that is busy: twice as many C loops as the machine we publish for has cores."""
+PEERS: Final = {
+    "celery": "Celery, revoke(terminate=True, signal=SIGKILL)",
+    "rq": "RQ, send_stop_job_command",
+}
+LOOP: Final = "C loop"
+TREE: Final = "tree of 10"
+
+
+class Case(NamedTuple):
+    """A row, and what one round of it does."""
+
+    row: Row
+    measure: Callable[[], Awaitable[Sequence[Sample]]]
+
+
+async def open_cases(folder: Path, stack: AsyncExitStack) -> Sequence[Case]:
+    """Start all that is measured, for as long as the stack holds it."""
+    redis_url = await stack.enter_async_context(open_redis(folder))
+    postgres_url = stack.enter_context(open_postgres())
+
+    async def node(name: str, *, installation: str, workers: int, store: str = "sqlite") -> Ours:
+        settings = {
+            "NODE__NAME": name,
+            "NODE__WORKERS": workers,
+            "STORE__URL": store,
+            "QUEUE__URL": redis_url,
+            "QUEUE__NAMESPACE": installation,
+        }
+        return await stack.enter_async_context(open_node(folder / name, **settings))
+
+    idle = await node("idle", installation="idle", workers=2)
+    crowd = await node("crowd", installation="crowd", workers=AT_ONCE)
+    busy = await node("busy", installation="busy", workers=SLOTS)
+    single = await node("single", installation="single", workers=1)
+    pair = {
+        name: await node(name, installation="pair", workers=1, store=postgres_url)
+        for name in ("a", "b")
+    }
+    peers = {
+        name: await stack.enter_async_context(
+            open_peer(name, redis_url=redis_url, log=folder / f"{name}.log")
+        )
+        for name in PEERS
+    }
+    return [
+        Case(
+            Row(case=f"ours, idle node, {LOOP}", target_ms={"p50": 12, "p99": 60}),
+            partial(one_by_one, idle, "loop", times=12),
+        ),
+        *(_of_peer(name, peer, LOOP, "loop") for name, peer in peers.items()),
+        Case(
+            Row(case=f"ours, {TREE}", target_ms={"p99": 100}),
+            partial(one_by_one, idle, "tree", times=8),
+        ),
+        *(_of_peer(name, peer, TREE, "tree") for name, peer in peers.items()),
+        Case(
+            Row(case=f"ours, {AT_ONCE} at once ({AT_ONCE} slots, sleeping jobs)"),
+            partial(all_at_once, crowd, jobs=AT_ONCE),
+        ),
+        Case(
+            Row(case=f"ours, through another node, {LOOP}", target_ms={"p99": 120}),
+            partial(through_another, pair, times=8),
+        ),
+        Case(
+            Row(
+                case=f"ours, {SLOTS} of {SLOTS} slots in C loops, {RATE} requests/s",
+                target_ms={"p99": 250},
+            ),
+            partial(with_all_busy, busy, slots=SLOTS, times=8),
+        ),
+        Case(
+            Row(case="ours, until the slot's next job started", target_ms={"p99": 50}),
+            partial(until_the_next, single, times=8),
+        ),
+    ]
+
+
+def _of_peer(name: str, peer: Peer, what: str, shape: str) -> Case:
+    return Case(Row(case=f"{PEERS[name]}, {what}"), partial(peer.abort, shape, times=3))

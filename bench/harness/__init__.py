@@ -1,0 +1,12 @@
+"""What every benchmark needs: one run, its servers, its rounds, its statistics, its reports.
+
+run           runs a benchmark in a temporary folder and ends whatever it started
+servers       Redis and PostgreSQL with durable writes
+rounds        runs the cases in turn, each with its best number of workers
+throughput    jobs per second, by the jobs that were counted
+
+series        measured values by measure and case; ratios, table, JSON
+samples       the samples of aborts; percentiles, table
+abort_report  results/aborts.json and the table in docs/aborts.md
+charts        the data of each plot, without a library that draws
+"""

@@ -1,0 +1,128 @@
+"""A node of ours, used over connections that stay open, as a client would."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import aiohttp
+
+from bench.harness.samples import Sample
+from bench.jobs.endless import RUN_S
+from bench.jobs.process_table import GONE, state
+from tests.support.eventually import eventually
+from tests.support.nodes import Body, Node
+
+HANDLERS: Final = Path(__file__).parent / "handlers"
+WAIT_S: Final = 30
+"""How long an abort may take, and a job to end."""
+BEGIN_S: Final = 60.0
+"""How long a job may take to begin."""
+BULK: Final = 1000
+OPEN_S: Final = 3600.0
+"""How long an idle connection stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that is under way."""
+
+    id: str
+    cookie: str
+    pid: int
+    """The process that runs it."""
+
+
+class Ours:
+    """A node and its client."""
+
+    def __init__(self, node: Node, session: aiohttp.ClientSession, folder: Path) -> None:
+        self.url = node.url
+        self._node = node
+        self._session = session
+        self.folder = folder
+
+    async def call(self, method: str, path: str, body: object = None) -> tuple[int, Body]:
+        """One request; the status and the JSON of the answer."""
+        async with self._session.request(method, self.url + path, json=body) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def submit(self, task: str, data: object = None) -> Body:
+        """Submit a job."""
+        status, job = await self.call("POST", "/", {"uid": "bench", "task": task, "data": data})
+        assert status == 202, job
+        return job
+
+    async def submit_all(self, orders: Sequence[Body]) -> None:
+        """Submit jobs, in as few requests as it takes."""
+        for begin in range(0, len(orders), BULK):
+            status, answer = await self.call("POST", "/", orders[begin : begin + BULK])
+            assert status == 202, answer
+
+    async def begin(self, shape: str) -> Running:
+        """Submit a job and wait until it is under way."""
+        cookie = uuid4().hex
+        file = self.folder / cookie
+        job = await self.submit(shape, {"file": str(file), "cookie": cookie})
+        await eventually(file.exists, within_s=BEGIN_S, saying=f"a {shape} job begins")
+        await asyncio.sleep(RUN_S)
+        return Running(job["id"], cookie, int(file.read_text()))
+
+    async def job(self, job_id: str, *, wait_s: float = 0) -> Body:
+        """The job; with `wait_s`, once it is final."""
+        status, job = await self.call("GET", f"/bench/{job_id}?wait={wait_s}")
+        assert status == 200, job
+        return job
+
+    async def abort(self, job: Running) -> Sample:
+        """Abort a job with grace 0, from the request to the answer that proves its death."""
+        sent_at = time.monotonic()
+        status, answer = await self.call("DELETE", f"/bench/{job.id}?grace_s=0&wait={WAIT_S}")
+        ms = (time.monotonic() - sent_at) * 1000
+        assert (status, answer["status"]) == (200, "aborted"), answer
+        assert state(job.pid) in GONE, f"{job.pid} is there"
+        return Sample(ms=ms, receipt_ms=answer["abort"]["latency_ms"])
+
+    @property
+    def log(self) -> str:
+        """What it logged so far."""
+        return self._node.log
+
+    def processes(self) -> Sequence[int]:
+        """All that it started, itself included."""
+        return self._node.processes()
+
+    async def exercise(self, jobs: int) -> None:
+        """Have so many no-op jobs done, and nothing left of them but their rows."""
+        await self.submit_all([{"uid": "exercise", "task": "noop"}] * jobs)
+        await eventually(self._exercised, within_s=BEGIN_S)
+        await self._node.alone()
+
+    async def _exercised(self) -> bool:
+        _, left = await self.call("GET", "/exercise?status=queued,running&limit=1")
+        return not left
+
+    async def connect(self, connections: int) -> None:
+        """Have so many connections open."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(connections):
+                group.create_task(self.call("GET", "/-/health"))
+
+
+@asynccontextmanager
+async def open_node(folder: Path, **settings: object) -> AsyncIterator[Ours]:
+    """A node for as long as the block runs: `NODE__WORKERS=4` sets `[node] workers`."""
+    node = await asyncio.to_thread(Node, folder, {"HANDLERS__PATH": HANDLERS, **settings})
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=OPEN_S)
+    timeout = aiohttp.ClientTimeout(2 * WAIT_S)
+    try:
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            yield Ours(node, session, folder)
+    finally:
+        node.close()

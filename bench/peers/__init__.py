@@ -1,0 +1,16 @@
+"""The other schedulers: how they are started, and what runs in their virtual environments.
+
+Seen from the benchmark:
+
+    abort_peer    a peer of `make bench-abort`, and the virtual environment of any peer
+    speed_peer    a peer of `make bench`: its queue and its workers
+    http_servers  the other servers that accept jobs over HTTP
+
+Inside of the peers' virtual environments, which `requirements/` pins:
+
+    abort/            stops jobs of Celery and RQ, and watches their processes
+    speed/            submits jobs to each peer, or becomes its worker
+    celery_front_end  FastAPI, SQLite and Celery behind our API
+
+In ours: bare_http, an aiohttp server that only reads a job and answers.
+"""

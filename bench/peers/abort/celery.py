@@ -1,0 +1,37 @@
+"""Celery, with its prefork pool: `revoke(terminate=True, signal="SIGKILL")`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from celery import Celery
+
+from bench.jobs import endless
+from bench.peers.abort.measure import serve
+
+app = Celery("bench", broker=os.environ["BENCH_REDIS"])
+app.conf.update(task_ignore_result=True, task_default_queue="bench-celery")
+app.task(name="loop")(endless.loop)
+app.task(name="tree")(endless.tree)
+
+WORKER = (
+    *(sys.executable, "-m", "celery", "--app", "bench.peers.abort.celery", "worker"),
+    *("--pool", "prefork", "--concurrency", "1", "--loglevel", "ERROR"),
+)
+
+
+class CeleryPeer:
+    """Asks Celery."""
+
+    def submit(self, shape: str, order: dict[str, str]) -> str:
+        """Submit a job, and answer its id."""
+        return str(app.send_task(shape, (order,)).id)
+
+    def stop(self, job_id: str) -> None:
+        """Stop a running job."""
+        app.control.revoke(job_id, terminate=True, signal="SIGKILL")
+
+
+if __name__ == "__main__":
+    serve(CeleryPeer(), worker=WORKER)

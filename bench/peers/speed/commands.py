@@ -1,0 +1,64 @@
+"""What each peer's file ends with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Final
+
+from bench.jobs import counting, start_delay
+
+Submit = Callable[[str, float], Awaitable[object]]
+
+REDIS: Final = os.environ["BENCH_REDIS"]
+POSTGRES: Final = os.environ["BENCH_POSTGRES"]
+WORKERS: Final = os.environ["BENCH_WORKERS"]
+JOBS: Final = {"count": counting.count, "stamp": start_delay.stamp}
+"""By name; each takes a number."""
+
+
+def main(
+    submit: Submit,
+    *worker: str,
+    session: AbstractAsyncContextManager[Any] | None = None,
+    copies: int = 1,
+) -> None:
+    """Submit, within a session, or become the worker: so many of them, for a peer with no pool."""
+    match sys.argv[1:]:
+        case ["submit", jobs, ms]:
+            asyncio.run(_submit(submit, session or nullcontext(), int(jobs), float(ms)))
+        case ["starts", samples]:
+            print(json.dumps(asyncio.run(_starts(submit, session or nullcontext(), int(samples)))))
+        case ["work"]:
+            command = [sys.executable, "-m", *worker]
+            for _ in range(copies - 1):
+                subprocess.Popen(command)
+            os.execv(sys.executable, command)  # noqa: S606 - no shell
+
+
+async def _submit(
+    submit: Submit, session: AbstractAsyncContextManager[Any], jobs: int, ms: float
+) -> None:
+    async with session:
+        for _ in range(jobs):
+            await submit("count", ms)
+
+
+async def _starts(
+    submit: Submit, session: AbstractAsyncContextManager[Any], samples: int
+) -> list[float]:
+    """How long each of so many jobs waited, in seconds."""
+    found = []
+    async with session:
+        with start_delay.listening() as receiver:
+            for _ in range(start_delay.WARM + samples):
+                await submit("stamp", time.monotonic())
+                found.append(start_delay.waited_s(receiver))
+                await asyncio.sleep(start_delay.PAUSE_S)
+    return found[start_delay.WARM :]
