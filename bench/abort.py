@@ -3,8 +3,8 @@
     ours      from `DELETE` sent to 200 received, which proves that no process of the job is left
     peers     from the call until the process that ran the job is dead, seen from outside
 
-All servers are up for the whole run and the cases take turns, round after round, so that what else
-the machine does falls on all alike. Our nodes and the peers use the same Redis-compatible server.
+All servers are up for the whole run, and each round runs every case once, so that other load on the
+machine affects all cases alike. Our nodes and the peers use the same Redis-compatible server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.cases.abort_cases import open_cases
-from bench.harness.abort_report import keep
+from bench.harness.abort_report import write_report
 from bench.harness.run import about, end_with, run, say
 from bench.harness.samples import Row, table
 
@@ -25,7 +25,7 @@ ROUNDS: Final = 10
 
 
 async def measure(folder: Path, *, rounds: int) -> Sequence[Row]:
-    """Start everything, and run all cases so many times; once more before, which does not count."""
+    """Start everything and run all cases this many times, after one round that does not count."""
     async with AsyncExitStack() as stack:
         cases = await open_cases(folder, stack)
         for number in range(rounds + 1):
@@ -38,14 +38,14 @@ async def measure(folder: Path, *, rounds: int) -> Sequence[Row]:
 
 
 def main() -> None:
-    """Measure, print the table, and keep the figures, also in `docs/aborts.md`."""
+    """Measure, print the table, and save the figures, also in `docs/aborts.md`."""
     arguments = argparse.ArgumentParser(prog="make bench-abort")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
     parsed = arguments.parse_args()
     rows = run(partial(measure, rounds=parsed.rounds))
     document = {**about(parsed.rounds), "rows": [row.figures() for row in rows]}
     print(table(document["rows"]))
-    keep(document)
+    write_report(document)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""`make bench-footprint`: what a node takes of a machine, in memory and while it idles.
+"""`make bench-footprint`: the memory of a node, and what it costs while it is idle.
 
 memory       PSS of all processes, with the embedded queue, after each worker has run some jobs
 idle         processor time of a node that has nothing to do
 statements   how often an idle node asks PostgreSQL and Redis, and for what
-running      processor time of a node while so many jobs sleep
+running      processor time of a node while 0, 1, 10 and 100 jobs sleep
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from bench.harness.series import Series, table, write
 
 ROUNDS: Final = 1
 WINDOW_S: Final = 20.0
-"""For how long an idle node is watched."""
+"""How long a node is observed."""
 PARTS: Final = {"memory": memory, "idle": idle, "statements": statements, "running": running}
 
 
 async def measure(
     folder: Path, *, rounds: int, parts: Sequence[str], window_s: float
 ) -> Sequence[Series]:
-    """All that is asked for, in turns."""
+    """Measure the chosen parts, round after round."""
     rows: dict[tuple[str, str], Series] = {}
     for number in range(rounds):
         for part in parts:
             say(f"round {number + 1} of {rounds}: {part}")
-            place = folder / f"{part}-{number}"
-            place.mkdir()
-            for (what, case, unit), value in (await PARTS[part](place, window_s)).items():
+            round_folder = folder / f"{part}-{number}"
+            round_folder.mkdir()
+            for (what, case, unit), value in (await PARTS[part](round_folder, window_s)).items():
                 row = rows.setdefault((what, case), Series(measure=what, case=case, unit=unit))
                 row.values.append(value)
     return list(rows.values())
 
 
 def main() -> None:
-    """Measure, print the table, and keep the figures."""
+    """Measure, print the table, and save the figures of a full run."""
     arguments = argparse.ArgumentParser(prog="make bench-footprint")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
     arguments.add_argument("--only", choices=PARTS, help="one part; keeps nothing")

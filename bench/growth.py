@@ -1,11 +1,11 @@
 """`make bench-growth`: what is slower with a million jobs than with a thousand.
 
-    queued, finished   a node on SQLite with the embedded queue: how fast it works jobs off, and how
-                       fast it answers, beside so many
-    calls              what a node asks of its store, on SQLite and PostgreSQL, with finished jobs
+    queued, finished   a node on SQLite with the embedded queue that holds this many such jobs: how
+                       fast it runs jobs, and how fast it answers
+    calls              a node's calls to its store, on SQLite and PostgreSQL, with finished jobs
 
-All jobs are there by a statement, not through the API. Few and many take turns, so that what else
-the machine does falls on both alike; what counts are the ratios.
+The jobs are written by a statement, not through the API. Each round measures few and many, so that
+other load on the machine affects both alike. The ratios are what counts.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.cases.growth_node import JOBS, UNITS, WORKERS, Crowd, one_round
-from bench.cases.growth_store import compare
+from bench.cases.growth_node import JOBS, UNITS, WORKERS, StoredJobs, measure_round
+from bench.cases.growth_store import compare_stores
 from bench.harness.run import RESULTS, about, end_with, run, say
 from bench.harness.series import Series, table, write
 from bench.harness.servers import open_postgres_server
@@ -30,20 +30,20 @@ KINDS: Final = ("queued", "finished", "calls")
 async def measure(
     folder: Path, *, rounds: int, counts: Sequence[int], kinds: Sequence[str], jobs: int
 ) -> Sequence[Series]:
-    """All that is asked for, one kind after the other."""
+    """Measure the chosen kinds, one after the other."""
     found: list[Series] = []
     for kind in kinds:
         if kind == "calls":
             found += await _calls(folder, (min(counts), max(counts)))
         else:
-            found += await _beside(kind, folder, rounds=rounds, counts=counts, jobs=jobs)
+            found += await _with_stored(kind, folder, rounds=rounds, counts=counts, jobs=jobs)
     return found
 
 
-async def _beside(
+async def _with_stored(
     kind: str, folder: Path, *, rounds: int, counts: Sequence[int], jobs: int
 ) -> Sequence[Series]:
-    """A node beside so many jobs that are queued or finished, each time anew."""
+    """A new node for each count and round, whose store has this many queued or finished jobs."""
     rows = {
         (what, count): Series(
             measure=f"{what}, beside {kind} jobs",
@@ -58,26 +58,27 @@ async def _beside(
     for number in range(rounds):
         for count in counts:
             say(f"round {number + 1} of {rounds}: {count:,} {kind} jobs")
-            place = folder / f"{kind}-{count}-{number}"
-            crowd = Crowd(**{kind: count})
-            for what, value in (await one_round(crowd, jobs=jobs, folder=place)).items():
+            round_folder = folder / f"{kind}-{count}-{number}"
+            stored = StoredJobs(**{kind: count})
+            measured = await measure_round(stored, jobs=jobs, folder=round_folder)
+            for what, value in measured.items():
                 rows[what, count].values.append(value)
     return list(rows.values())
 
 
 async def _calls(folder: Path, counts: Sequence[int]) -> Sequence[Series]:
-    """The store's calls, on both databases."""
+    """The store's calls on SQLite and PostgreSQL."""
     say(f"calls of a store with {' and '.join(f'{count:,}' for count in counts)} finished jobs")
     files = [f"sqlite:///{folder / str(count)}.db" for count in counts]
-    found = [*await compare("SQLite", files, counts, folder=folder)]
+    found = [*await compare_stores("SQLite", files, counts, folder=folder)]
     with open_postgres_server() as server:
         urls = [await server.add_schema(f"with_{count}") for count in counts]
-        found += await compare("PostgreSQL", urls, counts, folder=folder)
+        found += await compare_stores("PostgreSQL", urls, counts, folder=folder)
     return found
 
 
 def main() -> None:
-    """Measure, print the table, and keep the figures."""
+    """Measure, print the table, and save the figures of a full run."""
     arguments = argparse.ArgumentParser(prog="make bench-growth")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
     arguments.add_argument("--only", choices=KINDS, help="one kind; keeps nothing")

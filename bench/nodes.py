@@ -1,8 +1,8 @@
-"""`make bench-nodes`: what a second and a third node add, and what PostgreSQL costs beside SQLite.
+"""`make bench-nodes`: what a second and a third node add, and PostgreSQL compared with SQLite.
 
-All nodes are on this machine, so they share its cores with one another, with PostgreSQL, with the
-queue's server and with their own pool processes. What further nodes add here is no more than what
-the first one leaves idle while it waits for answers and for the disk.
+All nodes run on this machine and share its cores with one another, with PostgreSQL, with the
+queue's server and with their own pool processes. So further nodes add no more than what the first
+one leaves idle while it waits for answers and for the disk.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 from bench.harness.run import RESULTS, about, end_with, run, say
 from bench.harness.series import Series, table, write
 from bench.harness.servers import DurablePostgres, open_postgres_server, open_redis
-from bench.harness.throughput import rate, tally
-from bench.ours.node import Ours, open_node
+from bench.harness.throughput import jobs_done, jobs_per_s
+from bench.ours.node import OurNode, open_node
 
 ROUNDS: Final = 3
 WORKERS: Final = 16
@@ -26,7 +26,7 @@ WORKERS: Final = 16
 
 
 class Load(NamedTuple):
-    """So many jobs, each of which computes for so long."""
+    """A number of jobs, and how long each of them computes."""
 
     jobs: int
     ms: float
@@ -41,18 +41,18 @@ TOGETHER: Final = {
 }
 
 
-class Ground(NamedTuple):
-    """Where nodes are started."""
+class Setup(NamedTuple):
+    """The folder and the servers that the nodes use."""
 
     folder: Path
     server: DurablePostgres
     redis_url: str
 
-    async def nodes(self, case: str, number: int, stack: AsyncExitStack) -> Sequence[Ours]:
-        """The nodes of a case, new ones for each round, for as long as the stack holds them."""
+    async def nodes(self, case: str, number: int, stack: AsyncExitStack) -> Sequence[OurNode]:
+        """Start new nodes for a round of a case; the stack closes them."""
         if case == ALONE:
-            place = self.folder / f"alone-{number}"
-            return [await stack.enter_async_context(open_node(place, NODE__WORKERS=WORKERS))]
+            node_folder = self.folder / f"alone-{number}"
+            return [await stack.enter_async_context(open_node(node_folder, NODE__WORKERS=WORKERS))]
         count = TOGETHER[case]
         installation = f"round_{number}_with_{count}"
         settings = {
@@ -63,14 +63,16 @@ class Ground(NamedTuple):
         }
         nodes = []
         for name in map(str, range(count)):
-            place = self.folder / installation / name
-            node = await stack.enter_async_context(open_node(place, NODE__NAME=name, **settings))
+            node_folder = self.folder / installation / name
+            node = await stack.enter_async_context(
+                open_node(node_folder, NODE__NAME=name, **settings)
+            )
             nodes.append(node)
         return nodes
 
 
 async def measure(folder: Path, *, rounds: int) -> Sequence[Series]:
-    """All cases in turns."""
+    """Measure all cases, round after round."""
     rows = {
         (what, case): Series(
             measure=what, case=case, unit="jobs/s", ours=case == ALONE, workers=WORKERS
@@ -80,33 +82,33 @@ async def measure(folder: Path, *, rounds: int) -> Sequence[Series]:
     }
     with open_postgres_server() as server:
         async with open_redis(folder) as redis_url:
-            ground = Ground(folder, server, redis_url)
+            setup = Setup(folder, server, redis_url)
             for number in range(rounds):
                 for case in (ALONE, *TOGETHER):
                     say(f"round {number + 1} of {rounds}: {case}")
-                    for what, value in (await _one_round(ground, case, number)).items():
+                    for what, value in (await _measure_round(setup, case, number)).items():
                         rows[what, case].values.append(value)
     return list(rows.values())
 
 
-async def _one_round(ground: Ground, case: str, number: int) -> Mapping[str, float]:
-    """Jobs a second of a case, by load."""
+async def _measure_round(setup: Setup, case: str, number: int) -> Mapping[str, float]:
+    """Jobs per second of a case, by load."""
     async with AsyncExitStack() as stack:
-        nodes = await ground.nodes(case, number, stack)
+        nodes = await setup.nodes(case, number, stack)
         return {what: await _drain(nodes, load) for what, load in LOADS.items()}
 
 
-async def _drain(nodes: Sequence[Ours], load: Load) -> float:
-    """Jobs a second of some nodes together; each is given its share of the jobs."""
-    before = tally()
+async def _drain(nodes: Sequence[OurNode], load: Load) -> float:
+    """Jobs per second of these nodes together; each gets its share of the jobs."""
+    before = jobs_done()
     for number, node in enumerate(nodes):
         share = len(range(number, load.jobs, len(nodes)))
         await node.submit_all([{"uid": "drain", "task": "count", "data": load.ms}] * share)
-    return await rate(load.jobs, after=before)
+    return await jobs_per_s(load.jobs, after=before)
 
 
 def main() -> None:
-    """Measure, print the table, and keep the figures."""
+    """Measure, print the table, and save the figures."""
     arguments = argparse.ArgumentParser(prog="make bench-nodes")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
     parsed = arguments.parse_args()

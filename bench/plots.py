@@ -1,4 +1,4 @@
-"""`make bench-plots`: draws the figures that are kept, as `docs/images/bench-….png`."""
+"""`make bench-plots`: draws the saved figures as `docs/images/bench-….png`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bench.harness.charts import OURS, Bars, Chart, Curves, charts
-from bench.harness.run import RESULTS
+from bench.harness.run import RESULTS, ROOT
 
-IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
+IMAGES: Final = ROOT / "docs" / "images"
 WIDTH_IN: Final = 7.5
 PANEL_IN: Final = 2.8
 """The height of a panel with curves."""
@@ -22,12 +22,12 @@ BAR_IN: Final = 0.28
 HEAD_IN: Final = 1.1
 """Title and axis of a panel with bars."""
 FILLED: Final = 0.8
-"""Of a case's room."""
+"""The share of a case's height that its bars fill."""
 DPI: Final = 120
 BLUE: Final = "#2a6fbb"
 GREY: Final = "#b8bec6"
 SHADES: Final = (BLUE, "#e0a458", "#7d9d7a", "#c98b8b", "#8e7cc3", "#8fb8e0")
-"""Of series that stand beside one another; of one alone, ours is blue beside grey peers."""
+"""By series; where there is one series only, ours is blue and the peers are grey."""
 STYLE: Final[Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#888888",
@@ -43,7 +43,7 @@ STYLE: Final[Any] = {
 
 
 def draw(panels: Sequence[Chart], file: Path) -> None:
-    """Draw one picture: bars below one another, curves two in a row."""
+    """Draw one image: panels of bars below one another, panels of curves two in a row."""
     curves = all(isinstance(panel, Curves) for panel in panels)
     columns = 2 if curves else 1
     heights = [_height_in(panel) for panel in panels[::columns]]
@@ -92,28 +92,28 @@ def _draw_bars(axes: Axes, panel: Bars) -> None:
 def _draw_group(
     axes: Axes, row: int, series: Mapping[str, float], shades: Mapping[str, str]
 ) -> None:
-    """Bars below one another, in the same place for the same series."""
+    """Bars below one another; each series has the same offset in every case."""
     thickness = FILLED / len(shades)
     for number, (name, shade) in enumerate(shades.items()):
         if name in series:
-            place = row + (number - (len(shades) - 1) / 2) * thickness
-            axes.barh(place, series[name], thickness, color=shade)
-            _say(axes, series[name], place)
+            offset = row + (number - (len(shades) - 1) / 2) * thickness
+            axes.barh(offset, series[name], thickness, color=shade)
+            _annotate(axes, series[name], offset)
 
 
 def _draw_stack(
     axes: Axes, row: int, series: Mapping[str, float], shades: Mapping[str, str]
 ) -> None:
-    """Bars behind one another."""
+    """The bars of a case, end to end in one row."""
     end = 0.0
     for name, value in series.items():
         axes.barh(row, value, FILLED, end, color=shades[name])
         end += value
-    _say(axes, end, row)
+    _annotate(axes, end, row)
 
 
-def _say(axes: Axes, value: float, row: float) -> None:
-    """A figure at the end of its bar."""
+def _annotate(axes: Axes, value: float, row: float) -> None:
+    """Write a figure at the end of its bar."""
     text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     axes.annotate(text, (value, row), (4, 0), textcoords="offset points", va="center", fontsize=8)
 
@@ -136,13 +136,13 @@ def _draw_curves(axes: Axes, panel: Curves) -> None:
 
 
 def main() -> None:
-    """Draw all that was measured."""
+    """Draw everything that was measured."""
     IMAGES.mkdir(exist_ok=True)
     with mpl.rc_context(STYLE):
         for name, panels in charts(RESULTS).items():
             file = IMAGES / f"bench-{name}.png"
             draw(panels, file)
-            print(file.relative_to(IMAGES.parents[1]))
+            print(file.relative_to(ROOT))
 
 
 if __name__ == "__main__":

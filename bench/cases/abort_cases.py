@@ -1,4 +1,4 @@
-"""Who runs, and which rows come of it: the nodes and the peers of `make bench-abort`."""
+"""The cases of `make bench-abort`: which nodes and peers take part, and the row of each case."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from bench.cases.abort_scenarios import (
     RATE,
     all_at_once,
     one_by_one,
-    through_another,
-    until_the_next,
+    through_other_node,
+    until_next_job,
     with_all_busy,
 )
 from bench.harness.samples import Row, Sample
 from bench.harness.servers import open_postgres, open_redis
-from bench.ours.node import Ours, open_node
-from bench.peers.abort_peer import Peer, open_peer
+from bench.ours.node import OurNode, open_node
+from bench.peers.abort_peer import AbortPeer, open_peer
 
 AT_ONCE: Final = 100
 SLOTS: Final = 4
-"""Of the node that is busy: twice as many C loops as the machine we publish for has cores."""
+"""Of the busy node: twice as many C loops as the machine of the published figures has cores."""
 PEERS: Final = {
     "celery": "Celery, revoke(terminate=True, signal=SIGKILL)",
     "rq": "RQ, send_stop_job_command",
@@ -40,11 +40,11 @@ class Case(NamedTuple):
 
 
 async def open_cases(folder: Path, stack: AsyncExitStack) -> Sequence[Case]:
-    """Start all that is measured, for as long as the stack holds it."""
+    """Start all nodes and peers; the stack closes them."""
     redis_url = await stack.enter_async_context(open_redis(folder))
     postgres_url = stack.enter_context(open_postgres())
 
-    async def node(name: str, *, installation: str, workers: int, store: str = "sqlite") -> Ours:
+    async def node(name: str, *, installation: str, workers: int, store: str = "sqlite") -> OurNode:
         settings = {
             "NODE__NAME": name,
             "NODE__WORKERS": workers,
@@ -55,7 +55,7 @@ async def open_cases(folder: Path, stack: AsyncExitStack) -> Sequence[Case]:
         return await stack.enter_async_context(open_node(folder / name, **settings))
 
     idle = await node("idle", installation="idle", workers=2)
-    crowd = await node("crowd", installation="crowd", workers=AT_ONCE)
+    many = await node("many", installation="many", workers=AT_ONCE)
     busy = await node("busy", installation="busy", workers=SLOTS)
     single = await node("single", installation="single", workers=1)
     pair = {
@@ -81,11 +81,11 @@ async def open_cases(folder: Path, stack: AsyncExitStack) -> Sequence[Case]:
         *(_of_peer(name, peer, TREE, "tree") for name, peer in peers.items()),
         Case(
             Row(case=f"ours, {AT_ONCE} at once ({AT_ONCE} slots, sleeping jobs)"),
-            partial(all_at_once, crowd, jobs=AT_ONCE),
+            partial(all_at_once, many, jobs=AT_ONCE),
         ),
         Case(
             Row(case=f"ours, through another node, {LOOP}", target_ms={"p99": 120}),
-            partial(through_another, pair, times=8),
+            partial(through_other_node, pair, times=8),
         ),
         Case(
             Row(
@@ -96,10 +96,10 @@ async def open_cases(folder: Path, stack: AsyncExitStack) -> Sequence[Case]:
         ),
         Case(
             Row(case="ours, until the slot's next job started", target_ms={"p99": 50}),
-            partial(until_the_next, single, times=8),
+            partial(until_next_job, single, times=8),
         ),
     ]
 
 
-def _of_peer(name: str, peer: Peer, what: str, shape: str) -> Case:
-    return Case(Row(case=f"{PEERS[name]}, {what}"), partial(peer.abort, shape, times=3))
+def _of_peer(name: str, peer: AbortPeer, what: str, task: str) -> Case:
+    return Case(Row(case=f"{PEERS[name]}, {what}"), partial(peer.abort, task, times=3))

@@ -1,8 +1,8 @@
 """Requests at a steady rate, from a process of its own: `python -m …abort_load URL JOB RATE`.
 
-A request goes out when it is due, whether or not earlier ones were answered. One in
-twenty submits a job that does nothing, the others ask for a job. Ends with its standard input, and
-says then how many requests a second were answered.
+A request goes out when it is due, whether or not earlier ones were answered. One in twenty submits
+a job that does nothing, the others read a job. Runs until its standard input ends, and then prints
+how many requests per second were answered.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import uvloop
 TICK_S: Final = 0.01
 SUBMIT_EVERY: Final = 20
 LATE_MAX_S: Final = 0.05
-"""What was due longer ago is left out: after a pause of ours, users would not come in a crowd."""
+"""Requests that were due longer ago are skipped: a pause of this process is no burst of users."""
 OPEN_MAX: Final = 200
-"""Requests that wait for an answer; while there are so many, those that are due are left out."""
+"""Requests that wait for an answer; while there are this many, due requests are skipped."""
 
 
 class Load:
@@ -34,7 +34,7 @@ class Load:
         self._job_path = job_path
 
     async def run(self, *, rate: int) -> None:
-        """Send so many requests a second, until cancelled."""
+        """Send `rate` requests per second until cancelled."""
         loop = asyncio.get_running_loop()
         begun_at, sent = loop.time(), 0
         async with asyncio.TaskGroup() as group:

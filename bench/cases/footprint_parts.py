@@ -1,4 +1,4 @@
-"""What a node takes of a machine: memory, processor time, and questions asked while it idles."""
+"""The parts of `make bench-footprint`: memory, processor time, statements, commands of a node."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Final
 
 from bench.harness.run import CORES
 from bench.harness.servers import open_postgres_server, open_redis
-from bench.ours.idle_activity import EACH_STATEMENT, busy_percent, commands_per_s, statements_per_s
+from bench.ours.idle_activity import LOG_STATEMENTS, busy_percent, commands_per_s, statements_per_s
 from bench.ours.memory_and_cpu import by_kind, pss_mb
-from bench.ours.node import Ours, open_node
+from bench.ours.node import OurNode, open_node
 
 WORKERS: Final = (1, 8, 32)
-ASKING: Final = (CORES, 32)
-RUNNING: Final = (0, 1, 10, 100)
+IDLE_WORKERS: Final = (CORES, 32)
+SLEEPING: Final = (0, 1, 10, 100)
 WARM_JOBS: Final = 100
-"""For each worker, before its memory is looked at: a page that was written to is shared no more."""
-CALM_S: Final = 5.0
-"""Before anything is counted: what a start, or a job, set going is over then."""
+"""No-op jobs for each worker before memory is measured: a page once written to is not shared."""
+SETTLE_S: Final = 5.0
+"""The wait before anything is counted, until what a start or a job set off is over."""
 ALL: Final = "all processes"
 
-Found = dict[tuple[str, str, str], float]
+Figures = dict[tuple[str, str, str], float]
 """A round's figures, by measure, case and unit."""
 
 
-async def memory(folder: Path, _: float) -> Found:
-    """By number of workers, and what each further worker costs."""
-    found: Found = {}
+async def memory(folder: Path, _: float) -> Figures:
+    """Memory by number of workers, and what each further worker costs."""
+    found: Figures = {}
     totals = []
     for workers in WORKERS:
         async with open_node(folder / str(workers), NODE__WORKERS=workers) as node:
-            await node.exercise(WARM_JOBS * workers)
+            await node.run_noops(WARM_JOBS * workers)
             of_kind = {kind: pss_mb(pids) for kind, pids in by_kind(node).items()}
         totals.append(sum(of_kind.values()))
         of_kind = {ALL: totals[-1], **of_kind}
@@ -41,19 +41,19 @@ async def memory(folder: Path, _: float) -> Found:
     return found | _named("memory", "MB", {"each further worker": further})
 
 
-async def idle(folder: Path, window_s: float) -> Found:
-    """A node with a worker for each core, as one is where nothing is configured."""
+async def idle(folder: Path, window_s: float) -> Figures:
+    """Processor time of an idle node with a worker for each core, which is the default."""
     async with open_node(folder, NODE__WORKERS=CORES) as node:
-        await node.exercise(WARM_JOBS)
+        await node.run_noops(WARM_JOBS)
         return _named("idle node: processor", "% of a core", await _busy(node, window_s))
 
 
-async def statements(folder: Path, window_s: float) -> Found:
-    """The same on PostgreSQL and a server for the queue, which note what they are asked."""
-    found: Found = {}
-    with open_postgres_server(EACH_STATEMENT) as server:
+async def statements(folder: Path, window_s: float) -> Figures:
+    """Statements and commands per second of an idle node, as PostgreSQL and Redis count them."""
+    found: Figures = {}
+    with open_postgres_server(LOG_STATEMENTS) as server:
         async with open_redis(folder) as redis_url:
-            for workers in ASKING:
+            for workers in IDLE_WORKERS:
                 settings = {
                     "NODE__WORKERS": workers,
                     "STORE__URL": await server.add_schema(f"with_{workers}"),
@@ -61,30 +61,32 @@ async def statements(folder: Path, window_s: float) -> Found:
                     "QUEUE__NAMESPACE": f"with-{workers}",
                 }
                 async with open_node(folder / str(workers), **settings):
-                    await asyncio.sleep(CALM_S)
+                    await asyncio.sleep(SETTLE_S)
                     async with asyncio.TaskGroup() as group:
-                        asked = group.create_task(statements_per_s(server.log, within_s=window_s))
-                        told = group.create_task(commands_per_s(redis_url, within_s=window_s))
-                found |= _named(f"idle, {workers} workers: statements", "/s", asked.result())
-                found |= _named(f"idle, {workers} workers: commands", "/s", told.result())
+                        by_statement = group.create_task(
+                            statements_per_s(server.log, within_s=window_s)
+                        )
+                        by_command = group.create_task(commands_per_s(redis_url, within_s=window_s))
+                found |= _named(f"idle, {workers} workers: statements", "/s", by_statement.result())
+                found |= _named(f"idle, {workers} workers: commands", "/s", by_command.result())
     return found
 
 
-async def running(folder: Path, window_s: float) -> Found:
-    """A node with many workers, more and more of which have a job that sleeps."""
-    found: Found = {}
-    async with open_node(folder, NODE__WORKERS=RUNNING[-1]) as node:
-        for before, jobs in zip((0, *RUNNING), RUNNING, strict=False):
+async def running(folder: Path, window_s: float) -> Figures:
+    """Processor time of a node with 100 workers, while more and more of them run a sleeping job."""
+    found: Figures = {}
+    async with open_node(folder, NODE__WORKERS=SLEEPING[-1]) as node:
+        for before, jobs in zip((0, *SLEEPING), SLEEPING, strict=False):
             for _ in range(jobs - before):
-                await node.begin("sleep")
+                await node.start_job("sleep")
             busy = await _busy(node, window_s)
             found |= _named("sleeping jobs: processor", "% of a core", {f"{jobs}": busy[ALL]})
     return found
 
 
-async def _busy(node: Ours, window_s: float) -> Mapping[str, float]:
-    """The processor time of a node, once it is calm, and whose it is."""
-    await asyncio.sleep(CALM_S)
+async def _busy(node: OurNode, window_s: float) -> Mapping[str, float]:
+    """Processor time of a node once it has settled, in percent of a core: all, and by kind."""
+    await asyncio.sleep(SETTLE_S)
     async with asyncio.TaskGroup() as group:
         tasks = {
             kind: group.create_task(busy_percent(pids, within_s=window_s))
@@ -94,5 +96,5 @@ async def _busy(node: Ours, window_s: float) -> Mapping[str, float]:
     return {ALL: sum(of_kind.values()), **of_kind}
 
 
-def _named(measure: str, unit: str, values: Mapping[str, float]) -> Found:
+def _named(measure: str, unit: str, values: Mapping[str, float]) -> Figures:
     return {(measure, case, unit): value for case, value in values.items()}

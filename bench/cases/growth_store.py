@@ -1,4 +1,4 @@
-"""What a node asks of its store, timed on one with few and one with many finished jobs."""
+"""A node's calls to its store, timed on one with few and one with many finished jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NODE: Final = "a"
 
 
 async def live(store: Store) -> None:
-    """A job from its submission to its end: insert, claim, settle."""
+    """A job from submission to end: insert, claim, settle."""
     now = SystemClock().now()
     job = NewJob(
         id=new_id(),
@@ -52,13 +52,13 @@ async def page(store: Store) -> None:
 
 
 async def rare_page(store: Store) -> None:
-    """The jobs of a user that run, where all others are finished."""
+    """The queued and running jobs of a user, among many finished ones."""
     wanted = {Status.QUEUED, Status.RUNNING}
     await store.page("u1", statuses=wanted, limit=PAGE, bytes_max=BYTES_MAX)
 
 
 async def sweep(store: Store) -> None:
-    """What the sweeper asks each second."""
+    """What the sweeper looks up each second."""
     await store.release_orphans(losses_max=3, at=SystemClock().now())
     await store.waiting(limit=LOOK_AFTER_MAX)
 
@@ -73,10 +73,10 @@ async def delete(store: Store) -> None:
 CALLS: Final = {"live": live, "page": page, "rare page": rare_page, "sweep": sweep}
 
 
-async def compare(
+async def compare_stores(
     name: str, urls: Sequence[str], counts: Sequence[int], *, folder: Path
 ) -> Sequence[Series]:
-    """Fill a database for each count, and time all calls on them in turns."""
+    """Fill a database for each count, and time each call on all of them in turn."""
     for url, count in zip(urls, counts, strict=True):
         await fill(url, data_dir=folder, rows=[finished(count)])
     of = partial(_series, name, counts)
@@ -87,7 +87,7 @@ async def compare(
         for what, call in CALLS.items():
             times = await _in_turns(ROUNDS, [partial(call, store) for store in stores])
             all_series += of(what, times)
-        # Of the small one nothing would be left after two.
+        # Only on the large one: nothing would be left of the small one after two steps.
         steps = await _in_turns(STEPS, [partial(delete, stores[-1])])
         all_series += _series(name, counts[-1:], f"delete {DELETE_MAX}", steps)
     return all_series
@@ -96,7 +96,7 @@ async def compare(
 def _series(
     name: str, counts: Sequence[int], what: str, times: Sequence[Sequence[float]]
 ) -> Sequence[Series]:
-    """A row for each count; the first is what the others are compared with."""
+    """A row for each count; the others are compared with the first."""
     return [
         Series(
             measure=f"{name}, {what}, finished jobs",
@@ -112,13 +112,13 @@ def _series(
 async def _in_turns(
     times: int, calls: Sequence[Callable[[], Awaitable[object]]]
 ) -> Sequence[Sequence[float]]:
-    """How many milliseconds each call took, each time."""
+    """The milliseconds of each call, round after round; one sequence for each call."""
     rounds = [[await timed_ms(call) for call in calls] for _ in range(times)]
     return list(zip(*rounds, strict=True))
 
 
 async def timed_ms(call: Callable[[], Awaitable[object]]) -> float:
-    """How many milliseconds it took."""
+    """How many milliseconds the call took."""
     began = time.perf_counter()
     await call()
     return (time.perf_counter() - began) * 1000
@@ -132,7 +132,7 @@ async def _start(url: str, folder: Path) -> None:
 
 @asynccontextmanager
 async def _opened(url: str, folder: Path) -> AsyncIterator[Store]:
-    """The store for good, as a node has it."""
+    """An open store in which a node is registered, so that jobs can be claimed for it."""
     async with open_store(url, data_dir=folder) as store:
         await store.register(
             Node(

@@ -1,4 +1,4 @@
--- What wrk sends, one job after the other on each connection; and its last line, as JSON.
+-- What wrk sends: one job after the other on each connection. Its last line is the result, as JSON.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = '{"uid":"wrk","task":"noop"}'

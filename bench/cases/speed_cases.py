@@ -1,4 +1,4 @@
-"""What `make bench` measures, and of whom."""
+"""The cases of `make bench`: what is measured, and who takes part."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from functools import partial
 from typing import Final
 
 from bench.cases import speed_drain, speed_start, speed_submit
-from bench.cases.speed_setup import Stage
+from bench.cases.speed_setup import Setup
 from bench.harness.rounds import Case
 from bench.harness.run import CORES
 from bench.harness.series import Series
 
 WORKERS: Final = (8, 16, 32)
-"""Of ours, for no-op jobs: more of them share each commit."""
+"""Of our node, for no-op jobs: with more workers, more jobs share each commit."""
 PROCESSES: Final = (1, CORES, 2 * CORES)
-"""Of a peer."""
+"""Of a peer, for no-op jobs."""
 COMPUTING_WORKERS: Final = (CORES, 2 * CORES, 4 * CORES)
 COMPUTING_PROCESSES: Final = (CORES, 2 * CORES)
-"""The same for jobs that compute."""
+"""The same for jobs that compute: workers of our node, processes of a peer."""
 NOOPS: Final = {
     "huey": 8000,
     "taskiq": 8000,
@@ -29,48 +29,48 @@ NOOPS: Final = {
     "procrastinate": 1000,
     "rq": 100,
 }
-"""How many jobs each peer drains in some seconds."""
+"""How many jobs each peer gets: as many as it drains in some seconds."""
 OUR_NOOPS: Final = 8000
 COMPUTING: Final = {1: 3000, 10: 400, 100: 60}
-"""How many jobs of so many milliseconds."""
+"""The number of jobs, by the milliseconds that each computes."""
 COMPUTERS: Final = ("huey", "celery")
-"""A fast one with a process for each core, and the best known one."""
+"""A fast peer with a process for each core, and the best known one."""
 STARTERS: Final = ("huey", "taskiq", "saq", "celery", "rq")
 CONNECTIONS: Final = (1, 32, 256)
 
 
-def all_cases(stage: Stage) -> Sequence[Case]:
-    """All of it, in the order of the table."""
+def all_cases(setup: Setup) -> Sequence[Case]:
+    """All cases, in the order of the table."""
     return [
-        *_noops(stage),
-        *(case for ms, jobs in COMPUTING.items() for case in _computing(stage, ms, jobs)),
-        *_starts(stage),
-        *(case for connections in CONNECTIONS for case in _singles(stage, connections)),
+        *_noops(setup),
+        *(case for ms, jobs in COMPUTING.items() for case in _computing(setup, ms, jobs)),
+        *_starts(setup),
+        *(case for connections in CONNECTIONS for case in _singles(setup, connections)),
         Case(
             [Series(measure="bulk submits", case="ours", unit="jobs/s")],
-            partial(speed_submit.bulk, stage),
+            partial(speed_submit.bulk, setup),
             (1,),
         ),
     ]
 
 
-def _noops(stage: Stage) -> Sequence[Case]:
+def _noops(setup: Setup) -> Sequence[Case]:
     of = partial(Series, measure="no-op jobs", unit="jobs/s")
     return [
         Case(
-            [of(case="ours", ours=True)], partial(speed_drain.ours, stage, jobs=OUR_NOOPS), WORKERS
+            [of(case="ours", ours=True)], partial(speed_drain.ours, setup, jobs=OUR_NOOPS), WORKERS
         ),
         *(
-            Case([of(case=name)], partial(speed_drain.peer, stage, name, jobs=jobs), PROCESSES)
+            Case([of(case=name)], partial(speed_drain.peer, setup, name, jobs=jobs), PROCESSES)
             for name, jobs in NOOPS.items()
         ),
     ]
 
 
-def _computing(stage: Stage, ms: int, jobs: int) -> Sequence[Case]:
+def _computing(setup: Setup, ms: int, jobs: int) -> Sequence[Case]:
     of = partial(Series, measure=f"{ms} ms jobs", unit="% of the cores")
-    ours = partial(speed_drain.ours, stage, jobs=jobs, ms=ms)
-    peer = partial(speed_drain.peer, stage, jobs=jobs, ms=ms)
+    ours = partial(speed_drain.ours, setup, jobs=jobs, ms=ms)
+    peer = partial(speed_drain.peer, setup, jobs=jobs, ms=ms)
     percent = ms / 1000 / CORES * 100
     return [
         Case([of(case="ours", ours=True)], ours, COMPUTING_WORKERS, percent),
@@ -81,20 +81,20 @@ def _computing(stage: Stage, ms: int, jobs: int) -> Sequence[Case]:
     ]
 
 
-def _starts(stage: Stage) -> Sequence[Case]:
+def _starts(setup: Setup) -> Sequence[Case]:
     idle, loaded = partial(_percentiles, "idle"), partial(_percentiles, "loaded")
     return [
-        Case(idle("ours"), partial(speed_start.ours, stage), (2 * CORES,), 1000),
+        Case(idle("ours"), partial(speed_start.ours, setup), (2 * CORES,), 1000),
         *(
-            Case(idle(name), partial(speed_start.peer, stage, name), (CORES,), 1000)
+            Case(idle(name), partial(speed_start.peer, setup, name), (CORES,), 1000)
             for name in STARTERS
         ),
-        Case(loaded("ours"), partial(speed_start.loaded, stage), (2 * CORES,), 1000),
+        Case(loaded("ours"), partial(speed_start.loaded, setup), (2 * CORES,), 1000),
     ]
 
 
 def _percentiles(when: str, case: str) -> Sequence[Series]:
-    """Only the median is compared: the 99th percentile is one of a few jobs, by chance."""
+    """Only the median is compared: the 99th percentile depends on a few jobs, by chance."""
     of = partial(Series, case=case, unit="ms")
     return [
         of(measure=f"submit to start, {when}, p{percent}", ours=(case, percent) == ("ours", 50))
@@ -102,17 +102,17 @@ def _percentiles(when: str, case: str) -> Sequence[Series]:
     ]
 
 
-def _singles(stage: Stage, connections: int) -> Sequence[Case]:
+def _singles(setup: Setup, connections: int) -> Sequence[Case]:
     of = partial(Series, measure=f"single submits, {connections} connections", unit="jobs/s")
     return [
         Case(
             [of(case="ours", ours=True)],
-            partial(speed_submit.ours, stage, connections=connections),
+            partial(speed_submit.ours, setup, connections=connections),
             (1,),
         ),
         Case(
             [of(case="front end on celery")],
-            partial(speed_submit.front_end, stage, connections=connections),
+            partial(speed_submit.front_end, setup, connections=connections),
             (1, CORES),
         ),
         Case([of(case="bare aiohttp")], partial(speed_submit.bare, connections=connections), (1,)),

@@ -1,6 +1,6 @@
-"""How fast a backlog of jobs is worked off: ours, and each peer's.
+"""How fast a backlog of jobs is worked off: by our node, and by each peer.
 
-The backlog is there before the first job runs, and a job is done when it has run.
+The whole backlog is queued before its first job runs. A job is done when it has run.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.cases.speed_setup import Stage
-from bench.harness.throughput import rate, tally
+from bench.cases.speed_setup import Setup
+from bench.harness.throughput import jobs_done, jobs_per_s
 
 
-async def ours(stage: Stage, workers: int, *, jobs: int, ms: float = 0) -> Sequence[float]:
-    """Jobs a second of a node of ours, whose workers wait at a gate until the backlog is there."""
-    async with stage.node(workers) as node:
-        gate, before = node.folder / "gate", tally()
+async def ours(setup: Setup, workers: int, *, jobs: int, ms: float = 0) -> Sequence[float]:
+    """Jobs per second of our node, whose workers wait at a gate until the backlog is queued."""
+    async with setup.node(workers) as node:
+        gate, before = node.folder / "gate", jobs_done()
         os.mkfifo(gate)
         await node.submit_all([{"uid": "drain", "task": "pass", "data": str(gate)}] * workers)
         await node.submit_all([{"uid": "drain", "task": "count", "data": ms}] * jobs)
         with _open(gate):
-            return [await rate(jobs, after=before)]
+            return [await jobs_per_s(jobs, after=before)]
 
 
 async def peer(
-    stage: Stage, name: str, workers: int, *, jobs: int, ms: float = 0
+    setup: Setup, name: str, workers: int, *, jobs: int, ms: float = 0
 ) -> Sequence[float]:
-    """Jobs a second of a peer, whose workers start with the backlog there."""
-    contender, before = stage.contender(name, workers), tally()
-    await contender.submit(jobs, ms)
-    async with contender.working():
-        return [await rate(jobs, after=before)]
+    """Jobs per second of a peer, whose workers start once the backlog is queued."""
+    peer, before = setup.peer(name, workers), jobs_done()
+    await peer.submit(jobs, ms)
+    async with peer.running_workers():
+        return [await jobs_per_s(jobs, after=before)]
 
 
 @contextmanager
 def _open(gate: Path) -> Iterator[None]:
-    """Let all pass who open this pipe for reading, whenever they do."""
-    descriptor = os.open(gate, os.O_RDWR)  # which waits for nobody
+    """Have a writer on this pipe while the block runs, so that whoever opens it to read passes."""
+    descriptor = os.open(gate, os.O_RDWR)  # unlike O_WRONLY, does not wait for a reader
     try:
         yield
     finally:

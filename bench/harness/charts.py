@@ -1,4 +1,4 @@
-"""What is drawn of the figures that are kept: data only, so that it needs no library to draw."""
+"""The data of each plot, from the saved figures; needs no library that draws."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MORE: Final = "more is better"
 
 
 class Bars(NamedTuple):
-    """A bar for each case; where there are several series, one of each, or one of all in a row."""
+    """A bar for each case and series; with `stacked`, one bar for each case with all its series."""
 
     title: str
     unit: str
@@ -27,7 +27,7 @@ class Bars(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """What becomes of a measure beside more and more jobs."""
+    """A measure by the number of jobs that the store holds."""
 
     title: str
     unit: str
@@ -39,7 +39,7 @@ Chart = Bars | Curves
 
 
 def charts(folder: Path) -> Mapping[str, Sequence[Chart]]:
-    """The panels of each picture, by its name; without those that nothing was measured for."""
+    """The panels of each image, by its name; images without any measured figure are left out."""
     speed, growth, footprint, nodes = (
         _medians(folder / f"{name}.json") for name in ("speed", "growth", "footprint", "nodes")
     )
@@ -55,7 +55,7 @@ def charts(folder: Path) -> Mapping[str, Sequence[Chart]]:
 
 
 def _medians(file: Path) -> Medians:
-    """The medians that are kept in a file; none where there is no such file yet."""
+    """The medians of the values in a file; empty where there is no such file yet."""
     found: dict[str, dict[str, float]] = {}
     rows: Sequence[Mapping[str, Any]] = (
         json.loads(file.read_text())["rows"] if file.exists() else ()
@@ -81,7 +81,7 @@ def _submits(speed: Medians) -> Sequence[Chart]:
 
 
 def _growth(growth: Medians) -> Sequence[Chart]:
-    """A panel for each measure, with a line for each kind of jobs that it was taken beside."""
+    """A panel for each measure, with a line for each kind of jobs that the store held."""
     lines: dict[str, dict[str, Mapping[int, float]]] = {}
     for measure, of_count in growth.items():
         what, beside, kind = measure.partition(", beside ")
@@ -113,7 +113,7 @@ def _nodes(nodes: Medians) -> Sequence[Chart]:
 
 
 def _by_case(medians: Medians, prefix: str) -> Mapping[str, Mapping[str, float]]:
-    """Turned around: by case, then by what the measures say behind a prefix."""
+    """Values by case, then by the rest of the measure's name after the prefix."""
     found: dict[str, dict[str, float]] = {}
     for measure, of_case in medians.items():
         if measure.startswith(prefix):

@@ -1,6 +1,6 @@
-"""Cases take turns: first each tries with how many workers it is best, then round after round.
+"""Runs cases in rounds, each case once per round, with its best number of workers.
 
-What else the machine does falls on all alike.
+So other load on the machine affects all cases alike.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from bench.harness.run import say
 from bench.harness.series import Series
 
 Kept = Mapping[tuple[str, str], int]
+"""The best number of workers of an earlier run, by measure and case."""
 
 
 class Case(NamedTuple):
-    """What one round of it does, and which rows come of it."""
+    """What one round of a case does, and the rows that it fills."""
 
     series: Sequence[Series]
-    """One for each figure that is measured."""
+    """One for each figure that `measure` returns."""
     measure: Callable[[int], Awaitable[Sequence[float]]]
-    """With so many workers; in seconds, and per second."""
+    """Measures with this many workers; in seconds, or per second."""
     workers: Sequence[int]
-    """The numbers to choose from; where there are several, what is measured is a rate."""
+    """The numbers of workers to choose from; where there are several, the measure is a rate."""
     scale: float = 1
-    """From what is measured to the series' unit."""
+    """The factor from what is measured to the unit of the series."""
 
 
-async def take_turns(cases: Sequence[Case], *, rounds: int, kept: Kept) -> Sequence[Series]:
-    """Choose the workers, if they were not chosen before, and measure."""
+async def run_rounds(cases: Sequence[Case], *, rounds: int, kept: Kept) -> Sequence[Series]:
+    """Choose the number of workers of each case, and measure all cases round after round."""
     chosen = [await _choose(case, kept) for case in cases]
     for number in range(1, rounds + 1):
         for case, workers in zip(cases, chosen, strict=True):
@@ -39,13 +40,13 @@ async def take_turns(cases: Sequence[Case], *, rounds: int, kept: Kept) -> Seque
 
 
 def _by_measure(found: Sequence[Series]) -> Sequence[Series]:
-    """The rows of a measure together, where a case has more than one figure."""
+    """Sort the rows so that those of a measure follow one another."""
     measures = [each.measure for each in found]
     return sorted(found, key=lambda each: measures.index(each.measure))
 
 
 async def _choose(case: Case, kept: Kept) -> int:
-    """Take the number of workers that was kept, or the only one, or the best of one try each."""
+    """The number of workers of an earlier run, or the only one, or the best after one try each."""
     first = case.series[0]
     best = kept.get((first.measure, first.case), case.workers[0])
     if len(case.workers) > 1 and (first.measure, first.case) not in kept:

@@ -1,6 +1,7 @@
-"""One run of a benchmark: what it starts is ended with it, and what it says of itself.
+"""One run of a benchmark: its folder, the processes it starts, and what it was measured on.
 
-Whatever is started carries a variable in its environment, and is ended by it in the end.
+Every process that a run starts inherits a variable in its environment. At the end, all processes
+with this variable are killed.
 """
 
 from __future__ import annotations
@@ -19,35 +20,37 @@ from uuid import uuid4
 
 import uvloop
 
-from bench.jobs.counting import FOLDER
-from bench.jobs.process_table import RUN, end_marked
+from bench.jobs.counting import COUNTS
+from bench.jobs.process_table import RUN_MARK, end_marked
 from scheduler import __version__
 
 T = TypeVar("T")
 
 CORES: Final = len(os.sched_getaffinity(0))
-RESULTS: Final = Path(__file__).parents[1] / "results"
+ROOT: Final = Path(__file__).parents[2]
+"""The repository."""
+RESULTS: Final = ROOT / "bench" / "results"
 
 
 def run(measure: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
-    """Measure in a folder that is gone afterwards, as is all that was started."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
+    """Measure in a temporary folder; afterwards kill every process that was started."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` ignores it
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    mark = os.environ[RUN] = uuid4().hex
+    mark = os.environ[RUN_MARK] = uuid4().hex
     try:
         with (
             TemporaryDirectory(prefix="bench-") as folder,
             TemporaryDirectory(prefix="bench-count-") as counts,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            os.environ[FOLDER] = counts
+            os.environ[COUNTS] = counts
             return runner.run(measure(Path(folder)))
     finally:
-        end_marked(RUN, mark)
+        end_marked(RUN_MARK, mark)
 
 
 def end_with(main: Callable[[], int | None]) -> None:
-    """Exit with what `main` answers; as a shell expects where it was interrupted."""
+    """Exit with the status that `main` returns, or with 130 if it was interrupted."""
     try:
         sys.exit(main())
     except KeyboardInterrupt:
@@ -55,7 +58,7 @@ def end_with(main: Callable[[], int | None]) -> None:
 
 
 def about(rounds: int) -> Mapping[str, Any]:
-    """What it was measured on."""
+    """When, with what and on what machine a benchmark was measured."""
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "scheduler": __version__,
@@ -67,5 +70,5 @@ def about(rounds: int) -> Mapping[str, Any]:
 
 
 def say(line: str) -> None:
-    """Tell the person who waits; the table alone goes to standard output."""
+    """Print progress to standard error: standard output is for the table."""
     print(line, file=sys.stderr, flush=True)

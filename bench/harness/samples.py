@@ -1,4 +1,4 @@
-"""From samples to figures: percentiles, and a table to read."""
+"""The samples of aborts, and what is computed from them: percentiles, and a Markdown table."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ class Sample:
     """One abort."""
 
     ms: float
-    """What is measured: from the call until what the case says."""
+    """The measured time: from the call until the event that the case names."""
     receipt_ms: float | None = None
-    """What our node says itself: from the request until death was verified."""
+    """What our node reports itself: from the request until death was verified."""
     reaped_ms: float | None = None
-    """Until a peer's process, which may be a zombie for a while, left the process table."""
+    """From the call until a peer's process, maybe a zombie for a while, left the process table."""
     survivors: int = 0
-    """Processes of the job that run after it."""
+    """Processes of the job that still run afterwards."""
     requests_per_s: float | None = None
-    """How many were answered meanwhile."""
+    """How many requests per second were answered meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What was measured of one case, round by round."""
+    """One case, and its samples by round."""
 
     case: str
     target_ms: Mapping[str, float] = field(default_factory=dict)
-    """By what it bounds: p50, p99."""
+    """Upper bounds, by percentile: p50, p99."""
     rounds: list[Sequence[Sample]] = field(default_factory=list)
 
     def figures(self) -> Mapping[str, Any]:
-        """What is kept."""
+        """What goes into the JSON file."""
         samples = [sample for samples in self.rounds for sample in samples]
         return {
             "case": self.case,
@@ -56,7 +56,7 @@ class Row:
 
 
 def summary(values: Iterable[float | None]) -> Mapping[str, float] | None:
-    """p50, p99 and max of those that are there; None where none is."""
+    """p50, p99 and max of the values that are not None; None where all are."""
     present = sorted(value for value in values if value is not None)
     if not present:
         return None
@@ -68,17 +68,17 @@ def summary(values: Iterable[float | None]) -> Mapping[str, float] | None:
 
 
 def percentile(ascending: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all do not exceed (nearest rank)."""
+    """The smallest value that `percent` percent of all values do not exceed (nearest rank)."""
     return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]
 
 
 def table(figures: Iterable[Mapping[str, Any]]) -> str:
-    """A Markdown table of what the rows came to."""
+    """A Markdown table of the rows' figures."""
     return "\n".join([HEAD, *map(_line, figures)])
 
 
 def _spread(rounds: Sequence[Sequence[float]]) -> Mapping[str, float]:
-    """The median of the rounds' medians, and how far they lie apart."""
+    """Median, minimum and maximum of the rounds' medians."""
     medians = [median(each) for each in rounds]
     return {
         "median": round(median(medians), 1),

@@ -1,4 +1,4 @@
-"""From rounds to figures: medians, spreads, ratios; a table to read, JSON to keep and compare."""
+"""Values by measure and case, and what is computed from them: medians, ratios, a table, JSON."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ HEAD: Final = (
     "|---|---|--:|--:|--:|--:|---|--:|"
 )
 LESS_IS_BETTER: Final = ("ms",)
-"""Units."""
-LOSS_MAX: Final = 0.25
-"""Of a ratio, against the one that is kept."""
+"""Units of measures where a smaller value is better."""
+LOSS_MIN: Final = 0.25
+"""A ratio that fell by at least this share of the saved one is a regression."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class Series:
     case: str
     unit: str
     ours: bool = False
-    """Whether this is the case that the others of its measure are compared with."""
+    """Whether the other cases of this measure are compared with this one."""
     workers: int = 0
-    """With how many workers it was measured, once that is known, and where it matters."""
+    """The number of workers it was measured with; 0 while unknown, and where it does not matter."""
     values: list[float] = field(default_factory=list)
 
     @property
@@ -39,7 +39,7 @@ class Series:
 
 
 def ratios(all_series: Sequence[Series]) -> Mapping[str, float]:
-    """How many times better ours is than each other one of its measure; all took turns."""
+    """How many times better ours is than each other case of the same measure."""
     ours = {each.measure: each for each in all_series if each.ours}
     return {
         f"{each.measure}: {each.case}": round(_advantage(ours[each.measure], each), 3)
@@ -49,13 +49,13 @@ def ratios(all_series: Sequence[Series]) -> Mapping[str, float]:
 
 
 def table(all_series: Sequence[Series], *, compared: str = "ours") -> str:
-    """A Markdown table, in whose head the case that others are compared with has this name."""
+    """A Markdown table; `compared` is the name in its head for the case compared with."""
     found = ratios(all_series)
     return "\n".join([HEAD.replace("ours", compared), *(_line(each, found) for each in all_series)])
 
 
 def write(file: Path, all_series: Sequence[Series], about: Mapping[str, Any]) -> None:
-    """Keep all figures, and what they were measured on."""
+    """Write all values, the ratios, and what they were measured on, as JSON."""
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {name: getattr(each, name) for name in ("measure", "case", "unit", "workers", "values")}
@@ -65,12 +65,12 @@ def write(file: Path, all_series: Sequence[Series], about: Mapping[str, Any]) ->
     file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def losses(kept: Mapping[str, float], found: Mapping[str, float]) -> Sequence[str]:
-    """The ratios that lost a quarter or more, in words."""
+def regressions(kept: Mapping[str, float], found: Mapping[str, float]) -> Sequence[str]:
+    """A line for each ratio that lost a quarter or more."""
     return [
         f"{name}: {found[name]:g}, and it was {was:g}"
         for name, was in kept.items()
-        if name in found and found[name] <= was * (1 - LOSS_MAX)
+        if name in found and found[name] <= was * (1 - LOSS_MIN)
     ]
 
 
@@ -94,5 +94,5 @@ def _line(each: Series, found: Mapping[str, float]) -> str:
 
 
 def _figure(value: float) -> str:
-    """With three digits, or all before the point."""
+    """The value with three digits, or without decimals from 100 on."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""The servers that the benchmark brings: the same programs as the tests', with durable writes."""
+"""Redis and PostgreSQL for a benchmark: the same programs as in the tests, with durable writes."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def open_postgres() -> Iterator[str]:
 
 @contextmanager
 def open_postgres_server(settings: str = SETTINGS) -> Iterator[DurablePostgres]:
-    """A PostgreSQL of our own, for who needs more of it than a URL."""
-    # Not below our folder: that is closed to others, and the server runs as another user.
+    """A PostgreSQL of our own, for callers that need its log, or several schemas."""
+    # Not in the run's folder: other users cannot enter it, and the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="bench-postgres-"))
     folder.chmod(0o755)
     try:
@@ -54,7 +54,7 @@ def open_postgres_server(settings: str = SETTINGS) -> Iterator[DurablePostgres]:
 
 
 class DurablePostgres(PostgresServer):
-    """The tests' server, without their settings."""
+    """The server of the tests, without their settings."""
 
     def __init__(self, folder: Path, settings: str) -> None:
         super().__init__(folder)
@@ -62,7 +62,7 @@ class DurablePostgres(PostgresServer):
         self.log = self._data / "log"
 
     async def add_schema(self, name: str) -> str:
-        """The URL of an empty database of its own, on this server."""
+        """Create a schema; the URL that makes it a database of its own."""
         async with self.connection() as connection:
             await connection.execute(f"CREATE SCHEMA {name}")
         return self.url(schema=name)

@@ -1,4 +1,4 @@
-"""When so many jobs of the benchmark have run, whoever ran them."""
+"""Jobs per second, by the jobs that were counted, no matter which scheduler ran them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import os
 from pathlib import Path
 from typing import Final
 
-from bench.jobs.counting import FOLDER, counted
+from bench.jobs.counting import COUNTS, counted
 
-LOOK_S: Final = 0.02
+POLL_S: Final = 0.02
 DONE_S: Final = 180.0
 """How long a backlog may take."""
-BEGUN: Final = 10
-"""One in so many jobs goes by before the clock runs, so that nobody's start is measured."""
+SKIPPED: Final = 10
+"""The clock starts after one in this many jobs, so that no scheduler's start is measured."""
 
 
-def tally() -> int:
-    """How many jobs were counted so far."""
-    return counted(Path(os.environ[FOLDER]))
+def jobs_done() -> int:
+    """How many jobs have run so far."""
+    return counted(Path(os.environ[COUNTS]))
 
 
-async def rate(jobs: int, *, after: int) -> float:
-    """Jobs a second of the next so many, once `after` are counted."""
-    first = jobs // BEGUN
-    begun_at = await _when(after + first)
-    ended_at = await _when(after + jobs)
+async def jobs_per_s(jobs: int, *, after: int) -> float:
+    """Jobs per second of the next `jobs` jobs, once `after` jobs have run."""
+    first = jobs // SKIPPED
+    begun_at = await _reached_at(after + first)
+    ended_at = await _reached_at(after + jobs)
     return (jobs - first) / (ended_at - begun_at)
 
 
-async def _when(count: int) -> float:
-    """When so many jobs are counted."""
+async def _reached_at(count: int) -> float:
+    """The loop's time once this many jobs have run."""
     async with asyncio.timeout(DONE_S):
-        while tally() < count:  # noqa: ASYNC110 - what counts is memory, and tells nobody
-            await asyncio.sleep(LOOK_S)
+        while jobs_done() < count:  # noqa: ASYNC110 - mapped memory sends no event
+            await asyncio.sleep(POLL_S)
     return asyncio.get_running_loop().time()

@@ -1,7 +1,8 @@
-"""What the jobs of the benchmark do; the same functions run here, in Celery and in RQ.
+"""Jobs that run until they are aborted; the same functions run in our node, in Celery and in RQ.
 
-An order says where to write the number of the process once the job is under way, and which cookie
-its children carry. Standard library only: the peers' virtual environments load this too.
+A job's data names the file to which it writes its process id once it runs, and the mark that its
+children carry in their environment. Standard library only: the peers' virtual environments load
+this too.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bench.jobs.process_table import JOB
+from bench.jobs.process_table import JOB_MARK
 
-Order = Mapping[str, str]
+Data = Mapping[str, str]
 
 CHILDREN: Final = 9
-"""With the process that runs the job, a tree of ten: three shells with two programs each, and one
-of the shells in a session of its own, as a daemon would be."""
+"""With the process that runs the job, this is a tree of ten: three shells with two programs each.
+One of the shells is in a session of its own, as a daemon would be."""
 
 
 RUN_S: Final = 0.1
-"""A job runs for so long before it is aborted: until whoever runs it is idle again, having made
-ready for the next job."""
+"""How long a job runs before it is aborted: until its scheduler has prepared for the next job and
+is idle again."""
 
 
-def loop(order: Order) -> None:
+def loop(data: Data) -> None:
     """Compute in C for an hour, in one call that never looks at signals."""
-    _begin(order)
+    _write_pid(data)
     hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 2**31 - 1)
 
 
-def tree(order: Order) -> None:
-    """Start nine processes, and wait for ever."""
-    environment = {**os.environ, JOB: order["cookie"]}
+def tree(data: Data) -> None:
+    """Start nine processes, and sleep."""
+    environment = {**os.environ, JOB_MARK: data["mark"]}
     for apart in (False, False, True):
         shell = subprocess.Popen(
             ["sh", "-c", "sleep 1000 & sleep 1000 & echo both; wait"],
@@ -46,19 +47,19 @@ def tree(order: Order) -> None:
         )
         assert shell.stdout is not None
         shell.stdout.readline()
-    _begin(order)
+    _write_pid(data)
     time.sleep(3600)
 
 
-def sleep(order: Order) -> None:
-    """Use nothing but a slot, for ever."""
-    _begin(order)
+def sleep(data: Data) -> None:
+    """Sleep, and use nothing but a slot."""
+    _write_pid(data)
     time.sleep(3600)
 
 
-def _begin(order: Order) -> None:
-    """Tell who runs the job: in one step, so that nobody reads half a number."""
-    file = Path(order["file"])
+def _write_pid(data: Data) -> None:
+    """Write the process id; the rename makes sure that nobody reads half of it."""
+    file = Path(data["file"])
     draft = file.with_suffix(".draft")
     draft.write_text(str(os.getpid()))
     draft.rename(file)

@@ -1,4 +1,4 @@
-"""The process table as the benchmark sees it: by a variable in the environment, not by our product.
+"""Finds processes by a variable in their environment, without help from our scheduler.
 
 Standard library only: the peers' virtual environments load this too.
 """
@@ -13,25 +13,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-RUN: Final = "BENCH_RUN"
-"""In the environment of all that a run of the benchmark starts, however far down."""
-JOB: Final = "BENCH_JOB"
-"""In the environment of all that a job of the benchmark starts."""
+RUN_MARK: Final = "BENCH_RUN"
+"""The environment variable of every process that a run starts, directly or not."""
+JOB_MARK: Final = "BENCH_JOB"
+"""The environment variable of every process that a job starts."""
 DEAD: Final = ("", "Z", "X")
-"""States of a process that runs no more: gone, or waiting to be reaped."""
+"""States of a process that no longer runs: gone, or waiting to be reaped."""
 GONE: Final = ("",)
-LOOK_S: Final = 0.0002
-"""Between two looks: far below the milliseconds that are measured."""
+POLL_S: Final = 0.0002
+"""The polling interval: far below the milliseconds that are measured."""
 
 
 def marked(name: str, value: str) -> list[int]:
-    """The processes that carry this variable and run; not ourselves."""
+    """The running processes with this variable in their environment, except this one."""
     mark = f"{name}={value}".encode()
     return [pid for pid in _pids() if mark in _environ(pid).split(b"\0") and pid != os.getpid()]
 
 
 def end_marked(name: str, value: str) -> None:
-    """Kill all that carry this variable, until none is left."""
+    """Kill all processes with this variable, until none is left."""
     while pids := marked(name, value):
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -39,7 +39,7 @@ def end_marked(name: str, value: str) -> None:
 
 
 def state(pid: int) -> str:
-    """What the process table says of it: R, S, …, Z for a zombie; nothing where it is gone."""
+    """The state of a process: R, S, …, Z for a zombie; empty where it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -47,24 +47,24 @@ def state(pid: int) -> str:
     return stat[stat.rindex(")") + 2]
 
 
-def await_state(pid: int, states: Container[str], *, within_s: float) -> None:
+def wait_for_state(pid: int, states: Container[str], *, within_s: float) -> None:
     """Wait until a process is in one of these states.
 
     Raises:
-        TimeoutError: it is not.
+        TimeoutError: it did not reach one in time.
     """
     deadline = time.monotonic() + within_s
     while (found := state(pid)) not in states:
         if time.monotonic() > deadline:
             raise TimeoutError(f"process {pid} is in state {found!r} after {within_s} s")
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
 
 
-def survivors(cookie: str, *, within_s: float) -> int:
-    """How many processes of a job are there after this time; 0 as soon as none is."""
+def survivors(mark: str, *, within_s: float) -> int:
+    """How many processes of a job are alive after this time; 0 as soon as none is."""
     deadline = time.monotonic() + within_s
-    while (living := len(marked(JOB, cookie))) and time.monotonic() < deadline:
-        time.sleep(LOOK_S)
+    while (living := len(marked(JOB_MARK, mark))) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
     return living
 
 
@@ -73,7 +73,7 @@ def _pids() -> Iterator[int]:
 
 
 def _environ(pid: int) -> bytes:
-    """The environment it was started with; nothing where it is gone, or a zombie."""
+    """The environment it was started with; empty where it is gone or a zombie."""
     try:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:

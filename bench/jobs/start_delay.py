@@ -1,6 +1,6 @@
-"""The job of the start benchmark, the same for every peer: say how long ago it was sent.
+"""The job of the peers whose start is measured: it reports how long ago it was submitted.
 
-    submit(sent_at) ──▶ the peer's queue ──▶ stamp(sent_at) ──a datagram──▶ who submitted
+    submit(sent_at) ──▶ the peer's queue ──▶ report_delay(sent_at) ──a datagram──▶ the submitter
 
 All processes of a machine share the monotonic clock. Standard library only.
 """
@@ -16,36 +16,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-PLACE: Final = "BENCH_STAMPS"
-"""In the environment: the path of the socket that is told."""
-NUMBER: Final = struct.Struct("d")
-BEGIN_S: Final = 60.0
-"""How long a job may take to begin: the first one waits for the peer's worker to start."""
-WARM: Final = 20
-"""Jobs that are not counted: the first ones open connections and fill caches."""
+SOCKET: Final = "BENCH_DELAYS"
+"""The environment variable for the path of the socket that receives the reports."""
+DELAY: Final = struct.Struct("d")
+START_S: Final = 60.0
+"""How long a job may take to start: the first one waits for the peer's worker to start."""
+WARM_JOBS: Final = 20
+"""Jobs before the first sample: they open connections and fill caches."""
 PAUSE_S: Final = 0.01
-"""Between two jobs: until whoever ran the last one waits for the next."""
+"""The pause between two jobs, until the worker that ran the last one waits for the next."""
 
 
-def stamp(sent_at: float) -> None:
-    """Say that it runs."""
+def report_delay(sent_at: float) -> None:
+    """Report how long this job waited for its start, in seconds."""
     waited_s = time.monotonic() - sent_at
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.sendto(NUMBER.pack(waited_s), os.environ[PLACE])
+        sender.sendto(DELAY.pack(waited_s), os.environ[SOCKET])
 
 
 @contextmanager
-def listening() -> Iterator[socket.socket]:
-    """The socket that is told."""
-    place = Path(os.environ[PLACE])
+def receiving() -> Iterator[socket.socket]:
+    """The socket that receives the reports, while the block runs."""
+    path = Path(os.environ[SOCKET])
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(str(place))
-        receiver.settimeout(BEGIN_S)
+        receiver.bind(str(path))
+        receiver.settimeout(START_S)
         yield receiver
-    place.unlink()
+    path.unlink()
 
 
-def waited_s(receiver: socket.socket) -> float:
-    """How long the job that begins next has waited."""
-    (found,) = NUMBER.unpack(receiver.recv(NUMBER.size))
-    return float(found)
+def receive_delay_s(receiver: socket.socket) -> float:
+    """Wait for the next report: how long that job waited for its start, in seconds."""
+    (delay_s,) = DELAY.unpack(receiver.recv(DELAY.size))
+    return float(delay_s)

@@ -1,4 +1,4 @@
-"""Many jobs at once, written by a statement as if months of work had gone before."""
+"""A store with many jobs, written by one statement, as if a node had run for months."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMBERS_SQLITE: Final = (
 )
 NUMBERS_POSTGRES: Final = "WITH n(n) AS (SELECT generate_series(1, %d))"
 ID_DIGITS: Final = 12
-"""Of a job's number, at the end of its id."""
+"""The digits of a job's number, at the end of its id."""
 FINISHED: Final = Template("""
 INSERT INTO jobs (id, uid, task, status, attempt, token, undoable, node, created_at, started_at,
                   finished_at, bytes, data, result)
@@ -40,35 +40,35 @@ SELECT '$ids' || substr(CAST(1000000000000 + n AS text), 2), 'bench', '$task',
 
 
 class Rows(NamedTuple):
-    """So many jobs of one kind."""
+    """A number of jobs of one kind."""
 
     jobs: int
     text: str
-    """An INSERT, but for where its numbers come from."""
+    """An INSERT, in which `$numbers` stands for the source of the numbers."""
 
 
 def finished(count: int) -> Rows:
-    """Jobs of three users that ended in the last minutes, a millisecond apart."""
+    """Jobs of three users that finished in the last minutes, a millisecond apart."""
     ids = "019ab000-0000-7000-8000-"
     return Rows(count, FINISHED.safe_substitute(ids=ids, since=_now_ms() - count))
 
 
 def queued(count: int, *, group: int, task: str, data: str) -> Rows:
-    """Jobs of one task that wait, behind those of a lower group.
+    """Queued jobs of one task, behind those of a lower group.
 
-    `data` is JSON as SQL makes it, where `n` is a job's number.
+    `data` is an SQL expression for JSON, in which `n` is the number of the job.
     """
     ids, since = _queued_ids(group), _now_ms() - count
     return Rows(count, QUEUED.safe_substitute(ids=ids, task=task, since=since, data=data))
 
 
 def queued_id(number: int, *, group: int) -> str:
-    """The id of one of those that wait; the first is number 1."""
+    """The id of a queued job; the first is number 1."""
     return f"{_queued_ids(group)}{number:0{ID_DIGITS}}"
 
 
 async def fill(url: str, *, data_dir: Path, rows: Sequence[Rows]) -> None:
-    """Make a store with these jobs, which no node uses yet."""
+    """Make a store with these jobs, before any node uses it."""
     async with open_store(url, data_dir=data_dir):
         pass
     if url.startswith(SQLITE):

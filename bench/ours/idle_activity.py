@@ -1,7 +1,7 @@
-"""What a node does while it has nothing to do: processor time, statements, commands.
+"""What a node does while it is idle: processor time, statements, commands.
 
-Statements are counted in the log of a PostgreSQL that notes each one, commands by the server of the
-queue itself; so the node is the very one that is shipped, and nothing in it is counted twice.
+Statements are counted in the log of a PostgreSQL that logs each one, commands by the Redis server.
+So the node runs unchanged, as it is shipped, and does not measure itself.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import redis.asyncio as aioredis
 from bench.ours.memory_and_cpu import cpu_s
 from scheduler.store.statements import Dialect, statements
 
-EACH_STATEMENT: Final = "-c log_statement=all -c log_line_prefix=@"
-"""Settings of PostgreSQL; the sign is where an entry of its log begins."""
+LOG_STATEMENTS: Final = "-c log_statement=all -c log_line_prefix=@"
+"""Settings of PostgreSQL; each entry of its log begins with the @ sign."""
 EXECUTED: Final = re.compile(r"^execute \S+: (.*)", re.DOTALL)
-"""An entry for a statement, once PostgreSQL's word for its kind is off."""
+"""A log entry for a statement, without its level."""
 OTHER: Final = "others"
-OURS: Final = ("config|resetstat", "client|setinfo")
+OWN_COMMANDS: Final = ("config|resetstat", "client|setinfo")
 """The commands of the benchmark itself."""
 
 
 async def busy_percent(pids: Collection[int], *, within_s: float) -> float:
-    """How much of one core processes take, all together."""
+    """How much of one core these processes take, all together."""
     loop = asyncio.get_running_loop()
     before, begun_at = cpu_s(pids), loop.time()
     await asyncio.sleep(within_s)
@@ -36,14 +36,14 @@ async def busy_percent(pids: Collection[int], *, within_s: float) -> float:
 
 
 async def statements_per_s(log: Path, *, within_s: float) -> Mapping[str, float]:
-    """How often each named statement is run, by PostgreSQL's log."""
+    """How often each named statement runs, by PostgreSQL's log."""
     before = executed(log)
     await asyncio.sleep(within_s)
     return {name: times / within_s for name, times in (executed(log) - before).items()}
 
 
 def executed(log: Path) -> Counter[str]:
-    """The statements that a log tells of, by name."""
+    """How often each statement is in a log, by its name."""
     names = {_plain(each.text): name for name, each in statements(Dialect.POSTGRESQL).items()}
     entries = (each.partition("LOG:")[2].strip() for each in log.read_text().split("@"))
     texts = (found[1] for entry in entries if (found := EXECUTED.match(entry)))
@@ -51,13 +51,13 @@ def executed(log: Path) -> Counter[str]:
 
 
 async def commands_per_s(url: str, *, within_s: float) -> Mapping[str, float]:
-    """How often each command is run by the server of a queue, those within scripts included."""
+    """How often the Redis server runs each command, including those within scripts."""
     async with aioredis.from_url(url, decode_responses=True, protocol=2) as client:
         await client.config_resetstat()
         await asyncio.sleep(within_s)
         found = await client.info("commandstats")
     calls = {name.removeprefix("cmdstat_"): each["calls"] for name, each in found.items()}
-    return {name: count / within_s for name, count in calls.items() if name not in OURS}
+    return {name: count / within_s for name, count in calls.items() if name not in OWN_COMMANDS}
 
 
 def _plain(text: str) -> str:

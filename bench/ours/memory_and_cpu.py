@@ -1,7 +1,8 @@
-"""What a node's processes take: memory as PSS, processor time by each process's own clock.
+"""Memory and processor time of a node's processes, by kind of process.
 
-PSS counts a page that processes share in part for each of them, so the sum over a node's processes
-is what the machine gives for it.
+Memory is PSS: a page that several processes share counts in equal parts for each of them, so the
+sum over a node's processes is what the node takes of the machine. Processor time is from each
+process's own clock.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ KINDS: Final = {
     "resource tracker": "multiprocessing.resource_tracker",
     FORK_SERVER: "multiprocessing.forkserver",
 }
-"""By a pattern in the command line."""
-FORKED: Final = "pool processes"
-"""What the fork server started; their command line is its own."""
-SCHEDULED: Final = 2
-"""The clock of a process that counts what it was scheduled for; see clock_getcpuclockid(3)."""
+"""The pattern in the command line of each kind of process."""
+POOL_PROCESSES: Final = "pool processes"
+"""Processes that the fork server started; their command line is the same as its own."""
+CPUCLOCK_SCHED: Final = 2
+"""The part of a clock id for the time a process was scheduled; see clock_getcpuclockid(3)."""
 
 
 class Node(Protocol):
-    """What is asked of a node."""
+    """What is needed of a node."""
 
     def processes(self) -> Sequence[int]:
-        """All that it started, itself included."""
+        """The ids of all processes that it started, and its own."""
 
 
 def by_kind(node: Node) -> Mapping[str, Sequence[int]]:
-    """All processes of a node."""
+    """The ids of all processes of a node, by kind."""
     found: dict[str, list[int]] = {}
     for pid in node.processes():
         found.setdefault(_kind(pid), []).append(pid)
@@ -44,18 +45,18 @@ def by_kind(node: Node) -> Mapping[str, Sequence[int]]:
 
 
 def pss_mb(pids: Iterable[int]) -> float:
-    """The memory of processes, all together."""
+    """The memory of these processes, all together."""
     return sum(_number(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in pids) / KB_OF_MB
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """The processor time that processes took so far, all together."""
-    return sum(time.clock_gettime((~pid << 3) | SCHEDULED) for pid in pids)
+    """The processor time that these processes took so far, all together."""
+    return sum(time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED) for pid in pids)
 
 
 def _kind(pid: int) -> str:
     kind, parents = (_kind_by_command(each) for each in (pid, _parent(pid)))
-    return FORKED if kind == parents == FORK_SERVER else kind
+    return POOL_PROCESSES if kind == parents == FORK_SERVER else kind
 
 
 def _kind_by_command(pid: int) -> str:
@@ -68,7 +69,7 @@ def _parent(pid: int) -> int:
 
 
 def _number(file: Path, name: str) -> int:
-    """A number that the kernel tells of a process."""
+    """A number from a file of /proc."""
     found = re.search(rf"^{name}:\s+(\d+)", file.read_text(), re.MULTILINE)
     assert found, file
     return int(found[1])

@@ -22,25 +22,25 @@ from tests.support.nodes import Body, Node
 HANDLERS: Final = Path(__file__).parent / "handlers"
 WAIT_S: Final = 30
 """How long an abort may take, and a job to end."""
-BEGIN_S: Final = 60.0
-"""How long a job may take to begin."""
+START_S: Final = 60.0
+"""How long a job may take to start."""
 BULK: Final = 1000
 OPEN_S: Final = 3600.0
 """How long an idle connection stays open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A job that is under way."""
+class RunningJob:
+    """A job whose handler runs."""
 
     id: str
-    cookie: str
+    mark: str
     pid: int
     """The process that runs it."""
 
 
-class Ours:
-    """A node and its client."""
+class OurNode:
+    """A node, and an HTTP client for it."""
 
     def __init__(self, node: Node, session: aiohttp.ClientSession, folder: Path) -> None:
         self.url = node.url
@@ -59,20 +59,20 @@ class Ours:
         assert status == 202, job
         return job
 
-    async def submit_all(self, orders: Sequence[Body]) -> None:
-        """Submit jobs, in as few requests as it takes."""
-        for begin in range(0, len(orders), BULK):
-            status, answer = await self.call("POST", "/", orders[begin : begin + BULK])
+    async def submit_all(self, jobs: Sequence[Body]) -> None:
+        """Submit jobs, in as few requests as possible."""
+        for begin in range(0, len(jobs), BULK):
+            status, answer = await self.call("POST", "/", jobs[begin : begin + BULK])
             assert status == 202, answer
 
-    async def begin(self, shape: str) -> Running:
-        """Submit a job and wait until it is under way."""
-        cookie = uuid4().hex
-        file = self.folder / cookie
-        job = await self.submit(shape, {"file": str(file), "cookie": cookie})
-        await eventually(file.exists, within_s=BEGIN_S, saying=f"a {shape} job begins")
+    async def start_job(self, task: str) -> RunningJob:
+        """Submit a job and wait until its handler runs."""
+        mark = uuid4().hex
+        file = self.folder / mark
+        job = await self.submit(task, {"file": str(file), "mark": mark})
+        await eventually(file.exists, within_s=START_S, saying=f"a {task} job begins")
         await asyncio.sleep(RUN_S)
-        return Running(job["id"], cookie, int(file.read_text()))
+        return RunningJob(job["id"], mark, int(file.read_text()))
 
     async def job(self, job_id: str, *, wait_s: float = 0) -> Body:
         """The job; with `wait_s`, once it is final."""
@@ -80,13 +80,13 @@ class Ours:
         assert status == 200, job
         return job
 
-    async def abort(self, job: Running) -> Sample:
-        """Abort a job with grace 0, from the request to the answer that proves its death."""
+    async def abort(self, job: RunningJob) -> Sample:
+        """Abort a job without a grace period; timed until the response that proves its death."""
         sent_at = time.monotonic()
         status, answer = await self.call("DELETE", f"/bench/{job.id}?grace_s=0&wait={WAIT_S}")
         ms = (time.monotonic() - sent_at) * 1000
         assert (status, answer["status"]) == (200, "aborted"), answer
-        assert state(job.pid) in GONE, f"{job.pid} is there"
+        assert state(job.pid) in GONE, f"{job.pid} is still there"
         return Sample(ms=ms, receipt_ms=answer["abort"]["latency_ms"])
 
     @property
@@ -95,34 +95,34 @@ class Ours:
         return self._node.log
 
     def processes(self) -> Sequence[int]:
-        """All that it started, itself included."""
+        """The ids of all processes that it started, and its own."""
         return self._node.processes()
 
-    async def exercise(self, jobs: int) -> None:
-        """Have so many no-op jobs done, and nothing left of them but their rows."""
+    async def run_noops(self, jobs: int) -> None:
+        """Run this many no-op jobs, and wait until only their rows are left."""
         await self.submit_all([{"uid": "exercise", "task": "noop"}] * jobs)
-        await eventually(self._exercised, within_s=BEGIN_S)
+        await eventually(self._noops_done, within_s=START_S)
         await self._node.alone()
 
-    async def _exercised(self) -> bool:
+    async def _noops_done(self) -> bool:
         _, left = await self.call("GET", "/exercise?status=queued,running&limit=1")
         return not left
 
     async def connect(self, connections: int) -> None:
-        """Have so many connections open."""
+        """Open this many connections."""
         async with asyncio.TaskGroup() as group:
             for _ in range(connections):
                 group.create_task(self.call("GET", "/-/health"))
 
 
 @asynccontextmanager
-async def open_node(folder: Path, **settings: object) -> AsyncIterator[Ours]:
-    """A node for as long as the block runs: `NODE__WORKERS=4` sets `[node] workers`."""
+async def open_node(folder: Path, **settings: object) -> AsyncIterator[OurNode]:
+    """A node while the block runs: `NODE__WORKERS=4` sets `[node] workers`."""
     node = await asyncio.to_thread(Node, folder, {"HANDLERS__PATH": HANDLERS, **settings})
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=OPEN_S)
     timeout = aiohttp.ClientTimeout(2 * WAIT_S)
     try:
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            yield Ours(node, session, folder)
+            yield OurNode(node, session, folder)
     finally:
         node.close()

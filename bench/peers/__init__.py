@@ -2,11 +2,12 @@
 
 Seen from the benchmark:
 
-    abort_peer    a peer of `make bench-abort`, and the virtual environment of any peer
+    environments  makes the virtual environments
+    abort_peer    a peer of `make bench-abort`
     speed_peer    a peer of `make bench`: its queue and its workers
     http_servers  the other servers that accept jobs over HTTP
 
-Inside of the peers' virtual environments, which `requirements/` pins:
+Inside of the peers' virtual environments, whose packages `requirements/` pins:
 
     abort/            stops jobs of Celery and RQ, and watches their processes
     speed/            submits jobs to each peer, or becomes its worker

@@ -1,7 +1,6 @@
-"""A peer, seen from the benchmark: a virtual environment of its own, and a process in it.
+"""A peer of `make bench-abort`, seen from the benchmark: a process in the peer's environment.
 
-What is in the environment is pinned in `requirements/<peer>.txt`; it is made where it is missing,
-or where the pins changed. What is measured is in `abort/measure.py`.
+That process runs `abort/`, which stops the jobs and measures.
 """
 
 from __future__ import annotations
@@ -9,35 +8,35 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from bench.harness.run import ROOT
 from bench.harness.samples import Sample
+from bench.peers.environments import peer_python
 
-ROOT: Final = Path(__file__).parents[2]
 END_S: Final = 10.0
-"""How long a peer may take to end."""
+"""How long a peer may take to exit."""
 
 
-class Peer:
+class AbortPeer:
     """A peer with a worker of one process."""
 
     def __init__(self, process: Process, log: Path) -> None:
         self._process = process
         self._log = log
 
-    async def abort(self, shape: str, *, times: int) -> list[Sample]:
-        """Run a job of this shape and stop it, so many times."""
-        return [await self._abort(shape) for _ in range(times)]
+    async def abort(self, task: str, *, times: int) -> list[Sample]:
+        """Run a job of this task and stop it, `times` times."""
+        return [await self._abort(task) for _ in range(times)]
 
-    async def _abort(self, shape: str) -> Sample:
+    async def _abort(self, task: str) -> Sample:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{shape}\n".encode())
+        self._process.stdin.write(f"{task}\n".encode())
         line = await self._process.stdout.readline()
         if not line:
             raise EOFError(f"the peer ended:\n{self._log.read_text()}")
@@ -45,9 +44,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def open_peer(name: str, *, redis_url: str, log: Path) -> AsyncIterator[Peer]:
-    """Celery or RQ, for as long as the block runs."""
-    python = await environment(name)
+async def open_peer(name: str, *, redis_url: str, log: Path) -> AsyncIterator[AbortPeer]:
+    """Celery or RQ, while the block runs."""
+    python = await peer_python(name)
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             *(python, "-m", f"bench.peers.abort.{name}"),
@@ -59,30 +58,9 @@ async def open_peer(name: str, *, redis_url: str, log: Path) -> AsyncIterator[Pe
             start_new_session=True,
         )
     try:
-        yield Peer(process, log)
+        yield AbortPeer(process, log)
     finally:
         assert process.stdin is not None
         process.stdin.close()
         async with asyncio.timeout(END_S):
             await process.wait()
-
-
-async def environment(name: str) -> Path:
-    """The Python of a peer's virtual environment."""
-    home = Path(sys.prefix) / f"bench-{name}"
-    python, made = home / "bin" / "python", home / "requirements.txt"
-    pins = Path(__file__).parent / "requirements" / f"{name}.txt"
-    if not made.exists() or made.read_text() != pins.read_text():
-        await _run(sys.executable, "-m", "venv", "--clear", home)
-        await _run(
-            *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--requirement", pins),
-        )
-        made.write_text(pins.read_text())
-    return python
-
-
-async def _run(*command: str | Path) -> None:
-    process = await asyncio.create_subprocess_exec(*command)
-    if await process.wait() != 0:
-        raise RuntimeError(f"failed: {' '.join(map(str, command))}")

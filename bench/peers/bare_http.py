@@ -1,6 +1,6 @@
 """What HTTP alone costs: an aiohttp server that reads a job and answers it.
 
-`python -m bench.peers.bare_http` prints its port, and ends with its standard input.
+`python -m bench.peers.bare_http` prints its port, and runs until its standard input ends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a team would build on Celery to take jobs over HTTP: FastAPI, a row in SQLite, a broker.
+"""What a team would build on Celery to accept jobs over HTTP: FastAPI, a row in SQLite, a broker.
 
-The row is there before the answer, as durable as ours is, so that the job can be shown. Runs in an
-environment of its own: `uvicorn bench.peers.celery_front_end:app`.
+The row is committed before the response, as durably as ours, so that the job can be read. Runs in a
+virtual environment of its own: `uvicorn bench.peers.celery_front_end:app`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 
 
-class Order(BaseModel):
+class NewJob(BaseModel):
     """What a job is submitted with."""
 
     uid: str
@@ -43,15 +43,15 @@ database.execute(TABLE)
 
 
 @app.post("/", status_code=202)  # type: ignore[untyped-decorator]  # not in our environment
-async def submit(order: Order) -> dict[str, Any]:
-    """Keep a job, and put it into Celery's queue.
+async def submit(new: NewJob) -> dict[str, Any]:
+    """Store a job, and put it into Celery's queue.
 
-    Both block the loop; in threads, as without `async`, it was slower by a quarter.
+    Both block the event loop; in threads, as without `async`, it was slower by a quarter.
     """
-    job = {"id": str(uuid4()), **order.model_dump(), "status": "queued", "created_at": time.time()}
+    job = {"id": str(uuid4()), **new.model_dump(), "status": "queued", "created_at": time.time()}
     database.execute(
         "INSERT INTO jobs VALUES (:id, :uid, :task, :data, :status, :created_at)",
         {**job, "data": json.dumps(job["data"])},
     )
-    celery.send_task(order.task, (order.data,), task_id=job["id"])
+    celery.send_task(new.task, (new.data,), task_id=job["id"])
     return job

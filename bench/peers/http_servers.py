@@ -1,4 +1,4 @@
-"""The other servers that take jobs over HTTP, each a URL for as long as its block runs."""
+"""The other servers that accept jobs over HTTP; each runs while its block does."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import os
 import socket
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from bench.cases.speed_setup import Stage
-from bench.peers.abort_peer import ROOT, environment
+from bench.harness.run import ROOT
+from bench.peers.environments import peer_python
 
 BOOT_S: Final = 30.0
-"""How long a server may take to start, or to end."""
-LOOK_S: Final = 0.05
+"""How long a server may take to start, or to exit."""
+POLL_S: Final = 0.05
 
 
 @asynccontextmanager
-async def open_bare() -> AsyncIterator[str]:
-    """An aiohttp server that does nothing with a job."""
+async def open_bare_http() -> AsyncIterator[str]:
+    """The URL of an aiohttp server that does nothing with a job."""
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.peers.bare_http", cwd=ROOT, stdin=PIPE, stdout=PIPE
     )
@@ -35,19 +36,24 @@ async def open_bare() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_front_end(stage: Stage, processes: int) -> AsyncIterator[str]:
-    """A front end on Celery, with so many processes."""
+async def open_front_end(
+    processes: int, *, folder: Path, settings: Mapping[str, str]
+) -> AsyncIterator[str]:
+    """The URL of a front end on Celery, with this many processes.
+
+    `settings` are the environment variables that name the servers.
+    """
     port = _free_port()
-    python = await environment("frontend")
+    python = await peer_python("frontend")
     server = await asyncio.create_subprocess_exec(
         *(python, "-m", "uvicorn", "bench.peers.celery_front_end:app", "--port", str(port)),
         *("--workers", str(processes), "--log-level", "warning", "--no-access-log"),
         cwd=ROOT,
-        env={**os.environ, **stage.settings, "BENCH_DATABASE": str(stage.folder / f"{port}.db")},
+        env={**os.environ, **settings, "BENCH_DATABASE": str(folder / f"{port}.db")},
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        await _answering(url)
+        await _wait_for_answer(url)
         yield url
     finally:
         server.terminate()
@@ -55,14 +61,14 @@ async def open_front_end(stage: Stage, processes: int) -> AsyncIterator[str]:
             await server.wait()
 
 
-async def _answering(url: str) -> None:
-    """Wait until a server answers, whatever it says."""
+async def _wait_for_answer(url: str) -> None:
+    """Wait until a server answers, with any status."""
     async with asyncio.timeout(BOOT_S), aiohttp.ClientSession() as session:
         while True:
             with suppress(aiohttp.ClientConnectionError):
                 async with session.get(url):
                     return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""The jobs of the benchmark, as handlers."""
+"""The handlers of the benchmarks' jobs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def noop(data: Any) -> None:
 
 @handler("pass")
 def pass_(data: Any) -> None:
-    """Wait until the gate is open: until the pipe of this path has a writer."""
+    """Wait until the pipe at this path has a writer."""
     Path(data).open("rb").close()
 
 
-@handler("stamp")
-def stamp(data: Any) -> float:
-    """Return when it started, by the clock that all processes of a machine share."""
+@handler("start_time")
+def start_time(data: Any) -> float:
+    """Return when the job started, by the clock that all processes of a machine share."""
     return time.monotonic()
 
 
 @handler("count")
 def count(data: Any) -> None:
-    """Be busy and be counted."""
+    """Compute for this many milliseconds, and count the job."""
     counting.count(data)

@@ -22,11 +22,11 @@ WORKER = (
 
 
 class CeleryPeer:
-    """Asks Celery."""
+    """Submits and stops jobs with Celery."""
 
-    def submit(self, shape: str, order: dict[str, str]) -> str:
-        """Submit a job, and answer its id."""
-        return str(app.send_task(shape, (order,)).id)
+    def submit(self, task: str, data: dict[str, str]) -> str:
+        """Submit a job, and return its id."""
+        return str(app.send_task(task, (data,)).id)
 
     def stop(self, job_id: str) -> None:
         """Stop a running job."""

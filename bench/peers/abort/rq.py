@@ -16,15 +16,15 @@ WORKER = (*(sys.executable, "-m", "rq.cli", "worker", "--url", URL, "--quiet", "
 
 
 class RqPeer:
-    """Asks RQ."""
+    """Submits and stops jobs with RQ."""
 
     def __init__(self) -> None:
         self._redis = Redis.from_url(URL)
         self._queue = Queue("bench-rq", connection=self._redis)
 
-    def submit(self, shape: str, order: dict[str, str]) -> str:
-        """Submit a job, and answer its id."""
-        return str(self._queue.enqueue(f"bench.jobs.endless.{shape}", order, job_timeout=-1).id)
+    def submit(self, task: str, data: dict[str, str]) -> str:
+        """Submit a job, and return its id."""
+        return str(self._queue.enqueue(f"bench.jobs.endless.{task}", data, job_timeout=-1).id)
 
     def stop(self, job_id: str) -> None:
         """Stop a running job."""

@@ -4,6 +4,9 @@ submit N MS    put N jobs of MS milliseconds into its queue
 starts N       submit N jobs, one at a time, and print how many seconds each waited, as JSON
 work           become its worker, with BENCH_WORKERS processes
 
-Each is set up as its documentation advises for many short jobs, and keeps no results where it can
-do without. How many processes are best is found by trying.
+`commands` is what all of them share. The modules' own names are also in strings: they are how the
+peers' workers find their app, queue, broker or settings.
+
+Each peer is set up as its documentation advises for many short jobs, and stores no results where
+that can be turned off. The best number of processes is found by trying.
 """

@@ -1,6 +1,6 @@
-"""arq: it has no pool of processes, so there are as many workers as are asked for.
+"""arq, which has no pool of processes, so several workers are started.
 
-It looks into its queue at intervals, which are short here, and keeps no results.
+It polls its queue, at short intervals here, and stores no results.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from bench.peers.speed.commands import REDIS, WORKERS, main
 
 QUEUE = "bench-arq"
 LOGGING = {"version": 1}
-"""None: the others are as quiet."""
+"""No log output, as for the other peers."""
 redis = ArqRedis.from_url(REDIS)
 
 
 async def count(_context: Any, value: float) -> None:  # noqa: ANN401 - whatever it is given
-    """Be busy and be counted."""
+    """Compute for this many milliseconds, and count the job."""
     counting.count(value)
 
 

@@ -1,4 +1,4 @@
-"""What each peer's file ends with."""
+"""The commands of each peer's module: submit, starts, work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Submit = Callable[[str, float], Awaitable[object]]
 REDIS: Final = os.environ["BENCH_REDIS"]
 POSTGRES: Final = os.environ["BENCH_POSTGRES"]
 WORKERS: Final = os.environ["BENCH_WORKERS"]
-JOBS: Final = {"count": counting.count, "stamp": start_delay.stamp}
+JOBS: Final = {"count": counting.count, "report_delay": start_delay.report_delay}
 """By name; each takes a number."""
 
 
@@ -29,7 +29,11 @@ def main(
     session: AbstractAsyncContextManager[Any] | None = None,
     copies: int = 1,
 ) -> None:
-    """Submit, within a session, or become the worker: so many of them, for a peer with no pool."""
+    """Submit jobs within a session, or become the worker.
+
+    `worker` is the module and the arguments of the peer's worker. A peer without a pool of
+    processes has `copies` workers.
+    """
     match sys.argv[1:]:
         case ["submit", jobs, ms]:
             asyncio.run(_submit(submit, session or nullcontext(), int(jobs), float(ms)))
@@ -53,12 +57,12 @@ async def _submit(
 async def _starts(
     submit: Submit, session: AbstractAsyncContextManager[Any], samples: int
 ) -> list[float]:
-    """How long each of so many jobs waited, in seconds."""
+    """How long each of this many jobs waited for its start, in seconds."""
     found = []
     async with session:
-        with start_delay.listening() as receiver:
-            for _ in range(start_delay.WARM + samples):
-                await submit("stamp", time.monotonic())
-                found.append(start_delay.waited_s(receiver))
+        with start_delay.receiving() as receiver:
+            for _ in range(start_delay.WARM_JOBS + samples):
+                await submit("report_delay", time.monotonic())
+                found.append(start_delay.receive_delay_s(receiver))
                 await asyncio.sleep(start_delay.PAUSE_S)
-    return found[start_delay.WARM :]
+    return found[start_delay.WARM_JOBS :]

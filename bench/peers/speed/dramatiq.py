@@ -1,7 +1,7 @@
-"""Dramatiq, on Redis, one thread a process: more would share one interpreter's lock.
+"""Dramatiq, on Redis, one thread per process: more threads would share one interpreter lock.
 
-By default a process takes two messages at a time from Redis, and is idle in between; with a hundred
-it is many times as fast.
+By default a process fetches two messages at a time from Redis, and is idle in between. With a
+hundred it is many times as fast.
 """
 
 from __future__ import annotations

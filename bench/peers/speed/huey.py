@@ -1,4 +1,4 @@
-"""Huey, with worker processes, nothing periodic; it keeps no results."""
+"""Huey, with worker processes and without periodic tasks; it stores no results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Procrastinate, on PostgreSQL: durable, as ours is; as many workers as are asked for."""
+"""Procrastinate, on PostgreSQL: which is durable, as our node is; several workers are started."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from procrastinate import App, PsycopgConnector
 from bench.jobs import counting
 from bench.peers.speed.commands import POSTGRES, WORKERS, main
 
-logging.getLogger("procrastinate").setLevel(logging.ERROR)  # as that of the others is
+logging.getLogger("procrastinate").setLevel(logging.ERROR)  # as quiet as the others
 app = App(connector=PsycopgConnector(conninfo=POSTGRES))
 
 
 @app.task(name="count")  # type: ignore[untyped-decorator]  # not in our environment
 async def count(value: float) -> None:
-    """Be busy and be counted."""
+    """Compute for this many milliseconds, and count the job."""
     counting.count(value)
 
 
@@ -28,7 +28,7 @@ async def submit(task: str, value: float) -> None:
 
 @asynccontextmanager
 async def session() -> AsyncIterator[None]:
-    """Be connected, and have the tables."""
+    """Connect, and create the tables where they are missing."""
     async with app.open_async():
         if not await app.check_connection_async():
             await app.schema_manager.apply_schema_async()

@@ -1,4 +1,4 @@
-"""SAQ, on Redis, with its states and results."""
+"""SAQ, on Redis; it stores job states and results."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from bench.peers.speed.commands import REDIS, WORKERS, main
 queue = Queue.from_url(REDIS, name="bench-saq")
 
 
-async def count(_context: Any, *, value: float) -> None:  # noqa: ANN401 - whatever it is given
-    """Be busy and be counted."""
+async def count(_context: Any, *, value: float) -> None:  # noqa: ANN401
+    """Compute for this many milliseconds, and count the job."""
     counting.count(value)
 
 
-async def stamp(_context: Any, *, value: float) -> None:  # noqa: ANN401 - whatever it is given
-    """Say that it runs."""
-    start_delay.stamp(value)
+async def report_delay(_context: Any, *, value: float) -> None:  # noqa: ANN401
+    """Report how long this job waited for its start."""
+    start_delay.report_delay(value)
 
 
-settings = {"queue": queue, "functions": [count, stamp], "concurrency": 16}
+settings = {"queue": queue, "functions": [count, report_delay], "concurrency": 16}
 
 
 async def submit(task: str, value: float) -> None:
@@ -34,7 +34,7 @@ async def submit(task: str, value: float) -> None:
 
 @asynccontextmanager
 async def session() -> AsyncIterator[None]:
-    """Be connected."""
+    """Connect, and disconnect at the end."""
     await queue.connect()
     yield
     await queue.disconnect()

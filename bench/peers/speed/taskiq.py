@@ -1,4 +1,4 @@
-"""Taskiq, with async tasks, on a Redis list; it keeps no results."""
+"""Taskiq, with async tasks, on a Redis list; it stores no results."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ broker = ListQueueBroker(REDIS, queue_name="bench-taskiq", socket_timeout=None)
 
 @broker.task(task_name="count")  # type: ignore[untyped-decorator]  # not in our environment
 async def count(value: float) -> None:
-    """Be busy and be counted."""
+    """Compute for this many milliseconds, and count the job."""
     counting.count(value)
 
 
-@broker.task(task_name="stamp")  # type: ignore[untyped-decorator]  # not in our environment
-async def stamp(value: float) -> None:
-    """Say that it runs."""
-    start_delay.stamp(value)
+@broker.task(task_name="report_delay")  # type: ignore[untyped-decorator]  # not in our environment
+async def report_delay(value: float) -> None:
+    """Report how long this job waited for its start."""
+    start_delay.report_delay(value)
 
 
-TASKS = {"count": count, "stamp": stamp}
+TASKS = {"count": count, "report_delay": report_delay}
 
 
 async def submit(task: str, value: float) -> None:
@@ -35,7 +35,7 @@ async def submit(task: str, value: float) -> None:
 
 @asynccontextmanager
 async def session() -> AsyncIterator[None]:
-    """Be connected."""
+    """Connect, and disconnect at the end."""
     await broker.startup()
     yield
     await broker.shutdown()

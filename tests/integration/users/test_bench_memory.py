@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.ours.memory_and_cpu import FORKED, KINDS, by_kind, cpu_s, pss_mb
+from bench.ours.memory_and_cpu import KINDS, POOL_PROCESSES, by_kind, cpu_s, pss_mb
 from tests.support.nodes import Node
 
 
@@ -10,7 +10,7 @@ async def test_each_process_of_a_node_is_of_one_kind(node: Node) -> None:
     """One of each kind but for the pool processes: those of the workers, and a spare."""
     await node.alone()
     found = by_kind(node)
-    expected = dict.fromkeys(KINDS, 1) | {FORKED: node.workers + 1}
+    expected = dict.fromkeys(KINDS, 1) | {POOL_PROCESSES: node.workers + 1}
     assert {kind: len(pids) for kind, pids in found.items()} == expected
     assert found["node"] == [node.process.pid]
     assert all(pss_mb(pids) > 1 for pids in found.values())

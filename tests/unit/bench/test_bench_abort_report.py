@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from bench.harness.abort_report import BEGIN, END, PAGE, RESULTS, filled
+from bench.harness.abort_report import BEGIN, END, FIGURES, PAGE, updated
 
 
 def test_the_figures_on_the_page_are_those_of_the_last_run() -> None:
     """Figures that are copied by hand are soon those of another version."""
     page = PAGE.read_text()
-    assert page == filled(page, json.loads(RESULTS.read_text()))
+    assert page == updated(page, json.loads(FIGURES.read_text()))
     assert page.count(BEGIN) == page.count(END) == 1
 
 
@@ -20,9 +20,9 @@ def test_figures_replace_those_of_the_run_before() -> None:
     row |= {"target_ms": {"p50": 12}, "requests_per_s": None}
     about = {"scheduler": "1", "python": "3", "system": "Linux", "cpus": 2, "rounds": 1}
     document = {"measured_at": "2026-11-01T10:00:00+00:00", **about, "rows": [row]}
-    once = filled(f"before\n{BEGIN}old\n{END}after\n", document)
+    once = updated(f"before\n{BEGIN}old\n{END}after\n", document)
     assert once.startswith("before\n")
     assert once.endswith("after\n")
     assert "| ours | 2 | 1 | 2 | 3 | 0 | p50 ≤ 12 |" in once
     assert "old" not in once
-    assert filled(once, document) == once
+    assert updated(once, document) == once

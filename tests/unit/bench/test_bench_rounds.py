@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.harness.rounds import Case, take_turns
+from bench.harness.rounds import Case, run_rounds
 from bench.harness.series import Series
 
 
-class Course:
+class Recorder:
     """Is best with four workers, and remembers who ran."""
 
     def __init__(self) -> None:
@@ -30,32 +30,32 @@ class Course:
 
 async def test_each_case_is_measured_with_the_workers_that_were_best_in_a_try() -> None:
     """A peer with too few or too many workers is no fair comparison; a try does not count."""
-    course = Course()
-    (found,) = await take_turns([course.case("x", (1, 4, 8))], rounds=2, kept={})
+    recorder = Recorder()
+    (found,) = await run_rounds([recorder.case("x", (1, 4, 8))], rounds=2, kept={})
     assert (found.workers, found.values) == (4, [100.0, 100.0])
-    assert course.ran == [("x", 1), ("x", 4), ("x", 8), ("x", 4), ("x", 4)]
+    assert recorder.ran == [("x", 1), ("x", 4), ("x", 8), ("x", 4), ("x", 4)]
 
 
 async def test_what_was_best_before_is_not_tried_again() -> None:
     """The comparison with the kept ratios is short, and compares the same thing."""
-    course = Course()
-    (found,) = await take_turns([course.case("x", (1, 4))], rounds=1, kept={("a", "x"): 1})
-    assert (found.workers, course.ran) == (1, [("x", 1)])
+    recorder = Recorder()
+    (found,) = await run_rounds([recorder.case("x", (1, 4))], rounds=1, kept={("a", "x"): 1})
+    assert (found.workers, recorder.ran) == (1, [("x", 1)])
 
 
 async def test_cases_take_turns() -> None:
     """What disturbs the machine for a while disturbs all alike."""
-    course = Course()
-    cases = [course.case("x", (4,)), course.case("y", (4,))]
-    await take_turns(cases, rounds=2, kept={})
-    assert [name for name, _ in course.ran] == ["x", "y", "x", "y"]
+    recorder = Recorder()
+    cases = [recorder.case("x", (4,)), recorder.case("y", (4,))]
+    await run_rounds(cases, rounds=2, kept={})
+    assert [name for name, _ in recorder.ran] == ["x", "y", "x", "y"]
 
 
 async def test_the_rows_of_a_measure_stand_together() -> None:
     """A case with two figures, such as two percentiles, is in two measures."""
-    course = Course()
-    cases = [course.case("x", (4,), figures=2), course.case("y", (4,), figures=2)]
-    found = await take_turns(cases, rounds=1, kept={})
+    recorder = Recorder()
+    cases = [recorder.case("x", (4,), figures=2), recorder.case("y", (4,), figures=2)]
+    found = await run_rounds(cases, rounds=1, kept={})
     assert [(each.measure, each.case) for each in found] == [
         ("a", "x"),
         ("a", "y"),

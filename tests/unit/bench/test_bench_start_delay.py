@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.jobs.start_delay import PLACE, listening, stamp, waited_s
+from bench.jobs.start_delay import SOCKET, receive_delay_s, receiving, report_delay
 
 
 def test_a_job_says_how_long_ago_it_was_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To a socket that one peer after the other can listen at."""
-    monkeypatch.setenv(PLACE, str(tmp_path / "s"))
+    monkeypatch.setenv(SOCKET, str(tmp_path / "s"))
     for ago_s in (1, 1000):
-        with listening() as receiver:
-            stamp(time.monotonic() - ago_s)
-            assert ago_s <= waited_s(receiver) < ago_s * 100
+        with receiving() as receiver:
+            report_delay(time.monotonic() - ago_s)
+            assert ago_s <= receive_delay_s(receiver) < ago_s * 100
