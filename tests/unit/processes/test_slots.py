@@ -172,6 +172,22 @@ async def test_a_process_that_does_not_start_is_not_tried_again_while_slots_clos
     assert len(starter.started) == 1
 
 
+async def test_a_machine_out_of_pids_only_delays_the_next_process(starter: Starter) -> None:
+    """The node has slots to fill for as long as it runs."""
+    starter.let_start(1)
+    clock = FakeClock()
+    async with slots_of_one(clock) as slots:
+        first = cast("Process", await slots.ready(None))
+        first.may_retire.set()
+        starter.broken = True
+        starter.let_start(3)
+        await clock.pass_until(starter._may_start.locked)
+        starter.broken = False
+        starter.let_start(1)
+        await clock.pass_until(lambda: len(starter.started) == 2)
+        starter.close()
+
+
 async def test_a_first_process_that_does_not_start_stops_the_start_of_the_node(
     starter: Starter,
 ) -> None:
