@@ -1,4 +1,4 @@
-"""Something happens to the n-th call to the store or the queue, for every n of a whole story."""
+"""A fault hits the n-th call to the store or the queue, for every n of a whole story."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.faults.virtual import VirtualLoop
 from tests.support.gate import FAULTS, Trouble
 
 STRIDE: Final = int(os.environ.get("STRIDE", "5"))
-"""Every so manieth call is struck; `make model` strikes every one."""
+"""A fault hits every fifth call, from another start for each fault; `make model` hits every one."""
 
 
 @pytest.fixture(autouse=True)
 def _silence() -> Iterator[None]:
-    """Thousands of nodes die here."""
+    """Log only critical lines: thousands of nodes die here."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
@@ -29,7 +29,7 @@ def _silence() -> Iterator[None]:
 
 
 def told(trouble: Trouble) -> Trouble:
-    """Play the story with it."""
+    """Run the story with this fault."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         try:
             runner.run(story(trouble))

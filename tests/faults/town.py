@@ -1,12 +1,12 @@
-"""An installation of several nodes in one process, to which something happens.
+"""An installation of several nodes in one process, with a fault at one call.
 
-    user ── gate ─┐            ┌─ gate ── node: worker, lease, sweeper, lost_claims, hears of aborts
+    user ── gate ─┐            ┌─ gate ── node: worker, lease, sweeper, lost_claims, abort messages
                   ├── store ───┤
     user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node.life` builds
 
 The parts are the real ones, on the fakes that pass the contracts and the models; time is virtual.
 The story: jobs are submitted, two are aborted, a node is killed, the queue forgets everything,
-another node comes. Whatever strikes, all guarantees hold (docs/guarantees.md).
+another node starts. Whatever the fault, all guarantees hold (docs/guarantees.md).
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from tests.support.workers import NODE, TASKS, NodeUnderTest
 LEASE_S: Final = 6.0
 INTERVALS: Final = Intervals(idle_window_s=3.0, first_look_s=0.5, longest_look_s=0.5, grace_s=0)
 LASTS_S: Final[Mapping[str, float]] = {"task1": 1.0, "undoable": 30.0}
-"""How long a handler works; a clean-up takes no time."""
+"""How long a handler works; a clean-up takes 0.1 s."""
 PATIENCE_S: Final = 300.0
-"""For all jobs to be final: several leases, long answers and looks at the store."""
+"""Until all jobs are final: several leases, long answers and reads of the store."""
 AGAIN_S: Final = 0.5
 
 
 class WatchedStore(MemoryStore):
-    """Shows the witness what each call has left."""
+    """A store that shows the witness each job after a call."""
 
     def __init__(self, witness: Witness) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class WatchedStore(MemoryStore):
 
 
 class WatchedProcess(FakeProcess):
-    """A process whose handler works for its time, before the eyes of the witness."""
+    """A process whose handler works for its time, and which reports to the witness."""
 
     def __init__(self, witness: Witness) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class WatchedProcess(FakeProcess):
 
 
 class Member(NodeUnderTest):
-    """A node: what `scheduler.node.life` runs, but for HTTP and processes."""
+    """A node: what `scheduler.node.life` runs, without HTTP and processes."""
 
     def __init__(self, name: str, town: Town) -> None:
         self.name = name
@@ -139,7 +139,7 @@ class Member(NodeUnderTest):
             self.local_jobs.hint(job_id)
 
     async def kill(self) -> None:
-        """The node and, by its warden, all that it ran; nothing of it is heard of any more."""
+        """Kill the node and, as its warden does, its processes; it makes no more calls."""
         self.store.cut = self.gated_queue.cut = True
         for process in self.slots.given:
             process.die(-signal.SIGKILL)
@@ -163,7 +163,7 @@ class Town:
         self.server = MemoryServer()
         self.store = WatchedStore(self.witness)
         self.accepted: dict[str, str] = {}
-        """Ids by what their user calls them."""
+        """Job ids by the user's names for them."""
         self.aborted: set[str] = set()
         store = Gate(self.store, trouble=trouble, error=StoreUnavailable)
         queue = Gate(
@@ -182,7 +182,7 @@ class Town:
         )
 
     async def submit(self, name: str, task: str = "task1") -> None:
-        """As a user does: again and again with the same key, until it is answered."""
+        """Submit as a user does: again with the same key, until it is answered."""
         inserted = await insist(
             lambda: self.service.submit(
                 [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)],
@@ -211,7 +211,7 @@ class Town:
 
     async def _wait(self, until: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while not until():  # noqa: ASYNC110 - no second passes but when all wait for it
+            while not until():  # noqa: ASYNC110 - virtual time passes only while all wait
                 await asyncio.sleep(1)
 
     def _ended(self, job_id: str) -> bool:
@@ -219,7 +219,7 @@ class Town:
         return row.job.status in FINAL and not row.cleaning
 
     def check(self) -> None:
-        """What can only be said in the end."""
+        """The guarantees that can only be checked at the end."""
         for job in self.jobs():
             if job.id in self.aborted:
                 assert job.status is Status.ABORTED, f"guarantee 5: {job}"
@@ -234,7 +234,7 @@ class Town:
 
 
 async def insist(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - the call's
-    """Call until it is answered."""
+    """Call again and again until it is answered."""
     while True:
         with suppress(Unavailable):
             return await call()
@@ -242,7 +242,7 @@ async def insist(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - t
 
 
 async def story(trouble: Trouble) -> None:
-    """What happens in the town, and to the `nth` call of it, until nothing is left to happen."""
+    """Run the whole story, with the fault at the `nth` call."""
     async with asyncio.TaskGroup() as group:
         town = Town(group, trouble)
         first, second = Member("a", town), Member("b", town)

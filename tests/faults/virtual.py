@@ -1,7 +1,7 @@
-"""An event loop whose time passes at once: where everybody waits, it is the next instant already.
+"""An event loop with virtual time: while all tasks wait, it jumps to the next timer at once.
 
-So minutes of several nodes take milliseconds, and the same happens each time. Only for what waits
-for timers and for itself; a socket or a thread would come too late for its timeouts.
+So minutes of several nodes take milliseconds, and each run is the same. It is only for tasks that
+wait for timers and for each other; a socket or a thread would come too late for its timeouts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.fakes import FakeClock
 
 
 class VirtualSelector(selectors.SelectSelector):
-    """Has the time pass for which the loop would sleep."""
+    """Adds to the virtual time what the loop would sleep."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,14 +23,14 @@ class VirtualSelector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> Sequence[Any]:  # type: ignore[override]
         ready = super().select(0)
-        assert ready or timeout is not None, "everybody waits, and nothing will ever happen"
+        assert ready or timeout is not None, "all tasks wait, and no timer is set"
         if not ready and timeout is not None:
             self.passed_s += max(0.0, timeout)
         return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop on that time."""
+    """An event loop with virtual time."""
 
     def __init__(self) -> None:
         self._virtual = VirtualSelector()
@@ -41,7 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock(FakeClock):
-    """The clock of that time."""
+    """The clock with the virtual time of the running loop."""
 
     def monotonic(self) -> float:
         self._passed_s = asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
-"""How hard the models are tried: a little in `make test`, and the same way each time.
+"""How many examples the models run: a few in `make test`, and the same ones each time.
 
-`make model` tries for minutes, and from another seed each time; a failure prints how to come back
-to it. `EXAMPLES=1000` says how many.
+`make model` runs for minutes, with another seed each time; a failure prints how to reproduce it.
+`EXAMPLES=1000` sets the number of examples.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
-"""Runs a coroutine to its end, in the event loop of the machine."""
+"""Runs a coroutine to its end in the event loop of the state machine."""
 Fresh = Callable[[], Coroutine[Any, Any, T]]
-"""Answers what an example is about, empty."""
+"""Returns an empty store or queue server for an example."""
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "0"))
 
@@ -31,7 +31,7 @@ def explore(
     examples: int,
     steps: int,
 ) -> None:
-    """Try so many examples of so many steps, or as many as the environment asks for."""
+    """Run so many examples of so many steps, or as many as `EXAMPLES` in the environment says."""
     with asyncio.Runner() as runner:
         fresh = runner.run(_entered(opening))
         try:

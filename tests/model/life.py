@@ -1,7 +1,7 @@
-"""The model of one job's life: what must be true of it, in as few words as it takes.
+"""The model of one job: what must be true of it, as short as possible.
 
-It is told what was asked of the store, and says what the store must have answered. Written from the
-sentences of `scheduler.core.ports`, and from no implementation of them.
+It gets the same calls as the store, and says what the store must have answered. Written from the
+docstrings of `scheduler.core.ports`, not from any implementation of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOSSES_MAX: Final = 3
 
 @dataclass
 class Life:
-    """A job, as the model believes it to be."""
+    """A job in the model."""
 
     id: str
     undoable: bool
@@ -69,7 +69,7 @@ class Life:
             self._become_aborted(at)
 
     def release(self, at: datetime) -> None:
-        """Its owner is gone."""
+        """Release the job of a node that is gone."""
         if self.status is Status.RUNNING and self.abort_asked:
             self._become_aborted(at)
             return
@@ -94,7 +94,7 @@ class Life:
         self.status, self.owner, self.finished_at = status, None, at
 
     def shown(self) -> dict[str, Any]:
-        """What everybody must be shown."""
+        """The fields that every reader must see."""
         return {
             "status": self.status,
             "attempt": self.attempt,
@@ -107,7 +107,7 @@ class Life:
 
 
 def shown(job: Job) -> dict[str, Any]:
-    """The same, of a job that a store answered."""
+    """The same fields of a job that a store returned."""
     return {
         "status": job.status,
         "attempt": job.attempt,

@@ -1,4 +1,4 @@
-"""A node as the model sees it: what it runs, until when it may, and its own sweeper and clocks."""
+"""A node in the model: what it runs, until when it may run it, and its own sweeper and clocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _numbers = count(1)
 
 
 class JumpingClock(FakeClock):
-    """Whose wall clock somebody sets, while its monotonic one goes on."""
+    """A clock whose wall-clock time can be set, while its monotonic time continues."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Member:
         self.clock = JumpingClock()
         self.clock.advance(now)
         self.renewed_at = now
-        """When the store last heard of it."""
+        """When it last renewed its lease in the store."""
         self.beats = 0
         self.running: dict[str, Claim] = {}
         """The attempts whose processes are alive."""
@@ -60,7 +60,7 @@ class Member:
         return self.id
 
     def hold_from(self, sent: float) -> None:
-        """A renewal that was sent then has been answered."""
+        """Note that a renewal sent at that time has been answered."""
         self.held_until = sent + fence_s(LEASE_S)
 
     @property

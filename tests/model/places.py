@@ -1,4 +1,4 @@
-"""Servers for queues, each as good as new: the fake, an embedded one, one over TCP."""
+"""Empty servers for queues: the fake, an embedded one, one over TCP."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ KINDS: Final = ("memory", "embedded", "tcp")
 def opening(
     kind: str, server: RedisServer, folder: Path
 ) -> AbstractAsyncContextManager[Fresh[Place]]:
-    """Places of one of the kinds, for as long as the block runs."""
+    """A source of empty places of one kind, while the block runs."""
     if kind == "memory":
         return fresh_memory()
     return fresh_server(server if kind == "tcp" else None, folder)
 
 
 class MemoryPlace:
-    """The fake."""
+    """The fake server."""
 
     def __init__(self) -> None:
         self._server = MemoryServer()
@@ -94,7 +94,7 @@ async def fresh_memory() -> AsyncIterator[Fresh[Place]]:
 
 @asynccontextmanager
 async def fresh_server(server: RedisServer | None, folder: Path) -> AsyncIterator[Fresh[Place]]:
-    """Over TCP, or on the embedded server, which a queue of ours brings."""
+    """Namespaces on a server over TCP, or on an embedded server that a queue of ours starts."""
     async with AsyncExitStack() as stack:
         if server is None:
             embedded = open_queue(

@@ -1,8 +1,8 @@
 """Any interleaving of several nodes on one queue: ids come twice, nodes die, the server forgets.
 
-The model keeps how often each id waits and how often each node has it in flight; an id goes from
-one to the other and is never lost but with the server's memory. Which id comes first is not asked
-here: what a node moved for a worker that had left is back at the head only a moment later.
+The model counts how often each id waits and how often each node has it in flight; an id moves from
+one to the other, and is lost only when the server forgets all. The order of ids is not checked
+here: an id that a node moved for a worker that had left returns to the head only a moment later.
 """
 
 from __future__ import annotations
@@ -30,39 +30,39 @@ from tests.support.eventually import eventually
 NODES_MAX: Final = 3
 IDS: Final = st.sampled_from(["1", "2", "3", "4", "5"])
 COMES_S: Final = 10.0
-"""For an id that is there, or is on its way back to the head."""
+"""Timeout for an id that is there, or is about to return to the head."""
 PAUSE_S: Final = 0.02
-"""For an id that is not."""
+"""Wait for an id that must not come."""
 
 _numbers = count(1)
 
 
 class Place(Protocol):
-    """A server with a namespace of its own, and what can be done to it."""
+    """A server with its own namespace, and what tests do to it."""
 
     async def open(self, node_id: str) -> Queue:
         """The queue as another node sees it."""
         ...
 
     async def close(self, node_id: str) -> None:
-        """As a node does that drained."""
+        """Close a node's queue, as a node does after a drain."""
         ...
 
     async def flush(self) -> None:
-        """Have the server forget everything."""
+        """Make the server forget everything."""
         ...
 
     async def leftovers(self) -> set[str]:
-        """Close what is open still; what is kept there for a node or a worker after that."""
+        """Close all open queues; the keys and ids that are left for nodes or workers after that."""
         ...
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Several nodes on a queue that is empty at first, and again in the end."""
+    """Several nodes on a queue that is empty at the start and at the end."""
 
     nodes = Bundle("nodes")
     held = Bundle("held")
-    """An id, with the node that dequeued it, and how often the server had forgotten before."""
+    """The node that dequeued an id, the id, and how often the server had forgotten before."""
 
     def __init__(self, place: Place, run: Run) -> None:
         super().__init__()
@@ -70,10 +70,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.waiting: Counter[str] = Counter()
         self.inflight: dict[str, Counter[str]] = {}
         self.queues: dict[str, Queue] = {}
-        """Of the nodes that live."""
+        """The queues of the live nodes."""
         self.knows_all = False
         self.reminder: str | None = None
-        """The node that is to tell the server all ids."""
+        """The node that must remind the server of all ids."""
         self.forgot = 0
 
     @initialize(target=nodes)
@@ -102,14 +102,14 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(node=nodes)
     def wait_in_vain(self, node: str) -> None:
-        """And leave a blocking call behind on the server, perhaps."""
+        """Dequeue from an empty queue, which may leave a blocking call behind on the server."""
         if not self.waiting.total():
             assert self.run(self.queues[node].dequeue(wait_s=PAUSE_S)) is None
 
     @rule(of=consumes(held), back=st.booleans())
     def let_go(self, of: tuple[str, str, int], back: bool) -> None:  # noqa: FBT001 - hypothesis'
         node, job_id, forgot = of
-        # Only a node that lives, and not of an id that came anew after the server forgot it.
+        # Only for a live node, and not for an id that was enqueued again after a `forget`.
         if node not in self.queues or (forgot < self.forgot and self._anywhere(job_id)):
             return
         queue = self.queues[node]
@@ -120,7 +120,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(node=consumes(nodes), drained=st.booleans())
     def leave(self, node: str, drained: bool) -> None:  # noqa: FBT001 - hypothesis'
-        """Killed, it keeps in flight what it had: that is lost until somebody recovers it."""
+        """If killed, its ids stay in flight until another node recovers them."""
         del self.queues[node]
         if drained:
             self.run(self.place.close(node))
@@ -128,25 +128,25 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(node=nodes)
     def sweep(self, node: str) -> None:
-        """Look for what is missing, and recover what dead nodes have in flight."""
+        """Check which ids are missing, and recover those that dead nodes have in flight."""
         ids = ["1", "2", "3", "4", "5", "never"]
         gone = [each for each in ids if not self._anywhere(each)]
 
         async def as_the_model_says() -> bool:
             return list(await self.queues[node].missing(ids)) == gone
 
-        # A node that waited while the server forgot is known again a moment after it got an id.
+        # A node that waited while the server forgot is registered again soon after it got an id.
         self.run(eventually(as_the_model_says))
         returned = self.run(self.queues[node].recover(set(self.queues)))
         for dead in [each for each in self.inflight if each not in self.queues]:
             lost = self.inflight.pop(dead)
             returned -= lost.total()
             self.waiting.update(lost)
-        assert returned >= 0  # what a call that a dead node left behind has moved may be among them
+        assert returned >= 0  # it may include an id that a call left behind by a dead node moved
 
     @rule()
     def forget(self) -> None:
-        """Emptied, restarted without a file, failed over to an empty replica."""
+        """A flush, a restart without a file, or a failover to an empty replica."""
         self.run(self.place.flush())
         self.waiting.clear()
         for each in self.inflight.values():
@@ -156,21 +156,21 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(node=nodes)
     def look(self, node: str) -> None:
-        """One node is told that the server forgot; here for ever, though it dies."""
+        """`forgetful` is true for one node only; in this model for ever, even if that node dies."""
         if not self.knows_all and self.reminder is None:
             self.reminder = node
         assert self.run(self.queues[node].forgetful()) == (self.reminder == node)
 
     @rule(node=nodes, ids=st.lists(IDS, min_size=1, max_size=3))
     def remind(self, node: str, ids: Sequence[str]) -> None:
-        """Without effect for any other node, and once the server forgot again."""
+        """No effect for any other node, and once the server forgot again."""
         assert self.run(self.queues[node].remind(ids)) == (self.reminder == node)
         if self.reminder == node:
             self.waiting.update(ids)
 
     @rule(node=nodes, forgets_meanwhile=st.booleans())
     def remember(self, node: str, forgets_meanwhile: bool) -> None:  # noqa: FBT001 - hypothesis'
-        """It counts only if nothing was forgotten since this node was told."""
+        """An effect only if the server did not forget again since `forgetful` was true."""
         self.look(node)
         if forgets_meanwhile:
             self.forget()

@@ -1,10 +1,10 @@
-"""Any interleaving of several nodes on one store, held against the model after every step.
+"""Any interleaving of several nodes on one store, compared with the model after every step.
 
     rule ──▶ the store does it ──▶ the model says what the answer must be ──▶ all jobs are compared
-             members run, are fenced, die and come back; their sweepers are the real ones
+             members run jobs, lose leases, die and come back; their sweepers are the real ones
 
-Time passes only by a rule. A member whose lease is over has killed what it ran; so has one that
-was told it was buried. What it still writes comes late, and that is what the tokens are for.
+Time passes only by a rule. A member whose lease is over has killed its attempts, and so has one
+that learned that it was buried. Its later writes come too late: tokens must refuse them.
 """
 
 from __future__ import annotations
@@ -51,30 +51,30 @@ ALL: Final = 10_000
 """A limit that no example reaches."""
 JOBS_MAX: Final = 4
 MEMBERS_MAX: Final = 3
-"""Few, so that they meet."""
+"""Few, so that they work on the same jobs."""
 SELDOM: Final = st.sampled_from([False, False, False, True])
 ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED, Status.QUEUED)
 RAISED: Final = Failure(kind=FailureKind.EXCEPTION, message="no")
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Several nodes on a store that is empty at first, and again in the end."""
+    """Several nodes on a store that is empty at the start and at the end."""
 
     jobs = Bundle("jobs")
     members = Bundle("members")
     held = Bundle("held")
-    """A claim, with the member that was given it."""
+    """A claim, and the member that got it."""
 
     def __init__(self, store: Store, run: Run) -> None:
         super().__init__()
         self.store, self.run = store, run
         self.lives: dict[str, Life] = {}
         self.keys: dict[str, str] = {}
-        """The ids of the jobs that brought them."""
+        """The id of the job that each idempotency key belongs to."""
         self.up: dict[str, Member] = {}
         self.registered: set[str] = set()
         self.looks: dict[str, tuple[int, float]] = {}
-        """The beat at which somebody first saw each member, and when."""
+        """The beat that a sweeper first saw of each member, and when."""
         self.now = 0.0
         self.told = 0
         self.witness = Witness()
@@ -88,7 +88,7 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.lives) < JOBS_MAX)
     @rule(target=jobs, undoable=st.booleans(), key=st.sampled_from([None, None, "k"]))
     def insert(self, undoable: bool, key: str | None) -> str:  # noqa: FBT001 - hypothesis'
-        """A key brings the earlier job, as long as there is one."""
+        """With a key, the answer is the earlier job, as long as there is one."""
         if key is None:
             return self._insert([new(UID, undoable=undoable)])[0]
         job, earlier = new(UID, key=key, fingerprint="f"), self.keys.get(key)
@@ -132,7 +132,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=held, member=members, job_ids=st.none() | st.lists(jobs), lost=SELDOM)
     def claim(self, member: Member, job_ids: Sequence[str] | None, lost: bool) -> Any:  # noqa: ANN401, FBT001
-        """What waits in the store, or what a queue brings, twice or late. Some answers are lost."""
+        """Ids that wait in the store, or any ids, as a queue gives them. Some answers are lost."""
         ids = self.run(self.store.waiting(limit=ALL)) if job_ids is None else job_ids
         held = self._claim(member, ids)
         return multiple(*(() if lost else self._begun(member, held)))
@@ -141,7 +141,7 @@ class StoreMachine(RuleBasedStateMachine):
     def settle(
         self, of: tuple[Member, Claim], more: Sequence[tuple[Member, Claim]], status: Status
     ) -> None:
-        """Of any claim there ever was, by its node: it may have come back, or tried before."""
+        """Settle any earlier claim: its node may have come back, or settled it before."""
         batch = [
             (claim, self._allowed(claim, status), member.clock.now())
             for member, claim in [of, *more]
@@ -152,7 +152,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(of=held, cleanup=st.sampled_from(Cleanup))
     def write(self, of: tuple[Member, Claim], cleanup: Cleanup) -> None:
-        """What else an attempt writes: progress, who outlived a kill, the end of a clean-up."""
+        """The other writes of an attempt: progress, survivors, the end of a clean-up."""
         member, claim = of
         if member.id not in self.up:
             return
@@ -173,7 +173,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(member=consumes(members), drained=st.booleans())
     def leave(self, member: Member, drained: bool) -> None:  # noqa: FBT001 - hypothesis'
-        """Its processes end with it. Only if it was drained, others are told."""
+        """A node ends with its processes. Only after a drain it gives back and unregisters."""
         self._kill(member)
         del self.up[member.id]
         if drained:
@@ -189,13 +189,13 @@ class StoreMachine(RuleBasedStateMachine):
         hours=st.integers(-2, 2),
     )
     def time_passes(self, seconds: float, member: Member, hours: int) -> None:
-        """And nobody does anything, but that somebody sets a wall clock."""
+        """No node does anything; one wall clock is set."""
         member.clock.ahead = timedelta(hours=hours)
         self._pass(seconds)
 
     @rule(silent=members)
     def a_node_falls_silent(self, silent: Member) -> None:
-        """It is stopped, or cut off, for longer than its lease; the others do as always."""
+        """It is frozen, or cut off, for longer than its lease; the others continue as usual."""
         for _ in range(4):
             for member in list(self.up.values()):
                 if member is not silent:
@@ -205,7 +205,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=held, silent=members, heir=members, status=st.sampled_from(ENDS))
     def a_node_is_taken_over(self, silent: Member, heir: Member, status: Status) -> Any:  # noqa: ANN401
-        """Another one runs its jobs when it is back, and writes what it has of them."""
+        """Another node runs its jobs when it comes back and writes their outcomes."""
         if silent is heir:
             return multiple()
         late = self._begun(silent, self._claim(silent, self.run(self.store.waiting(limit=ALL))))
@@ -219,7 +219,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(member=members)
     def bury_late(self, member: Member) -> None:
-        """By a sweeper that was slow: the node may have renewed, or come back meanwhile."""
+        """A slow sweeper buries it: the node may have renewed, or come back meanwhile."""
         beat, seen_at = self.looks.setdefault(member.id, (member.beats, self.now))
         if self.now - seen_at < LEASE_S:
             return
@@ -284,7 +284,7 @@ class StoreMachine(RuleBasedStateMachine):
     # The model's own steps
 
     def _insert(self, jobs: Sequence[NewJob]) -> list[str]:
-        for _ in range(2):  # the answer may be lost, and then the same jobs come again
+        for _ in range(2):  # the answer may be lost, and then the same jobs are sent again
             inserted = self.run(self.store.insert(jobs))
             assert ([job.id for job in inserted.jobs], inserted.created) == (
                 [each.id for each in jobs],
@@ -303,7 +303,7 @@ class StoreMachine(RuleBasedStateMachine):
         member.hold_from(self.now)
 
     def _pass(self, seconds: float) -> None:
-        """Whoever has lost the lease by then has ended all that it ran."""
+        """A member that has lost its lease by then has ended its attempts."""
         self.now += seconds
         for member in self.up.values():
             member.clock.advance(seconds)
@@ -326,7 +326,7 @@ class StoreMachine(RuleBasedStateMachine):
             member.hold_from(self.now)
 
     def _give_back_strays(self, member: Member) -> None:
-        """What the node holds without knowing, because an answer was lost."""
+        """Claims that the node holds without knowing, because an answer was lost."""
         held = self.run(self.store.claims_of(member.id, but=member.running))
         mine = {life.id: life.token for life in self.lives.values() if life.owner == member.id}
         assert {claim.id: claim.token for claim in held} == {
@@ -371,7 +371,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert (claim.purpose is Purpose.RUN) == was_queued
 
     def _begun(self, member: Member, claims: Sequence[Claim]) -> list[tuple[Member, Claim]]:
-        """What a node was told that it has runs there, unless its lease is over."""
+        """The claims that a node got run there, unless its lease is over."""
         for claim in claims:
             if member.may_run:
                 self.witness.begins(claim.id, (member, claim))
@@ -379,7 +379,7 @@ class StoreMachine(RuleBasedStateMachine):
         return [(member, claim) for claim in claims]
 
     def _ended(self, member: Member, claim: Claim) -> bool:
-        """Have its processes end: nothing is written of what still runs."""
+        """End its processes: nothing is written about them."""
         self.witness.ends(claim.id, (member, claim))
         if member.running.get(claim.id) == claim:
             del member.running[claim.id]
@@ -390,13 +390,13 @@ class StoreMachine(RuleBasedStateMachine):
             self._ended(member, claim)
 
     def _allowed(self, claim: Claim, status: Status) -> Status:
-        """No attempt says that it was aborted which nobody asked to be."""
+        """No attempt ends aborted without a requested abort."""
         life = self.lives.get(claim.id)
         unasked = life is not None and life.holds(claim.token) and not life.abort_asked
         return Status.QUEUED if unasked and status is Status.ABORTED else status
 
     def _settled(self, claim: Claim, batch: Sequence[tuple[Claim, Status, datetime]]) -> bool:
-        """Whether the token held; then the first settlement of the batch that has it counts."""
+        """Whether the token holds, and this is the first settlement in the batch that has it."""
         life = self.lives.get(claim.id)
         if life is None or not life.holds(claim.token):
             return False
@@ -406,7 +406,7 @@ class StoreMachine(RuleBasedStateMachine):
         return True
 
     def _give_back(self, member: Member, claims: Sequence[Claim]) -> None:
-        """As a node does that has the claim and will not run the job."""
+        """Give back claims, as a node does that will not run the jobs."""
         at = member.clock.now()
         for claim in claims:
             self._ended(member, claim)

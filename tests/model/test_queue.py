@@ -1,4 +1,4 @@
-"""Every queue goes through any life of nodes and ids as the model does."""
+"""Every queue behaves as the model does, in any interleaving of nodes and ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = {"memory": 60, "embedded": 15, "tcp": 25}
 def test_any_interleaving_of_nodes_goes_as_the_model_says(
     kind: str, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No id is lost but by the server, none comes more often than it was enqueued."""
+    """Only the server loses ids, and none comes more often than it was enqueued."""
     for implementation in ("scheduler.queue.redis_queue", "tests.fakes.queue"):
-        monkeypatch.setattr(f"{implementation}.REMIND_S", 1000.0)  # nothing ends by time
+        monkeypatch.setattr(f"{implementation}.REMIND_S", 1000.0)  # no timeout ends
     explore(opening(kind, redis_server, tmp_path), QueueMachine, examples=EXAMPLES[kind], steps=40)

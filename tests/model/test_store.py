@@ -1,4 +1,4 @@
-"""Every store goes through any life of jobs and nodes as the model does."""
+"""Every store behaves as the model does, in any interleaving of jobs and nodes."""
 
 from __future__ import annotations
 

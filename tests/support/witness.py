@@ -1,4 +1,4 @@
-"""A witness of what is shown of jobs: holds what was seen and answered against what comes later.
+"""A witness: compares what users and nodes saw of jobs with what they see later.
 
 It does not know how a job got where it is, only what must never happen. By the numbers of
 docs/guarantees.md:
@@ -16,17 +16,17 @@ from scheduler.core.job import FINAL, TRANSITIONS, Claim, Job, Purpose, Status
 
 
 class Witness:
-    """Sees jobs and claims, and objects."""
+    """Sees jobs and claims, and raises `AssertionError` for what must never happen."""
 
     def __init__(self) -> None:
         self.alive: dict[str, object] = {}
-        """What runs a job now, by its id."""
+        """What runs a job now, by the job's id."""
         self._seen: dict[str, Job] = {}
         self._tokens: dict[str, int] = {}
         self._aborted: set[str] = set()
 
     def see(self, job: Job) -> None:
-        """A job as it is shown now; some of what it went through may not have been seen."""
+        """See a job as it is now; some of its earlier states may not have been seen."""
         before = self._seen.get(job.id, job)
         assert job.status in _reachable(before.status), (
             f"guarantee 3: {before.status} became {job.status}"
@@ -42,40 +42,40 @@ class Witness:
         self._seen[job.id] = job
 
     def abort_answered(self, job: Job) -> None:
-        """A user was told that the job is aborted, or being stopped."""
+        """A user got the answer that the job is aborted, or being stopped."""
         if job.abort is not None:
             self._aborted.add(job.id)
 
     def claimed(self, claim: Claim) -> None:
-        """A node was given a job."""
+        """A node got a claim."""
         assert claim.token > self._tokens.get(claim.id, 0), "guarantee 2: a token came twice"
         self._tokens[claim.id] = claim.token
         if claim.purpose is Purpose.RUN:
             assert claim.id not in self._aborted, "guarantee 5: an aborted job is to run"
 
     def attempts(self, job_id: str) -> None:
-        """A handler begins."""
+        """An attempt begins."""
         assert job_id not in self._aborted, "guarantee 5: an attempt began after an answered abort"
 
     def begins(self, job_id: str, runner: object) -> None:
-        """Something of the job runs from now on."""
+        """A process of the job runs from now on."""
         assert job_id not in self.alive, (
             f"guarantee 1: {runner} runs what {self.alive[job_id]} runs"
         )
         self.alive[job_id] = runner
 
     def ends(self, job_id: str, runner: object) -> None:
-        """Nothing of it runs any more, if it was this."""
+        """The process ends, if it was this runner's."""
         if self.alive.get(job_id) == runner:
             del self.alive[job_id]
 
     def forget(self, job_id: str) -> None:
-        """The job was old, and is deleted."""
+        """The job was deleted after its retention."""
         del self._seen[job_id]
 
 
 def _reachable(status: Status) -> Collection[Status]:
-    """What a job may be, of which nobody looked for a while."""
+    """All statuses that a job can have reached from this one."""
     found: set[Status] = set()
     ahead = {status}
     while ahead:
@@ -85,5 +85,5 @@ def _reachable(status: Status) -> Collection[Status]:
 
 
 def _lasting(job: Job) -> Job:
-    """What a final job keeps: all but how far its clean-up got, and who is at that."""
+    """The lasting part of a final job: all but the state and the owner of its clean-up."""
     return replace(job, owner=None, token=0, abort=job.abort and replace(job.abort, cleanup=None))
