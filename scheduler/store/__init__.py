@@ -47,7 +47,7 @@ async def open_store(
 
     Args:
         url: `sqlite` for a file in `data_dir`; `sqlite:///relative/path` or `sqlite:////absolute`,
-            taken as it stands, without escapes; `postgresql://…` or `postgres://…`.
+            used without unescaping; `postgresql://…` or `postgres://…`.
         data_dir: created if missing.
         on_batch: called with the kind of the calls that shared a statement, and their number.
 

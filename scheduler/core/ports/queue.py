@@ -80,7 +80,7 @@ class Queue(Protocol):
     async def remember(self) -> None:
         """Declare that the server was reminded of every waiting id.
 
-        No effect where `remind` would have none. Calls `forgetful` first if nobody has.
+        No effect where `remind` would have none. Calls `forgetful` first if this node never has.
         """
         ...
 

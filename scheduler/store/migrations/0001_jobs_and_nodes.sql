@@ -1,7 +1,7 @@
 -- Jobs and nodes, with the rules of scheduler/core/job.py repeated as constraints.
 
--- Instants are milliseconds since 1970 UTC, and never compared with one another here: wall clocks
--- jump. Columns whose names are those of JSON texts hold JSON as text.
+-- Instants are milliseconds since 1970 UTC. No constraint compares two of them: wall clocks jump.
+-- `tasks`, `progress`, `data`, `result` and `error` hold JSON as text.
 CREATE TABLE nodes (
     id text PRIMARY KEY,
     name text NOT NULL,

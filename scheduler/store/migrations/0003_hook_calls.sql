@@ -1,4 +1,4 @@
--- The calls of hooks: an outbox, filled in the transaction that a call tells of.
+-- The calls of hooks: an outbox, filled in the same transaction as the event that a call reports.
 
 CREATE TABLE hook_calls (
     id text PRIMARY KEY,
