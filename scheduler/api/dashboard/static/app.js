@@ -1,6 +1,6 @@
-// The shell: what is around every page.
+// The frame around every page: header, navigation, keys, and the notice that the node is away.
 import { html, render, useEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { pulse } from "./core/api.js";
+import { checkHealth } from "./core/api.js";
 import { useConnection } from "./core/connection.js";
 import { time } from "./core/format.js";
 import { useKeys } from "./core/keys.js";
@@ -13,22 +13,22 @@ import { Overview } from "./pages/overview.js";
 import { Help } from "./parts/help.js";
 import { Empty } from "./parts/states.js";
 
-const PULSE_MS = 5000; // how soon a node that went silently is noticed
+const HEALTH_CHECK_MS = 5000; // how soon the page notices that the node is away although no connection broke
 const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers };
 
 function App() {
   const route = useRoute();
   const { lost, since } = useConnection();
   const [helps, setHelps] = useState(false);
-  usePulse();
-  const { main, aim } = useFocusOnChange(route);
+  useHealthChecks();
+  const { main, focusTarget } = useFocusOnChange(route);
   useKeys({
     "g o": () => turnTo(route, "overview"),
     "g j": () => turnTo(route, "jobs"),
     "g n": () => turnTo(route, "nodes"),
     "g h": () => turnTo(route, "handlers"),
     n: () => go(link(["handlers"], { submit: "?" })),
-    "/": () => toFilter(aim),
+    "/": () => toFilter(focusTarget),
     t: () => window.atlanTheme.toggle(),
     "?": () => setHelps(true),
   });
@@ -76,38 +76,38 @@ const Lost = ({ since }) => html`
   </div>
 `;
 
-function usePulse() {
+function useHealthChecks() {
   useEffect(() => {
-    const timer = setInterval(() => document.hidden || pulse(), PULSE_MS);
+    const timer = setInterval(() => document.hidden || checkHealth(), HEALTH_CHECK_MS);
     return () => clearInterval(timer);
   }, []);
 }
 
-// A screen reader, and the next Tab, go on where the new page begins.
+// Moves the focus to the beginning of a new page, where a screen reader and the next Tab continue.
 function useFocusOnChange(route) {
   const main = useRef(null);
-  const aim = useRef(null); // or at what this finds, if it was set before
+  const focusTarget = useRef(null); // set before the change to focus another element: a function that finds it
   const where = route.parts.join("/");
   const before = useRef(where);
   useEffect(() => {
     document.title = `${route.parts[2] ? `job ${route.parts[2]}` : route.page} · AtlanScheduler`;
-    if (before.current !== where) (aim.current?.() ?? main.current).focus({ preventScroll: true });
+    if (before.current !== where) (focusTarget.current?.() ?? main.current).focus({ preventScroll: true });
     before.current = where;
-    aim.current = null;
+    focusTarget.current = null;
   }, [where]);
-  return { main, aim };
+  return { main, focusTarget };
 }
 
-// Who is there already keeps the filter.
+// A user who is on this page already keeps its filter.
 function turnTo(route, page) {
   if (route.parts.join("/") !== page) go(link([page]));
 }
 
 const userField = () => document.querySelector("main [name=uid]");
 
-function toFilter(aim) {
+function toFilter(focusTarget) {
   if (userField()) return userField().focus();
-  aim.current = userField;
+  focusTarget.current = userField;
   return go(link(["jobs"]));
 }
 

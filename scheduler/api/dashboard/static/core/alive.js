@@ -1,4 +1,4 @@
-// Whether a part is still on the page, for what it does after it waited.
+// Whether a component is still on the page, for what it does after a wait.
 import { useEffect, useRef } from "../vendor/htm-preact.js";
 
 export function useAlive() {

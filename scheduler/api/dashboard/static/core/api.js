@@ -1,10 +1,10 @@
-// Talks to the node. Bodies are JSON, and whatever goes wrong is a Problem with a sentence to show.
+// Sends requests to the node. Bodies are JSON, and every error is a Problem with a message to show.
 import { noteReached } from "./connection.js";
 
-const ANSWER_MS = 8000; // after which a node that was asked for something hangs
-const CHANGE_MS = 60_000; // after which one does that was told to change something, perhaps much
+const ANSWER_MS = 8000; // after which a node that does not answer a GET is taken to hang
+const CHANGE_MS = 60_000; // the same for a change, such as the abort of many jobs
 
-// This file is at HOME/-/ui/core/api.js, whatever path a proxy put before HOME.
+// This file is at HOME/-/ui/core/api.js, also if HOME has the path prefix of a proxy.
 const HOME = new URL("../../../", import.meta.url);
 
 export class Problem extends Error {
@@ -17,22 +17,22 @@ export class Problem extends Error {
 
 export const urlOf = (path) => new URL(path.slice(1), HOME).href;
 
-export const place = (...parts) => "/" + parts.map(encodeURIComponent).join("/");
+export const pathOf = (...parts) => "/" + parts.map(encodeURIComponent).join("/");
 
-// "?a=1&b=2" of what is set.
+// "?a=1&b=2", of the fields that are set.
 export function queryOf(fields) {
   const set = Object.entries(fields).filter(([, value]) => value);
   return set.length ? "?" + new URLSearchParams(set) : "";
 }
 
-// Reads JSON to write it again: its numbers stay as they came, where the browser can do that.
+// Parses JSON that is to be written again: keeps the text of its numbers, if the browser supports it.
 export function exact(text) {
   return JSON.parse(text, (_, value, context) =>
     typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value,
   );
 }
 
-// The JSON of the answer. `body`, if there is one, is JSON text.
+// The JSON of the response. `body`, if there is one, is JSON text.
 export async function ask(method, path, body, read = JSON.parse) {
   const answer = await reach(path, {
     method,
@@ -52,14 +52,14 @@ function parsed(text, read) {
   try {
     return read(text);
   } catch {
-    return {}; // from what stands before the node
+    return {}; // not JSON: the response of a proxy in front of the node
   }
 }
 
-// Whether it answers at all. Nothing else tells of a node that hangs: its connections stay.
-export const pulse = () => reach("/-/health", { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => {});
+// Checks whether the node answers. Nothing else shows that it hangs: its connections stay open.
+export const checkHealth = () => reach("/-/health", { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => {});
 
-// The answer, whatever its status. Without a `signal` it may take for ever.
+// The response, whatever its status. Without a `signal` it may take for ever.
 export async function reach(path, options) {
   const answer = await fetch(urlOf(path), { cache: "no-store", ...options }).catch(unreached);
   noteReached(true);
@@ -67,7 +67,7 @@ export async function reach(path, options) {
 }
 
 function unreached(error) {
-  if (error.name === "AbortError") throw error; // nobody wants it any more
+  if (error.name === "AbortError") throw error; // the request was cancelled
   noteReached(false);
   throw new Problem("The node does not answer.");
 }

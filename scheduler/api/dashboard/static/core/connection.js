@@ -1,10 +1,10 @@
-// Whether the node answers, as the last request found it; the whole page shows it.
+// Whether the node answered the last request; the whole page shows it.
 import { useEffect, useState } from "../vendor/htm-preact.js";
 
 const watchers = new Set();
 let state = { lost: false, since: new Date() };
 
-// Note what a request found out.
+// Record whether a request reached the node.
 export function noteReached(reached) {
   if (reached !== state.lost) {
     if (reached) state.since = new Date();

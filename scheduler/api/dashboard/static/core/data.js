@@ -1,14 +1,14 @@
-// Loads what a page shows, and loads it again: never twice at a time, never too often.
+// Loads the data of a page, and loads it again: never twice at a time, never too often.
 import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { ask } from "./api.js";
 import { useConnection } from "./connection.js";
 
-const GAP_MS = 500; // between two loads of one thing, however much happens meanwhile
+const GAP_MS = 500; // at least so long between two loads of the same path, however many events there are
 const NOTHING = { data: null, at: null, problem: null };
 
-// {data, at, problem, reload, change}: while loading again, and when that fails, the old data stay;
-// `at` is when they came, in ms. Events make it faster, and are not relied on: what is shown is loaded
-// again every so often. `read` makes JSON of the text.
+// {data, at, problem, reload, change}: the old data stays while it is loaded again, and if that fails;
+// `at` is when it was loaded, in ms. Events only make updates faster: the data is also loaded again
+// every `everyMs`. `read` parses the text.
 export function useData(path, { everyMs = 10_000, read } = {}) {
   const [state, setState] = useState({ path, ...NOTHING });
   const loader = useRef(null);
@@ -33,7 +33,7 @@ export function useData(path, { everyMs = 10_000, read } = {}) {
     wasLost.current = lost;
   }, [lost]);
 
-  // What was loaded for another path is not shown under this one.
+  // Data of another path must not be shown for this one.
   return {
     ...(state.path === path ? state : NOTHING),
     reload: () => loader.current.reload(),
@@ -50,11 +50,11 @@ class Loader {
     this.read = read;
     this.found = found;
     this.busy = this.again = this.stopped = false;
-    this.rest = 0; // the timer of it, while it rests
+    this.rest = 0; // the timer of the pause after a load
     this.changes = [];
   }
 
-  // An answer that is on its way may be older than this change: it is changed alike when it comes.
+  // A response that is on its way may be older than this change, so it is changed too when it arrives.
   note(changed) {
     if (this.busy) this.changes.push(changed);
   }
@@ -86,7 +86,7 @@ class Loader {
     if (this.again && !this.stopped) this.reload();
   }
 
-  // Somebody looks again: the long rest of a hidden page is over.
+  // The page is visible again: end the long pause of a hidden page.
   wake() {
     this.reload();
     if (this.rest) this.rested();

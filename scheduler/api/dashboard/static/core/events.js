@@ -1,14 +1,14 @@
-// What happens on the node, as it happens. The browser connects again by itself and resumes.
+// Follows the node's events. The browser reconnects and resumes by itself.
 import { useEffect, useRef } from "../vendor/htm-preact.js";
-import { pulse, urlOf } from "./api.js";
+import { checkHealth, urlOf } from "./api.js";
 
-const AGAIN_MS = 2000; // after the node refused; a lost line the browser takes up again by itself
+const AGAIN_MS = 2000; // after a refusal by the node; after a lost connection the browser itself reconnects
 
-// Listen at `path` (null: to nothing). `heard` has a function for each kind of event, and for
-// "missed": the line was only now opened, or the node no longer knows what came in between.
-export function useEvents(path, heard) {
-  const latest = useRef(heard);
-  latest.current = heard;
+// Follow the events at `path` (null: none). `listeners` has a function for each kind of event, and one
+// for "missed": the connection was just opened, or the node does not know what happened in between.
+export function useEvents(path, listeners) {
+  const latest = useRef(listeners);
+  latest.current = listeners;
   useEffect(() => (path ? listen(path, latest) : undefined), [path]);
 }
 
@@ -20,7 +20,7 @@ function listen(path, latest) {
     source = new EventSource(urlOf(path));
     source.onopen = () => latest.current.missed?.();
     source.onerror = () => {
-      pulse(); // tells the page at once if it is the node that is gone
+      checkHealth(); // shows at once whether the node is away
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
     };
     source.addEventListener("reset", () => latest.current.missed?.());
@@ -34,7 +34,7 @@ function listen(path, latest) {
     source?.close();
   }
 
-  // A browser has six lines to a node: a page that nobody looks at gives its own back.
+  // A browser opens at most six connections to a node: a hidden page gives its own up.
   function onVisibility() {
     close();
     if (!document.hidden) open();

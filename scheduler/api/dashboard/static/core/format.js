@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Numbers and times as text for people.
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
@@ -44,14 +44,14 @@ const precise = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
-// With milliseconds, in the time zone of all the others.
+// With milliseconds, in the same time zone as all other times.
 export const lineTime = (instant) => precise.format(new Date(instant));
 
 export const time = (instant) => clock.format(new Date(instant));
 
 export const moment = (instant) => day.format(new Date(instant));
 
-// The last part of an id is the random one, which tells two jobs of one moment apart.
+// The last part of an id, which is random: it differs between two jobs of the same moment.
 export const shortId = (id) => `…${id.slice(-8)}`;
 
 export function json(value) {

@@ -1,4 +1,4 @@
-// Keys that do what the mouse does. None is heard while somebody types or answers a dialog.
+// Keyboard shortcuts. They are ignored while the user types or a dialog is open.
 import { useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 
 export const KEYS = [
@@ -13,10 +13,10 @@ export const KEYS = [
   ["t", "light or dark"],
   ["?", "this help"],
 ];
-const LEADER = "g"; // what pairs begin with: the key after it does nothing else
-const PAIR_MS = 1000; // within which the second key of a pair follows the first
+const LEADER = "g"; // the first key of a pair: the key after it has no other effect
+const PAIR_MS = 1000; // within which the second key of a pair must follow
 
-// `actions` by key, pairs as "g o".
+// `actions`: functions by key; pairs are written as "g o".
 export function useKeys(actions) {
   const latest = useRef(actions);
   latest.current = actions;

@@ -1,23 +1,23 @@
-// A job's log as lines, followed until the job is final. One answer of text, so no line comes twice.
+// A job's log as lines, followed until the job is final. It is one response, so no line comes twice.
 import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { place, Problem, reach } from "./api.js";
+import { pathOf, Problem, reach } from "./api.js";
 import { useConnection } from "./connection.js";
 import { useHidden } from "./visibility.js";
 
-const LINES_MAX = 5000; // more would make the page slow; the whole log has an address of its own
+const LINES_MAX = 5000; // more would make the page slow; the whole log is available as text
 const PAINT_MS = 100;
 const AGAIN_MS = 3000;
-const CATCH_UP_MS = 3000; // within which a log that is read again is shown only once it is as long
+const CATCH_UP_MS = 3000; // for so long, a log that is read again is shown only once it is as long as before
 
-export const logPath = (uid, id) => place(uid, id) + "/log";
+export const logPath = (uid, id) => pathOf(uid, id) + "/log";
 
-// {lines, dropped, problem}; `lines` is null until the node answered. `over`: nothing more comes.
+// {lines, dropped, problem}; `lines` is null until the node answers. `over`: the job prints no more.
 export function useLog(uid, id, over) {
   const [log, setLog] = useState({ lines: null, dropped: 0, problem: null });
   const isOver = useRef(over);
   isOver.current = over;
   const { lost } = useConnection();
-  const away = useHidden() || lost; // a browser has six lines to a node: nobody who looks, no line
+  const away = useHidden() || lost; // at most six connections to a node: none for a hidden page
   useEffect(() => {
     if (away) return undefined;
     const stop = new AbortController();
@@ -32,7 +32,7 @@ async function follow(path, signal, show, isOver) {
     const problem = await read(path, signal, show).catch((error) => error);
     if (signal.aborted) return;
     if (problem) show((log) => ({ ...log, problem }));
-    // Another try would get the same. Else the node closed its server, and the job goes on.
+    // A refusal would only be repeated. Otherwise the node closed its server, and the job goes on.
     if (problem ? problem.status : isOver.current) return;
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
@@ -41,25 +41,25 @@ async function follow(path, signal, show, isOver) {
 async function read(path, signal, show) {
   const answer = await reach(path, { signal });
   if (!answer.ok) throw new Problem("The log cannot be read.", answer.status);
-  const page = new Page(show);
+  const buffer = new LineBuffer(show);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) page.add(part.value);
-    page.end();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) buffer.add(part.value);
+    buffer.end();
   } finally {
-    page.close();
+    buffer.close();
   }
 }
 
-// Cuts text into lines and shows them a few times a second, however fast they come. What is shown
-// stays until there is as much: to a reader, a log that is read again only grows.
-class Page {
+// Cuts text into lines, and shows them a few times a second, however fast they come. After a new
+// connection, the old lines stay until as many are read again: to the user, the log only grows.
+class LineBuffer {
   constructor(show) {
     this.show = show;
     this.lines = [];
     this.dropped = 0;
     this.rest = "";
-    this.begun = performance.now();
+    this.started = performance.now();
     this.timer = setTimeout(() => this.paint(), PAINT_MS);
   }
 
@@ -84,7 +84,7 @@ class Page {
 
   paint() {
     this.timer = 0;
-    const late = performance.now() - this.begun > CATCH_UP_MS;
+    const late = performance.now() - this.started > CATCH_UP_MS;
     const read = { lines: this.lines.slice(), dropped: this.dropped, problem: null };
     this.show((shown) => (late || length(read) >= length(shown) ? read : shown));
   }

@@ -1,4 +1,4 @@
-// The present, for what is shown as "3 s ago".
+// The current time, for texts such as "3 s ago".
 import { useEffect, useState } from "../vendor/htm-preact.js";
 
 export function useNow(everyMs = 1000) {

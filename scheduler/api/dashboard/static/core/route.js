@@ -1,4 +1,4 @@
-// The URL behind the # says what is shown: #/jobs?uid=ada&status=running. Nothing else remembers it.
+// The URL after the # says what is shown: #/jobs?uid=ada&status=running. It is the only state of this.
 import { useEffect, useState } from "../vendor/htm-preact.js";
 import { queryOf } from "./api.js";
 
@@ -12,7 +12,7 @@ function decoded(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // typed by hand, and not by us
+    return part; // an address that was typed by hand
   }
 }
 
@@ -35,15 +35,15 @@ export function go(target) {
   location.hash = target;
 }
 
-// Go there without a step in the browser's history: Back does not lead to where this was.
+// Go there without an entry in the browser's history: Back does not lead to the current page.
 export function replace(target) {
   history.replaceState(null, "", target);
   dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
-// A page with some of its query changed, without a step in the browser's history. What is kept is
-// what the URL says now: a change that waited for the end of typing must not take back a later one.
-// In one order, so that one choice has one URL.
+// Change a part of a page's query, without an entry in the browser's history. The rest is taken from
+// the current URL: a change that was delayed until the end of typing must not undo a later one.
+// The order of the fields is fixed, so that each choice has one URL.
 export function refine(parts, changed) {
   replace(link(parts, { uid: "", task: "", status: "", ...current().query, ...changed }));
 }

@@ -1,5 +1,5 @@
-// What this browser keeps for the page, or nothing: to somebody who forbids that, even a look throws.
-// No module: the theme is read before the first paint.
+// Local storage, or nothing: if the user forbids storage, even reading throws.
+// Not a module: the theme is read before the first paint.
 window.atlanStorage = {
   read(key) {
     try {
@@ -12,7 +12,7 @@ window.atlanStorage = {
     try {
       localStorage.setItem(key, value);
     } catch {
-      // then it holds until the page is left
+      // then the value is kept only until the page is left
     }
   },
 };

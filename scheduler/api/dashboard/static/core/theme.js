@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it. No module: it runs before the first paint, or it would flash.
+// Light, dark, or as the system is. Not a module: it runs before the first paint, to avoid a flash.
 (() => {
   const KEY = "atlan-theme";
   const root = document.documentElement;

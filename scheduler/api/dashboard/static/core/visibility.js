@@ -1,4 +1,4 @@
-// Whether anybody can see this page, or it is hidden behind another tab.
+// Whether this page is hidden, for example behind another tab.
 import { useEffect, useState } from "../vendor/htm-preact.js";
 
 export function useHidden() {

@@ -1,4 +1,4 @@
-// What jobs can ask for, and the form that asks.
+// The handlers, and the form that submits a job to one.
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { duration, size } from "../core/format.js";
@@ -8,7 +8,7 @@ import { SubmitForm } from "../parts/submit_form.js";
 
 export function Handlers({ query }) {
   const tasks = useData("/-/tasks");
-  const close = () => replace(link(["handlers"])); // or Back would open a form that was dismissed
+  const close = () => replace(link(["handlers"])); // else Back would open the form again
   return html`
     <h1>Handlers</h1>
     <${Loaded} from=${tasks}>

@@ -1,6 +1,6 @@
-// One job, from its submission to its end, as it happens.
+// One job, live from its submission to its end.
 import { html, useState } from "../vendor/htm-preact.js";
-import { exact, place, queryOf } from "../core/api.js";
+import { exact, pathOf, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { json } from "../core/format.js";
@@ -16,36 +16,36 @@ import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
 import { Timeline } from "../parts/timeline.js";
 
 export function JobPage({ uid, id }) {
-  const loaded = useData(place(uid, id), { read });
+  const loaded = useData(pathOf(uid, id), { read });
   const job = loaded.data;
-  const merge = (news) => loaded.change((old) => merged(old, news));
-  useEvents(job && isMoving(job) ? place(uid, id) + "/events" : null, {
+  const merge = (update) => loaded.change((old) => merged(old, update));
+  useEvents(job && isMoving(job) ? pathOf(uid, id) + "/events" : null, {
     missed: loaded.reload,
     progress: (event) => merge({ progress: JSON.parse(event).progress }),
     status: (event) => {
-      const news = JSON.parse(event);
-      merge(news);
-      if (isFinal(news)) loaded.reload(); // for the result, which no event carries
+      const update = JSON.parse(event);
+      merge(update);
+      if (isFinal(update)) loaded.reload(); // for the result, which no event carries
     },
   });
   if (loaded.problem?.status === 404) {
     return html`<${Empty} title="There is no such job">It may have been deleted: finished jobs are kept for a time only. <a href="#/jobs">To the jobs</a><//>`;
   }
-  return html`<${Loaded} from=${loaded} rows=${6}>${(shown) => html`<${Sheet} job=${shown} merge=${merge} />`}<//>`;
+  return html`<${Loaded} from=${loaded} rows=${6}>${(shown) => html`<${JobDetails} job=${shown} merge=${merge} />`}<//>`;
 }
 
-// What users and handlers wrote is shown digit by digit; all else is to count with.
+// Numbers in `data` and `result` are shown exactly as written; all others are parsed.
 function read(text) {
   const { data, result } = exact(text);
   return { ...JSON.parse(text), data, result };
 }
 
-// What is final stays so, whatever was told before and comes after: only its clean-up goes on.
-function merged(old, news) {
-  return isFinal(old) && !(news.status && isFinal(news)) ? old : { ...old, ...news };
+// A final job stays final, even if an older event arrives later: only its clean-up may still change.
+function merged(old, update) {
+  return isFinal(old) && !(update.status && isFinal(update)) ? old : { ...old, ...update };
 }
 
-function Sheet({ job, merge }) {
+function JobDetails({ job, merge }) {
   const [aborts, setAborts] = useState(false);
   const now = useNow(isFinal(job) ? 60_000 : 500);
   const open = !isFinal(job) && !job.abort;
@@ -69,7 +69,7 @@ function Sheet({ job, merge }) {
       </div>
       <${Log} job=${job} />
     </div>
-    ${aborts && html`<${AbortDialog} job=${job} onAborted=${({ data, result, ...news }) => merge(news)} onClose=${() => setAborts(false)} />`}
+    ${aborts && html`<${AbortDialog} job=${job} onAborted=${({ data, result, ...update }) => merge(update)} onClose=${() => setAborts(false)} />`}
   `;
 }
 

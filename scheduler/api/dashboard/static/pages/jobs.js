@@ -17,7 +17,7 @@ export function Jobs({ query }) {
   const filter = { uid, task, status };
   const tasks = useData("/-/tasks");
   const list = useData("/-/ui/data/jobs" + queryOf({ ...filter, after, limit: PAGE }));
-  const [asked, setAsked] = useState(null); // the filter, as it was when an abort was asked for
+  const [asked, setAsked] = useState(null); // the filter at the moment when the user chose to abort
   const begin = () => setAsked(filter);
   useEffect(() => setAsked(null), [uid, task, status]);
   useEvents("/-/events" + queryOf({ uid }), {
@@ -40,7 +40,7 @@ export function Jobs({ query }) {
   `;
 }
 
-// To the next or the previous job of the list.
+// Focus the next or the previous job of the list.
 function step(by) {
   const links = [...document.querySelectorAll("table.jobs a.id")];
   const at = links.indexOf(document.activeElement);

@@ -1,4 +1,4 @@
-// The nodes. A lease is alive while its beat changes: this page looks, as the nodes themselves do.
+// The nodes. A node is alive while its heartbeat counter changes: this page checks as other nodes do.
 import { html, useRef } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { count, duration, moment } from "../core/format.js";
@@ -20,8 +20,8 @@ export function Nodes() {
   `;
 }
 
-// For how long a node's beat has not changed, as far as this page could see: `at` is when it looked
-// last. While it does not look, or its own node is away, it knows of no other's silence.
+// For how long a node's heartbeat counter has not changed, as far as this page has seen: `at` is when
+// it loaded the nodes last. While it loads nothing, or its own node is away, no silence is counted.
 function quiet(beats, { id, beat }, at) {
   if (beats.get(id)?.beat !== beat) beats.set(id, { beat, at });
   return Math.max(0, (at - beats.get(id).at) / 1000);

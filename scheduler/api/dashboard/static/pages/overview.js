@@ -1,4 +1,4 @@
-// The house at a glance: what waits, what runs, what ended, and how long that takes.
+// The installation at a glance: how many jobs wait, run and end, and how long that takes.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
@@ -9,7 +9,7 @@ import { Chart } from "../parts/chart.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
 import { Loaded } from "../parts/states.js";
 
-const AGE_MS = 5000; // ages and rates change although nothing happens
+const AGE_MS = 5000; // ages and rates change even without events
 const SAMPLES_MAX = 360;
 
 export function Overview() {
@@ -34,7 +34,7 @@ export function Overview() {
   `;
 }
 
-// What waited and ran, at each look since this page was opened.
+// How many jobs waited and ran, at each load since this page was opened.
 function useSamples(figures) {
   const [samples, setSamples] = useState([]);
   useEffect(() => {

@@ -1,4 +1,4 @@
-// Asks why and with how much grace, and has the job aborted.
+// Asks for the reason and the grace period, and aborts the job.
 import { html, useState } from "../vendor/htm-preact.js";
 import { useAlive } from "../core/alive.js";
 import { ask } from "../core/api.js";
@@ -29,7 +29,7 @@ export function AbortDialog({ job, onAborted, onClose }) {
     setBusy(true);
     try {
       onAborted(await ask("DELETE", "/", JSON.stringify(order)));
-      if (alive.current) onClose(); // else it would close the next one
+      if (alive.current) onClose(); // else it would close the next dialog
     } catch (failed) {
       setProblem(failed);
       setBusy(false);

@@ -1,6 +1,6 @@
-// Aborts all that the filter shows and that has not ended: says first how many, and whose.
+// Aborts all jobs that match the filter and have not ended; first says how many there are, and whose.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { ask, place, queryOf } from "../core/api.js";
+import { ask, pathOf, queryOf } from "../core/api.js";
 import { count, jobs } from "../core/format.js";
 import { Dialog } from "./dialog.js";
 import { Failed, Loading } from "./states.js";
@@ -24,7 +24,7 @@ export function BulkAbort({ filter, onDone, onClose }) {
     const { status, task } = filter;
     try {
       for (const [uid] of users) {
-        const each = await ask("DELETE", place(uid) + queryOf({ status, task }));
+        const each = await ask("DELETE", pathOf(uid) + queryOf({ status, task }));
         done.aborted += each.aborted;
         done.aborting += each.aborting;
       }

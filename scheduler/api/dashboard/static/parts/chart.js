@@ -1,4 +1,4 @@
-// A chart that fills its place, in the colours of its legend, in light and dark.
+// A chart as wide as its container, in the colours of its legend, for light and dark.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import UPlot from "../vendor/uplot.js";
 
@@ -6,18 +6,18 @@ const HEIGHT = 180;
 
 // `series`: [{name, label, values}], `kind`: "bars" (stacked) or "lines"; `times` in seconds.
 export function Chart({ title, times, series, kind }) {
-  const place = useRef(null);
+  const container = useRef(null);
   const plot = useRef(null);
   const theme = useTheme();
   const data = [times, ...(kind === "bars" ? stacked(series) : series.map((each) => each.values))];
 
   useEffect(() => {
-    const width = place.current.clientWidth;
-    plot.current = new UPlot(options(place.current, series, kind, width), data, place.current);
+    const width = container.current.clientWidth;
+    plot.current = new UPlot(options(container.current, series, kind, width), data, container.current);
     const observer = new ResizeObserver(([entry]) =>
       plot.current.setSize({ width: Math.floor(entry.contentRect.width), height: HEIGHT }),
     );
-    observer.observe(place.current);
+    observer.observe(container.current);
     return () => {
       observer.disconnect();
       plot.current.destroy();
@@ -31,27 +31,27 @@ export function Chart({ title, times, series, kind }) {
         <span>${title}</span>
         ${series.map((each) => html`<span class="key" data-status=${each.name}>${each.label}</span>`)}
       </figcaption>
-      <div ref=${place} class="plot"></div>
+      <div ref=${container} class="plot"></div>
     </figure>
   `;
 }
 
-// Each series on top of those after it: drawn in order, the smaller covers the larger.
+// Adds to each series those after it. They are drawn in order, so the smaller sums cover the larger.
 function stacked(series) {
   return series.map((_, first) =>
     series[0].values.map((_, at) => series.slice(first).reduce((sum, each) => sum + each.values[at], 0)),
   );
 }
 
-// Bars stand on their minutes, with half of one free at each side; lines show two minutes at least.
+// The range of times: bars get half a minute of room at each side; lines show at least two minutes.
 const spans = {
   bars: (_, first, last) => [first - 30, last + 30],
   lines: (_, first, last) => [Math.min(first, last - 120), last],
 };
 const labels = { bars: "{HH}:{mm}", lines: "{HH}:{mm}:{ss}" };
 
-function options(place, series, kind, width) {
-  const figure = place.closest("figure");
+function options(container, series, kind, width) {
+  const figure = container.closest("figure");
   const colour = (name) => getComputedStyle(figure.querySelector(`[data-status=${name}]`)).color;
   const ink = getComputedStyle(figure).color;
   const axis = { stroke: ink, font: "12px system-ui", grid: { stroke: ink, width: 0.15 }, ticks: { show: false } };
@@ -76,7 +76,7 @@ function drawn(kind, colour) {
   return { fill: colour, width: 0, points, paths: UPlot.paths.bars({ size: [0.7, 32] }) };
 }
 
-// Changes whenever the colours do.
+// Whether the page is dark; changes whenever the colours do.
 function useTheme() {
   const [dark, setDark] = useState(window.atlanTheme.isDark());
   useEffect(() => {

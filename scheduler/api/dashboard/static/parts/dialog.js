@@ -1,8 +1,8 @@
-// A dialog of the browser's own: it keeps the focus in, closes by Escape, and gives the focus back.
+// A native dialog: the browser keeps the focus inside, closes it by Escape, and restores the focus.
 import { html, render, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 
-// It has a root of its own at the end of the page. Amid a page it would be moved when what is
-// beside it changes, and a dialog that is moved is modal no more and loses the focus.
+// It has a root of its own at the end of the page. Inside a page it would be moved when its siblings
+// change, and a dialog that is moved is no longer modal and loses the focus.
 export function Dialog(props) {
   const root = useRef(null);
   useLayoutEffect(() => {
@@ -10,7 +10,7 @@ export function Dialog(props) {
     return () => {
       render(null, root.current);
       root.current.remove();
-      // What opened it may be gone, as the button of an abort: then the next Tab begins at the page.
+      // The element that opened it may be gone, such as the abort button: focus the page then.
       if (document.activeElement === document.body) document.querySelector("main").focus({ preventScroll: true });
     };
   }, []);
@@ -23,15 +23,15 @@ function Shown({ title, onClose, wide, children }) {
   useLayoutEffect(() => {
     const shown = dialog.current;
     shown.showModal();
-    return () => shown.close(); // which gives the focus back; to remove it alone would not
+    return () => shown.close(); // this restores the focus; only removing the element would not
   }, []);
 
-  // A text that is marked with the mouse may end beyond the dialog: that click is none beside it.
-  const isBeside = (event) => event.target === dialog.current;
+  // A selection by mouse may end outside the dialog: only a click that begins outside closes it.
+  const isOutside = (event) => event.target === dialog.current;
   const pressed = useRef(false);
 
   function cancel(event) {
-    event.preventDefault(); // it is closed by taking it off the page, as by its buttons
+    event.preventDefault(); // it is closed by removing it from the page, as its buttons do
     onClose();
   }
 
@@ -40,8 +40,8 @@ function Shown({ title, onClose, wide, children }) {
       ref=${dialog}
       aria-label=${title}
       onCancel=${cancel}
-      onPointerDown=${(event) => (pressed.current = isBeside(event))}
-      onClick=${(event) => isBeside(event) && pressed.current && onClose()}
+      onPointerDown=${(event) => (pressed.current = isOutside(event))}
+      onClick=${(event) => isOutside(event) && pressed.current && onClose()}
     >
       <article class=${wide ? "wide" : null}>
         <header>

@@ -1,14 +1,14 @@
-// Which jobs: user, task, status. What is chosen stands in the URL and nowhere else.
+// Which jobs to show: user, task, status. The choice is kept in the URL and nowhere else.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { refine } from "../core/route.js";
 import { STATUSES } from "./status.js";
 
-const PAUSE_MS = 300; // of typing, after which the list follows
+const PAUSE_MS = 300; // without typing, after which the list is filtered
 
 export function Filters({ query, tasks }) {
   const timer = useRef(0);
   const [typed, setTyped] = useState(query.uid ?? "");
-  const applied = useRef(query.uid ?? ""); // by this field: its own news, which must not rewrite it
+  const applied = useRef(query.uid ?? ""); // what this field put into the URL: that must not overwrite what is typed since
   useEffect(() => () => clearTimeout(timer.current), []);
   useEffect(() => {
     if ((query.uid ?? "") !== applied.current) take(query.uid ?? "");
@@ -57,7 +57,7 @@ export function Filters({ query, tasks }) {
   `;
 }
 
-// A task that is asked for may be one that no node knows any more.
+// The names to choose from; the chosen one may be of a handler that no node has any more.
 const named = (tasks, asked) => {
   const names = (tasks ?? []).map((task) => task.name);
   return asked && !names.includes(asked) ? [...names, asked] : names;

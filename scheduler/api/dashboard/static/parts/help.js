@@ -1,4 +1,4 @@
-// The keys, for those who ask.
+// The dialog that lists the keyboard shortcuts.
 import { html } from "../vendor/htm-preact.js";
 import { KEYS } from "../core/keys.js";
 import { Dialog } from "./dialog.js";

@@ -1,19 +1,19 @@
-// The calls of a job's hook: what was told, and whether it was heard.
+// The calls of a job's hook, and whether they were delivered.
 import { html, useEffect } from "../vendor/htm-preact.js";
-import { place } from "../core/api.js";
+import { pathOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { ago } from "../core/format.js";
 import { Loaded } from "./states.js";
 import { isFinal } from "./status.js";
 
 const STATUS = { due: "running", delivered: "successful", given_up: "terminated" };
-const HEARD_MS = 1500; // after the end of a job, when most receivers have answered
+const RECEIVERS_MS = 1500; // after a job's end: most receivers have answered by then, so the list is loaded again
 
 export function HookCalls({ job, now }) {
-  const calls = useData(place(job.uid, job.id, "hooks"));
+  const calls = useData(pathOf(job.uid, job.id, "hooks"));
   useEffect(() => {
     calls.reload();
-    const timer = isFinal(job) ? setTimeout(calls.reload, HEARD_MS) : 0;
+    const timer = isFinal(job) ? setTimeout(calls.reload, RECEIVERS_MS) : 0;
     return () => clearTimeout(timer);
   }, [job.status, job.attempt]);
   return html`

@@ -1,4 +1,4 @@
-// A list of jobs: a line each; on a phone, a card.
+// A list of jobs: a row for each; on a phone, a card.
 import { html } from "../vendor/htm-preact.js";
 import { ago, duration, moment, secondsBetween, shortId } from "../core/format.js";
 import { go, jobLink, link } from "../core/route.js";
@@ -22,7 +22,7 @@ export const NoJobs = () => html`
   <${Empty} title="No jobs yet"><a href=${link(["handlers"], { submit: "?" })}>Submit the first one</a>, from here or by <code>POST /</code><//>
 `;
 
-// The list, as it is after an event of progress.
+// The list with the progress of one event.
 export const withProgress = (list, { id, progress }) => ({
   ...list,
   jobs: list.jobs.map((job) => (job.id === id && job.status === "running" ? { ...job, progress } : job)),

@@ -1,4 +1,4 @@
-// What a job printed and logged, as it prints it. Stays at the end unless somebody scrolled up.
+// What a job prints and logs, live. Stays scrolled to the end unless the user scrolled up.
 import { html, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 import { urlOf } from "../core/api.js";
 import { count, lineTime } from "../core/format.js";
@@ -14,12 +14,12 @@ export function Log({ job }) {
   const refused = problem?.status > 0;
   const box = useRef(null);
   const follows = useRef(true);
-  const last = useRef({ line: null, top: 0 }); // as it was drawn last
+  const last = useRef({ line: null, top: 0 }); // the last line, and its position, as drawn last
   useLayoutEffect(() => {
     if (!box.current) return;
     const { line, top } = last.current;
     if (follows.current) box.current.scrollTop = box.current.scrollHeight;
-    else if (line?.isConnected) box.current.scrollTop += within(box.current, line) - top; // lines above it went
+    else if (line?.isConnected) box.current.scrollTop += within(box.current, line) - top; // lines above were dropped
     const end = box.current.lastElementChild;
     last.current = { line: end, top: within(box.current, end) };
   }, [dropped, lines]);
@@ -40,7 +40,7 @@ export function Log({ job }) {
   `;
 }
 
-// How far below the beginning of all that scrolls, to a fraction: whole pixels would add up.
+// The distance from the top of the scrolled content. Not rounded: whole pixels would add up to drift.
 const within = (box, line) => line.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
 
 function line(text, number) {

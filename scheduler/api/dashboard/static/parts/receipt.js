@@ -1,4 +1,4 @@
-// The receipt of an abort, as it comes in: requested, all processes dead, undone.
+// The receipt of an abort, step by step: requested, all processes dead, cleaned up.
 import { html } from "../vendor/htm-preact.js";
 import { count, duration, time } from "../core/format.js";
 

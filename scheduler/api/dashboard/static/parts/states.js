@@ -1,4 +1,4 @@
-// What is shown instead of data: nothing there, not yet there, not to be had.
+// What is shown instead of data: there is none, it is loading, or loading failed.
 import { html } from "../vendor/htm-preact.js";
 
 export const Empty = ({ title, children }) => html`
@@ -23,9 +23,9 @@ export const Failed = ({ problem, onRetry }) => html`
   </div>
 `;
 
-// Data where there are, else why not. `children` is a function of the data.
+// The data if there is any, else why not. `children` is a function of the data.
 export function Loaded({ from, rows, children }) {
-  const refused = from.problem?.status > 0; // else the whole page says that nobody answers
+  const refused = from.problem?.status > 0; // else the notice above the page says that the node is away
   return html`
     ${refused && html`<${Failed} problem=${from.problem} onRetry=${from.reload} />`}
     ${from.data ? children(from.data) : !refused && html`<${Loading} rows=${rows} />`}

@@ -1,11 +1,11 @@
-// A job's status, told by word, sign and colour; and how far it is.
+// A job's status as a word, a sign and a colour; and its progress.
 import { html } from "../vendor/htm-preact.js";
 import { count } from "../core/format.js";
 
 const SIGNS = { queued: "○", running: "◔", successful: "✓", terminated: "✕", aborted: "■" };
 export const STATUSES = Object.keys(SIGNS);
 export const isFinal = (job) => job.status !== "queued" && job.status !== "running";
-// Still to come: an end, or what `on_abort` undoes.
+// Whether the job can still change: it has not ended, or its clean-up has not.
 export const isMoving = (job) => !isFinal(job) || job.abort?.cleanup === "pending";
 
 export function Status({ job }) {
@@ -13,7 +13,7 @@ export function Status({ job }) {
   return html`<span class="status" data-status=${job.status}><i aria-hidden="true">${SIGNS[job.status]}</i>${word}</span>`;
 }
 
-// How far a job is; how far it came, without a bar, once it has ended.
+// A job's progress; without a bar once it has ended.
 export function Progress({ progress, small, ended }) {
   if (!progress) return null;
   const { done, total, message } = progress;

@@ -1,7 +1,7 @@
-// Submits a job. The JSON is checked while it is typed, and sent as it was typed, digit by digit.
+// Submits a job. The JSON is checked during typing, and sent exactly as typed: no number is rounded.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { useAlive } from "../core/alive.js";
-import { ask, exact, place, Problem } from "../core/api.js";
+import { ask, exact, pathOf, Problem } from "../core/api.js";
 import { json } from "../core/format.js";
 import { jobLink, replace } from "../core/route.js";
 import { Dialog } from "./dialog.js";
@@ -9,7 +9,7 @@ import { Failed } from "./states.js";
 
 const USER_KEY = "atlan-user";
 
-// What is wrong with a text as JSON, or null.
+// Why a text is not JSON, or null if it is.
 function flawOf(text) {
   try {
     JSON.parse(text);
@@ -19,7 +19,7 @@ function flawOf(text) {
   }
 }
 
-// What a handler's doc line ends with: `Wait: {"n": 30}.` has an example, `Wait: as told.` has none.
+// The example at the end of a handler's doc line: `Wait: {"n": 30}.` has one, `Wait: a bit.` has none.
 function exampleOf(task) {
   const [, text] = /: (.*?)\.?$/.exec(task?.doc ?? "") ?? [];
   return text && flawOf(text) === null ? text : "{}";
@@ -27,7 +27,7 @@ function exampleOf(task) {
 
 const LABELS = { uid: "User", task: "Task", data: "Data", hook: "Hook" };
 
-// A problem in the words of the form: `/uid: …` is about its field User.
+// A problem with the names of the form's fields: `/uid: …` becomes `User: …`.
 function inWords({ message, status, errors }) {
   const named = (text) => text.replace(/^\/(uid|task|data|hook)\b/, (_, name) => LABELS[name]);
   const flaws = errors?.map((flaw) => ({ ...flaw, pointer: named(flaw.pointer) }));
@@ -39,19 +39,19 @@ function bodyOf({ uid, task, data, hook }) {
   return `${fields.slice(0, -1)},"data":${data.trim() || "null"}}`;
 }
 
-// `like`: the uid and id of a job to submit another of, if there is one.
+// `like`: the uid and id of the job whose data to submit again, if any.
 export function SubmitForm({ tasks, chosen, like, onClose }) {
   const alive = useAlive();
   const taskOf = (wanted) => tasks.find((task) => task.name === wanted);
   const [task, setTask] = useState(chosen === "?" ? tasks[0] : taskOf(chosen));
   const [data, setData] = useState(like.id ? "" : exampleOf(task));
-  const [loads, setLoads] = useState(Boolean(like.id)); // and what is typed meanwhile would be lost
+  const [loads, setLoads] = useState(Boolean(like.id)); // no typing until then: it would be overwritten
   const [state, setState] = useState({ problem: null, busy: false });
   const flaw = data.trim() ? flawOf(data) : null;
 
   useEffect(() => {
     if (!like.id) return;
-    ask("GET", place(like.uid, like.id), undefined, exact)
+    ask("GET", pathOf(like.uid, like.id), undefined, exact)
       .then(
         (job) => setData(json(job.data)),
         (problem) => setState({ problem, busy: false }),
@@ -60,7 +60,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
   }, []);
 
   function choose(wanted) {
-    if (data === exampleOf(task)) setData(exampleOf(taskOf(wanted))); // else it is the user's own
+    if (data === exampleOf(task)) setData(exampleOf(taskOf(wanted))); // else the user has typed it
     setTask(taskOf(wanted));
   }
 
@@ -72,7 +72,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     try {
       const job = await ask("POST", "/", bodyOf(fields));
       window.atlanStorage.write(USER_KEY, fields.uid);
-      if (alive.current) replace(jobLink(job)); // who went elsewhere stays there
+      if (alive.current) replace(jobLink(job)); // not if the user has left the form
     } catch (problem) {
       setState({ problem: inWords(problem), busy: false });
     }

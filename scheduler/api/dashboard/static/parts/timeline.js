@@ -1,9 +1,9 @@
-// What happened to a job and when, and how long it took to the next.
+// The stages of a job: when each began, and how long it took.
 import { html } from "../vendor/htm-preact.js";
 import { duration, moment, secondsBetween, time } from "../core/format.js";
 import { isFinal } from "./status.js";
 
-function stations(job, now) {
+function stages(job, now) {
   const { abort } = job;
   const found = [{ at: job.created_at, what: "Submitted", status: "queued" }];
   if (job.started_at) {
@@ -19,11 +19,11 @@ function stations(job, now) {
 }
 
 export function Timeline({ job, now }) {
-  const all = stations(job, now);
+  const all = stages(job, now);
   return html`
     <ol class="timeline">
-      ${all.map(({ at, what, status, open }, place) => {
-        const before = all.slice(0, place).findLast((each) => each.at);
+      ${all.map(({ at, what, status, open }, index) => {
+        const before = all.slice(0, index).findLast((each) => each.at);
         return html`
           <li data-status=${status} data-open=${Boolean(open)}>
             <span class="what">${what}</span>
