@@ -1,4 +1,4 @@
-"""SHA-256 of files: a job that keeps a processor busy."""
+"""SHA-256 of files: a job that keeps a CPU busy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handlers.files import file_below, files_below, open_below
 from scheduler import JobContext, handler
 
 FILES_MAX = 5_000
-"""So that the result, some 80 bytes and a path for each, stays below a mebibyte."""
+"""Keeps the result, about 80 bytes and a path for each file, below a mebibyte."""
 CHUNK_BYTES = 1 << 20
 
 
@@ -27,13 +27,13 @@ def checksum(data: object, job: JobContext) -> dict[str, str]:
             while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)
                 done += len(chunk)
-                job.progress(done, max(done, total), name)  # a file may have grown meanwhile
+                job.progress(done, max(done, total), name)  # a file may have grown since
         digests[name] = digest.hexdigest()
     return digests
 
 
 def _names(data: object) -> list[str]:
-    """The files to read, each once, in the order of their names."""
+    """The files to read, sorted by name, each once."""
     match data:
         case {"paths": [_, *_] as paths, **rest} if not rest:
             pass

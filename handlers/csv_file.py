@@ -1,7 +1,7 @@
-"""A CSV file, plain or zipped, as a header and rows that fit it.
+"""Reads a CSV file, plain or zipped: a header, and rows that have a field for each column.
 
-UTF-8, comma, double quotes (RFC 4180); a byte order mark and blank lines are passed over. Whatever
-is wrong with it is a ValueError that names the file and the line.
+UTF-8, comma, double quotes (RFC 4180); a byte order mark and blank lines are skipped. Anything that
+is wrong with the file raises a ValueError that names the file and the line.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from handlers.files import open_below
 
 LINE_BYTES_MAX = 256 * 1024
 COLUMNS_MAX = 1_000
-"""SQLite takes 2000 columns by default."""
+"""SQLite allows 2000 columns by default."""
 
 
 class CsvFile:
     """An open CSV file whose header is read.
 
     Attributes:
-        header: the names of the columns, distinct also for SQLite.
-        total_bytes: its size, unpacked.
+        header: the names of the columns, which are distinct without regard to case, as in SQLite.
+        total_bytes: the unpacked size of the file.
     """
 
     def __init__(self, name: str, file: BinaryIO, total_bytes: int) -> None:
@@ -40,7 +40,7 @@ class CsvFile:
 
     @property
     def read_bytes(self) -> int:
-        """How far it is read."""
+        """How many bytes of the unpacked file have been read."""
         return self._file.tell()
 
     def rows(self) -> Iterator[list[str]]:
@@ -75,7 +75,7 @@ class CsvFile:
 
 @contextmanager
 def open_csv(path: str) -> Iterator[CsvFile]:
-    """Open a CSV file below `files_dir`; of a `.zip`, the one CSV file in it."""
+    """Open a CSV file below `files_dir`, or the only CSV file in a `.zip`."""
     with open_below(path) as file:
         if not path.lower().endswith(".zip"):
             yield CsvFile(path, file, os.fstat(file.fileno()).st_size)
@@ -108,11 +108,12 @@ def _unpacked(path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> B
     try:
         return io.BufferedReader(archive.open(member))  # type: ignore[type-var]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{path}: {error}") from None  # damaged, compressed strangely, encrypted
+        # It is damaged or encrypted, or compressed by a method that is not supported.
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _lines(name: str, file: BinaryIO) -> Iterator[str]:
-    """The lines as text; read as bytes, so that a wrong byte is told with its line."""
+    """The lines as text; decoded one by one, so that the error for a wrong byte names its line."""
     for number in count(1):
         try:
             encoding = "utf-8-sig" if number == 1 else "utf-8"

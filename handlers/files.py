@@ -1,9 +1,9 @@
-"""The only door to files for the shipped handlers: what they open lies below `files_dir`.
+"""File access of the shipped handlers: they open only what is below `files_dir`.
 
-    "a/link.csv" ─▶ follow all links ─▶ still below files_dir? ─▶ open, following no link any more
+    "a/link.csv" ─▶ follow all links ─▶ still below files_dir? ─▶ open without following links
 
-So links that stay inside are welcome, and one that is put into the way after the question was asked
-makes the opening fail instead of leading out.
+So links that stay inside are allowed. If a link is put into the path after the check, opening the
+file fails instead of leading out of the folder.
 """
 
 from __future__ import annotations
@@ -16,101 +16,107 @@ from typing import BinaryIO
 
 
 def files_dir() -> Path:
-    """The folder that no shipped handler leaves, with its own links followed."""
-    return _followed(Path(os.environ.get("SCHEDULER_HANDLERS__FILES_DIR", "files")), "files_dir")
+    """The folder that contains all files of the shipped handlers, with its own links resolved."""
+    return _resolved(Path(os.environ.get("SCHEDULER_HANDLERS__FILES_DIR", "files")), "files_dir")
 
 
 def open_below(path: str) -> BinaryIO:
     """Open a regular file for reading.
 
     Raises:
-        ValueError: the path leads out of `files_dir`, or to something that is no regular file.
+        ValueError: the path leads out of `files_dir`, or to something that is not a regular file.
         OSError: there is no such file, or it cannot be read.
     """
-    top, place = files_dir(), file_below(path)
-    return open(_descriptor(top, place.relative_to(top).parts), "rb")
+    top, resolved = files_dir(), file_below(path)
+    return open(_open_below(top, resolved.relative_to(top).parts), "rb")
 
 
-def place_below(path: str) -> Path:
-    """Where a file or folder lies, with all links followed.
+def path_below(path: str) -> Path:
+    """The absolute path of a file or folder, with all links resolved.
 
     Raises:
         ValueError: the path is absolute, has a `..`, or leads out of `files_dir`.
-        OSError: there is no such file or folder, or it cannot be looked at.
+        OSError: there is no such file or folder, or it cannot be accessed.
     """
     if not isinstance(path, str) or not path or "\0" in path:
         raise ValueError(f"a path must be a text of at least one character, not {path!r}")
-    asked = PurePosixPath(path)
-    if asked.is_absolute() or ".." in asked.parts:
+    relative = PurePosixPath(path)
+    if relative.is_absolute() or ".." in relative.parts:
         raise ValueError(f"{path!r} must be relative to files_dir and without '..'")
     top = files_dir()
-    place = _followed(top / asked, path)
-    if not place.is_relative_to(top):
+    resolved = _resolved(top / relative, path)
+    if not resolved.is_relative_to(top):
         raise ValueError(f"{path!r} leads out of files_dir")
-    return place
+    return resolved
 
 
 def file_below(path: str) -> Path:
-    """Where a regular file lies, with all links followed; never a device, which may act if opened.
+    """The absolute path of a regular file, with all links resolved.
+
+    Only a regular file: opening a device may have an effect, and reading a FIFO may block.
 
     Raises:
-        ValueError, OSError: as `place_below`; or there is something else.
+        ValueError, OSError: as `path_below`; or it is not a regular file.
     """
-    place = place_below(path)
-    if not stat.S_ISREG(place.stat().st_mode):
+    resolved = path_below(path)
+    if not stat.S_ISREG(resolved.stat().st_mode):
         raise ValueError(f"{path!r} is not a regular file")
-    return place
+    return resolved
 
 
 def writable_below(path: str) -> Path:
-    """Where a regular file lies or may be created: for SQLite, which opens by name.
+    """The absolute path of a regular file that exists or may be created: for SQLite.
 
-    SQLite follows no link either in the last part of a name, nor in those of its journals. A folder
-    that is replaced by a link in between would mislead it; who can do that, can write there anyway.
+    SQLite opens files by name, but follows no link in the last part of the name or of its journals'
+    names. A folder that is replaced by a link in between would mislead it, but whoever can do that
+    can write there anyway.
 
     Raises:
-        ValueError, OSError: as `place_below`; the folder must be there, the file need not.
+        ValueError, OSError: as `path_below`; the folder must exist, the file need not.
     """
     try:
         return file_below(path)
     except FileNotFoundError:
-        asked = PurePosixPath(path)
-        place = place_below(str(asked.parent)) / asked.name
-        if place.is_symlink():  # to a file that is not there, perhaps outside
+        relative = PurePosixPath(path)
+        resolved = path_below(str(relative.parent)) / relative.name
+        if resolved.is_symlink():  # to a file that does not exist, perhaps outside of files_dir
             raise
-        return place
+        return resolved
 
 
 def files_below(path: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
-    """Name all files in a folder and the folders in it, or the one file that `path` is.
+    """The paths of all files in a folder and its subfolders; for a file, its own path.
 
     Raises:
-        ValueError, OSError: as `place_below`; or a link leads back to a folder above it.
+        ValueError, OSError: as `path_below`; or a link leads back to a folder above it.
     """
-    place = place_below(path)
-    if place in above:
+    resolved = path_below(path)
+    if resolved in above:
         raise ValueError(f"{path!r} is a link to a folder that it is in")
-    if not place.is_dir():
+    if not resolved.is_dir():
         yield str(PurePosixPath(path))
         return
-    for name in sorted(os.listdir(place)):  # noqa: PTH208 - names, not paths
-        yield from files_below(str(PurePosixPath(path) / name), above | {place})
+    for name in sorted(os.listdir(resolved)):  # noqa: PTH208 - names, not paths
+        yield from files_below(str(PurePosixPath(path) / name), above | {resolved})
 
 
-def _followed(place: Path, path: str) -> Path:
+def _resolved(absolute: Path, path: str) -> Path:
     try:
-        return Path(os.path.realpath(place, strict=True))
-    except OSError as error:  # told with the path that the user knows
+        return Path(os.path.realpath(absolute, strict=True))
+    except OSError as error:  # raised again with the path that the user knows
         raise OSError(error.errno, error.strerror, path) from None
 
 
-def _descriptor(top: Path, parts: tuple[str, ...]) -> int:
-    """Open part by part, each in the folder before it, so that none is looked up through a link."""
+def _open_below(top: Path, parts: tuple[str, ...]) -> int:
+    """Open a file part by part, each relative to the folder before it, so that no link is followed.
+
+    Returns the file descriptor.
+    """
     inner = os.open(top, os.O_RDONLY)
     for part in parts:
         outer = inner
         try:
-            # O_NONBLOCK: a FIFO that took the file's place meanwhile would keep us waiting.
+            # O_NONBLOCK: opening would block if a FIFO has replaced the file since the check.
             inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=outer)
         finally:
             os.close(outer)

@@ -1,8 +1,8 @@
-"""A CSV file into a table of a SQLite database: a job that can be undone.
+"""Imports a CSV file into a table of a SQLite database: a job that can be undone.
 
-Values are stored as the text that they are in the file, so that nothing is lost. What a job wrote
-is known by its id in each row (see `job_table`), so it can be taken back after a death at any
-instant: when the job is aborted, when it fails, and before it is tried again.
+Values are stored as text, as they are in the file, so that nothing is lost. Each row has the id of
+the job that wrote it (see `job_table`). So what a job wrote can be removed whenever it died: after
+an abort, after a failure, and before it is tried again.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from handlers.job_table import JOB_ID, JobTable, connected
 from scheduler import JobContext, handler
 
 BATCH_ROWS = 5_000
-"""A commit each: small enough that other jobs get their turn, large enough to be fast."""
+"""Rows in one transaction: few enough that other jobs can write in between, enough to be fast."""
 TABLE_CHARS_MAX = 100
 
 
-class Order(NamedTuple):
-    """What a job is asked for."""
+class ImportData(NamedTuple):
+    """The data of a job."""
 
     file: str
     database: str
@@ -31,33 +31,33 @@ class Order(NamedTuple):
 
 
 def undo(data: object, job: JobContext) -> None:
-    """Take back the rows of this job, and the table if it created it for itself alone."""
-    order = _order(data)
-    with suppress(FileNotFoundError), connected(file_below(order.database), create=False) as db:
-        JobTable(db, table=order.table, job_id=job.id).remove()
+    """Remove the rows of this job, and the table if this job created it and no other uses it."""
+    wanted = _parsed(data)
+    with suppress(FileNotFoundError), connected(file_below(wanted.database), create=False) as db:
+        JobTable(db, table=wanted.table, job_id=job.id).remove()
 
 
 @handler("import_csv", on_abort=undo)
 def import_csv(data: object, job: JobContext) -> dict[str, object]:
     """A CSV file, plain or zipped, into SQLite: {"file": path, "database": path, "table": name}."""
-    order = _order(data)
+    wanted = _parsed(data)
     with (
-        open_csv(order.file) as file,
-        connected(writable_below(order.database), create=True) as db,
+        open_csv(wanted.file) as file,
+        connected(writable_below(wanted.database), create=True) as db,
     ):
-        table = JobTable(db, table=order.table, job_id=job.id)
-        table.remove()  # what an earlier attempt left when its node died
-        _check_header(order, file.header)
+        table = JobTable(db, table=wanted.table, job_id=job.id)
+        table.remove()  # the rows that an earlier attempt left when its node died
+        _check_header(wanted, file.header)
         try:
             rows = _load(file, table, job)
         except BaseException:
             table.remove()
             raise
-    return {"rows": rows, "table": order.table}
+    return {"rows": rows, "table": wanted.table}
 
 
 def _load(file: CsvFile, table: JobTable, job: JobContext) -> int:
-    table.add(file.header, [])  # a file without rows makes a table as well
+    table.add(file.header, [])  # a file without rows also creates the table
     rows, loaded = file.rows(), 0
     while batch := list(islice(rows, BATCH_ROWS)):
         table.add(file.header, batch)
@@ -66,14 +66,14 @@ def _load(file: CsvFile, table: JobTable, job: JobContext) -> int:
     return loaded
 
 
-def _check_header(order: Order, header: list[str]) -> None:
+def _check_header(wanted: ImportData, header: list[str]) -> None:
     if JOB_ID in map(str.lower, header):
         raise ValueError(
-            f"{order.file}, line 1: the name {JOB_ID} is needed for the job's own column"
+            f"{wanted.file}, line 1: the name {JOB_ID} is needed for the job's own column"
         )
 
 
-def _order(data: object) -> Order:
+def _parsed(data: object) -> ImportData:
     match data:
         case {
             "file": str() as file,
@@ -82,7 +82,7 @@ def _order(data: object) -> Order:
             **rest,
         }:
             if not rest and _is_name(table):
-                return Order(file, database, table)
+                return ImportData(file, database, table)
     raise ValueError(
         'data must be {"file": path, "database": path, "table": name}, the name 1 to '
         f"{TABLE_CHARS_MAX} printable characters that do not begin with sqlite_; not {brief(data)}"
@@ -90,6 +90,6 @@ def _order(data: object) -> Order:
 
 
 def _is_name(table: str) -> bool:
-    # SQLite keeps names with this prefix for itself.
-    is_free = not table.lower().startswith("sqlite_")
-    return 1 <= len(table) <= TABLE_CHARS_MAX and table.isprintable() and is_free
+    # SQLite reserves names with this prefix.
+    reserved = table.lower().startswith("sqlite_")
+    return 1 <= len(table) <= TABLE_CHARS_MAX and table.isprintable() and not reserved

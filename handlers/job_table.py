@@ -1,11 +1,11 @@
-"""The rows that one job brought into a table of a SQLite database, so that they can be taken back.
+"""The rows that one job wrote to a table of a SQLite database, so that they can be removed.
 
-    add      begin · create the table, unless it is there · insert · commit      a batch at a time
+    add      begin · create the table, unless it exists · insert · commit        a batch at a time
     remove   begin · delete the rows of this job, or drop its table · commit     safe to repeat
 
-Each is one transaction, so a job that dies leaves whole batches and nothing else. Every row carries
-the id of its job. The index by which those rows are found is created with the table, and its name
-says which job created both: so that is known exactly as long as the table lives.
+Each is one transaction, so a job that dies leaves complete batches and nothing else. Every row has
+the id of its job. The index on these ids is created together with the table, and its name says
+which job created both; so this is known exactly as long as the table exists.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ BUSY_S = 30.0
 
 
 @contextmanager
-def connected(place: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
-    """Open a SQLite database, and create it where it is missing only if so wanted."""
-    uri = f"{place.as_uri()}?mode={'rwc' if create else 'rw'}"
+def connected(path: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
+    """Open a SQLite database; if it is missing, create it only with `create`."""
+    uri = f"{path.as_uri()}?mode={'rwc' if create else 'rw'}"
     with closing(
         sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
     ) as connection:
@@ -40,10 +40,10 @@ class JobTable:
         self._index = f"{table} created by job {job_id}"
 
     def add(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Insert rows, and create the table if it is not there, or not any more.
+        """Insert rows, and create the table if it does not exist, or has been dropped since.
 
         Raises:
-            ValueError: the table is there and has other columns.
+            ValueError: the table exists and has other columns.
         """
         columns = [*columns, JOB_ID]
         names = ", ".join(map(quoted, columns))
@@ -56,7 +56,7 @@ class JobTable:
             )
 
     def remove(self) -> None:
-        """Take back all that this job did to the table, in whichever attempt."""
+        """Remove all that this job wrote to the table, in any of its attempts."""
         table = quoted(self._table)
         with self._transaction():
             if JOB_ID not in self._columns():
@@ -81,7 +81,7 @@ class JobTable:
             )
 
     def _columns(self) -> list[str]:
-        """The columns of the table; none where there is no table."""
+        """The columns of the table; empty if there is no table."""
         found = self._connection.execute("SELECT name FROM pragma_table_info(?)", [self._table])
         return [name for (name,) in found]
 
@@ -95,11 +95,11 @@ class JobTable:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._connection:  # commits, or rolls back whatever was raised
+        with self._connection:  # commits, or rolls back after any exception
             self._connection.execute("BEGIN IMMEDIATE")
             yield
 
 
 def quoted(name: str) -> str:
-    """A name as SQL takes it, whatever is in it."""
+    """A name quoted for SQL, whatever characters it has."""
     return '"' + name.replace('"', '""') + '"'

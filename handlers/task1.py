@@ -1,4 +1,4 @@
-"""The example: a job that takes as long as it is told to."""
+"""The example handler: a job that takes as long as its data say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def task1(data: object, job: JobContext) -> dict[str, float]:
     started = time.monotonic()
     for second in range(math.ceil(n)):
         job.progress(second, n)
-        # Up to an instant, not for a second: what one sleep oversleeps, the next one makes good.
+        # Sleep until an instant, not for a second: so the delays of the sleeps do not add up.
         time.sleep(max(0.0, started + min(second + 1, n) - time.monotonic()))
     job.progress(n, n)
     return {"n": n}
