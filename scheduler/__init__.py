@@ -1,7 +1,7 @@
-"""AtlanScheduler: jobs over HTTP, each in a process of its own, each stoppable at once.
+"""AtlanScheduler: jobs over HTTP, each in a process of its own that can be stopped at any time.
 
-To write a handler, the three names below are all that is needed. To read the scheduler, start with
-`job` (what may happen), then `ports` (what is promised), then `worker.attempt` (how it happens).
+A handler needs only the three names below. To read the scheduler, start with `core/job` (what may
+happen), then `core/ports` (what is promised), then `worker/attempt` (how it happens).
 
 Pool processes import this package, so it loads nothing but the standard library.
 """

@@ -1,9 +1,9 @@
-"""Assembles a node from its configuration. Each step needs only those before it.
+"""Builds a node from its configuration. Each step needs only those before it.
 
-    data_dir locked, leftovers of a killed node ended ─ warden ─ store ─ queue ─ pool processes with
+    data_dir locked, processes of a killed node ended ─ warden ─ store ─ queue ─ pool processes with
     the handlers ─ hooks ─ HTTP ─ workers ─ lease
 
-The stack takes everything down in the reverse order.
+The exit stack closes everything in the reverse order.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from scheduler.worker import (
     Settlements,
     build_settlements,
     build_workers,
-    hear_of_aborts,
+    receive_aborts,
     report_progress,
 )
 from scheduler.worker.intervals import Intervals
@@ -68,7 +68,7 @@ from scheduler.worker.workers import Workers
 
 @dataclass(frozen=True, kw_only=True)
 class _Basis:
-    """What everything else of a node is built on."""
+    """The parts that all other parts of a node need."""
 
     config: Config
     node: Node
@@ -83,7 +83,7 @@ class _Basis:
 
 
 async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningNode:
-    """Build a node from its configuration; the stack takes it down.
+    """Build a node from its configuration; the exit stack closes it.
 
     Raises:
         StartError, Unavailable: it cannot start.
@@ -102,7 +102,9 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     stack.callback(workers.close)
     if is_private(config.store.url):
         await forget_predecessors(store)
-        await sweeper.release_the_dead()  # else its jobs come behind those that were queued later
+        await (
+            sweeper.release_the_dead()
+        )  # else its jobs would come after those that were queued later
     await lease.begin()
     return RunningNode(
         config=config,
@@ -116,7 +118,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "sweep": sweeper.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
-            "hear of aborts": partial(hear_of_aborts, queue, local_jobs),
+            "receive aborts": partial(receive_aborts, queue, local_jobs),
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
             "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
@@ -128,9 +130,9 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
 async def _open_basis(
     config: Config, name: str, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> _Basis:
-    """The folder, the warden, the servers and the pool processes."""
+    """Open data_dir, warden, store, queue and pool processes."""
     metrics, clock = Metrics(registry), SystemClock()
-    random = Random()  # noqa: S311 - spreads waits, keeps no secrets
+    random = Random()  # noqa: S311 - spreads waits, protects no secrets
     node_id = f"{name}-{secrets.token_hex(4)}"
     data_dir = stack.enter_context(occupied(config.node.data_dir))
     mark_descendants(config, data_dir, node_id)

@@ -18,7 +18,7 @@ ANSWER_S: Final = 5.0
 
 @asynccontextmanager
 async def open_http(app: web.Application, *, host: str, port: int) -> AsyncIterator[str]:
-    """Serve an application for as long as the block runs, and yield its URL.
+    """Serve an application during the block, and yield its URL.
 
     Raises:
         StartError: the address cannot be listened on.
@@ -27,7 +27,7 @@ async def open_http(app: web.Application, *, host: str, port: int) -> AsyncItera
         app,
         access_log=None,
         handle_signals=False,
-        handler_cancellation=True,  # a client that went away waits for nothing
+        handler_cancellation=True,  # a client that has gone waits for nothing
         shutdown_timeout=ANSWER_S,
     )
     await runner.setup()
@@ -43,12 +43,14 @@ async def open_http(app: web.Application, *, host: str, port: int) -> AsyncItera
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
-    """Why not, in the system's words: the event loop's own repeat the address."""
+    """The error message, with the system's text: that of the event loop repeats the address."""
     if error.errno == errno.EADDRINUSE:
         return (
             f"[http] port: {host}:{port} is in use;"
             " choose another with SCHEDULER_HTTP__PORT (0: any that is free)"
         )
     number = error.errno or 0
-    reason = os.strerror(number) if number > 0 else error.strerror  # below: of the host's name
+    reason = (
+        os.strerror(number) if number > 0 else error.strerror
+    )  # negative: an error of name resolution
     return f"[http] {host}:{port} cannot be listened on: {reason}"

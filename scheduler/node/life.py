@@ -1,9 +1,9 @@
 """A node's life: start, serve, drain.
 
-start   see `assembly`, which also says in which order things are taken down
-serve   until SIGTERM or SIGINT; a second one exits at once and leaves the rest to the warden
+start   in the order of `assembly`; things are closed in the reverse order
+serve   until SIGTERM or SIGINT; a second signal exits at once and leaves the rest to the warden
 drain   no new claims ─ running jobs get drain_s, then go back to the queue ─ workers end ─ lease
-        given up ─ everything else taken down
+        given up ─ everything else closed
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def run(config: Config) -> None:
     """Run a node until it is drained.
 
     Raises:
-        StartError: it cannot start; nothing was left behind.
+        StartError: it cannot start; nothing is left behind.
     """
     require_containment()
     allow_descriptors()
@@ -38,19 +38,19 @@ def run(config: Config) -> None:
     except BaseExceptionGroup as group:
         raise _sole_start_error(group) or group from None
     if threading.active_count() > 1:
-        # One waits for a pool process that outlives SIGKILL, and the interpreter would wait for it.
+        # It waits for a pool process that survives SIGKILL, and the interpreter would wait for it.
         say("ended, but for a process that cannot be killed; see the log")
         os._exit(0)
 
 
 async def serve(config: Config) -> None:
-    """Start, serve, drain: one node's life."""
+    """Start, serve and drain a node."""
     name = config.node.name or socket.gethostname()
     log_lines.begin(node=name)
     async with AsyncExitStack() as stack:
         try:
             node = await assemble(config, name, stack)
-        except Unavailable as error:  # what could be reached a moment ago
+        except Unavailable as error:  # from a server that was reachable a moment ago
             raise StartError(f"the start was cut short: {error}") from error
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -59,14 +59,14 @@ async def serve(config: Config) -> None:
             ended_in_time = await node.work()
             for task in tasks:
                 task.cancel()
-        # Else the lease runs out: others begin nothing before the warden has ended it here, or as
-        # long as anybody can wait for what outlived SIGKILL.
+        # Else the lease expires: until then no other node begins the jobs, so the warden has time
+        # to end them here, and survivors of SIGKILL have as long to die.
         if ended_in_time and not node.unkillable:
             await node.lease.end()
 
 
 def _sole_start_error(error: BaseException) -> StartError | None:
-    """The start error in a group of nothing else: each task group on its way wrapped it once."""
+    """The start error, if the group has no other error: each task group on its way wrapped it."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error if isinstance(error, StartError) else None

@@ -1,4 +1,4 @@
-"""What a node needs before it can run: Linux, its folder for itself alone, and its servers."""
+"""Checks and prepares what a node needs: Linux, a data_dir of its own, and its servers."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 ROOT: Final = Path(__file__).parents[2]
-"""Where this package is found."""
+"""The folder in which the package `scheduler` is."""
 DESCRIPTORS: Final = 65_536
-"""Enough for every client that a node can serve."""
+"""The limit of open files to ask for: enough for every client that a node can serve."""
 REACH_S: Final = 10.0
-"""How long a start waits for a store or a queue that is not up yet."""
+"""How long a start waits for a store or a queue that is not reachable yet."""
 TRY_AGAIN_S: Final = 0.5
-"""Between two tries to reach it: a person is watching, and a server boots in about a second."""
+"""The pause between two tries: a person is watching, and a server boots in about a second."""
 
 
 def require_containment(*, platform: str = sys.platform, proc: Path = Path("/proc")) -> None:
-    """Refuse a machine where the processes of a job could not all be found, let alone ended.
+    """Refuse a machine on which a node could not find, and so not end, all processes of a job.
 
     Raises:
-        StartError: it is no Linux, or its kernel does not tell the children of a process.
+        StartError: it is not Linux, or its kernel does not list the children of a process.
     """
     if platform != "linux":
         raise StartError(
@@ -54,9 +54,9 @@ def require_containment(*, platform: str = sys.platform, proc: Path = Path("/pro
 
 
 def allow_descriptors() -> None:
-    """Have as many as may be: each connection takes one, and each look at a process as well.
+    """Raise the limit of open files: each connection takes one, and each look at a process.
 
-    Jobs get back their own limit: each pool process closes all that there may be when it starts.
+    Jobs get the original limit: a pool process that starts closes as many as its limit allows.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
@@ -67,10 +67,10 @@ def allow_descriptors() -> None:
 
 @contextmanager
 def occupied(folder: str) -> Iterator[Path]:
-    """Hold a data_dir for this node alone, and end what a killed node of it left running.
+    """Lock a data_dir for this node, and end the processes that a killed node of it left running.
 
     Raises:
-        StartError: the folder cannot be made or written to, or another node has it.
+        StartError: the folder cannot be created or written to, or another node has locked it.
     """
     data_dir = Path(folder).resolve()
     with ExitStack() as stack:
@@ -79,15 +79,15 @@ def occupied(folder: str) -> Iterator[Path]:
             stack.enter_context(locked(data_dir / "node.lock", guards=data_dir))
         except OSError as error:
             raise StartError(f"[node] data_dir {data_dir}: {error.strerror}") from error
-        end_all(DATA_DIR, str(data_dir))  # with the lock held, whatever bears its name is nobody's
+        end_all(DATA_DIR, str(data_dir))  # under the lock, no living node has processes of it
         yield data_dir
 
 
 def make_files_dir(folder: str) -> Path:
-    """The folder that the shipped handlers read and write below, made where it is not there.
+    """The folder below which the shipped handlers read and write; created if it is missing.
 
     Raises:
-        StartError: it cannot be made.
+        StartError: it cannot be created.
     """
     files_dir = Path(folder).resolve()
     try:
@@ -98,17 +98,17 @@ def make_files_dir(folder: str) -> Path:
 
 
 def warn_no_handlers(folder: str) -> None:
-    """Warn of a handlers folder without a handler: every job would be refused."""
+    """Warn about a handlers folder without a handler: every job will be refused."""
     log.warning("no file in the handlers folder has a @handler", folder=str(Path(folder).resolve()))
 
 
 def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
-    """Set what every process that this node starts finds in its environment."""
+    """Set the environment variables for all processes that this node starts."""
     os.environ[NODE] = node_id
     os.environ[DATA_DIR] = str(data_dir)
     os.environ[SCRATCH] = multiprocessing.util.get_temp_dir()
-    # The fork server and the warden are interpreters of their own, and the node may have been
-    # started from any folder. (A fork server that cannot import what to preload says nothing.)
+    # The fork server and the warden are new interpreters, and the node may have been started in any
+    # folder. (A fork server that cannot import its preload module reports no error.)
     path = os.environ.get("PYTHONPATH", "")
     os.environ["ATLANSCHEDULER_PYTHONPATH"] = path
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}"
@@ -119,7 +119,7 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
 async def reach(
     what: str, open_: Callable[[], AbstractAsyncContextManager[T]], stack: AsyncExitStack
 ) -> T:
-    """Open what may not be up yet: try for `REACH_S`, and say so once.
+    """Open a server's connection, which is tried for `REACH_S`; the wait is logged once.
 
     Raises:
         StartError: it could not be reached within that time.
@@ -139,11 +139,11 @@ async def reach(
 
 
 def is_private(store_url: str) -> bool:
-    """Whether the store serves one node: then every other node in it is dead."""
+    """Whether the store serves only one node: then every other node in it is dead."""
     return store_url.startswith("sqlite")
 
 
 async def forget_predecessors(store: Store) -> None:
-    """Bury all nodes of a store that is this node's alone, without waiting for their leases."""
+    """Remove all nodes from a private store, without waiting for their leases."""
     for node in await store.nodes():
         await store.bury(node.id)

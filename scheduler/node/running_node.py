@@ -21,15 +21,15 @@ from scheduler.worker.unkillable import UnkillableProcesses
 from scheduler.worker.workers import Workers
 
 COLLECT_EVERY: Final = 20_000
-"""New objects that may be there before some are looked through for cycles, which jobs do not make.
-Python's 700 have each job looked through several times: a tenth of the node's time (measured)."""
+"""New objects before the garbage collector looks for cycles, which jobs do not make. With Python's
+700 it looks through each job several times: a tenth of the node's time (measured)."""
 SETTLE_S: Final = 60.0
-"""How long a drain waits, after drain_s, for stopped jobs to end and the store to take them."""
+"""How long a drain waits, after drain_s, until stopped jobs have ended and are settled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningNode:
-    """A node that is assembled: what runs, and what its end needs."""
+    """A node as `assembly` built it: what it runs, and what its end needs."""
 
     config: Config
     url: str
@@ -42,13 +42,13 @@ class RunningNode:
     draining: asyncio.Event
 
     async def work(self) -> bool:
-        """Let the workers work until a signal, and then to their end; whether it came in time."""
+        """Let the workers work until a signal, then drain them; whether they ended in time."""
         with _signals(self.draining):
             try:
                 async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as group:
                     group.create_task(self.workers.run(), name="workers")
                     gc.set_threshold(COLLECT_EVERY)
-                    gc.freeze()  # what is here now stays: no collection need look through it again
+                    gc.freeze()  # these objects stay: no collection has to look through them again
                     say(self._ready_line())
                     await self.draining.wait()
                     self._drain(patience)
@@ -78,7 +78,7 @@ class RunningNode:
 
 @contextmanager
 def _signals(draining: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT drain; the second one exits at once, and the warden ends the jobs."""
+    """Drain on SIGTERM and SIGINT; a second signal exits at once, and the warden ends the jobs."""
     loop = asyncio.get_running_loop()
 
     def on_signal(signal_: signal.Signals) -> None:
@@ -97,6 +97,6 @@ def _signals(draining: asyncio.Event) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Tell the person who started the node, if there is still somebody and room for it."""
+    """Print a line for the person who started the node; without effect where that fails."""
     with suppress(OSError):
         print(line, flush=True)  # noqa: T201

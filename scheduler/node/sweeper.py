@@ -1,12 +1,12 @@
-"""What makes up for everything that got lost: dead nodes, lost ids, old jobs.
+"""The sweeper: recovers the jobs of dead nodes and lost ids, and deletes old jobs.
 
-Every second, on every node, or less often where nothing presses: an idle node is to cost next to
-nothing. Each step is guarded, so that it does not matter how many do it.
+It runs on every node, every second, or less often for what is not urgent: an idle node must cost
+next to nothing. Each step is guarded, so any number of nodes may do it at the same time.
 
-    dead nodes    a beat that did not change for lease_s is buried; what it owned is released
-    lost ids      a server that forgot is told all waiting ids anew, by one node; the oldest are
-                  looked after
-    old jobs      deleted in small steps once they were final for the retention time
+    dead nodes    a node whose beat did not change for lease_s is removed; its jobs are released
+    lost ids      after the queue's server was emptied, one node enqueues all waiting ids again; the
+                  oldest waiting ids are checked regularly
+    old jobs      deleted in small steps once they have been final for the retention time
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from scheduler.telemetry.job_events import JobEvents
 log = structlog.get_logger()
 
 SWEEP_EVERY_S: Final = 1.0
-"""With lease_s it bounds the recovery of a dead node's jobs: seen late by one sweep, buried late by
-another, so within lease_s + 2 s."""
+"""With lease_s it limits the recovery of a dead node's jobs: the last beat may be seen one sweep
+late, and the silence one sweep late, so within lease_s + 2 s."""
 RELEASE_EVERY_S: Final = 10.0
-"""How often what nobody owns is looked for where no node came or went: only one that goes leaves
-something behind, and the rest is what nobody foresaw."""
+"""How often to look for jobs without an owner where no node came or went. Only a node that goes
+leaves such jobs; this look is for cases that were not foreseen."""
 LOST_AFTER_S: Final = 5.0
-"""An id that waits for longer than this is looked for in the queue: submit has long enqueued it."""
+"""An id that waits for longer is looked for in the queue: by then submit has enqueued it."""
 LOST_IDS_LOOK_S: Final = 2.0
-"""How often it is looked for: an idle worker asks for what waits as well."""
+"""How often such ids are looked for: an idle worker also asks the store for waiting jobs."""
 LOOK_AFTER_MAX: Final = 100
 """How many of the oldest waiting ids are looked for at a time."""
 ENQUEUE_MAX: Final = 1000
-"""How many ids are enqueued at a time when the queue has to be told all."""
+"""How many ids are enqueued at a time when all waiting ids have to be."""
 DELETE_MAX: Final = 500
-"""How many old jobs are deleted at a time: short enough to delay nobody."""
+"""How many old jobs are deleted at a time: few, so that other writes are not delayed."""
 DELETE_BYTES_MAX: Final = 16 * 1024 * 1024
-"""And how much of them: SQLite takes 8 ms for each MiB that it lets go of, and nobody else writes
-meanwhile. (500 jobs of 1 MB each took 3.8 s, longer than a lease may wait.)"""
-REST_S: Final = 10.0
-"""After a look that found no old jobs: what was kept for days is kept for so much longer."""
+"""And how many bytes: SQLite takes 8 ms to free a MiB, and no other write is possible meanwhile.
+(500 jobs of 1 MB each took 3.8 s, longer than the renewal of a lease may wait.)"""
+DELETE_PAUSE_S: Final = 10.0
+"""The pause after a look that found no old jobs: compared to days of retention it is short."""
 
 
 class Sweeper:
-    """The node's share in keeping the installation whole."""
+    """Recovers and deletes jobs; every node has one."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Sweeper:
         """Collaborators.
 
         Args:
-            id_before: the smallest job id of an instant, to compare ids with.
+            id_before: the smallest possible job id of an instant, to compare ids with.
             retention_s: for how long final jobs are kept; 0 for ever.
         """
         self._store = store
@@ -84,13 +84,13 @@ class Sweeper:
         self._retention_s = retention_s
         self._beats: dict[str, tuple[int, float]] = {}
         self._present: frozenset[str] = frozenset()
-        """The nodes that were there when all that nobody owned was last released."""
+        """The nodes that were registered at the last release of jobs without an owner."""
         self._release_at = 0.0
         self._look_at = 0.0
         self._delete_at = 0.0
 
     async def run(self) -> None:
-        """Sweep for ever. What a store or queue does not take now is done by a later sweep."""
+        """Sweep for ever. A step that fails because store or queue are away is repeated later."""
         while True:
             for step in (self.release_the_dead, self.restore_ids, self.delete_the_old):
                 with suppress(Unavailable):
@@ -98,12 +98,12 @@ class Sweeper:
             await self._clock.sleep(SWEEP_EVERY_S)
 
     async def release_the_dead(self) -> None:
-        """Bury nodes that fell silent, and give what is left of those that went to the living."""
+        """Remove silent nodes from the store, and release the jobs of nodes that are gone."""
         silent = self._silent(nodes := await self._nodes())
         for node in silent:
             if await self._store.bury(node.id, beat=node.beat):
                 log.warning("a node is presumed dead", silent_node=node.name)
-                self._queue.announce([GAP])  # of what it did last it may have told nobody
+                self._queue.announce([GAP])  # it may not have announced its last changes
         present = frozenset(node.id for node in nodes) | {self._node_id}
         if silent or present != self._present or self._clock.monotonic() >= self._release_at:
             await self._release(present)
@@ -111,11 +111,11 @@ class Sweeper:
             self._release_at = self._clock.monotonic() + RELEASE_EVERY_S
 
     async def restore_ids(self) -> None:
-        """Enqueue what waits in the store and is not, or not for sure, in the queue."""
+        """Enqueue the waiting jobs that are, or may be, missing in the queue."""
         if await self._queue.forgetful():
-            await self._remind()
+            await self._enqueue_all()
         if self._clock.monotonic() >= self._look_at:
-            await self._restore_the_lost()
+            await self._restore_lost_ids()
 
     async def delete_the_old(self) -> None:
         """Delete some of the jobs that have been final for long enough."""
@@ -124,10 +124,10 @@ class Sweeper:
             deleted = await self._store.delete_finished(
                 before=before, limit=DELETE_MAX, bytes_max=DELETE_BYTES_MAX
             )
-            self._delete_at = self._clock.monotonic() + (0 if deleted else REST_S)
+            self._delete_at = self._clock.monotonic() + (0 if deleted else DELETE_PAUSE_S)
 
     async def _release(self, present: frozenset[str]) -> None:
-        """Give what belongs to nodes that are not there to those that are."""
+        """Release the jobs of nodes that are not present, and enqueue them."""
         released = await self._store.release_orphans(
             losses_max=self._losses_max, at=self._clock.now()
         )
@@ -136,19 +136,19 @@ class Sweeper:
         await self._queue.recover(present)
         await self._queue.enqueue(released.to_enqueue, ahead=True)
 
-    async def _remind(self) -> None:
-        """Enqueue all that waits, unless the queue forgets again or another node does it."""
-        told = 0
+    async def _enqueue_all(self) -> None:
+        """Enqueue all waiting jobs; stop if the queue is emptied again or another node does it."""
+        enqueued = 0
         async for ids in self._store.pages_of_waiting(page=ENQUEUE_MAX):
             if not await self._queue.remind(ids):
                 return
-            told += len(ids)
+            enqueued += len(ids)
         await self._queue.remember()
         reason = "the queue's server was started or emptied"
-        log.info("waiting jobs are enqueued anew", reason=reason, jobs=told)
+        log.info("waiting jobs are enqueued anew", reason=reason, jobs=enqueued)
 
-    async def _restore_the_lost(self) -> None:
-        """Enqueue those of the oldest waiting ids that are not in the queue."""
+    async def _restore_lost_ids(self) -> None:
+        """Enqueue the oldest waiting ids that are missing in the queue."""
         long_ago = self._clock.now() - timedelta(seconds=LOST_AFTER_S)
         oldest = await self._store.waiting(
             before_id=self._id_before(long_ago), limit=LOOK_AFTER_MAX
@@ -157,17 +157,17 @@ class Sweeper:
         self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
 
     async def _nodes(self) -> Sequence[Node]:
-        """The nodes that are registered."""
+        """The registered nodes."""
         try:
             return await self._store.nodes()
         except StoreUnavailable:
-            # Nobody could renew: with the store back, each has a whole lease to be heard again,
-            # and to settle the results that waited for it.
+            # No node could renew. Once the store is back, each one has a whole lease to renew, and
+            # to settle the results that it kept meanwhile.
             self._beats.clear()
             raise
 
     def _silent(self, nodes: Iterable[Node]) -> list[Node]:
-        """The nodes, other than this one, whose beat stood still for a lease before our eyes."""
+        """The other nodes whose beat has not changed for a lease while this node watched."""
         now = self._clock.monotonic()
         seen = {
             node.id: self._beats[node.id]

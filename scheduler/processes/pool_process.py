@@ -153,7 +153,7 @@ class PoolProcess:
         # Only once: where the rest fails and is tried again, the tree is gone and would count 0.
         self._ended = ended = self._ended or tree.end(self.process)
         tree.send(self.fork_server, signal.SIGCONT)  # it reports exit statuses, and may be stopped
-        # Not waiting for one that outlives SIGKILL: its worker goes on (see `worker.unkillable`).
+        # Not waiting for a survivor of SIGKILL: its worker must go on (see `worker.unkillable`).
         self._release(wait=self.process not in ended.survivors)
         status = self._handle.exitcode
         unknown = status == UNKNOWN_STATUS and not tree.lives(self.fork_server)

@@ -1,12 +1,12 @@
-"""The node's side of jobs: it claims them, runs them in pool processes, stops and settles them.
+"""The node's work on jobs: claims them, runs them in pool processes, stops and settles them.
 
 workers ─▶ claiming ─▶ execution ─▶ attempt ─▶ (processes)   one job's way, from top to bottom
 │            │  └─ abort_watcher                stops the attempt
-│            └─ settling, unkillable            what is written at the end, and when
-└─ slot_line, prefetch                          how many are claimed, which runs next
-lease          proof that the node lives, and may run jobs   local_jobs   what it works on now
-lost_claims    gives back what it owns without knowing       drain        the end of its work
-job_log_writer, job_log_buffer, job_log_pages                what jobs print, into the store
+│            └─ settling, unkillable            writes the outcome, at once or later
+└─ slot_line, prefetch                          how many jobs are claimed, and which runs next
+lease          proof that the node lives and may run jobs    local_jobs   the jobs that it works on
+lost_claims    gives back jobs that it owns unknowingly      drain        ends its work
+job_log_writer, job_log_buffer, job_log_pages                write what jobs print to the store
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from scheduler.worker.unkillable import UnkillableProcesses
 from scheduler.worker.workers import Workers
 
 REPORT_EVERY_S: Final = 0.5
-"""How often progress is written: often enough to watch, seldom enough to cost nothing."""
+"""How often progress is written: often enough to watch it, seldom enough to cost little."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settlements:
-    """What writes how claims end: at once, or late."""
+    """The parts that write how claims end: at once or later."""
 
     job_log_writer: JobLogWriter
     settling: Settling
@@ -65,11 +65,11 @@ def build_settlements(
     job_events: JobEvents,
     on_call_due: Callable[[], None],
 ) -> Settlements:
-    """What writes how the claims of the lease's node end.
+    """Build the parts that write how the claims of the lease's node end.
 
     Args:
-        group: where the tasks of `unkillable` run.
-        on_call_due: called when a hook may have to be called.
+        group: runs the tasks of `unkillable`.
+        on_call_due: called when a call of a hook may be due.
     """
     job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
     settling = Settling(
@@ -107,10 +107,10 @@ def build_workers(
     job_events: JobEvents,
     intervals: Intervals,
 ) -> Workers:
-    """The workers of the lease's node, to be run, and to be closed at the end.
+    """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
-        group: where the tasks of attempts and of the line for slots run; it must outlast them.
+        group: runs the tasks of attempts and of the line for slots; it must outlive the workers.
     """
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
@@ -147,14 +147,14 @@ def build_workers(
     )
 
 
-async def hear_of_aborts(queue: Queue, local_jobs: LocalJobs) -> None:
-    """Wake the watcher of each job whose abort is announced to this node, for ever."""
+async def receive_aborts(queue: Queue, local_jobs: LocalJobs) -> None:
+    """Wake the abort watcher of each job whose abort is announced to this node, for ever."""
     async for job_id in queue.aborts():
         local_jobs.hint(job_id)
 
 
 async def report_progress(store: Store, queue: Queue, local_jobs: LocalJobs) -> None:
-    """Write the progress of running jobs into the store, and announce it, for ever."""
+    """Write the progress of running jobs to the store and announce it, for ever."""
     while True:
         await asyncio.sleep(REPORT_EVERY_S)
         with suppress(Unavailable):

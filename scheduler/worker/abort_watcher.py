@@ -1,11 +1,11 @@
-"""The abort watcher: looks, for each running job, whether its user aborted it.
+"""The abort watcher: checks, for each running job, whether its user aborted it.
 
     begin ──▶ timer ──▶ look ──▶ sleep 0.2 s ──▶ look ──▶ sleep 0.4 s ──▶ … up to the longest look
                 └──── hint ──▶ look at once
 
-A look is at the job's flag in the key-value store; a hint (the announcement, or the node's
-heartbeat) wakes it at once. Flag and hint are only hints: what counts is the store, which also
-knows the grace period that was asked for. Until the first look is due there is only a timer: most
+A look reads the job's flag in the key-value store. A hint (the announcement, or the node's
+heartbeat) wakes the watcher at once. Neither counts by itself: the watcher then asks the store,
+which also has the requested grace period. Until the first look is due there is only a timer: most
 jobs are shorter, and cost no task.
 """
 
@@ -29,7 +29,7 @@ from scheduler.worker.intervals import Intervals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortWatchers:
-    """Makes abort watchers that look as often as the configuration says."""
+    """Makes abort watchers with the intervals of the configuration."""
 
     store: Store
     queue: Queue
@@ -37,7 +37,7 @@ class AbortWatchers:
     intervals: Intervals
 
     def of(self, attempt: Attempt) -> AbortWatcher:
-        """A watcher for this attempt."""
+        """A new watcher for this attempt."""
         return AbortWatcher(
             attempt,
             store=self.store,
@@ -50,7 +50,7 @@ class AbortWatchers:
 
 
 class AbortWatcher:
-    """Stops an attempt once its abort is requested, in the block that it is used for."""
+    """Stops an attempt once its abort is requested; it watches in a `with` block."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class AbortWatcher:
         """Collaborators.
 
         Args:
-            looks_s: the sleeps before each look, without an end.
-            group: where the watcher's task runs.
+            looks_s: the sleep before each look; endless.
+            group: runs the watcher's task.
         """
         self._attempt = attempt
         self._store = store
@@ -98,7 +98,7 @@ class AbortWatcher:
     def hint(self) -> None:
         """Look at once: an abort may have been requested."""
         self._hinted.set()
-        if self._timer is not None:  # else once the block is entered: that of a clean-up never is
+        if self._timer is not None:  # else on entering the block, which a clean-up never does
             self._attempt.check_before_start(self._stop)
             self._begin()
 
@@ -109,9 +109,9 @@ class AbortWatcher:
             self._task = self._group.create_task(self._watch(), name=name)
 
     async def _watch(self) -> None:
-        """Look, and look again, until the attempt is stopped; then at each hint, until cancelled.
+        """Look at intervals until the attempt is stopped, then only at hints; until cancelled.
 
-        A further request may shorten the grace period.
+        A second abort may shorten the grace period.
         """
         stopped = False
         while True:
@@ -123,7 +123,7 @@ class AbortWatcher:
                     await self._hinted.wait()
 
     def _take_hint(self) -> bool:
-        """Whether a hint came; it is cleared, so that the next one wakes the watcher again."""
+        """Whether a hint came. Clears it, so that the next one wakes the watcher again."""
         hinted = self._hinted.is_set()
         self._hinted.clear()
         return hinted
@@ -132,13 +132,13 @@ class AbortWatcher:
         try:
             return await self._queue.abort_announced(self._attempt.claim.id)
         except QueueUnavailable:
-            return False  # the heartbeat brings what the queue cannot
+            return False  # the heartbeat brings the abort as well
 
     async def _stop(self) -> bool:
-        """Stop the attempt where its abort is requested; whether it is.
+        """Stop the attempt if the store has an abort of it; whether it has.
 
         Raises:
-            StoreUnavailable: it may be.
+            StoreUnavailable: that is not known.
         """
         job = await self._store.get(self._attempt.claim.id)
         if job is None or job.abort is None:

@@ -4,10 +4,10 @@
                      │                          │   └─ process died ───────▶ Crashed
     stop(reason) ────┴─ nothing ran ─▶ Stopped ◀┴ SIGTERM ─ grace period ─ end the tree
 
-Everybody who wants a job ended calls `stop`: the abort watcher, the time limit, a lost lease, a
-drain. The first reason counts, but for an abort amid the grace period of a time limit, and an end
-frame that is here already beats them all. Both are decided on the event loop, in one step each, so
-there is no moment at which both are true.
+`stop` is the only way to end it early: for the abort watcher, the time limit, a lost lease and a
+drain. The first reason counts, except that an abort replaces a time limit during its grace period.
+An end frame that has already arrived wins over all of them. Stop and end frame are each handled in
+one step on the event loop, so they never both win.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from scheduler.telemetry.job_events import JobEvents
 
 Message = Mapping[str, Any]
 
-BROKEN: Final = (KeyError, TypeError, ValueError)
-"""What comes of frames that make no sense: a handler can make its process write anything."""
+MALFORMED: Final = (KeyError, TypeError, ValueError)
+"""What malformed frames raise: a handler can make its process write anything."""
 NOTIFICATIONS_MAX: Final = 1000
-"""Of one attempt; further ones are dropped: a loop must not fill the store."""
+"""For one attempt; further ones are dropped, so that a loop does not fill the store."""
 
 
 class Attempt:
-    """A claim that is being worked on."""
+    """One attempt at a claimed job."""
 
     def __init__(
         self,
@@ -72,16 +72,16 @@ class Attempt:
         """Collaborators.
 
         Args:
-            group: where notifications are stored; it outlasts the attempt.
-            keep_notification: stores the attempt's notification of this number, however long that
-                takes.
+            group: runs the tasks that store notifications; it outlives the attempt.
+            keep_notification: stores the attempt's notification with this number; retries until
+                the store has it.
             on_output: called with what the job prints.
         """
         self.claim = claim
         self.job_events = job_events
         self.progress: Progress | None = None
         self.survivors: tuple[Process, ...] = ()
-        """What outlived SIGKILL when the attempt was stopped."""
+        """The processes that survived SIGKILL when the attempt was stopped."""
         self._group = group
         self._wait = Wait()
         self._look: Callable[[], Awaitable[object]] | None = None
@@ -89,7 +89,7 @@ class Attempt:
         self._slots = slots
         self._grace_s = grace_s(options.grace_s, node_grace_s)
         self._grace: asyncio.Timeout | None = None
-        """While the grace period runs."""
+        """Set while the grace period runs."""
         self._time_limit_s = time_limit_s
         self._keep_notification = keep_notification
         self._notifications = 0
@@ -98,7 +98,7 @@ class Attempt:
         self._end: Outcome | None = None
         self._leftovers = False
         self._limit: asyncio.TimerHandle | None = None
-        self._heard_end = asyncio.Event()
+        self._ended = asyncio.Event()
         """Set once the process has sent its end frame, or died."""
         self._stopped: StopReason | None = None
         self._over = asyncio.Event()
@@ -107,7 +107,7 @@ class Attempt:
         """Run the handler to its end, or until it is stopped.
 
         Args:
-            process: waits for the pool process to run in; cancelled where the attempt is stopped
+            process: waits for the pool process; cancelled if the attempt is stopped
                 meanwhile.
         """
         with self._wait:
@@ -123,19 +123,19 @@ class Attempt:
         return outcome
 
     def check_before_start(self, look: Callable[[], Awaitable[object]]) -> None:
-        """Have `look` called before the handler begins: the answer to its abort may be out already.
+        """Call `look` before the handler begins: its user may already have the answer to an abort.
 
-        Without effect where the handler has begun. It does not begin where the store does not
-        answer that look.
+        Without effect once the handler has begun. Where the store does not answer that look, the
+        handler does not begin.
         """
         if self._process is None:
             self._look = look
 
     def stop(self, reason: StopReason, *, grace_s: float | None = None) -> None:
-        """End the attempt early; without effect where it has ended.
+        """End the attempt early; without effect once it has ended.
 
-        Where it is being stopped already it may be hastened, and taken for aborted instead of over
-        its time limit: that is what its user was answered.
+        If it is being stopped already, this may shorten the grace period; and an abort replaces the
+        time limit as the reason, because the answer to its user says so.
 
         Args:
             grace_s: seconds between SIGTERM and SIGKILL; None for the handler's or the node's.
@@ -159,7 +159,7 @@ class Attempt:
             self._grace.reschedule(min(self._grace.when() or now, now + grace_s))
 
     async def _begin(self, waiting: Coroutine[None, None, PoolProcess]) -> PoolProcess | None:
-        """Wait for the process and begin; None where the attempt was stopped meanwhile."""
+        """Wait for the process and begin the job in it; None if the attempt was stopped first."""
         if self._over.is_set():
             waiting.close()
             return None
@@ -169,7 +169,7 @@ class Attempt:
             try:
                 await look()
             except StoreUnavailable:
-                # Its abort may be stored: given back, it is then aborted, and else begins anew.
+                # Its abort may be stored. Given back, the job is then aborted, or begins anew.
                 self.stop(StopReason.DRAIN)
         if self._over.is_set():
             return None
@@ -195,26 +195,26 @@ class Attempt:
         }
 
     def _on_end(self, end: Message | None) -> None:
-        """Take note of how the job ended, or that its process did."""
+        """Record how the job ended, or that its process died."""
         if self._limit is not None:
             self._limit.cancel()
         if end is not None:
-            with suppress(*BROKEN):
+            with suppress(*MALFORMED):
                 self.progress = _progress(end["progress"]) or self.progress
                 self._leftovers = bool(end["leftovers"])
                 self._end = _ending(end)
-        self._heard_end.set()
+        self._ended.set()
         self._over.set()
 
     def _on_message(self, message: Message) -> None:
-        """Keep the progress, or the notification, that the handler sent."""
-        with suppress(*BROKEN):
+        """Record the progress, or store the notification, that the handler sent."""
+        with suppress(*MALFORMED):
             self.progress = _progress(message.get("progress")) or self.progress
         if isinstance(payload := message.get("notify"), str):
             self._notify(JsonText(payload))
 
     def _notify(self, payload: JsonText) -> None:
-        """Have a notification stored, while the job goes on."""
+        """Store a notification in the background, while the job goes on."""
         self._notifications += 1
         number = self._notifications
         if number <= NOTIFICATIONS_MAX:
@@ -225,7 +225,7 @@ class Attempt:
             self.job_events.notified_too_often(self.claim)
 
     async def _outcome(self, process: PoolProcess) -> Outcome:
-        """What the end frame says, or how the process died without one, or was stopped."""
+        """The outcome: by the end frame, or because the attempt was stopped or the process died."""
         if self._stopped is not None:
             death = await self._stop(process)
             limit_s = self._time_limit_s if self._stopped is StopReason.TIME_LIMIT else None
@@ -243,22 +243,22 @@ class Attempt:
             process.send(signal.SIGTERM)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._grace_s) as self._grace:
-                    await self._heard_end.wait()
+                    await self._ended.wait()
             self._grace = None
-        unwound = self._heard_end.is_set()
+        unwound = self._ended.is_set()
         ended = await self._slots.end(process)
         self.survivors = ended.survivors
-        # The process itself, idle or dead after SIGTERM, needed no more than that; others did.
+        # The pool process, idle or dead after SIGTERM, did not need SIGKILL; other processes did.
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
 
 
 def _ending(end: Message) -> Outcome:
-    """What an end frame says."""
+    """The outcome that an end frame reports."""
     match end:
         case {"returned": str(text)}:
-            orjson.loads(text)  # else nobody could read an answer with this job in it
+            orjson.loads(text)  # invalid, it would break each answer with this job in it
             return Returned(JsonText(text))
         case {"unreturnable": str(message)}:
             return Unreturnable(message)
@@ -268,8 +268,8 @@ def _ending(end: Message) -> Outcome:
             raise TypeError("an end frame that makes no sense")
 
 
-def _progress(told: Any) -> Progress | None:  # noqa: ANN401 - a part of a frame
-    match told:
+def _progress(part: Any) -> Progress | None:  # noqa: ANN401 - a part of a frame
+    match part:
         case None:
             return None
         case {

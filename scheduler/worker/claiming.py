@@ -3,9 +3,9 @@
     enter the line ─▶ dequeue an id ─▶ claim its job ─▶ execution ─▶ acknowledge the id
                           └─ none came: look in the store
 
-An id is a hint and the claim is the job: without a claim nothing runs, however often an id comes.
-Where no id comes for a while, the store itself is asked for a waiting job. So jobs run, only later,
-with an empty queue or with none.
+An id is only a hint; the claim is what counts: without one nothing runs, however often an id comes.
+Where no id comes for a while, the store is asked for a waiting job. So jobs also run, only later,
+with an empty queue or without any.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from scheduler.worker.local_jobs import LocalJob, LocalJobs
 from scheduler.worker.slot_line import SlotLine, SlotTicket
 
 STORE_LOOK_S: Final = 2.5
-"""How often the store is asked for waiting jobs where none waits: once for the whole node."""
+"""How often the store is asked for waiting jobs where it has none; for the whole node."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A job that this node has claimed, with its place in the node's books."""
+    """A job that this node has claimed, with the lease under which it did so."""
 
     claim: Claim
     local_job: LocalJob
@@ -42,7 +42,7 @@ class Claimed:
     mark: int
 
     def lease_unbroken(self) -> bool:
-        """Whether the lease was held all the time since before the claim, and is now."""
+        """Whether the lease has been held without a break since before the claim."""
         return self.lease.unbroken(self.mark)
 
 
@@ -78,10 +78,10 @@ class Claiming:
         """When the store may be asked for waiting jobs again, by the clock's `monotonic`."""
 
     async def claim_next(self, ticket: SlotTicket, execute: Execute) -> None:
-        """Wait for an id, claim its job and execute it; return where there is none to claim.
+        """Wait for an id, claim its job and execute it; return if there is none to claim.
 
         Raises:
-            StoreUnavailable, QueueUnavailable: the next try should wait for a while.
+            StoreUnavailable, QueueUnavailable: the caller should pause before the next try.
         """
         if (job_id := await self._drain.unless(self._dequeue(ticket))) is None:
             await self._look_in_store(ticket, execute)
@@ -98,7 +98,7 @@ class Claiming:
         since = self._clock.monotonic()
         try:
             return await self._queue.dequeue(wait_s=ticket.wait_s(idle))
-        except QueueUnavailable:  # then the store is asked, as often as by an idle worker
+        except QueueUnavailable:  # then the store is asked, as often as an idle worker would
             ticket.failed()
             await self._clock.sleep(idle)
         finally:
@@ -106,8 +106,8 @@ class Claiming:
         return None
 
     async def _look_in_store(self, ticket: SlotTicket, execute: Execute) -> None:
-        """Claim a job that waits in the store: its id was lost, or the queue is away."""
-        # A ticket ahead of the slots would take what another node could run at once.
+        """Claim a job that waits in the store: its id was lost, or the queue is unavailable."""
+        # A ticket ahead of the slots would take a job that another node could run at once.
         if self._drain.begun or ticket.ahead or self._clock.monotonic() < self._look_at:
             return
         waiting = await self._store.waiting(limit=1)
@@ -119,8 +119,8 @@ class Claiming:
     async def _claim(
         self, job_id: str, ticket: SlotTicket, execute: Execute, *, dequeued: bool
     ) -> None:
-        """Claim a job and execute it; nothing where another worker or node has it."""
-        mark = self._lease.mark()  # before the claim: a lease that ended since took it away again
+        """Claim a job and execute it; without effect where another worker or node has it."""
+        mark = self._lease.mark()  # before the claim, which is lost with a lease that ended since
         with self._local_jobs.track(job_id) as local_job:
             claim = await self._claim_in_store(job_id, dequeued=dequeued)
             if claim is not None:
@@ -135,8 +135,8 @@ class Claiming:
         try:
             claims = await self._store.claim([job_id], node_id=self._lease.node.id, at=now)
         except StoreUnavailable:
-            # The job is still queued, or it is ours and the answer was lost. Either way its id must
-            # not stay in flight here.
+            # The job is still queued, or it is ours and the answer was lost. In both cases its id
+            # must not stay in flight here.
             if dequeued:
                 with suppress(QueueUnavailable):
                     await self._queue.give_back(job_id)

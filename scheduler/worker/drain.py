@@ -1,4 +1,4 @@
-"""The drain of a node's workers: it begins once, and ends the waits that must not delay it."""
+"""The drain of a node's workers: begins once, and ends the waits that must not delay it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Drain:
         self._interrupts: set[Callable[[], object]] = set()
 
     def begin(self) -> None:
-        """Let no further job begin, and end every wait that `interrupting` or `unless` covers."""
+        """Begin the drain: no further job begins; the waits in `interrupting` and `unless` end."""
         self.begun = True
         for interrupt in tuple(self._interrupts):
             interrupt()
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], object]) -> Iterator[None]:
-        """Call `interrupt` where the drain begins during the block."""
+        """Call `interrupt` if the drain begins during the block."""
         self._interrupts.add(interrupt)
         try:
             yield
@@ -34,7 +34,7 @@ class Drain:
             self._interrupts.discard(interrupt)
 
     async def unless(self, waiting: Coroutine[None, None, T]) -> T | None:
-        """The result of `waiting`; None where the drain has begun or begins first."""
+        """The result of `waiting`; None if the drain has begun or begins first."""
         if self.begun:
             waiting.close()
             return None

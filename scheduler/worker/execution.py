@@ -1,4 +1,4 @@
-"""Execution: from a claim to its settlement, with an attempt and its abort watcher between them.
+"""Execution: from a claim to its settlement, by an attempt under an abort watcher.
 
 claim ─▶ wait for a slot ─▶ run the handler, watched for an abort ─▶ free the slot ─▶ settle
 """
@@ -34,11 +34,11 @@ from scheduler.worker.unkillable import UnkillableProcesses
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
 CLEANUP_LIMIT_S: Final = 60.0
-"""Time limit of an `on_abort` whose handler has none: it undoes, and its user waits for that."""
+"""Time limit of an `on_abort` whose handler has none: the user waits for the clean-up."""
 
 
 class Execution:
-    """Sees claims through to their settlement."""
+    """Executes claims up to their settlement."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Execution:
         self._grace_s = grace_s
 
     async def execute(self, claimed: Claimed, ticket: SlotTicket) -> None:
-        """Do everything from a claim to its settlement."""
+        """Run the job of a claim and settle it."""
         claim = claimed.claim
         self._job_events.claimed(claim)
         options = self._slots.tasks.get(claim.task)
@@ -85,26 +85,26 @@ class Execution:
             await self._settling.settle(claim, outcome, attempt.progress)
 
     async def _outcome(self, attempt: Attempt, claimed: Claimed, ticket: SlotTicket) -> Outcome:
-        """Run the attempt, unless it must not begin."""
+        """Run the attempt, unless lease or drain forbid it to begin."""
         if not claimed.lease_unbroken():
             return Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
-        if self._drain.begun:  # the drain's time may be up already, and its `stop_all` be over
+        if self._drain.begun:  # its `stop_all` may be over already, and would miss this attempt
             return Stopped(StopReason.DRAIN, NOTHING_RAN)
         outcome = await attempt.run(self._process(attempt, claimed, ticket))
         if isinstance(outcome, Crashed) and not claimed.lease_unbroken():
-            # The warden ended the process because this node did not act in time itself.
+            # The warden ended the process, because this node itself did not act in time.
             return Stopped(StopReason.LEASE_LOST, KILLED_BY_WARDEN)
         return outcome
 
     async def _process(self, attempt: Attempt, claimed: Claimed, ticket: SlotTicket) -> PoolProcess:
-        """Wait in line for a process. A drain, or too long a wait, sends the job back instead."""
+        """Wait in line for a process. A drain, or too long a wait, gives the job back instead."""
         # A clean-up gets a fresh process: the job's own code may have broken the one it ran in.
         fresh = claimed.claim.purpose is Purpose.CLEAN
         give_back = partial(attempt.stop, StopReason.DRAIN)
         with self._drain.interrupting(give_back):
             process = await ticket.wait_for_process(fresh=fresh, late=give_back)
-        # The lease may have ended during the wait, with nobody aware of it yet. Asked, the lease
-        # has all that runs here stopped, and this attempt with it.
+        # The lease may have ended during the wait without being noticed yet. This call notices, and
+        # then stops all that runs here, and this attempt with it.
         claimed.lease_unbroken()
         self._job_events.began(claimed.claim)
         return process

@@ -1,4 +1,4 @@
-"""The times that the configuration sets for workers."""
+"""The intervals that the configuration sets for workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intervals:
-    """In seconds, by the names of the keys in `[queue]` and `[abort]`, which say what each is."""
+    """Named like the keys in `[queue]` and `[abort]`, where each is described."""
 
     idle_window_s: float
     first_look_s: float

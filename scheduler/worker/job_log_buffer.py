@@ -1,10 +1,10 @@
-"""What one attempt prints, from bytes as they come to the lines that are worth keeping. Pure.
+"""Buffers what one attempt prints, and keeps its first and its last lines. Pure.
 
-    record ──▶ head, tail: whole lines, unread ──▶ pages ──▶ the store
-    each read                                      a few times a second
+    record ──▶ head, tail: whole lines, not parsed ──▶ pages ──▶ the store
+    each read                                          a few times a second
 
-Most of what a job prints that prints too much is never looked at: `record` does a fixed amount of
-work for each read, however many lines that brings, and what cannot be kept is counted and dropped.
+Most output of a job that prints too much is never parsed: `record` does a fixed amount of work for
+each read, however many lines that brings, and what cannot be kept is counted and dropped.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ from scheduler.worker.job_log_pages import JobLogPages
 HEAD_BYTES: Final = HEAD_PAGES * PAGE_BYTES
 TAIL_BYTES: Final = TAIL_PAGES * PAGE_BYTES
 UNENDED_BYTES_MAX: Final = 8 * 1024
-"""What is longer and has no end of its line yet is cut: it may never get one."""
+"""A longer line without an end is cut: the end may never come."""
 
 
 class _Piece(NamedTuple):
-    """Whole lines, as they were read at once."""
+    """Whole lines, as one read brought them."""
 
     at: datetime
     stream: LogStream
     data: bytes
     cost: int
-    """The room that they take. A thousand empty lines are little to read, and much to keep."""
+    """Their size in the log, where each line costs `LINE_BYTES`: many empty lines are large."""
 
 
 class JobLogBuffer:
-    """The output of one attempt."""
+    """The output of one attempt that is not written to the store yet."""
 
     def __init__(self) -> None:
-        self._pages = JobLogPages(number=0, place=0)
+        self._pages = JobLogPages(number=0, offset=0)
         self._unended: dict[LogStream, bytes] = {}
         self._head: list[_Piece] = []
-        self._head_room = HEAD_BYTES
+        self._head_bytes_left = HEAD_BYTES
         self._tail: deque[_Piece] = deque()
         self._tail_cost = 0
         self._dropped_bytes = 0
 
-    def follow(self, last: LogPage) -> None:
-        """Begin behind the last page of the attempts before; before pages are asked for."""
-        self._pages = JobLogPages(number=last.number + 1, place=last.end)
-        self._head_room -= (last.number + 1) * PAGE_BYTES
+    def continue_after(self, last: LogPage) -> None:
+        """Continue after the last page of the previous attempts; call it before `pages`."""
+        self._pages = JobLogPages(number=last.number + 1, offset=last.end)
+        self._head_bytes_left -= (last.number + 1) * PAGE_BYTES
 
     def record(self, at: datetime, stream: LogStream, data: bytes) -> None:
-        """Take note of what was read from a stream."""
+        """Add what was read from a stream."""
         data = self._unended.pop(stream, b"") + data
         end = _end_of_lines(data)
         if len(data) - end > UNENDED_BYTES_MAX:
@@ -69,13 +69,13 @@ class JobLogBuffer:
             self._keep(at, stream, data[:end])
 
     def end(self, at: datetime) -> None:
-        """Nothing follows: what has no end of its line yet gets none."""
+        """Take unended lines as they are: nothing follows."""
         for stream, data in self._unended.items():
             self._keep(at, stream, data)
         self._unended.clear()
 
     def pages(self) -> Sequence[LogPage]:
-        """The pages that are new since this was last asked, or longer than they were then."""
+        """The pages that are new, or longer, since the last call."""
         self._write(self._head)
         self._pages.skip(self._dropped_bytes)
         self._write(self._tail)
@@ -85,12 +85,12 @@ class JobLogBuffer:
         return self._pages.take()
 
     def _keep(self, at: datetime, stream: LogStream, data: bytes) -> None:
-        """Keep lines until they are asked for; beyond the head, only the last of them."""
+        """Keep lines until `pages` is called; beyond the head, only the last ones."""
         cost = len(data) + LINE_BYTES * (1 + data.count(b"\n") + data.count(b"\r"))
         piece = _Piece(at, stream, data, cost)
-        if self._head_room > 0:
+        if self._head_bytes_left > 0:
             self._head.append(piece)
-            self._head_room -= cost
+            self._head_bytes_left -= cost
             return
         self._tail.append(piece)
         self._tail_cost += cost
@@ -106,12 +106,12 @@ class JobLogBuffer:
 
 
 def _end_of_lines(data: bytes) -> int:
-    """Where the last whole line ends; a carriage return at the very end may be half of an end."""
+    """Where the last whole line ends. A carriage return at the very end may be half of a CRLF."""
     return max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
 
 
 def _end_of_characters(data: bytes) -> int:
-    """Where the last whole character of UTF-8 ends, so that a cut does not break one."""
+    """Where the last whole UTF-8 character ends, so that a cut does not break one."""
     for end in range(len(data), max(0, len(data) - 3), -1):
         if data[end - 1] & 0xC0 != 0x80:  # the first byte of a character
             return end if data[end - 1] < 0x80 else end - 1

@@ -1,13 +1,13 @@
-"""The node's lease: proof to others that it lives, and to itself that it may still run jobs.
+"""The node's lease: shows others that it lives, and itself whether it may still run jobs.
 
-    renew, sent at t ──▶ store    others see the beat change, and wait lease_s before they bury us
+    renew, sent at t ──▶ store    others see a new beat, and presume us dead lease_s after that
              │
-             └─ t + fence_s       until then we may run; after it we have killed what we ran
+             └─ t + fence_s       until then we may run jobs; by then we end them
 
 Both sides measure by their own monotonic clock, so a wall clock that jumps, or differs between
-machines, harms nothing. `fence_s` is shorter than `lease_s` by the time that killing takes: two
-attempts at one job never run at once. The warden holds the same deadline for the case that this
-process is stopped or starved and cannot act on it itself.
+machines, does no harm. `fence_s` is shorter than `lease_s` by the time that killing takes, so two
+attempts at one job never run at the same time. The warden has the same deadline, for the case that
+this process is stopped or starved and cannot act itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Lease:
-    """Renews the node's row, and calls out when that failed for too long."""
+    """Renews the node's row, and calls `on_lost` when that has failed for too long."""
 
     def __init__(
         self,
@@ -46,11 +46,13 @@ class Lease:
         """Collaborators.
 
         Args:
-            node: as it registers.
+            node: the row to register.
             running: how many attempts run now, for the node's row.
-            on_abort_requested: told of each job of ours whose abort the store knows of.
-            on_held: told, at each renewal, the instant of `monotonic` up to which we may run.
-            on_lost: must have everything that runs here ended.
+            on_abort_requested: called at a renewal with the id of each job of this node whose abort
+                is in the store.
+            on_held: called at each renewal with the instant of `monotonic` until which this node
+                may run jobs.
+            on_lost: must stop everything that runs here.
         """
         self.node = node
         self._store = store
@@ -61,56 +63,56 @@ class Lease:
         self._on_held = on_held
         self._on_lost = on_lost
         self._beat = node.beat
-        """As far as ours may be in the store, where each renewal that was sent may have arrived."""
+        """The highest beat that the store may have: each renewal that was sent may have arrived."""
         self._held_until = 0.0
         self._times_lost = 0
         self._held = asyncio.Event()
 
     def mark(self) -> int:
-        """Something to ask `unbroken` with later."""
+        """A mark of this moment, for `unbroken`."""
         return self._times_lost
 
     def unbroken(self, mark: int) -> bool:
-        """Whether the lease was held all the time since the mark, and is now."""
+        """Whether the lease has been held without a break since the mark."""
         self._notice_loss()
         return self._held.is_set() and mark == self._times_lost
 
     async def held(self) -> None:
-        """Wait until the lease is held: what is claimed without it is only given back."""
+        """Wait until the lease is held: a job claimed without it would only be given back."""
         await self._held.wait()
 
     async def begin(self) -> None:
-        """Register the node; from here on it may claim."""
+        """Register the node; from then on it may claim jobs."""
         sent = self._clock.monotonic()
         await self._store.register(self.node)
         self._hold_from(sent)
 
     async def keep(self) -> None:
-        """Renew, and notice when that came too late; for ever."""
+        """Renew the lease, and notice its loss; for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew_regularly(), name="renew the lease")
             group.create_task(self._guard(), name="guard the lease")
 
     async def end(self) -> None:
-        """Give the lease up: nothing of this node runs any more."""
+        """Give the lease up; nothing of this node may run any more."""
         with suppress(StoreUnavailable):
             await self._store.bury(self.node.id)
 
     async def _renew_regularly(self) -> None:
         due = self._clock.monotonic()
         while True:
-            # Counted from when the last one was due: from its end, one that was waited for in vain
-            # would put off the next one beyond the fence.
+            # Counted from when the last one was due. Counted from its end, a renewal that timed out
+            # would delay the next one beyond the fence.
             due = max(due + renewal_s(self._lease_s), self._clock.monotonic())
             await self._clock.sleep(due - self._clock.monotonic())
-            # No longer than until the next one is due: a connection that fell silent, where another
-            # one would do, must cost a renewal and not the lease.
+            # At most until the next one is due: a silent connection, where another one would work,
+            # must cost one renewal and not the lease.
             with suppress(StoreUnavailable, TimeoutError):
                 async with asyncio.timeout(renewal_s(self._lease_s)):
                     await self._renew()
 
     async def _guard(self) -> None:
-        """Call out at the deadline, also while a renewal hangs."""
+        """Notice the loss at the deadline, even while a renewal hangs."""
         while True:
             await self._held.wait()
             await self._clock.sleep(max(0.0, self._held_until - self._clock.monotonic()))
@@ -129,7 +131,7 @@ class Lease:
             self._on_abort_requested(job_id)
 
     def _hold_from(self, sent: float) -> None:
-        self._notice_loss()  # the answer may have come after what it renews had ended
+        self._notice_loss()  # the answer may have come after the lease had ended
         self._held_until = sent + fence_s(self._lease_s)
         if self._clock.monotonic() < self._held_until:
             self._held.set()
@@ -146,11 +148,11 @@ class Lease:
         self._on_lost()
 
     async def _rejoin(self) -> None:
-        """Others presumed us dead: end all that runs, and come back.
+        """Register again after others presumed this node dead; first stop all that runs.
 
-        What nobody took over meanwhile is ours again, so no other attempt begins before this one's
-        end is settled. What we know nothing of is given back as lost claims are. The beat goes on:
-        with one that others saw before, they would take us for silent since then.
+        A job that was not taken over meanwhile is ours again, so no other attempt begins before
+        this one is settled. A job that is unknown here is given back as a lost claim. The beat goes
+        on: with one that others have seen before, they would count the silence from then.
         """
         self._lose()
         sent = self._clock.monotonic()

@@ -1,10 +1,10 @@
-"""The jobs that this node claims, runs or settles now.
+"""The jobs that this node is claiming, running or settling.
 
-    track  ─────────────────────────────────────────────────▶   from before the claim, to the end
+    track  ─────────────────────────────────────────────────▶   from before the claim to the end
             begin ────────────────────────────────▶             while there is an attempt to stop
 
-A hint that an abort was requested may come between the two: it is kept for the attempt. A job that
-the store says this node owns, and that is not tracked here, is a lost claim: see `lost_claims`.
+A hint that an abort was requested may come before `begin`: it is kept for the attempt. A job that
+this node owns in the store, and that is not tracked here, is a lost claim: see `lost_claims`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from scheduler.worker.attempt import Attempt
 
 
 class LocalJobs:
-    """The attempts of this node, for those who have something to tell them."""
+    """Tracks the jobs of this node, and passes hints and stops to their attempts."""
 
     def __init__(self) -> None:
         self._tracked = Counter[str]()
         self._hinted: set[str] = set()
-        # Not by job id: an attempt that was taken over may still be here, with its successor.
+        # Not by job id: an attempt whose job was taken over may still be here, with its successor.
         self._attempts: dict[Attempt, Callable[[], None]] = {}
         self._reported: dict[Attempt, Progress] = {}
 
@@ -35,15 +35,15 @@ class LocalJobs:
 
     @property
     def tracked(self) -> AbstractSet[str]:
-        """Ids of the jobs that this node claims, runs or settles at this moment."""
+        """Ids of the jobs that this node is claiming, running or settling."""
         return frozenset(self._tracked)
 
     def track(self, job_id: str) -> LocalJob:
-        """Track a job in a block: from before its claim until nothing is left to do for it."""
+        """Track a job for a block: from before its claim until nothing is left to do for it."""
         return LocalJob(self, job_id)
 
     def hint(self, job_id: str) -> None:
-        """Have the job's abort watcher look at once: an abort may have been requested."""
+        """Make the job's abort watcher look at once: an abort may have been requested."""
         if job_id in self._tracked:
             self._hinted.add(job_id)
         for attempt, look in tuple(self._attempts.items()):
@@ -56,7 +56,7 @@ class LocalJobs:
             attempt.stop(reason, grace_s=grace_s)
 
     def new_progress(self) -> Sequence[tuple[Claim, Progress]]:
-        """The claims whose progress changed since this was last called, with their progress."""
+        """The claims whose progress has changed since the last call, with that progress."""
         fresh = {
             attempt: attempt.progress
             for attempt in self._attempts
@@ -76,7 +76,7 @@ class LocalJobs:
         self._tracked[job_id] += 1
 
     def leave(self, job_id: str, attempt: Attempt | None) -> None:
-        """Forget a job and its attempt, where there was one."""
+        """Forget a job and its attempt, if there was one."""
         if attempt is not None:
             self._attempts.pop(attempt, None)
             self._reported.pop(attempt, None)
@@ -87,7 +87,7 @@ class LocalJobs:
 
 
 class LocalJob:
-    """One tracked job: until its block ends or, after `keep`, until it is released."""
+    """A tracked job: until its block ends or, after `keep`, until it is released."""
 
     __slots__ = ("_attempt", "_job_id", "_kept", "_local_jobs")
 
@@ -111,7 +111,7 @@ class LocalJob:
             self._release()
 
     def begin(self, attempt: Attempt, *, look: Callable[[], None]) -> None:
-        """Note the job's attempt; `look` is called when its abort may have been requested."""
+        """Record the job's attempt; `look` is called when its abort may have been requested."""
         self._attempt = attempt
         self._local_jobs.begin(attempt, look)
 

@@ -1,10 +1,10 @@
-"""Lost claims: jobs that the store says this node owns, and that the node knows nothing of.
+"""Lost claims: jobs that this node owns in the store, although it does not know of them.
 
     claim ──▶ store: done ──✗ the connection dies, or the answer comes too late ──▶ worker: failed
 
-Their owner lives, so no sweeper would take them back. They are given back by their tokens: to the
-queue, or aborted where that is requested. A claim whose answer is still awaited is not lost, and
-one whose commit comes later is found later.
+Their owner lives, so no sweeper would release them. They are given back with their tokens: to the
+queue, or aborted where that is requested. A claim whose answer is still awaited is not lost; one
+that is committed later is found later.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.settling import Settling
 
 LOST_CLAIMS_LOOK_S: Final = 1.0
-"""How often lost claims are looked for: their users wait that long."""
+"""How often to look for lost claims: their users wait that long."""
 
 
 class LostClaims:
-    """Gives back what this node owns without knowing."""
+    """Finds lost claims and gives them back."""
 
     def __init__(
         self, *, store: Store, clock: Clock, lease: Lease, local_jobs: LocalJobs, settling: Settling
@@ -36,17 +36,17 @@ class LostClaims:
         self._settling = settling
 
     async def run(self) -> None:
-        """Give lost claims back, for ever."""
+        """Look for lost claims and give them back, for ever."""
         while True:
             await self._clock.sleep(LOST_CLAIMS_LOOK_S)
             with suppress(StoreUnavailable):
                 await self.give_back()
 
     async def give_back(self) -> None:
-        """Give back the jobs that this node owns and that nobody here tracks."""
+        """Give back the jobs that this node owns but does not track."""
         node_id, local_jobs = self._lease.node.id, self._local_jobs
         owned = await self._store.claims_of(node_id, but=local_jobs.tracked)
-        # Checked again, now that the store has answered: a worker may have begun to claim such a
-        # job meanwhile. Who does not track it now never learns of this token.
+        # Checked again after the answer of the store: a worker may have begun to claim such a job
+        # meanwhile. If none tracks it now, none will ever learn of this token.
         for claim in [claim for claim in owned if claim.id not in local_jobs.tracked]:
             await self._settling.settle_lost(claim)

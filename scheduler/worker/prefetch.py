@@ -1,10 +1,11 @@
-"""How many jobs it pays to claim while others run, from what the jobs of this node were like.
+"""Decides how many jobs to claim ahead of the slots, from the duration of recent jobs.
 
-A slot that waits for a claim to be committed idles for about a millisecond: a tenth of a job of
-10 ms, and nothing to a job of a second. And claims that are committed together cost less: with 16
-slots and jobs that do nothing, a node works off 1.4 times as many a second with 200 ahead as with
-32. What is claimed ahead, on the other hand, is no other node's to take and no longer queued to its
-user. So a node claims ahead only amid many short jobs, and no further than they are short.
+A slot that waits for the commit of a claim idles for about a millisecond: a tenth of a job of
+10 ms, but nothing for a job of a second. And claims that are committed together cost less: with 16
+slots and jobs that do nothing, a node runs 1.4 times as many a second with 200 claimed ahead as
+with 32. On the other hand, no other node can take a job that is claimed ahead, and its user no
+longer sees it as queued. So a node claims ahead only amid many short jobs, and the further the
+shorter they are.
 """
 
 from __future__ import annotations
@@ -12,50 +13,50 @@ from __future__ import annotations
 from typing import Final
 
 SHORT_S: Final = 0.1
-"""A job that runs for longer gains nothing from a claim that is ready."""
+"""A longer job gains nothing from a claim that is ready."""
 AT_ONCE_S: Final = 0.01
-"""An id that took longer to come was not waiting for us: then claims need not be ready."""
+"""An id that took longer to come was not waiting already: claiming ahead gains nothing then."""
 STREAK: Final = 10
-"""So many short jobs, one after the other and each waiting already, are many."""
+"""The node claims ahead after this many short jobs in a row, each of which was waiting already."""
 AHEAD_S: Final = 0.02
-"""How long what is claimed ahead is to wait for its slot, where that is more than one each."""
+"""How long a job may wait for its slot where more than one for each slot is claimed ahead."""
 AHEAD_MAX: Final = 200
-"""No jobs are so short that more would begin within that time; and twice as many save no more."""
+"""At most this many: no more jobs begin within `AHEAD_S`, and twice as many save nothing more."""
 INSTANT_S: Final = 0.0001
-"""No job takes less."""
-LATELY: Final = 8
-"""Of so many jobs, roughly, the mean duration is kept."""
+"""The lower bound of the mean duration: no job takes less."""
+AVERAGED_JOBS: Final = 8
+"""The mean duration is taken over roughly this many recent jobs."""
 
 
 class Prefetch:
-    """The node's prefetch."""
+    """How far a node claims ahead."""
 
     def __init__(self) -> None:
         self._streak = 0
         self._mean_s = SHORT_S
 
     @property
-    def quick(self) -> bool:
+    def active(self) -> bool:
         """Whether to claim ahead at all."""
         return self._streak >= STREAK
 
     def ahead(self, slots: int) -> int:
-        """How many to claim beyond those that run in so many slots."""
-        if not self.quick:
+        """How many jobs to claim beyond the number of slots."""
+        if not self.active:
             return 0
         soon = slots * AHEAD_S / max(self._mean_s, INSTANT_S)
         return max(slots, min(AHEAD_MAX, round(soon)))
 
     def fetched(self, *, within_s: float) -> None:
-        """Note how long an id took to come."""
+        """Record how long an id took to come."""
         if within_s > AT_ONCE_S:
             self._streak = 0
 
     def ran(self, *, for_s: float) -> None:
-        """Note how long a job had its slot."""
+        """Record how long a job had its slot."""
         self._streak = self._streak + 1 if for_s < SHORT_S else 0
-        self._mean_s += (for_s - self._mean_s) / LATELY
+        self._mean_s += (for_s - self._mean_s) / AVERAGED_JOBS
 
-    def stumbled(self) -> None:
-        """Note that a claimed job got no slot in time, or that store or queue are away."""
+    def reset(self) -> None:
+        """Stop claiming ahead: a claimed job got no slot in time, or store or queue are away."""
         self._streak = 0

@@ -1,7 +1,7 @@
-"""After an attempt: write what follows from its outcome, then tell those who wait for it.
+"""Settling: writes what follows from the outcome of an attempt, then announces it.
 
-The store first, and as often as it takes: a result is kept until the store has it, or until the
-token shows that the job has been taken over. Only then the queue, whose loss harms nothing.
+The store comes first, tried until it succeeds: a result is kept until the store has it, or until
+the token shows that the job was taken over. Then comes the queue, whose loss does no harm.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from scheduler.worker.job_log_writer import JobLogWriter
 
 T = TypeVar("T")
 
-KEPT_S: Final = 0.5
-"""How long a node keeps a job whose handler only others know, shown as running, before it gives it
-back. At once, it would come back a thousand times a second while those others are busy: a pause
-after it would not help, as the next claimer takes the id meanwhile. This costs a claimer, but no
-slot."""
+UNKNOWN_KEPT_S: Final = 0.5
+"""How long a node keeps a job whose handler only other nodes have, shown as running, before it
+gives it back. Else the job would come back a thousand times a second while those nodes are busy. A
+pause after giving it back would not help: the next claimer takes the id meanwhile. This costs a
+claimer, but no slot."""
 
 
 class Settling:
-    """Ends claims."""
+    """Writes how claims end."""
 
     def __init__(
         self,
@@ -71,63 +71,63 @@ class Settling:
         self._on_call_due = on_call_due
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
-        """Write the end of an attempt, whatever it was for; what it printed goes before."""
+        """Write the end of an attempt at a job or a clean-up, after the rest of its output."""
         if claim.purpose is Purpose.CLEAN:
             await self._settle_cleanup(claim, outcome)
         else:
             at = self._clock.now()
-            await self._insist(lambda: self._job_log_writer.finish(claim))
+            await self._retry(lambda: self._job_log_writer.finish(claim))
             settlement = conclude(claim, outcome, at=at, progress=progress)
             await self._settle_run(claim, settlement)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
-        """Have the job's hook called with what its handler says; each number of a claim once."""
+        """Store a call of the job's hook with this payload; each number of a claim only once."""
         call_id, at = f"{claim.id}-{claim.token}-{number}", self._clock.now()
-        await self._insist(lambda: self._store.add_call(claim, call_id, payload, at=at))
+        await self._retry(lambda: self._store.add_call(claim, call_id, payload, at=at))
         self._on_call_due()
 
     async def settle_lost(self, claim: Claim) -> None:
-        """End a claim whose answer never came: nobody here has begun with it."""
+        """End a claim whose answer was lost: nothing of it has begun here."""
         self._job_events.lost(claim)
         await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
 
     async def settle_unknown(self, claim: Claim) -> None:
-        """End a claim on a job whose handler this node does not know; let others have it, soon."""
-        nodes = await self._insist(self._store.nodes)
+        """End a claim on a job whose handler this node does not have; another node may have it."""
+        nodes = await self._retry(self._store.nodes)
         if any(claim.task in node.tasks for node in nodes):
-            await self._clock.sleep(KEPT_S)
+            await self._clock.sleep(UNKNOWN_KEPT_S)
             await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
         else:
             await self.settle(claim, Unknown(), None)
 
     async def _settle_run(self, claim: Claim, settlement: Settlement) -> None:
-        written = await self._insist(lambda: self._store.settle([settlement]))
+        written = await self._retry(lambda: self._store.settle([settlement]))
         if claim.id in written:
             if settlement.status is not written[claim.id]:
-                # An attempt given back is aborted instead where the store knows of a request.
+                # The store aborts a job that is given back, if its abort was requested.
                 settlement = replace(settlement, status=written[claim.id])
             self._job_events.ended(claim, settlement)
         else:
-            # Or an earlier try was taken and its answer lost: so tell those who wait all the same.
+            # Or an earlier try succeeded and its answer was lost: so announce it all the same.
             self._job_events.taken_over(claim)
         await self._announce(claim)
         if settlement.status in {Status.QUEUED, Status.ABORTED}:
             await self._enqueue(claim)
         if settlement.status is Status.ABORTED:
-            await self._count(claim)
+            await self._count_abort(claim)
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         cleanup, error = cleaned(outcome), cleanup_failure(claim.task, outcome)
-        if error is not None:  # who looks for the reason has only the log
+        if error is not None:  # only the log has the reason
             self._job_log_writer.write(claim, LogStream.NOTICE, _notice(error))
-        await self._insist(lambda: self._job_log_writer.finish(claim))
-        written = await self._insist(
+        await self._retry(lambda: self._job_log_writer.finish(claim))
+        written = await self._retry(
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
         )
         if written:
             self._job_events.cleaned(claim, cleanup, error)
         else:
-            self._job_events.taken_over(claim)  # or, as above, an earlier try was taken
+            self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if cleanup is Cleanup.PENDING:
             await self._enqueue(claim)
         await self._announce(claim)
@@ -141,20 +141,20 @@ class Settling:
             self._on_call_due()
         self._queue.announce([changed(claim.id, claim.uid)])
 
-    async def _count(self, claim: Claim) -> None:
+    async def _count_abort(self, claim: Claim) -> None:
         with suppress(StoreUnavailable):
             job = await self._store.get(claim.id)
             if job is not None and job.abort is not None:
                 self._job_events.aborted(job.abort)
 
-    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a call until the store takes it. All its writes are guarded, so that is safe."""
+    async def _retry(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a call until the store accepts it. That is safe: all its writes are guarded."""
         backoff = Backoff(self._random, sleep=self._clock.sleep)
         return await retried(write, on=(StoreUnavailable,), backoff=backoff)
 
 
 def cleaned(outcome: Outcome) -> Cleanup:
-    """How far a clean-up got that ended this way."""
+    """The state of a clean-up with this outcome."""
     match outcome:
         case Returned():
             return Cleanup.DONE
@@ -165,6 +165,6 @@ def cleaned(outcome: Outcome) -> Cleanup:
 
 
 def _notice(error: Failure) -> bytes:
-    """What the log of a job says of its clean-up that failed."""
+    """The line in a job's log about its failed clean-up."""
     text = f"the clean-up failed: {error.summary}\n{error.traceback or ''}"
     return text.encode(errors="replace")

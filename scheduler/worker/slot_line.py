@@ -1,4 +1,4 @@
-"""The line for slots: how many jobs a node may claim at a time, and which of them runs next.
+"""The line for slots: decides how many jobs a node may claim, and which of them runs next.
 
     enter ─▶ fetch, claim ─▶ slot ─▶ run ─▶ done ─▶ settle
       │                        │             │
@@ -6,10 +6,10 @@
       │ slots, and more while  │ first served
       ▼ jobs are short         ▼
 
-The line is one for the whole node, so what is claimed ahead waits for whichever slot is free first,
-never for the job of one worker. Where all slots turn out to be with long jobs, it goes back to the
-queue after `PATIENCE_S`: another node may have an idle slot, and the user's job should not be shown
-as running by a node that does not run it.
+There is one line for the whole node: a job that is claimed ahead gets the first slot that is free,
+and never waits for one worker. If all slots turn out to run long jobs, it goes back to the queue
+after `PATIENCE_S`: another node may have an idle slot, and a job should not be shown as running on
+a node that does not run it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from scheduler.processes.slots import Slots
 from scheduler.worker.prefetch import AT_ONCE_S, SHORT_S, Prefetch
 
 PATIENCE_S: Final = SHORT_S
-"""How long a claim waits in line: amid short jobs, several of them end within this time."""
+"""How long a claimed job waits in line: of short jobs, several end within this time."""
 
 
 class SlotLine:
-    """The slots of a node, and those who wait for one."""
+    """The line of jobs that wait for one of the node's slots."""
 
     def __init__(
         self, slots: Slots, *, number: int, clock: Clock, group: asyncio.TaskGroup
@@ -41,43 +41,43 @@ class SlotLine:
         self.slots = slots
         self.clock = clock
         self._group = group
-        self._fit = 0
-        """Slots that have their process, idle or at work."""
+        self._ready = 0
+        """How many slots have their process, idle or busy."""
         self._entered = 0
-        """Tickets that may claim or have claimed a job, and are not done."""
+        """How many tickets may claim, or have claimed, a job and are not done."""
         self._entering: deque[Future[None]] = deque()
         self._line: deque[_Waiter] = deque()
         self._patience: asyncio.TimerHandle | None = None
-        """For all in line together: most are served long before."""
+        """One timer for the whole line: most waiters are served long before it."""
         self._idle: list[PoolProcess] = []
-        self._refits: set[asyncio.Task[None]] = set()
+        self._replacements: set[asyncio.Task[None]] = set()
         for _ in range(number):
-            self._refit(None)
+            self._replace(None)
 
     def ticket(self) -> SlotTicket:
-        """A ticket for one more job, to be entered."""
+        """A ticket for one more job; the caller then enters it."""
         return SlotTicket(self)
 
     async def enter(self) -> bool:
-        """Wait until one more job may be claimed; whether it is then claimed ahead of the slots."""
+        """Wait until one more job may be claimed; whether that is ahead of the slots."""
         waiting: Future[None] = asyncio.get_running_loop().create_future()
         self._entering.append(waiting)
         self._admit()
         try:
             await waiting
         except asyncio.CancelledError:
-            if not waiting.cancelled():  # admitted in the very turn of the loop that cancelled us
+            if not waiting.cancelled():  # admitted in the same step of the loop that cancelled us
                 self.leave()
             raise
-        return self._entered > self._fit
+        return self._entered > self._ready
 
     def leave(self) -> None:
-        """Make room for one more."""
+        """Let another ticket enter."""
         self._entered -= 1
         self._admit()
 
     async def wait_for_process(self, *, late: Callable[[], object]) -> PoolProcess:
-        """Wait in line for a process; `late` is called once that takes too long."""
+        """Wait in line for a process; `late` is called if that takes longer than `PATIENCE_S`."""
         if self._idle:
             return self._idle.pop()
         loop = asyncio.get_running_loop()
@@ -93,22 +93,22 @@ class SlotLine:
             raise
 
     def give_back(self, process: PoolProcess | None) -> None:
-        """Let the next one in line have a process, or the one that replaces it."""
+        """Give the process, or the one that replaces it, to the next waiter in line."""
         if process is not None and self.slots.usable(process):
             self._pass_on(process)
         else:
-            self._fit -= 1
-            self._refit(process)
+            self._ready -= 1
+            self._replace(process)
 
     def close(self) -> None:
-        """Get no further processes."""
-        for refit in self._refits:
-            refit.cancel()
+        """Get no further process."""
+        for replacement in self._replacements:
+            replacement.cancel()
         if self._patience is not None:
             self._patience.cancel()
 
     def _check_line(self) -> None:
-        """Call `late` of those who have waited too long, and come back for the next."""
+        """Call `late` of each waiter that has waited too long; set the timer for the next one."""
         loop = asyncio.get_running_loop()
         self._patience = None
         for waiter in tuple(self._line):
@@ -118,18 +118,18 @@ class SlotLine:
                 self._patience = loop.call_at(waiter.until, self._check_line)
                 return
             waiter.until = inf
-            self.prefetch.stumbled()
+            self.prefetch.reset()
             waiter.late()
 
     def _admit(self) -> None:
-        """Admit as many as may enter: not one by one, but once half of those ahead are gone.
+        """Admit as many as may enter; not one by one, but once half of those ahead are gone.
 
-        So they fetch, claim and acknowledge together, which costs the node as much as for one.
+        So they fetch, claim and acknowledge together, which costs the node no more than for one.
         """
-        ahead = self.prefetch.ahead(self._fit)
-        if self._entered > self._fit + ahead // 2:
+        ahead = self.prefetch.ahead(self._ready)
+        if self._entered > self._ready + ahead // 2:
             return
-        while self._entering and self._entered < self._fit + ahead:
+        while self._entering and self._entered < self._ready + ahead:
             waiting = self._entering.popleft()
             if not waiting.done():
                 waiting.set_result(None)
@@ -143,40 +143,40 @@ class SlotLine:
                 return
         self._idle.append(process)
 
-    def _refit(self, process: PoolProcess | None) -> None:
-        """Get a slot its next process, in the background."""
+    def _replace(self, process: PoolProcess | None) -> None:
+        """Get the next process for a slot, in the background."""
 
-        async def refit() -> None:
-            fit = await self.slots.ready(process)
-            self._fit += 1
-            self._pass_on(fit)
+        async def replace() -> None:
+            successor = await self.slots.ready(process)
+            self._ready += 1
+            self._pass_on(successor)
             self._admit()
 
-        task = self._group.create_task(refit(), name="get a slot its process")
-        self._refits.add(task)
-        task.add_done_callback(self._refits.discard)
+        task = self._group.create_task(replace(), name="get a slot its process")
+        self._replacements.add(task)
+        task.add_done_callback(self._replacements.discard)
 
 
 @dataclass(slots=True)
 class _Waiter:
-    """A job in line."""
+    """A claimed job that waits in line."""
 
     process: Future[PoolProcess]
     late: Callable[[], object]
     until: float
-    """When `late` is called, by the loop's clock; infinite once it was."""
+    """When `late` is called, by the clock of the event loop; infinite once it was."""
 
 
 class SlotTicket:
-    """One job's claim to a slot; `done` at the end of the block, or before."""
+    """The right of one job to a slot; given back by `done`, or else at the end of the block."""
 
     def __init__(self, line: SlotLine) -> None:
         self.ahead = False
-        """Whether there are more jobs claimed than slots, so that this one will have to wait."""
+        """Whether more jobs are claimed than there are slots, so that this one has to wait."""
         self._line = line
         self._entered = False
         self._since: float | None = None
-        """When a process came; from then on this ticket has one to give back."""
+        """When this ticket got a process, which it then has to give back."""
         self._process: PoolProcess | None = None
 
     def __enter__(self) -> Self:
@@ -191,35 +191,35 @@ class SlotTicket:
         self._entered = True
 
     def wait_s(self, idle_s: float) -> float:
-        """How long to wait for an id where an idle worker waits `idle_s`.
+        """How long to wait for an id, where an idle worker waits for `idle_s`.
 
-        Ahead of the slots only for what is there at once: what comes later may find them all busy.
+        Ahead of the slots, only for an id that is waiting already: later, all slots may be busy.
         """
         return 2 * AT_ONCE_S if self.ahead else idle_s
 
     def failed(self) -> None:
-        """Note that store or queue are away: who is ahead of the slots leaves, the others pause.
+        """Note that store or queue are away. A ticket ahead of the slots is done; the others pause.
 
-        Else the pausing ones could be so many that the slots had to wait for most of them.
+        Else so many tickets might be pausing that free slots would have to wait for most of them.
         """
-        self._line.prefetch.stumbled()
+        self._line.prefetch.reset()
         if self.ahead:
             self.done()
 
     async def wait_for_process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
-        """Wait in line for a process to run in; `late` is called once that takes too long.
+        """Wait in line for a process to run in; `late` is called if that takes too long.
 
         Args:
-            fresh: whether it must not have run anything yet.
+            fresh: whether it must not have run any job yet.
         """
         process = await self._line.wait_for_process(late=late)
-        # Not ours before it is ready: if we are cancelled meanwhile it may be on its way out.
+        # Not ours before it is ready: if we are cancelled meanwhile, it may be half retired.
         self._since = self._line.clock.monotonic()
         self._process = await self._line.slots.ready(process, fresh=fresh)
         return self._process
 
     def done(self) -> None:
-        """Let others have the slot, and the right to claim, that this ticket had."""
+        """Give back the slot and the right to claim."""
         if self._since is not None:
             self._line.prefetch.ran(for_s=self._line.clock.monotonic() - self._since)
             self._line.give_back(self._process)

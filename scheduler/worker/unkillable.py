@@ -1,8 +1,8 @@
-"""Waiting for processes that outlive SIGKILL: in the kernel (state D), or of other privileges.
+"""Waits for processes that survive SIGKILL: stuck in the kernel (state D), or with more privileges.
 
-A job whose processes live is not reported dead, nor given to another attempt. Its worker goes on
-with a new process. Here the old ones are killed again, and looked for, in growing intervals, until
-they are gone. Meanwhile the receipt of an abort shows how many there are.
+A job is not settled, and gets no other attempt, while any of its processes lives. Its worker goes
+on with a new process. Here the old ones are killed again, at growing intervals, until they are
+gone. Meanwhile the receipt of an abort shows how many there are.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from scheduler.worker.attempt import Attempt
 from scheduler.worker.settling import Settling
 
 LOOKS_LONGEST_S: Final = 30.0
-"""The longest pause between two looks: such a process may be there for days."""
+"""The longest pause between two tries: such a process may live for days."""
 
 
 class UnkillableProcesses:
-    """Settles stopped attempts late: once none of their processes lives any more."""
+    """Settles stopped attempts later: once all of their processes are gone."""
 
     def __init__(
         self,
@@ -47,18 +47,18 @@ class UnkillableProcesses:
         self._watches: set[asyncio.Task[None]] = set()
 
     def __bool__(self) -> bool:
-        """Whether any process is there that could not be killed."""
+        """Whether there is any such process."""
         return bool(self._watches)
 
     def watch(self, attempt: Attempt, outcome: Stopped, *, release: Callable[[], None]) -> None:
-        """Kill the survivors of an attempt until they are gone, then settle and call `release`."""
-        name = f"kill what is left of {attempt.claim.id}"
+        """Kill an attempt's survivors until they are gone, then settle it and call `release`."""
+        name = f"kill the survivors of {attempt.claim.id}"
         watch = self._group.create_task(self._watch(attempt, outcome, release), name=name)
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
     def give_up(self) -> None:
-        """Leave those that are still there to whoever takes over what this node owned."""
+        """Stop waiting; another node takes over the jobs that this node owns."""
         for watch in self._watches:
             watch.cancel()
 
@@ -67,7 +67,7 @@ class UnkillableProcesses:
         backoff = Backoff(self._random, sleep=self._clock.sleep, longest_s=LOOKS_LONGEST_S)
         try:
             while survivors:
-                await self._note(attempt, replace(outcome.death, survivors=len(survivors)))
+                await self._report(attempt, replace(outcome.death, survivors=len(survivors)))
                 await backoff.pause()
                 survivors = await asyncio.to_thread(tree.end_again, survivors)
             settled = replace(outcome, death=replace(outcome.death, survivors=0))
@@ -75,7 +75,8 @@ class UnkillableProcesses:
         finally:
             release()
 
-    async def _note(self, attempt: Attempt, death: Death) -> None:
+    async def _report(self, attempt: Attempt, death: Death) -> None:
+        """Log the number of survivors, and show it in the receipt of the abort."""
         claim = attempt.claim
         attempt.job_events.outlived(claim, death)
         with suppress(StoreUnavailable):

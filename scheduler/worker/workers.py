@@ -1,13 +1,13 @@
-"""The node's workers: as many as `[node] workers` says, each with a slot to run one job at a time.
+"""The node's workers: as many as `[node] workers` says; each has a slot and runs one job at a time.
 
     worker 1 ─┬─ claimer 1    takes a ticket ─▶ claims ─▶ executes ─▶ settles ─▶ takes a ticket …
               ├─ …
               └─ claimer 20
     worker 2 ─┬─ …
 
-Each claimer does all of it. While one of a worker's claimers runs a job, others may claim the next
-ones and settle the last ones, so a slot waits for neither store nor queue. Slots, the line for them
-and the look in the store are one for all workers.
+Each claimer does all of these steps. While one claimer of a worker runs a job, others may claim the
+next ones and settle the last ones, so a slot waits for neither store nor queue. All workers share
+the slots, the line for them and the looks in the store.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from scheduler.worker.execution import Execution
 from scheduler.worker.slot_line import SlotLine
 
 CLAIMERS: Final = 20
-"""Of a worker: one runs a job, the others claim ahead or settle."""
+"""For each worker: one runs a job, the others claim ahead or settle."""
 
 
 class Workers:
-    """The workers of one node."""
+    """Runs the workers of one node."""
 
     def __init__(
         self,
@@ -51,13 +51,13 @@ class Workers:
         self._random = random
 
     async def run(self) -> None:
-        """Work until `drain`, and on to the end of the jobs that run then."""
+        """Work until `drain`, and then until the running jobs have ended."""
         async with asyncio.TaskGroup() as group:
             for number in range(1, self._number + 1):
                 group.create_task(self._worker(number), name=f"worker {number}")
 
     def drain(self) -> None:
-        """Take no further job, and give back what is claimed and has not begun."""
+        """Claim no further job, and give back the jobs that are claimed but have not begun."""
         self._drain.begin()
 
     def close(self) -> None:
@@ -65,14 +65,14 @@ class Workers:
         self.slot_line.close()
 
     async def _worker(self, number: int) -> None:
-        """Be one worker."""
+        """Run one worker: its claimers."""
         async with asyncio.TaskGroup() as group:
             for claimer in range(1, CLAIMERS + 1):
                 name = f"worker {number}, claimer {claimer}"
                 group.create_task(self._claim_and_execute(), name=name)
 
     async def _claim_and_execute(self) -> None:
-        """Use one ticket after the other. After a failure, keep it unused for a while."""
+        """Use one ticket after the other; after a failure, hold the ticket unused for a pause."""
         backoff = Backoff(self._random, sleep=self._clock.sleep)
         while not self._drain.begun:
             with self.slot_line.ticket() as ticket:

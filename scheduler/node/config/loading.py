@@ -1,15 +1,15 @@
 """The configuration: what an operator may set, read from a file and from the environment.
 
     config.toml  [http] port = 8000 ──┐
-                                      ├─▶ Config, frozen and valid ─▶ node.py hands out the numbers
+                                      ├─▶ Config, frozen and valid ─▶ node/assembly
     SCHEDULER_HTTP__PORT=9000 ────────┘
 
-Nothing is guessed: a key that nobody knows, or a value out of its bounds, ends the start with one
-line that names the place, the key, the value and what is allowed.
+Nothing is guessed: an unknown key, or a value out of its bounds, stops the start with one line that
+names the source, the key, the value and what is allowed.
 
-`tomllib` and pydantic do it alone. pydantic-settings was tried (2.16): it merges before it
-validates, so an error cannot say whether file or environment is to be mended; a misspelt section in
-the environment is ignored; and `SCHEDULER_HTTP='{"port": 1}'` would be a second way to set a key.
+`tomllib` and pydantic suffice. pydantic-settings was tried (2.16): it merges before it validates,
+so an error cannot say whether the file or the environment is wrong; a misspelt section in the
+environment is ignored; and `SCHEDULER_HTTP='{"port": 1}'` would be a second way to set a key.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ from scheduler.node.config.sections import (
 )
 
 FILE: Final = Path("config.toml")
-"""Read when no other file is named; it may be missing."""
+"""Read if no other file is named; it may be missing."""
 
 FLAWS_SHOWN_MAX: Final = 5
 VALUE_CHARS_MAX: Final = 80
 
 SECRET: Final = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^\s&]+", re.IGNORECASE)
-"""Where a password hides in what is no URL: `postgresql:/user:password@host`, `password=…`."""
+"""A password in text that is not a URL: `postgresql:/user:password@host`, `password=…`."""
 
 FOREIGN: Final = re.compile(
     r"SCHEDULER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|SCHEDULER_(\w+_)?PORT=\w+://"
 )
-"""What Kubernetes sets in every pod that sees a service named `scheduler` or `scheduler-…`."""
+"""Variables that Kubernetes sets in pods for a service named `scheduler` or `scheduler-…`."""
 
 
 class Config(Section):
-    """All that an operator has decided. Relative paths are relative to the working folder."""
+    """The whole configuration. Relative paths are relative to the working folder."""
 
     node: NodeSection = NodeSection()
     http: HttpSection = HttpSection()
@@ -78,14 +78,14 @@ VARIABLES: Final = {
     for section, model in SECTIONS.items()
     for key in model.model_fields
 }
-"""Each environment variable that overrides a key, and which."""
+"""The section and key that each environment variable overrides."""
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read `path`, or `config.toml` if there is one, and let `environ` override its keys.
 
     Raises:
-        StartError: one line with all that is wrong, or with the first five flaws and their number.
+        StartError: one line with all errors, or with the first five and the number of the others.
     """
     file = path or FILE
     document = _document(file) if path or FILE.exists() else {}
@@ -95,7 +95,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         config = Config.model_validate(_merged(document, overrides))
     except ValidationError as error:
         flaws += [_flaw(detail, file, overrides) for detail in error.errors()]
-    if flaws:  # raised here and not above: pydantic's error holds the values, passwords among them
+    if flaws:  # not raised in the `except`: pydantic's error has the values, even passwords
         more = len(flaws) - FLAWS_SHOWN_MAX
         raise StartError(
             "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
@@ -115,7 +115,7 @@ def _document(file: Path) -> dict[str, object]:
 def _merged(
     document: Mapping[str, object], overrides: Mapping[tuple[str, str], str]
 ) -> dict[str, object]:
-    """The file's sections with the environment's values in their places."""
+    """The sections of the file, with the values of the environment."""
     merged = {
         name: dict(keys) if isinstance(keys, dict) else keys for name, keys in document.items()
     }
@@ -128,7 +128,7 @@ def _merged(
 
 
 def _scalar(text: str) -> object:
-    """The text as a TOML value; what is none stays text, and validation says what is allowed."""
+    """The text as a TOML value; other text is kept, and validation says what is allowed."""
     try:
         document = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
@@ -145,10 +145,10 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _flaw(detail: ErrorDetails, file: Path, overrides: Mapping[tuple[str, str], str]) -> str:
-    """One thing that is wrong: where it is, what is there, and what is allowed."""
+    """The message for one error: where it is, what is there, and what is allowed."""
     match (detail["type"], *detail["loc"]):
         case "extra_forbidden", str(key) if not isinstance(detail["input"], dict | list):
-            return f"{file}: {_shown(key)} stands in no section{_homes(key)}"
+            return f"{file}: {_shown(key)} stands in no section{_sections_with(key)}"
         case "extra_forbidden", str(section):
             meant = _nearest(section, SECTIONS)
             return (
@@ -188,10 +188,10 @@ def _wrong_value(
     return f"{file}: [{section}] {key} = {shown}: {must}"
 
 
-def _homes(key: str) -> str:
+def _sections_with(key: str) -> str:
     """The sections that have such a key."""
-    homes = [f"[{name}]" for name, model in SECTIONS.items() if key in model.model_fields]
-    return f"; such a key is in {' and '.join(homes)}" if homes else ""
+    sections = [f"[{name}]" for name, model in SECTIONS.items() if key in model.model_fields]
+    return f"; such a key is in {' and '.join(sections)}" if sections else ""
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -199,6 +199,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value much as TOML writes it: on one line, without a password, and not too long."""
+    """A value nearly as TOML writes it: on one line, without a password, and not too long."""
     text = SECRET.sub("***", redacted(json.dumps(value, default=str, ensure_ascii=False)))
     return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"

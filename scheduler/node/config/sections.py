@@ -1,7 +1,7 @@
-"""The sections of the configuration: each key with its default, its bounds and what it is for.
+"""The sections of the configuration: each key with its default, its bounds and its description.
 
-What is written here once is what is validated, what an error says is allowed, and what the table in
-the README must say. Bounds are wide: they keep out what cannot be meant.
+Validation, error messages and the table in the README all follow from these lines. Bounds are wide:
+they exclude only values that cannot be meant.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from scheduler.basics.urls import redacted
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a text may hold, in words; the pattern beside it says the same to the machine."""
+    """Describes for people what the pattern of the same type allows."""
 
     allowed: str
 
@@ -84,7 +84,7 @@ def _network(text: str) -> str:
 
 
 def _no_network(text: str, error: ValueError) -> str:
-    """What is wrong with it; where only its last bits are, also what was meant."""
+    """What is wrong with a network; if only host bits are set, also the network that was meant."""
     with suppress(ValueError):
         meant = ip_network(text, strict=False)
         return f"{text!r} has host bits set; did you mean {str(meant)!r}?"
@@ -104,7 +104,7 @@ Networks = Annotated[
 
 
 class Section(BaseModel):
-    """One `[section]` of the file. A key's docstring is its line in the README's table."""
+    """One `[section]` of the file. The docstring of a key is its line in the README's table."""
 
     model_config = ConfigDict(
         strict=True,
@@ -149,14 +149,14 @@ class HttpSection(Section):
 
 
 class StoreSection(Section):
-    """The truth."""
+    """Where jobs and nodes are stored: the source of truth."""
 
     url: StoreUrl = "sqlite"
     """`sqlite` = data_dir/scheduler.db · `sqlite:///path` · `postgresql://…`"""
 
 
 class QueueSection(Section):
-    """The hints."""
+    """The queue of job ids: only hints, so it may be lost at any time."""
 
     url: QueueUrl = "embedded"
     """`embedded` = a private Valkey/Redis child · `redis://` · `rediss://` · `unix://`"""
@@ -196,7 +196,7 @@ class HandlersSection(Section):
 
 
 class LimitsSection(Section):
-    """How much a client may send, and a handler return. `null`, the least JSON, takes 4 bytes."""
+    """How much a client may send, or a handler return. The shortest JSON, `null`, has 4 bytes."""
 
     data_bytes_max: int = Field(1_048_576, ge=4, le=67_108_864)
     """the size of one job's `data`, as JSON"""
@@ -207,7 +207,7 @@ class LimitsSection(Section):
 
 
 class HooksSection(Section):
-    """The calls of hooks."""
+    """Calls of hooks."""
 
     secret: SigningKeys = Field("", repr=False)
     """`whsec_…` signs calls (Standard Webhooks); two keys while one replaces the other"""
@@ -218,14 +218,14 @@ class HooksSection(Section):
 
 
 class RetentionSection(Section):
-    """What is forgotten, and when."""
+    """When finished jobs are deleted."""
 
     finished_s: float = Field(2_592_000.0, ge=0, le=3_153_600_000)
     """finished jobs are deleted after so long, 30 days by default; 0 = never"""
 
 
 def allowed(field: FieldInfo) -> str:
-    """What a key may hold, in words."""
+    """A description of what a key allows."""
     for mark in field.metadata:
         if isinstance(mark, Words):
             return mark.allowed

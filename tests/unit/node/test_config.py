@@ -1,4 +1,4 @@
-"""Configuration: what is given counts, and what is wrong is said in one line."""
+"""Configuration: file and environment are read, and all errors are shown in one line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def complaint(file: Path, text: str, **environ: str) -> str:
-    """The one line that an operator reads for this file and environment."""
+    """The error line for this file and environment."""
     file.write_text(text, encoding="utf-8")
     with pytest.raises(StartError) as caught:
         load(file, environ)
@@ -31,7 +31,7 @@ def complaint(file: Path, text: str, **environ: str) -> str:
 
 
 def test_the_shipped_file_shows_every_key_at_its_default() -> None:
-    """Whoever reads config.toml knows all there is to set, and what holds without it."""
+    """A reader of config.toml sees every key and its default."""
     shown = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
     assert {name: list(keys) for name, keys in shown.items()} == {
         name: list(model.model_fields) for name, model in SECTIONS.items()
@@ -39,8 +39,8 @@ def test_the_shipped_file_shows_every_key_at_its_default() -> None:
     assert load(SHIPPED, {}) == Config()
 
 
-def test_every_key_says_what_it_is_for_and_what_is_allowed() -> None:
-    """The README's table and the error messages are made of these."""
+def test_every_key_has_a_description_and_bounds() -> None:
+    """The README's table and the error messages are made from these."""
     for model in SECTIONS.values():
         for field in model.model_fields.values():
             assert field.description
@@ -54,7 +54,7 @@ def test_without_a_file_all_defaults_hold(tmp_path: Path, monkeypatch: pytest.Mo
     assert load(None, {}) == Config()
 
 
-def test_config_toml_of_the_working_folder_is_read_unasked(
+def test_config_toml_in_the_working_folder_is_read_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is where an operator looks first."""
@@ -63,28 +63,28 @@ def test_config_toml_of_the_working_folder_is_read_unasked(
     assert load(None, {}).http.port == 81
 
 
-def test_a_file_that_was_named_must_be_there(file: Path) -> None:
-    """Defaults in its place would be a node that its operator did not configure."""
+def test_a_named_file_must_exist(file: Path) -> None:
+    """With defaults instead, the operator would get a node that nobody configured."""
     with pytest.raises(StartError, match=r"own\.toml: No such file or directory"):
         load(file, {})
 
 
-def test_a_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:
-    """Docker makes a folder where a file to mount is missing."""
+def test_a_folder_instead_of_the_file_is_an_error(tmp_path: Path) -> None:
+    """Docker creates a folder where a file to mount is missing."""
     with pytest.raises(StartError, match="Is a directory"):
         load(tmp_path, {})
 
 
 @pytest.mark.parametrize("text", ["[http\n", "[http]\nport = \n", "x = " + "[" * 9999])
-def test_what_is_no_toml_is_said_with_its_place(file: Path, text: str) -> None:
-    """A typing error is found without counting."""
+def test_invalid_toml_is_an_error_with_its_position(file: Path, text: str) -> None:
+    """The operator finds a typing error at once."""
     line = complaint(file, text)
     assert line.startswith("own.toml: not a TOML file: ")
     assert re.search(r"at line \d|recursion", line)
 
 
-def test_a_file_of_another_encoding_is_said(file: Path) -> None:
-    """TOML is UTF-8; an editor on Windows may think otherwise."""
+def test_a_file_in_another_encoding_is_an_error(file: Path) -> None:
+    """TOML is UTF-8; an editor on Windows may use another encoding."""
     file.write_bytes('[node]\nname = "Müller"\n'.encode("latin-1"))
     with pytest.raises(StartError, match="not a TOML file: 'utf-8'"):
         load(file, {})
@@ -139,15 +139,15 @@ def test_a_file_of_another_encoding_is_said(file: Path) -> None:
         ("[[http]]\nport = 5", 'http = [{"port": 5}]: must be a section, [http]'),
     ],
 )
-def test_a_wrong_value_is_said_with_its_key_and_what_is_allowed(
+def test_a_wrong_value_is_an_error_with_its_key_and_what_is_allowed(
     file: Path, text: str, line: str
 ) -> None:
-    """The operator mends it without opening the documentation; nothing is quietly converted."""
+    """The operator can fix it without the documentation; nothing is silently converted."""
     assert complaint(file, text) == f"own.toml: {line}"
 
 
-def test_a_whole_number_is_taken_where_fractions_are_allowed(file: Path) -> None:
-    """`lease_s = 6` means the same to everybody."""
+def test_a_whole_number_is_accepted_where_fractions_are_allowed(file: Path) -> None:
+    """`lease_s = 6` is clear."""
     file.write_text("[node]\nlease_s = 7\n")
     assert load(file, {}).node.lease_s == 7.0
 
@@ -163,27 +163,27 @@ def test_a_whole_number_is_taken_where_fractions_are_allowed(file: Path) -> None
         ("queue", "unix:///run/valkey.sock?db=1"),
     ],
 )
-def test_every_kind_of_url_that_is_promised_is_taken(file: Path, section: str, url: str) -> None:
-    """The contract lists them."""
+def test_every_documented_kind_of_url_is_accepted(file: Path, section: str, url: str) -> None:
+    """The configuration's documentation lists them."""
     file.write_text(f'[{section}]\nurl = "{url}"\n')
     assert getattr(load(file, {}), section).url == url
 
 
-def test_a_misspelt_key_is_said_with_the_one_that_was_meant(file: Path) -> None:
-    """A key that does nothing would be believed to do something."""
+def test_a_misspelt_key_is_an_error_with_the_one_that_was_meant(file: Path) -> None:
+    """An operator would believe that the key has an effect."""
     assert complaint(file, "[http]\nprt = 80") == (
         'own.toml: [http] unknown key "prt"; did you mean port? (known: host, port)'
     )
 
 
-def test_a_misspelt_section_is_said_with_the_one_that_was_meant(file: Path) -> None:
-    """All of its keys would be ignored."""
+def test_a_misspelt_section_is_an_error_with_the_one_that_was_meant(file: Path) -> None:
+    """Else all of its keys would be ignored."""
     line = complaint(file, "[quue]\nurl = 'embedded'")
     assert line.startswith('own.toml: unknown section "quue"; did you mean queue? (known: node, ')
 
 
-def test_all_flaws_are_said_at_once_but_no_page_of_them(file: Path) -> None:
-    """One start shows what is to be mended, and it stays one line that can be read."""
+def test_all_errors_are_shown_at_once_up_to_a_limit(file: Path) -> None:
+    """One start shows what is to be fixed, in a line that stays readable."""
     two = complaint(file, "[http]\nport = -1\n[node]\nworkers = -1\n")
     assert two.count("; own.toml: ") == 1
     seven = complaint(file, "[node]\n" + "".join(f"unknown_{i} = 1\n" for i in range(7)))
@@ -192,14 +192,14 @@ def test_all_flaws_are_said_at_once_but_no_page_of_them(file: Path) -> None:
 
 
 def test_the_first_look_must_not_be_later_than_the_longest(file: Path) -> None:
-    """The watcher's sleeps grow from the one to the other."""
+    """The watcher's sleeps grow from the first to the longest."""
     assert complaint(file, "[abort]\nfirst_look_s = 60") == (
         "[abort] first_look_s = 60.0 must be at most longest_look_s = 30.0"
     )
 
 
 def test_the_environment_overrides_the_file(file: Path) -> None:
-    """A container is configured without a file of its own."""
+    """A container is configured without a file."""
     file.write_text('[http]\nhost = "::1"\nport = 81\n[queue]\nurl = "embedded"\n')
     config = load(
         file,
@@ -215,7 +215,7 @@ def test_the_environment_overrides_the_file(file: Path) -> None:
 
 
 def test_every_key_can_be_overridden() -> None:
-    """So says the contract: each key."""
+    """The documentation promises this for each key."""
     shipped = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
     environ = {name: str(shipped[section][key]) for name, (section, key) in VARIABLES.items()}
     assert len(environ) == sum(map(len, shipped.values()))
@@ -223,8 +223,10 @@ def test_every_key_can_be_overridden() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", '"82"', "82.5", "82\nhost = 1", "1979-05-27", "[82]"])
-def test_a_wrong_value_in_the_environment_is_said_with_its_variable(file: Path, text: str) -> None:
-    """The operator is sent to the environment, not to the file."""
+def test_a_wrong_value_in_the_environment_is_an_error_with_its_variable(
+    file: Path, text: str
+) -> None:
+    """The operator has to look in the environment, not in the file."""
     line = complaint(file, "", SCHEDULER_HTTP__PORT=text)
     assert line.startswith("environment: SCHEDULER_HTTP__PORT = ")
     assert line.endswith(": must be an integer from 0 to 65535")
@@ -234,7 +236,7 @@ def test_a_wrong_value_in_the_environment_is_said_with_its_variable(file: Path, 
     "secret", ["whsec_c2hvcnQ=", "whsec_*", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "whsec_\u00e4"]
 )
 def test_a_wrong_signing_key_is_not_shown(file: Path, secret: str) -> None:
-    """It may be wrong by a letter, and logs are read by many."""
+    """It may be wrong by one letter, and many people read logs."""
     line = complaint(file, f'[hooks]\nsecret = "{secret}"')
     assert line.startswith("own.toml: [hooks] secret = ***: must be empty, or whsec_ and 24 to 64")
     line = complaint(file, "", SCHEDULER_HOOKS__SECRET=secret)
@@ -242,7 +244,7 @@ def test_a_wrong_signing_key_is_not_shown(file: Path, secret: str) -> None:
 
 
 def test_signing_keys_are_never_shown(file: Path) -> None:
-    """Two of them, while one replaces the other."""
+    """Neither one key nor two, while one replaces the other."""
     file.touch()
     key = "whsec_" + "YWFh" * 8
     config = load(file, {"SCHEDULER_HOOKS__SECRET": f"{key} {key}"})
@@ -251,7 +253,7 @@ def test_signing_keys_are_never_shown(file: Path) -> None:
 
 
 def test_networks_are_a_list_of_networks(file: Path) -> None:
-    """From the environment, too, as TOML."""
+    """Also in the environment, as TOML."""
     file.touch()
     config = load(file, {"SCHEDULER_HOOKS__ALLOW": '["10.0.0.0/8", "::1/128"]'})
     assert config.hooks.allow == ("10.0.0.0/8", "::1/128")
@@ -260,8 +262,8 @@ def test_networks_are_a_list_of_networks(file: Path) -> None:
     assert complaint(file, "[hooks]\nallow = 1").startswith("own.toml: [hooks] allow = 1: must be")
 
 
-def test_an_override_does_not_hide_that_the_section_is_none(file: Path) -> None:
-    """Nothing of a file is quietly replaced."""
+def test_an_override_does_not_hide_that_a_section_is_no_table(file: Path) -> None:
+    """Nothing in a file is silently replaced."""
     line = complaint(file, "http = 5", SCHEDULER_HTTP__PORT="80")
     assert line == "own.toml: http = 5: must be a section, [http]"
 
@@ -274,15 +276,17 @@ def test_an_override_does_not_hide_that_the_section_is_none(file: Path) -> None:
         ("SCHEDULER_NODE__WORKER", "SCHEDULER_NODE__WORKERS"),
     ],
 )
-def test_a_misspelt_variable_is_said_with_the_one_that_was_meant(
+def test_a_misspelt_variable_is_an_error_with_the_one_that_was_meant(
     file: Path, name: str, meant: str
 ) -> None:
-    """One underscore is as easily lost as a letter."""
+    """An underscore is as easily lost as a letter."""
     line = complaint(file, "", **{name: "1"})
     assert line.startswith(f"environment: {name}: unknown; did you mean {meant}? ")
 
 
-def test_what_kubernetes_sets_for_a_service_named_scheduler_is_passed_over(file: Path) -> None:
+def test_variables_that_kubernetes_sets_for_a_service_named_scheduler_are_ignored(
+    file: Path,
+) -> None:
     """The most natural name for the service must not keep its pods from starting."""
     file.write_text("")
     kubernetes = {
@@ -310,7 +314,7 @@ def test_what_kubernetes_sets_for_a_service_named_scheduler_is_passed_over(file:
     ],
 )
 def test_no_message_shows_a_password(file: Path, text: str) -> None:
-    """The line ends in a journal that many may read; so does the error that it was made from."""
+    """The line is logged, where many may read it, and so is the error that it comes from."""
     assert "geheim" not in complaint(file, text)
     file.write_text(text)
     with pytest.raises(StartError) as caught:
@@ -320,7 +324,7 @@ def test_no_message_shows_a_password(file: Path, text: str) -> None:
 
 
 def test_no_printed_configuration_shows_a_password(file: Path) -> None:
-    """It is the first thing that somebody logs."""
+    """A configuration is easily logged."""
     file.write_text('[store]\nurl = "postgresql://u:geheim@h/d"\n')
     config = load(file, {"SCHEDULER_QUEUE__URL": "redis://:geheim@h"})
     assert config.store.url == "postgresql://u:geheim@h/d"
@@ -329,7 +333,7 @@ def test_no_printed_configuration_shows_a_password(file: Path) -> None:
         assert "***" in shown
 
 
-def test_a_configuration_does_not_change() -> None:
-    """Whoever was handed a number can rely on it."""
+def test_a_configuration_cannot_be_changed() -> None:
+    """Code that has read a value can rely on it."""
     with pytest.raises(ValueError, match="frozen"):
         Config().http.port = 1  # type: ignore[misc]

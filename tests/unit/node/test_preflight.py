@@ -1,4 +1,4 @@
-"""What a machine must have for a node, and what is said where it has not."""
+"""What a node requires of a machine, and the error where that is missing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from scheduler.core.errors import StartError
 from scheduler.node.preflight import require_containment
 
 
-def test_this_machine_will_do() -> None:
-    """The tests run where a node runs."""
+def test_this_machine_is_accepted() -> None:
+    """Tests run on a machine on which nodes run."""
     require_containment()
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
-def test_a_system_that_is_no_linux_is_refused_with_a_way_out(platform: str) -> None:
-    """A node that could not end all processes of a job would break its one promise silently."""
+def test_a_system_other_than_linux_is_refused_with_an_alternative(platform: str) -> None:
+    """A node that could not end all processes of a job would silently break its main promise."""
     with pytest.raises(StartError, match=rf"on Linux, and this is {platform}: .*docker compose up"):
         require_containment(platform=platform)
 
 
-def test_a_kernel_that_does_not_tell_the_children_is_refused(tmp_path: Path) -> None:
-    """Without that list the tree of a job looks empty, and a receipt would say that it is dead."""
+def test_a_kernel_that_does_not_list_child_processes_is_refused(tmp_path: Path) -> None:
+    """Without that list a job's tree looks empty, and a receipt would say that it is dead."""
     with pytest.raises(StartError, match="CONFIG_PROC_CHILDREN"):
         require_containment(proc=tmp_path)

@@ -1,4 +1,4 @@
-"""The sweeper: who is presumed dead, and what is looked after when nobody else does."""
+"""The sweeper: which nodes are presumed dead, and which jobs and ids are recovered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from scheduler.basics.clock import id_before
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Status
 from scheduler.core.ports.queue import Queue
-from scheduler.node.sweeper import LOST_AFTER_S, RELEASE_EVERY_S, REST_S, SWEEP_EVERY_S, Sweeper
+from scheduler.node.sweeper import (
+    DELETE_PAUSE_S,
+    LOST_AFTER_S,
+    RELEASE_EVERY_S,
+    SWEEP_EVERY_S,
+    Sweeper,
+)
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.support.gate import Gate
 from tests.support.job_events import Counting
@@ -24,7 +30,7 @@ LEASE_S = 6.0
 
 
 class Installation:
-    """The sweeper of node `me`, in an installation with others."""
+    """The sweeper of node `me`, in an installation with other nodes."""
 
     def __init__(self) -> None:
         self.store, self.clock, self.server = MemoryStore(), FakeClock(), MemoryServer()
@@ -32,7 +38,7 @@ class Installation:
         self.sweeper = self.sweeper_with(self.queue)
 
     def sweeper_with(self, queue: object) -> Sweeper:
-        """A sweeper that sees the queue like this."""
+        """A sweeper that uses this queue."""
         return Sweeper(
             store=self.store,
             queue=cast("Queue", queue),
@@ -60,7 +66,7 @@ async def installation() -> Installation:
     return installation
 
 
-async def test_a_node_that_is_silent_for_its_lease_is_buried_and_its_jobs_run_again(
+async def test_a_node_that_is_silent_for_its_lease_is_presumed_dead_and_its_jobs_run_again(
     installation: Installation,
 ) -> None:
     """Guarantee 4. Within the lease and two sweeps, as the constant says."""
@@ -75,7 +81,7 @@ async def test_a_node_that_is_silent_for_its_lease_is_buried_and_its_jobs_run_ag
 
 
 async def test_a_node_that_renews_lives(installation: Installation) -> None:
-    """However slowly, as long as its beat changes within the lease."""
+    """However slow it is, as long as its beat changes within the lease."""
     await installation.store.register(node("slow"))
     for _ in range(5):
         await installation.sweep(after_s=LEASE_S - 0.1)
@@ -83,15 +89,17 @@ async def test_a_node_that_renews_lives(installation: Installation) -> None:
     assert "slow" in await installation.names()
 
 
-async def test_a_node_does_not_bury_itself(installation: Installation) -> None:
-    """Its lease is its own business: it knows better than others whether it lives."""
+async def test_a_node_does_not_presume_itself_dead(installation: Installation) -> None:
+    """It notices the loss of its lease by its own deadline."""
     await installation.sweep(after_s=0)
     await installation.sweep(after_s=10 * LEASE_S)
     assert await installation.names() == ["me"]
 
 
-async def test_nobody_is_buried_for_the_silence_of_the_store(installation: Installation) -> None:
-    """None could renew, and finished results wait to be written: they get a whole lease anew."""
+async def test_no_node_is_presumed_dead_because_the_store_was_unavailable(
+    installation: Installation,
+) -> None:
+    """No node could renew, and results wait to be written: each node gets a whole lease again."""
     await installation.store.register(node("other"))
     await installation.sweep(after_s=0)
     installation.store.away = True
@@ -105,7 +113,9 @@ async def test_nobody_is_buried_for_the_silence_of_the_store(installation: Insta
     assert "other" not in await installation.names()
 
 
-async def test_what_a_dead_node_had_in_flight_goes_back(installation: Installation) -> None:
+async def test_ids_in_flight_at_a_dead_node_go_back_to_the_queue(
+    installation: Installation,
+) -> None:
     """It had dequeued the id and not yet claimed the job."""
     job_id = await queued(installation.store)
     dead = MemoryQueue(installation.server, node_id="dead")
@@ -115,10 +125,10 @@ async def test_what_a_dead_node_had_in_flight_goes_back(installation: Installati
     assert list(installation.server.ids) == [job_id]
 
 
-async def test_a_node_that_came_and_went_between_two_sweeps_leaves_nothing_for_long(
+async def test_jobs_of_a_node_that_lived_between_two_sweeps_are_released_later(
     installation: Installation,
 ) -> None:
-    """Where the same nodes are there as before, an idle one is to cost next to nothing."""
+    """Where the nodes are the same as before, an idle node must cost next to nothing."""
     await installation.sweep(after_s=0)
     claim = await running(installation.store, node_id="brief")
     await installation.store.bury("brief")
@@ -131,7 +141,7 @@ async def test_a_node_that_came_and_went_between_two_sweeps_leaves_nothing_for_l
 async def test_a_release_that_failed_is_tried_again_by_the_next_sweep(
     installation: Installation,
 ) -> None:
-    """The store released, and the queue did not hear of what the dead node had in flight."""
+    """The store released the jobs, but the queue did not recover the ids in flight."""
     job_id = await queued(installation.store)
     dead = MemoryQueue(installation.server, node_id="dead")
     await dead.enqueue([job_id])
@@ -144,7 +154,9 @@ async def test_a_release_that_failed_is_tried_again_by_the_next_sweep(
     assert list(installation.server.ids) == [job_id]
 
 
-async def test_an_emptied_queue_hears_of_all_that_waits(installation: Installation) -> None:
+async def test_all_waiting_jobs_are_enqueued_again_in_an_emptied_queue(
+    installation: Installation,
+) -> None:
     """D1: Redis may be emptied at any moment."""
     ids = [await queued(installation.store) for _ in range(3)]
     with capture_logs() as logs:
@@ -154,27 +166,27 @@ async def test_an_emptied_queue_hears_of_all_that_waits(installation: Installati
         ("waiting jobs are enqueued anew", 3)
     ]
     await installation.sweeper.restore_ids()
-    assert list(installation.server.ids) == ids, "once is enough"
+    assert list(installation.server.ids) == ids, "it is done once"
 
 
-async def test_others_that_sweep_meanwhile_tell_it_nothing(installation: Installation) -> None:
-    """Else each id would wait as often as there are nodes."""
+async def test_other_nodes_that_sweep_meanwhile_enqueue_nothing(installation: Installation) -> None:
+    """Else each id would be enqueued once by each node."""
     ids = [await queued(installation.store) for _ in range(3)]
-    telling = Gate(installation.queue)
-    told = telling.hold("remember", "before")
+    gated = Gate(installation.queue)
+    remembering = gated.hold("remember", "before")
     other = installation.sweeper_with(MemoryQueue(installation.server, node_id="other"))
     async with asyncio.TaskGroup() as group:
-        group.create_task(installation.sweeper_with(telling).restore_ids())
-        await told.reached.wait()
+        group.create_task(installation.sweeper_with(gated).restore_ids())
+        await remembering.reached.wait()
         await other.restore_ids()
-        told.let()
+        remembering.let()
     assert list(installation.server.ids) == ids
 
 
-async def test_where_the_node_that_told_it_died_another_one_tells_it_all(
+async def test_if_the_node_that_enqueues_all_dies_another_one_enqueues_all(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """D1. Once it was silent for so long that it must have died."""
+    """D1. It does so once the first one has been silent for so long that it must be dead."""
     ids = [await queued(installation.store) for _ in range(3)]
     dead = MemoryQueue(installation.server, node_id="dead")
     await dead.forgetful()
@@ -185,18 +197,18 @@ async def test_where_the_node_that_told_it_died_another_one_tells_it_all(
     assert list(installation.server.ids) == [ids[0], *ids]
 
 
-async def test_a_queue_that_is_emptied_again_meanwhile_is_told_all_by_a_later_sweep(
+async def test_a_queue_that_is_emptied_again_meanwhile_is_filled_by_a_later_sweep(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """D1. What it was told before is gone: to go on would only have some ids wait twice."""
+    """D1. The ids from before are gone; continuing would enqueue some of the others twice."""
     monkeypatch.setattr("scheduler.node.sweeper.ENQUEUE_MAX", 1)
     for _ in range(2):
         await queued(installation.store)
-    telling = Gate(installation.queue)
-    first = telling.hold("remind", "after")
+    gated = Gate(installation.queue)
+    first = gated.hold("remind", "after")
     with capture_logs() as logs:
         async with asyncio.TaskGroup() as group:
-            group.create_task(installation.sweeper_with(telling).restore_ids())
+            group.create_task(installation.sweeper_with(gated).restore_ids())
             await first.reached.wait()
             installation.server.flush()
             first.let()
@@ -204,8 +216,8 @@ async def test_a_queue_that_is_emptied_again_meanwhile_is_told_all_by_a_later_sw
     assert await installation.queue.forgetful()
 
 
-async def test_an_id_that_got_lost_is_enqueued_again(installation: Installation) -> None:
-    """Its submit was cut off between the store and the queue."""
+async def test_a_lost_id_is_enqueued_again(installation: Installation) -> None:
+    """Its submit was interrupted between store and queue."""
     await installation.queue.remember()
     job_id = await queued(installation.store)
     await installation.sweeper.restore_ids()
@@ -213,7 +225,7 @@ async def test_an_id_that_got_lost_is_enqueued_again(installation: Installation)
 
 
 async def test_the_oldest_ids_are_not_looked_for_in_every_sweep(installation: Installation) -> None:
-    """No question is asked more often than once a second, and idle workers ask this one too."""
+    """Less often is enough: idle workers also ask the store for waiting jobs."""
     await installation.queue.remember()
     await installation.sweeper.restore_ids()
     await queued(installation.store)
@@ -225,8 +237,8 @@ async def test_the_oldest_ids_are_not_looked_for_in_every_sweep(installation: In
     assert installation.server.ids
 
 
-async def test_an_id_that_was_submitted_just_now_is_not_lost(installation: Installation) -> None:
-    """Its submit is between the store and the queue at this moment."""
+async def test_an_id_submitted_just_now_does_not_count_as_lost(installation: Installation) -> None:
+    """Its submit may be between store and queue at this moment."""
     await installation.queue.remember()
     just_now = installation.clock.now() - timedelta(seconds=LOST_AFTER_S - 1)
     await installation.store.insert([replace(new(), id=id_before(just_now))])
@@ -237,20 +249,20 @@ async def test_an_id_that_was_submitted_just_now_is_not_lost(installation: Insta
     assert installation.server.ids
 
 
-async def test_old_jobs_are_deleted_and_young_ones_kept(installation: Installation) -> None:
+async def test_old_jobs_are_deleted_and_recent_ones_kept(installation: Installation) -> None:
     """Retention counts from the end of a job."""
     claim = await running(installation.store)
     await installation.store.settle([end(claim, ended_s=0)])
     installation.clock.advance(59)
     await installation.sweeper.delete_the_old()
     assert await installation.store.get(claim.id) is not None
-    installation.clock.advance(REST_S)
+    installation.clock.advance(DELETE_PAUSE_S)
     await installation.sweeper.delete_the_old()
     assert await installation.store.get(claim.id) is None
 
 
-async def test_the_deletion_rests_only_when_nothing_was_old(installation: Installation) -> None:
-    """A million old jobs go one step after the other; a node without any hardly asks."""
+async def test_the_deletion_pauses_only_when_no_job_was_old(installation: Installation) -> None:
+    """A million old jobs are deleted step by step; a node without any rarely asks."""
 
     async def deleted() -> bool:
         claim = await running(installation.store)
@@ -263,14 +275,14 @@ async def test_the_deletion_rests_only_when_nothing_was_old(installation: Instal
     assert await deleted()
     await installation.sweeper.delete_the_old()
     assert not await deleted()
-    installation.clock.advance(REST_S)
+    installation.clock.advance(DELETE_PAUSE_S)
     assert await deleted()
 
 
-async def test_one_step_that_fails_does_not_keep_the_others_from_their_work(
+async def test_a_step_that_fails_does_not_prevent_the_others(
     installation: Installation,
 ) -> None:
-    """Without Redis old jobs must go all the same, and after it the next sweep be whole."""
+    """Old jobs must be deleted without Redis too, and a later sweep must do every step."""
     claim = await running(installation.store)
     await installation.store.settle([end(claim, ended_s=0)])
     installation.queue.away = True

@@ -1,4 +1,4 @@
-"""A workers on a store in memory."""
+"""Workers on a store in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The abort watcher: three ways lead to it, each sufficient, and none is believed."""
+"""The abort watcher: each of three signs wakes it, and the store alone decides."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ NEVER_S = 1_000_000.0
 
 
 class Stoppable:
-    """What the watcher knows of an attempt."""
+    """The part of an attempt that the watcher uses."""
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.stops: list[tuple[StopReason, float | None]] = []
-        self.doubts: list[object] = []
+        self.checks: list[object] = []
 
     def check_before_start(self, look: object) -> None:
-        self.doubts.append(look)
+        self.checks.append(look)
 
     def stop(self, reason: StopReason, *, grace_s: float | None) -> None:
         self.stops.append((reason, grace_s))
 
 
 class CountingStore(MemoryStore):
-    """Counts who asks it for a job."""
+    """Counts how often it is asked for a job."""
 
     asked = 0
 
@@ -45,8 +45,8 @@ class CountingStore(MemoryStore):
         return await super().get(job_id)
 
 
-class Scene:
-    """A running job under watch."""
+class WatchedJob:
+    """A running job and its abort watcher."""
 
     def __init__(self) -> None:
         self.store, self.queue = CountingStore(), MemoryQueue()
@@ -54,13 +54,13 @@ class Scene:
 
     @asynccontextmanager
     async def watched(self, *looks_s: float) -> AsyncIterator[AbortWatcher]:
-        """Under watch: the last of the sleeps is repeated."""
+        """A watcher that watches a new job; the last of the sleeps is repeated."""
         async with asyncio.TaskGroup() as group:
             with await self.watcher(group, *looks_s) as watcher:
                 yield watcher
 
     async def watcher(self, group: asyncio.TaskGroup, *looks_s: float) -> AbortWatcher:
-        """What is to watch a new job."""
+        """A watcher for a new job, not entered yet."""
         self.attempt = Stoppable(await running(self.store))
         return AbortWatcher(
             cast("Any", self.attempt),
@@ -79,48 +79,48 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def scene() -> WatchedJob:
+    return WatchedJob()
 
 
-async def test_a_hint_is_enough(scene: Scene) -> None:
-    """The message and the heartbeat come this way; the first look is far off."""
+async def test_a_hint_is_enough(scene: WatchedJob) -> None:
+    """The announcement and the heartbeat give hints; the first look is far off."""
     async with scene.watched(NEVER_S) as watcher:
         await scene.abort()
         watcher.hint()
         await eventually(lambda: scene.stopped)
 
 
-async def test_a_hint_that_comes_before_the_watch_is_enough(scene: Scene) -> None:
-    """The user's abort may overtake the answer that tells this node of its own claim."""
+async def test_a_hint_that_comes_before_the_watch_is_enough(scene: WatchedJob) -> None:
+    """The user's abort may arrive before the answer to this node's claim."""
     async with asyncio.TaskGroup() as group:
         watcher = await scene.watcher(group, NEVER_S)
         await scene.abort()
         watcher.hint()
-        assert not scene.attempt.doubts, "a clean-up is not watched, and must not be stopped"
+        assert not scene.attempt.checks, "a clean-up is not watched, and must not be stopped"
         with watcher:
-            assert len(scene.attempt.doubts) == 1
+            assert len(scene.attempt.checks) == 1
             await eventually(lambda: scene.stopped)
 
 
-async def test_the_flag_is_enough(scene: Scene) -> None:
-    """Messages get lost; the issue wants the key-value store watched."""
+async def test_the_flag_is_enough(scene: WatchedJob) -> None:
+    """Announcements get lost; the issue asks for a watch on the key-value store."""
     async with scene.watched(OFTEN_S):
         await scene.abort()
         await scene.queue.announce_abort(scene.attempt.claim.id, node_id="elsewhere")
         await eventually(lambda: scene.stopped)
 
 
-async def test_a_flag_that_was_there_before_is_found_by_the_first_look(scene: Scene) -> None:
-    """However long the sleeps are that follow."""
+async def test_a_flag_that_was_there_before_is_found_by_the_first_look(scene: WatchedJob) -> None:
+    """However long the later sleeps are."""
     async with scene.watched(OFTEN_S, NEVER_S):
         await scene.abort()
         await scene.queue.announce_abort(scene.attempt.claim.id, node_id="elsewhere")
         await eventually(lambda: scene.stopped)
 
 
-async def test_a_hint_without_an_abort_stops_nothing(scene: Scene) -> None:
-    """Whoever can write to Redis, or errs, must not be able to end a job."""
+async def test_a_hint_without_an_abort_stops_nothing(scene: WatchedJob) -> None:
+    """Writing to Redis, on purpose or by mistake, must not be able to end a job."""
     async with scene.watched(OFTEN_S) as watcher:
         await scene.queue.announce_abort(scene.attempt.claim.id, node_id="a")
         watcher.hint()
@@ -130,7 +130,7 @@ async def test_a_hint_without_an_abort_stops_nothing(scene: Scene) -> None:
         await eventually(lambda: scene.stopped)
 
 
-async def test_a_second_abort_is_heard_as_well(scene: Scene) -> None:
+async def test_a_second_abort_stops_the_attempt_again(scene: WatchedJob) -> None:
     """It may give the handler less time than the first one did."""
     async with scene.watched(NEVER_S) as watcher:
         await scene.abort()
@@ -141,8 +141,8 @@ async def test_a_second_abort_is_heard_as_well(scene: Scene) -> None:
         await eventually(lambda: scene.attempt.stops[1:] == [(StopReason.ABORT, 0.5)])
 
 
-async def test_each_hint_counts_once(scene: Scene) -> None:
-    """The next one wakes again; in between nobody looks."""
+async def test_each_hint_causes_one_look(scene: WatchedJob) -> None:
+    """The next hint wakes it again; in between it does not look."""
     async with scene.watched(NEVER_S) as watcher:
         for times in (1, 2):
             watcher.hint()
@@ -151,7 +151,7 @@ async def test_each_hint_counts_once(scene: Scene) -> None:
         assert scene.store.asked == 2
 
 
-async def test_it_looks_again_when_the_store_was_away(scene: Scene) -> None:
+async def test_it_looks_again_after_the_store_was_unavailable(scene: WatchedJob) -> None:
     """The abort is durable, so it can wait for the store to come back."""
     async with scene.watched(OFTEN_S) as watcher:
         await scene.abort()
@@ -163,7 +163,7 @@ async def test_it_looks_again_when_the_store_was_away(scene: Scene) -> None:
         await eventually(lambda: scene.stopped)
 
 
-async def test_a_queue_that_is_away_does_not_end_the_watch(scene: Scene) -> None:
+async def test_an_unavailable_queue_does_not_end_the_watch(scene: WatchedJob) -> None:
     """The heartbeat still brings a hint."""
     async with scene.watched(OFTEN_S) as watcher:
         scene.queue.away = True
@@ -173,8 +173,8 @@ async def test_a_queue_that_is_away_does_not_end_the_watch(scene: Scene) -> None
         await eventually(lambda: scene.stopped)
 
 
-async def test_a_job_that_ends_before_the_first_look_costs_no_task(scene: Scene) -> None:
-    """Most jobs are that short, and nobody asks the key-value store about them."""
+async def test_a_job_that_ends_before_the_first_look_costs_no_task(scene: WatchedJob) -> None:
+    """Most jobs are that short, and cost no look in the key-value store."""
     before = asyncio.all_tasks()
     async with scene.watched(NEVER_S):
         assert asyncio.all_tasks() == before

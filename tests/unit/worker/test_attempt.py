@@ -1,4 +1,4 @@
-"""An attempt: who stops it, when, and what it then says of itself."""
+"""An attempt: what stops it, when, and with which outcome."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ KILLED = Death(signal="SIGKILL", processes=1, survivors=0)
 LONG_S = 3600.0
 
 
-class Trial:
-    """An attempt that runs, and the slots it runs in."""
+class Running:
+    """A running attempt, and the slots it runs in."""
 
     def __init__(self, slots: FakeSlots, attempt: Attempt, run: asyncio.Task[Outcome]) -> None:
         self.slots, self.attempt, self.run = slots, attempt, run
@@ -56,13 +56,13 @@ class Trial:
         return self.slots.given[0]
 
 
-def told(done: object, total: object, message: object) -> dict[str, object]:
-    """Progress as a process writes it."""
+def progress_frame(done: object, total: object, message: object) -> dict[str, object]:
+    """Progress as a pool process sends it."""
     return {"done": done, "total": total, "message": message}
 
 
 async def forget(_claim: Claim, _number: int, _payload: JsonText) -> None:
-    """Keep nothing of what a handler tells."""
+    """Drop a notification."""
 
 
 @asynccontextmanager
@@ -72,7 +72,7 @@ async def running(
     time_limit_s: float | None = None,
     grace_s: float = 0,
     keep_notification: Callable[[Claim, int, JsonText], Coroutine[None, None, None]] = forget,
-) -> AsyncIterator[Trial]:
+) -> AsyncIterator[Running]:
     slots = slots or FakeSlots()
     async with asyncio.TaskGroup() as group:
         attempt = Attempt(
@@ -86,11 +86,13 @@ async def running(
             on_output=lambda *_: None,
             job_events=Counting(FakeClock()),
         )
-        yield Trial(slots, attempt, group.create_task(attempt.run(cast("Any", slots.ready(None)))))
+        yield Running(
+            slots, attempt, group.create_task(attempt.run(cast("Any", slots.ready(None))))
+        )
 
 
 async def test_a_result_is_the_outcome() -> None:
-    """And its process goes on to the next job."""
+    """And its process runs the next job."""
     async with running() as trial:
         (await trial.process()).finish("1")
     assert trial.run.result() == Returned(JsonText("1"))
@@ -98,14 +100,14 @@ async def test_a_result_is_the_outcome() -> None:
 
 
 async def test_what_a_job_left_running_ends_with_it() -> None:
-    """No process outlives its job, also when nobody aborted it."""
+    """No process outlives its job, even without an abort."""
     async with running() as trial:
         (await trial.process()).finish("1", leftovers=True)
     assert trial.slots.ended == trial.slots.given
 
 
 async def test_a_death_without_a_result_is_a_crash() -> None:
-    """With its exit status, for whoever has to find out why."""
+    """With its exit status, for whoever has to find the cause."""
     async with running() as trial:
         (await trial.process()).die(3)
     assert trial.run.result() == Crashed(3)
@@ -134,8 +136,8 @@ async def test_a_death_without_a_result_is_a_crash() -> None:
         {"leftovers": False, "progress": None, "raised": {"type": 1, "message": 2, "traceback": 3}},
     ],
 )
-async def test_an_end_that_makes_no_sense_is_a_crash(end: dict[str, object]) -> None:
-    """A handler can make its process write anything, and must not end the node with it."""
+async def test_a_malformed_end_frame_is_a_crash(end: dict[str, object]) -> None:
+    """A handler can make its process write anything, and that must not end the node."""
     async with running() as trial:
         process = await trial.process()
         process.tell({"progress": 7})
@@ -146,8 +148,8 @@ async def test_an_end_that_makes_no_sense_is_a_crash(end: dict[str, object]) -> 
 
 
 @pytest.mark.parametrize("reason", StopReason)
-async def test_whoever_stops_it_the_process_is_ended(reason: StopReason) -> None:
-    """One way to stop, whatever the reason."""
+async def test_for_every_reason_a_stop_ends_the_process(reason: StopReason) -> None:
+    """There is one way to stop, whatever the reason."""
     async with running() as trial:
         await trial.process()
         trial.attempt.stop(reason)
@@ -156,7 +158,7 @@ async def test_whoever_stops_it_the_process_is_ended(reason: StopReason) -> None
 
 
 async def test_the_first_reason_counts() -> None:
-    """Or a drain would put back into the queue what its user has aborted."""
+    """Else a drain would put a job back into the queue that its user has aborted."""
     async with running() as trial:
         await trial.process()
         trial.attempt.stop(StopReason.ABORT)
@@ -164,7 +166,7 @@ async def test_the_first_reason_counts() -> None:
     assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
 
 
-async def test_a_result_that_is_there_beats_a_stop() -> None:
+async def test_a_result_that_came_first_wins_over_a_stop() -> None:
     """The contract: a result that reached the node before the stop began wins."""
     async with running() as trial:
         process = await trial.process()
@@ -175,7 +177,7 @@ async def test_a_result_that_is_there_beats_a_stop() -> None:
 
 
 async def test_once_the_stop_has_begun_no_result_counts() -> None:
-    """The contract's other half: whatever the handler still returns, the job ends aborted."""
+    """The other half of the contract: whatever the handler still returns, the job ends aborted."""
     async with running(grace_s=LONG_S) as trial:
         process = await trial.process()
         trial.attempt.stop(StopReason.ABORT)
@@ -198,7 +200,7 @@ async def test_a_handler_that_ends_in_its_grace_period_is_not_killed() -> None:
 
 
 async def test_a_handler_that_outlasts_its_grace_period_is_killed() -> None:
-    """However long it would go on."""
+    """However long it would still run."""
     async with running(grace_s=0.01) as trial:
         process = await trial.process()
         trial.attempt.stop(StopReason.ABORT)
@@ -207,7 +209,7 @@ async def test_a_handler_that_outlasts_its_grace_period_is_killed() -> None:
 
 
 async def test_another_abort_may_shorten_the_grace_period() -> None:
-    """A person who has waited long enough; nobody can lengthen it."""
+    """A person may have waited long enough. It cannot be lengthened."""
     async with running(grace_s=LONG_S) as trial:
         process = await trial.process()
         trial.attempt.stop(StopReason.ABORT)
@@ -217,8 +219,8 @@ async def test_another_abort_may_shorten_the_grace_period() -> None:
     assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
 
 
-async def test_an_abort_while_the_time_limit_ends_a_job_comes_true() -> None:
-    """Its user was answered that the job is being stopped, so it ends aborted, and is undone."""
+async def test_an_abort_replaces_a_time_limit_during_its_grace_period() -> None:
+    """The answer said that the job is being stopped, so it ends aborted, and its clean-up runs."""
     async with running(grace_s=LONG_S, time_limit_s=0.01) as trial:
         process = await trial.process()
         await eventually(lambda: process.signals == [signal.SIGTERM])
@@ -228,7 +230,7 @@ async def test_an_abort_while_the_time_limit_ends_a_job_comes_true() -> None:
 
 
 async def test_the_grace_period_of_the_request_counts() -> None:
-    """Who asks for the end knows best how long it may take."""
+    """The user who aborts a job knows best how long its end may take."""
     async with running(grace_s=LONG_S) as trial:
         process = await trial.process()
         trial.attempt.stop(StopReason.ABORT, grace_s=0)
@@ -236,8 +238,8 @@ async def test_the_grace_period_of_the_request_counts() -> None:
     assert trial.run.result() == Stopped(StopReason.ABORT, KILLED)
 
 
-async def test_stopped_before_it_has_a_process_it_never_begins() -> None:
-    """Nor does its end wait for a process that may be long in coming."""
+async def test_stopped_before_it_gets_a_process_it_never_begins() -> None:
+    """Its end does not wait for the process either, which may take long."""
     slots = FakeSlots()
     slots.open.clear()
     async with running(slots=slots) as trial:
@@ -245,8 +247,8 @@ async def test_stopped_before_it_has_a_process_it_never_begins() -> None:
     assert trial.run.result() == Stopped(StopReason.ABORT, NOTHING_RAN)
 
 
-async def test_stopped_in_the_moment_its_process_is_there_it_never_begins() -> None:
-    """The process is whole, and does the next job."""
+async def test_stopped_at_the_moment_it_gets_its_process_it_never_begins() -> None:
+    """The process is intact, and runs the next job."""
     slots = FakeSlots()
     slots.open.clear()
     async with running(slots=slots) as trial:
@@ -258,8 +260,8 @@ async def test_stopped_in_the_moment_its_process_is_there_it_never_begins() -> N
     assert not slots.ended
 
 
-async def test_where_the_store_does_not_answer_a_doubt_it_never_begins() -> None:
-    """Its abort may be answered already; given back, it is aborted by that, or begins anew."""
+async def test_if_the_store_does_not_answer_the_check_it_never_begins() -> None:
+    """Its abort may be answered already. Given back, the job is then aborted, or begins anew."""
 
     async def look() -> None:
         raise StoreUnavailable("the store does not answer")
@@ -275,7 +277,7 @@ async def test_where_the_store_does_not_answer_a_doubt_it_never_begins() -> None
 
 
 async def test_the_time_limit_begins_with_the_process() -> None:
-    """A handler is not to blame for what the node needs to start it."""
+    """The time that the node needs for the start does not count."""
     slots = FakeSlots()
     slots.open.clear()
     async with running(slots=slots, time_limit_s=0.01) as trial:
@@ -286,16 +288,16 @@ async def test_the_time_limit_begins_with_the_process() -> None:
     assert slots.frames
 
 
-async def test_progress_is_kept_whatever_becomes_of_the_attempt() -> None:
-    """It tells how far an aborted job got."""
+async def test_progress_is_kept_however_the_attempt_ends() -> None:
+    """It shows how far an aborted job got."""
     async with running() as trial:
         (await trial.process()).report(3)
         trial.attempt.stop(StopReason.ABORT)
     assert trial.attempt.progress == Progress(done=3)
 
 
-async def test_it_ends_once_all_that_its_handler_tells_is_kept() -> None:
-    """The end is written next: a node that dies after it has lost no notification."""
+async def test_it_ends_once_all_its_notifications_are_stored() -> None:
+    """The end is written next: a node that dies after that has lost no notification."""
     kept, store_is_back = list[tuple[int, JsonText]](), asyncio.Event()
 
     async def keep(_: Claim, number: int, payload: JsonText) -> None:
@@ -313,7 +315,7 @@ async def test_it_ends_once_all_that_its_handler_tells_is_kept() -> None:
     assert kept == [(1, '"a"'), (2, '"b"')]
 
 
-async def test_a_handler_that_tells_without_end_is_cut_short() -> None:
+async def test_notifications_beyond_the_limit_are_dropped() -> None:
     """A loop must not fill the store."""
     kept = list[int]()
 

@@ -1,4 +1,4 @@
-"""Claiming: how often the store is asked for jobs whose ids do not come."""
+"""Claiming: how often the store is asked for waiting jobs whose ids do not come."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.workers import NEVER_S, NODE
 
 
 class CountingStore(MemoryStore):
-    """Counts who asks it for waiting jobs."""
+    """Counts how often it is asked for waiting jobs."""
 
     asked = 0
 
@@ -33,8 +33,8 @@ async def never(_claimed: object, _ticket: object) -> None:
     raise AssertionError
 
 
-async def test_where_nothing_waits_the_idle_do_not_all_ask_the_store() -> None:
-    """Thirty-two workers would ask it six times a second."""
+async def test_idle_workers_share_one_look_in_the_store() -> None:
+    """Thirty-two workers would otherwise ask it six times a second."""
     store, clock, local_jobs = CountingStore(), FakeClock(), LocalJobs()
     lease = Lease(
         NODE,
@@ -73,7 +73,9 @@ async def test_where_nothing_waits_the_idle_do_not_all_ask_the_store() -> None:
         assert store.asked == 1
         clock.advance(STORE_LOOK_S)
         await idle(ahead=True)
-        assert store.asked == 1, "who is ahead of the slots would take what others could run"
+        assert store.asked == 1, (
+            "a ticket ahead of the slots would take a job that another node could run"
+        )
         await idle()
         assert store.asked == 2
         line.close()

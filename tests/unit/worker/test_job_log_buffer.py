@@ -1,4 +1,4 @@
-"""A buffer: what is kept of what an attempt prints, and how much work the rest is."""
+"""The job log buffer: which output of an attempt is kept, and in how much memory."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ OUT, ERR = LogStream.STDOUT, LogStream.STDERR
 
 
 class Log:
-    """The slots in which a store keeps the pages of a buffer."""
+    """A buffer, and the slots in which a store keeps its pages."""
 
     def __init__(self) -> None:
         self.buffer = JobLogBuffer()
         self.slots: dict[int, LogPage] = {}
 
-    def hear(self, *pieces: bytes, stream: LogStream = OUT) -> None:
+    def record(self, *pieces: bytes, stream: LogStream = OUT) -> None:
         for piece in pieces:
             self.buffer.record(AT, stream, piece)
 
     def keep(self) -> int:
-        """Write what is new; how many pages that were."""
+        """Write the new pages; their number."""
         pages = self.buffer.pages()
         self.slots |= {page.slot: page for page in pages}
         return len(pages)
@@ -52,46 +52,46 @@ class Log:
 
 
 def test_lines_are_kept_as_they_end_and_the_last_one_at_the_end() -> None:
-    """A line that is half there is not half shown."""
+    """Half a line is not shown."""
     log = Log()
-    log.hear(b"one\ntw")
+    log.record(b"one\ntw")
     log.keep()
     assert log.shown() == ["one"]
-    log.hear(b"o\nthr")
+    log.record(b"o\nthr")
     assert log.end() == ["one", "two", "thr"]
 
 
 def test_the_streams_do_not_mix_within_a_line() -> None:
-    """Two processes may print at once."""
+    """Two processes may print at the same time."""
     log = Log()
-    log.hear(b"a")
-    log.hear(b"b\n", stream=ERR)
-    log.hear(b"c\n")
+    log.record(b"a")
+    log.record(b"b\n", stream=ERR)
+    log.record(b"c\n")
     assert log.end() == ["b", "ac"]
 
 
-def test_a_return_before_a_newline_is_one_end() -> None:
-    """Wherever the two are torn apart."""
+def test_a_carriage_return_before_a_newline_is_one_line_end() -> None:
+    """Wherever a read separates the two."""
     log = Log()
-    log.hear(b"a\r", b"\nb\r", b"c\r\n")
+    log.record(b"a\r", b"\nb\r", b"c\r\n")
     assert log.end() == ["a", "b", "c"]
 
 
-def test_what_did_not_change_is_not_written_again() -> None:
+def test_unchanged_pages_are_not_written_again() -> None:
     """A job that prints a line a minute costs a write a minute."""
     log = Log()
-    log.hear(b"one\n")
+    log.record(b"one\n")
     assert (log.keep(), log.keep()) == (1, 0)
-    log.hear(b"two\n")
+    log.record(b"two\n")
     assert (log.keep(), log.shown()) == (1, ["one", "two"])
 
 
 def test_a_flood_keeps_the_first_and_the_last_lines_and_says_what_is_missing() -> None:
-    """However often it is written in between."""
+    """However often it is written meanwhile."""
     for keep_every in (1, 7, 10_000):
         log = Log()
         for number in range(10_000):
-            log.hear(b"%07d %s\n" % (number, b"x" * 91))
+            log.record(b"%07d %s\n" % (number, b"x" * 91))
             if number % keep_every == 0:
                 log.keep()
         shown = log.end()
@@ -104,32 +104,32 @@ def test_a_flood_keeps_the_first_and_the_last_lines_and_says_what_is_missing() -
         assert len(log.slots) <= HEAD_PAGES + TAIL_PAGES
 
 
-def test_between_two_writes_little_is_held_of_much() -> None:
-    """The store may be away for as long as the job prints."""
+def test_between_two_writes_only_a_limited_amount_is_held() -> None:
+    """The store may be unavailable for as long as the job prints."""
     log = Log()
     for _ in range(1000):
-        log.hear(b"\n" * 16_384)
+        log.record(b"\n" * 16_384)
     held = sum(piece.cost for piece in (*log.buffer._head, *log.buffer._tail))
     assert held < 4 * LINE_BYTES * 16_384 + (HEAD_PAGES + TAIL_PAGES) * PAGE_BYTES
 
 
-def test_another_attempt_goes_on_behind_the_pages_of_the_last() -> None:
-    """All attempts share one bound."""
+def test_another_attempt_continues_after_the_pages_of_the_last() -> None:
+    """All attempts share one limit."""
     log = Log()
-    log.hear(b"first\n")
+    log.record(b"first\n")
     log.end()
     first = log.buffer
     log.buffer = JobLogBuffer()
-    log.hear(b"second\n")
-    log.buffer.follow(*log.pages())
+    log.record(b"second\n")
+    log.buffer.continue_after(*log.pages())
     assert log.end() == ["first", "second"]
     assert first.pages() == []
 
 
-def test_lines_are_shown_from_any_place_on() -> None:
-    """Who follows a log asks for what comes after the last line he has."""
+def test_lines_are_shown_from_any_offset() -> None:
+    """A client that follows a log asks for what comes after its last line."""
     log = Log()
-    log.hear(b"one\ntwo\nthree\n")
+    log.record(b"one\ntwo\nthree\n")
     log.end()
     (_, second, _) = lines(log.pages())
     assert log.shown(after=second.end) == ["three"]
@@ -137,12 +137,12 @@ def test_lines_are_shown_from_any_place_on() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.text(alphabet="aü\n\r", max_size=9000), st.booleans()), max_size=12))
-def test_what_is_little_is_kept_whole(pieces: list[tuple[str, bool]]) -> None:
-    """Whatever the pieces, and whenever they are written."""
+def test_a_short_output_is_kept_whole(pieces: list[tuple[str, bool]]) -> None:
+    """In whatever pieces it comes, and whenever it is written."""
     log = Log()
     for text, keep in pieces:
         data = text.encode()
-        log.hear(data[: len(data) // 2], data[len(data) // 2 :])
+        log.record(data[: len(data) // 2], data[len(data) // 2 :])
         if keep:
             log.keep()
     log.end()

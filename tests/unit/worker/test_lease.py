@@ -1,4 +1,4 @@
-"""The lease: proof of life to others, and the node's own deadline for what it runs."""
+"""The lease: shows others that the node lives, and is its own deadline for jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RENEWAL_S, FENCE_S = renewal_s(LEASE_S), fence_s(LEASE_S)
 
 
 class Installation:
-    """A lease, and what it calls out."""
+    """A lease, and a record of its calls."""
 
     def __init__(self, clock: FakeClock | None = None) -> None:
         self.behind, self.clock = MemoryStore(), clock or FakeClock()
@@ -46,11 +46,11 @@ class Installation:
         self.losses += 1
 
     async def beat(self) -> int | None:
-        """How often others saw it renew; None where they do not know it."""
+        """The beat that others see; None where the node is not registered."""
         return next((each.beat for each in await self.behind.nodes()), None)
 
     async def renews(self, beats: int) -> None:
-        """Let time for one renewal pass, and see it arrive."""
+        """Let the time for one renewal pass, and wait until it arrives."""
         await eventually(lambda: len(self.clock._sleepers) == 2)
         self.clock.advance(RENEWAL_S)
 
@@ -75,18 +75,18 @@ def installation() -> Installation:
 
 
 async def test_it_is_renewed_in_time(installation: Installation) -> None:
-    """A renewal may fail, and nobody presumes the node dead."""
+    """One renewal may fail without the node being presumed dead."""
     async with installation.kept():
         mark = installation.lease.mark()
         for beats in (1, 2, 3, 4):
             await installation.renews(beats)
         assert installation.lease.unbroken(mark)
     assert installation.losses == 0
-    assert installation.held == [place * RENEWAL_S + FENCE_S for place in range(5)]
+    assert installation.held == [beat * RENEWAL_S + FENCE_S for beat in range(5)]
 
 
-async def test_a_renewal_brings_the_aborts(installation: Installation) -> None:
-    """The third way of an abort, the one that works without Redis."""
+async def test_a_renewal_reports_the_requested_aborts(installation: Installation) -> None:
+    """The third way in which a node learns of an abort: it works without Redis."""
     async with installation.kept():
         claim = await running(installation.behind)
         await abort(installation.behind, claim.id)
@@ -94,7 +94,7 @@ async def test_a_renewal_brings_the_aborts(installation: Installation) -> None:
         await eventually(lambda: installation.aborts == [claim.id])
 
 
-async def test_what_runs_is_ended_at_the_deadline_though_a_renewal_hangs(
+async def test_at_the_deadline_all_jobs_are_stopped_though_a_renewal_hangs(
     installation: Installation,
 ) -> None:
     """Guarantee 1. Others begin the jobs after the lease; the store may hang only for this node."""
@@ -111,11 +111,13 @@ async def test_what_runs_is_ended_at_the_deadline_though_a_renewal_hangs(
         hanging.let()
 
 
-async def test_a_node_that_was_stopped_notices_before_it_acts(installation: Installation) -> None:
-    """After SIGCONT the guard may be the last to wake: whoever asks first finds out."""
+async def test_a_node_that_was_stopped_notices_the_loss_before_it_acts(
+    installation: Installation,
+) -> None:
+    """After SIGCONT the guard may be the last task to wake: the first check finds out."""
     async with installation.kept():
         mark = installation.lease.mark()
-        installation.clock._passed_s += FENCE_S  # and nobody has been woken yet
+        installation.clock._passed_s += FENCE_S  # and no task has been woken yet
         assert not installation.lease.unbroken(mark)
         assert installation.losses == 1
 
@@ -123,7 +125,7 @@ async def test_a_node_that_was_stopped_notices_before_it_acts(installation: Inst
 async def test_an_answer_that_comes_after_the_deadline_does_not_undo_the_loss(
     installation: Installation,
 ) -> None:
-    """The warden has ended the jobs by then; they must not be taken for crashed."""
+    """The warden has ended the jobs by then, and that must not count as a crash."""
     async with installation.kept():
         mark = installation.lease.mark()
         hanging = installation.store.hold("renew", "after")
@@ -137,10 +139,10 @@ async def test_an_answer_that_comes_after_the_deadline_does_not_undo_the_loss(
         assert installation.lease.unbroken(installation.lease.mark())
 
 
-def test_a_renewal_that_falls_silent_costs_itself_and_not_the_lease() -> None:
-    """A connection may die unheard, and what runs here must not die of it."""
+def test_a_renewal_without_an_answer_does_not_cost_the_lease() -> None:
+    """A connection may die silently, and that must not end the jobs of this node."""
 
-    async def one_falls_silent() -> None:
+    async def one_is_not_answered() -> None:
         installation = Installation(VirtualClock())
         await installation.lease.begin()
         silent = installation.store.hold("renew", "before")
@@ -153,11 +155,11 @@ def test_a_renewal_that_falls_silent_costs_itself_and_not_the_lease() -> None:
         assert installation.held == [sent * RENEWAL_S + FENCE_S for sent in (0, 2, 3, 4)]
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(one_falls_silent())
+        runner.run(one_is_not_answered())
 
 
-async def test_a_store_that_is_away_is_tried_again(installation: Installation) -> None:
-    """One lost renewal is no reason to give up."""
+async def test_an_unavailable_store_is_tried_again(installation: Installation) -> None:
+    """One lost renewal is no reason to stop the jobs."""
     async with installation.kept():
         failing = installation.store.hold("renew", "before")
         installation.clock.advance(RENEWAL_S)
@@ -167,8 +169,10 @@ async def test_a_store_that_is_away_is_tried_again(installation: Installation) -
         assert installation.losses == 0
 
 
-async def test_a_node_that_was_buried_ends_all_and_comes_back(installation: Installation) -> None:
-    """Others may run its jobs by now."""
+async def test_a_node_that_was_presumed_dead_stops_all_jobs_and_registers_again(
+    installation: Installation,
+) -> None:
+    """Other nodes may run its jobs by now."""
     async with installation.kept():
         mark = installation.lease.mark()
         await installation.behind.bury("a1")
@@ -179,12 +183,12 @@ async def test_a_node_that_was_buried_ends_all_and_comes_back(installation: Inst
         await installation.renews(3)
 
 
-async def test_a_node_that_comes_back_is_not_taken_for_silent_since_then(
+async def test_a_node_that_came_back_is_not_presumed_dead_by_an_old_beat(
     installation: Installation,
 ) -> None:
-    """Guarantee 1. A slow sweeper remembers an old beat, and must not bury the node again by that.
+    """Guarantee 1. A slow sweeper still has the beat from before, and must not bury it by that.
 
-    The answer of the last renewal before the silence may have been lost, so that counts as well.
+    The answer to the last renewal before the silence may have been lost, so its beat counts too.
     """
     async with installation.kept():
         installation.store.lose_answer("renew", StoreUnavailable("lost"))
@@ -195,10 +199,10 @@ async def test_a_node_that_comes_back_is_not_taken_for_silent_since_then(
         assert not await installation.behind.bury("a1", beat=1)
 
 
-async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(
+async def test_a_job_not_taken_over_stays_with_a_node_that_came_back(
     installation: Installation,
 ) -> None:
-    """Guarantee 1. What ran is still being killed; nobody may begin the job before it is dead."""
+    """Guarantee 1. The attempt is still being killed; no other may begin before that is done."""
     async with installation.kept():
         claim = await running(installation.behind)
         await installation.behind.bury("a1")
@@ -209,10 +213,10 @@ async def test_what_nobody_took_over_stays_with_a_node_that_comes_back(
         assert (job.status, job.owner) == ("running", "a1")
 
 
-async def test_who_waits_for_the_lease_goes_on_when_it_is_held_again(
+async def test_a_wait_for_the_lease_ends_when_it_is_held_again(
     installation: Installation,
 ) -> None:
-    """Workers claim nothing in between: they could only give it back."""
+    """Workers claim nothing meanwhile: they could only give it back."""
     async with installation.kept():
         await installation.lease.held()
         installation.lease._lose()
@@ -223,8 +227,8 @@ async def test_who_waits_for_the_lease_goes_on_when_it_is_held_again(
             await installation.renews(1)
 
 
-async def test_at_the_end_others_need_not_wait_for_it(installation: Installation) -> None:
-    """A drained node leaves nothing that somebody would have to bury."""
+async def test_a_lease_that_was_given_up_is_gone_at_once(installation: Installation) -> None:
+    """After a drain no other node has to wait until the lease expires."""
     await installation.lease.begin()
     await installation.lease.end()
     assert await installation.beat() is None

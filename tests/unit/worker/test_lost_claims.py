@@ -1,4 +1,4 @@
-"""LostClaims: claims that the store has granted and whose answer never came."""
+"""Lost claims: the store has made the claim, and its answer never came."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.support.workers import NODE, NodeUnderTest
 LOST = StoreUnavailable("the answer was lost")
 
 
-async def _stray(workers: NodeUnderTest) -> str:
-    """The id of a job that the store says the workers runs, and the workers knows nothing of."""
+async def _lost_claim(workers: NodeUnderTest) -> str:
+    """The id of a job that this node owns in the store without knowing it."""
     workers.store.lose_answer("claim", LOST)
     job_id = await workers.submit()
     await workers.becomes(job_id, "running")
@@ -22,16 +22,16 @@ async def _stray(workers: NodeUnderTest) -> str:
 
 
 async def test_a_job_whose_claim_was_lost_runs_after_all(workers: NodeUnderTest) -> None:
-    """Guarantee 4. Its owner lives, so nobody else would ever take it back."""
-    job_id = await _stray(workers)
+    """Guarantee 4. Its owner lives, so no sweeper would ever release it."""
+    job_id = await _lost_claim(workers)
     await workers.lost_claims.give_back()
     (await workers.running()).finish()
     assert (await workers.becomes(job_id, "successful")).attempt == 1
 
 
-async def test_a_lost_claim_is_no_loss_of_the_job(workers: NodeUnderTest) -> None:
-    """It did not take its node down, and must not be given up for it."""
-    job_id = await _stray(workers)
+async def test_a_lost_claim_does_not_count_as_a_loss_of_the_job(workers: NodeUnderTest) -> None:
+    """The job did not make its node die, and must not be given up as one that does."""
+    job_id = await _lost_claim(workers)
     workers.workers.drain()
     await workers.lost_claims.give_back()
     await workers.behind.claim([job_id], node_id=NODE.id, at=workers.clock.now())
@@ -41,8 +41,8 @@ async def test_a_lost_claim_is_no_loss_of_the_job(workers: NodeUnderTest) -> Non
 
 
 async def test_a_job_whose_claim_was_lost_is_aborted(workers: NodeUnderTest) -> None:
-    """Guarantee 5. Nothing of it runs anywhere, so there is nothing to wait for."""
-    job_id = await _stray(workers)
+    """Guarantee 5. It runs nowhere, so there is nothing to wait for."""
+    job_id = await _lost_claim(workers)
     assert (await workers.abort(job_id)).status is Status.RUNNING
     await workers.lost_claims.give_back()
     job = await workers.job(job_id)
@@ -55,7 +55,7 @@ async def test_a_job_whose_claim_was_lost_is_aborted(workers: NodeUnderTest) -> 
 
 
 async def test_a_clean_up_whose_claim_was_lost_is_done_after_all(workers: NodeUnderTest) -> None:
-    """What was begun must be undone, whatever connection dies."""
+    """The clean-up must run, whatever connection dies."""
     job_id = await workers.submit("undoable")
     await workers.running()
     workers.store.lose_answer("claim", LOST)
@@ -76,8 +76,8 @@ async def test_a_clean_up_whose_claim_was_lost_is_done_after_all(workers: NodeUn
     await eventually(undone)
 
 
-async def test_a_claim_that_is_under_way_is_no_stray(workers: NodeUnderTest) -> None:
-    """Guarantee 1. Given back, the job would run twice: here, and with whoever claims it next."""
+async def test_a_claim_that_is_not_answered_yet_is_not_lost(workers: NodeUnderTest) -> None:
+    """Guarantee 1. Given back, it would run twice: here, and on the node that claims it next."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -88,7 +88,7 @@ async def test_a_claim_that_is_under_way_is_no_stray(workers: NodeUnderTest) -> 
     assert (await workers.becomes(job_id, "successful")).attempt == 1
 
 
-async def test_a_claim_that_is_faster_than_the_look_is_no_stray(workers: NodeUnderTest) -> None:
+async def test_a_claim_made_during_the_look_is_not_lost(workers: NodeUnderTest) -> None:
     """Guarantee 1. The look began before the claim and ends after it."""
     look = workers.store.hold("claims_of", "before")
     async with asyncio.TaskGroup() as group:
@@ -102,10 +102,10 @@ async def test_a_claim_that_is_faster_than_the_look_is_no_stray(workers: NodeUnd
     assert (await workers.becomes(job_id, "successful")).attempt == 1
 
 
-async def test_an_attempt_that_ended_since_the_look_is_left_as_it_ended(
+async def test_an_attempt_that_ended_since_the_look_stays_as_it_ended(
     workers: NodeUnderTest,
 ) -> None:
-    """Guarantees 3 and 7. What the look saw was true then; the token tells that it is no more."""
+    """Guarantees 3 and 7. The answer to the look is outdated; the token shows that."""
     job_id = await workers.submit()
     process = await workers.running()
     look = workers.store.hold("claims_of", "after")
@@ -124,9 +124,9 @@ async def test_an_attempt_that_ended_since_the_look_is_left_as_it_ended(
     assert (await workers.job(job_id)).status is Status.SUCCESSFUL
 
 
-async def test_a_store_that_is_away_is_asked_again(workers: NodeUnderTest) -> None:
-    """An outage is what loses answers: the look must outlive it."""
-    job_id = await _stray(workers)
+async def test_an_unavailable_store_is_asked_again(workers: NodeUnderTest) -> None:
+    """Outages lose answers, so the look must outlive them."""
+    job_id = await _lost_claim(workers)
     failing = workers.store.hold("claims_of", "before")
     async with asyncio.TaskGroup() as group:
         looking = group.create_task(workers.lost_claims.run())

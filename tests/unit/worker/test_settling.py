@@ -1,4 +1,4 @@
-"""Settling: a result is kept until the store has it, and whoever waits for it is told."""
+"""Settling: a result is kept until the store has it, and clients that wait are notified."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.unit.worker.test_attempt import KILLED
 LOST = StoreUnavailable("the answer was lost")
 
 
-async def test_a_result_waits_for_a_store_that_is_away(workers: NodeUnderTest) -> None:
-    """Guarantee 7. The work is done, and may have taken hours."""
+async def test_a_result_is_kept_until_the_store_is_back(workers: NodeUnderTest) -> None:
+    """Guarantee 7. The job is done, and may have taken hours."""
     job_id = await workers.submit()
     process = await workers.running()
     settle = workers.store.hold("settle", "before")
@@ -37,10 +37,10 @@ async def test_a_result_waits_for_a_store_that_is_away(workers: NodeUnderTest) -
     assert (await workers.becomes(job_id, "successful")).result == '"done"'
 
 
-async def test_who_waits_is_told_though_the_answer_of_the_store_was_lost(
+async def test_waiting_clients_are_notified_though_the_answer_of_the_store_was_lost(
     workers: NodeUnderTest,
 ) -> None:
-    """The second try finds nothing to do; the first had told nobody."""
+    """The second try changes nothing in the store, and the first one announced nothing."""
     job_id = await workers.submit()
     process = await workers.running()
     async with workers.queue.watch(job_id) as changed:
@@ -50,10 +50,10 @@ async def test_who_waits_is_told_though_the_answer_of_the_store_was_lost(
     assert (await workers.job(job_id)).status is Status.SUCCESSFUL
 
 
-async def test_a_clean_up_is_due_at_once_though_the_answer_of_the_store_was_lost(
+async def test_a_clean_up_begins_at_once_though_the_answer_of_the_store_was_lost(
     workers: NodeUnderTest,
 ) -> None:
-    """Its id is enqueued by whoever writes the abort, however often it takes."""
+    """Its id is enqueued once the abort is written, at whichever try."""
     job_id = await workers.submit("undoable")
     await workers.running()
     workers.store.lose_answer("settle", LOST)
@@ -64,8 +64,8 @@ async def test_a_clean_up_is_due_at_once_though_the_answer_of_the_store_was_lost
     workers.slots.given[-1].finish()
 
 
-async def test_who_was_taken_over_changes_nothing(workers: NodeUnderTest) -> None:
-    """Guarantee 2. The successor's attempt is the one that counts."""
+async def test_an_attempt_that_was_taken_over_changes_nothing(workers: NodeUnderTest) -> None:
+    """Guarantee 2. Only the successor's attempt counts."""
     job_id = await workers.submit()
     process = await workers.running()
     settle = workers.store.hold("settle", "before")
@@ -78,10 +78,10 @@ async def test_who_was_taken_over_changes_nothing(workers: NodeUnderTest) -> Non
     assert (await workers.job(job_id)).result is None
 
 
-async def test_a_clean_up_that_was_taken_over_is_not_told_as_done(
+async def test_a_clean_up_that_was_taken_over_is_not_logged_as_done(
     workers: NodeUnderTest,
 ) -> None:
-    """Guarantee 2. The successor is still at it, and may fail."""
+    """Guarantee 2. The successor is still running it, and may fail."""
     job_id = await workers.submit("undoable")
     await workers.running()
     await workers.abort(job_id)
@@ -92,14 +92,14 @@ async def test_a_clean_up_that_was_taken_over_is_not_told_as_done(
     await settle.reached.wait()
     await workers.behind.bury("a")
     await workers.behind.release_orphans(losses_max=3, at=workers.clock.now())
-    with capture_logs() as told:
+    with capture_logs() as logged:
         settle.let()
         await workers.idle()
-    assert [entry["event"] for entry in told] == ["clean-up taken over"]
+    assert [entry["event"] for entry in logged] == ["clean-up taken over"]
 
 
 async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTest) -> None:
-    """The histogram must not know of aborts that did not come true."""
+    """The histogram must count only aborts that took effect."""
     job_id = await workers.submit()
     await workers.running()
     await workers.abort(job_id)
@@ -119,12 +119,12 @@ async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTe
     ],
 )
 def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cleanup) -> None:
-    """Only what was none of its fault is no failure of it."""
+    """A clean-up that a drain or a lost lease stopped has not failed."""
     assert cleaned(outcome) is cleanup
 
 
-async def test_what_only_others_can_run_is_left_to_them(workers: NodeUnderTest) -> None:
-    """But kept for a moment: else it would come back here a thousand times a second."""
+async def test_a_job_that_only_other_nodes_can_run_is_left_to_them(workers: NodeUnderTest) -> None:
+    """It is kept for a moment: else it would come back here a thousand times a second."""
     await workers.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
     workers.slots.tasks = {}
     job_id = await workers.submit()
@@ -132,7 +132,7 @@ async def test_what_only_others_can_run_is_left_to_them(workers: NodeUnderTest) 
     async def claimed() -> bool:
         return (await workers.job(job_id)).status == "running"
 
-    await eventually(claimed)  # and no time passes
-    assert list(workers.local_jobs.tracked) == [job_id], "and is no stray meanwhile"
+    await eventually(claimed)  # while no time passes
+    assert list(workers.local_jobs.tracked) == [job_id], "it is not lost meanwhile"
     workers.workers.drain()
     await workers.becomes(job_id, "queued")

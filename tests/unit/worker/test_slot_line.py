@@ -1,4 +1,4 @@
-"""SlotLine: how many jobs are in hand, and who gets the slot that is free."""
+"""The line for slots: how many jobs are claimed, and which one gets a free slot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 
 
 class Line:
-    """The slot_line of a node with some slots, and those who want one."""
+    """The line of a node with some slots, and the tickets in it."""
 
     def __init__(
         self, slot_line: SlotLine, slots: FakeSlots, clock: FakeClock, group: asyncio.TaskGroup
@@ -29,7 +29,7 @@ class Line:
         self._group = group
 
     async def settle(self) -> None:
-        """Let everybody go as far as they come."""
+        """Let all tasks run until they wait."""
         for _ in range(10):
             await asyncio.sleep(0)
 
@@ -50,7 +50,7 @@ class Line:
 
         return self._group.create_task(wait())
 
-    def quicken(self) -> None:
+    def run_short_jobs(self) -> None:
         for _ in range(STREAK):
             self.slot_line.prefetch.ran(for_s=SHORT_S / 2)
 
@@ -66,8 +66,8 @@ async def line(slots: int = 1) -> AsyncIterator[Line]:
         slot_line.close()
 
 
-async def test_as_many_jobs_are_in_hand_as_there_are_slots() -> None:
-    """What is claimed beyond that would keep other nodes from it, and gain nothing."""
+async def test_as_many_jobs_are_claimed_as_there_are_slots() -> None:
+    """To claim more would keep other nodes from those jobs, and gain nothing."""
     async with line(slots=2) as there:
         first, _ = await there.entered(), await there.entered()
         third = there.entering()
@@ -77,9 +77,9 @@ async def test_as_many_jobs_are_in_hand_as_there_are_slots() -> None:
         await third
 
 
-async def test_at_a_quick_pace_there_is_one_more_for_each_slot() -> None:
+async def test_amid_short_jobs_one_more_is_claimed_for_each_slot() -> None:
     async with line(slots=2) as there:
-        there.quicken()
+        there.run_short_jobs()
         for _ in range(4):
             await there.entered()
         fifth = there.entering()
@@ -88,38 +88,38 @@ async def test_at_a_quick_pace_there_is_one_more_for_each_slot() -> None:
         fifth.cancel()
 
 
-async def test_who_comes_in_ahead_comes_with_others() -> None:
-    """A claim for one costs the node as much as one for half a dozen."""
+async def test_tickets_ahead_of_the_slots_enter_together() -> None:
+    """A claim of one job costs the node as much as a claim of half a dozen."""
     async with line(slots=4) as there:
-        there.quicken()
-        slot_line = [await there.entered() for _ in range(7)]
+        there.run_short_jobs()
+        tickets = [await there.entered() for _ in range(7)]
         waits = [there.entering() for _ in range(3)]
         await there.settle()
         assert not any(wait.done() for wait in waits)
-        slot_line[0].done()
+        tickets[0].done()
         await there.settle()
         assert sum(wait.done() for wait in waits) == 2
-        slot_line[1].done()
-        slot_line[2].done()
+        tickets[1].done()
+        tickets[2].done()
         await waits[2]
 
 
-async def test_who_is_ahead_leaves_where_store_or_queue_are_away() -> None:
-    """Else the first slot could be used again when most of a hundred pauses are over."""
+async def test_tickets_ahead_of_the_slots_are_done_when_store_or_queue_are_away() -> None:
+    """Else the first slot would be used again only when most of a hundred pauses are over."""
     async with line(slots=2) as there:
-        there.quicken()
-        slot_line = [await there.entered() for _ in range(4)]
-        for ticket in slot_line:
+        there.run_short_jobs()
+        tickets = [await there.entered() for _ in range(4)]
+        for ticket in tickets:
             ticket.failed()
         waits = there.entering()
         await there.settle()
         assert not waits.done()
-        slot_line[0].done()
+        tickets[0].done()
         await waits
 
 
-async def test_without_a_process_nothing_is_taken_in_hand() -> None:
-    """It would be shown as running while the machine has no pid for it."""
+async def test_without_a_process_for_the_slot_nothing_is_claimed() -> None:
+    """The job would be shown as running while the machine has no pid for it."""
     async with line() as there:
         ticket = await there.entered()
         process = await there.waiting(ticket)
@@ -133,25 +133,25 @@ async def test_without_a_process_nothing_is_taken_in_hand() -> None:
         await waits
 
 
-async def test_the_first_in_line_gets_whichever_slot_is_free_first() -> None:
-    """Claimed ahead, a job waits for no worker in particular: one of them may be at it for long."""
+async def test_the_first_in_line_gets_the_first_free_slot() -> None:
+    """A job claimed ahead does not wait for one worker, whose job may take long."""
     async with line(slots=2) as there:
-        there.quicken()
-        slot_line = [await there.entered() for _ in range(4)]
-        processes = [there.waiting(ticket) for ticket in slot_line]
+        there.run_short_jobs()
+        tickets = [await there.entered() for _ in range(4)]
+        processes = [there.waiting(ticket) for ticket in tickets]
         await there.settle()
         assert [process.done() for process in processes] == [True, True, False, False]
-        slot_line[1].done()
+        tickets[1].done()
         await there.settle()
         assert processes[2].result() is processes[1].result()
-        slot_line[2].done()
+        tickets[2].done()
         await processes[3]
 
 
-async def test_nobody_overtakes_who_was_told_but_has_not_gone_yet() -> None:
-    """In the ticket of the loop in which a slot becomes free, somebody else may come."""
+async def test_a_newcomer_does_not_overtake_a_waiter_that_was_just_served() -> None:
+    """Another ticket may come in the very step of the loop in which a slot becomes free."""
     async with line() as there:
-        there.quicken()
+        there.run_short_jobs()
         runs, waits = await there.entered(), await there.entered()
         await there.waiting(runs)
         first = there.waiting(waits)
@@ -165,23 +165,23 @@ async def test_nobody_overtakes_who_was_told_but_has_not_gone_yet() -> None:
         await second
 
 
-async def test_who_waits_in_line_for_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the node stops to claim ahead: its jobs are long after all."""
+async def test_a_waiter_that_waits_too_long_is_called_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the node stops claiming ahead: its jobs are long after all."""
     monkeypatch.setattr(module, "PATIENCE_S", 0.01)
     async with line() as there:
-        there.quicken()
+        there.run_short_jobs()
         runs, waits = await there.entered(), await there.entered()
         await there.waiting(runs)
         waiting = there.waiting(waits)
         await eventually(lambda: there.late == [waits])
-        assert not there.slot_line.prefetch.quick
+        assert not there.slot_line.prefetch.active
         waiting.cancel()
 
 
-async def test_a_slot_is_not_lost_with_who_leaves_as_it_comes() -> None:
-    """Both in one ticket of the loop: the process is handed on, and then its taker is cancelled."""
+async def test_a_slot_is_not_lost_when_its_taker_is_cancelled() -> None:
+    """In one step of the loop the process is passed on, and its taker is cancelled."""
     async with line() as there:
-        there.quicken()
+        there.run_short_jobs()
         runs, leaves = await there.entered(), await there.entered()
         await there.waiting(runs)
         leaving = there.waiting(leaves)
@@ -193,7 +193,7 @@ async def test_a_slot_is_not_lost_with_who_leaves_as_it_comes() -> None:
         await there.waiting(await there.entered())
 
 
-async def test_a_place_is_not_lost_with_who_leaves_as_it_comes() -> None:
+async def test_an_admission_is_not_lost_when_its_taker_is_cancelled() -> None:
     async with line() as there:
         first = await there.entered()
         leaving, stays = there.entering(), there.entering()
@@ -203,7 +203,7 @@ async def test_a_place_is_not_lost_with_who_leaves_as_it_comes() -> None:
         await stays
 
 
-async def test_a_process_that_is_cancelled_for_on_its_way_is_not_used_again() -> None:
+async def test_a_process_is_not_used_again_when_its_taker_is_cancelled_before_it_is_ready() -> None:
     """It may be half retired."""
     async with line() as there:
         runs = await there.entered()
@@ -221,25 +221,25 @@ async def test_a_process_that_is_cancelled_for_on_its_way_is_not_used_again() ->
         assert await there.waiting(await there.entered()) is not old
 
 
-def test_the_pace_is_quick_amid_many_short_jobs_that_waited_already() -> None:
-    """A long one, or an id that had to be waited for, and claims need not be ready any more."""
+def test_prefetch_is_active_amid_many_short_jobs_that_waited_already() -> None:
+    """A long job, or an id that did not wait already, ends that."""
     prefetch = Prefetch()
     for _ in range(STREAK):
-        assert not prefetch.quick
+        assert not prefetch.active
         prefetch.ran(for_s=SHORT_S / 2)
-    assert prefetch.quick
+    assert prefetch.active
     prefetch.fetched(within_s=AT_ONCE_S / 2)
-    assert prefetch.quick
+    assert prefetch.active
     prefetch.fetched(within_s=AT_ONCE_S * 2)
-    assert not prefetch.quick
+    assert not prefetch.active
     for _ in range(STREAK):
         prefetch.ran(for_s=0)
     prefetch.ran(for_s=SHORT_S)
-    assert not prefetch.quick
+    assert not prefetch.active
 
 
-def test_the_shorter_the_jobs_the_further_ahead_within_a_bound() -> None:
-    """So that claims share commits even on a node of two slots, and none waits for long."""
+def test_the_shorter_the_jobs_the_more_are_claimed_ahead_up_to_a_limit() -> None:
+    """So claims share commits even on a node with two slots, and no job waits for long."""
     ahead = []
     for took_s in (SHORT_S / 2, AHEAD_S / 4, 0):
         prefetch = Prefetch()
@@ -250,10 +250,10 @@ def test_the_shorter_the_jobs_the_further_ahead_within_a_bound() -> None:
     assert prefetch.ahead(2 * AHEAD_MAX) == 2 * AHEAD_MAX
 
 
-async def test_ahead_of_the_slots_only_what_is_there_at_once_is_waited_for() -> None:
-    """An id that comes later is for who has a slot: its user would see a job run that does not."""
+async def test_ahead_of_the_slots_only_ids_that_wait_already_are_taken() -> None:
+    """An id that comes later is for a free slot: else a waiting job would show as running."""
     idle_s = 7.0
     async with line(slots=2) as there:
-        there.quicken()
+        there.run_short_jobs()
         waits = [(await there.entered()).wait_s(idle_s) for _ in range(4)]
     assert waits == [idle_s, idle_s, 2 * AT_ONCE_S, 2 * AT_ONCE_S]

@@ -1,4 +1,4 @@
-"""The unkillable over what outlives SIGKILL, with a process table in which that happens."""
+"""Unkillable processes, with a process table in which some survive SIGKILL."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ STUCK = (Process(1, 100), Process(2, 200))
 FOUND = Death(signal="SIGKILL", processes=1, survivors=2)
 
 
-class Table:
-    """A process table in which some take SIGKILL and stay."""
+class ProcessTable:
+    """A process table in which some processes survive SIGKILL."""
 
     def __init__(self) -> None:
         self.there = set(STUCK)
@@ -31,16 +31,16 @@ class Table:
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Table:
-    table = Table()
+def table(monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
+    table = ProcessTable()
     monkeypatch.setattr(tree, "end_again", table.end_again)
     return table
 
 
-async def test_the_abort_is_under_way_until_the_last_one_is_gone(
-    workers: NodeUnderTest, table: Table
+async def test_the_job_stays_running_until_its_last_process_is_gone(
+    workers: NodeUnderTest, table: ProcessTable
 ) -> None:
-    """The receipt shows how many there are, and only at the end that it is done."""
+    """The receipt shows how many there are; the job ends aborted only when none is left."""
     job_id = await begin_and_abort(workers)
     await workers.clock.pass_until(lambda: table.looks > 1)
     assert await receipt(workers, job_id) == (Status.RUNNING, FOUND)
@@ -55,8 +55,8 @@ async def test_the_abort_is_under_way_until_the_last_one_is_gone(
     assert await receipt(workers, job_id) == (Status.ABORTED, replace(FOUND, survivors=0))
 
 
-async def test_nobody_looks_while_no_time_passes(workers: NodeUnderTest, table: Table) -> None:
-    """It may take days, and a node has other things to do than to look all the time."""
+async def test_between_two_looks_time_passes(workers: NodeUnderTest, table: ProcessTable) -> None:
+    """It may take days, and the node must not look all the time."""
     job_id = await begin_and_abort(workers)
 
     async def shown() -> bool:
@@ -68,8 +68,8 @@ async def test_nobody_looks_while_no_time_passes(workers: NodeUnderTest, table: 
     await workers.becomes(job_id, "aborted")
 
 
-async def test_the_worker_goes_on_meanwhile(workers: NodeUnderTest, table: Table) -> None:
-    """A job that cannot be ended costs its slot nothing but a process."""
+async def test_the_worker_goes_on_meanwhile(workers: NodeUnderTest, table: ProcessTable) -> None:
+    """A job that cannot be ended costs its slot only a process."""
     job_id = await begin_and_abort(workers)
     other_id = await workers.submit()
     (await workers.running()).finish()
@@ -79,10 +79,10 @@ async def test_the_worker_goes_on_meanwhile(workers: NodeUnderTest, table: Table
     await workers.becomes(job_id, "aborted")
 
 
-async def test_the_job_is_kept_for_its_attempt_meanwhile(
-    workers: NodeUnderTest, table: Table
+async def test_the_job_is_not_taken_for_a_lost_claim_meanwhile(
+    workers: NodeUnderTest, table: ProcessTable
 ) -> None:
-    """The look for lost_claims would take it for one that nobody here knows, and call it dead."""
+    """Given back as a lost claim, it would be reported dead while its processes live."""
     job_id = await begin_and_abort(workers)
     await workers.clock.pass_until(lambda: table.looks)
     await workers.lost_claims.give_back()
@@ -91,8 +91,10 @@ async def test_the_job_is_kept_for_its_attempt_meanwhile(
     await workers.becomes(job_id, "aborted")
 
 
-async def test_a_store_that_is_away_ends_no_vigil(workers: NodeUnderTest, table: Table) -> None:
-    """What could not be shown is shown at the next look."""
+async def test_an_unavailable_store_does_not_end_the_watch(
+    workers: NodeUnderTest, table: ProcessTable
+) -> None:
+    """A number that could not be written is written at the next look."""
     note = workers.store.hold("note_survivors", "before")
     job_id = await begin_and_abort(workers)
     await note.reached.wait()
@@ -104,7 +106,7 @@ async def test_a_store_that_is_away_ends_no_vigil(workers: NodeUnderTest, table:
 
 
 async def begin_and_abort(workers: NodeUnderTest) -> str:
-    """A job that was ended, but for two processes; its id."""
+    """Abort a job, two of whose processes survive; its id."""
     job_id = await workers.submit()
     await workers.running()
     workers.slots.outliving = STUCK

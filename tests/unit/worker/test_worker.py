@@ -1,4 +1,4 @@
-"""A worker: what becomes of ids, claims and jobs when something goes wrong between two steps."""
+"""A worker: what happens to ids, claims and jobs when something fails between two steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.workers import IDLE_S, NODE, NodeUnderTest
 LOST = StoreUnavailable("the connection was lost")
 
 
-async def test_a_job_runs_and_its_id_is_let_go(workers: NodeUnderTest) -> None:
+async def test_a_job_runs_and_its_id_is_acknowledged(workers: NodeUnderTest) -> None:
     """The main path."""
     job_id = await workers.submit()
     (await workers.running()).finish('"done"')
@@ -23,7 +23,7 @@ async def test_a_job_runs_and_its_id_is_let_go(workers: NodeUnderTest) -> None:
 
 
 async def test_an_id_that_comes_twice_runs_once(workers: NodeUnderTest) -> None:
-    """Guarantee 1. Ids are hints: the sweeper may enqueue one that is there already."""
+    """Guarantee 1. Ids are hints: the sweeper may enqueue one that is in the queue already."""
     job_id = await workers.submit()
     await workers.queue.enqueue([job_id])
     (await workers.running()).finish()
@@ -32,10 +32,10 @@ async def test_an_id_that_comes_twice_runs_once(workers: NodeUnderTest) -> None:
     assert len(workers.slots.frames) == 1
 
 
-async def test_an_id_goes_back_when_the_store_does_not_take_the_claim(
+async def test_an_id_is_given_back_when_the_claim_fails(
     workers: NodeUnderTest,
 ) -> None:
-    """In flight with a worker that has given up on it, nobody would ever look for it."""
+    """If it stayed in flight with a worker that has given up, nothing would look for it."""
     claim = workers.store.hold("claim", "before")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -47,10 +47,10 @@ async def test_an_id_goes_back_when_the_store_does_not_take_the_claim(
     assert (await workers.becomes(job_id, "successful")).attempt == 1
 
 
-async def test_a_job_runs_though_the_queue_does_not_hear_that_it_was_taken(
+async def test_a_job_runs_though_its_id_cannot_be_acknowledged(
     workers: NodeUnderTest,
 ) -> None:
-    """Redis may die at any moment; what is claimed is claimed, and the next one runs as well."""
+    """Redis may die at any moment; the claim stays valid, and the next job runs as well."""
     acknowledge = workers.gated_queue.hold("acknowledge", "before")
     job_id = await workers.submit()
     (await workers.running()).finish()
@@ -76,10 +76,10 @@ async def test_without_a_queue_jobs_are_found_in_the_store(workers: NodeUnderTes
     await workers.becomes(second, "successful")
 
 
-async def test_what_is_claimed_when_the_drain_has_begun_is_given_back(
+async def test_a_job_whose_claim_is_answered_during_a_drain_is_given_back(
     workers: NodeUnderTest,
 ) -> None:
-    """Its claim came back after the last job was told to stop: nobody would stop this one."""
+    """The answer came after all jobs were stopped: nothing would stop this one."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -92,25 +92,25 @@ async def test_what_is_claimed_when_the_drain_has_begun_is_given_back(
     assert list(workers.queue.server.ids) == [job_id]
 
 
-async def test_nothing_begins_whose_claim_was_answered_after_the_lease_was_lost(
+async def test_a_job_whose_claim_is_answered_after_the_lease_was_lost_does_not_begin(
     workers: NodeUnderTest,
 ) -> None:
-    """Guarantee 1. Between the claim and its answer others may have taken over the job."""
+    """Guarantee 1. Between the claim and its answer, another node may have taken the job over."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
     workers.lease._lose()
-    workers.lease._hold_from(workers.clock.monotonic())  # and was won again, before the answer came
+    workers.lease._hold_from(workers.clock.monotonic())  # and is held again before the answer comes
     claim.let()
     (await workers.running()).finish()
     assert (await workers.becomes(job_id, "successful")).attempt == 1
     assert len(workers.slots.frames) == 1
 
 
-async def test_nothing_begins_whose_abort_overtook_the_answer_to_its_claim(
+async def test_a_job_whose_abort_came_before_the_answer_to_its_claim_does_not_begin(
     workers: NodeUnderTest,
 ) -> None:
-    """Guarantee 5. The user got the answer that it is being stopped, and relies on that."""
+    """Guarantee 5. Its user was answered that it is being stopped: it must touch nothing."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -121,17 +121,15 @@ async def test_nothing_begins_whose_abort_overtook_the_answer_to_its_claim(
     assert not workers.slots.frames
 
 
-async def test_nothing_begins_whose_abort_cannot_be_looked_up(workers: NodeUnderTest) -> None:
-    """Guarantee 5. It is given back, as often as it takes, and is aborted by that."""
+async def test_a_job_whose_abort_cannot_be_looked_up_does_not_begin(workers: NodeUnderTest) -> None:
+    """Guarantee 5. It is given back, tried until that succeeds, and is thereby aborted."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
     await workers.abort(job_id)
     workers.store.cut = True
     claim.let()
-    await workers.clock.pass_until(
-        lambda: workers.store.refused > 3, saying="it is given back in vain"
-    )
+    await workers.clock.pass_until(lambda: workers.store.refused > 3, saying="giving it back fails")
     assert (await workers.job(job_id)).status == "running"
     workers.store.cut = False
     job = await workers.becomes(job_id, "aborted")
@@ -155,10 +153,10 @@ async def test_without_a_lease_nothing_is_claimed(workers: NodeUnderTest) -> Non
     assert (await workers.becomes(second, "successful")).attempt == 1
 
 
-async def test_a_process_that_the_warden_ended_is_no_crash_of_the_job(
+async def test_a_process_ended_by_the_warden_does_not_count_as_a_crash(
     workers: NodeUnderTest,
 ) -> None:
-    """The node was too slow to renew; the job did nothing wrong, and runs again."""
+    """The node was too slow to renew its lease; the job did nothing wrong, and runs again."""
     job_id = await workers.submit()
     process = await workers.running()
     workers.lease._lose()
@@ -167,7 +165,7 @@ async def test_a_process_that_the_warden_ended_is_no_crash_of_the_job(
 
 
 async def test_a_crash_under_a_held_lease_ends_the_job(workers: NodeUnderTest) -> None:
-    """And leaves the worker with a new process."""
+    """And the worker gets a new process."""
     job_id = await workers.submit()
     (await workers.running()).die(-signal.SIGSEGV)
     job = await workers.becomes(job_id, "terminated")
@@ -178,7 +176,7 @@ async def test_a_crash_under_a_held_lease_ends_the_job(workers: NodeUnderTest) -
 
 
 async def test_a_job_whose_handler_is_unknown_everywhere_ends(workers: NodeUnderTest) -> None:
-    """It would wait for ever."""
+    """Else it would wait for ever."""
     job_id = await workers.submit()
     workers.slots.tasks = {}
     job = await workers.becomes(job_id, "terminated")
@@ -186,8 +184,8 @@ async def test_a_job_whose_handler_is_unknown_everywhere_ends(workers: NodeUnder
     assert job.error.kind == "unknown_task"
 
 
-async def test_a_clean_up_runs_in_a_process_that_has_run_nothing(workers: NodeUnderTest) -> None:
-    """Other jobs' code may have broken the one at hand."""
+async def test_a_clean_up_runs_in_a_fresh_process(workers: NodeUnderTest) -> None:
+    """The code of other jobs may have broken the process of the slot."""
     job_id = await workers.submit("undoable")
     process = await workers.running()
     workers.lease._lose()

@@ -1,4 +1,4 @@
-"""A job that is claimed while another one runs: claimed, not started, and treated as that."""
+"""A job that is claimed while another one runs: it has not started, and is treated so."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.support.workers import NODE, NodeUnderTest
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is told by real time that he waits too long."""
+    """Let no wait in line take too long by real time."""
     monkeypatch.setattr(slot_line, "PATIENCE_S", 3600.0)
 
 
-async def one_runs_one_is_ready(workers: NodeUnderTest) -> tuple[FakeProcess, str]:
-    """A job runs; the id of another one that is claimed."""
+async def run_one_and_claim_one(workers: NodeUnderTest) -> tuple[FakeProcess, str]:
+    """Run a job and claim another one; the process of the first and the id of the second."""
     await workers.submit()
     process = await workers.running()
     for _ in range(STREAK):
@@ -35,7 +35,7 @@ async def one_runs_one_is_ready(workers: NodeUnderTest) -> tuple[FakeProcess, st
 
 
 async def job_is(workers: NodeUnderTest, job_id: str, status: str) -> Job:
-    """Wait until a job has a status, while no time passes."""
+    """Wait until a job has a status; no time passes meanwhile."""
 
     async def arrived() -> bool:
         return (await workers.job(job_id)).status == status
@@ -44,9 +44,9 @@ async def job_is(workers: NodeUnderTest, job_id: str, status: str) -> Job:
     return await workers.job(job_id)
 
 
-async def test_it_begins_as_soon_as_the_other_one_ends(workers: NodeUnderTest) -> None:
-    """Neither the commit of the other's end nor a claim is waited for."""
-    process, job_id = await one_runs_one_is_ready(workers)
+async def test_it_begins_as_soon_as_the_running_one_ends(workers: NodeUnderTest) -> None:
+    """It waits neither for the commit of the other job's end nor for a claim."""
+    process, job_id = await run_one_and_claim_one(workers)
     settle = workers.store.hold("settle", "before")
     process.finish()
     await settle.reached.wait()
@@ -58,15 +58,15 @@ async def test_it_begins_as_soon_as_the_other_one_ends(workers: NodeUnderTest) -
 
 
 async def test_there_is_never_more_than_one_for_each_slot(workers: NodeUnderTest) -> None:
-    _, _ = await one_runs_one_is_ready(workers)
+    _, _ = await run_one_and_claim_one(workers)
     third = await workers.submit()
     assert list(workers.queue.server.ids) == [third]
     assert (await workers.job(third)).status == "queued"
 
 
-async def test_aborted_it_ends_at_once_and_nothing_ran(workers: NodeUnderTest) -> None:
-    """Like a queued one: the job in the slot before it is nobody's reason to wait."""
-    process, job_id = await one_runs_one_is_ready(workers)
+async def test_aborted_it_ends_at_once_without_having_run(workers: NodeUnderTest) -> None:
+    """Like a queued one: it does not wait for the job that has the slot."""
+    process, job_id = await run_one_and_claim_one(workers)
     await workers.abort(job_id)
     job = await job_is(workers, job_id, "aborted")
     assert job.abort is not None
@@ -75,9 +75,9 @@ async def test_aborted_it_ends_at_once_and_nothing_ran(workers: NodeUnderTest) -
     assert len(workers.slots.frames) == 1
 
 
-async def test_aborted_as_its_turn_comes_it_does_not_begin(workers: NodeUnderTest) -> None:
-    """Guarantee 5. The user has his answer already when the node looks what the hint was about."""
-    process, job_id = await one_runs_one_is_ready(workers)
+async def test_aborted_as_it_gets_its_slot_it_does_not_begin(workers: NodeUnderTest) -> None:
+    """Guarantee 5. The user has the answer already when the node looks the abort up."""
+    process, job_id = await run_one_and_claim_one(workers)
     look = workers.store.hold("get", "before")
     await workers.abort(job_id)
     await look.reached.wait()
@@ -90,8 +90,8 @@ async def test_aborted_as_its_turn_comes_it_does_not_begin(workers: NodeUnderTes
 
 
 async def test_a_drain_gives_it_back_at_once(workers: NodeUnderTest) -> None:
-    """The running job may take all of drain_s; this one need not wait for that."""
-    process, job_id = await one_runs_one_is_ready(workers)
+    """The running job may use all of drain_s; this one does not have to wait for it."""
+    process, job_id = await run_one_and_claim_one(workers)
     workers.workers.drain()
     assert (await job_is(workers, job_id, "queued")).attempt == 0
     assert process.begun.is_set()
@@ -100,19 +100,19 @@ async def test_a_drain_gives_it_back_at_once(workers: NodeUnderTest) -> None:
 
 
 async def test_a_lost_lease_gives_it_back(workers: NodeUnderTest) -> None:
-    """Guarantee 1. Another node takes it over, and this one must not begin it."""
-    _, job_id = await one_runs_one_is_ready(workers)
+    """Guarantee 1. Another node takes it over, so this one must not begin it."""
+    _, job_id = await run_one_and_claim_one(workers)
     workers.lease._lose()
     workers.local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
     assert (await job_is(workers, job_id, "queued")).attempt == 0
     assert len(workers.slots.frames) == 1
 
 
-async def test_it_does_not_begin_under_a_lease_that_ended_while_it_waited(
+async def test_it_does_not_begin_if_the_lease_ended_while_it_waited(
     workers: NodeUnderTest,
 ) -> None:
-    """Guarantee 1. The node was frozen (SIGSTOP), and this is the first thing it does."""
-    process, job_id = await one_runs_one_is_ready(workers)
+    """Guarantee 1. The node was stopped for a while; this is the first thing it does."""
+    process, job_id = await run_one_and_claim_one(workers)
     workers.lease._on_lost = lambda: workers.local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
     workers.lease._held_until = workers.clock.monotonic()
     process.finish()
@@ -120,15 +120,15 @@ async def test_it_does_not_begin_under_a_lease_that_ended_while_it_waited(
     assert len(workers.slots.frames) == 1
 
 
-async def test_behind_a_job_that_turns_out_to_be_long_it_goes_back(
+async def test_behind_a_long_job_it_goes_back_to_the_queue(
     workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another node may have a slot that idles; and it counts as no attempt."""
+    """Another node may have an idle slot. It does not count as an attempt."""
     monkeypatch.setattr(slot_line, "PATIENCE_S", 0.01)
-    process, job_id = await one_runs_one_is_ready(workers)
+    process, job_id = await run_one_and_claim_one(workers)
     assert (await job_is(workers, job_id, "queued")).attempt == 0
     await eventually(lambda: list(workers.queue.server.ids) == [job_id])
-    assert not workers.slot_line.prefetch.quick
+    assert not workers.slot_line.prefetch.active
     process.finish()
     await eventually(process.begun.is_set)
     process.finish()
