@@ -32,7 +32,7 @@ class Plan(NamedTuple):
     rounds: int
     only: tuple[str, ...]
     """Measures whose names begin with one of these."""
-    kept: Mapping[tuple[str, str], int]
+    best_workers: Mapping[tuple[str, str], int]
     """The best number of workers of an earlier run, by measure and case."""
 
 
@@ -48,7 +48,7 @@ def main() -> int:
     if parsed.check:
         only = (parsed.only,) if parsed.only else CHECKED
         return _check(json.loads(parsed.out.read_text()), only=only, rounds=parsed.rounds or 1)
-    plan = Plan(rounds=parsed.rounds or ROUNDS, only=(parsed.only or "",), kept={})
+    plan = Plan(rounds=parsed.rounds or ROUNDS, only=(parsed.only or "",), best_workers={})
     found = run(partial(measure, plan=plan))
     print(table(found))
     if not parsed.only:
@@ -58,8 +58,8 @@ def main() -> int:
 
 def _check(document: Mapping[str, Any], *, only: tuple[str, ...], rounds: int) -> int:
     """Measure with the saved numbers of workers, and print each ratio that lost a quarter."""
-    kept = {(row["measure"], row["case"]): row["workers"] for row in document["rows"]}
-    found = run(partial(measure, plan=Plan(rounds=rounds, only=only, kept=kept)))
+    best_workers = {(row["measure"], row["case"]): row["workers"] for row in document["rows"]}
+    found = run(partial(measure, plan=Plan(rounds=rounds, only=only, best_workers=best_workers)))
     print(table(found))
     lost = regressions(document["ratios"], ratios(found))
     for each in lost:
@@ -71,7 +71,7 @@ async def measure(folder: Path, plan: Plan) -> Sequence[Series]:
     """Run the cases of the plan."""
     async with open_setup(folder) as setup:
         cases = [case for case in all_cases(setup) if case.series[0].measure.startswith(plan.only)]
-        return await run_rounds(cases, rounds=plan.rounds, kept=plan.kept)
+        return await run_rounds(cases, rounds=plan.rounds, best_workers=plan.best_workers)
 
 
 if __name__ == "__main__":

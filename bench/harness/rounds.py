@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bench.harness.run import say
 from bench.harness.series import Series
 
-Kept = Mapping[tuple[str, str], int]
+BestWorkers = Mapping[tuple[str, str], int]
 """The best number of workers of an earlier run, by measure and case."""
 
 
@@ -28,9 +28,11 @@ class Case(NamedTuple):
     """The factor from what is measured to the unit of the series."""
 
 
-async def run_rounds(cases: Sequence[Case], *, rounds: int, kept: Kept) -> Sequence[Series]:
+async def run_rounds(
+    cases: Sequence[Case], *, rounds: int, best_workers: BestWorkers
+) -> Sequence[Series]:
     """Choose the number of workers of each case, and measure all cases round after round."""
-    chosen = [await _choose(case, kept) for case in cases]
+    chosen = [await _choose(case, best_workers) for case in cases]
     for number in range(1, rounds + 1):
         for case, workers in zip(cases, chosen, strict=True):
             figures = await _measure(case, workers, f"round {number} of {rounds}")
@@ -45,11 +47,11 @@ def _by_measure(found: Sequence[Series]) -> Sequence[Series]:
     return sorted(found, key=lambda each: measures.index(each.measure))
 
 
-async def _choose(case: Case, kept: Kept) -> int:
+async def _choose(case: Case, best_workers: BestWorkers) -> int:
     """The number of workers of an earlier run, or the only one, or the best after one try each."""
     first = case.series[0]
-    best = kept.get((first.measure, first.case), case.workers[0])
-    if len(case.workers) > 1 and (first.measure, first.case) not in kept:
+    best = best_workers.get((first.measure, first.case), case.workers[0])
+    if len(case.workers) > 1 and (first.measure, first.case) not in best_workers:
         tried = {each: await _measure(case, each, "which is best?") for each in case.workers}
         best = max(tried, key=lambda each: tried[each][0])
     for series in case.series:

@@ -65,11 +65,11 @@ def write(file: Path, all_series: Sequence[Series], about: Mapping[str, Any]) ->
     file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def regressions(kept: Mapping[str, float], found: Mapping[str, float]) -> Sequence[str]:
+def regressions(saved: Mapping[str, float], found: Mapping[str, float]) -> Sequence[str]:
     """A line for each ratio that lost a quarter or more."""
     return [
         f"{name}: {found[name]:g}, and it was {was:g}"
-        for name, was in kept.items()
+        for name, was in saved.items()
         if name in found and found[name] <= was * (1 - LOSS_MIN)
     ]
 

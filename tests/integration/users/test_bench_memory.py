@@ -7,7 +7,7 @@ from tests.support.nodes import Node
 
 
 async def test_each_process_of_a_node_is_of_one_kind(node: Node) -> None:
-    """One of each kind but for the pool processes: those of the workers, and a spare."""
+    """One of each kind, except the pool processes: one for each worker, and a spare."""
     await node.alone()
     found = by_kind(node)
     expected = dict.fromkeys(KINDS, 1) | {POOL_PROCESSES: node.workers + 1}

@@ -8,14 +8,14 @@ from bench.harness.abort_report import BEGIN, END, FIGURES, PAGE, updated
 
 
 def test_the_figures_on_the_page_are_those_of_the_last_run() -> None:
-    """Figures that are copied by hand are soon those of another version."""
+    """Figures that are copied by hand soon belong to another version."""
     page = PAGE.read_text()
     assert page == updated(page, json.loads(FIGURES.read_text()))
     assert page.count(BEGIN) == page.count(END) == 1
 
 
 def test_figures_replace_those_of_the_run_before() -> None:
-    """And leave the rest of the page alone."""
+    """The rest of the page stays as it is."""
     row = {"case": "ours", "samples": 2, "ms": {"p50": 1, "p99": 2, "max": 3}, "survivors_max": 0}
     row |= {"target_ms": {"p50": 12}, "requests_per_s": None}
     about = {"scheduler": "1", "python": "3", "system": "Linux", "cpus": 2, "rounds": 1}

@@ -1,4 +1,4 @@
-"""What the plots show is what was measured."""
+"""The plots show what was measured."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from bench.harness.charts import Bars, Curves, charts
 
 
 def test_peers_are_in_order_by_the_medians_of_their_rounds(tmp_path: Path) -> None:
-    """One round that the machine spoiled moves nobody."""
+    """So one disturbed round does not change the order."""
     keep(tmp_path, "speed", {"no-op jobs": {"slow": [10, 11, 900], "ours": [50, 60, 1]}})
     (panel,) = charts(tmp_path)["drains"]
     assert isinstance(panel, Bars)
     assert list(panel.bars.items()) == [("ours", {"": 50}), ("slow", {"": 11})]
 
 
-def test_percentiles_of_one_case_stand_together(tmp_path: Path) -> None:
-    """They are measures of their own where they are kept."""
+def test_percentiles_of_one_case_are_in_one_panel(tmp_path: Path) -> None:
+    """In the saved figures, each percentile is a measure of its own."""
     start = "submit to start, idle, "
     keep(tmp_path, "speed", {f"{start}p50": {"ours": [2]}, f"{start}p99": {"ours": [5]}})
     (panel,) = charts(tmp_path)["starts"]
@@ -26,7 +26,7 @@ def test_percentiles_of_one_case_stand_together(tmp_path: Path) -> None:
 
 
 def test_a_measure_becomes_a_panel_with_a_line_for_each_kind_of_jobs(tmp_path: Path) -> None:
-    """And what was not measured beside jobs is no line."""
+    """Measures that do not depend on the number of stored jobs are left out."""
     keep(
         tmp_path,
         "growth",
@@ -41,8 +41,8 @@ def test_a_measure_becomes_a_panel_with_a_line_for_each_kind_of_jobs(tmp_path: P
     assert panel.lines == {"queued jobs": {1000: 3, 1_000_000: 4}, "finished jobs": {1000: 5}}
 
 
-def test_memory_is_shown_by_what_takes_it_and_not_twice(tmp_path: Path) -> None:
-    """The sum is where the bars end."""
+def test_memory_is_shown_by_kind_of_process_and_the_total_is_not(tmp_path: Path) -> None:
+    """The total is the end of the stacked bars, and no bar of its own."""
     figures = {"all processes": [9.0], "node": [5.0], "warden": [4.0]}
     keep(tmp_path, "footprint", {"memory, 1 worker": figures, "memory": {"each further": [1]}})
     (panel,) = charts(tmp_path)["memory"]
@@ -51,7 +51,7 @@ def test_memory_is_shown_by_what_takes_it_and_not_twice(tmp_path: Path) -> None:
 
 
 def test_nothing_is_drawn_that_was_not_measured(tmp_path: Path) -> None:
-    """A benchmark that was not run yet keeps nobody from drawing the others."""
+    """The others are drawn even if one benchmark was never run."""
     assert charts(tmp_path) == {}
 
 

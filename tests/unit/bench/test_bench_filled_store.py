@@ -1,4 +1,4 @@
-"""The jobs that a statement writes for the benchmarks are those that they speak of."""
+"""The jobs that SQL writes for the benchmarks are the ones that the benchmarks expect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scheduler.store import open_store
 
 
 async def test_jobs_are_filled_in_as_they_were_asked_for(tmp_path: Path) -> None:
-    """Else a page of no jobs would be measured for one of many, as it once was."""
+    """Otherwise an empty page would be timed in place of a full one, as once happened."""
     url = f"sqlite:///{tmp_path / 'filled.db'}"
     rows = [
         finished(30),

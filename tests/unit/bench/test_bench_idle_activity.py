@@ -1,4 +1,4 @@
-"""What PostgreSQL logs is counted under the names of our statements."""
+"""The statements in PostgreSQL's log are counted by their names in our store."""
 
 from __future__ import annotations
 

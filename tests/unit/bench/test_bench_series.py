@@ -6,7 +6,7 @@ from bench.harness.series import Series, ratios, regressions
 
 
 def test_ours_is_compared_with_each_other_case_of_its_measure() -> None:
-    """Medians, so that one round that the machine spoiled decides nothing."""
+    """Medians, so that one disturbed round decides nothing."""
     found = ratios(
         [
             Series(measure="drain", case="ours", unit="jobs/s", ours=True, values=[1, 30, 20]),
@@ -29,6 +29,6 @@ def test_where_less_is_better_ours_is_better_by_how_much_more_the_other_takes() 
 
 
 def test_a_quarter_less_is_a_loss_and_less_than_that_is_not() -> None:
-    """And what was not measured this time, or is new, is no loss."""
-    kept = {"a": 2.0, "b": 2.0, "gone": 1.0}
-    assert regressions(kept, {"a": 1.5, "b": 1.51, "new": 0.1}) == ["a: 1.5, and it was 2"]
+    """A ratio that was not measured this time, or is new, is no loss either."""
+    saved = {"a": 2.0, "b": 2.0, "gone": 1.0}
+    assert regressions(saved, {"a": 1.5, "b": 1.51, "new": 0.1}) == ["a: 1.5, and it was 2"]
