@@ -1,10 +1,11 @@
-"""`make chaos`: break everything for some minutes, let it come to rest, and count.
+"""`make chaos`: cause faults for some minutes, wait until all jobs have ended, and check.
 
-    clients  submit, abort and look, through whichever node answers   ─▶ ledger   what was answered
-    faults   at random, from a printed seed, one or two at a time     ─▶ report   how soon it healed
-    rest     no more faults: all nodes up, every job to its end       ─▶ verdict  what was broken
+    clients  submit, abort and read jobs, through any node that answers   ─▶ ledger   the answers
+    faults   at random, from a printed seed, one or two at a time         ─▶ report   recovery times
+    rest     no more faults: all nodes are up, every job ends             ─▶ verdict  what was wrong
 
-Two installations go through it at once. The town is several nodes on a PostgreSQL and a Valkey of
-its own; the hermit is one node on SQLite with an embedded queue. The seed decides what is done and
-when; what it meets is the machine's, so a seed repeats the faults and not every interleaving.
+Two installations are tested at the same time. The town is several nodes on a PostgreSQL and a
+Valkey of its own; the hermit is one node on SQLite with an embedded queue. The seed decides the
+actions and their times, but not the timing of the machine: it repeats the faults, not every
+interleaving.
 """

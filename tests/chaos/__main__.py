@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
 def main() -> int:
-    """Run, print, and keep the row if asked to."""
+    """Run, print the report, and keep its row if asked to."""
     arguments = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     arguments.add_argument("--seconds", type=float, default=300)
     arguments.add_argument("--seed", default=secrets.token_hex(3))

@@ -1,4 +1,4 @@
-"""Clients that submit, abort and look, as real ones do: again and elsewhere when they must."""
+"""Clients that submit, abort and read jobs; like real ones they try again, and at other nodes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import uuid4
 from tests.chaos.installation import PAUSE_S, UID, Installation
 
 OPEN_MAX: Final = 4
-"""Jobs of each node that may wait or run: more would only measure how long the queue is."""
+"""How many jobs may wait or run for each node: more would only make the queue longer."""
 MANNERS: Final = {"plain": 6, "parent": 2, "stubborn": 1, "fails": 1}
 DURATIONS_S: Final = {0.0: 1, 0.2: 3, 1.0: 3, 4.0: 2}
 ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "look": 3, "list_all": 1}
@@ -30,14 +30,14 @@ class Client:
         self._random = random
 
     async def work(self, over: asyncio.Event) -> None:
-        """Do one thing after the other until it is over."""
+        """Do one action after the other until the end of the run."""
         while not over.is_set():
             act = self._drawn(ACTS)
             await getattr(self, f"_{act}")()
             await asyncio.sleep(self._random.uniform(0, PAUSE_S))
 
     async def submit(self, *, key: str | None = None, **data: object) -> str | None:
-        """Submit a job; with a key, again until it is answered. Its id, if it was accepted."""
+        """Submit a job; with a key, until it is answered. Its id, if it was accepted."""
         job = self._new(**data)
         headers = {} if key is None else {"Idempotency-Key": key}
         while True:

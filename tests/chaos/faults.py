@@ -1,7 +1,7 @@
-"""The faults. Each does its harm and answers the instant from which recovery counts.
+"""The faults. Each returns the instant from which the time to recover counts.
 
-A harm that lasts, such as a stopped node, is undone by a task of its own: others are to take over
-meanwhile. One that nobody can make up for, such as a store that is down, is over when it returns.
+A fault that lasts, such as a stopped node, is ended by a task of its own: other nodes take over
+meanwhile. One without which nothing works, such as a store that is down, has ended on return.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ LEASE_S: Final = 3.0
 STOPPED_S: Final = (1.2 * LEASE_S, 2.5 * LEASE_S)
 """How long a node is stopped: longer than its lease."""
 DOWN_S: Final = (0.0, 1.5 * LEASE_S)
-"""How long a killed node, or a lost server, is away: others may take over, or not yet."""
+"""How long a killed node or a lost server is away: others may take over, or not yet."""
 FULL_S: Final = (1.0, 3.0)
 JUMP_S: Final = 24 * 3600
 
 
 class Harm(NamedTuple):
-    """What a fault did."""
+    """What a fault has done."""
 
     since: float
     """The instant of the monotonic clock from which recovery counts."""
     patients: Sequence[Mapping[str, Any]] = ()
-    """Jobs that ran on a node that was struck."""
+    """Jobs that ran on a node with a fault."""
 
 
 class Fault(Protocol):
-    """A function that does harm."""
+    """A function that causes a fault."""
 
     __name__: str
 
@@ -48,7 +48,7 @@ class Fault(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """Where a fault strikes."""
+    """The installation in which a fault happens."""
 
     nodes: Installation
     random: Random
@@ -58,7 +58,7 @@ class Site:
     redis_link: Proxy
     postgres_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     redis_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by the fault that is at the server: two at once would only hinder each other."""
+    """Held during a fault of the server: two at the same time would only hinder each other."""
 
 
 async def kill_node(site: Site) -> Harm:
@@ -72,7 +72,7 @@ async def stop_node(site: Site) -> Harm:
 
 
 async def drain_node(site: Site) -> Harm:
-    """A restart as operators do it."""
+    """A restart, as operators do it."""
     async with site.nodes.victim() as member:
         await member.drain()
         await member.start()
@@ -87,7 +87,7 @@ async def jump_clock(site: Site) -> Harm:
 
 
 async def fill_disk(site: Site) -> Harm:
-    """Let the node write nothing more to any file, for a while."""
+    """For a while, let the node write to no file."""
     async with site.nodes.victim() as member:
         member.fill_disk()
         await asyncio.sleep(site.random.uniform(*FULL_S))
@@ -110,14 +110,14 @@ async def flush_redis(site: Site) -> Harm:
 
 
 async def restart_redis(site: Site) -> Harm:
-    """Restart it; what it held is gone."""
+    """Restart it; its data is gone."""
     async with site.redis_lock:
         await asyncio.to_thread(site.redis.restart)
     return Harm(time.monotonic())
 
 
 async def lose_redis(site: Site) -> Harm:
-    """Take it away for a while."""
+    """Stop it for a while."""
     async with site.redis_lock:
         await asyncio.to_thread(site.redis.stop)
         await asyncio.sleep(site.random.uniform(*DOWN_S))
@@ -126,7 +126,7 @@ async def lose_redis(site: Site) -> Harm:
 
 
 async def freeze_redis(site: Site) -> Harm:
-    """Let it hang for a while: connections hold, and nothing answers."""
+    """Let it hang for a while: connections stay open, and nothing is answered."""
     async with site.redis_lock:
         site.redis.freeze()
         await asyncio.sleep(site.random.uniform(*DOWN_S))
@@ -150,7 +150,7 @@ async def restart_postgres(site: Site) -> Harm:
 
 
 async def cut_postgres(site: Site) -> Harm:
-    """Cut all connections to it, in the middle of whatever they are at."""
+    """Cut all connections to it, amid their statements."""
     async with site.postgres_lock, site.postgres.connection() as connection:
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -160,7 +160,7 @@ async def cut_postgres(site: Site) -> Harm:
 
 
 async def swallow_redis(site: Site) -> Harm:
-    """A black hole between the nodes and Redis: connections hold, and nothing comes through."""
+    """A black hole between the nodes and Redis: connections stay open, and nothing passes."""
     async with site.redis_lock:
         await _swallowed(site, site.redis_link)
     return Harm(time.monotonic())
@@ -188,7 +188,7 @@ OF_A_TOWN: Final[Mapping[Fault, int]] = {
     swallow_redis: 1,
     swallow_postgres: 1,
 }
-"""What may happen to several nodes on PostgreSQL and Redis, and how often."""
+"""The faults for several nodes on PostgreSQL and Redis, with their weights."""
 OF_A_HERMIT: Final[Mapping[Fault, int]] = {
     kill_node: 3,
     stop_node: 1,
@@ -197,11 +197,11 @@ OF_A_HERMIT: Final[Mapping[Fault, int]] = {
     fill_disk: 3,
     kill_embedded_queue: 2,
 }
-"""What may happen to one node on SQLite."""
+"""The faults for one node on SQLite."""
 
 
 async def _strike(site: Site, blow: Callable[[Site, Member], Awaitable[None]]) -> Harm:
-    """Strike a node that runs jobs, and leave it to a task of its own to get up again."""
+    """Cause a fault at a node that runs jobs; a task of its own ends the fault."""
     struck: asyncio.Future[Harm] = asyncio.get_running_loop().create_future()
 
     async def harm() -> None:

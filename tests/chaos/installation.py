@@ -1,4 +1,4 @@
-"""Nodes that share a store and a queue, as their clients see them: one URL after the other."""
+"""Nodes that share a store and a queue, as clients see them: one URL after the other."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Job = dict[str, Any]
 
 UID: Final = "chaos"
 ANSWER_S: Final = 3.0
-"""A client's patience, before it asks another node: one may be stopped, or wait for its store."""
+"""How long a client waits before it asks another node: one may be stopped, or lack its store."""
 ANSWERS: Final = {200, 202, 409}
 PAGE: Final = 500
 PAUSE_S: Final = 0.1
-"""Before a client tries again elsewhere."""
+"""The pause before a client tries another node."""
 
 
 class Installation:
-    """A town of several nodes, or a hermit."""
+    """An installation: the town of several nodes, or the hermit."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Installation:
         wait_s: float = 0,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Any, Mapping[str, str]] | None:
-        """One request to any node; None where it was refused, cut, or the node cannot take it.
+        """Send a request to any node; None if it was refused or cut, or the node cannot take it.
 
-        Whatever is neither 2xx, 409 nor 503 is wrong, and ends the run.
+        An answer other than 2xx, 409 or 503 is wrong, and ends the run.
         """
         url = self._random.choice(self.members).url
         timeout = aiohttp.ClientTimeout(ANSWER_S + wait_s)
@@ -76,7 +76,7 @@ class Installation:
         return answer.status, told, answer.headers
 
     async def look(self, path: str, *, wait_s: float = 0) -> tuple[Any, Mapping[str, str]]:
-        """What is there, by whichever node answers in the end."""
+        """Read a path from any node, until one answers."""
         while True:
             if (answer := await self.call("GET", path, wait_s=wait_s)) is not None:
                 return answer[1:]
@@ -93,7 +93,7 @@ class Installation:
                 return dict(job)
 
     async def jobs(self, query: str = "") -> list[Job]:
-        """All jobs that there are."""
+        """All jobs."""
         found: list[Job] = []
         path: str | None = f"/{UID}?limit={PAGE}{query}"
         while path is not None:
@@ -108,19 +108,19 @@ class Installation:
 
     @asynccontextmanager
     async def victim(self) -> AsyncIterator[Member]:
-        """A node for a fault to strike, and nobody else until the block ends."""
+        """A node for one fault; no other fault gets it until the block ends."""
         whole = [member for member in self.members if not member.harmed.locked()]
         member = self._random.choice(whole or list(self.members))
         async with member.harmed:
             yield member
 
     def mend(self, what: str, mending: Any) -> None:  # noqa: ANN401 - any coroutine
-        """Have a harm undone in its own time; the run does not end before."""
+        """End a fault in the background; the run does not end before that."""
         task = self._group.create_task(mending, name=what)
         self._mending.add(task)
         task.add_done_callback(self._mending.discard)
 
     async def mended(self) -> None:
-        """Wait until every harm is undone."""
+        """Wait until every fault has ended."""
         while self._mending:
             await asyncio.wait(set(self._mending))

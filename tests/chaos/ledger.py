@@ -1,4 +1,4 @@
-"""What the clients were answered, and whether any two answers contradict each other."""
+"""The answers that clients got, and whether any two contradict each other."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Job = dict[str, Any]
 
 FINAL: Final = frozenset({"successful", "terminated", "aborted"})
 LASTING: Final = ("status", "result", "error", "attempt", "finished_at")
-"""What never changes in a job that is final; its clean-up may still be going on."""
+"""The fields of a final job that never change; its clean-up may still be running."""
 
 
 class Ledger:
-    """Keeps answers, and notes what was wrong with them."""
+    """Records answers, and what was wrong with them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -31,24 +31,24 @@ class Ledger:
 
     @property
     def open(self) -> list[Job]:
-        """Accepted jobs that nobody has seen at their end."""
+        """Accepted jobs that no client has seen at their end."""
         return [job for job in self.accepted.values() if job["id"] not in self._finals]
 
     def accept(self, job: Job) -> None:
-        """Keep a job that was answered with 2xx."""
+        """Record a job whose submission was answered with 2xx."""
         number = job["data"]["n"]
         if self._numbers.setdefault(number, job["id"]) != job["id"]:
             self.wrong.append(f"one submission became two jobs: {self._numbers[number]}, {job}")
         self.accepted[job["id"]] = job
 
     def answer_abort(self, status: int, job: Job) -> None:
-        """Keep the answer to an abort: 200 aborted, 202 being stopped."""
+        """Record the answer to an abort: 200 aborted, 202 being stopped."""
         self.aborts.setdefault(job["id"], (time.monotonic(), status, job))
         if (status == 200) != (job["status"] == "aborted"):
             self.wrong.append(f"an abort was answered {status} with {job}")
 
     def saw(self, job: Job, *, asked_at: float) -> None:
-        """Compare a job with what was seen of it before; `asked_at` is when it was asked for."""
+        """Compare a job with how it was seen before; `asked_at` is the time of the request."""
         seen_at, before = self._finals.get(job["id"], (float("inf"), job))
         if asked_at > seen_at and any(job[key] != before[key] for key in LASTING):
             self.wrong.append(f"a final job changed: {before} became {job}")
@@ -57,12 +57,12 @@ class Ledger:
             self._must_be_dead(job)
 
     def begun(self) -> list[tuple[str, int, float]]:
-        """Every attempt that a handler began: id, number, and when."""
+        """Every attempt that a handler began: job id, number, and when."""
         rows = map(str.split, self._diary("begun"))
         return [(job_id, int(attempt), float(at)) for job_id, attempt, at in rows]
 
     def overlaps(self) -> list[str]:
-        """What handlers said that were not alone."""
+        """The lines of handlers that found another attempt running."""
         return self._diary("overlaps")
 
     def undone(self) -> set[str]:
@@ -74,7 +74,7 @@ class Ledger:
         return file.read_text().splitlines() if file.exists() else []
 
     def _must_be_dead(self, job: Job) -> None:
-        """Nothing of a job that is shown as final holds its lock, but the clean-up of an abort."""
+        """Check that no process of a final job holds its lock, except the clean-up of an abort."""
         file = self.folder / "locks" / job["id"]
         if not file.exists() or (job["abort"] or {}).get("cleanup"):
             return

@@ -1,4 +1,4 @@
-"""A node that is to be harmed, and its supervisor, which starts it again whenever it has ended."""
+"""A node for faults, and its supervisor, which restarts it whenever it has ended."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.support.nodes import Node
 
 PROGRAM: Final = Path(__file__).with_name("skewed.py")
 GONE_S: Final = 10.0
-"""For everything that a killed node started to be ended by its warden."""
+"""How long a warden may take to end everything that a killed node started."""
 UNLIMITED: Final = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
 class Member:
-    """One node of an installation, under one name for all its lives."""
+    """One node of an installation; it keeps its name when it restarts."""
 
     def __init__(self, name: str, *, folder: Path, settings: Mapping[str, object]) -> None:
         self.name = name
         self.harmed = asyncio.Lock()
-        """Held by the fault that is at it, until it is whole again."""
+        """Held by a fault of this node until it has recovered."""
         self._folder = folder / name
         self._folder.mkdir(parents=True)
         self._offset = self._folder / "offset"
@@ -35,7 +35,7 @@ class Member:
 
     @property
     def url(self) -> str:
-        """Where it answers, or last answered."""
+        """The URL at which it answers, or last answered."""
         return self.node.url
 
     @property
@@ -44,7 +44,7 @@ class Member:
         return self._node
 
     async def start(self) -> None:
-        """Start it, and again while what it needs is down: then it ends by itself, as it says."""
+        """Start it; again while a server that it needs is down, since it then ends by itself."""
         while True:
             try:
                 self._node = await asyncio.to_thread(self._start)
@@ -58,28 +58,28 @@ class Member:
         self.node.signal(signal_)
 
     async def kill(self) -> None:
-        """SIGKILL the node's own process; its warden is to do the rest."""
+        """SIGKILL the node's own process; its warden must end the rest."""
         await asyncio.to_thread(self.node.kill)
 
     async def buried(self) -> None:
-        """See that nothing of its last life is left."""
+        """Check that no process of its last run is left."""
         await self.node.gone(within_s=GONE_S)
         self.node.close()
 
     async def drain(self) -> None:
-        """SIGTERM, and see that it ends well."""
+        """SIGTERM, and check that it ends without an error."""
         status = await asyncio.to_thread(self.node.drain)
         assert status == 0, f"{self.name} ended with status {status}:\n{self.node.log[-4000:]}"
         await self.buried()
 
     def jump(self, seconds: int) -> None:
-        """Set how far its wall clock is off."""
+        """Set the offset of its wall clock."""
         fresh = self._offset.with_suffix(".new")
         fresh.write_text(str(seconds))
         fresh.replace(self._offset)
 
     def fill_disk(self) -> None:
-        """Let no file of the node's own process grow, or be written to: a disk without any room."""
+        """Let the node's own process write to no file, as on a full disk."""
         resource.prlimit(self.node.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def free_disk(self) -> None:
@@ -93,12 +93,12 @@ class Member:
                 os.kill(pid, signal.SIGKILL)
 
     def must_live(self) -> None:
-        """A node ends when it is told to, and at no other time."""
+        """Check that it has not ended by itself."""
         status = self.node.process.poll()
         assert status is None, f"{self.name} ended by itself ({status}):\n{self.node.log[-4000:]}"
 
     def close(self) -> None:
-        """End it, whatever state it is in."""
+        """End it in whatever state it is."""
         if self._node is not None:
             self._node.close()
 

@@ -1,4 +1,4 @@
-"""What is told of a run: a table of the faults, a line of counts, and whatever was wrong."""
+"""The report of a run: a table of the faults, a line of counts, and what was wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNS: Final = re.compile(r"(?<=<!-- chaos -->\n).*(?=<!-- /chaos -->)", re.DOTAL
 
 
 def faults_table(results: Iterable[Result]) -> str:
-    """Each kind of fault, how often it struck, and how soon all was well again."""
+    """Each kind of fault, how often it happened, and the times to recover."""
     took_s: dict[str, list[float]] = defaultdict(list)
     for result in results:
         for fault, seconds in result.recoveries:
@@ -53,7 +53,7 @@ def run_row(results: Sequence[Result], *, seed: str, seconds: float) -> str:
 
 
 def keep(page: Path, row: str) -> None:
-    """Put a run into the page's table, in place of an earlier one with its seed."""
+    """Put a run into the page's table; it replaces an earlier one with the same seed."""
     text = page.read_text("utf-8")
     (table,) = RUNS.findall(text)
     seed, _, _ = row.partition(" | ")

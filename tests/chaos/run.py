@@ -1,4 +1,4 @@
-"""A whole run: build both installations, let it storm, let them rest, and count."""
+"""A whole run: start both installations, cause faults, wait for the jobs to end, and check."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from tests.support.redis import RedisServer
 
 CLIENTS: Final = 3
 REST_S: Final = 90.0
-"""For every job to come to its end once nothing strikes any more."""
+"""How long the jobs may take to end after the last fault."""
 SETTINGS: Final[Mapping[str, object]] = {
     "NODE__LEASE_S": LEASE_S,
     "NODE__DRAIN_S": 1,
-    "NODE__LOSSES_MAX": 1000,  # nodes die here more often than jobs are to be given up for it
+    "NODE__LOSSES_MAX": 1000,  # nodes die so often here that jobs would be given up
     "QUEUE__IDLE_WINDOW_S": 2,
     "ABORT__GRACE_S": 0.3,
 }
 
 
 class Servers(NamedTuple):
-    """What the town shares, and the proxies through which it does."""
+    """The servers that the town shares, and the proxies in front of them."""
 
     postgres: PostgresServer
     redis: RedisServer
@@ -48,7 +48,7 @@ class Servers(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one installation went through, and what of it was wrong."""
+    """What happened in one installation, and what was wrong."""
 
     name: str
     jobs: Sequence[Job]
@@ -60,7 +60,7 @@ class Result:
 async def run(
     *, seconds: float, seed: str, nodes: int, folder: Path, redis_program: str
 ) -> Sequence[Result]:
-    """Let chaos reign over a town and a hermit, and answer what became of each."""
+    """Run the town and the hermit under faults; the result of each."""
     with ExitStack() as stack:
         postgres = stack.enter_context(running_postgres())
         redis = RedisServer(redis_program, folder)
@@ -86,7 +86,7 @@ async def run(
 
 
 class Trial:
-    """One installation's way through a run."""
+    """The run of one installation."""
 
     def __init__(
         self,
@@ -107,9 +107,9 @@ class Trial:
         self._recoveries: list[tuple[str, float]] = []
 
     async def go_through(self, servers: Servers, *, seconds: float, seed: str) -> Result:
-        """Start, storm, rest, drain; then the count."""
+        """Start, cause faults, wait for the jobs to end, drain; then check."""
         jobs: Sequence[Job] = ()
-        random = Random(f"{seed} {self._name}")  # noqa: S311 - to be repeated, not to be secret
+        random = Random(f"{seed} {self._name}")  # noqa: S311 - repeatable, protects no secrets
         async with asyncio.TaskGroup() as group:
             for member in self._members:
                 group.create_task(member.start())
@@ -138,7 +138,7 @@ class Trial:
         )
 
     async def _storm(self, site: Site, seconds: float) -> None:
-        """Clients and faults, for so long; then until every harm is undone."""
+        """Run clients and faults for this long, and then until every fault has ended."""
         over = asyncio.Event()
         storm = Storm(site, self._faults, site.random)
         asyncio.get_running_loop().call_later(seconds, over.set)
@@ -151,7 +151,7 @@ class Trial:
         self._recoveries = storm.recoveries
 
     async def _rest(self, nodes: Installation) -> Sequence[Job]:
-        """Wait until every job that is there is at its end, cleaned up; all of them."""
+        """Wait until every job has ended and is cleaned up; all jobs."""
 
         async def at_rest() -> bool:
             return not [job for job in await nodes.jobs() if not _is_over(job)]

@@ -1,8 +1,8 @@
-"""A node whose wall clock jumps: `main.py`, with an offset from a file added to the time of day.
+"""A node whose wall clock jumps: `main.py`, with an offset from a file added to the wall clock.
 
-The machine's own clock is everybody's, and no namespace has one of its own. So the jump is made
-where the product asks for the time of day, which is in one place only; it takes effect between any
-two questions. The monotonic clock stays the machine's.
+The machine's own clock is shared by all processes, and no namespace has one of its own. So the jump
+is made where the product reads the wall clock, which is in one place only; it takes effect between
+any two reads. The monotonic clock stays that of the machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One installation's storm: faults, and how long it took to be whole after each."""
+"""Causes faults in one installation, and measures the recovery from each."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from tests.chaos.ledger import FINAL
 log = structlog.get_logger()
 
 RECOVERY_MAX_S: Final = 60.0
-"""Of a machine that is busy with the chaos itself; the design's bound is lease_s + 2 s."""
+"""A limit for a machine that is busy with the run itself; the design's limit is lease_s + 2 s."""
 AT_ONCE: Final = (1, 1, 2)
-"""How many faults strike together, drawn from these."""
+"""How many faults happen together, drawn from these."""
 BREATHER_S: Final = (0.2, 1.5)
 LOOK_S: Final = 0.1
 
 
 class Storm:
-    """Strikes one installation again and again."""
+    """Causes one fault after the other in an installation."""
 
     def __init__(self, site: Site, faults: Mapping[Fault, int], random: Random) -> None:
         self.recoveries: list[tuple[str, float]] = []
-        """Each fault that struck, and the seconds until the installation was whole."""
+        """Each fault that happened, and the seconds until the installation had recovered."""
         self._site = site
         self._faults = faults
         self._random = random
         self._prober = Client(site.nodes, random)
 
     async def rage(self, over: asyncio.Event) -> None:
-        """One blow after the other until it is over."""
+        """Cause one fault, or several together, after the other until the end of the run."""
         while not over.is_set():
             await self._blow()
             await asyncio.sleep(self._random.uniform(*BREATHER_S))
@@ -59,7 +59,7 @@ class Storm:
         return await fault(self._site)
 
     async def _recovery(self, harm: Harm) -> float:
-        """Until nothing is left on a node that was struck, and a new job comes to its end."""
+        """Wait until no job is left on a node with a fault, and a new job has ended."""
         try:
             async with (
                 asyncio.timeout_at(asyncio.get_running_loop().time() + RECOVERY_MAX_S),
@@ -73,13 +73,13 @@ class Storm:
         return time.monotonic() - harm.since
 
     async def _probe(self) -> None:
-        """Submit a job until it is accepted, and see it through."""
+        """Submit a job until it is accepted, and wait for its end."""
         job_id = await self._prober.submit(key=uuid4().hex, manner="plain", for_s=0)
         assert job_id is not None
         await self._site.nodes.job(job_id, wait_s=RECOVERY_MAX_S)
 
     async def _released(self, patient: Mapping[str, Any]) -> None:
-        """Wait until a job has left the attempt in which its node was struck."""
+        """Wait until a job has left the attempt that the fault hit."""
         while True:
             job = await self._site.nodes.job(patient["id"])
             if job["status"] in FINAL | {"queued"} or job["attempt"] > patient["attempt"]:

@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: some seconds of everything at once, and the same count."""
+"""The short form of `make chaos`: some seconds of faults, and the same checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.chaos.run import run
 async def test_nothing_is_lost_and_nothing_runs_twice_whatever_dies(
     tmp_path: Path, redis_program: str
 ) -> None:
-    """The README's guarantees, under what operators meet; another seed each time it is changed."""
+    """The README's guarantees under faults; a new seed whenever this is changed."""
     results = await run(
         seconds=4, seed="short", nodes=2, folder=tmp_path, redis_program=redis_program
     )
@@ -21,7 +21,7 @@ async def test_nothing_is_lost_and_nothing_runs_twice_whatever_dies(
 
 
 def test_a_kept_run_replaces_the_one_of_its_seed(tmp_path: Path) -> None:
-    """The page's table is made by the program, so the two never disagree."""
+    """The program writes the page's table, so the two never disagree."""
     page = tmp_path / "page.md"
     page.write_text(f"before\n<!-- chaos -->\n{RUNS_HEAD}\n<!-- /chaos -->\nafter\n")
 

@@ -1,4 +1,4 @@
-"""The count at the end: each promise of the README, asked of what there is and was answered."""
+"""The checks at the end: each promise of the README, against the jobs and the answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Job = dict[str, Any]
 
 
 def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
-    """Everything that is wrong, in words; `jobs` are all that the store has, at rest."""
+    """Everything that is wrong, in words; `jobs` are all jobs of the store, at the end."""
     found = {job["id"]: job for job in jobs}
     return [
         *ledger.wrong,
@@ -36,7 +36,7 @@ def _twice(jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _ends(job: Job) -> Iterator[str]:
-    """Each job came to an end that its handler, or an abort, accounts for."""
+    """Each job has an end that its handler or an abort explains."""
     if job["status"] not in FINAL:
         yield f"a job came to no end: {job}"
     elif job["status"] == "successful":
@@ -50,7 +50,7 @@ def _ends(job: Job) -> Iterator[str]:
 
 
 def _attempts(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
-    """No attempt began twice, and none beyond the last one that the store knows of."""
+    """No attempt began twice, and none after the last one in the store."""
     begun = ledger.begun()
     for (key, attempt), times in Counter((key, attempt) for key, attempt, _ in begun).items():
         if times > 1:
@@ -60,7 +60,7 @@ def _attempts(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
 
 
 def _aborts(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
-    """A job whose abort was answered is what was said of it."""
+    """A job whose abort was answered is as the answer said."""
     for key, (_, status, told) in ledger.aborts.items():
         job = found.get(key, told)
         if status == 200 and job["status"] != "aborted":
@@ -79,7 +79,7 @@ def _attempts_after_aborts(ledger: Ledger) -> Iterator[str]:
 
 
 def _cleanups(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
-    """What is called cleaned up was cleaned up."""
+    """A job that is shown as cleaned up was cleaned up."""
     undone = ledger.undone()
     for job in jobs:
         if job["abort"] and job["abort"]["cleanup"] == "done" and job["id"] not in undone:

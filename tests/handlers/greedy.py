@@ -15,7 +15,7 @@ UNTOUCHED = "import sys; sys.stdout.write(str(len(bytearray(int(sys.argv[1])))))
 
 @handler("greedy", memory_bytes=LIMIT_BYTES)
 def greedy(data: Any) -> Any:
-    """Take so many bytes at once, here or in a child."""
+    """Allocate this many bytes at once, here or in a child."""
     if data["where"] == "here":
         return len(bytearray(data["bytes"]))
     command = [sys.executable, "-c", UNTOUCHED, str(data["bytes"])]
@@ -24,11 +24,11 @@ def greedy(data: Any) -> Any:
 
 @handler("take")
 def take(data: Any) -> Any:
-    """Take so many bytes at once, without a limit."""
+    """Allocate this many bytes at once, without a limit."""
     return len(bytearray(data))
 
 
 @handler("shrink")
 def shrink(data: Any) -> Any:
-    """Forbid this process to ever have more, for good."""
+    """Lower the hard limit of this process, for good."""
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT_BYTES, LIMIT_BYTES))

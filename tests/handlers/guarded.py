@@ -1,4 +1,4 @@
-"""A handler that is its own witness: it holds a lock while anything of it lives, and keeps a diary.
+"""A handler that checks itself: it holds a lock while any process of it lives, and writes a record.
 
 FOLDER/locks/ID   held by the job and by the child that it starts
 FOLDER/overlaps   a line for each attempt, or clean-up, that found the lock held
@@ -25,7 +25,7 @@ STEP_S = 0.05
 
 @contextmanager
 def alone(folder: Path, job: JobContext) -> Iterator[IO[str]]:
-    """Hold the job's lock, or say in the diary who was not alone."""
+    """Hold the job's lock, or record that another process holds it."""
     with (folder / "locks" / job.id).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,7 +43,7 @@ def note(diary: Path, line: str) -> None:
 
 
 def undo(data: Any, job: JobContext) -> None:
-    """Begin only when nothing of the job lives any more."""
+    """Record the clean-up, which must begin only when no process of the job lives any more."""
     folder = Path(data["folder"])
     with alone(folder, job):
         note(folder / "undone", job.id)
@@ -51,7 +51,7 @@ def undo(data: Any, job: JobContext) -> None:
 
 @handler("guarded", grace_s=0.3, on_abort=undo)
 def guarded(data: Any, job: JobContext) -> Any:
-    """Work for some time, in one of several manners, and say which attempt it was."""
+    """Work for some time, in one of several ways, and return the number of the attempt."""
     folder = Path(data["folder"])
     with alone(folder, job) as lock:
         note(folder / "begun", f"{job.id} {job.attempt} {time.monotonic()}")

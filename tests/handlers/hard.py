@@ -1,4 +1,4 @@
-"""Handlers that will not end, or leave as much behind as they can, for the tests of the abort."""
+"""Handlers that do not end, or leave much behind, for the tests of aborts."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ Begin = Callable[[], None]
 
 CHAINS = 60
 CHAINS_S = 20.0
-"""After this they end by themselves, so that a test that fails leaves a machine to work on."""
+"""After this they end by themselves, so that a failed test leaves a usable machine."""
 LEFT = ["children", "session", "daemon", "pipeline", "headless", "chains"]
 SYS_EXIT = {"x86_64": 60, "aarch64": 93}.get(platform.machine())
-"""Number of exit(2), which ends one thread, not the process."""
+"""The number of the system call exit(2), which ends one thread, not the process."""
 
 
-# Ways not to end. Each says that it has begun when it is as far as it will come.
+# Ways not to end. Each reports that it has begun once it is stuck.
 
 
 def _regex(begin: Begin) -> NoReturn:
-    """Backtracks for ever with the GIL held, and again when a signal interrupts it."""
+    """Backtrack for ever with the GIL held, and again when a signal interrupts it."""
     while True:
         with suppress(BaseException):
             begin()
@@ -45,12 +45,12 @@ def _regex(begin: Begin) -> NoReturn:
 
 
 def _c_loop(begin: Begin) -> None:
-    """Never comes back to the interpreter, so that no signal handler of Python ever runs."""
+    """Never return to the interpreter, so that no signal handler of Python ever runs."""
     deque(itertools.chain(map(_called, [begin]), itertools.repeat(0)), maxlen=0)
 
 
 def _c_loop_beside(begin: Begin) -> None:
-    """The main thread wants to end and is never given the GIL."""
+    """Another thread keeps the GIL for ever, so the main thread cannot end."""
     sys.setswitchinterval(1e-6)
     threading.Thread(target=_c_loop, args=(begin,), daemon=True).start()
     time.sleep(3600)
@@ -66,7 +66,7 @@ def _pipe(begin: Begin) -> None:
 
 
 def _flock(begin: Begin) -> None:
-    """Wait for a lock that somebody else holds, here itself."""
+    """Wait for a lock that is held: here by this process itself."""
     with tempfile.NamedTemporaryFile() as held, Path(held.name).open() as wanted:
         fcntl.flock(held, fcntl.LOCK_EX)
         begin()
@@ -99,7 +99,7 @@ def _stopped(begin: Begin) -> None:
 
 
 def _default(begin: Begin) -> None:
-    """What most programs do at SIGTERM: die, and leave the children to others."""
+    """Die at SIGTERM, as most programs do, and leave children behind."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     child = subprocess.Popen(["sleep", "1000"])
     begin()
@@ -107,7 +107,7 @@ def _default(begin: Begin) -> None:
 
 
 def _headless_root(begin: Begin) -> None:
-    """The first thread ends, and another one goes on."""
+    """End the first thread, while another one goes on."""
     threading.Thread(target=time.sleep, args=(3600,)).start()
     begin()
     ctypes.CDLL(None).syscall(SYS_EXIT, 0)
@@ -164,7 +164,7 @@ def _session(_mark: str) -> None:
 
 
 def _daemon(mark: str) -> None:
-    """By the book: two forks, a session, no files, no folder, and not even an environment."""
+    """Start a textbook daemon: two forks, a session, no files, no folder, no environment."""
     if pid := os.fork():
         os.waitpid(pid, 0)
         return
@@ -179,12 +179,12 @@ def _daemon(mark: str) -> None:
 
 
 def _pipeline(_mark: str) -> None:
-    """A shell with a child for each of three programs; nobody waits for them."""
+    """Start a shell with a child for each of three programs, without waiting for them."""
     subprocess.Popen(["sh", "-c", "sleep 1000 | cat | cat >/dev/null; :"])
 
 
 def _headless(_mark: str) -> None:
-    """A process whose first thread has ended: its entry in the process table says zombie."""
+    """Start a process whose first thread has ended: the process table shows it as a zombie."""
     if os.fork():
         return
     threading.Thread(target=time.sleep, args=(1000,)).start()
@@ -192,9 +192,9 @@ def _headless(_mark: str) -> None:
 
 
 def _chains(_mark: str) -> None:
-    """Processes that are gone before one can look at them twice."""
+    """Start processes that are gone before one can look at them twice."""
     until = time.monotonic() + CHAINS_S
-    gate, gatekeeper = os.pipe()  # or the first ones would leave no time to start the others
+    gate, gatekeeper = os.pipe()  # else the first ones would leave no time to start the others
     for _ in range(CHAINS):
         if os.fork() == 0:
             os.close(gatekeeper)
@@ -247,7 +247,7 @@ def _grow(data: Any) -> None:
 
 @handler("bulky", grace_s=0)
 def bulky(data: Any) -> str:
-    """Return a string whose JSON takes so many bytes, and twice as many in its frame."""
+    """Return a string whose JSON has this many bytes, and twice as many in its frame."""
     return '"' * ((int(data["bytes"]) - 2) // 2)
 
 
@@ -263,7 +263,7 @@ def careful(data: Any, job: JobContext) -> None:
                 Path(data["file"]).touch()
                 time.sleep(3600)
             finally:
-                time.sleep(0.05)  # clean-up may take some time
+                time.sleep(0.05)  # a clean-up may take some time
                 _tell(data["file"], "finally")
         except JobAborted:
             _tell(data["file"], "except")
@@ -308,7 +308,7 @@ def _tell(file: str, word: str) -> None:
 
 
 def _undo_once_allowed(data: Any, job: JobContext) -> None:
-    """Say who runs it and who of the job is there; end once there is a file that allows it."""
+    """Report its process and the job's living processes; end once a file allows it."""
     pids = Path(data["file"]).read_text().split()
     left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     _tell(data["file"] + ".undone", f"{os.getpid()} {left}")
@@ -318,7 +318,7 @@ def _undo_once_allowed(data: Any, job: JobContext) -> None:
 
 @handler("undone_when_allowed", on_abort=_undo_once_allowed, grace_s=0)
 def undone_when_allowed(data: Any) -> None:
-    """Wait, with a child beside; its undoing waits as well."""
+    """Wait, with a child process; its clean-up waits as well."""
     child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     Path(data["file"]).write_text(f"{os.getpid()} {child.pid}")
     time.sleep(3600)
@@ -330,6 +330,6 @@ def _undo_for_ever(data: Any) -> None:
 
 @handler("undone_for_ever", on_abort=_undo_for_ever, timeout_s=0.7, grace_s=0)
 def undone_for_ever(data: Any) -> None:
-    """Its undoing does not end."""
+    """Wait; its clean-up does not end."""
     Path(data["file"]).touch()
     time.sleep(3600)

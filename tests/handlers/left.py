@@ -1,4 +1,4 @@
-"""Handlers that leave something to the job after them, which must not find it."""
+"""Handlers that leave something behind in their process, which the next job must not find."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 @handler("leave_timer")
 def leave_timer(data: Any) -> Any:
-    """Return before an alarm that ends whoever gets it."""
+    """Return before an alarm that ends the process."""
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     return os.getpid()
 
@@ -37,7 +37,7 @@ def leave_place(data: Any) -> Any:
 
 @handler("leave_limit")
 def leave_limit(data: Any) -> Any:
-    """Return with less of something than this process began with."""
+    """Return with a lower resource limit than this process began with."""
     limit = getattr(resource, data)
     resource.setrlimit(limit, (100, resource.getrlimit(limit)[1]))
     return os.getpid()
@@ -52,7 +52,7 @@ def leave_nice(data: Any) -> Any:
 
 @handler("leave_sigterm")
 def leave_sigterm(data: Any) -> Any:
-    """Return, though this process was told to stop, by the job itself."""
+    """Return after the job sent SIGTERM to its own process."""
     with suppress(JobAborted):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(1000)
@@ -61,7 +61,7 @@ def leave_sigterm(data: Any) -> Any:
 
 @handler("leave_raw_thread")
 def leave_raw_thread(data: Any) -> Any:
-    """Return, while a thread runs that the module for threads knows nothing of."""
+    """Return, while a thread runs that the module `threading` does not know."""
     begun = _thread.allocate_lock()
     begun.acquire()
 
@@ -76,13 +76,13 @@ def leave_raw_thread(data: Any) -> Any:
 
 @handler("leave_wild_child")
 def leave_wild_child(data: Any) -> Any:
-    """Return, with a child whose end nobody would be told of, and which few waits see."""
+    """Return, with a child whose end sends no signal, and which few kinds of wait see."""
     sleeping(0)
     return os.getpid()
 
 
 def sleeping(flags: int) -> int:
-    """Start a process that sleeps, by the system call, with these flags alone; say its number."""
+    """Start a sleeping process by clone(2) with only these flags; its number."""
     libc = ctypes.CDLL(None)
     number = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
     if (pid := int(libc.syscall(number, flags, 0, 0, 0, 0))) == 0:
@@ -93,7 +93,7 @@ def sleeping(flags: int) -> int:
 
 @handler("leave_voice")
 def leave_voice(data: Any, job: JobContext) -> Any:
-    """Return, with a handler of a signal that speaks in this job's name."""
+    """Return, with a signal handler that sends messages of this job."""
 
     def speak(*_: object) -> None:
         job.notify("too late")
@@ -105,14 +105,14 @@ def leave_voice(data: Any, job: JobContext) -> Any:
 
 @handler("wake_voice")
 def wake_voice(data: Any) -> Any:
-    """Have the job before speak."""
+    """Trigger the signal handler of the previous job."""
     os.kill(os.getpid(), signal.SIGUSR1)
     return os.getpid()
 
 
 @handler("chatter")
 def chatter(data: Any, job: JobContext) -> Any:
-    """Wait for ever, while threads talk without a pause; say so when the main one may clean up."""
+    """Wait for ever, while threads send without a pause; record when the main one cleans up."""
 
     def talk() -> None:
         for number in count():
@@ -129,14 +129,14 @@ def chatter(data: Any, job: JobContext) -> Any:
 
 @handler("sibling")
 def sibling(data: Any) -> Any:
-    """Start a child of the parent: a sibling of this process, and not below it."""
+    """Start a child of the parent: a sibling of this process, not a descendant."""
     pid = sleeping(CLONE_PARENT | signal.SIGCHLD)
     return leave(pid, data)
 
 
 @handler("unadopted")
 def unadopted(data: Any) -> Any:
-    """Start a daemon, after giving up to adopt what is orphaned below this process."""
+    """Start a daemon, after this process has stopped adopting orphans."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
     told, tell = os.pipe()
     if os.fork() == 0:
@@ -150,7 +150,7 @@ def unadopted(data: Any) -> Any:
 
 
 def leave(pid: int, data: Any) -> int:
-    """Say which process was started; then return, or wait for ever."""
+    """Report which process was started; then return, or wait for ever."""
     Path(data["file"]).write_text(str(pid))
     if data["waits"]:
         time.sleep(3600)
@@ -159,7 +159,7 @@ def leave(pid: int, data: Any) -> int:
 
 @handler("stop_parent")
 def stop_parent(data: Any) -> Any:
-    """Stop who starts the pool processes and is told of their deaths; then wait for ever."""
+    """Stop the fork server, which also reports deaths; then wait for ever."""
     os.kill(os.getppid(), signal.SIGSTOP)
     Path(data["file"]).write_text("begun")
     time.sleep(3600)
@@ -167,6 +167,6 @@ def stop_parent(data: Any) -> Any:
 
 @handler("kill_parent")
 def kill_parent(data: Any) -> Any:
-    """Kill who starts the pool processes and is told of their deaths."""
+    """Kill the fork server, which also reports deaths."""
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(3600)

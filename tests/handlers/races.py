@@ -1,4 +1,4 @@
-"""Handlers for races: they leave a line when they begin, and are soon over."""
+"""Handlers for races: they write a line when they begin, and end soon."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scheduler import JobContext, handler
 
 @handler("brief")
 def brief(data: Any, job: JobContext) -> Any:
-    """Note in a file, in one write, that this attempt begins; take some time; return the data."""
+    """Record in a file, in one write, that this attempt begins; take some time; return the data."""
     file = os.open(data["begun"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(file, f"{job.id} {job.attempt}\n".encode())
     os.close(file)

@@ -1,4 +1,4 @@
-"""Handlers whose jobs are looked at: they go on when a test lets them."""
+"""Handlers whose jobs tests look at: they go on when a test lets them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def step(data: Any, job: JobContext) -> Any:
 
 
 def _wait_for_leave(data: Any) -> None:
-    """Undo nothing, once the file is gone."""
+    """Clean up nothing, but only once the file is gone."""
     while Path(data["file"]).exists():
         time.sleep(0.01)
 
 
 @handler("slow_to_undo", on_abort=_wait_for_leave)
 def slow_to_undo(data: Any) -> Any:
-    """Wait for ever, and be undone when a test lets it."""
+    """Wait for ever; its clean-up ends when a test lets it."""
     Path(data["file"]).write_text("begun")
     time.sleep(3600)

@@ -1,4 +1,4 @@
-"""Handlers that print, as handlers do and as they should not."""
+"""Handlers that print, in usual ways and in ways they should not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger("talk")
 
 @handler("talk")
 def talk(data: Any) -> Any:
-    """Say something in each way there is."""
+    """Print in every possible way."""
     print("printed", "ü")
     sys.stdout.write("unfinished")
     print("to stderr", file=sys.stderr)
@@ -29,7 +29,7 @@ def talk(data: Any) -> Any:
 
 @handler("talk_until")
 def talk_until(data: Any) -> Any:
-    """Say that it begins, and end once a file is there."""
+    """Print that it begins, and end once a file exists."""
     print("begun")
     while not Path(data["file"]).exists():
         time.sleep(0.01)
@@ -46,7 +46,7 @@ def talk_bytes(data: Any) -> Any:
 
 @handler("talk_much")
 def talk_much(data: Any) -> Any:
-    """Write so many megabytes of numbered lines."""
+    """Write this many megabytes of numbered lines."""
     sys.stdout.write("the first line\n")
     block = b"".join(b"%07d %s\n" % (number, b"x" * 91) for number in range(10_000))
     for _ in range(data["megabytes"]):
@@ -58,14 +58,14 @@ def talk_much(data: Any) -> Any:
 
 @handler("talk_and_die")
 def talk_and_die(data: Any) -> Any:
-    """Say something, and be killed at once."""
+    """Print something, and be killed at once."""
     print("last words")
     os.kill(os.getpid(), 9)
 
 
 @handler("talk_and_close")
 def talk_and_close(data: Any) -> Any:
-    """Close what it printed to, in three ways."""
+    """Close its output streams, in three ways."""
     print("closing")
     sys.stdout.close()
     os.close(2)
@@ -74,7 +74,7 @@ def talk_and_close(data: Any) -> Any:
 
 @handler("talk_on", timeout_s=0.5, grace_s=5)
 def talk_on(data: Any) -> Any:
-    """Talk until it is stopped, and then once more."""
+    """Print until it is stopped, and then once more."""
     print("begun")
     try:
         time.sleep(3600)
@@ -88,7 +88,7 @@ def _undo(data: Any) -> None:
 
 @handler("talk_undo", on_abort=_undo)
 def talk_undo(data: Any) -> Any:
-    """Say that it begins, and wait to be aborted."""
+    """Print that it begins, and wait to be aborted."""
     print("begun")
     Path(data["file"]).write_text("begun")
     time.sleep(3600)
@@ -96,13 +96,13 @@ def talk_undo(data: Any) -> Any:
 
 @handler("talk_after")
 def talk_after(data: Any) -> Any:
-    """Leave a child that goes on talking when the job has ended."""
+    """Leave a child that goes on printing when the job has ended."""
     subprocess.Popen(["sh", "-c", "while true; do echo too late; done"])
 
 
 @handler("talk_twice")
 def talk_twice(data: Any) -> Any:
-    """Say one line on each stream."""
+    """Print one line on each stream."""
     print("one")
     print("two", file=sys.stderr)
 

@@ -26,13 +26,13 @@ def echo(data: Any) -> Any:
 
 @handler("told")
 def told(data: Any, job: JobContext) -> Any:
-    """Return what the context says."""
+    """Return the fields of the job context."""
     return {"id": job.id, "uid": job.uid, "attempt": job.attempt, "hook": job.hook}
 
 
 @handler("async_echo")
 async def async_echo(data: Any) -> Any:
-    """Return the data, after a turn of the loop."""
+    """Return the data, after one step of the event loop."""
     await asyncio.sleep(0)
     return data
 
@@ -65,14 +65,14 @@ def nonsense(data: Any) -> Any:
 
 
 class Hostile(dict[str, int]):
-    """Takes part in being written, and badly."""
+    """A dict that fails while it is encoded."""
 
     def items(self) -> Any:
         raise SystemExit("no items")
 
 
 class Unspeakable(Exception):
-    """Says nothing of itself, at once."""
+    """An exception whose text cannot be made."""
 
     def __str__(self) -> str:
         raise SystemExit("no words")
@@ -80,7 +80,7 @@ class Unspeakable(Exception):
 
 @handler("hostile")
 def hostile(data: Any) -> Any:
-    """Return, or raise, what fails whoever looks at it."""
+    """Return or raise an object that fails when it is read."""
     match data:
         case "result":
             return Hostile(a=1)
@@ -94,13 +94,13 @@ def hostile(data: Any) -> Any:
 
 @handler("large")
 def large(data: Any) -> Any:
-    """Return a string of so many bytes."""
+    """Return a string of this many bytes."""
     return "x" * int(data)
 
 
 @handler("wait")
 def wait(data: Any, job: JobContext) -> Any:
-    """Touch a file, then wait for ever; say in the file how it ended."""
+    """Touch a file, then wait for ever; write into the file how it ended."""
     path = Path(data["file"])
     path.write_text("begun")
     try:
@@ -128,7 +128,7 @@ def stubborn(data: Any) -> Any:
     Path(data["file"]).write_text("begun")
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
-        try:  # noqa: SIM105 - what people write
+        try:  # noqa: SIM105 - as people write it
             time.sleep(60)
         except BaseException:  # noqa: BLE001, S110
             pass
@@ -151,7 +151,7 @@ def digest(data: Any) -> Any:
 
 @handler("late_and_stubborn", timeout_s=0.2, grace_s=3000)
 def late_and_stubborn(data: Any) -> Any:
-    """Run longer than it may, and say so when told; go on all the same."""
+    """Run longer than its time limit; write into a file that it was stopped, and go on."""
     try:
         time.sleep(3600)
     except JobAborted:
@@ -161,7 +161,7 @@ def late_and_stubborn(data: Any) -> Any:
 
 @handler("limited", timeout_s=0.2, grace_s=0)
 def limited(data: Any) -> Any:
-    """Run longer than it may."""
+    """Run longer than its time limit."""
     time.sleep(3600)
 
 
@@ -196,21 +196,21 @@ def leave_fork(data: Any) -> Any:
 
 @handler("count")
 def count(data: Any, job: JobContext) -> Any:
-    """Report progress for each of so many steps."""
+    """Report progress for each of this many steps."""
     for i in range(data["n"]):
         job.progress(i + 1, data["n"], f"step {i + 1}")
     return data["n"]
 
 
 def _undo(data: Any, job: JobContext) -> None:
-    """Append a line for each time it ran."""
+    """Append a line each time it runs."""
     with Path(data["file"] + ".undone").open("a") as file:
         file.write(f"{job.id} {os.getpid()}\n")
 
 
 @handler("undoable", on_abort=_undo)
 def undoable(data: Any) -> Any:
-    """Wait for ever; can be undone."""
+    """Wait for ever; has a clean-up."""
     Path(data["file"]).write_text(f"{os.getpid()}")
     time.sleep(3600)
 
@@ -221,14 +221,14 @@ def _fail_to_undo(data: Any) -> None:
 
 @handler("not_undoable", on_abort=_fail_to_undo)
 def not_undoable(data: Any) -> Any:
-    """Wait for ever; undoing it fails."""
+    """Wait for ever; its clean-up fails."""
     Path(data["file"]).write_text("begun")
     time.sleep(3600)
 
 
 @handler("notify")
 def notify(data: Any, job: JobContext) -> Any:
-    """Tell the hook; also a number that would be rounded by who reads JSON as fast as can be."""
+    """Notify the hook, with a number that some JSON readers would round."""
     job.notify([data, 2**64 + 1])
 
 
@@ -240,13 +240,13 @@ def pid(data: Any) -> Any:
 
 @handler("loaded")
 def loaded(data: Any) -> Any:
-    """Return what of the scheduler is loaded in this process."""
+    """Return which modules of the scheduler are loaded in this process."""
     return sorted(name for name in sys.modules if name.startswith("scheduler."))
 
 
 @handler("until")
 def until(data: Any) -> Any:
-    """Make a file, and return once somebody removed it."""
+    """Create a file, and return once it is removed."""
     path = Path(data["file"])
     path.write_text("begun")
     while path.exists():
@@ -255,7 +255,7 @@ def until(data: Any) -> Any:
 
 @handler("exclusive")
 def exclusive(data: Any) -> Any:
-    """Hold a file locked for ever; fail at once where somebody else does."""
+    """Hold a file locked for ever; fail at once where another process does."""
     with Path(data["lock"]).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         Path(data["file"]).write_text("begun")
@@ -264,13 +264,13 @@ def exclusive(data: Any) -> Any:
 
 @handler("trace")
 def trace(data: Any) -> Any:
-    """Return the trace that this process, and one that it starts, find in their environments."""
+    """Return the trace in the environment of this process and of one that it starts."""
     child = [sys.executable, "-c", "import os; print(os.environ.get('TRACEPARENT'), end='')"]
     return [os.environ.get("TRACEPARENT"), subprocess.check_output(child, text=True)]
 
 
 @handler("async_trace")
 async def async_trace(data: Any) -> Any:
-    """Return the trace that this process finds in its environment."""
+    """Return the trace in the environment of this process."""
     await asyncio.sleep(0)
     return os.environ.get("TRACEPARENT")

@@ -1,4 +1,4 @@
-"""The command line as a person and as a script use it: `python main.py …` in a process."""
+"""Runs the command line as people and scripts do: `python main.py …` in a process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ END_S = 60.0
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command left behind."""
+    """The result of a command."""
 
     status: int
     output: str
@@ -38,7 +38,7 @@ def environment(node: Node | None, **more: str) -> dict[str, str]:
 
 
 async def command(node: Node | None, *arguments: str, stdin: str = "") -> Ended:
-    """Run a command to its end, its output going into pipes."""
+    """Run a command to its end, with pipes for its output."""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         *arguments,
@@ -54,13 +54,13 @@ async def command(node: Node | None, *arguments: str, stdin: str = "") -> Ended:
 
 
 class Terminal:
-    """A command on a terminal: what it shows, and what somebody types."""
+    """A command on a terminal: what it shows, and what is typed."""
 
     def __init__(self, node: Node, *arguments: str, **more: str) -> None:
         self.shown = ""
         self._ours, theirs = pty.openpty()
         self._command = asyncio.create_subprocess_exec(
-            *("setsid", "--ctty", *COMMAND),  # so that Ctrl-C is a signal, as it is for people
+            *("setsid", "--ctty", *COMMAND),  # so that Ctrl-C sends a signal, as on a real terminal
             *arguments,
             env=environment(node, **more),
             stdin=theirs,
@@ -92,7 +92,7 @@ class Terminal:
         await eventually(lambda: text in self.shown, within_s=END_S, saying=f"shows {text!r}")
 
     def type(self, text: str) -> None:
-        """Type; `CTRL_C` is a key too."""
+        """Type a text; `CTRL_C` is a key too."""
         os.write(self._ours, text.encode())
 
     async def ended(self) -> int:

@@ -1,4 +1,4 @@
-"""Waiting for what must come true, without sleeping for a guessed time."""
+"""Waits for a condition, without sleeping for a guessed time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LOOK_S = 0.01
 async def eventually(
     predicate: Callable[[], object], *, within_s: float = 5.0, saying: str = ""
 ) -> None:
-    """Look until the predicate, plain or async, answers something true.
+    """Call the predicate, plain or async, until it returns something true.
 
     Raises:
-        AssertionError: it did not within `within_s`; says what it answered last.
+        AssertionError: it did not within `within_s`; the message has its last answer.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s

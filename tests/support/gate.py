@@ -1,7 +1,7 @@
-"""A gate in front of a store or a queue: a test holds a call where a race would need luck.
+"""A gate in front of a store or a queue: a test holds a call at the point where a race happens.
 
-Or something happens to the n-th call of all that pass the gates of one `Trouble`: it fails before
-or after it was done, hangs, comes twice, or is answered late.
+Or a fault happens to the n-th of all calls that pass the gates of one `Trouble`: it fails before or
+after it was done, hangs, is made twice, or is answered late.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any, Final, Literal
 Call = Callable[[], Awaitable[Any]]
 
 Moment = Literal["before", "after"]
-"""Before the call is made, or after it was made and before its caller hears the answer."""
+"""Before the call is made, or after that and before its caller gets the answer."""
 
 
 @dataclass
 class Held:
-    """A call that waits at the gate, once it is reached."""
+    """A call that waits at the gate; `reached` is set once it does."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     _let: asyncio.Event = field(default_factory=asyncio.Event)
     _error: Exception | None = None
 
     def let(self, error: Exception | None = None) -> None:
-        """Let the call go on, or fail: after the call was made, its answer gets lost."""
+        """Let the call continue, or fail; after the call was made, that loses its answer."""
         self._error = error
         self._let.set()
 
@@ -43,30 +43,30 @@ LONG_S: Final = 8.0
 
 
 async def fails(_call: Call, error: Exception) -> object:
-    """It never reaches the server."""
+    """The call does not reach the server."""
     raise error
 
 
 async def loses_its_answer(call: Call, error: Exception) -> object:
-    """It is done, and its caller told that it failed."""
+    """The call is done, but its caller gets an error."""
     await call()
     raise error
 
 
 async def hangs(_call: Call, error: Exception) -> object:
-    """It never reaches the server, and its caller waits for long before it knows."""
+    """The call does not reach the server, and its caller gets the error only later."""
     await asyncio.sleep(LONG_S)
     raise error
 
 
 async def comes_twice(call: Call, _error: Exception) -> object:
-    """Somebody sends it again, and the second answer is the one that is heard."""
+    """The call is made twice, and its caller gets the second answer."""
     await call()
     return await call()
 
 
 async def is_answered_late(call: Call, _error: Exception) -> object:
-    """It is done, and much happens before its caller hears of it."""
+    """The call is done, and its caller gets the answer much later."""
     answer = await call()
     await asyncio.sleep(LONG_S)
     return answer
@@ -77,13 +77,13 @@ FAULTS: Final = (fails, loses_its_answer, hangs, comes_twice, is_answered_late)
 
 @dataclass
 class Trouble:
-    """What happens to the `nth` of all calls that pass its gates."""
+    """The fault that happens to the `nth` of all calls that pass its gates."""
 
     nth: int = 0
     fault: Callable[[Call, Exception], Awaitable[object]] = fails
     calls: int = 0
     struck: str = "nothing"
-    """The name of the call that it happened to."""
+    """The name of the call to which the fault happened."""
 
     async def pass_on(self, name: str, call: Call, error: Exception) -> object:
         self.calls += 1
@@ -94,7 +94,7 @@ class Trouble:
 
 
 class Gate:
-    """Passes every call on, but for those that a test holds or has trouble with."""
+    """Passes calls on, except those that a test holds or that have a fault."""
 
     def __init__(
         self,
@@ -106,12 +106,12 @@ class Gate:
         """Collaborators.
 
         Args:
-            error: what the port behind raises when its server is away.
+            error: makes the error that the port raises when its server is unavailable.
         """
         self.cut = False
-        """Whether whoever calls is dead: nothing of it passes any more."""
+        """Whether the caller is dead: then no call passes any more."""
         self.refused = 0
-        """How many calls did not pass because of that."""
+        """How many calls were refused because of that."""
         self._behind = behind
         self._trouble = trouble or Trouble()
         self._error = error
@@ -123,12 +123,14 @@ class Gate:
         return held
 
     def lose_answer(self, name: str, error: Exception) -> None:
-        """Have the next call of this name done, and its caller told that it failed."""
+        """Let the next call of this name be done, and fail for its caller."""
         self.hold(name, "after").let(error)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever is behind
         call = getattr(self._behind, name)
-        if not iscoroutinefunction(call):  # a stream or a block: each step of it is no call
+        if not iscoroutinefunction(
+            call
+        ):  # an iterator or a context manager: its steps are not held
             return call
 
         async def passed(*args: object, **options: object) -> object:

@@ -1,4 +1,4 @@
-"""A job_events whose counts a test can read."""
+"""Job events whose counts a test can read."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class Counting(JobEvents):
         super().__init__(Metrics(self.registry), clock=clock)
 
     def count(self, name: str, **labels: Any) -> float:  # noqa: ANN401 - label values
-        """The value of a metric; 0 where it was never touched."""
+        """The value of a metric; 0 where it was never set."""
         return self.registry.get_sample_value(f"scheduler_{name}", labels) or 0.0

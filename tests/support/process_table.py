@@ -1,7 +1,7 @@
-"""What a job has in the process table, seen without the product's own code.
+"""The processes of a job in the process table, found without the product's own code.
 
-A process belongs to a trial, which is a node and its jobs, by a variable in its environment, or,
-where a job wiped its environment, by a mark among its arguments.
+A process belongs to a trial, that is to a node and its jobs, by a variable in its environment, or
+by a mark among its arguments where a job cleared the environment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def mark_of(trial: str) -> str:
-    """What processes without an environment have among their arguments."""
+    """The mark among the arguments of processes without an environment."""
     return f"trial-{trial}"
 
 
@@ -23,31 +23,31 @@ def bearers(trial: str) -> list[int]:
 
 
 def members(trial: str) -> list[int]:
-    """Every process of the trial, those without an environment too."""
+    """Every process of the trial, even those without an environment."""
     wanted = mark_of(trial).encode()
     arguments = {pid for pid in _pids() if wanted in _read(pid, "cmdline")}
     return sorted(arguments | set(bearers(trial)) | _headless(trial))
 
 
 def zombies(trial: str) -> list[int]:
-    """Processes of the trial that are over, and that nobody has reaped."""
+    """Processes of the trial that have ended and are not reaped yet."""
     family = set(bearers(trial))
     return [pid for pid, (state, parent) in states().items() if state == "Z" and parent in family]
 
 
 def there(pids: Iterable[int]) -> list[int]:
-    """Those of the numbers that are in the process table, in whatever state."""
+    """The process numbers that are in the process table, in whatever state."""
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 def living(pids: Iterable[int]) -> list[int]:
-    """Those of the numbers that are in the process table and no zombies."""
+    """The process numbers that are in the process table and are not zombies."""
     table = states()
     return [pid for pid in pids if table.get(pid, ("Z", 0))[0] not in "ZX"]
 
 
 def command_of(pid: int) -> str:
-    """What it runs, and in which state it is."""
+    """The command of a process, and its state."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -57,7 +57,7 @@ def command_of(pid: int) -> str:
 
 
 def _headless(trial: str) -> set[int]:
-    """Processes whose first thread has ended; what the table says of them looks like a zombie."""
+    """Processes whose first thread has ended; in the table they look like zombies."""
     wanted = f"TRIAL={trial}".encode()
     return {
         pid

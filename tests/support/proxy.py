@@ -1,12 +1,12 @@
-"""A TCP proxy in front of a server, in which a test does what networks do to connections.
+"""A TCP proxy in front of a server, with which a test causes network faults.
 
-    delay_s          what comes through comes later
-    swallow()        a black hole: connections hold, and nothing comes through until `heal`
-    swallow_old()    the same for the connections that there are; new ones are as they should be
-    half_close()     the server seems to say goodbye, and still listens
-    cut()            connections are reset, and new ones as well until `heal`
+    delay_s          data is delayed
+    swallow()        a black hole: connections stay open, and nothing passes until `heal`
+    swallow_old()    the same for the existing connections; new ones work
+    half_close()     the server's side seems closed, but still receives
+    cut()            connections are reset, and new ones too until `heal`
 
-It runs in a thread of its own, so that a test may wait in any way for what goes through it.
+It runs in a thread of its own, so that a test may also block while it waits for an answer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Link:
 
 
 class Proxy:
-    """What stands between a node and a server. Made by `in_front_of`."""
+    """A proxy between a node and a server. Made by `in_front_of`."""
 
     def __init__(self, port: int) -> None:
         self.delay_s = 0.0
@@ -65,7 +65,7 @@ class Proxy:
         self._with_each(Link.reset)
 
     def heal(self) -> None:
-        """What was held comes through after all, as its sender would have sent it again."""
+        """Pass on what was held, as TCP would send it again."""
         self._swallows = self._cuts = False
         self._with_each(lambda link: link.open.set())
 
@@ -73,7 +73,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._end.set)
 
     def _with_each(self, do: Callable[[Link], object]) -> None:
-        """In the thread of the proxy, and over when this returns."""
+        """Run a call in the thread of the proxy, and wait until it is done."""
 
         async def with_each() -> None:
             for link in self._links:
@@ -82,7 +82,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(with_each(), self._loop).result()
 
     async def serve(self, ready: threading.Event) -> None:
-        """Be there until the end."""
+        """Serve until the end."""
         self._loop = asyncio.get_running_loop()
         server = await asyncio.start_server(self._link, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
@@ -96,7 +96,7 @@ class Proxy:
             await asyncio.wait(tasks)
 
     async def _link(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Pass on what one client and the server say, for as long as both are there."""
+        """Pass data on between a client and the server until either of them closes."""
         if self._cuts:
             writer.transport.abort()
             return
@@ -126,7 +126,7 @@ class Proxy:
 
 @contextmanager
 def in_front_of(port: int) -> Iterator[Proxy]:
-    """A proxy of a server on this machine, on a port of its own."""
+    """A proxy on a port of its own, for a server on this machine."""
     proxy, ready = Proxy(port), threading.Event()
     thread = threading.Thread(target=asyncio.run, args=(proxy.serve(ready),), name="proxy")
     thread.start()

@@ -1,6 +1,6 @@
-"""Queues on real servers for tests: opened as nodes open them, and a way to look behind them.
+"""Queues on real servers for tests, opened as nodes open them, with access to their data.
 
-installation   a server, embedded or over TCP (a test runs once for each), and what one can do to it
+installation   a server, embedded or over TCP; a test runs once for each
 queue   that server's queue as node "a" sees it
 namespace, redis_server   see `tests.support.redis`; a test module imports all that its tests need
 
@@ -34,13 +34,13 @@ T = TypeVar("T")
 CHANCE = Random(1)  # noqa: S311 - spreads backoffs, the same way in each run
 
 ANSWER_S = 5.0
-"""For what comes at once."""
+"""A wait for what comes at once."""
 PAUSE_S = 0.1
-"""For what must not come."""
+"""A wait for what must not come."""
 
 
 class Installation:
-    """A server, the way to open more nodes on it, and a plain client to look behind the queue."""
+    """A server, a way to open more nodes on it, and a plain client to look at the queue's data."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Installation:
         return {str(key) async for key in self.look.scan_iter(count=1000)}
 
     async def blocked(self, count: int) -> None:
-        """Wait until so many nodes wait for ids; more would not come by themselves."""
+        """Wait until this many nodes wait for ids."""
 
         async def so_many() -> bool:
             return bool((await self.look.info("clients"))["blocked_clients"] == count)
@@ -90,7 +90,7 @@ class Installation:
         await eventually(so_many)
 
     async def restart(self) -> None:
-        """Have the server die, and wait for the one that follows."""
+        """Kill the server, and wait until another one replaces it."""
         if self._server is not None:
             self._server.restart()
             return
@@ -104,7 +104,7 @@ class Installation:
 
 
 def embedded_url(data_dir: Path) -> str:
-    """Where the embedded server listens, for a second client."""
+    """The address of the embedded server, for a second client."""
     return f"unix://{(data_dir / 'queue.server.lock').read_text()}"
 
 
@@ -162,14 +162,14 @@ async def all_of(queue: Queue, *, expected: int = 1) -> list[str]:
 
 
 async def heard(event: Event) -> None:
-    """The event is set, and may be set anew."""
+    """Wait until the event is set, and clear it."""
     async with asyncio.timeout(ANSWER_S):
         await event.wait()
     event.clear()
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Call as the callers of a queue do, who try again when it fails."""
+    """Call, and try again when that fails, as the callers of a queue do."""
     answer: list[T] = []
 
     async def answered() -> bool:
@@ -189,7 +189,7 @@ async def next_of(ids: AsyncIterator[str]) -> str:
 
 
 async def subscribed(installation: Installation, *channels: str) -> None:
-    """Wait until somebody hears each of the channels."""
+    """Wait until each of the channels has a subscriber."""
 
     async def all_heard() -> bool:
         return all(count for _, count in await installation.look.pubsub_numsub(*channels))

@@ -1,4 +1,4 @@
-"""README.md as the tests read it: its tables, its code and its terminal sessions."""
+"""Reads the tables, the code and the terminal sessions of README.md."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOT
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block."""
+    """A fenced code block."""
 
     language: str
     text: str
 
     def sessions(self) -> list[tuple[str, str]]:
-        """The commands of a terminal session, each with what it is shown to print."""
+        """The commands of a terminal session, each with the output that is shown."""
         commands = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
         return [(command, output) for command, _, output in (c.partition("\n") for c in commands)]
 
@@ -32,7 +32,7 @@ def blocks(page: str = TEXT) -> list[Block]:
 
 
 def table(first_head: str) -> list[list[str]]:
-    """The rows of the table whose first column is headed so; of each, the cells."""
+    """The cells of each row of the table whose first column has this heading."""
     lines = dropwhile(lambda line: not line.startswith(f"| {first_head} |"), TEXT.splitlines())
     rows = list(takewhile(lambda line: line.startswith("|"), lines))[2:]
     assert rows, f"no table that begins with {first_head!r}"

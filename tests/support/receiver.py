@@ -1,6 +1,6 @@
-"""A receiver of hooks: a real HTTP server on loopback, which keeps what it is sent.
+"""A receiver of hooks: a real HTTP server on loopback, which records requests.
 
-receiver   answers 204, or what a test lays out for the next requests
+receiver   answers 204, or what a test sets for the next requests
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOOPBACK = '["127.0.0.0/8"]'
 
 @dataclass(frozen=True)
 class Received:
-    """One request, read whole."""
+    """One request with its whole body."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -33,19 +33,19 @@ class Received:
         return self.headers["webhook-id"]
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - what a hook is told
+    def json(self) -> Any:  # noqa: ANN401 - JSON
         return json.loads(self.body)
 
 
 class Receiver:
-    """Keeps what it is sent, and answers as it is told to."""
+    """Records requests, and answers as the test sets."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: list[web.Response] = []
-        """For the next requests, in this order; then 204."""
+        """The answers to the next requests, in this order; then 204."""
         self.answering = asyncio.Event()
-        """While cleared, it takes requests and hangs."""
+        """While cleared, it accepts requests and does not answer."""
         self.answering.set()
         self.url = ""
 
@@ -56,7 +56,7 @@ class Receiver:
         return self.answers.pop(0) if self.answers else web.Response(status=204)
 
     async def gets(self, number: int) -> list[Received]:
-        """Wait until it got so many requests in all."""
+        """Wait until it has got this many requests in all."""
         await eventually(
             lambda: len(self.received) >= number, within_s=20, saying=f"{number} requests came"
         )
@@ -66,7 +66,7 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
-    """A receiver that listens for as long as the block runs."""
+    """A receiver that listens during the block."""
     receiver = Receiver()
     runner = web.ServerRunner(web.Server(receiver.answer))  # type: ignore[arg-type]
     await runner.setup()

@@ -1,10 +1,10 @@
 """Real Redis-compatible servers for tests, which leave nothing behind.
 
     redis_server   one server for the whole session; each test has a namespace of its own in it
-    own_redis      a server of this test alone, to be stopped, started, frozen or filled at will
+    own_redis      a server for one test, which may stop, start, freeze or fill it
     namespace      a name that no other test uses
 
-A missing server program fails the test: it is never skipped.
+A missing server program fails the test; it is never skipped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BOOT_S = 10.0
 
 
 class RedisServer:
-    """A server on 127.0.0.1 that keeps nothing on disk, and its port over restarts."""
+    """A server on 127.0.0.1 without files, which keeps its port when it restarts."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
@@ -47,7 +47,7 @@ class RedisServer:
         return self._process.pid
 
     def client(self) -> aioredis.Redis:
-        """A plain client, to look at what the queue left there. Close it: `async with`."""
+        """A plain client, to look at the queue's data. Close it: `async with`."""
         return aioredis.from_url(self.url, decode_responses=True, protocol=2)
 
     def start(self) -> None:
@@ -63,7 +63,7 @@ class RedisServer:
         self._wait_for_ping()
 
     def stop(self) -> None:
-        """End it at once; what it held is gone."""
+        """End it at once; its data is gone."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -74,7 +74,7 @@ class RedisServer:
         self.start()
 
     def freeze(self) -> None:
-        """Have it hang: connections hold, and nothing answers."""
+        """Make it hang: connections stay open, and nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:

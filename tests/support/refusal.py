@@ -1,4 +1,4 @@
-"""A machine that is out of pids, memory or files for a moment."""
+"""Simulates a machine that is out of pids, memory or files for a moment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def refuse_once(monkeypatch: pytest.MonkeyPatch, target: str) -> list[OSError]:
-    """Have the next call of this function fail; what is left to be refused, once it was nothing."""
+    """Make the next call of this function fail; the returned list is empty once it has."""
     call = resolve_name(target)
     refusals = [OSError(errno.EAGAIN, "Resource temporarily unavailable")]
 

@@ -1,4 +1,4 @@
-"""What Schemathesis is told of the API beyond its OpenAPI document; loaded by its command line."""
+"""What Schemathesis must know beyond the OpenAPI document; loaded by its command line."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import schemathesis
 from scheduler.api.requests.models import WAIT_S_MAX
 
 NODE_MAKES = "after"
-"""A cursor: only the node makes one, and what else has the same form is refused by its checksum."""
+"""A cursor: only the node makes them, and others of the same form fail their checksum."""
 TASK = "echo"
-"""Which names are known is the node's to say, so no document can list them."""
+"""The task names depend on the node's handlers, so no document can list them."""
 HOOK = {"type": "string", "pattern": "^https?://[a-z]{1,9}\\.example(/[a-z]{0,9})?$"}
-"""Which texts are URLs is more than a pattern can say."""
+"""A pattern cannot describe exactly which texts are URLs."""
 WAIT_S = 0.05
 ENDLESS = "text/event-stream"
 
 
 @schemathesis.hook
 def before_call(_: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 - has no type to name
-    """Wait for no job for long, where the wait that was made up is one that the node takes."""
+    """Shorten the generated wait for a job, if it is valid."""
     with suppress(TypeError, ValueError):
         if WAIT_S < float((case.query or {}).get("wait", 0)) <= WAIT_S_MAX:
             case.query["wait"] = WAIT_S
@@ -31,7 +31,7 @@ def before_call(_: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """The value without integers of more than 64 bits: no schema of "any JSON" leaves them out."""
+    """The value without integers of more than 64 bits: no schema for "any JSON" excludes them."""
     match value:
         case list():
             return [_readable(each) for each in value]
@@ -44,7 +44,7 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 @schemathesis.hook
 def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
-    """Leave out what no description can make testable, and name a task that is there."""
+    """Skip what no description can make testable, and use a task that exists."""
     new_job = raw_schema["components"]["schemas"]["NewJob"]
     new_job["examples"][0]["task"] = TASK
     fields = new_job["properties"]
@@ -60,6 +60,6 @@ def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
 
 
 def _endless(item: dict[str, Any]) -> bool:
-    """Whether an answer of a path goes on for as long as its client listens."""
+    """Whether the path answers with an endless stream."""
     answers = (operation["responses"].get("200", {}) for operation in item.values())
     return any(ENDLESS in answer.get("content", {}) for answer in answers)

@@ -1,4 +1,4 @@
-"""A shell that keeps its variables, as a reader's does who types one command after the other."""
+"""A shell that keeps its variables, like that of a reader who types the commands."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ END = b"\x1e"
 
 
 class Typed(NamedTuple):
-    """What a command came to."""
+    """The result of a command."""
 
     status: int
     output: str
-    """Standard output and error, as they stand on a terminal."""
+    """Standard output and error, as a terminal shows them."""
 
 
 class Shell:

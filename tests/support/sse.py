@@ -1,4 +1,4 @@
-"""Server-Sent Events as a client reads them."""
+"""Reads Server-Sent Events as a client does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Event:
     data: Any
 
     def __str__(self) -> str:
-        """What matters of it, in one word."""
+        """The event in one word."""
         match self.name:
             case "status":
                 abort = self.data["abort"]
@@ -42,7 +42,7 @@ class Events:
         self._lines = answer.content
 
     async def next(self) -> Event | None:
-        """The next event; None where the answer is at its end."""
+        """The next event; None at the end of the answer."""
         fields: dict[str, str] = {}
         while line := (await self._lines.readline()).decode():
             name, _, value = line.rstrip("\n").partition(": ")
@@ -54,18 +54,18 @@ class Events:
         return None
 
     async def begun(self) -> None:
-        """Wait for the first heartbeat: from now on nothing is missed."""
+        """Wait for the first heartbeat: from then on no event is missed."""
         assert (await self._lines.readline()).startswith(b":")
 
     async def until(self, done: Callable[[Event], object]) -> Event:
-        """The next event that is so."""
+        """The next event with this word."""
         while event := await self.next():
             if done(event):
                 return event
         raise AssertionError(f"the answer ended after {list(map(str, self.seen))}")
 
     async def rest(self) -> list[str]:
-        """What comes until the end of the answer."""
+        """The events until the end of the answer."""
         before = len(self.seen)
         while await self.next():
             pass
@@ -76,7 +76,7 @@ class Events:
 async def listening(
     url: str, *, after: Event | None = None, for_s: float = 40
 ) -> AsyncIterator[Events]:
-    """Listen at an address, once the node has begun to tell, for at most so long."""
+    """Listen to a URL for at most `for_s`, from when the node has begun its answer."""
     headers = {"Last-Event-ID": after.id} if after else {}
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(for_s)) as session,

@@ -1,6 +1,6 @@
-"""Stores on real databases for tests, and short words for what jobs go through in them.
+"""Stores on real databases for tests, and functions that bring jobs into a state.
 
-    url     where an empty store of this test alone is; a test runs once for each database
+    url     an empty store for one test; a test runs once for each database
     store   that store, open
 
 Put `from tests.support.stores import store, url` into a conftest to use them, with those of
@@ -105,7 +105,7 @@ def end(
     death: Death | None = None,
     ended_s: float = 9,
 ) -> Settlement:
-    """What an attempt writes that came to this status."""
+    """The settlement of an attempt that ended with this status."""
     return Settlement(
         id=claim.id,
         token=claim.token,
@@ -119,32 +119,32 @@ def end(
 
 
 async def queued(store: Store, uid: str = "u1", *, undoable: bool = False) -> str:
-    """The id of a job that waits for a worker."""
+    """Insert a job that waits for a worker; its id."""
     (job,) = (await store.insert([new(uid, undoable=undoable)])).jobs
     return job.id
 
 
 async def claimed(store: Store, job_id: str, *, node_id: str = "a1") -> Claim:
-    """The claim of a job that waits, for a node that this makes known."""
+    """Claim a waiting job for a node, which is registered first."""
     await store.register(node(node_id))
     (claim,) = await store.claim([job_id], node_id=node_id, at=later(1))
     return claim
 
 
 async def running(store: Store, *, undoable: bool = False, node_id: str = "a1") -> Claim:
-    """The claim of a new job."""
+    """Insert and claim a job."""
     return await claimed(store, await queued(store, undoable=undoable), node_id=node_id)
 
 
 async def abort(
     store: Store, job_id: str, uid: str = "u1", *, grace_s: float | None = 1.5
 ) -> Job | None:
-    """What a user is told who asks for the end of a job."""
+    """Request the abort of a job; the job as its user sees it."""
     return await store.request_abort(job_id, uid=uid, reason="enough", grace_s=grace_s, at=later(5))
 
 
 async def cleaning(store: Store, *, node_id: str = "a1") -> Claim:
-    """The claim of an aborted job whose clean-up has begun."""
+    """Abort a job and claim its clean-up."""
     claim = await running(store, undoable=True, node_id=node_id)
     await abort(store, claim.id)
     await store.settle([end(claim, Status.ABORTED, death=DEATH)])
@@ -152,7 +152,7 @@ async def cleaning(store: Store, *, node_id: str = "a1") -> Claim:
 
 
 async def known(store: Store, job_id: str) -> Job:
-    """A job that must be there."""
+    """A job that must exist."""
     job = await store.get(job_id)
     assert job is not None
     return job

@@ -9,12 +9,12 @@ from tests.support.nodes import Body, Node
 from tests.support.process_table import mark_of
 
 KINDS = {"children": 3, "session": 1, "daemon": 1, "pipeline": 4, "headless": 1, "chains": 60}
-"""How many processes each kind of the handler `tree` starts; of the chains, at least."""
+"""How many processes each kind of the handler `tree` starts; for the chains, at least."""
 COUNTABLE = sorted(KINDS.keys() - {"chains"})
 
 
 async def plant(node: Node, file: Path, *kinds: str, then: str = "wait") -> Body:
-    """Have a job start these kinds of processes, and wait until all are there; the job."""
+    """Submit a job that starts these kinds of processes, and wait until all exist; the job."""
     before = set(node.members())
     job = await node.submit("tree", seeds(node, file, *kinds, then=then))
     await eventually(file.exists, within_s=15)
@@ -30,5 +30,5 @@ def seeds(node: Node, file: Path, *kinds: str, then: str = "wait") -> dict[str, 
 
 
 def mark(node: Node) -> str:
-    """What processes without an environment have among their arguments."""
+    """The mark among the arguments of processes without an environment."""
     return mark_of(node.trial)

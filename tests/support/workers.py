@@ -1,7 +1,7 @@
-"""A node's worker in this process, on fake slots: each instant of a job's life can be held.
+"""The workers of a node in this process, on fake slots: a test can hold each step of a job.
 
-Store and queue are behind gates for the worker, not for the service that the tests call. Nothing
-happens by time but what a test lets pass.
+The workers see store and queue through gates; the service that the tests call does not. Time passes
+only when a test lets it.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from tests.support.gate import Gate, Trouble
 from tests.support.job_events import Counting
 
 NEVER_S = 1_000_000.0
-"""For what must not happen by time, however far a test advances the clock."""
+"""For what must never happen by time, however far a test advances the clock."""
 IDLE_S = 1_000.0
-"""For what a test may bring about by advancing the clock."""
+"""For what a test may cause by advancing the clock."""
 END_S = 5.0
-"""For a worker to end that is drained and has nothing left to do."""
+"""How long a drained worker without jobs may take to end."""
 
 
 LEASE_S = NEVER_S
 STILL = Intervals(idle_window_s=IDLE_S, first_look_s=NEVER_S, longest_look_s=NEVER_S, grace_s=0)
-"""A worker that does nothing by itself that a test may bring about at once."""
+"""Intervals with which a worker does nothing by itself."""
 NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
 
 
@@ -51,7 +51,7 @@ TASKS = {
 
 
 class NodeUnderTest:
-    """One worker, with all it needs."""
+    """A node with one worker, and all it needs."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class NodeUnderTest:
         self.slot_line = self.workers.slot_line
 
     def on_lease_lost(self) -> None:
-        """Nothing ends by itself: a test says how."""
+        """Do nothing: a test ends the processes itself."""
 
     async def submit(self, task: str = "task1") -> str:
         """Submit a job; its id."""
@@ -136,7 +136,7 @@ class NodeUnderTest:
         return inserted.jobs[0].id
 
     async def abort(self, job_id: str) -> Job:
-        """Ask that a job end, and have its node hear of it."""
+        """Request the abort of a job, and give its node the hint."""
         job = await self.service.abort("u1", job_id)
         self.local_jobs.hint(job_id)
         return job
@@ -156,7 +156,7 @@ class NodeUnderTest:
         return await self.job(job_id)
 
     async def running(self) -> FakeProcess:
-        """The process in which a job runs now, once one does, while time passes."""
+        """Wait until a job runs, while time passes; its process."""
 
         def busy() -> list[FakeProcess]:
             return [process for process in self.slots.given if process.begun.is_set()]
@@ -171,7 +171,7 @@ class NodeUnderTest:
 
 @asynccontextmanager
 async def at_work(store: Store) -> AsyncIterator[NodeUnderTest]:
-    """A node that works on a store, and is drained at the end."""
+    """A node whose worker runs during the block, and is drained at its end."""
     async with asyncio.TaskGroup() as group:
         workers = NodeUnderTest(store, group)
         await workers.lease.begin()

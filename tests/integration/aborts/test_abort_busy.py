@@ -1,6 +1,6 @@
-"""An abort is not delayed by others: neither by busy slots, nor by requests, nor by jobs that stay.
+"""An abort is not delayed by busy slots, by requests, or by jobs that do not end.
 
-Bounds are generous, and far below what the others would take.
+The limits are generous, and far below what waiting for these would take.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tests.support.nodes import Body, Node, Nodes
 FOREVER_S: Final = 600
 """The grace period of the jobs that do not end: far longer than this test may take."""
 SOON_S: Final = 20.0
-"""For what must not wait for them."""
+"""How long an abort may take that must not wait for them."""
 CLIENTS: Final = 8
 
 
 @asynccontextmanager
 async def _requests(node: Node, job: Body) -> AsyncIterator[None]:
-    """Have clients ask for a job, and submit and abort others, as fast as the node answers."""
+    """Let clients read a job, and submit and abort others, as fast as the node answers."""
     own = {"uid": "loud", "task": "echo", "data": None}
 
     async def ask() -> None:
@@ -42,7 +42,7 @@ async def _requests(node: Node, job: Body) -> AsyncIterator[None]:
             client.cancel()
 
 
-async def test_with_every_slot_in_a_stubborn_job_and_the_loop_busy_an_abort_lands(
+async def test_with_all_slots_in_stubborn_jobs_and_a_busy_loop_an_abort_takes_effect(
     start_node: Nodes, tmp_path: Path
 ) -> None:
     """Three jobs run, of which two are being stopped and will not end; more wait behind them."""
@@ -67,7 +67,7 @@ async def test_with_every_slot_in_a_stubborn_job_and_the_loop_busy_an_abort_land
     assert statuses == ["running", "running"]
 
 
-async def test_jobs_that_will_not_die_in_their_grace_delay_no_other_abort(
+async def test_jobs_that_ignore_their_grace_period_delay_no_other_abort(
     start_node: Nodes, tmp_path: Path
 ) -> None:
     """Each attempt has its own grace period, and none waits for another's."""

@@ -1,4 +1,4 @@
-"""Undoing what an aborted job did: by the job itself in its grace period, and by its `on_abort`."""
+"""Clean-up after an abort: by the job itself in its grace period, and by its `on_abort`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.process_table import there
 from tests.support.redis import RedisServer
 
 FAR = 3600
-"""An idle window without which what a test sees could be owed to the safety net."""
+"""An idle window so long that the safety net cannot cause what a test sees."""
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ FAR = 3600
 async def test_a_job_cleans_up_in_every_way_that_python_has(
     node: Node, begun: Path, task: str, told: list[str]
 ) -> None:
-    """Temporary files, locks and connections are let go of where they were taken."""
+    """Temporary files, locks and connections are released where they were taken."""
     job = await node.submit(task, {"file": str(begun)})
     await eventually(begun.exists)
     status, job = await node.abort(job, "grace_s=5&wait=30")
@@ -44,8 +44,8 @@ async def test_without_a_grace_period_nothing_of_the_job_cleans_up(node: Node, b
     assert begun.read_text() == ""
 
 
-async def test_the_undoing_begins_when_the_whole_tree_is_dead(node: Node, begun: Path) -> None:
-    """In a fresh process: what the job broke in its own must not break the undoing."""
+async def test_the_clean_up_begins_when_the_whole_tree_is_dead(node: Node, begun: Path) -> None:
+    """In a fresh process: what the job broke in its own must not break the clean-up."""
     job = await begin(node, begun)
     pids = [int(word) for word in begun.read_text().split()]
     Path(f"{begun}.allowed").touch()
@@ -57,8 +57,8 @@ async def test_the_undoing_begins_when_the_whole_tree_is_dead(node: Node, begun:
     assert left == "[]"
 
 
-async def test_an_undoing_has_a_time_limit_of_its_own(own_node: Node, begun: Path) -> None:
-    """It may hang like any handler; then somebody is told, and the worker goes on."""
+async def test_a_clean_up_has_a_time_limit_of_its_own(own_node: Node, begun: Path) -> None:
+    """It may hang like any handler. Then the log says so, and the worker goes on."""
     await own_node.alone()
     job = await own_node.submit("undone_for_ever", {"file": str(begun)})
     await eventually(begun.exists)
@@ -73,10 +73,10 @@ async def test_an_undoing_has_a_time_limit_of_its_own(own_node: Node, begun: Pat
     await own_node.alone()
 
 
-async def test_an_undoing_that_fails_is_told_in_the_receipt_and_in_the_log(
+async def test_a_failed_clean_up_is_shown_in_the_receipt_and_in_the_log(
     own_node: Node, begun: Path
 ) -> None:
-    """Somebody has to clean up by hand, then, and needs to know why."""
+    """A person has to clean up by hand then, and needs to know why."""
     job = await own_node.submit("not_undoable", {"file": str(begun)})
     await eventually(begun.exists)
     await own_node.abort(job)
@@ -89,8 +89,8 @@ async def test_an_undoing_that_fails_is_told_in_the_receipt_and_in_the_log(
     assert any('trials.py", line' in line for line in traceback)
 
 
-async def test_an_undoing_cannot_be_aborted(node: Node, begun: Path) -> None:
-    """To abort again is to ask for what is done already; the undoing goes on."""
+async def test_a_clean_up_cannot_be_aborted(node: Node, begun: Path) -> None:
+    """A second abort asks for what is done already; the clean-up goes on."""
     job = await begin(node, begun)
     first = await node.abort(job)
     await eventually(lambda: undone(begun))
@@ -101,10 +101,10 @@ async def test_an_undoing_cannot_be_aborted(node: Node, begun: Path) -> None:
     assert len(undone(begun)) == 1
 
 
-async def test_the_same_node_undoes_again_after_it_died_meanwhile(
+async def test_the_same_node_repeats_a_clean_up_during_which_it_died(
     start_node: Nodes, begun: Path
 ) -> None:
-    """Half an undoing is none; that it runs at least once is the promise."""
+    """Half a clean-up is none; the promise is that it runs at least once."""
     node = start_node(QUEUE__IDLE_WINDOW_S=FAR)
     job = await begin(node, begun)
     await node.abort(job)
@@ -117,10 +117,10 @@ async def test_the_same_node_undoes_again_after_it_died_meanwhile(
     assert len(undone(begun)) == 2
 
 
-async def test_the_same_node_undoes_what_it_could_not_begin_to(
+async def test_the_same_node_runs_a_clean_up_before_which_it_died(
     start_node: Nodes, begun: Path
 ) -> None:
-    """It died with its only worker busy and the undoing in the queue."""
+    """It died with its only worker busy and the clean-up in the queue."""
     node = start_node(NODE__WORKERS=1, QUEUE__IDLE_WINDOW_S=FAR)
     job = await begin(node, begun)
     status, _ = await node.abort(job, "grace_s=0")
@@ -133,10 +133,10 @@ async def test_the_same_node_undoes_what_it_could_not_begin_to(
     assert (await again.job(job))["status"] == "aborted"
 
 
-async def test_another_node_undoes_what_a_dead_one_began_to(
+async def test_another_node_repeats_a_clean_up_during_which_a_node_died(
     start_node: Nodes, begun: Path, postgres_url: str, redis_server: RedisServer, namespace: str
 ) -> None:
-    """Who undoes it does not matter; that somebody does, does."""
+    """It does not matter which node runs it."""
     shared: dict[str, Any] = {
         "STORE__URL": postgres_url,
         "QUEUE__URL": redis_server.url,
@@ -156,7 +156,7 @@ async def test_another_node_undoes_what_a_dead_one_began_to(
 
 
 async def begin(node: Node, begun: Path) -> Body:
-    """A job that is running, with a child, and whose undoing waits to be allowed to end."""
+    """Start a job with a child, and a clean-up that waits until it may end."""
     job = await node.submit("undone_when_allowed", {"file": str(begun)})
     await eventually(lambda: begun.exists() and begun.read_text())
     return job
@@ -167,13 +167,13 @@ async def cleanup_is(node: Node, job: Body, cleanup: str) -> bool:
 
 
 def complaint(node: Node, job: Body) -> dict[str, Any]:
-    """What the node's log says of a clean-up that failed."""
+    """The line in the node's log about a failed clean-up."""
     told = (json.loads(line) for line in node.log.splitlines() if job["id"] in line)
     return next(line for line in told if line["event"] == "clean-up failed")
 
 
 async def notices(node: Node, job: Body) -> list[str]:
-    """What the scheduler itself says in the log of a job."""
+    """The scheduler's own lines in the log of a job."""
     address = f"{node.url}/{job['uid']}/{job['id']}/log"
     async with aiohttp.ClientSession() as session, session.get(address) as answer:
         lines = [line.split(" ", 2) for line in (await answer.text()).splitlines()]
@@ -181,6 +181,6 @@ async def notices(node: Node, job: Body) -> list[str]:
 
 
 def undone(begun: Path) -> list[str]:
-    """A line for each time the undoing began."""
+    """A line for each time the clean-up began."""
     path = Path(f"{begun}.undone")
     return path.read_text().splitlines() if path.exists() else []

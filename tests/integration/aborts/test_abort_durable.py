@@ -1,4 +1,4 @@
-"""An abort is a durable intent: once answered it lands, whoever is down, deaf or just restarted.
+"""An abort is durable: once answered it takes effect, whatever is down, unreachable or restarted.
 
 An owner that is dead: see `test_several_nodes`.
 """
@@ -22,18 +22,18 @@ from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 
 LEASE_S: Final = 6
-"""The heartbeat, a third of it, is what brings an abort when nothing else does."""
+"""The heartbeat, a third of it, brings an abort when nothing else does."""
 RARE_LOOKS: Final[dict[str, Any]] = {
     "ABORT__FIRST_LOOK_S": 3600,
     "ABORT__LONGEST_LOOK_S": 3600,
 }
-"""So that what is seen is not owed to the watcher, which by itself would be enough as well."""
+"""So long that the watcher cannot cause what a test sees; it alone would be enough as well."""
 SOON_S: Final = 30.0
-"""For what a heartbeat brings."""
+"""How long an abort by heartbeat may take."""
 JOBS: Final = 60
-"""How many wait while PostgreSQL restarts under their aborts."""
+"""How many jobs wait while PostgreSQL restarts during their aborts."""
 SPREAD_S: Final = 1.2
-"""Over which time these are asked for; a restart takes about half of it."""
+"""The time over which these are requested; a restart takes about half of it."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
-    """A server of these tests alone, to be restarted."""
+    """A server for these tests, which restart it."""
     folder = Path(tempfile.mkdtemp(prefix="scheduler-postgres-"))
     folder.chmod(0o755)
     try:
@@ -83,7 +83,7 @@ def _member(nodes: Nodes, name: str, redis: RedisServer, postgres: PostgresServe
 
 
 class Outage:
-    """What can be wrong with Redis when an abort is asked for, and how it comes to be well."""
+    """A fault of Redis during an abort, and how it ends."""
 
     def __init__(self, redis: RedisServer) -> None:
         self._redis = redis
@@ -116,10 +116,10 @@ class Outage:
 
 
 @pytest.mark.parametrize("outage", ["down", "frozen", "restarted", "deaf"])
-async def test_through_another_node_whatever_is_wrong_with_redis(
+async def test_an_abort_through_another_node_works_whatever_is_wrong_with_redis(
     pair: tuple[Node, Node], redis: RedisServer, begun: Path, outage: str
 ) -> None:
-    """The node that is asked cannot reach the owner; the store can, by the owner's heartbeat."""
+    """The node that is asked cannot reach the owner, but the owner's heartbeat finds the abort."""
     job = await pair[0].submit("wait", {"file": str(begun)})
     await eventually(begun.exists, within_s=SOON_S)
     job = await pair[0].job(job)
@@ -139,7 +139,7 @@ async def test_through_another_node_whatever_is_wrong_with_redis(
 async def test_a_queued_job_is_aborted_without_redis_and_never_runs(
     pair: tuple[Node, Node], redis: RedisServer, tmp_path: Path, outage: str
 ) -> None:
-    """Its id comes out of the queue afterwards, or from the store; neither is a claim."""
+    """Its id may still come from the queue or the store; neither is a claim."""
     blockers = [tmp_path / name for name in "ab"]
     running = [await pair[0].submit("until", {"file": str(file)}) for file in blockers]
     await eventually(lambda: all(file.exists() for file in blockers), within_s=SOON_S)
@@ -157,10 +157,10 @@ async def test_a_queued_job_is_aborted_without_redis_and_never_runs(
     assert await pair[1].job(job) == answer
 
 
-async def test_by_a_message_alone(
+async def test_an_abort_by_the_announcement_alone(
     start_node: Nodes, postgres_url: str, redis_server: RedisServer, namespace: str, begun: Path
 ) -> None:
-    """The way that takes milliseconds; heartbeats and looks are too far off to help."""
+    """The way that takes milliseconds; heartbeats and looks come too late to help."""
     far = {**RARE_LOOKS, "NODE__LEASE_S": 3600, "NODE__WORKERS": 1, "STORE__URL": postgres_url}
     far |= {"QUEUE__URL": redis_server.url, "QUEUE__NAMESPACE": namespace}
     owner = start_node("owner", **far)
@@ -172,16 +172,16 @@ async def test_by_a_message_alone(
 
 
 async def _works_again(pair: tuple[Node, Node]) -> None:
-    """A job that is submitted now runs: whatever was in the queue before it is through."""
+    """Wait until a job that is submitted now has run: all before it in the queue has been taken."""
     for node in pair:
         job = await node.job(await node.submit("echo", 1), wait_s=60)
         assert job["status"] == "successful"
 
 
-async def test_a_job_that_its_node_holds_without_knowing(
+async def test_a_job_that_its_node_owns_without_knowing_is_aborted(
     pair: tuple[Node, Node], postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    """The answer to its claim was lost: the owner lives, and would have it run for ever."""
+    """The answer to its claim was lost; its owner lives, so it would show as running for ever."""
     blockers = [tmp_path / name for name in "ab"]
     running = [await pair[0].submit("until", {"file": str(file)}) for file in blockers]
     await eventually(lambda: all(file.exists() for file in blockers), within_s=SOON_S)
@@ -206,10 +206,10 @@ async def test_a_job_that_its_node_holds_without_knowing(
         assert (await pair[0].job(job, wait_s=60))["status"] == "successful"
 
 
-async def test_while_postgres_restarts_an_abort_is_honoured_or_refused_and_never_half(
+async def test_while_postgres_restarts_an_abort_is_accepted_or_refused_and_never_half(
     pair: tuple[Node, Node], postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    """503 may be asked again; 2xx is a promise, though the server died in the next instant."""
+    """A 503 may be tried again; a 2xx is a promise, even if the server dies in the next instant."""
     never = tmp_path / "never"
     jobs = await _two_running_and_many_behind_them(pair, tmp_path, never)
     told = await _aborted_during(lambda: asyncio.to_thread(postgres.restart), pair, jobs)
@@ -246,7 +246,7 @@ async def _two_running_and_many_behind_them(
 async def _aborted_during(
     restart: Callable[[], Awaitable[None]], pair: tuple[Node, Node], jobs: list[Body]
 ) -> list[tuple[int, Body]]:
-    """Abort each job at some instant before, during or after a restart; the answers."""
+    """Abort each job at a random time before, during or after a restart; the answers."""
     random = Random(1)  # noqa: S311 - spreads the aborts
 
     async def abort(job: Body) -> tuple[int, Body]:
@@ -258,23 +258,23 @@ async def _aborted_during(
         await asyncio.sleep(SPREAD_S / 4)
         await restart()
     answers = [answer.result() for answer in told]
-    # 409: some of the jobs behind get a worker, once those before them are aborted.
+    # 409: some of the waiting jobs get a worker once others before them are aborted.
     assert {code for code, _ in answers} <= {200, 202, 409, 503}, answers
     return answers
 
 
 def _ends(code: int) -> set[str]:
-    """How a job may end whose abort was answered so: a brief one may be faster than its stop."""
+    """The possible ends after such an answer: a brief job may end before its stop."""
     return {"aborted"} if code == 200 else {"aborted", "successful"}
 
 
 def _begun(file: Path) -> set[str]:
-    """Ids of the jobs that began, by what their handler noted."""
+    """Ids of the jobs that began, as their handler recorded."""
     return {line.split()[0] for line in file.read_text().splitlines()} if file.exists() else set()
 
 
 async def _known(node: Node, job: Body) -> Body:
-    """A job, once the store answers again."""
+    """Read a job, once the store answers again."""
     answers: list[Body] = []
 
     async def answered() -> bool:

@@ -1,4 +1,4 @@
-"""Aborts of jobs that cannot or will not end, and of those that are just about to."""
+"""Aborts of jobs that cannot or will not end, and of jobs that are about to end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.nodes import Node
 from tests.support.process_table import there
 
 GENTLE = ["pipe", "flock"]
-"""A signal interrupts these, and Python raises what it is told to."""
+"""A signal interrupts these, and Python raises the exception."""
 HARD = [
     "regex",
     "c_loop",
@@ -35,7 +35,7 @@ ABORTS = 100
 async def test_a_job_that_will_not_end_is_ended(
     own_node: Node, begun: Path, way: str, grace_s: float
 ) -> None:
-    """At once or right after its grace period, and its worker goes on: whatever a job does."""
+    """Whatever it does, it ends at once or right after its grace period, and its worker goes on."""
     await own_node.alone()
     before = own_node.members()
     job = await own_node.submit("hard", {"file": str(begun), "way": way})
@@ -56,7 +56,7 @@ async def test_a_job_that_will_not_end_is_ended(
 async def test_an_async_job_that_swallows_its_cancellation_ends_after_the_grace_period(
     own_node: Node, begun: Path
 ) -> None:
-    """It was asked; it is not asked twice."""
+    """It is cancelled once, and then killed."""
     job = await own_node.submit("unending_async", {"file": str(begun)})
     await eventually(begun.exists)
     status, job = await own_node.abort(job, "grace_s=0.3&wait=30")
@@ -67,7 +67,7 @@ async def test_an_async_job_that_swallows_its_cancellation_ends_after_the_grace_
 async def test_a_signal_that_one_job_blocked_still_reaches_the_next(
     own_node: Node, begun: Path
 ) -> None:
-    """They share a process; what one leaves set must not cost another one its clean-up."""
+    """They share a process; what one job sets must not prevent the clean-up of the next."""
     for _ in range(own_node.workers):
         assert (await own_node.outcome("mask"))["status"] == "successful"
     job = await own_node.submit("wait", {"file": str(begun)})
@@ -78,7 +78,7 @@ async def test_a_signal_that_one_job_blocked_still_reaches_the_next(
 
 
 async def test_aborts_while_a_large_result_is_written_never_hang_a_slot(own_node: Node) -> None:
-    """Half a result in a pipe is what makes a `ProcessPoolExecutor` wait for ever."""
+    """Half a result in a pipe makes a plain `ProcessPoolExecutor` wait for ever."""
     data = {"bytes": RESULT_BYTES_MAX}
     begun_at = time.monotonic()
     whole = await own_node.outcome("bulky", data)
@@ -88,7 +88,7 @@ async def test_aborts_while_a_large_result_is_written_never_hang_a_slot(own_node
     async def abort_again_and_again() -> None:
         for _ in range(ABORTS // own_node.workers):
             job = await own_node.submit("bulky", data)
-            await asyncio.sleep(random() * usual_s)  # noqa: S311 - not to wait: at any instant
+            await asyncio.sleep(random() * usual_s)  # noqa: S311 - a random instant
             status, answer = await own_node.abort(job)
             ended = await own_node.job(job, wait_s=10)
             assert (status, ended["status"]) in {(200, "aborted"), (409, "successful")}, answer

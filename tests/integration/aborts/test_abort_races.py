@@ -1,7 +1,7 @@
-"""Aborts at every instant of a job's life: by chance through a real node, and by name.
+"""Aborts at every point of a job's life: at random through a real node, and at named points.
 
-Whatever the instant, the job ends aborted or successful, what was answered stays true, and nobody
-else is touched. `RACES=10000` runs as many of the random ones; `make test` runs a few hundred.
+At whatever point, the job ends aborted or successful, every answer stays true, and no other job is
+harmed. `RACES=10000` runs this many random races; `make test` runs a few hundred.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tests.support.workers import NodeUnderTest, at_work
 
 RACES: Final = int(os.environ.get("RACES", "400"))
 RACERS: Final = 8
-"""Users that submit and abort at the same time; each job of theirs is one race."""
+"""How many users submit and abort at the same time; each of their jobs is one race."""
 KILLED: Final = Death(signal="SIGKILL", processes=1, survivors=0)
 
 
 @pytest.fixture
 async def workers(tmp_path: Path) -> AsyncIterator[NodeUnderTest]:
-    """A worker on a real store, on processes that end when a test says so."""
+    """A worker on a real store, with processes that end when a test lets them."""
     async with (
         open_store("sqlite", data_dir=tmp_path) as store,
         at_work(store) as workers,
@@ -43,7 +43,7 @@ async def workers(tmp_path: Path) -> AsyncIterator[NodeUnderTest]:
 
 
 async def test_between_dequeue_and_claim_the_job_never_begins(workers: NodeUnderTest) -> None:
-    """The id is in a worker's hand already; the claim is what counts, and it comes too late."""
+    """A worker has the id already, but only the claim counts, and that comes too late."""
     claim = workers.store.hold("claim", "before")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -58,7 +58,7 @@ async def test_between_dequeue_and_claim_the_job_never_begins(workers: NodeUnder
 async def test_between_claim_and_frame_the_abort_is_not_forgotten(
     workers: NodeUnderTest,
 ) -> None:
-    """The node hears of it before its own worker knows that it has the job."""
+    """The node gets the hint before its worker knows that it has the job."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -72,7 +72,7 @@ async def test_between_claim_and_frame_the_abort_is_not_forgotten(
 async def test_while_its_process_starts_the_job_is_aborted_at_once_and_never_begins(
     workers: NodeUnderTest,
 ) -> None:
-    """A machine that is out of processes must not keep anybody from an abort."""
+    """A machine that is out of processes must not delay an abort."""
     claim = workers.store.hold("claim", "after")
     job_id = await workers.submit()
     await claim.reached.wait()
@@ -105,7 +105,7 @@ async def test_between_result_and_settle_the_result_wins(workers: NodeUnderTest)
 async def test_during_the_commit_of_the_settle_the_answer_is_the_result(
     workers: NodeUnderTest,
 ) -> None:
-    """Written, and the worker does not know it yet."""
+    """The result is written, but the worker does not know it yet."""
     job_id = await workers.submit()
     process = await workers.running()
     settle = workers.store.hold("settle", "after")
@@ -121,7 +121,7 @@ async def test_during_the_commit_of_the_settle_the_answer_is_the_result(
 async def test_when_the_answer_of_the_settle_is_lost_the_result_stays(
     workers: NodeUnderTest,
 ) -> None:
-    """The worker writes it again, and the abort that came in between finds it final."""
+    """The worker writes it again, and the abort in between finds the job final."""
     job_id = await workers.submit()
     process = await workers.running()
     settle = workers.store.hold("settle", "after")
@@ -134,10 +134,10 @@ async def test_when_the_answer_of_the_settle_is_lost_the_result_stays(
     assert await workers.job(job_id) == answer
 
 
-async def test_when_the_answer_of_the_claim_is_lost_the_abort_lands(
+async def test_when_the_answer_of_the_claim_is_lost_the_abort_takes_effect(
     workers: NodeUnderTest,
 ) -> None:
-    """The store says that this node runs it, and it does not: nobody else would end it."""
+    """This node owns the job without knowing it, so nothing else would end it."""
     workers.store.lose_answer("claim", StoreUnavailable("lost"))
     job_id = await workers.submit()
     await workers.becomes(job_id, "running")
@@ -151,7 +151,7 @@ async def test_when_the_answer_of_the_claim_is_lost_the_abort_lands(
 async def test_while_it_goes_back_to_the_queue_the_abort_ends_it_there(
     workers: NodeUnderTest,
 ) -> None:
-    """Guarantee 5. A crash of the lease and an abort at once: it must not run again."""
+    """Guarantee 5. A lost lease and an abort at the same time: it must not run again."""
     job_id = await workers.submit()
     process = await workers.running()
     workers.lease._lose()
@@ -169,7 +169,7 @@ async def test_while_it_goes_back_to_the_queue_the_abort_ends_it_there(
 async def test_waiting_for_another_attempt_it_is_aborted_at_once_and_cleaned_up(
     workers: NodeUnderTest,
 ) -> None:
-    """Queued again, it is like any queued job; but an attempt began, so there is what to undo."""
+    """It is queued like any other job; but an attempt has begun, so its clean-up runs."""
     job_id = await workers.submit("undoable")
     process = await workers.running()
     workers.lease._lose()
@@ -188,17 +188,17 @@ async def test_waiting_for_another_attempt_it_is_aborted_at_once_and_cleaned_up(
 
 @dataclass
 class Race:
-    """One job, and what its user was told."""
+    """One job, and the answers that its user got."""
 
     job_id: str
     told: int
     """The status code of the answer to `DELETE`."""
     status: str
-    """What the job's status was in that answer."""
+    """The job's status in that answer."""
 
 
-class Course:
-    """Where races are run: users of one node, who submit a job and soon abort it."""
+class Races:
+    """Runs races: users of one node submit a job and soon abort it."""
 
     def __init__(self, session: aiohttp.ClientSession, begun: Path) -> None:
         self.races: list[Race] = []
@@ -215,11 +215,11 @@ class Course:
                 group.create_task(self._racer(left))
 
     async def record(self, uid: str, job_id: str, *, wait_s: float = 0) -> Any:  # noqa: ANN401
-        """A job as it stands, or once it is final."""
+        """Read a job, at once or when it is final."""
         return (await self._call("GET", f"/{uid}/{job_id}?wait={wait_s}"))[1]
 
     def attempts(self) -> Counter[str]:
-        """How often each job began, by what its handler noted."""
+        """How often each job began, as its handler recorded."""
         return Counter(line.split()[0] for line in self._begun.read_text().splitlines())
 
     async def _racer(self, left: Any) -> None:  # noqa: ANN401 - an iterator
@@ -227,7 +227,7 @@ class Course:
             job_id = await self._submit("racer")
             if number % 4 == 0:
                 self.bystanders.append(await self._submit("bystander"))
-            # In half of the races the abort is to come too late, whatever this machine's speed.
+            # In half of the races the abort should come too late, however fast this machine is.
             await asyncio.sleep(self._random.uniform(0, 2 * self._patience_s))
             wait_s = self._random.choice((0, 0, 30))
             grace = self._random.choice(("", "&grace_s=0", "&grace_s=0.05"))
@@ -249,8 +249,10 @@ class Course:
 
 
 @pytest.mark.timeout(60 + RACES)
-async def test_random_races_end_one_way_and_stay_so(start_node: Nodes, tmp_path: Path) -> None:
-    """Thousands of jobs, aborted anywhere between their submission and their end."""
+async def test_random_races_have_one_end_that_never_changes(
+    start_node: Nodes, tmp_path: Path
+) -> None:
+    """Thousands of jobs, aborted at any time between their submission and their end."""
     node = start_node(NODE__WORKERS=4, QUEUE__IDLE_WINDOW_S=3600)
     timeout = aiohttp.ClientTimeout(60 + RACES)
     async with (
@@ -259,15 +261,15 @@ async def test_random_races_end_one_way_and_stay_so(start_node: Nodes, tmp_path:
         asyncio.TaskGroup() as group,
     ):
         await events.begun()
-        hearing = group.create_task(told_to_the_end(events, jobs=RACES))
-        course = Course(session, tmp_path / "begun")
-        await course.run(RACES)
-        finals = [await course.record("racer", race.job_id, wait_s=60) for race in course.races]
-        others = [await course.record("bystander", each, wait_s=60) for each in course.bystanders]
-        again = [await course.record("racer", race.job_id) for race in course.races]
+        hearing = group.create_task(events_until_the_end(events, jobs=RACES))
+        races = Races(session, tmp_path / "begun")
+        await races.run(RACES)
+        finals = [await races.record("racer", race.job_id, wait_s=60) for race in races.races]
+        others = [await races.record("bystander", each, wait_s=60) for each in races.bystanders]
+        again = [await races.record("racer", race.job_id) for race in races.races]
 
-    attempts = course.attempts()
-    for race, job in zip(course.races, finals, strict=True):
+    attempts = races.attempts()
+    for race, job in zip(races.races, finals, strict=True):
         assert (race.told, race.status, job["status"]) in {
             (200, "aborted", "aborted"),
             (202, "running", "aborted"),
@@ -288,13 +290,13 @@ async def test_random_races_end_one_way_and_stay_so(start_node: Nodes, tmp_path:
     assert {(job["status"], job["attempt"], job["abort"]) for job in others} == {
         ("successful", 1, None)
     }
-    assert all(attempts[job_id] == 1 for job_id in course.bystanders)
+    assert all(attempts[job_id] == 1 for job_id in races.bystanders)
     await node.alone()
     assert node.drain() == 0, node.log
 
     ends = Counter(
         f"told {race.told}, {job['status']} in attempt {job['attempt']}"
-        for race, job in zip(course.races, finals, strict=True)
+        for race, job in zip(races.races, finals, strict=True)
     )
     print(*(f"{count:6} {end}" for end, count in sorted(ends.items())), sep="\n")  # noqa: T201
     assert ends.keys() >= {
@@ -304,8 +306,8 @@ async def test_random_races_end_one_way_and_stay_so(start_node: Nodes, tmp_path:
     }, "the races must have been close"
 
 
-async def told_to_the_end(events: Events, *, jobs: int) -> Mapping[str, Sequence[str]]:
-    """What is told of each job, by its id, until the end of so many was told."""
+async def events_until_the_end(events: Events, *, jobs: int) -> Mapping[str, Sequence[str]]:
+    """The events of each job, by its id, until this many have ended."""
     told: defaultdict[str, list[str]] = defaultdict(list)
     ended: set[str] = set()
     while len(ended) < jobs:

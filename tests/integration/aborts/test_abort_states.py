@@ -1,6 +1,6 @@
-"""An abort in every state a job can be in: what is answered, and that it may be asked again.
+"""An abort in every state of a job: its answer, and that it can be repeated.
 
-Waiting for another attempt, claimed but not started: see `test_abort_races`, where they are held.
+For jobs that wait for another attempt, or are claimed but not started, see `test_abort_races`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def lone(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node with one worker, so that jobs queue behind one that runs."""
+    """A node with one worker, so that jobs wait behind the one that runs."""
     nodes = Nodes(tmp_path_factory.mktemp("lone"))
     try:
         yield nodes(NODE__WORKERS=1, QUEUE__URL=redis.url, QUEUE__IDLE_WINDOW_S=3600)
@@ -39,8 +39,8 @@ def lone(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         nodes.close()
 
 
-async def test_queued(lone: Node, begun: Path) -> None:
-    """Aborted at once, whoever runs meanwhile; it never begins."""
+async def test_a_queued_job_is_aborted_at_once(lone: Node, begun: Path) -> None:
+    """It is aborted at once, whatever runs meanwhile, and never begins."""
     blocker = await lone.submit("until", {"file": str(begun)})
     await eventually(begun.exists)
     never = begun.with_name("never")
@@ -55,8 +55,8 @@ async def test_queued(lone: Node, begun: Path) -> None:
     assert await lone.job(job) == first[1]
 
 
-async def test_running(lone: Node, begun: Path) -> None:
-    """202 until it is true, 200 from then on; the first reason is kept."""
+async def test_a_running_job_is_stopped(lone: Node, begun: Path) -> None:
+    """The answer is 202 until the job is aborted, then 200; the first reason is kept."""
     job = await lone.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
     status, answer = await lone.abort(job, "reason=first")
@@ -67,8 +67,8 @@ async def test_running(lone: Node, begun: Path) -> None:
     assert await lone.abort(job, "") == (200, final)
 
 
-async def test_ending(lone: Node, begun: Path) -> None:
-    """While its stop is under way an abort changes nothing, not even the grace period."""
+async def test_a_job_that_is_being_stopped_stays_so(lone: Node, begun: Path) -> None:
+    """While the job is being stopped, another abort changes nothing, not even the grace period."""
     job = await lone.submit("stubborn", {"file": str(begun)})
     await eventually(begun.exists)
     _, first = await lone.abort(job, "grace_s=1&reason=first")
@@ -84,8 +84,8 @@ async def test_ending(lone: Node, begun: Path) -> None:
 
 
 @pytest.mark.parametrize(("task", "ended"), [("echo", "successful"), ("fail", "terminated")])
-async def test_finished(lone: Node, task: str, ended: str) -> None:
-    """409 with the job as it ended, however often; no abort is noted on it."""
+async def test_a_finished_job_cannot_be_aborted(lone: Node, task: str, ended: str) -> None:
+    """The answer is 409 with the job as it ended, however often; no abort is stored."""
     job = await lone.outcome(task, 1)
     assert job["status"] == ended
     for _ in range(2):
@@ -94,8 +94,8 @@ async def test_finished(lone: Node, task: str, ended: str) -> None:
     assert await lone.job(job) == job
 
 
-async def test_another_users(lone: Node, begun: Path) -> None:
-    """Only its own user ends a job; whether another's exists is nobody's business."""
+async def test_the_job_of_another_user_is_not_found(lone: Node, begun: Path) -> None:
+    """A user can abort only own jobs, and does not learn whether others exist."""
     job = await lone.submit("until", {"file": str(begun)})
     await eventually(begun.exists)
     assert (await lone.abort({**job, "uid": "u2"}, ""))[0] == 404
@@ -106,8 +106,8 @@ async def test_another_users(lone: Node, begun: Path) -> None:
     assert (await lone.job(job, wait_s=30))["status"] == "successful"
 
 
-async def test_unknown(lone: Node, redis: RedisServer) -> None:
-    """Nothing stays behind that could hit a later job, in Redis or in the store."""
+async def test_an_unknown_job_is_not_found(lone: Node, redis: RedisServer) -> None:
+    """Nothing stays in Redis or in the store that could affect a later job."""
     await lone.outcome("echo", 1)
     await _quiet(redis)
     keys, jobs = await _keys(redis), (await lone.call("GET", "/u1?limit=1000"))[1]
@@ -130,7 +130,7 @@ async def _keys(redis: RedisServer) -> dict[str, Any]:
 
 
 async def _quiet(redis: RedisServer) -> None:
-    """Wait until no id is in flight or queued, and the end of the last job is told."""
+    """Wait until no id is in flight or queued, and the end of the last job is announced."""
 
     async def quiet() -> bool:
         async with redis.client() as client:

@@ -1,4 +1,4 @@
-"""What a job's processes started ends with the job: however it detached itself, however it ends."""
+"""All processes that a job started end with it, however they detached and however it ends."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.support.process_table import there
 from tests.support.trees import COUNTABLE, KINDS, plant, seeds
 
 FAR = 3600
-"""An idle window without which what a test sees could be owed to the safety net."""
+"""An idle window so long that the safety net cannot cause what a test sees."""
 
 
 @pytest.mark.parametrize("kinds", [*([kind] for kind in COUNTABLE), COUNTABLE, ["chains"]], ids=str)
-async def test_all_that_a_job_started_dies_with_it(
+async def test_all_processes_of_an_aborted_job_are_ended(
     own_node: Node, begun: Path, kinds: list[str]
 ) -> None:
-    """After `aborted` nothing of a job is alive or a zombie, and the receipt counted them all."""
+    """Once a job is `aborted`, it has no process left, not even a zombie, and all were counted."""
     await own_node.alone()
     before = own_node.members()
     job = await plant(own_node, begun, *kinds)
@@ -41,7 +41,7 @@ async def test_all_that_a_job_started_dies_with_it(
 
 @pytest.mark.parametrize("end", ["return", "time limit", "crash"])
 async def test_nothing_of_a_job_outlives_its_end(own_node: Node, begun: Path, end: str) -> None:
-    """Whatever end: who starts a daemon in a job gets no daemon for ever."""
+    """Whatever the end: a job cannot leave a daemon running."""
     await own_node.alone()
     data = seeds(own_node, begun, *COUNTABLE, then=end)
     job = await own_node.outcome("limited_tree" if end == "time limit" else "tree", data)
@@ -55,7 +55,7 @@ async def test_nothing_of_a_job_outlives_its_end(own_node: Node, begun: Path, en
 async def test_chains_that_fork_all_the_time_end_with_their_job(
     own_node: Node, begun: Path, end: str
 ) -> None:
-    """The hardest to catch; after a crash even without the process that they hung on."""
+    """They are the hardest to catch, and after a crash the process above them is gone."""
     await own_node.alone()
     data = seeds(own_node, begun, "chains", then=end)
     await own_node.outcome("limited_tree" if end == "time limit" else "tree", data)
@@ -64,7 +64,7 @@ async def test_chains_that_fork_all_the_time_end_with_their_job(
 
 
 async def test_a_bystander_is_not_harmed(own_node: Node, begun: Path) -> None:
-    """It runs beside the trees that are ended, and beside one whose process crashed."""
+    """It runs while other trees are ended, and while another process crashes."""
     await own_node.alone()
     bystander = await own_node.submit("until", {"file": f"{begun}.bystander"})
     await eventually(Path(f"{begun}.bystander").exists)
@@ -77,20 +77,20 @@ async def test_a_bystander_is_not_harmed(own_node: Node, begun: Path) -> None:
 
 
 async def test_nothing_outlives_a_killed_node(start_node: Nodes, begun: Path) -> None:
-    """The warden ends trees, chains, and what never lets go of its CPU."""
+    """The warden ends trees, chains, and processes that never release the CPU."""
     node = start_node(NODE__WORKERS=3, QUEUE__IDLE_WINDOW_S=FAR)
     await populate(node, begun)
     node.kill()
     await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
 
 
-async def test_what_outlived_node_and_warden_is_ended_by_the_next_node(
+async def test_processes_that_outlived_node_and_warden_are_ended_by_the_next_node(
     start_node: Nodes, begun: Path
 ) -> None:
-    """Also what wiped its environment, and with it the name of its node."""
+    """Even processes that cleared their environment, and with it the id of the node."""
     node = start_node(NODE__WORKERS=3, QUEUE__IDLE_WINDOW_S=FAR)
     await populate(node, begun)
-    node.signal(signal.SIGSTOP)  # or it would start another warden
+    node.signal(signal.SIGSTOP)  # else it would start another warden
     (warden,) = wardens(node)
     os.kill(warden, signal.SIGKILL)
     node.kill()
@@ -99,10 +99,8 @@ async def test_what_outlived_node_and_warden_is_ended_by_the_next_node(
     await eventually(lambda: not node.members(), within_s=2, saying="nothing runs")
 
 
-async def test_another_warden_takes_over_from_one_that_was_killed(
-    start_node: Nodes, begun: Path
-) -> None:
-    """There is no moment for long in which nobody would clean up."""
+async def test_another_warden_replaces_one_that_was_killed(start_node: Nodes, begun: Path) -> None:
+    """A node is without a warden only for a moment."""
     node = start_node(QUEUE__IDLE_WINDOW_S=FAR)
     (first,) = wardens(node)
     os.kill(first, signal.SIGKILL)
@@ -124,7 +122,7 @@ async def populate(node: Node, begun: Path) -> None:
 
 
 async def only_the_node(node: Node) -> None:
-    """What is there is the node's own: not even a zombie is left, nor what has no environment."""
+    """Check that only the node's own processes exist, even without zombies."""
     await node.alone()
     assert node.members() == sorted(node.processes())
     await eventually(lambda: not node.zombies(), within_s=1)

@@ -1,6 +1,6 @@
-"""Aborts of jobs of which something outlives SIGKILL, as what is in state D does.
+"""Aborts of jobs with processes that survive SIGKILL, as processes in state D do.
 
-Arranged with the freezer of control groups: what is frozen takes no signal, not even that one.
+Simulated with the freezer of control groups: a frozen process takes no signal, not even SIGKILL.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tests.support.nodes import Body, Node, Nodes
 
 FREEZER: Final = Path("/sys/fs/cgroup/freezer")
 VERIFY_S: Final = 20.0
-"""For the node to find out that something lives on."""
+"""How long a node may take to notice a survivor."""
 END_S: Final = 10.0
 MANY: Final = 8
-"""More than a small machine's event loop has threads for what would block it."""
+"""More than the default number of threads of the event loop on a small machine."""
 
 pytestmark = pytest.mark.skipif(
     not os.access(FREEZER, os.W_OK), reason="needs root and the freezer of cgroup v1"
@@ -61,10 +61,10 @@ def freezer() -> Iterator[Freezer]:
 
 
 @pytest.mark.parametrize("which", ["the job's own process", "a child of it"])
-async def test_the_job_is_not_reported_dead_until_it_is(
+async def test_the_job_is_not_reported_aborted_before_all_its_processes_are_gone(
     own_node: Node, begun: Path, freezer: Freezer, which: str
 ) -> None:
-    """The receipt shows who is left, the worker goes on, and in the end it comes true."""
+    """The receipt shows how many are left, the worker goes on, and at last the job is aborted."""
     await own_node.alone()
     job, (own, child) = await begin(own_node, begun)
     freezer.freeze(child if which == "a child of it" else own)
@@ -85,10 +85,10 @@ async def test_the_job_is_not_reported_dead_until_it_is(
 
 
 @pytest.mark.parametrize("which", ["the job's own process", "a child of it"])
-async def test_no_other_job_answers_for_it(
+async def test_a_survivor_does_not_count_for_another_job(
     own_node: Node, begun: Path, freezer: Freezer, which: str
 ) -> None:
-    """One that dies of SIGTERM leaves orphans where the frozen one hangs; only those are its."""
+    """A job that dies of SIGTERM leaves orphans next to the frozen process; only those are its."""
     await own_node.alone()
     job, (own, child) = await begin(own_node, begun)
     freezer.freeze(child if which == "a child of it" else own)
@@ -106,10 +106,10 @@ async def test_no_other_job_answers_for_it(
     await own_node.alone()
 
 
-async def test_many_of_them_delay_no_other_abort(
+async def test_many_survivors_delay_no_other_abort(
     start_node: Nodes, begun: Path, freezer: Freezer
 ) -> None:
-    """While threads wait to see them die, one is left for who dies at once."""
+    """While threads wait for them to die, another one ends a process that dies at once."""
     node = start_node(NODE__WORKERS=MANY + 1, QUEUE__IDLE_WINDOW_S=3600)
     begins = [await begin(node, Path(f"{begun}.{number}")) for number in range(MANY)]
     other, _ = await begin(node, begun)
@@ -123,10 +123,10 @@ async def test_many_of_them_delay_no_other_abort(
     freezer.thaw()
 
 
-async def test_a_node_can_be_drained_all_the_same(
+async def test_a_node_with_survivors_can_be_drained(
     start_node: Nodes, begun: Path, freezer: Freezer
 ) -> None:
-    """It has done what it can; whoever wants it to go does not want to wait for a dead drive."""
+    """It has done what it can, and its operator does not want to wait for a broken drive."""
     node = start_node()
     job, (own, _) = await begin(node, begun)
     freezer.freeze(own)
@@ -138,14 +138,14 @@ async def test_a_node_can_be_drained_all_the_same(
 
 
 async def begin(node: Node, begun: Path) -> tuple[Body, list[str]]:
-    """A job that runs, and the numbers of its own process and of its child."""
+    """Start a job; it, and the numbers of its process and its child."""
     job = await node.submit("undone_when_allowed", {"file": str(begun)})
     await eventually(lambda: begun.exists() and begun.read_text())
     return job, begun.read_text().split()
 
 
 async def survives(node: Node, job: Body) -> None:
-    """Wait until the receipt shows that one process lives on."""
+    """Wait until the receipt shows one survivor."""
 
     async def survivors() -> bool:
         return bool((await node.job(job))["abort"]["survivors"] == 1)

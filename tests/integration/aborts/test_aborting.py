@@ -12,16 +12,16 @@ from tests.support.nodes import Node, Nodes
 
 @pytest.fixture
 def lone(start_node: Nodes) -> Node:
-    """A node of this test alone, so that its processes can be counted."""
+    """A node for one test, so that its processes can be counted."""
     return start_node(NODE__WORKERS=2)
 
 
 @pytest.mark.parametrize("grace_s", [0, 0.3])
 @pytest.mark.parametrize("task", ["wait", "async_wait", "stubborn", "regex", "digest", "children"])
-async def test_a_running_job_is_ended_and_nothing_of_it_lives(
+async def test_a_running_job_is_ended_with_all_its_processes(
     lone: Node, begun: Path, task: str, grace_s: float
 ) -> None:
-    """The promise of this product, for a sleeping, a stubborn, a CPU-bound job and a whole tree."""
+    """The main promise, for a sleeping, a stubborn and a CPU-bound job, and for a whole tree."""
     job = await lone.submit(task, {"file": str(begun)})
     await eventually(begun.exists)
     status, job = await lone.abort(job, f"grace_s={grace_s}&wait=30&reason=enough")
@@ -50,8 +50,10 @@ async def test_a_handler_cleans_up_within_its_grace_period(
     assert begun.read_text() == "unwound"
 
 
-async def test_a_handler_whose_threads_talk_cleans_up_as_well(node: Node, begun: Path) -> None:
-    """The main thread is where the stop is raised, whatever the others are just sending."""
+async def test_a_handler_whose_threads_send_messages_cleans_up_as_well(
+    node: Node, begun: Path
+) -> None:
+    """The exception is raised in the main thread, whatever other threads are sending."""
     job = await node.submit("chatter", {"file": str(begun)}, hook="http://127.0.0.1:9/")
     await eventually(begun.exists)
     status, job = await node.abort(job, "grace_s=10&wait=30")
@@ -59,8 +61,8 @@ async def test_a_handler_whose_threads_talk_cleans_up_as_well(node: Node, begun:
     assert begun.read_text() == "cleaned up"
 
 
-async def test_what_is_told_to_stop_can_be_given_less_time(node: Node, begun: Path) -> None:
-    """By another abort; also where it was the time limit that told it."""
+async def test_the_grace_period_of_a_stop_can_be_shortened(node: Node, begun: Path) -> None:
+    """By another abort; also where the time limit stopped it."""
     job = await node.submit("late_and_stubborn", {"file": str(begun)})
     await eventually(begun.exists)
     status, job = await node.abort(job, "grace_s=1000")
@@ -70,7 +72,7 @@ async def test_what_is_told_to_stop_can_be_given_less_time(node: Node, begun: Pa
 
 
 async def test_a_queued_job_is_aborted_at_once(start_node: Nodes, begun: Path) -> None:
-    """It need not wait for a worker only to be told to stop."""
+    """It does not have to wait for a worker."""
     node = start_node(NODE__WORKERS=1)
     first = await node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
@@ -84,8 +86,10 @@ async def test_a_queued_job_is_aborted_at_once(start_node: Nodes, begun: Path) -
     assert (await node.job(second))["status"] == "aborted"
 
 
-async def test_an_abort_without_waiting_answers_202_and_comes_true(node: Node, begun: Path) -> None:
-    """The answer says what is known then; the wait is the caller's choice."""
+async def test_an_abort_without_waiting_answers_202_and_takes_effect(
+    node: Node, begun: Path
+) -> None:
+    """The answer is the state at that moment; waiting is the caller's choice."""
     job = await node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
     status, answer = await node.abort(job, "")
@@ -104,7 +108,7 @@ async def test_aborting_again_gives_the_same_answer(node: Node, begun: Path) -> 
 
 
 async def test_a_finished_job_cannot_be_aborted(node: Node) -> None:
-    """A result that was there first is not taken away."""
+    """A result that came first is kept."""
     job = await node.outcome("echo", 1)
     status, problem = await node.abort(job)
     assert status == 409
@@ -113,7 +117,7 @@ async def test_a_finished_job_cannot_be_aborted(node: Node) -> None:
 
 
 async def test_all_jobs_of_a_user_are_aborted_in_one_request(start_node: Nodes) -> None:
-    """And nobody else's."""
+    """And no job of another user."""
     node = start_node(NODE__WORKERS=1)
     jobs = [{"uid": "many", "task": "wait", "data": {"file": "/dev/null"}}] * 10
     status, submitted = await node.call("POST", "/", jobs)
@@ -128,7 +132,7 @@ async def test_all_jobs_of_a_user_are_aborted_in_one_request(start_node: Nodes) 
 async def test_the_clean_up_runs_in_a_fresh_process_after_the_death(
     node: Node, begun: Path
 ) -> None:
-    """`on_abort` may undo what the job did only once the job can do nothing more."""
+    """`on_abort` may clean up only once the job can do nothing more."""
     job = await node.submit("undoable", {"file": str(begun)})
     await eventually(begun.exists)
     status, aborted = await node.abort(job)
@@ -140,8 +144,8 @@ async def test_the_clean_up_runs_in_a_fresh_process_after_the_death(
     assert line.split()[1] != begun.read_text()
 
 
-async def test_a_clean_up_that_fails_is_told_in_the_receipt(node: Node, begun: Path) -> None:
-    """Somebody has to clean up by hand, then, and must know."""
+async def test_a_failed_clean_up_is_shown_in_the_receipt(node: Node, begun: Path) -> None:
+    """A person has to clean up by hand then, and must know."""
     job = await node.submit("not_undoable", {"file": str(begun)})
     await eventually(begun.exists)
     await node.abort(job)

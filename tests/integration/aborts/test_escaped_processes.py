@@ -1,4 +1,4 @@
-"""What a job puts where its own process cannot find it is ended as well."""
+"""Processes that left the tree of their job are ended as well."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_a_process_outside_of_its_jobs_tree_is_ended_by_an_abort(
 async def test_a_process_outside_of_its_jobs_tree_does_not_outlive_a_job_that_returns(
     start_node: Nodes, begun: Path, how: str
 ) -> None:
-    """Nobody stopped it, so nobody looks but who looks regularly."""
+    """Nothing stops such a job, so only the regular look finds the process."""
     node = start_node(NODE__WORKERS=1)
     job = await node.outcome(how, {"file": str(begun), "waits": False})
     assert job["status"] == "successful", job
@@ -44,8 +44,8 @@ async def test_a_process_outside_of_its_jobs_tree_does_not_outlive_a_job_that_re
     assert (await node.outcome("echo", 1))["status"] == "successful"
 
 
-async def test_a_job_that_stops_who_starts_processes_is_ended(node: Node, begun: Path) -> None:
-    """The same one tells of deaths: an abort, and every drain, would wait for it for ever."""
+async def test_a_job_that_stops_the_fork_server_is_ended(node: Node, begun: Path) -> None:
+    """The fork server also reports deaths: each abort and drain would wait for it for ever."""
     job = await node.submit("stop_parent", {"file": str(begun)})
     await eventually(begun.exists)
     status, job = await node.abort(job, "grace_s=0&wait=30")
@@ -53,10 +53,10 @@ async def test_a_job_that_stops_who_starts_processes_is_ended(node: Node, begun:
     assert (await node.outcome("echo", 1))["status"] == "successful"
 
 
-async def test_who_dies_with_the_one_that_starts_processes_is_not_said_to_be_aborted(
+async def test_a_job_that_dies_with_the_fork_server_is_not_reported_aborted(
     start_node: Nodes, begun: Path
 ) -> None:
-    """Its neighbours are told as they are: nobody knows how they died, and nobody stopped them."""
+    """Other jobs die with the fork server; nothing stopped them, and how they died is unknown."""
     node = start_node(NODE__WORKERS=2)
     neighbour = await node.submit("until", {"file": str(begun)})
     await eventually(begun.exists)
@@ -70,7 +70,7 @@ async def test_who_dies_with_the_one_that_starts_processes_is_not_said_to_be_abo
 async def test_a_node_without_descriptors_aborts_as_soon_as_it_has_some(
     own_node: Node, begun: Path
 ) -> None:
-    """Anybody can use them up by connecting; then nothing is seen of a process, least its end."""
+    """Clients can use them all up; then the node cannot look at processes."""
     job = await own_node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
     connection = HTTPConnection(urlsplit(own_node.url).netloc)
@@ -89,10 +89,10 @@ async def test_a_node_without_descriptors_aborts_as_soon_as_it_has_some(
     assert (await own_node.job(job, wait_s=30))["abort"]["survivors"] == 0
 
 
-async def test_a_node_allows_itself_many_descriptors_and_its_jobs_what_they_had(node: Node) -> None:
-    """Each connection takes one, and the 1,024 that a shell allows are soon used up.
+async def test_a_node_raises_its_limit_of_descriptors_but_not_that_of_its_jobs(node: Node) -> None:
+    """Each connection takes one, and the 1,024 of a usual shell are soon used up.
 
-    A process that starts closes as many as there may be, so jobs are not to have more.
+    A starting process closes as many as its limit allows, so jobs must not have more.
     """
     soft, hard = prlimit(node.process.pid, RLIMIT_NOFILE)
     assert soft == hard or soft >= 2**16

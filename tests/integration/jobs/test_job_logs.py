@@ -1,4 +1,4 @@
-"""Logs of jobs over real nodes: what a handler prints can be read, while it runs and after."""
+"""Logs of jobs on real nodes: what a handler prints can be read while it runs and afterwards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parsed(text: str) -> list[tuple[str, str]]:
 
 @asynccontextmanager
 async def followed(node: Node, job: Body) -> AsyncIterator[aiohttp.StreamReader]:
-    """The log of a job as it is followed."""
+    """The log of a job, followed to its end."""
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session,
         session.get(f"{node.url}/{job['uid']}/{job['id']}/log?follow=true") as answer,
@@ -48,8 +48,8 @@ async def followed(node: Node, job: Body) -> AsyncIterator[aiohttp.StreamReader]
         yield answer.content
 
 
-async def test_all_that_a_handler_says_is_in_its_log(node: Node) -> None:
-    """Printed, written, logged, to either stream, by itself or by a child, in order of each."""
+async def test_all_output_of_a_handler_is_in_its_log(node: Node) -> None:
+    """Printed, written or logged, to either stream, by itself or a child; each stream in order."""
     log = await read(node, await node.outcome("talk"))
     assert [text for stream, text in log if stream == "stdout"] == [
         "printed ü",
@@ -64,8 +64,8 @@ async def test_all_that_a_handler_says_is_in_its_log(node: Node) -> None:
     ]
 
 
-async def test_a_job_that_says_nothing_has_an_empty_log(node: Node) -> None:
-    """Which is no error."""
+async def test_a_job_without_output_has_an_empty_log(node: Node) -> None:
+    """That is no error."""
     assert await read(node, await node.outcome("echo")) == []
 
 
@@ -93,16 +93,16 @@ async def test_a_log_is_followed_from_the_first_line_to_the_end_of_the_job(
     ],
     ids=["invalid", "torn", "nul", "carriage-return", "unended"],
 )
-async def test_whatever_bytes_come_they_are_lines_of_text(
+async def test_any_bytes_are_shown_as_lines_of_text(
     node: Node, pieces: list[str], shown: list[str]
 ) -> None:
-    """What cannot be shown must not keep the rest from being shown."""
+    """Invalid bytes must not prevent the rest from being shown."""
     log = await read(node, await node.outcome("talk_bytes", pieces))
     assert log == [("stdout", line) for line in shown]
 
 
 async def test_a_line_without_an_end_is_shown_in_parts(node: Node) -> None:
-    """Nobody waits for an end that may never come, and nothing of it is lost."""
+    """The end may never come; no part of the line is lost."""
     text = "ü" * 25_000
     job = await node.outcome("talk_bytes", [text.encode().decode("latin-1")])
     log = await read(node, job)
@@ -110,8 +110,10 @@ async def test_a_line_without_an_end_is_shown_in_parts(node: Node) -> None:
     assert "".join(part for _, part in log) == text
 
 
-async def test_a_flood_keeps_its_beginning_and_its_end_and_harms_nobody(start_node: Nodes) -> None:
-    """Neither the node's memory nor its disk; who asks meanwhile is answered."""
+async def test_too_much_output_keeps_its_beginning_and_end_and_does_no_harm(
+    start_node: Nodes,
+) -> None:
+    """Neither the node's memory nor its disk; requests are answered meanwhile."""
     node = start_node()
     await node.outcome("talk")
     before = memory_kib(node)
@@ -137,20 +139,20 @@ async def test_a_flood_keeps_its_beginning_and_its_end_and_harms_nobody(start_no
         ("talk_and_close", "closing"),
     ],
 )
-async def test_however_a_job_ends_its_last_words_are_kept_and_the_next_one_gets_none(
+async def test_however_a_job_ends_its_last_output_is_kept_and_not_given_to_the_next(
     start_node: Nodes, task: str, last: str | None
 ) -> None:
-    """By a signal, by its time limit, with a child that talks on, or with its streams closed."""
+    """By a signal or its time limit, with a child that goes on printing, or with closed streams."""
     node = start_node(NODE__WORKERS=1)
     log = await read(node, await node.outcome(task))
     assert last is None or log[-1] == ("stdout", last)
     assert (await read(node, await node.outcome("talk")))[0] == ("stdout", "printed ü")
 
 
-async def test_an_abort_keeps_what_was_said_and_its_clean_up_has_a_part_of_its_own(
+async def test_an_abort_keeps_the_output_and_its_clean_up_has_a_part_of_its_own(
     node: Node, begun: Path
 ) -> None:
-    """An aborted job's log tells how far it came, and what was undone."""
+    """An aborted job's log shows how far it came, and its clean-up."""
     job = await node.submit("talk_undo", {"file": str(begun)})
     await eventually(begun.exists)
     async with followed(node, job) as lines:
@@ -166,7 +168,7 @@ async def test_an_abort_keeps_what_was_said_and_its_clean_up_has_a_part_of_its_o
 async def test_any_node_shows_the_log_with_all_attempts_in_it(
     member: Callable[[str], Node], tmp_path: Path
 ) -> None:
-    """Also what a node wrote that was killed then: a crash is when logs are read."""
+    """Even what a node wrote before it was killed: after a crash, people read logs."""
     a = member("a")
     job = await a.submit("talk_until", {"file": str(tmp_path / "end")})
     b = member("b")
@@ -184,10 +186,10 @@ async def test_any_node_shows_the_log_with_all_attempts_in_it(
     ]
 
 
-async def test_who_follows_a_log_does_not_keep_a_node_from_its_end(
+async def test_a_client_that_follows_a_log_does_not_delay_a_drain(
     start_node: Nodes, tmp_path: Path
 ) -> None:
-    """His answer ends as a whole one: he may ask another node for the rest."""
+    """The answer ends normally, and the client may ask another node for the rest."""
     node = start_node(NODE__DRAIN_S=0)
     job = await node.submit("talk_until", {"file": str(tmp_path / "end")})
     async with followed(node, job) as lines:

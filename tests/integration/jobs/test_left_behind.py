@@ -1,4 +1,4 @@
-"""What a job leaves behind in its process does not reach the next job, which may be anybody's."""
+"""What a job leaves behind in its process does not affect the next job, of whichever user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.nodes import Nodes
 
 
 async def test_a_timer_ends_with_the_job_that_set_it(start_node: Nodes, begun: Path) -> None:
-    """Its alarm would end the next one."""
+    """Its alarm would end the next job."""
     node = start_node(NODE__WORKERS=1)
     process = (await node.outcome("leave_timer"))["result"]
     job = await node.outcome("brief", {"for_s": 0.5, "begun": str(begun)})
@@ -18,8 +18,8 @@ async def test_a_timer_ends_with_the_job_that_set_it(start_node: Nodes, begun: P
     assert (await node.outcome("pid"))["result"] == process
 
 
-async def test_every_job_begins_in_the_same_place(start_node: Nodes) -> None:
-    """What it opens by a relative path, and who may read what it writes, is its own affair."""
+async def test_every_job_begins_with_the_same_folder_and_umask(start_node: Nodes) -> None:
+    """Folder and umask decide which relative paths it opens, and who may read what it writes."""
     node = start_node(NODE__WORKERS=1)
     first, second = [(await node.outcome("leave_place"))["result"] for _ in range(2)]
     assert first == second
@@ -36,10 +36,10 @@ async def test_every_job_begins_in_the_same_place(start_node: Nodes) -> None:
         ("leave_wild_child", None),
     ],
 )
-async def test_a_process_that_is_not_as_it_was_serves_no_other_job(
+async def test_a_process_with_changed_state_runs_no_other_job(
     start_node: Nodes, task: str, data: object
 ) -> None:
-    """What cannot be taken back, or still runs, ends with the process."""
+    """What cannot be restored, or still runs, ends with the process."""
     node = start_node(NODE__WORKERS=1)
     job = await node.outcome(task, data)
     assert job["status"] == "successful", job
@@ -47,8 +47,8 @@ async def test_a_process_that_is_not_as_it_was_serves_no_other_job(
     await node.alone()
 
 
-async def test_nobody_speaks_in_the_name_of_the_next_job(start_node: Nodes) -> None:
-    """A handler of signals is there for good, with the context of a job that has ended."""
+async def test_nothing_sends_messages_as_the_next_job(start_node: Nodes) -> None:
+    """A signal handler stays installed, with the context of a job that has ended."""
     node = start_node(NODE__WORKERS=1)
     left = await node.outcome("leave_voice", hook="http://127.0.0.1:9/")
     job = await node.outcome("wake_voice", hook="http://127.0.0.1:9/")

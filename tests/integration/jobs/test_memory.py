@@ -1,4 +1,4 @@
-"""Memory: a job that eats it harms itself, and neither the next job nor the node."""
+"""Memory: a job that uses too much harms itself, but neither the next job nor the node."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def test_beyond_its_limit_a_job_raises_and_the_next_one_has_no_limit(
     assert (await node.outcome("pid"))["result"] == before["result"]
 
 
-async def test_the_limit_holds_for_what_the_job_starts(node: Node) -> None:
-    """Or a child would be the way around it."""
+async def test_the_limit_holds_for_processes_that_the_job_starts(node: Node) -> None:
+    """Else a child would be a way around it."""
     within = await node.outcome("greedy", {"where": "child", "bytes": LIMIT_BYTES // 4})
     beyond = await node.outcome("greedy", {"where": "child", "bytes": LIMIT_BYTES})
 
@@ -34,7 +34,7 @@ async def test_the_limit_holds_for_what_the_job_starts(node: Node) -> None:
 
 
 async def test_a_process_whose_limit_cannot_be_lifted_runs_no_other_job(start_node: Nodes) -> None:
-    """What one job did to itself must not be the next one's fate."""
+    """The limit of one job must not affect the next."""
     node = start_node(NODE__WORKERS=1)
     before = await node.outcome("pid")
     await node.outcome("shrink")
@@ -44,10 +44,10 @@ async def test_a_process_whose_limit_cannot_be_lifted_runs_no_other_job(start_no
     assert (await node.outcome("pid"))["result"] != before["result"]
 
 
-async def test_the_kernel_takes_a_job_when_memory_is_short_and_not_what_serves_it(
+async def test_when_memory_is_short_the_kernel_kills_a_job_and_not_the_node(
     own_node: Node,
 ) -> None:
-    """Only pool processes say that they may go first: not the node, its queue, nor its warden."""
+    """Only pool processes are first for the kernel: not the node, its queue or its warden."""
     job = (await own_node.outcome("pid"))["result"]
     usual = int(Path("/proc/self/oom_score_adj").read_text())
 

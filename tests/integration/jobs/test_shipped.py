@@ -1,4 +1,4 @@
-"""The shipped handlers in a real node, as `make run` has them."""
+"""The shipped handlers in a real node, as with `make run`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.nodes import ROOT, Node, Nodes
 from tests.unit.handlers.shipped import rows, tables
 
 FLIGHTS = 400_000
-"""Many batches: some seconds of work, so that there is a middle to abort it in."""
+"""Many batches: some seconds of work, so that it can be aborted in the middle."""
 ORDER = {"file": "flights.csv.zip", "database": "flights.db", "table": "flights"}
 
 
@@ -29,14 +29,14 @@ def shipped(start_node: Nodes) -> Node:
 
 
 async def test_the_handlers_of_the_repository_are_those_of_the_readme(shipped: Node) -> None:
-    """What a newcomer finds in the list is what he was told."""
+    """A newcomer finds exactly these in the list."""
     _, tasks = await shipped.call("GET", "/-/tasks")
     assert [task["name"] for task in tasks] == ["checksum", "import_csv", "task1"]
     assert all(task["doc"] for task in tasks)
 
 
-async def test_task1_tells_how_far_it_is_and_ends_by_itself(shipped: Node) -> None:
-    """The first job that anybody runs."""
+async def test_task1_reports_its_progress_and_ends_by_itself(shipped: Node) -> None:
+    """It is the first job that a newcomer runs."""
     job = await shipped.submit("task1", {"n": 2.6})
     await eventually(lambda: _has(shipped, job, {"done": 1, "total": 2.6, "message": None}))
     job = await shipped.job(job, wait_s=30)
@@ -45,7 +45,7 @@ async def test_task1_tells_how_far_it_is_and_ends_by_itself(shipped: Node) -> No
 
 
 async def test_checksum_reads_a_whole_folder(shipped: Node) -> None:
-    """Of files in folders, the names are those below `files_dir`."""
+    """Files are named by their path below `files_dir`."""
     folder = shipped.folder / "files" / "in"
     (folder / "deep").mkdir(parents=True)
     contents = {"in/a.bin": b"a" * 3_000_000, "in/deep/b.bin": b""}
@@ -57,7 +57,7 @@ async def test_checksum_reads_a_whole_folder(shipped: Node) -> None:
 
 
 async def test_a_shipped_handler_does_not_leave_its_folder(shipped: Node) -> None:
-    """The API has no users to trust: a path from outside must lead nowhere."""
+    """The API does not trust its users: a path outside of the folder must not work."""
     job = await shipped.outcome("checksum", {"paths": ["../node.log"]})
     assert (job["status"], job["error"]["type"]) == ("terminated", "ValueError")
 
@@ -78,7 +78,7 @@ async def test_import_csv_loads_a_zipped_file_to_its_end(shipped: Node) -> None:
 async def test_an_import_that_is_aborted_in_the_middle_leaves_no_row_and_no_process(
     shipped: Node, grace_s: int
 ) -> None:
-    """With a grace period it takes its rows back itself; killed at once, on_abort does it."""
+    """With a grace period it deletes its rows itself; killed at once, on_abort does."""
     write_flights(shipped.folder / "files" / ORDER["file"], FLIGHTS)
     database = shipped.folder / "files" / ORDER["database"]
     job = await shipped.submit("import_csv", ORDER)
@@ -99,7 +99,7 @@ async def test_an_import_that_is_aborted_in_the_middle_leaves_no_row_and_no_proc
 
 
 def write_flights(place: Path, number: int) -> None:
-    """A zipped CSV file of so many rows."""
+    """Write a zipped CSV file with this many rows."""
     with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
         text = io.StringIO(newline="")
         writer = csv.writer(text)

@@ -1,4 +1,4 @@
-"""A node after many aborts is what it was before: nothing is left over, nothing grows."""
+"""A node after many aborts is as before: nothing is left behind, nothing grows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.nodes import Node
 ABORTS = int(os.environ.get("ABORTS", "200"))
 """How many aborts in a row; `ABORTS=500` for the long form."""
 WARM_UP = 60
-"""How many before anything is counted: pools of threads and memory are filled by need."""
+"""How many before the first measurement: thread pools and memory grow on demand."""
 IDLE_S = 1.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Footprint(NamedTuple):
-    """What a node takes of its machine."""
+    """The resources that a node uses."""
 
     processes: int
     threads: int
@@ -35,10 +35,10 @@ class Footprint(NamedTuple):
         )
 
 
-async def test_a_node_is_after_many_aborts_what_it_was_before(
+async def test_after_many_aborts_a_node_uses_no_more_than_before(
     own_node: Node, tmp_path: Path
 ) -> None:
-    """It runs for months; a file or a thread that an abort costs would end it in a day."""
+    """It runs for months; an abort that leaked a file or a thread would end it in a day."""
     await abort_many(own_node, WARM_UP, tmp_path)
     before, usual_s = await footprint(own_node), await start_s(own_node)
     await abort_many(own_node, ABORTS, tmp_path)
@@ -51,7 +51,7 @@ async def test_a_node_is_after_many_aborts_what_it_was_before(
 
 
 async def abort_many(node: Node, number: int, folder: Path) -> None:
-    """So many aborts, as many at a time as there are workers, with and without a grace period."""
+    """Make this many aborts, as many at a time as there are workers, half with a grace period."""
     async with asyncio.TaskGroup() as group:
         for lane in range(node.workers):
             file = folder / f"begun-{lane}"
@@ -69,7 +69,7 @@ async def abort_in_a_row(node: Node, number: int, file: Path) -> None:
 
 
 async def footprint(node: Node) -> Footprint:
-    """What the node takes when nothing runs."""
+    """The resources that the node uses when nothing runs."""
     await node.alone()
     own = Path(f"/proc/{node.process.pid}")
     status = dict(line.split(":\t", 1) for line in (own / "status").read_text().splitlines())
@@ -82,7 +82,7 @@ async def footprint(node: Node) -> Footprint:
 
 
 async def start_s(node: Node) -> float:
-    """How long the quickest of some jobs takes from its submission to its end."""
+    """The shortest time of some jobs from submission to end."""
     best = float("inf")
     for _ in range(10):
         began_at = time.monotonic()
@@ -92,7 +92,7 @@ async def start_s(node: Node) -> float:
 
 
 async def busy(node: Node) -> float:
-    """What part of one CPU the node uses, with all its processes, while it has nothing to do."""
+    """The share of one CPU that the idle node uses, with all its processes."""
     job = await node.submit("wait", {"file": "/dev/null"})
     await eventually(lambda: status_is(node, job, "running"))
     began_at, ticks = time.monotonic(), used(node)

@@ -1,4 +1,4 @@
-"""`watch`, by a person on a terminal and by a script, against a real node."""
+"""`watch` on a terminal and in a script, against a real node."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_script_gets_each_event_as_json(node: Node) -> None:
 
 
 async def test_a_pipe_gets_a_line_for_each_change(node: Node, begun: Path) -> None:
-    """A build log, for one, cannot show a bar that moves."""
+    """A build log, for example, cannot show a moving bar."""
     name = await begun_job(node, begun)
     process = await asyncio.create_subprocess_exec(
         *(*COMMAND, "watch", name), env=environment(node), stdout=asyncio.subprocess.PIPE
@@ -51,7 +51,7 @@ async def test_a_pipe_gets_a_line_for_each_change(node: Node, begun: Path) -> No
 
 
 @pytest.mark.parametrize(("task", "status"), [("echo", 0), ("fail", 3)])
-async def test_its_status_says_how_the_job_ended(node: Node, task: str, status: int) -> None:
+async def test_its_exit_status_says_how_the_job_ended(node: Node, task: str, status: int) -> None:
     job = await node.outcome(task)
     assert (await command(node, "watch", f"u1/{job['id']}")).status == status
 
@@ -69,7 +69,7 @@ async def test_a_terminal_shows_a_bar_and_what_is_printed(node: Node, tmp_path: 
 
 
 async def test_ctrl_c_offers_the_abort_and_does_it(node: Node, begun: Path) -> None:
-    """Who stops a program with Ctrl-C everywhere else means that."""
+    """Ctrl-C means stop in every other program."""
     name = await begun_job(node, begun)
     async with Terminal(node, "watch", name) as terminal:
         await terminal.shows("running")
@@ -83,7 +83,7 @@ async def test_ctrl_c_offers_the_abort_and_does_it(node: Node, begun: Path) -> N
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", CTRL_C])
 async def test_after_ctrl_c_and_no_the_job_goes_on(node: Node, begun: Path, answer: str) -> None:
-    """Nobody loses a job by looking at it."""
+    """Watching a job must not end it."""
     name = await begun_job(node, begun)
     async with Terminal(node, "watch", name) as terminal:
         await terminal.shows("running")
@@ -95,7 +95,7 @@ async def test_after_ctrl_c_and_no_the_job_goes_on(node: Node, begun: Path, answ
     begun.unlink()
 
 
-async def test_without_a_terminal_nobody_is_asked(node: Node, begun: Path) -> None:
+async def test_without_a_terminal_there_is_no_question(node: Node, begun: Path) -> None:
     name = await begun_job(node, begun)
     process = await asyncio.create_subprocess_exec(
         *(*COMMAND, "watch", name),

@@ -1,4 +1,4 @@
-"""Drains: a node that goes takes nothing on, keeps nothing back, and nobody notices."""
+"""Drains: a node that ends accepts nothing more, keeps nothing back, and users notice nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.support.redis import RedisServer
 
 CLIENTS = 3
 FAR = 3600
-"""Without the safety net, so that what a test sees is not owed to it."""
+"""So long that the safety net cannot cause what a test sees."""
 
 
 async def test_a_draining_node_begins_nothing_and_says_so(start_node: Nodes, begun: Path) -> None:
-    """What it has taken ahead goes back at once, what comes in is kept for the next start."""
+    """Jobs claimed ahead go back at once; new jobs wait for the next start."""
     node = start_node(NODE__WORKERS=1, QUEUE__IDLE_WINDOW_S=FAR)
     running = await node.submit("until", {"file": str(begun)})
     await eventually(begun.exists)
@@ -87,7 +87,7 @@ async def test_a_rolling_restart_loses_nothing_and_is_answered_by_nothing_but_2x
 
 
 class Load:
-    """Clients of nodes that are restarted one after the other."""
+    """Clients of nodes that restart one after the other."""
 
     def __init__(self, nodes: dict[str, Node], folder: Path) -> None:
         self.accepted: list[Body] = []
@@ -116,7 +116,7 @@ class Load:
             self.accepted.append(answer)
         elif status != 503 or name not in {before, self.restarting}:
             self.strange.append(answer)
-        await asyncio.sleep(0.1)  # or the jobs would be too many to wait for
+        await asyncio.sleep(0.1)  # else there would be too many jobs to wait for
 
     def _names(self, first: int) -> Iterator[str]:
         names = cycle(self._nodes)

@@ -1,4 +1,4 @@
-"""What a real node tells its operators."""
+"""The log lines and counts of a real node."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.nodes import Node, Nodes
 
 
 def lines(node: Node, job: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
-    """The lines of its log that tell of a job."""
+    """The lines of the node's log about a job."""
     told = [json.loads(line) for line in node.log.splitlines() if line.startswith("{")]
     return [line for line in told if line.get("job") == job["id"]]
 
@@ -29,7 +29,7 @@ async def samples(node: Node) -> dict[tuple[str, frozenset[str]], float]:
     }
 
 
-async def test_lines_and_counts_tell_of_jobs_and_never_of_data(
+async def test_lines_and_counts_are_about_jobs_and_never_show_data(
     start_node: Nodes, begun: Path
 ) -> None:
     node = start_node(NODE__NAME="node-a", NODE__WORKERS=1)
@@ -41,13 +41,13 @@ async def test_lines_and_counts_tell_of_jobs_and_never_of_data(
     await node.abort(queued)
     await node.abort(running)
 
-    def told(job: Any) -> list[str]:  # noqa: ANN401 - JSON
+    def events_about(job: Any) -> list[str]:  # noqa: ANN401 - JSON
         return [line["event"] for line in lines(node, job)]
 
-    assert told(good) == ["job claimed", "job successful"]
-    assert told(bad) == ["job claimed", "job terminated"]
-    assert told(running) == ["job claimed", "job aborted"]
-    assert told(queued)[-1] == "job aborted"
+    assert events_about(good) == ["job claimed", "job successful"]
+    assert events_about(bad) == ["job claimed", "job terminated"]
+    assert events_about(running) == ["job claimed", "job aborted"]
+    assert events_about(queued)[-1] == "job aborted"
     (_, line) = lines(node, good)
     assert {key: line[key] for key in ("user", "task", "attempt", "node", "level")} == {
         "user": "u1",
@@ -59,7 +59,7 @@ async def test_lines_and_counts_tell_of_jobs_and_never_of_data(
     assert "secret" not in node.log
 
     async def the_abort_counts() -> bool:
-        """It does a moment after its answer, which does not wait for that."""
+        """It is counted a moment after the answer, which does not wait for that."""
         return ("scheduler_abort_seconds_count", frozenset({"SIGTERM"})) in await samples(node)
 
     await eventually(the_abort_counts)

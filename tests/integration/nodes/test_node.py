@@ -25,11 +25,11 @@ def x(data): pass
 def y(data): pass
 """
 FAR: dict[str, Any] = {"QUEUE__IDLE_WINDOW_S": 3600}
-"""Without the safety net, so that what a test sees is not owed to it."""
+"""So long that the safety net cannot cause what a test sees."""
 
 
 async def refusal(folder: Path, **settings: object) -> str:
-    """Start a node that must not start; what it says on standard error, which must be short."""
+    """Start a node that must fail to start; its standard error, which must be short."""
     environment = {
         **os.environ,
         "SCHEDULER_HTTP__PORT": "0",
@@ -46,7 +46,7 @@ async def refusal(folder: Path, **settings: object) -> str:
     try:
         _, said = await process.communicate()
     finally:
-        if process.returncode is None:  # the test failed meanwhile, and leaves nothing
+        if process.returncode is None:  # the test has failed; leave nothing behind
             process.kill()
             await process.communicate()
     assert process.returncode == 2, said.decode()
@@ -55,7 +55,7 @@ async def refusal(folder: Path, **settings: object) -> str:
 
 
 async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:
-    """Two nodes on one SQLite file would each think the other's jobs lost."""
+    """Two nodes on one SQLite file would each take the other's jobs for lost."""
     node = start_node()
     said = await refusal(node.folder)
     assert str(node.folder / "data") in said
@@ -64,14 +64,14 @@ async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:
 
 
 @pytest.mark.parametrize("key", ["NODE__DATA_DIR", "HANDLERS__FILES_DIR"])
-async def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path, key: str) -> None:
-    """A file in its place, a read-only disk: the operator must be told which."""
+async def test_a_folder_that_cannot_be_created_stops_the_start(tmp_path: Path, key: str) -> None:
+    """A file in its place or a read-only disk: the operator must see which."""
     (tmp_path / "taken").write_text("a file")
     assert f"{tmp_path / 'taken'}: File exists" in await refusal(tmp_path, **{key: "taken"})
 
 
 async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
-    """Naming the port spares a search."""
+    """The error names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = await refusal(tmp_path, HTTP__PORT=port)
@@ -80,7 +80,7 @@ async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
 
 
 async def test_an_address_of_another_machine_stops_the_start(tmp_path: Path) -> None:
-    """Once each: the address, and what the system says of it."""
+    """The error has the address and the system's text, once each."""
     said = await refusal(tmp_path, HTTP__HOST="192.0.2.7")
     assert "[http] 192.0.2.7:0 cannot be listened on: Cannot assign requested address\n" in said
     assert said.count("192.0.2.7") == 1
@@ -89,7 +89,7 @@ async def test_an_address_of_another_machine_stops_the_start(tmp_path: Path) -> 
 async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_wait(
     tmp_path: Path,
 ) -> None:
-    """It may only be booting; and a password stays a secret."""
+    """It may still be booting; and a password stays secret."""
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     async with asyncio.TaskGroup() as group:
@@ -107,10 +107,10 @@ async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_
         assert "sesame" not in said
 
 
-async def test_a_store_that_leaves_during_the_start_stops_it(
+async def test_a_store_that_fails_during_the_start_stops_it(
     tmp_path: Path, start_node: Nodes, postgres_url: str
 ) -> None:
-    """It could be reached a moment ago; whoever supervises the node starts it again."""
+    """It was reachable a moment ago; the node's supervisor starts it again."""
     start_node(STORE__URL=postgres_url).drain()  # which makes the tables
     stranger = await asyncpg.connect(postgres_url)
     try:
@@ -144,7 +144,7 @@ def parent(data):
 async def test_handlers_that_do_not_load_stop_the_start(
     tmp_path: Path, text: str, told: str
 ) -> None:
-    """A node without a handler that somebody counts on must not take jobs."""
+    """A node without all its handlers must not accept jobs."""
     (tmp_path / "handlers").mkdir()
     (tmp_path / "handlers" / "bad.py").write_text(text)
     said = await refusal(tmp_path, HANDLERS__PATH="handlers")
@@ -153,17 +153,17 @@ async def test_handlers_that_do_not_load_stop_the_start(
 
 
 async def test_a_handlers_file_that_ends_its_interpreter_stops_the_start(tmp_path: Path) -> None:
-    """Whoever starts the node would wait for ever, and not know why."""
+    """Else the start would hang without a reason."""
     (tmp_path / "handlers").mkdir()
     (tmp_path / "handlers" / "bad.py").write_text("import os\nos._exit(3)\n")
     said = await refusal(tmp_path, HANDLERS__PATH="handlers")
     assert "a file there may end its interpreter" in said.strip().splitlines()[-1]
 
 
-async def test_jobs_wait_while_the_handlers_do_not_load_any_more(
+async def test_jobs_wait_while_the_handlers_no_longer_load(
     tmp_path: Path, start_node: Nodes
 ) -> None:
-    """Somebody is just replacing them, as the process that had loaded them dies."""
+    """An operator may be replacing them just as the process that had loaded them dies."""
     (tmp_path / "handlers").mkdir()
     program = "import os\nfrom scheduler import handler\n@handler('parent')\n"
     (tmp_path / "handlers" / "good.py").write_text(
@@ -187,8 +187,8 @@ async def test_a_missing_handlers_folder_stops_the_start(tmp_path: Path) -> None
     assert "no such folder" in await refusal(tmp_path, HANDLERS__PATH="nowhere")
 
 
-async def test_a_folder_without_a_handler_is_told(tmp_path: Path, start_node: Nodes) -> None:
-    """A forgotten `@handler`, or another folder than was meant; the node may wait for its files."""
+async def test_a_folder_without_a_handler_is_a_warning(tmp_path: Path, start_node: Nodes) -> None:
+    """A forgotten `@handler`, or the wrong folder; or the node's files come later."""
     (tmp_path / "handlers").mkdir()
     (tmp_path / "handlers" / "plain.py").write_text("def plain(data): return data\n")
     node = start_node(HANDLERS__PATH=tmp_path / "handlers")
@@ -199,7 +199,7 @@ async def test_a_folder_without_a_handler_is_told(tmp_path: Path, start_node: No
 async def test_a_drain_lets_running_jobs_finish_and_leaves_nothing(
     start_node: Nodes, begun: Path
 ) -> None:
-    """A deployment must not cost anybody his work."""
+    """A deployment must not cost users their work."""
     node = start_node(**FAR)
     job = await node.submit("until", {"file": str(begun)})
     await eventually(begun.exists)
@@ -216,7 +216,7 @@ async def test_a_drain_lets_running_jobs_finish_and_leaves_nothing(
 async def test_a_job_that_outlasts_the_drain_runs_again_without_counting_as_lost(
     start_node: Nodes, begun: Path
 ) -> None:
-    """It goes back to the queue, and the next node, here the same, takes it."""
+    """It goes back to the queue, and the next node, here the same, runs it."""
     node = start_node(NODE__DRAIN_S=0.1, NODE__LOSSES_MAX=1, **FAR)
     job = await node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
@@ -230,10 +230,10 @@ async def test_a_job_that_outlasts_the_drain_runs_again_without_counting_as_lost
     assert (found["status"], found["attempt"]) == ("running", 2)
 
 
-async def test_the_second_signal_ends_the_node_at_once_with_all_it_started(
+async def test_a_second_signal_ends_the_node_at_once_with_all_its_processes(
     start_node: Nodes, begun: Path
 ) -> None:
-    """Somebody who presses Ctrl-C twice means it; the jobs are recovered later."""
+    """Ctrl-C twice is meant so; the jobs are recovered later."""
     node = start_node(NODE__DRAIN_S=600, **FAR)
     job = await node.submit("stubborn", {"file": str(begun)})
     await eventually(begun.exists)
@@ -251,7 +251,7 @@ async def test_the_second_signal_ends_the_node_at_once_with_all_it_started(
 async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
     start_node: Nodes, begun: Path
 ) -> None:
-    """The warden ends the trees; the store knows the jobs."""
+    """The warden ends the trees; the store has the jobs."""
     node = start_node(**FAR)
     tree = await node.submit("children", {"file": str(begun)})
     await eventually(begun.exists)
@@ -266,14 +266,14 @@ async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
         assert (await again.abort(job, "grace_s=0&wait=30"))[0] == 200
 
 
-async def test_what_outlived_node_and_warden_ends_when_the_node_is_started_again(
+async def test_processes_that_outlived_node_and_warden_end_when_the_node_starts_again(
     start_node: Nodes, begun: Path
 ) -> None:
-    """The worst case: nobody was left to clean up."""
+    """The worst case: nothing was left to clean up."""
     node = start_node(**FAR)
     await node.submit("children", {"file": str(begun)})
     await eventually(begun.exists)
-    node.signal(signal.SIGSTOP)  # or it would start another warden
+    node.signal(signal.SIGSTOP)  # else it would start another warden
     for pid in node.processes():
         if b"scheduler.processes.warden" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
@@ -284,10 +284,8 @@ async def test_what_outlived_node_and_warden_ends_when_the_node_is_started_again
     assert (await again.outcome("echo", 1))["status"] == "successful"
 
 
-async def test_a_job_that_takes_its_node_down_every_time_is_given_up(
-    start_node: Nodes, begun: Path
-) -> None:
-    """It would keep the installation from ever coming up again."""
+async def test_a_job_whose_node_dies_every_time_is_given_up(start_node: Nodes, begun: Path) -> None:
+    """Else it would prevent the installation from ever running again."""
     for losses in (1, 2):
         node = start_node(NODE__LOSSES_MAX=2, **FAR)
         if losses == 1:

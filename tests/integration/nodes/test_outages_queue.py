@@ -1,4 +1,4 @@
-"""Redis cut, frozen, emptied, restarted, read-only and full: told once, survived, healed."""
+"""Redis cut, frozen, emptied, restarted, read-only or full: logged once, survived, recovered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.redis import RedisServer
 
 @dataclass(frozen=True)
 class Outage:
-    """How a server fails, and what an operator reads once in the log."""
+    """How a server fails, and the line that the log then has once."""
 
     begin: Callable[[RedisServer, Proxy], object]
     end: Callable[[RedisServer, Proxy], object]
@@ -24,7 +24,7 @@ class Outage:
 
 
 def nothing(_server: RedisServer, _proxy: Proxy) -> None:
-    """It is over by itself."""
+    """It ends by itself."""
 
 
 OUTAGES = {
@@ -82,7 +82,7 @@ async def test_jobs_and_users_hardly_notice(
         assert node.log.count(outage.told) == told_before + 1
 
 
-async def test_the_end_of_an_outage_is_told_as_well(
+async def test_the_end_of_an_outage_is_logged_as_well(
     start_node: Nodes, own_redis: RedisServer
 ) -> None:
     with in_front_of(own_redis.port) as proxy:

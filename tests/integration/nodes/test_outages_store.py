@@ -1,4 +1,4 @@
-"""PostgreSQL that cannot be reached: what is refused, what goes on, and what is settled after."""
+"""PostgreSQL out of reach: what is refused, what goes on, and what is settled afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, in_front_of
 
 ANSWER_S = 20.0
-"""The store's own limits, for a connection and for an answer, and some more."""
+"""The store's own timeouts for a connection and an answer, and some slack."""
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def proxy(postgres_server: PostgresServer) -> Iterator[Proxy]:
 
 @pytest.fixture
 def through(postgres_url: str, postgres_server: PostgresServer, proxy: Proxy) -> str:
-    """Where an empty store of this test is, by way of the proxy."""
+    """The URL of an empty store for one test, through the proxy."""
     return postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/")
 
 
 async def refused(node: Node) -> None:
-    """A submit is answered in time, and says when to come again."""
+    """Check that a submit is refused in time, with the time to try again."""
     timeout = aiohttp.ClientTimeout(ANSWER_S)
     body = {"uid": "u1", "task": "echo", "data": 1}
     async with (
@@ -79,7 +79,7 @@ async def test_jobs_outlive_an_outage_within_the_lease_and_their_results_are_kep
 async def test_the_server_half_closes_and_nothing_is_lost(
     start_node: Nodes, proxy: Proxy, through: str
 ) -> None:
-    """The next statements go through connections that are made anew."""
+    """The next statements use new connections."""
     node = start_node(STORE__URL=through)
     assert (await node.outcome("echo", 1))["status"] == "successful"
     proxy.half_close()

@@ -1,9 +1,9 @@
-"""The power goes: what is on the disk at any instant is a database with every answered job in it.
+"""A power loss: at any instant the disk holds a database with every answered job in it.
 
-A copy of the file and its WAL, taken while the node writes, is what a machine finds that comes up
-again, as far as a sync reaches the disk (that each commit is synced, `synchronous=FULL` sees to).
-The node is stopped meanwhile, as with the power off: two files that are copied one after the other
-while it writes would be of two instants, which no disk ever has.
+A copy of the file and its WAL, taken while the node writes, is what a machine finds when it boots
+again, as far as a sync reaches the disk (`synchronous=FULL` syncs each commit). The node is stopped
+during the copy, as with the power off: otherwise the two files would be of two different instants,
+which no disk ever has.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ CLIENTS = 4
 APART_S = 0.15
 
 
-async def test_every_answered_job_is_in_whatever_the_power_leaves(
-    start_node: Nodes, tmp_path: Path
-) -> None:
-    """Not most of them, and not the next one that is asked: each, at each instant."""
+async def test_every_answered_job_survives_a_power_loss(start_node: Nodes, tmp_path: Path) -> None:
+    """Every one of them, at every instant."""
     node = start_node()
     answered: list[str] = []
     over = asyncio.Event()
@@ -33,7 +31,7 @@ async def test_every_answered_job_is_in_whatever_the_power_leaves(
         for _ in range(CLIENTS):
             group.create_task(_submit(node, answered, over))
         for number in range(COPIES):
-            await asyncio.sleep(random.uniform(0, APART_S))  # noqa: S311 - any instant will do
+            await asyncio.sleep(random.uniform(0, APART_S))  # noqa: S311 - a random instant
             until_then = set(answered)
             folder = await asyncio.to_thread(_copy, node, tmp_path / f"copy-{number}")
             found = _ids(folder / "scheduler.db")
@@ -50,7 +48,7 @@ async def _submit(node: Node, answered: list[str], over: asyncio.Event) -> None:
 
 
 def _copy(node: Node, folder: Path) -> Path:
-    """What is in the files at one instant."""
+    """Copy the files as they are at one instant."""
     folder.mkdir()
     node.signal(signal.SIGSTOP)
     try:
@@ -62,7 +60,7 @@ def _copy(node: Node, folder: Path) -> Path:
 
 
 def _ids(file: Path) -> set[str]:
-    """The jobs in a database that opens clean."""
+    """The ids of the jobs in a database that opens without errors."""
     connection = sqlite3.connect(file)
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

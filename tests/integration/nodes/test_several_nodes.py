@@ -1,4 +1,4 @@
-"""Several nodes on one PostgreSQL and one Redis: more capacity, and nobody's death is the end."""
+"""Several nodes on one PostgreSQL and one Redis: more capacity, and the jobs survive any node."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def member(
     return start
 
 
-async def test_jobs_run_on_whichever_node_is_free_and_are_seen_from_all(
+async def test_jobs_run_on_any_free_node_and_are_seen_through_all(
     member: Callable[[str], Node], tmp_path: Path
 ) -> None:
-    """One more container is one more worker; a user talks to any."""
+    """Each container adds workers; users may use any node."""
     a, b = member("a"), member("b")
     files = [tmp_path / str(number) for number in range(2)]
     jobs = [await a.submit("until", {"file": str(file)}) for file in files]
@@ -59,7 +59,7 @@ async def test_jobs_run_on_whichever_node_is_free_and_are_seen_from_all(
 async def test_a_job_is_aborted_through_another_node(
     member: Callable[[str], Node], begun: Path
 ) -> None:
-    """The button's request may reach any of them."""
+    """The request may reach any of them."""
     a = member("a")
     job = await a.submit("stubborn", {"file": str(begun)})
     await eventually(begun.exists)
@@ -88,7 +88,7 @@ async def test_the_jobs_of_a_killed_node_run_on_another_one(
 async def test_a_node_that_was_stopped_for_longer_than_its_lease_runs_nothing_twice(
     member: Callable[[str], Node], tmp_path: Path
 ) -> None:
-    """Its warden ended the job before another node began it; when it wakes it changes nothing."""
+    """Its warden ends the job before another node begins it; after it wakes it changes nothing."""
     begun, lock = tmp_path / "begun", tmp_path / "lock"
     a = member("a")
     job = await a.submit("exclusive", {"file": str(begun), "lock": str(lock)})
@@ -105,10 +105,10 @@ async def test_a_node_that_was_stopped_for_longer_than_its_lease_runs_nothing_tw
     assert (await a.job(job))["status"] == "aborted"
 
 
-async def test_an_abort_asked_for_while_the_owner_is_dead_is_kept(
+async def test_an_abort_requested_while_the_owner_is_dead_is_kept(
     member: Callable[[str], Node], begun: Path
 ) -> None:
-    """The wish is durable: the job never runs again."""
+    """The abort is durable: the job never runs again."""
     a = member("a")
     job = await a.submit("undoable", {"file": str(begun)})
     await eventually(begun.exists)
@@ -130,7 +130,7 @@ async def test_a_node_with_another_store_is_refused(
     namespace: str,
     tmp_path: Path,
 ) -> None:
-    """It would take ids that it knows nothing of."""
+    """It would take ids of jobs that it does not have."""
     member("a")
     said = await refusal(
         tmp_path, QUEUE__URL=redis_server.url, QUEUE__NAMESPACE=namespace, STORE__URL="sqlite"
@@ -141,7 +141,7 @@ async def test_a_node_with_another_store_is_refused(
 async def test_nodes_and_jobs_go_on_when_redis_is_emptied(
     member: Callable[[str], Node], redis_server: RedisServer, begun: Path, namespace: str
 ) -> None:
-    """Redis holds hints only: what waits is enqueued again."""
+    """Redis holds only hints: waiting jobs are enqueued again."""
     a = member("a")
     first = await a.submit("until", {"file": str(begun)})
     await eventually(begun.exists)

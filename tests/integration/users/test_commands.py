@@ -23,8 +23,8 @@ async def submitted(node: Node, *arguments: str) -> str:
     return ended.output.strip()
 
 
-async def test_what_submit_prints_is_what_the_other_commands_take(node: Node) -> None:
-    """So it can be kept in a variable, and be typed after any of them."""
+async def test_the_output_of_submit_is_the_argument_of_the_other_commands(node: Node) -> None:
+    """So it can be kept in a variable and be used with any of them."""
     name = await submitted(node, "ada", "echo", '{"n": [1, "ü"]}')
     waited = await command(node, "wait", name, "--json")
     assert (waited.status, waited.errors) == (0, "")
@@ -64,8 +64,8 @@ async def test_data_comes_from_a_file_or_from_standard_input_too(
         (["dance"], "dance"),
     ],
 )
-async def test_wrong_usage_is_told_in_one_line(node: Node, arguments: list[str], said: str) -> None:
-    """Status 2, nothing on standard output, and no page of help in the way."""
+async def test_wrong_usage_is_one_error_line(node: Node, arguments: list[str], said: str) -> None:
+    """Status 2, nothing on standard output, and no page of help."""
     ended = await command(node, *arguments)
     assert (ended.status, ended.output) == (2, "")
     assert said in ended.errors
@@ -85,7 +85,7 @@ async def test_the_same_key_submits_once(node: Node) -> None:
     ("task", "data", "status", "said"),
     [("echo", "1", 0, "successful"), ("fail", '"no"', 3, "terminated: ValueError: no")],
 )
-async def test_wait_says_by_its_status_how_the_job_ended(
+async def test_the_exit_status_of_wait_says_how_the_job_ended(
     node: Node, task: str, data: str, status: int, said: str
 ) -> None:
     ended = await command(node, "submit", "ada", task, data, "--wait")
@@ -94,7 +94,7 @@ async def test_wait_says_by_its_status_how_the_job_ended(
 
 
 async def test_a_job_is_aborted_with_its_receipt(node: Node, begun: Path) -> None:
-    """A script learns from the statuses; a person from the line."""
+    """A script reads the exit status, a person the line."""
     name = await submitted(node, "ada", "wait", f'{{"file": "{begun}"}}')
     late = await command(node, "wait", name, "--timeout", "0.1")
     assert (late.status, late.output) == (5, "")
@@ -108,7 +108,7 @@ async def test_a_job_is_aborted_with_its_receipt(node: Node, begun: Path) -> Non
     assert (await command(node, "abort", name, "--json")).json["status"] == "aborted"
 
 
-async def test_what_ended_before_cannot_be_aborted(node: Node) -> None:
+async def test_a_job_that_has_ended_cannot_be_aborted(node: Node) -> None:
     name = await submitted(node, "ada", "echo", "--wait")
     ended = await command(node, "abort", name.split()[0])
     assert ended.status == 1
@@ -143,7 +143,7 @@ async def test_handlers_and_nodes_are_listed(node: Node) -> None:
     assert nodes[0]["name"] in (await command(node, "nodes")).output
 
 
-async def test_a_job_that_is_not_there_and_a_node_that_does_not_answer_differ(
+async def test_a_missing_job_and_a_node_that_does_not_answer_differ(
     node: Node,
 ) -> None:
     for arguments in (["show"], ["wait"], ["abort"], ["logs"]):
@@ -161,7 +161,7 @@ async def test_a_job_that_is_not_there_and_a_node_that_does_not_answer_differ(
     )
 
 
-async def test_what_a_job_printed_is_printed(node: Node) -> None:
+async def test_the_output_of_a_job_is_printed(node: Node) -> None:
     name = (await submitted(node, "ada", "talk", "--wait")).split()[0]
     logs = await command(node, "logs", name)
     assert "printed ü\n" in logs.output
@@ -177,7 +177,7 @@ async def test_what_a_job_printed_is_printed(node: Node) -> None:
     assert timed == [f"{line['at']} {line['text']}" for line in lines]
 
 
-async def test_what_a_job_prints_is_followed_until_its_end(node: Node, tmp_path: Path) -> None:
+async def test_the_output_of_a_job_is_followed_until_its_end(node: Node, tmp_path: Path) -> None:
     file = tmp_path / "enough"
     name = await submitted(node, "ada", "talk_until", f'{{"file": "{file}"}}')
     async with Terminal(node, "logs", "-f", name) as terminal:
@@ -187,7 +187,7 @@ async def test_what_a_job_prints_is_followed_until_its_end(node: Node, tmp_path:
         await terminal.shows("ended")
 
 
-async def test_colours_are_for_terminals_that_want_them(node: Node) -> None:
+async def test_colours_are_only_for_terminals_that_want_them(node: Node) -> None:
     async with Terminal(node, "list", "ada") as coloured:
         assert await coloured.ended() == 0
         await coloured.shows("STATUS")
@@ -198,8 +198,8 @@ async def test_colours_are_for_terminals_that_want_them(node: Node) -> None:
         assert "\x1b[3" not in plain.shown
 
 
-async def test_a_jobs_words_do_not_command_the_terminal(node: Node) -> None:
-    """Who can submit a job could otherwise write to the screens of those who look at it."""
+async def test_the_output_of_a_job_cannot_control_the_terminal(node: Node) -> None:
+    """Else a user could write to the terminals of people who look at the job."""
     name = await submitted(node, "ada", "fail", r'"\u001b]0;pwned\u0007"')
     await command(node, "wait", name)
     async with Terminal(node, "show", name) as terminal:
@@ -209,8 +209,8 @@ async def test_a_jobs_words_do_not_command_the_terminal(node: Node) -> None:
         assert "\x07" not in terminal.shown
 
 
-async def test_a_reader_that_goes_away_is_no_accident(node: Node) -> None:
-    """`list … | head` is typed all day."""
+async def test_a_closed_pipe_is_no_error(node: Node) -> None:
+    """`list … | head` is common."""
     reader, writer = os.pipe()
     os.close(reader)
     process = await asyncio.create_subprocess_exec(
@@ -225,8 +225,8 @@ async def test_a_reader_that_goes_away_is_no_accident(node: Node) -> None:
     assert (process.returncode, errors) == (1, b"")
 
 
-async def test_a_shell_is_told_how_to_complete(node: Node) -> None:
-    """What `atlanscheduler --install-completion` has the shell ask."""
+async def test_a_shell_gets_completions(node: Node) -> None:
+    """The question that `atlanscheduler --install-completion` makes the shell ask."""
     script = "import sys; sys.argv[0] = 'atlanscheduler'; import main; sys.exit(main.main())"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", script),

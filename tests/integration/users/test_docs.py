@@ -1,7 +1,7 @@
-"""The pages in `docs`: what they have a reader save is saved, and what they have him type is typed.
+"""The pages in `docs`: files that a reader is asked to save are saved, and commands are typed.
 
-Each page has a node of its own, with the handlers that the page defines. What it shows must come
-back, but for what is another one each time: ids, instants, durations.
+Each page has a node of its own, with the handlers that the page defines. The output must be as the
+page shows, except for what differs each time: ids, instants, durations.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RUN_BY: Final = {
 VARYING: Final = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "AT"),
-    # A job that was aborted before its process began had nothing to end.
+    # A job that was aborted before its process began had no process to end.
     (r"SIGTERM, 1 process ended, 0 survived|nothing ran", "RECEIPT"),
     (r"(?<=after the request), clean-up \w+", ""),
     (r"\d+ aborted, \d+ being stopped", "COUNTS"),
@@ -47,7 +47,7 @@ VARYING: Final = (
 async def test_each_block_of_a_page_does_what_it_shows(
     page: Path, start_node: Nodes, tmp_path: Path
 ) -> None:
-    """A page that went stale costs its reader more than no page."""
+    """An outdated page is worse than no page."""
     found = blocks(page.read_text(encoding="utf-8"))
     if not any(map(_needs_a_node, found)):
         return

@@ -1,4 +1,4 @@
-"""Live events over real nodes: what happens to a job is told at once, on every node, and once."""
+"""Live events on real nodes: each change of a job is sent at once, by every node, and once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ def events_of(node: Node, job: Body, query: str = "") -> str:
     return f"{node.url}/{job['uid']}/{job['id']}/events{query}"
 
 
-async def test_a_job_is_followed_from_its_present_to_its_end(node: Node, tmp_path: Path) -> None:
-    """And who comes back after that is told that there is nothing more."""
+async def test_a_job_is_followed_from_its_present_state_to_its_end(
+    node: Node, tmp_path: Path
+) -> None:
+    """And a client that reconnects after that gets the answer that there is nothing more."""
     job = await node.submit("talk_until", {"file": str(tmp_path / "end")})
     async with listening(events_of(node, job)) as events:
         await events.until(lambda event: event.data["status"] == "running")
         (tmp_path / "end").touch()
         await events.rest()
-    told = [str(event) for event in events.seen]
-    assert told in (["running", "successful"], ["queued", "running", "successful"])
+    words = [str(event) for event in events.seen]
+    assert words in (["running", "successful"], ["queued", "running", "successful"])
     last = events.seen[-1]
     whole = await node.job(job)
     assert last.data == {name: whole[name] for name in whole if name not in ("data", "result")}
@@ -38,16 +40,16 @@ async def test_a_job_is_followed_from_its_present_to_its_end(node: Node, tmp_pat
         assert events.status == 204
 
 
-async def test_an_ended_job_is_told_once(node: Node) -> None:
-    """Whoever comes late learns how it ended, and need not ask otherwise."""
+async def test_a_job_that_has_ended_is_one_event(node: Node) -> None:
+    """A client that comes late gets the end, and needs no other request."""
     job = await node.outcome("echo")
     async with listening(events_of(node, job)) as events:
         assert await events.rest() == ["successful"]
     assert (await node.call("GET", f"/u2/{job['id']}/events"))[0] == 404
 
 
-async def test_all_that_happens_to_a_users_jobs_is_told_in_order(node: Node) -> None:
-    """Each status, however short, and nothing of other users."""
+async def test_all_events_of_a_users_jobs_come_in_order(node: Node) -> None:
+    """Each status, however short, and nothing about other users."""
     async with listening(f"{node.url}/-/events?uid=watched&log=true") as events:
         await events.begun()
         await node.outcome("talk", uid="another")
@@ -63,7 +65,7 @@ async def test_all_that_happens_to_a_users_jobs_is_told_in_order(node: Node) -> 
     ]
 
 
-async def test_progress_is_told_while_it_is_made(node: Node, tmp_path: Path) -> None:
+async def test_progress_is_sent_while_the_job_runs(node: Node, tmp_path: Path) -> None:
     """As often as the node writes it."""
     file = tmp_path / "step"
     job = await node.submit("progress_until", {"file": str(file)})
@@ -81,8 +83,10 @@ async def test_progress_is_told_while_it_is_made(node: Node, tmp_path: Path) -> 
         assert (await events.rest())[-1] == "successful"
 
 
-async def test_an_abort_is_told_from_its_request_to_its_clean_up(node: Node, begun: Path) -> None:
-    """The button says at once that it was heard, and the receipt comes by itself."""
+async def test_the_events_of_an_abort_go_from_its_request_to_its_clean_up(
+    node: Node, begun: Path
+) -> None:
+    """The dashboard shows the request at once, and the receipt follows by itself."""
     job = await node.submit("undoable", {"file": str(begun)})
     await eventually(begun.exists)
     async with listening(events_of(node, job)) as events:
@@ -96,8 +100,8 @@ async def test_an_abort_is_told_from_its_request_to_its_clean_up(node: Node, beg
     assert events.seen[-1].data["abort"]["survivors"] == 0
 
 
-async def test_who_comes_back_is_told_what_he_missed_and_nothing_twice(node: Node) -> None:
-    """Wherever he was cut off: in the middle of the lines, too."""
+async def test_a_client_that_reconnects_gets_what_it_missed_and_nothing_twice(node: Node) -> None:
+    """Wherever the connection broke, even between the lines of a log."""
     job = await node.outcome("talk_twice", uid="missed")
     async with listening(f"{node.url}/-/events?uid=back&log=true") as events:
         await events.begun()
@@ -115,8 +119,10 @@ async def test_who_comes_back_is_told_what_he_missed_and_nothing_twice(node: Nod
     assert job
 
 
-async def test_who_comes_back_to_a_job_is_told_what_he_missed(node: Node, tmp_path: Path) -> None:
-    """With its lines; and the two ways to say where he was are the same."""
+async def test_a_client_that_reconnects_to_a_job_gets_what_it_missed(
+    node: Node, tmp_path: Path
+) -> None:
+    """With its log lines; the two ways to say where it was are the same."""
     job = await node.submit("talk_until", {"file": str(tmp_path / "end")})
     async with listening(events_of(node, job, "?log=true")) as events:
         line = await events.until(lambda event: event.name == "log")
@@ -129,10 +135,10 @@ async def test_who_comes_back_to_a_job_is_told_what_he_missed(node: Node, tmp_pa
         assert await events.rest() == ["stdout: ended", "successful"]
 
 
-async def test_a_job_of_another_node_is_followed_over_its_nodes_death(
+async def test_a_job_of_another_node_is_followed_beyond_the_death_of_that_node(
     member: Callable[[str], Node], tmp_path: Path
 ) -> None:
-    """Whom a browser is connected with has nothing to do with where the job runs."""
+    """A browser may be connected to any node, wherever the job runs."""
     a = member("a")
     job = await a.submit("talk_until", {"file": str(tmp_path / "end")})
     b = member("b")
@@ -144,15 +150,15 @@ async def test_a_job_of_another_node_is_followed_over_its_nodes_death(
         (tmp_path / "end").touch()
         await events.rest()
         await all_.until(lambda event: event.name == "status" and event.data["finished_at"])
-    told = [str(event) for event in events.seen]
-    assert told[-4:] == ["running", "queued", "running", "successful"]
-    assert "reset" in map(str, all_.seen), "nobody knows what the dead node did not tell"
+    words = [str(event) for event in events.seen]
+    assert words[-4:] == ["running", "queued", "running", "successful"]
+    assert "reset" in map(str, all_.seen), "what the dead node did not announce is unknown"
 
 
-async def test_an_emptied_queue_is_a_reset_and_the_end_of_a_job_is_told_all_the_same(
+async def test_an_emptied_queue_is_a_reset_and_the_end_of_a_job_is_sent_all_the_same(
     member: Callable[[str], Node], redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    """D1: it may be emptied at any moment. Whoever follows is told to look anew."""
+    """D1: it may be emptied at any moment. Followers get a reset, and read the jobs again."""
     node = member("a")
     job = await node.submit("talk_until", {"file": str(tmp_path / "end")})
     async with listening(events_of(node, job)) as events, listening(f"{node.url}/-/events") as all_:
@@ -168,16 +174,16 @@ async def test_an_emptied_queue_is_a_reset_and_the_end_of_a_job_is_told_all_the_
 
 
 @pytest.mark.parametrize("made_up", ["1-1", "99999999999999999999-0", f"1-{2**64}"])
-async def test_who_comes_back_with_an_id_that_no_node_made_is_told_to_look_anew(
+async def test_a_client_that_reconnects_with_an_unknown_event_id_gets_a_reset(
     node: Node, made_up: str
 ) -> None:
-    """Also where it looks like one of ours, and the queue's server would not take it."""
+    """Even one that looks valid, but that the queue's server would refuse."""
     async with listening(f"{node.url}/-/events", after=Event(made_up, "", None)) as events:
         assert str(await events.next()) == "reset"
 
 
-async def test_who_follows_does_not_keep_a_node_from_its_end(start_node: Nodes) -> None:
-    """His answer ends as a whole one: he comes back to another node."""
+async def test_a_client_that_follows_does_not_delay_a_drain(start_node: Nodes) -> None:
+    """The answer ends normally, and the client reconnects to another node."""
     node = start_node()
     async with listening(f"{node.url}/-/events") as events:
         await events.begun()

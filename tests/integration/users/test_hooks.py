@@ -1,4 +1,4 @@
-"""Hooks from end to end: what a job's user is told, whatever dies on the way."""
+"""Hooks from end to end: the calls that a job's user gets, whatever dies meanwhile."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ async def calls(node: Node, job: Body) -> list[Body]:
     return list(found)
 
 
-async def test_a_handler_notifies_and_the_end_is_told(
-    start_node: Nodes, receiver: Receiver
-) -> None:
+async def test_notifications_and_the_end_are_sent(start_node: Nodes, receiver: Receiver) -> None:
     node = start_node(HOOKS__ALLOW=LOOPBACK, HOOKS__SECRET=SECRET)
     job = await node.outcome("notify", "hello", hook=receiver.url)
     by_event = {got.headers["scheduler-event"]: got for got in await receiver.gets(2)}
@@ -31,9 +29,9 @@ async def test_a_handler_notifies_and_the_end_is_told(
         assert Webhook(SECRET).verify(got.body, dict(got.headers)) == got.json
         assert got.headers["scheduler-job"] == f"/u1/{job['id']}"
     assert by_event["job.notified"].json == ["hello", 2**64 + 1]
-    told = by_event["job.ended"].json
-    assert told == {key: job[key] for key in told}
-    assert (told["status"], told["attempt"]) == ("successful", 1)
+    sent = by_event["job.ended"].json
+    assert sent == {key: job[key] for key in sent}
+    assert (sent["status"], sent["attempt"]) == ("successful", 1)
 
     async def all_delivered() -> bool:
         return [call["status"] for call in await calls(node, job)] == ["delivered"] * 2
@@ -41,10 +39,10 @@ async def test_a_handler_notifies_and_the_end_is_told(
     await eventually(all_delivered)
 
 
-async def test_aborts_and_failures_are_told(
+async def test_aborts_and_failures_are_sent(
     start_node: Nodes, receiver: Receiver, begun: Path
 ) -> None:
-    """A queued job too, which no worker ever saw."""
+    """Even for a queued job that no worker ever had."""
     node = start_node(HOOKS__ALLOW=LOOPBACK, NODE__WORKERS=1)
     running = await node.submit("wait", {"file": str(begun)}, hook=receiver.url)
     queued = await node.submit("wait", {"file": str(begun)}, hook=receiver.url)
@@ -53,16 +51,16 @@ async def test_aborts_and_failures_are_told(
     assert (await node.abort(running))[0] == 200
     failed = await node.outcome("fail", hook=receiver.url)
 
-    told = {got.json["id"]: got.json for got in await receiver.gets(3)}
+    sent = {got.json["id"]: got.json for got in await receiver.gets(3)}
     for job in (running, queued, failed):
         expected = await node.job(job)
-        assert told[job["id"]]["status"] == expected["status"]
-        assert told[job["id"]]["abort"] == expected["abort"]
-    assert told[failed["id"]]["error"]["kind"] == "exception"
+        assert sent[job["id"]]["status"] == expected["status"]
+        assert sent[job["id"]]["abort"] == expected["abort"]
+    assert sent[failed["id"]]["error"]["kind"] == "exception"
 
 
-async def test_a_call_outlives_the_node_that_owed_it(start_node: Nodes) -> None:
-    """The end is stored together with the call: a node that is killed in between owes it still."""
+async def test_a_call_survives_the_death_of_its_node(start_node: Nodes) -> None:
+    """The end is stored together with the call, so a restarted node still makes it."""
     async with receiving() as gone:
         url = gone.url
     node = start_node(HOOKS__ALLOW=LOOPBACK)
@@ -82,7 +80,7 @@ async def test_a_call_outlives_the_node_that_owed_it(start_node: Nodes) -> None:
     assert {got.headers["scheduler-event"] for got in received} == {"job.ended", "job.notified"}
 
 
-async def test_by_default_no_hook_leads_into_the_own_network(
+async def test_by_default_no_hook_is_called_in_the_own_network(
     start_node: Nodes, receiver: Receiver
 ) -> None:
     node = start_node()

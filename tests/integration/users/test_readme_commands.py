@@ -1,7 +1,7 @@
-"""The terminal sessions of the README, typed one after the other, as its reader would.
+"""The terminal sessions of the README, typed one after the other, as a reader would.
 
-curl is not needed: what it would send is sent, by its arguments. What the README shows must come
-back, but for what is another one each time: ids, instants, the name of the node, how far a job is.
+curl is not needed: its request is sent, by its arguments. The output must be as the README shows,
+except for what differs each time: ids, instants, the name of the node, the progress of a job.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VOLATILE = {
 
 
 class Curl(NamedTuple):
-    """What a curl command sends, and whether it shows the head of the answer."""
+    """The request of a curl command, and whether it shows the head of the answer."""
 
     method: str
     url: str
@@ -42,7 +42,7 @@ class Curl(NamedTuple):
 
 
 async def test_each_command_does_what_the_readme_shows(start_node: Nodes, tmp_path: Path) -> None:
-    """A first contact that goes wrong is often the last one."""
+    """Users whose first try fails often do not try again."""
     handlers = shutil.copytree(ROOT / "handlers", tmp_path / "handlers")
     folder = tmp_path / "node"
     (folder / "files").mkdir(parents=True)
@@ -62,7 +62,7 @@ async def test_each_command_does_what_the_readme_shows(start_node: Nodes, tmp_pa
 
 
 async def check_curl(node: Node, command: str, output: str) -> None:
-    """Send what the command sends until the answer is as shown: a job may take its time."""
+    """Send the command's request until the answer is as shown: a job may take some time."""
     curl = _parsed(command.removesuffix(" | python3 -m json.tool"))
     _, jobs = await node.call("GET", "/ada")
     newest = jobs[0]["id"] if jobs else ""
@@ -87,7 +87,7 @@ async def check_curl(node: Node, command: str, output: str) -> None:
 
 
 def _steady(answer: Any) -> Any:  # noqa: ANN401 - JSON
-    """An answer in which of what differs from run to run only is left whether it is there."""
+    """An answer without the values that differ from run to run."""
     match answer:
         case dict():
             return {
@@ -101,7 +101,7 @@ def _steady(answer: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _parsed(command: str) -> Curl:
-    """Understand the few options that the README uses; fail on any other one."""
+    """Parse the few options that the README uses; fail on any other one."""
     words = iter(shlex.split(command)[1:])
     method, url, headers, body, shows_head = None, "", {}, None, False
     for word in words:

@@ -1,4 +1,4 @@
-"""A live node keeps what its OpenAPI document says, whatever is thrown at it."""
+"""A live node behaves as its OpenAPI document says, whatever the requests."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from tests.support.nodes import ROOT, Nodes
 
 EXAMPLES = 10
-"""For each operation and phase: enough to meet each kind of answer, in about ten seconds."""
+"""For each operation and phase: enough to get each kind of answer, in about ten seconds."""
 STAYS = "use_after_free"
-"""The check that what was deleted is gone; here it aborts, and the job stays."""
+"""The check that a DELETE removes; here it aborts, and the job stays."""
 SAME = ("--generation-deterministic", "--no-color")
-"""The same requests in each run: what fails fails again, and not by chance."""
+"""The same requests in each run: a failure is repeatable."""
 RUN_S = 100
 
 
-def test_a_node_keeps_what_its_document_says(start_node: Nodes, tmp_path: Path) -> None:
-    """Requests by the schema are taken, others refused, and every answer is one that it lists."""
+def test_a_node_behaves_as_its_document_says(start_node: Nodes, tmp_path: Path) -> None:
+    """Valid requests are accepted, others refused, and every answer is one that it lists."""
     node = start_node()
     command = Path(sys.executable).with_name("schemathesis")
     options = f"--max-examples {EXAMPLES} --checks all --exclude-checks {STAYS}"
