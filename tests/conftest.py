@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.nodes import node, own_node, start_node_fixture
-from tests.support.postgres import postgres_server, postgres_url
-from tests.support.receiver import receiver_fixture
-from tests.support.redis import namespace_fixture, own_redis_fixture, redis_program, redis_server
+from tests.support.servers.postgres import postgres_server, postgres_url
+from tests.support.servers.receiver import receiver_fixture
+from tests.support.servers.redis import (
+    namespace_fixture,
+    own_redis_fixture,
+    redis_program,
+    redis_server,
+)
 
 __all__ = [
     "namespace_fixture",

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from scheduler.queue.embedded.program import find_program
-from tests.support.postgres import PostgresServer
-from tests.support.redis import RedisServer
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.redis import RedisServer
 
 SETTINGS: Final = "-c log_min_messages=warning"
 """PostgreSQL's defaults: unlike in the tests, a commit waits for the disk."""

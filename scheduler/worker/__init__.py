@@ -1,12 +1,18 @@
 """The node's work on jobs: claims them, runs them in pool processes, stops and settles them.
 
-workers ─▶ claiming ─▶ execution ─▶ attempt ─▶ (processes)   one job's way, from top to bottom
-│            │  └─ abort_watcher                stops the attempt
-│            └─ settling, unkillable            writes the outcome, at once or later
-└─ slot_line, prefetch                          how many jobs are claimed, and which runs next
-lease          proof that the node lives and may run jobs    local_jobs   the jobs that it works on
-lost_claims    gives back jobs that it owns unknowingly      drain        ends its work
-job_log_writer, job_log_buffer, job_log_pages                write what jobs print to the store
+    workers ─▶ claiming ─▶ execution ─▶ attempt ─▶ (processes)   a job's way, from left to right
+                  │            │  └─ abort_watcher               stops the attempt
+                  │            └─ settling, unkillable           writes the outcome, now or later
+                  └─ slot_line, prefetch                         how many are claimed, which is next
+
+    lease         proof that the node lives and may run jobs
+    local_jobs    the jobs that it claims, runs or settles now
+    lost_claims   gives back jobs that it owns without knowing
+    drain         ends its work
+    intervals     the times that the configuration sets
+    job_logs/     what jobs print, into the store
+
+`build_settlements` and `build_workers` put it together, for nodes and for tests.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ from scheduler.worker.claiming import Claiming
 from scheduler.worker.drain import Drain
 from scheduler.worker.execution import Execution
 from scheduler.worker.intervals import Intervals
-from scheduler.worker.job_log_writer import JobLogWriter
+from scheduler.worker.job_logs.writer import JobLogWriter
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.lost_claims import LostClaims

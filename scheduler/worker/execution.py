@@ -27,7 +27,7 @@ from scheduler.worker.abort_watcher import AbortWatchers
 from scheduler.worker.attempt import Attempt
 from scheduler.worker.claiming import Claimed
 from scheduler.worker.drain import Drain
-from scheduler.worker.job_log_writer import JobLogWriter
+from scheduler.worker.job_logs.writer import JobLogWriter
 from scheduler.worker.settling import Settling
 from scheduler.worker.slot_line import SlotTicket
 from scheduler.worker.unkillable import UnkillableProcesses

@@ -37,7 +37,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.telemetry.job_events import JobEvents
-from scheduler.worker.job_log_writer import JobLogWriter
+from scheduler.worker.job_logs.writer import JobLogWriter
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from tests.chaos.installation import Installation
 from tests.chaos.members import Member
-from tests.support.postgres import PostgresServer
-from tests.support.proxy import Proxy
-from tests.support.redis import RedisServer
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.proxy import Proxy
+from tests.support.servers.redis import RedisServer
 
 LEASE_S: Final = 3.0
 STOPPED_S: Final = (1.2 * LEASE_S, 2.5 * LEASE_S)

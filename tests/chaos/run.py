@@ -21,9 +21,9 @@ from tests.chaos.members import Member
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import verdict
 from tests.support.eventually import eventually
-from tests.support.postgres import PostgresServer, running_postgres
-from tests.support.proxy import Proxy, in_front_of
-from tests.support.redis import RedisServer
+from tests.support.servers.postgres import PostgresServer, running_postgres
+from tests.support.servers.proxy import Proxy, in_front_of
+from tests.support.servers.redis import RedisServer
 
 CLIENTS: Final = 3
 REST_S: Final = 90.0

@@ -17,7 +17,7 @@ from tests.fakes import MemoryQueue, MemoryServer
 from tests.model.effort import Fresh
 from tests.model.queue_machine import Place
 from tests.support.queues import CHANCE, embedded_url
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 KINDS: Final = ("memory", "embedded", "tcp")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.model.effort import explore
 from tests.model.places import KINDS, opening
 from tests.model.queue_machine import QueueMachine
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 EXAMPLES = {"memory": 60, "embedded": 15, "tcp": 25}
 

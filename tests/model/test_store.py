@@ -14,7 +14,7 @@ from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.model.effort import Fresh, explore
 from tests.model.store_machine import StoreMachine
-from tests.support.postgres import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
 

@@ -1,9 +1,10 @@
 """Queues on real servers for tests, opened as nodes open them, with access to their data.
 
-installation   a server, embedded or over TCP; a test runs once for each
-queue   that server's queue as node "a" sees it
-namespace, redis_server   see `tests.support.redis`; a test module imports all that its tests need
+    installation              a server, embedded or over TCP; a test runs once for each
+    queue                     that server's queue as node "a" sees it
+    namespace, redis_server   see `tests.support.servers.redis`
 
+A test module imports all of these that its tests need.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from scheduler.core.errors import QueueUnavailable
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.support.eventually import eventually
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@
     store   that store, open
 
 Put `from tests.support.stores import store, url` into a conftest to use them, with those of
-`tests.support.postgres`.
+`tests.support.servers.postgres`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from tests.support.queues import (  # noqa: F401
     patiently,
     queue_fixture,
 )
-from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
+from tests.support.servers.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 from tests.support.stores import AT
 
 WHOLE = Change(

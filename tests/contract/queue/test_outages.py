@@ -20,7 +20,12 @@ from scheduler.queue.redis_queue import RedisQueue
 from scheduler.queue.server import ANSWER_S
 from tests.support.eventually import eventually
 from tests.support.queues import CHANCE, heard, next_of, patiently
-from tests.support.redis import RedisServer, namespace_fixture, own_redis_fixture, redis_program  # noqa: F401
+from tests.support.servers.redis import (  # noqa: F401
+    RedisServer,
+    namespace_fixture,
+    own_redis_fixture,
+    redis_program,
+)
 
 CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "join": lambda queue: queue.join("store-1"),

@@ -19,7 +19,7 @@ from tests.support.queues import (  # noqa: F401
     patiently,
     queue_fixture,
 )
-from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
+from tests.support.servers.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 
 
 async def test_ids_come_out_in_the_order_they_went_in(queue: Queue) -> None:

@@ -14,7 +14,7 @@ from tests.model.places import KINDS, opening
 from tests.model.queue_machine import Place
 from tests.support.eventually import eventually
 from tests.support.queues import ANSWER_S, all_of
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 SOON_S = 0.05
 

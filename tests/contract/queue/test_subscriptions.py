@@ -21,7 +21,7 @@ from tests.support.queues import (  # noqa: F401
     queue_fixture,
     subscribed,
 )
-from tests.support.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
+from tests.support.servers.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
 
 
 async def test_an_announced_abort_raises_a_flag_for_a_day(

@@ -19,7 +19,7 @@ import pytest
 
 from scheduler.store import open_store
 from scheduler.store.statements import Dialect, migrations, statements
-from tests.support.postgres import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = "jobs_(owned|waiting)|hook_calls_due"

@@ -20,8 +20,8 @@ from scheduler.store.postgres import CONNECT_S, open_postgres
 from scheduler.store.sql_store import SqlStore
 from scheduler.store.statements import Dialect, statements
 from tests.support.eventually import eventually
-from tests.support.postgres import PostgresServer
-from tests.support.proxy import in_front_of
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.proxy import in_front_of
 from tests.support.stores import DEATH, end, known, later, node, queued, running
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import pytest
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.process_table import there
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 FAR = 3600
 """An idle window so long that the safety net cannot cause what a test sees."""

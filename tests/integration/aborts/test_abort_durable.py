@@ -18,8 +18,8 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
-from tests.support.postgres import PostgresServer
-from tests.support.redis import RedisServer
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.redis import RedisServer
 
 LEASE_S: Final = 6
 """The heartbeat, a third of it, brings an abort when nothing else does."""

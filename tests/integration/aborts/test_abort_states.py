@@ -18,7 +18,7 @@ import uuid_utils
 from scheduler.core.change import Kind
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 CLIENTS = 3
 FAR = 3600

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Nodes
-from tests.support.proxy import Proxy, in_front_of
-from tests.support.redis import RedisServer
+from tests.support.servers.proxy import Proxy, in_front_of
+from tests.support.servers.redis import RedisServer
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
-from tests.support.postgres import PostgresServer
-from tests.support.proxy import Proxy, in_front_of
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.proxy import Proxy, in_front_of
 
 ANSWER_S = 20.0
 """The store's own timeouts for a connection and an answer, and some slack."""

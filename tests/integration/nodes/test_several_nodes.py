@@ -12,7 +12,7 @@ import pytest
 from tests.integration.nodes.test_node import refusal
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 
 LEASE_S = 2
 

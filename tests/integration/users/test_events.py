@@ -12,7 +12,7 @@ import pytest
 from tests.integration.nodes.test_several_nodes import member
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
-from tests.support.redis import RedisServer
+from tests.support.servers.redis import RedisServer
 from tests.support.sse import Event, listening
 
 __all__ = ["member"]

@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
-from tests.support.receiver import LOOPBACK, Receiver, receiving
+from tests.support.servers.receiver import LOOPBACK, Receiver, receiving
 
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"
 

@@ -21,7 +21,7 @@ from scheduler.webhooks.delivery import PER_RECEIVER_MAX, Delivery
 from tests.fakes import MemoryStore
 from tests.support.eventually import eventually
 from tests.support.job_events import Counting
-from tests.support.receiver import Receiver, receiving
+from tests.support.servers.receiver import Receiver, receiving
 from tests.support.stores import abort, claimed, end, new
 
 SECRET = f"whsec_{base64.b64encode(b's' * 32).decode()}"

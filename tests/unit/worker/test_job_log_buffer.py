@@ -16,7 +16,7 @@ from scheduler.core.job_log import (
     LogStream,
     lines,
 )
-from scheduler.worker.job_log_buffer import JobLogBuffer
+from scheduler.worker.job_logs.buffer import JobLogBuffer
 from tests.fakes import AT
 
 OUT, ERR = LogStream.STDOUT, LogStream.STDERR

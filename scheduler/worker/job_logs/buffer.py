@@ -22,7 +22,7 @@ from scheduler.core.job_log import (
     LogPage,
     LogStream,
 )
-from scheduler.worker.job_log_pages import JobLogPages
+from scheduler.worker.job_logs.pages import JobLogPages
 
 HEAD_BYTES: Final = HEAD_PAGES * PAGE_BYTES
 TAIL_BYTES: Final = TAIL_PAGES * PAGE_BYTES
