@@ -155,13 +155,13 @@ class AbortOrder(Body):
 
 
 class UserPath(Query):
-    """Whose jobs."""
+    """The user in a path."""
 
     uid: Uid
 
 
 class JobPath(UserPath):
-    """Which job. An id that is no UUID is the id of no job, so it is not an error here."""
+    """The job in a path. An id that is not a UUID passes here: there is just no such job."""
 
     id: Annotated[str, Field(description="the id of a job")]
 
@@ -180,14 +180,14 @@ class AbortQuery(WaitQuery):
 
 
 class MatchQuery(Query):
-    """Which of a user's jobs; without anything, all."""
+    """Selects a user's jobs; without parameters, all of them."""
 
     status: Statuses = frozenset()
     task: TaskFilter = None
 
 
 class ListQuery(MatchQuery):
-    """Which of a user's jobs, and how many."""
+    """Selects a user's jobs, page by page."""
 
     limit: Annotated[
         int,
@@ -202,7 +202,7 @@ class ListQuery(MatchQuery):
 
 
 class EventsQuery(Query):
-    """What to be told of, and since when."""
+    """Which events to send, and after which one to begin."""
 
     log: Annotated[
         bool, Field(description="true or false: whether to be told of each line that is printed")
@@ -214,7 +214,7 @@ class EventsQuery(Query):
 
 
 class UserEventsQuery(EventsQuery):
-    """Whose jobs to be told of."""
+    """Whose jobs' events to send, and after which one to begin."""
 
     uid: Annotated[
         Annotated[str, StringConstraints(pattern=UID_PATTERN)] | None,

@@ -86,7 +86,7 @@ async def test_the_page_forbids_all_that_it_does_not_need(api: Api) -> None:
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_the_way_to_the_page_may_lack_its_last_stroke(api: Api) -> None:
+async def test_the_path_of_the_page_may_lack_its_last_slash(api: Api) -> None:
     answer = await api.get("/-/ui", allow_redirects=False)
     assert (answer.status, answer.headers["Location"]) == (308, "ui/")
 
@@ -116,7 +116,7 @@ async def test_no_other_file_is_served(api: Api, path: str) -> None:
     assert (await api.get(f"/-/ui/{path}")).status == 404
 
 
-async def test_the_figures_of_an_empty_house(api: Api) -> None:
+async def test_the_statistics_of_an_empty_installation(api: Api) -> None:
     figures = (await api.get("/-/ui/data/overview")).json
 
     assert (figures["queued"], figures["running"]) == (0, 0)
@@ -125,7 +125,7 @@ async def test_the_figures_of_an_empty_house(api: Api) -> None:
     assert figures["last_minute"] == {"successful": 0, "terminated": 0, "aborted": 0}
 
 
-async def test_the_figures_follow_what_happens(api: Api) -> None:
+async def test_the_statistics_follow_what_happens(api: Api) -> None:
     await api.submit()
     running, ended = await api.submit(), await api.submit()
     await api.start(running)
@@ -154,7 +154,7 @@ async def test_jobs_of_all_users_are_listed_without_their_texts(api: Api) -> Non
     assert len((await api.get("/-/ui/data/jobs?uid=u2&status=queued&task=task1")).json["jobs"]) == 1
 
 
-async def test_what_a_bulk_abort_would_meet_is_counted_by_user(api: Api) -> None:
+async def test_what_a_bulk_abort_would_affect_is_counted_by_user(api: Api) -> None:
     for uid in ("u1", "u1", "u2"):
         await api.submit(uid)
     await api.start(await api.submit("u3"))
@@ -172,7 +172,7 @@ async def test_what_a_bulk_abort_would_meet_is_counted_by_user(api: Api) -> None
     assert await users("uid=nobody") == {}
 
 
-async def test_the_nodes_are_told_with_their_heartbeats(api: Api) -> None:
+async def test_the_nodes_are_listed_with_their_heartbeats(api: Api) -> None:
     await api.start(await api.submit())
     await api.store.renew("a1", running=1)
 

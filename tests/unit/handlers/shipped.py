@@ -1,4 +1,4 @@
-"""The shipped handlers as the tests run them: in this process, with the progress that they say."""
+"""Runs the shipped handlers in the tests' process, and records the progress that they report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORDER = {"file": "f.csv", "database": "f.db", "table": "flights"}
 
 
 class Job:
-    """A job of one handler, and the progress that it said."""
+    """A job of one handler, and the progress that it reported."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Job:
         id: str = "1",  # noqa: A002 - as in JobContext
         then: Callable[[], object] = lambda: None,
     ) -> None:
-        """`then` is called whenever it says how far it is."""
+        """`then` is called whenever the handler reports progress."""
         self.said: list[Any] = []
         self._handler = handler
         self._then = then
@@ -46,7 +46,7 @@ class Job:
 
 
 def rows(database: Path, table: str = "flights") -> list[tuple[Any, ...]]:
-    """All rows of a table, in the order of their first column."""
+    """All rows of a table, ordered by their first column."""
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(f'SELECT * FROM "{table}" ORDER BY 1').fetchall()  # noqa: S608
 

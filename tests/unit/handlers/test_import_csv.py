@@ -1,4 +1,4 @@
-"""The import of CSV files: what comes in, what is refused, and that it is taken back exactly."""
+"""The import of CSV files: what is imported, what is refused, and that it is undone exactly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TestImport:
     """A CSV file into a table."""
 
     def test_a_file_becomes_a_table_of_texts(self, handlers: Handlers, below: Path) -> None:
-        """As text, so that 007 stays 007; quotes, commas and line ends inside fields are kept."""
+        """As text, so that 007 stays 007; quotes, commas and line ends in fields are kept."""
         (below / "f.csv").write_bytes(
             b'\xef\xbb\xbfcode,"na""me"\r\n007,"a, ""b"""\r\n\r\n1e5,"two\nlines"\r\n\xc3\xa4,\r\n'
         )
@@ -35,7 +35,7 @@ class TestImport:
             assert [column[0] for column in found.description] == ["code", 'na"me', "_job_id"]
 
     def test_a_zipped_file_is_read_as_it_is(self, handlers: Handlers, below: Path) -> None:
-        """With its progress in bytes of the file inside."""
+        """Its progress counts the bytes of the unpacked file."""
         text = "n\n" + "".join(f"{n}\n" for n in range(12_000))
         with zipfile.ZipFile(below / "f.csv.ZIP", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("f.csv", text)
@@ -49,7 +49,7 @@ class TestImport:
     def test_a_file_without_rows_makes_an_empty_table(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """Whoever reads the table next finds it."""
+        """The next reader of the table finds its columns."""
         (below / "f.csv").write_text("a,b")
         assert Job(handlers["import_csv"]).run(ORDER)["rows"] == 0
         assert rows(below / "f.db") == []
@@ -69,12 +69,12 @@ class TestImport:
         ],
     )
     def test_data_of_another_shape_is_refused(self, handlers: Handlers, data: object) -> None:
-        """With what it should be, so that the next try is right."""
+        """The error says what the data should be, so that the next try can be right."""
         with pytest.raises(ValueError, match=r'data must be {"file": path, "database": path, "ta'):
             Job(handlers["import_csv"]).run(data)
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "message"),
         [
             (b"", "f.csv, line 1: the file is empty"),
             (b"\xef\xbb\xbf", "f.csv, line 1: the file is empty"),
@@ -95,19 +95,19 @@ class TestImport:
         ],
     )
     def test_what_is_wrong_with_a_file_is_told_with_its_line_and_nothing_of_it_stays(
-        self, handlers: Handlers, below: Path, content: bytes, told: str
+        self, handlers: Handlers, below: Path, content: bytes, message: str
     ) -> None:
-        """All or nothing: half a table looks like a whole one."""
+        """All or nothing: half a table looks like a complete one."""
         (below / "f.csv").write_bytes(content)
         with pytest.raises(ValueError, match="line") as caught:
             Job(handlers["import_csv"]).run(ORDER)
-        assert str(caught.value).startswith(told)
+        assert str(caught.value).startswith(message)
         assert tables(below / "f.db") == []
 
     def test_an_archive_must_hold_one_readable_csv_file(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """Which of two, or what instead, is not ours to guess."""
+        """The handler must not guess which of several files is meant."""
 
         def refusal() -> str:
             with pytest.raises(ValueError, match=r"f\.zip") as caught:
@@ -140,7 +140,7 @@ class TestImport:
         assert (below / "f.csv").read_text() == "a\n1\n"
 
     def test_any_printable_name_is_a_table(self, handlers: Handlers, below: Path) -> None:
-        """And never SQL."""
+        """A name is never executed as SQL."""
         (below / "f.csv").write_text('"a""); DROP TABLE x; --",select\n1,2\n')
         name = 'x"; DROP TABLE x; --'
         Job(handlers["import_csv"]).run(ORDER | {"table": "x"})
@@ -151,7 +151,7 @@ class TestImport:
         assert name not in tables(below / "f.db")
 
     def test_a_table_of_other_columns_is_not_touched(self, handlers: Handlers, below: Path) -> None:
-        """Neither by the import, nor by taking it back."""
+        """Neither by the import, nor by undoing it."""
         (below / "f.csv").write_text("a\n1\n")
         with closing(sqlite3.connect(below / "f.db")) as connection, connection:
             connection.execute("CREATE TABLE flights (a)")
@@ -163,7 +163,7 @@ class TestImport:
         assert rows(below / "f.db") == [("kept",)]
 
     def test_other_jobs_write_between_the_batches(self, handlers: Handlers, below: Path) -> None:
-        """A long import must not keep the database for itself."""
+        """A long import must not lock the database for all others."""
         (below / "f.csv").write_text("n\n" + "".join(f"{n:05}\n" for n in range(6_000)))
         (below / "g.csv").write_text("n\n99999\n")
         short = Job(handlers["import_csv"], id="short")
@@ -175,7 +175,7 @@ class TestImport:
 
 
 class TestUndo:
-    """What a job imported is taken back, exactly that, at whatever instant it died."""
+    """Exactly the rows that a job imported are removed, at whatever instant it died."""
 
     @pytest.fixture(autouse=True)
     def _file(self, below: Path) -> None:
@@ -184,7 +184,7 @@ class TestUndo:
     def test_a_table_that_was_created_for_this_job_alone_goes_with_it(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """As if it had never been; and again, because a clean-up may be repeated."""
+        """As if the job had never run; twice, because a clean-up may be repeated."""
         job = Job(handlers["import_csv"])
         job.run(ORDER)
         for _ in range(2):
@@ -192,7 +192,7 @@ class TestUndo:
             assert tables(below / "f.db") == []
 
     def test_the_rows_of_others_stay(self, handlers: Handlers, below: Path) -> None:
-        """Whoever of them created the table."""
+        """Whichever of the jobs created the table."""
         first, second = (Job(handlers["import_csv"], id=id_) for id_ in ("first", "second"))
         for undone, kept in ((first, "second"), (second, "first")):
             first.run(ORDER)
@@ -205,7 +205,7 @@ class TestUndo:
     def test_a_table_that_another_created_stays_when_it_is_empty(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """It is not this job's to drop."""
+        """This job must not drop it."""
         (below / "none.csv").write_text("n\n")
         Job(handlers["import_csv"], id="first").run(ORDER | {"file": "none.csv"})
         second = Job(handlers["import_csv"], id="second")
@@ -216,7 +216,7 @@ class TestUndo:
     def test_where_nothing_was_done_there_is_nothing_to_undo(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """The job may have died before its first line; no database is made to find that out."""
+        """The job may have died before its first line; the clean-up must not create a database."""
         Job(handlers["import_csv"]).undo(ORDER)
         Job(handlers["import_csv"]).undo(ORDER | {"database": "gone/f.db"})
         assert [file.name for file in below.iterdir()] == ["f.csv"]
@@ -224,7 +224,7 @@ class TestUndo:
     def test_a_table_that_is_dropped_meanwhile_is_created_again(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """One creates it, another finds it, the first is undone: the other must not suffer."""
+        """One job creates the table, another adds to it: undoing one keeps the other's rows."""
         names = handlers["import_csv"].function.__globals__
         with names["connected"](below / "f.db", create=True) as connection:
             first, second = (
@@ -240,7 +240,7 @@ class TestUndo:
     def test_an_abort_with_a_grace_period_leaves_nothing_already(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """`JobAborted` is raised somewhere in the middle, as it is at a time limit or a drain."""
+        """`JobAborted` is raised in the middle, as at a time limit or a drain."""
 
         def abort() -> None:
             raise JobAborted
@@ -256,7 +256,7 @@ class TestUndo:
         self, below: Path, *, shared: bool, then: str
     ) -> None:
         """Killed before each SQL statement in turn; then undone twice, or tried again."""
-        told = subprocess.run(
+        completed = subprocess.run(
             [
                 sys.executable,
                 "-m",
@@ -269,7 +269,7 @@ class TestUndo:
             capture_output=True,
             text=True,
         )
-        deaths = told.stdout.splitlines()
+        deaths = completed.stdout.splitlines()
         assert len(deaths) > 20
         mine = 5 if then == "run" else 0
         assert set(deaths) == {f"{mine} {5 if shared else 0}"}

@@ -1,4 +1,4 @@
-"""The handlers that come with the scheduler: what they do, what they refuse, where they stay."""
+"""The shipped handlers: what they do, what they refuse, and which files they can reach."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.handlers.shipped import ORDER, Handlers, Job
 def test_the_folder_holds_these_handlers_and_each_says_what_it_does(
     handlers: Handlers,
 ) -> None:
-    """`GET /-/tasks` shows them to a newcomer."""
+    """`GET /-/tasks` shows these lines to a new user."""
     assert set(handlers) == {"task1", "checksum", "import_csv"}
     assert all(each.options.doc for each in handlers.values())
 
@@ -33,7 +33,7 @@ class TestTask1:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """Whoever starts with it sees a job live, and that it has a log."""
+        """A new user sees a job's progress, and that it has a log."""
         now = 1000.0
 
         def sleep(seconds: float) -> None:
@@ -66,7 +66,7 @@ class TestChecksum:
     def test_files_and_folders_give_a_digest_for_each_file(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """Sorted, by the names under which they were asked for, each once."""
+        """Sorted by the paths as they were given, each file once."""
         (below / "folder/inner").mkdir(parents=True)
         contents = {"b.bin": b"", "folder/z": b"z", "folder/inner/a": b"a" * 3_000_000}
         for name, content in contents.items():
@@ -89,7 +89,7 @@ class TestChecksum:
     def test_the_number_of_files_is_bounded(
         self, handlers: Handlers, below: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A result has a limit; better said before the work than after it."""
+        """A result has a size limit; the error should come before the work, not after it."""
         function = handlers["checksum"].function
         monkeypatch.setitem(function.__globals__, "FILES_MAX", 2)
         for name in ("a", "b", "c"):
@@ -108,7 +108,7 @@ class TestConfinement:
     def test_a_path_that_is_not_plainly_below_is_refused(
         self, handlers: Handlers, below: Path, path: object
     ) -> None:
-        """Whoever may submit a job may not read the machine."""
+        """A user who may submit jobs must not be able to read any file of the machine."""
         (below / "a").mkdir()
         (below / "f.csv").write_text("a\n")
         with pytest.raises(ValueError, match=r"relative to files_dir|must be a text"):
@@ -118,7 +118,7 @@ class TestConfinement:
                 Job(handlers["import_csv"]).run(ORDER | {field: path})
 
     def test_a_link_that_stays_inside_is_followed(self, handlers: Handlers, below: Path) -> None:
-        """Operators arrange folders with links; `files_dir` itself may be one."""
+        """Operators arrange folders with links; `files_dir` itself may be a link."""
         (below / "real").mkdir()
         (below / "real/f.csv").write_text("a\n1\n")
         (below / "folder").symlink_to("real")
@@ -135,7 +135,7 @@ class TestConfinement:
     def test_a_link_that_leads_outside_is_refused(
         self, handlers: Handlers, below: Path, target: str
     ) -> None:
-        """Directly, over another link, or inside a folder that is asked for."""
+        """Directly, through another link, or inside a given folder."""
         (below / "inner").mkdir()
         (below / "hop").symlink_to("../secret.csv")
         (below / "inner/link.csv").symlink_to(below / target)
@@ -148,7 +148,7 @@ class TestConfinement:
     def test_a_database_is_not_created_outside_through_a_link(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """Neither through its folder, nor through a link that leads to nothing yet."""
+        """Neither through its folder, nor through a link whose target does not exist yet."""
         (below / "f.csv").write_text("a\n1\n")
         (below / "out").symlink_to("..")
         (below / "new.db").symlink_to("../new.db")
@@ -162,7 +162,7 @@ class TestConfinement:
     def test_a_journal_is_not_written_outside_through_a_link(
         self, handlers: Handlers, below: Path, suffix: str
     ) -> None:
-        """SQLite makes these files beside the database; it must not follow a link that is there."""
+        """SQLite creates these files next to the database, and must not follow a link there."""
         (below / "f.csv").write_text("a\n1\n")
         with closing(sqlite3.connect(below / "f.db")) as connection:
             if suffix == "-wal":
@@ -175,7 +175,7 @@ class TestConfinement:
     def test_a_link_put_in_after_the_check_is_not_followed(
         self, handlers: Handlers, below: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Checked, replaced, opened: the opening fails, for the file and for its folder."""
+        """Checked, replaced by a link, opened: opening fails, for the file and for its folder."""
         files = handlers["checksum"].function.__globals__["open_below"].__globals__
         (below / "a").mkdir()
         (below / "a/f").write_text("mine")
@@ -212,7 +212,7 @@ class TestConfinement:
                     Job(handlers["import_csv"]).run(ORDER | {field: path})
 
     def test_links_in_a_circle_end(self, handlers: Handlers, below: Path) -> None:
-        """A job that walks for ever would be somebody's fault that nobody sees."""
+        """Otherwise the job would run for ever, and nobody would see why."""
         (below / "a").mkdir()
         (below / "a/back").symlink_to("..")
         with pytest.raises(ValueError, match="'a/back' is a link to a folder that it is in"):
@@ -225,7 +225,7 @@ class TestConfinement:
     def test_a_missing_file_is_told_by_the_name_that_the_user_knows(
         self, handlers: Handlers, below: Path
     ) -> None:
-        """Where `files_dir` lies is not a client's to know."""
+        """The client must not learn the path of `files_dir`."""
         asked: dict[str, Any] = {"checksum": {"paths": ["f.csv"]}, "import_csv": ORDER}
         for name, data in asked.items():
             with pytest.raises(FileNotFoundError) as caught:

@@ -1,7 +1,7 @@
-"""compose.yaml and the Dockerfile promise several nodes; there may be no engine here to try them.
+"""compose.yaml and the Dockerfile, checked as text, since there may be no container engine here.
 
-So what they say is read and held against what they need: the nodes' configuration, the files of
-this repository, and each other.
+They are compared with the nodes' configuration, with the files of this repository, and with each
+other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def arguments(wanted: str) -> list[str]:
 
 
 def node_environment() -> dict[str, str]:
-    """What a node of the compose file finds in its environment: the image's and the service's."""
+    """The environment of a node in the compose file: that of the image and of the service."""
     image = dict(pair.split("=", 1) for line in arguments("ENV") for pair in shlex.split(line))
     return {**image, **NODE["environment"]}
 
@@ -45,7 +45,7 @@ def seconds(text: str) -> int:
 
 
 def test_there_are_three_nodes_with_postgresql_and_valkey() -> None:
-    """As many workers as the original started, on what several nodes can share."""
+    """As many workers as the original started, with a store and queue that the nodes share."""
     assert set(SERVICES) == {"node", "postgres", "valkey"}
     assert NODE["deploy"]["replicas"] == 3
     assert SERVICES["postgres"]["image"].startswith("postgres:18")
@@ -68,7 +68,7 @@ def test_the_nodes_wait_for_healthy_servers() -> None:
 
 
 def test_the_nodes_are_configured_by_known_keys_and_reach_the_servers_of_the_file() -> None:
-    """A misspelt variable ends the start of each node; a wrong password likewise."""
+    """A misspelt variable makes the start of each node fail; so does a wrong password."""
     settings = {name: each for name, each in node_environment().items() if "SCHEDULER" in name}
     assert set(settings) <= set(VARIABLES)
     config = load(None, settings)
@@ -111,7 +111,7 @@ def test_what_is_kept_is_on_volumes_that_the_file_declares() -> None:
 
 
 def test_the_image_of_the_nodes_is_built_from_the_dockerfile() -> None:
-    """And from nothing else."""
+    """Building it must need no other image."""
     assert NODE["build"] == "."
     assert (ROOT / "Dockerfile").is_file()
     (image,) = arguments("FROM")
@@ -119,7 +119,7 @@ def test_the_image_of_the_nodes_is_built_from_the_dockerfile() -> None:
 
 
 def test_everything_the_image_copies_is_there_and_not_ignored() -> None:
-    """A COPY of a file that .dockerignore keeps away ends the build."""
+    """A COPY of a file that .dockerignore excludes would fail the build."""
     lines = (ROOT / ".dockerignore").read_text().split()
     sources = [source for line in arguments("COPY") for source in line.split()[:-1]]
     assert {"requirements.txt", "main.py", "config.toml", "scheduler", "handlers"} == set(sources)
@@ -133,7 +133,7 @@ def test_everything_the_image_copies_is_there_and_not_ignored() -> None:
 
 
 def test_the_image_runs_main_below_an_init_process_and_not_as_root() -> None:
-    """Init reaps what nobody waits for and hands SIGTERM on; root is nothing a job needs."""
+    """Init reaps orphaned processes and forwards SIGTERM; no job needs root."""
     words = [word for word, _ in instructions()]
     (user,) = arguments("USER")
     assert re.search(rf"useradd\b.* {user}\b", " ".join(arguments("RUN")))
@@ -150,7 +150,7 @@ def test_the_image_installs_what_is_pinned_and_nothing_else() -> None:
 
 
 def test_the_image_keeps_its_folders_where_the_configuration_has_them() -> None:
-    """The node may write to nothing else of the image."""
+    """The node cannot write to anything else in the image."""
     config = Config()
     folders = {f"/app/{config.node.data_dir}", f"/app/{config.handlers.files_dir}"}
     assert set(yaml.safe_load(*arguments("VOLUME"))) == folders

@@ -1,4 +1,4 @@
-"""The Postman collection asks for what is there; `.ci/run` has newman run it against a node."""
+"""The Postman collection matches the API; `.ci/run` runs it with newman against a node."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def requests(items: list[Any]) -> Iterator[tuple[str, str]]:
 
 
 def test_every_request_of_the_collection_meets_a_route() -> None:
-    """A collection that is out of date teaches what does not work."""
+    """An outdated collection would teach requests that do not work."""
     collection = json.loads((ROOT / "docs" / "postman_collection.json").read_text())
     asked = list(requests(collection["item"]))
 

@@ -1,4 +1,4 @@
-"""The page about reliability names what shows each guarantee, and that is there."""
+"""The page about reliability names a test for each guarantee, and these tests exist."""
 
 from __future__ import annotations
 

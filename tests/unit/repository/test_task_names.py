@@ -1,4 +1,4 @@
-"""The tasks of a node, by their names."""
+"""The names of a node's asyncio tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import scheduler
 
 
 def test_every_task_has_a_name() -> None:
-    """Where a node hangs, or asyncio complains of a task, it says what that was for."""
+    """When a node hangs or asyncio reports an error in a task, the name says what it was for."""
     nameless = [
         f"{file.name}:{call.lineno}"
         for file in Path(scheduler.__file__).parent.rglob("*.py")
