@@ -1,8 +1,8 @@
-"""A real Chromium over real nodes, driven as a person would.
+"""A real Chromium on real nodes, driven as a user would.
 
-Tests here are plain functions: what drives the browser has a loop of its own. Every page that a
-test opens is watched: an error on the console, a breach of the page's policy or a request to
-anywhere but the node fails the test.
+Tests here are plain functions, because Playwright runs an event loop of its own. A test fails if a
+page that it opens logs an error on the console, violates the Content-Security-Policy, or sends a
+request to anything but the node.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ PHONE = {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for the tests of a file."""
-    place = shutil.which("chromium")
-    assert place, "the page's tests need Chromium: apt-get install chromium"
+    executable = shutil.which("chromium")
+    assert executable, "the page's tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=place, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()
 
 
 class Visit:
-    """Somebody who looks at the dashboard of a node."""
+    """A browser window on the dashboard of a node."""
 
     def __init__(self, context: BrowserContext, node: Node) -> None:
         self.node = node
         self.context = context
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.requests: list[str] = []
         self.page: Page = context.new_page()
         self.page.on("console", lambda each: self._hear(each.type, each.text))
@@ -69,7 +69,7 @@ class Visit:
 
     def _hear(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
-            self.complaints.append(text)
+            self.errors.append(text)
 
     def open(self, path: str = "") -> Page:
         """Go to a page: `jobs?uid=ada`."""
@@ -77,18 +77,18 @@ class Visit:
         return self.page
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """What a client would get, beside the page."""
+        """The JSON of a request that is sent without the page."""
         answer = self.context.request.fetch(
             self.node.url + path, method=method, data=None if body is None else body
         )
         return answer.json()
 
     def submit(self, task: str, data: object = None, *, uid: str) -> Any:  # noqa: ANN401 - JSON
-        """The job that was submitted, beside the page."""
+        """Submit a job without the page, and return it."""
         return self.ask("POST", "/", {"uid": uid, "task": task, "data": data})
 
     def ended(self, job: Any) -> Any:  # noqa: ANN401 - JSON
-        """The job once it is final."""
+        """Wait until the job is final, and return it."""
         return self.ask("GET", f"/{job['uid']}/{job['id']}?wait=30")
 
     def turn(self, *, hidden: bool) -> None:
@@ -101,46 +101,46 @@ class Visit:
             hidden,
         )
 
-    def forgive(self, pattern: str) -> None:
-        """Expect complaints like this: the browser logs every answer that is an error."""
-        self.complaints = [each for each in self.complaints if not re.search(pattern, each)]
+    def ignore_errors(self, pattern: str) -> None:
+        """Ignore errors that match: the browser logs every response with an error status."""
+        self.errors = [each for each in self.errors if not re.search(pattern, each)]
 
     def check(self) -> None:
-        """Nothing was complained about, and nothing was loaded from elsewhere."""
-        assert self.complaints == []
+        """Check that no errors were logged, and that nothing was loaded from elsewhere."""
+        assert self.errors == []
         assert [url for url in self.requests if not url.startswith(self.node.url + "/")] == []
 
 
-class Held:
-    """Answers that the node gave and that reach the page only when the test lets them."""
+class HeldResponses:
+    """Responses of the node that reach the page only when the test releases them."""
 
     def __init__(self, page: Page, pattern: re.Pattern[str]) -> None:
         self._page = page
         self._pattern = pattern
-        self._answers: list[tuple[Route, APIResponse]] = []
+        self._held: list[tuple[Route, APIResponse]] = []
         page.route(pattern, self._hold)
 
     def _hold(self, route: Route) -> None:
-        self._answers.append((route, route.fetch()))
+        self._held.append((route, route.fetch()))
 
-    def come(self) -> None:
-        """Wait until one is held."""
+    def wait(self) -> None:
+        """Wait until a response is held."""
         end = time.monotonic() + TIMEOUT_MS / 1000
-        while not self._answers:
+        while not self._held:
             assert time.monotonic() < end, "nothing was asked for"
             self._page.wait_for_timeout(10)
 
-    def let_go(self) -> None:
-        """Let the first one reach the page, and wait until the page has drawn it."""
-        self.come()
-        route, answer = self._answers.pop(0)
+    def release(self) -> None:
+        """Let the first held response reach the page, and wait until the page has drawn it."""
+        self.wait()
+        route, answer = self._held.pop(0)
         with self._page.expect_response(self._pattern):
             route.fulfill(response=answer)
         drawn(self._page)
 
 
 def drawn(page: Page) -> None:
-    """Wait until the page has drawn what it heard so far."""
+    """Wait until the page has drawn what it has received so far."""
     frame = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
     for _ in range(3):
         page.evaluate(frame)
@@ -148,14 +148,14 @@ def drawn(page: Page) -> None:
 
 @pytest.fixture
 def visit(browser: Browser, node: Node) -> Iterator[Visit]:
-    """At the dashboard of the shared node."""
+    """A window on the dashboard of the shared node."""
     with visiting(browser, node) as visit:
         yield visit
 
 
 @contextmanager
 def visiting(browser: Browser, node: Node, **how: Any) -> Iterator[Visit]:  # noqa: ANN401
-    """A visit with a window, a theme and storage of its own; checked at its end."""
+    """A window with a theme and storage of its own; checked for errors at the end."""
     context = browser.new_context(**how)
     try:
         context.set_default_timeout(TIMEOUT_MS)
@@ -168,26 +168,26 @@ def visiting(browser: Browser, node: Node, **how: Any) -> Iterator[Visit]:  # no
 
 @pytest.fixture
 def uid(request: pytest.FixtureRequest) -> str:
-    """A user of this test alone."""
+    """A user that only this test has."""
     return re.sub(r"\W+", "-", request.node.name)[:60]
 
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """The file by which the handler `step` is led."""
+    """The file whose lines make the handler `step` go on."""
     path = tmp_path / "script"
     path.touch()
     return path
 
 
-def say(script: Path, line: str) -> None:
-    """Let the handler `step` go one step further."""
+def advance(script: Path, line: str) -> None:
+    """Make the handler `step` go one step further."""
     with script.open("a") as file:
         file.write(f"{line}\n")
 
 
 def wait_for(path: Path) -> None:
-    """Wait until a handler made the file."""
+    """Wait until a handler has created the file."""
     end = time.monotonic() + TIMEOUT_MS / 1000
     while not path.exists():
         assert time.monotonic() < end, f"{path} is not there"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit, say, wait_for
+from tests.browser.conftest import Visit, advance, wait_for
 
 WAITING = ["pid", "pid", "pid", "echo"]
 
@@ -44,7 +44,7 @@ def test_what_is_no_json_is_said_while_it_is_typed_and_not_sent(visit: Visit, ui
 
 
 def test_data_are_sent_digit_by_digit(visit: Visit, uid: str) -> None:
-    """A browser would round the number, and the user would look for it in the database in vain."""
+    """JavaScript would round the number, and the user would not find it in a database."""
     page = visit.open("handlers?submit=echo")
     page.get_by_label("User").fill(uid)
     page.get_by_label("Data").fill("[9007199254740993]")
@@ -64,11 +64,11 @@ def test_what_the_node_refuses_is_shown_in_its_words(visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_contain_text("not starting with '-'")
     page.get_by_label("User").fill("nobody")
     expect(page.get_by_role("alert")).to_have_count(0)
-    visit.forgive("400")
+    visit.ignore_errors("400")
 
 
 def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit, uid: str) -> None:
-    """Somebody who mends one number wants to type that one only; and no number is rounded."""
+    """A user who corrects one number wants to type only that one; and no number is rounded."""
     job = visit.submit("echo", {"big": 9007199254740993, "small": 1.50}, uid=uid)
     visit.ended(job)
     page = visit.open(f"jobs/{uid}/{job['id']}")
@@ -84,7 +84,7 @@ def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit,
 
 
 def test_the_example_of_a_handler_is_offered_until_something_else_is_typed(visit: Visit) -> None:
-    """Who comes for the first time need not guess what a handler is told."""
+    """A new user need not guess which data a handler takes."""
     page = visit.open("handlers?submit=step")
     expect(page.get_by_label("Data")).to_have_value('{"file": "/a: b", "total": 4}')
     page.get_by_label("Task").select_option("echo")
@@ -99,13 +99,13 @@ def test_progress_and_log_are_seen_as_they_come(visit: Visit, uid: str, script: 
     page = visit.open(f"jobs/{uid}/{job['id']}")
     expect(page.get_by_role("heading", name="step")).to_contain_text("running")
 
-    say(script, "cut the onions")
+    advance(script, "cut the onions")
     expect(page.get_by_text("25 %")).to_be_visible()
     expect(page.locator(".progress .message")).to_have_text("cut the onions")
     expect(page.get_by_role("log")).to_contain_text("cut the onions")
 
     for line in ("peel", "boil", "serve"):
-        say(script, line)
+        advance(script, line)
     expect(page.get_by_role("heading", name="step")).to_contain_text("successful")
     expect(page.get_by_text("100 %")).to_be_visible()
     expect(page.get_by_text("Last progress")).to_be_visible()
@@ -179,17 +179,17 @@ def test_the_clean_up_after_an_abort_is_followed_to_its_end(
 
 def test_an_abort_that_comes_too_late_says_so(visit: Visit, uid: str, script: Path) -> None:
     job = visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
-    visit.page.route("**/events", lambda _: None)  # of the end the page hears nothing
+    visit.page.route("**/events", lambda _: None)  # the page gets no event of the end
     page = visit.open(f"jobs/{uid}/{job['id']}")
     page.get_by_role("button", name="Abort").click()
-    say(script, "done")
+    advance(script, "done")
     visit.ended(job)
     page.get_by_role("dialog").get_by_role("button", name="Abort", exact=True).click()
 
     expect(page.get_by_role("alert")).to_contain_text(
         "had ended before it could be aborted: it is successful"
     )
-    visit.forgive("409")
+    visit.ignore_errors("409")
 
 
 def test_all_that_match_are_aborted_after_their_number_was_confirmed(

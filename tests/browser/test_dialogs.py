@@ -1,4 +1,4 @@
-"""What a dialog asked is what is done, and what was typed into it is not lost."""
+"""A dialog does exactly what it asked for, and what was typed into it is not lost."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Held, Visit, drawn, say, wait_for
+from tests.browser.conftest import HeldResponses, Visit, advance, drawn, wait_for
 
 
-def middle(place: Locator) -> tuple[float, float]:
-    """Where a mouse would point at it."""
-    box = place.bounding_box()
+def middle(element: Locator) -> tuple[float, float]:
+    """The middle of an element, where a mouse would click."""
+    box = element.bounding_box()
     assert box is not None
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_a_bulk_abort_is_asked_for_anew_when_the_filter_changes(visit: Visit, uid: str) -> None:
-    """Back in the history would else abort jobs that nobody counted."""
+    """Otherwise going back in the history could abort jobs that the dialog did not count."""
     visit.open(f"jobs?uid={uid}-other")
     page = visit.open(f"jobs?uid={uid}")
     expect(page.get_by_label("User")).to_have_value(uid)
@@ -51,7 +51,7 @@ def test_the_abort_of_a_job_that_has_ended_is_not_offered(
     job = visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
     page = visit.open(f"jobs/{uid}/{job['id']}")
     page.get_by_role("button", name="Abort").click()
-    say(script, "done")
+    advance(script, "done")
 
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("It has ended meanwhile: it is successful.")
@@ -59,7 +59,7 @@ def test_the_abort_of_a_job_that_has_ended_is_not_offered(
 
 
 def test_after_an_abort_the_focus_is_on_the_page(visit: Visit, uid: str, begun: Path) -> None:
-    """The button that it would go back to is gone."""
+    """The button that would get the focus back is gone."""
     job = visit.submit("wait", {"file": str(begun)}, uid=uid)
     wait_for(begun)
     page = visit.open(f"jobs/{uid}/{job['id']}")
@@ -76,32 +76,32 @@ def test_an_abort_whose_dialog_was_dismissed_closes_no_other(
 ) -> None:
     job = visit.submit("wait", {"file": str(begun)}, uid=uid)
     wait_for(begun)
-    visit.page.route("**/events", lambda _: None)  # of the abort the page hears nothing
+    visit.page.route("**/events", lambda _: None)  # the page gets no event of the abort
     page = visit.open(f"jobs/{uid}/{job['id']}")
-    held = Held(page, re.compile(r"/$"))
+    held = HeldResponses(page, re.compile(r"/$"))
     dialog = page.get_by_role("dialog")
     page.get_by_role("button", name="Abort").click()
     dialog.get_by_role("button", name="Abort", exact=True).click()
-    held.come()
+    held.wait()
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     page.keyboard.press("a")
     expect(dialog).to_be_visible()
 
-    held.let_go()
+    held.release()
     expect(dialog).to_be_visible(timeout=1)
     visit.ended(job)
 
 
 def test_a_submission_whose_form_was_dismissed_leads_nowhere(visit: Visit, uid: str) -> None:
     page = visit.open("handlers?submit=echo")
-    held = Held(page, re.compile(r"/$"))
+    held = HeldResponses(page, re.compile(r"/$"))
     page.get_by_label("User").fill(uid)
     page.get_by_role("button", name="Submit", exact=True).click()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
-    held.let_go()
+    held.release()
     expect(page).to_have_url(re.compile("#/handlers$"), timeout=1)
 
 

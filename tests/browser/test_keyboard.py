@@ -44,9 +44,9 @@ def test_the_list_is_walked_and_a_job_opened_by_keys(visit: Visit, uid: str) -> 
     rows = page.locator("table.jobs a.id")
     expect(rows).to_have_count(3)
 
-    for place, key in ((0, "j"), (1, "j"), (2, "j"), (1, "k")):
+    for index, key in ((0, "j"), (1, "j"), (2, "j"), (1, "k")):
         page.keyboard.press(key)
-        expect(rows.nth(place)).to_be_focused()
+        expect(rows.nth(index)).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(page).to_have_url(re.compile(jobs[1]["id"]))

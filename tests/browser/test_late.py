@@ -1,4 +1,4 @@
-"""What comes late, over a slow network, takes nothing back."""
+"""Late responses, as over a slow network, do not undo what the page already shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Held, Visit, say
+from tests.browser.conftest import HeldResponses, Visit, advance
 
 
 def test_an_old_answer_does_not_take_back_how_a_job_ended(
@@ -18,11 +18,11 @@ def test_an_old_answer_does_not_take_back_how_a_job_ended(
     page = visit.open(f"jobs/{uid}/{job['id']}")
     heading = page.locator("h1")
     expect(heading).to_contain_text("running")
-    held = Held(page, re.compile(f"{job['id']}$"))
+    held = HeldResponses(page, re.compile(f"{job['id']}$"))
     visit.turn(hidden=False)  # so that it is loaded again
-    held.come()
+    held.wait()
 
-    say(script, "done")
+    advance(script, "done")
     expect(heading).to_contain_text("successful")
     page.evaluate(
         """() => {
@@ -32,8 +32,8 @@ def test_an_old_answer_does_not_take_back_how_a_job_ended(
                 { subtree: true, childList: true, characterData: true });
         }"""
     )
-    held.let_go()
-    held.let_go()
+    held.release()
+    held.release()
     expect(page.get_by_role("heading", name="Result")).to_be_visible()
     assert [each for each in page.evaluate("headings") if "running" in each] == []
 
@@ -48,14 +48,14 @@ def test_progress_that_was_told_before_does_not_change_a_job_that_has_ended(
     )
     page = visit.open(f"jobs/{uid}/{job['id']}")
     expect(page.get_by_text("25 %")).to_be_visible()
-    held = Held(page, re.compile(f"{job['id']}$"))
+    held = HeldResponses(page, re.compile(f"{job['id']}$"))
     for line in ("one", "two", "three", "four"):
-        say(script, line)
+        advance(script, line)
     visit.ended(job)
 
     with page.expect_response("**/events"):
         visit.turn(hidden=False)
-    held.let_go()
+    held.release()
     expect(page.get_by_text("Last progress")).to_be_visible()
     expect(page.get_by_text("100 %")).to_be_visible(timeout=1000)
 
@@ -64,33 +64,33 @@ def test_progress_that_was_told_before_does_not_change_a_job_that_has_ended(
 def test_an_old_list_is_shown_with_what_happened_since(
     visit: Visit, uid: str, script: Path, path: str
 ) -> None:
-    """To wait for a list during which nothing happens could mean to wait for ever."""
+    """Events may arrive during every load: waiting for a quiet one could mean waiting for ever."""
     job = visit.submit("step", {"file": str(script), "total": 4}, uid=uid)
-    say(script, "one")
+    advance(script, "one")
     page = visit.open(path)
     progress = page.locator(f"tr:has-text('{uid}') .progress")
     expect(progress).to_contain_text("25 %")
-    held = Held(page, re.compile("data/jobs"))
+    held = HeldResponses(page, re.compile("data/jobs"))
     visit.turn(hidden=False)
-    held.come()
+    held.wait()
 
-    say(script, "two")
+    advance(script, "two")
     expect(progress).to_contain_text("50 %")
-    held.let_go()
+    held.release()
     expect(progress).to_contain_text("50 %", timeout=1)
 
     for line in ("three", "four"):
-        say(script, line)
+        advance(script, line)
     visit.ended(job)
 
 
 def test_the_data_of_another_job_do_not_replace_what_is_typed(visit: Visit, uid: str) -> None:
     job = visit.ended(visit.submit("echo", [1], uid=uid))
-    held = Held(visit.page, re.compile(f"{job['id']}$"))
+    held = HeldResponses(visit.page, re.compile(f"{job['id']}$"))
     page = visit.open(f"handlers?submit=echo&uid={uid}&id={job['id']}")
-    held.come()
+    held.wait()
     expect(page.get_by_label("Data")).to_be_disabled()
 
-    held.let_go()
+    held.release()
     expect(page.get_by_label("Data")).to_be_enabled()
     expect(page.get_by_label("Data")).to_have_value("[\n  1\n]")

@@ -1,4 +1,4 @@
-"""What happens elsewhere comes by itself; and when the node is gone, the page says so."""
+"""Pages update by themselves, and say so if the node is away."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import TIMEOUT_MS, Visit, say, visiting
+from tests.browser.conftest import TIMEOUT_MS, Visit, advance, visiting
 from tests.support.nodes import Nodes
 
 AT_ONCE_MS = 5000
-"""Before the page would load again by itself."""
+"""Shorter than the interval at which a page loads its data again without an event."""
 
 
 def test_the_list_follows_what_happens(visit: Visit, uid: str, script: Path) -> None:
@@ -23,9 +23,9 @@ def test_the_list_follows_what_happens(visit: Visit, uid: str, script: Path) -> 
     visit.submit("step", {"file": str(script), "total": 2}, uid=uid)
     row = page.locator("table.jobs tbody tr")
     expect(row).to_contain_text("running")
-    say(script, "one")
+    advance(script, "one")
     expect(row).to_contain_text("50 %")
-    say(script, "two")
+    advance(script, "two")
     expect(row).to_contain_text("successful")
 
 
@@ -33,30 +33,30 @@ def test_the_list_follows_what_happens(visit: Visit, uid: str, script: Path) -> 
 def test_progress_comes_by_an_event_and_not_by_asking_again(
     visit: Visit, uid: str, script: Path, path: str
 ) -> None:
-    """Asking again is the net below; with a thousand pages open it must not be the way."""
+    """Polling is only the fallback: with a thousand open pages it would be too much load."""
     job = visit.submit("step", {"file": str(script), "total": 4}, uid=uid)
-    say(script, "one")
+    advance(script, "one")
     page = visit.open(f"jobs/{uid}/{job['id']}" if path == "job" else path)
     shown = page.locator(".progress" if path == "job" else f"tr:has-text('{uid}') .progress")
     expect(shown).to_contain_text("25 %")
 
     page.route(re.compile(f"data/jobs|{job['id']}$"), lambda _: None)  # never answered
-    say(script, "two")
+    advance(script, "two")
     expect(shown).to_contain_text("50 %")
     for line in ("three", "four"):
-        say(script, line)
+        advance(script, line)
     visit.ended(job)
 
 
 def test_the_calls_of_a_hook_follow_what_happens(visit: Visit, uid: str, script: Path) -> None:
-    """Who waits to see whether a hook was heard looks at the page when the job ends."""
+    """A user who wants to know whether a hook was delivered looks at the page when the job ends."""
     data = {"file": str(script), "total": 1}
     order = {"uid": uid, "task": "step", "data": data, "hook": "http://127.0.0.1:1/"}
     job = visit.ask("POST", "/", order)
     page = visit.open(f"jobs/{uid}/{job['id']}")
     expect(page.get_by_text("None so far.")).to_be_visible()
 
-    say(script, "one")
+    advance(script, "one")
     expect(page.locator(".calls li")).to_contain_text("1 try", timeout=AT_ONCE_MS)
 
 
@@ -65,14 +65,14 @@ def test_the_overview_follows_what_happens(visit: Visit, uid: str, script: Path)
     visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
     row = page.locator("table.jobs tbody tr").filter(has_text=uid)
     expect(row).to_contain_text("running")
-    say(script, "one")
+    advance(script, "one")
     expect(row).to_contain_text("successful")
 
 
 def test_a_node_that_dies_is_told_and_its_return_is_noticed(
     browser: Browser, start_node: Nodes, script: Path
 ) -> None:
-    """Numbers that look alive and are not are worse than none."""
+    """Outdated numbers that look live are worse than none."""
     node = start_node()
     with visiting(browser, node) as visit:
         job = visit.submit("step", {"file": str(script), "total": 1}, uid="ada")
@@ -88,13 +88,13 @@ def test_a_node_that_dies_is_told_and_its_return_is_noticed(
         start_node(HTTP__PORT=node.url.rpartition(":")[2])
         expect(page.locator(".line")).to_have_text("live")
         expect(page.get_by_role("alert")).to_have_count(0)
-        say(script, "done")
+        advance(script, "done")
         expect(page.get_by_role("heading", name="step")).to_contain_text("successful")
-        visit.forgive("ERR_")
+        visit.ignore_errors("ERR_")
 
 
 def test_a_node_that_hangs_is_told_as_well(browser: Browser, start_node: Nodes) -> None:
-    """Nothing breaks a connection to a node that was stopped, or that the network lost."""
+    """A connection to a node that is stopped, or cut off by the network, does not break."""
     node = start_node()
     with visiting(browser, node) as visit:
         page = visit.open("jobs")
@@ -105,4 +105,4 @@ def test_a_node_that_hangs_is_told_as_well(browser: Browser, start_node: Nodes) 
 
         node.signal(signal.SIGCONT)
         expect(page.locator(".line")).to_have_text("live")
-        visit.forgive("ERR_")
+        visit.ignore_errors("ERR_")

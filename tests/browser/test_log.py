@@ -1,4 +1,4 @@
-"""The log of a job: complete, and where its reader left it."""
+"""The log of a job: it is complete, and stays where its reader scrolled."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Held, Visit, drawn, say, wait_for
+from tests.browser.conftest import HeldResponses, Visit, advance, drawn, wait_for
 
 LOG = re.compile(r"/log\?follow=true$")
 ONE = "2026-01-01T00:00:00.000Z stdout one\n"
 
 
 def mark(page: Page) -> None:
-    """Have it known again."""
+    """Mark the box of the log, to see later whether it is still the same element."""
     page.get_by_role("log").evaluate("(box) => { box.marked = true; }")
 
 
@@ -24,14 +24,14 @@ def is_marked(page: Page) -> bool:
 
 def test_a_log_is_not_called_empty_before_it_is_loaded(visit: Visit, uid: str) -> None:
     job = visit.ended(visit.submit("talk", uid=uid))
-    held = Held(visit.page, LOG)
+    held = HeldResponses(visit.page, LOG)
     page = visit.open(f"jobs/{uid}/{job['id']}")
-    held.come()
+    held.wait()
     log = page.locator("section.log")
     expect(log.get_by_label("Loading")).to_be_visible()
     expect(log).not_to_contain_text("It printed nothing", timeout=1)
 
-    held.let_go()
+    held.release()
     expect(page.get_by_role("log")).to_contain_text("from a child")
 
 
@@ -46,16 +46,16 @@ def test_a_job_that_has_not_printed_yet_says_so(visit: Visit, uid: str, begun: P
 
 
 def test_nobody_looks_and_nothing_is_followed(visit: Visit, uid: str, script: Path) -> None:
-    """A browser has six lines to a node: logs in six tabs would leave none for a seventh."""
+    """A browser opens six connections to a node: six tabs with logs would leave none for more."""
     job = visit.submit("step", {"file": str(script), "total": 2}, uid=uid)
-    say(script, "one")
+    advance(script, "one")
     page = visit.open(f"jobs/{uid}/{job['id']}")
     expect(page.get_by_role("log")).to_contain_text("one")
     mark(page)
 
     with page.expect_event("requestfailed", lambda request: LOG.search(request.url) is not None):
         visit.turn(hidden=True)
-    say(script, "two")
+    advance(script, "two")
     visit.ended(job)
     visit.turn(hidden=False)
     expect(page.get_by_role("log").locator("span")).to_have_text(["one", "two"])
@@ -77,28 +77,28 @@ def test_an_outage_leaves_the_log_and_its_reader_where_they_were(
     expect(page.locator(".line")).to_have_text("disconnected")
     visit.context.set_offline(False)
     expect(page.locator(".line")).to_have_text("live")
-    say(script, "the last")
+    advance(script, "the last")
     expect(log.locator("div")).to_have_count(100)
     assert is_marked(page)
     assert log.evaluate("(box) => box.scrollTop") == 100
     expect(log).to_be_focused()
-    visit.forgive("ERR_")
+    visit.ignore_errors("ERR_")
 
 
 def test_a_log_that_broke_off_is_followed_again(visit: Visit, uid: str, script: Path) -> None:
-    """A node that closes its server ends its answers, while the job goes on."""
+    """A node that closes its server completes its responses, while the job goes on."""
     job = visit.submit("step", {"file": str(script), "total": 2}, uid=uid)
-    say(script, "one")
+    advance(script, "one")
     visit.page.route(LOG, lambda route: route.fulfill(body=ONE), times=1)
     page = visit.open(f"jobs/{uid}/{job['id']}")
     log = page.get_by_role("log").locator("span")
     expect(log).to_have_text(["one"])
-    say(script, "two")
+    advance(script, "two")
     expect(log).to_have_text(["one", "two"])
 
 
 def test_a_long_log_stays_put_for_who_reads_amid_it(visit: Visit, uid: str, script: Path) -> None:
-    """Only so many lines are shown: the oldest go, above what is read."""
+    """The number of lines is limited: the oldest are dropped, above those that are read."""
     script.write_text("".join(f"{number}\n" for number in range(5000)))
     job = visit.submit("step", {"file": str(script), "total": 5100}, uid=uid)
     page = visit.open(f"jobs/{uid}/{job['id']}")
@@ -111,7 +111,7 @@ def test_a_long_log_stays_put_for_who_reads_amid_it(visit: Visit, uid: str, scri
     before = log.evaluate(first)
 
     for number in range(5000, 5100):
-        say(script, f"{number}")
+        advance(script, f"{number}")
     visit.ended(job)
     expect(log).to_contain_text("5099")
     assert log.evaluate(first) == before

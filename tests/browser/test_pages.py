@@ -1,4 +1,4 @@
-"""Each page of the dashboard: what it shows, with something to show and with nothing."""
+"""Each page of the dashboard: what it shows, with data and without."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_jobs_are_listed_newest_first_page_by_page(visit: Visit, uid: str) -> No
 
 
 def test_a_filter_is_kept_in_the_url(visit: Visit, uid: str) -> None:
-    """A list that can be sent to somebody else, and that a reload does not lose."""
+    """A filtered list can be sent as a link, and survives a reload."""
     for task in ("echo", "fail", "pid"):
         visit.ended(visit.submit(task, uid=uid))
     page = visit.open("jobs")
@@ -114,7 +114,7 @@ def test_data_and_result_are_shown_digit_by_digit(visit: Visit, uid: str) -> Non
 
 
 def test_a_user_is_typed_without_the_list_talking_into_it(visit: Visit) -> None:
-    """The list follows what is typed; it must not rewrite it."""
+    """The list follows the text of the field, and must not overwrite it."""
     page = visit.open("jobs")
     page.get_by_label("User").press_sequentially("ada ")
     expect(page).to_have_url(re.compile("uid=ada$"))
@@ -129,7 +129,7 @@ def test_a_job_that_is_not_there_is_told(visit: Visit, uid: str) -> None:
     page = visit.open(f"jobs/{uid}/019ab000-0000-7000-8000-000000000000")
 
     expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()
-    visit.forgive("404")
+    visit.ignore_errors("404")
 
 
 def test_a_page_that_is_not_there_is_told(visit: Visit) -> None:

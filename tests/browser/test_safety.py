@@ -1,4 +1,4 @@
-"""What users and handlers wrote is text, whatever it looks like; and nobody may frame the page."""
+"""Text of users and handlers never becomes markup, and no site may frame the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit, say
+from tests.browser.conftest import Visit, advance
 
 MARKUP = "<img src=x onerror=\"document.title='hit'\"><b>bold</b><script>alert(1)</script>"
 USER = "<img src=x onerror=document.title=1>"
@@ -16,7 +16,7 @@ def test_markup_of_users_and_handlers_is_shown_as_text(visit: Visit, script: Pat
     job = visit.submit("step", {"file": str(script), "total": 2, "note": MARKUP}, uid=USER)
     page = visit.open("jobs")
     page.get_by_role("row").filter(has_text=USER).first.locator("a.id").click()
-    say(script, MARKUP)
+    advance(script, MARKUP)
 
     expect(page.locator("dl.names")).to_contain_text(USER)
     expect(page.locator(".progress .message")).to_have_text(MARKUP)
@@ -44,7 +44,7 @@ def test_markup_in_an_error_is_shown_as_text(visit: Visit, uid: str) -> None:
 def test_json_that_looks_like_the_pages_own_objects_is_shown_as_text(
     visit: Visit, uid: str
 ) -> None:
-    """What a library takes for an element of its own, it would draw."""
+    """A value that the library takes for an element of its own would be drawn as one."""
     element = {"type": "img", "props": {"src": "x"}, "__v": 1, "constructor": None}
     job = visit.ended(visit.submit("echo", element, uid=uid))
     page = visit.open(f"jobs/{uid}/{job['id']}")
@@ -54,7 +54,7 @@ def test_json_that_looks_like_the_pages_own_objects_is_shown_as_text(
 
 
 def test_the_policy_holds_in_the_browser(visit: Visit) -> None:
-    """The rules are only text until something was refused by them."""
+    """That the header is there proves nothing until the browser has refused something."""
     page = visit.open("jobs")
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
 
@@ -76,4 +76,4 @@ def test_the_policy_holds_in_the_browser(visit: Visit) -> None:
     )
 
     assert refused == ["require-trusted-types-for", "img-src"]
-    visit.complaints.clear()
+    visit.errors.clear()
