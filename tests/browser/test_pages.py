@@ -15,7 +15,7 @@ SMALL_PHONE = {**PHONE, "width": 320}
 PAGES = ["", "jobs", "nodes", "handlers", "handlers?submit=echo"]
 
 
-def test_a_new_house_is_empty_and_says_how_to_begin(browser: Browser, start_node: Nodes) -> None:
+def test_a_new_installation_is_empty_and_says_how_to_begin(browser: Browser, start_node: Nodes) -> None:
     with visiting(browser, start_node()) as visit:
         page = visit.open()
         expect(page.get_by_text("nothing waits")).to_be_visible()
@@ -35,7 +35,7 @@ def test_the_overview_shows_what_waits_runs_and_ends(visit: Visit, uid: str) -> 
     finished = page.get_by_role("link", name="Finished / min")
     expect(finished).to_contain_text(re.compile(r"min\d*[1-9]"))
     expect(finished).to_contain_text("of them failed")
-    for chart in ("Ended per minute", "In the house now"):
+    for chart in ("Ended per minute", "Queued and running"):
         expect(page.get_by_role("figure", name=chart).locator("canvas")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text=uid)).to_have_count(2)
 

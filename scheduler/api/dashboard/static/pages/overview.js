@@ -105,7 +105,7 @@ function Charts({ figures, samples }) {
         ]}
       />
       <${Chart}
-        title="In the house now"
+        title="Queued and running"
         kind="lines"
         times=${samples.map((sample) => sample.at)}
         series=${[

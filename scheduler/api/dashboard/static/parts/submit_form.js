@@ -98,7 +98,7 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
           <textarea name="data" rows="6" class="code" spellcheck=${false} disabled=${loads} aria-busy=${loads} aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
           <small id="flaw" role="status">${flaw ? `Not JSON yet: ${flaw}` : "It is sent as it stands."}</small>
         </label>
-        <label>Hook <small>(optional: a URL that is told)</small><input name="hook" type="url" autocomplete="off" /></label>
+        <label>Hook <small>(optional: a URL to call)</small><input name="hook" type="url" autocomplete="off" /></label>
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
