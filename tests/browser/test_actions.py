@@ -29,7 +29,9 @@ def test_a_job_is_submitted_and_seen_to_its_end(visit: Visit, uid: str) -> None:
     expect(result).to_contain_text('"answer": 42')
 
 
-def test_what_is_no_json_is_said_while_it_is_typed_and_not_sent(visit: Visit, uid: str) -> None:
+def test_text_that_is_not_json_is_reported_during_typing_and_not_sent(
+    visit: Visit, uid: str
+) -> None:
     page = visit.open("handlers?submit=echo")
     page.get_by_label("User").fill(uid)
     page.get_by_label("Data").fill('{"answer": 42')
@@ -55,7 +57,7 @@ def test_data_are_sent_digit_by_digit(visit: Visit, uid: str) -> None:
     assert job["data"] == [9007199254740993]
 
 
-def test_what_the_node_refuses_is_shown_in_its_words(visit: Visit) -> None:
+def test_a_refusal_is_shown_with_the_message_of_the_node(visit: Visit) -> None:
     page = visit.open("handlers?submit=echo")
     page.get_by_label("User").fill("-nobody")
     page.get_by_role("button", name="Submit", exact=True).click()
@@ -116,7 +118,7 @@ def test_progress_and_log_are_seen_as_they_come(visit: Visit, uid: str, script: 
     expect(page.locator("section").filter(has_text="Result").last).to_contain_text('"steps": 4')
 
 
-def test_what_the_scheduler_says_in_a_log_is_told_from_what_the_job_says(
+def test_notices_of_the_scheduler_in_a_log_differ_from_lines_of_the_job(
     visit: Visit, uid: str, begun: Path
 ) -> None:
     job = visit.submit("talk_undo", {"file": str(begun)}, uid=uid)

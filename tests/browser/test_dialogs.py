@@ -93,7 +93,9 @@ def test_an_abort_whose_dialog_was_dismissed_closes_no_other(
     visit.ended(job)
 
 
-def test_a_submission_whose_form_was_dismissed_leads_nowhere(visit: Visit, uid: str) -> None:
+def test_a_submission_whose_form_was_closed_does_not_change_the_page(
+    visit: Visit, uid: str
+) -> None:
     page = visit.open("handlers?submit=echo")
     held = HeldResponses(page, re.compile(r"/$"))
     page.get_by_label("User").fill(uid)

@@ -116,9 +116,7 @@ def test_a_dialog_gives_the_focus_back(visit: Visit, keys: list[str]) -> None:
     expect(button).to_be_focused()
 
 
-def test_a_dialog_stays_the_only_one_heard_while_the_page_beneath_it_loads(
-    visit: Visit, uid: str
-) -> None:
+def test_only_the_dialog_gets_keys_while_the_page_beneath_it_loads(visit: Visit, uid: str) -> None:
     visit.submit("echo", uid=uid)
     held: list[Route] = []
     visit.page.route("**/-/ui/data/jobs?*", lambda route: held.append(route))  # noqa: PLW0108 - it looks at its signature

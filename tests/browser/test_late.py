@@ -38,7 +38,7 @@ def test_an_old_answer_does_not_take_back_how_a_job_ended(
     assert [each for each in page.evaluate("headings") if "running" in each] == []
 
 
-def test_progress_that_was_told_before_does_not_change_a_job_that_has_ended(
+def test_earlier_progress_does_not_change_a_job_that_has_ended(
     visit: Visit, uid: str, script: Path
 ) -> None:
     job = visit.submit("step", {"file": str(script), "total": 4}, uid=uid)

@@ -69,7 +69,7 @@ def test_the_overview_follows_what_happens(visit: Visit, uid: str, script: Path)
     expect(row).to_contain_text("successful")
 
 
-def test_a_node_that_dies_is_told_and_its_return_is_noticed(
+def test_a_node_that_dies_is_reported_and_its_return_is_noticed(
     browser: Browser, start_node: Nodes, script: Path
 ) -> None:
     """Outdated numbers that look live are worse than none."""
@@ -93,7 +93,7 @@ def test_a_node_that_dies_is_told_and_its_return_is_noticed(
         visit.ignore_errors("ERR_")
 
 
-def test_a_node_that_hangs_is_told_as_well(browser: Browser, start_node: Nodes) -> None:
+def test_a_node_that_hangs_is_reported_as_well(browser: Browser, start_node: Nodes) -> None:
     """A connection to a node that is stopped, or cut off by the network, does not break."""
     node = start_node()
     with visiting(browser, node) as visit:

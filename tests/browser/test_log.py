@@ -45,7 +45,7 @@ def test_a_job_that_has_not_printed_yet_says_so(visit: Visit, uid: str, begun: P
     expect(page.get_by_text("It printed nothing.")).to_be_visible()
 
 
-def test_nobody_looks_and_nothing_is_followed(visit: Visit, uid: str, script: Path) -> None:
+def test_a_hidden_page_follows_no_log(visit: Visit, uid: str, script: Path) -> None:
     """A browser opens six connections to a node: six tabs with logs would leave none for more."""
     job = visit.submit("step", {"file": str(script), "total": 2}, uid=uid)
     advance(script, "one")
@@ -97,7 +97,9 @@ def test_a_log_that_broke_off_is_followed_again(visit: Visit, uid: str, script: 
     expect(log).to_have_text(["one", "two"])
 
 
-def test_a_long_log_stays_put_for_who_reads_amid_it(visit: Visit, uid: str, script: Path) -> None:
+def test_a_long_log_does_not_move_for_a_reader_in_its_middle(
+    visit: Visit, uid: str, script: Path
+) -> None:
     """The number of lines is limited: the oldest are dropped, above those that are read."""
     script.write_text("".join(f"{number}\n" for number in range(5000)))
     job = visit.submit("step", {"file": str(script), "total": 5100}, uid=uid)

@@ -15,7 +15,9 @@ SMALL_PHONE = {**PHONE, "width": 320}
 PAGES = ["", "jobs", "nodes", "handlers", "handlers?submit=echo"]
 
 
-def test_a_new_installation_is_empty_and_says_how_to_begin(browser: Browser, start_node: Nodes) -> None:
+def test_a_new_installation_is_empty_and_says_how_to_begin(
+    browser: Browser, start_node: Nodes
+) -> None:
     with visiting(browser, start_node()) as visit:
         page = visit.open()
         expect(page.get_by_text("nothing waits")).to_be_visible()
@@ -125,14 +127,14 @@ def test_a_user_is_typed_without_the_list_talking_into_it(visit: Visit) -> None:
     expect(page.get_by_label("User")).to_have_value("ada lovelace")
 
 
-def test_a_job_that_is_not_there_is_told(visit: Visit, uid: str) -> None:
+def test_a_job_that_does_not_exist_is_reported(visit: Visit, uid: str) -> None:
     page = visit.open(f"jobs/{uid}/019ab000-0000-7000-8000-000000000000")
 
     expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()
     visit.ignore_errors("404")
 
 
-def test_a_page_that_is_not_there_is_told(visit: Visit) -> None:
+def test_a_page_that_does_not_exist_is_reported(visit: Visit) -> None:
     page = visit.open("nowhere")
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
 
@@ -227,7 +229,7 @@ def test_a_phone_shows_a_job_without_scrolling_sideways(browser: Browser, node: 
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_who_forbids_to_keep_anything_can_use_every_page(visit: Visit, uid: str) -> None:
+def test_every_page_works_without_local_storage(visit: Visit, uid: str) -> None:
     visit.page.add_init_script(
         """Object.defineProperty(window, "localStorage", {
             get() { throw new DOMException("denied", "SecurityError"); },

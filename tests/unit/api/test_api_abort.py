@@ -247,7 +247,7 @@ async def test_more_than_a_batch_are_all_aborted(api: Api) -> None:
     assert (await api.delete("/u1")).json == {"aborted": 450, "aborting": 0}
 
 
-async def test_what_is_submitted_amid_an_abort_of_all_is_left_alone(
+async def test_jobs_submitted_during_a_bulk_abort_are_left_alone(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A user who submits as fast as it aborts would keep it busy for ever."""

@@ -38,7 +38,7 @@ async def _nothing_is_stored(api: Api) -> object:
         (b'{"data": ' + b"9" * 5000 + b"}", "number is infinity when parsed as double"),
     ],
 )
-async def test_a_body_that_is_no_sound_json_is_refused_with_the_place(
+async def test_a_body_that_is_not_valid_json_is_refused_with_the_position(
     api: Api, body: bytes, said: str
 ) -> None:
     answer = await api.post(body)
@@ -71,7 +71,7 @@ async def test_a_body_that_is_no_job_is_refused(api: Api, body: bytes) -> None:
         (["u1"], "an array"),
     ],
 )
-async def test_a_uid_that_nobody_can_have_is_refused(api: Api, uid: object, shown: str) -> None:
+async def test_an_invalid_uid_is_refused(api: Api, uid: object, shown: str) -> None:
     answer = await api.post({**SOUND, "uid": uid})
 
     said = answer.flaws
@@ -155,7 +155,7 @@ async def test_no_more_than_twenty_flaws_are_listed(api: Api) -> None:
     assert len((await api.post({f"x{n}": 1 for n in range(10_000)})).flaws) == 20
 
 
-async def test_what_came_is_not_echoed_at_length(api: Api) -> None:
+async def test_wrong_values_are_not_quoted_at_length(api: Api) -> None:
     answer = await api.post({"uid": "u1", "task": "x" * 100_000, "y" * 100_000: 1})
 
     assert len(answer.text) < 1500

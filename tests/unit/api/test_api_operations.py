@@ -41,7 +41,7 @@ async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
     }
 
 
-async def test_to_be_asked_whether_it_is_ready_leaves_no_mark_on_the_queue(api: Api) -> None:
+async def test_a_readiness_probe_leaves_no_mark_on_the_queue(api: Api) -> None:
     """A probe that renewed the sweeper's mark after a flush would hide that the queue lost ids."""
     assert await api.queue.forgetful()
     api.queue.server.flush()
@@ -161,7 +161,9 @@ async def test_a_browser_at_the_root_is_shown_the_way_to_the_dashboard(api: Api)
     assert "dashboard" not in (await api.ask("PUT", "/")).json["detail"]
 
 
-async def test_a_defect_is_logged_and_not_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_defect_is_logged_and_not_shown_to_clients(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A traceback would show strangers where the weak points are."""
 
     async def fail(job_id: str) -> None:

@@ -75,7 +75,7 @@ async def test_an_unknown_id_is_not_found(api: Api, path: str) -> None:
     assert answer.json["type"] == "urn:atlanscheduler:problem:no-such-job"
 
 
-async def test_an_id_that_is_none_is_not_asked_of_the_store(api: Api) -> None:
+async def test_an_invalid_id_does_not_reach_the_store(api: Api) -> None:
     api.store.away = True
 
     assert (await api.get("/u1/not-a-uuid")).status == 404
@@ -178,7 +178,7 @@ async def test_a_client_that_goes_away_waits_for_nothing(api: Api) -> None:
 @pytest.mark.parametrize(
     "wait", ["61", "-1", "nan", "inf", "7e1", "e1", "", "x", "1_0", "٣", "true"]
 )
-async def test_a_wait_that_is_none_is_refused(api: Api, wait: str) -> None:
+async def test_an_invalid_wait_is_refused(api: Api, wait: str) -> None:
     said = (await api.get(f"/u1/{NOBODYS}?wait={wait}")).flaws
 
     assert said == {"wait": f'got "{wait}"; allowed: seconds to wait for the end, 0 to 60'}
@@ -207,7 +207,7 @@ async def test_pages_lead_to_all_jobs_while_others_come_in(api: Api) -> None:
     assert seen == ids[::-1]
 
 
-async def test_a_full_last_page_leads_nowhere(api: Api) -> None:
+async def test_a_full_last_page_has_no_next_page(api: Api) -> None:
     for _ in range(4):
         await api.submit()
 

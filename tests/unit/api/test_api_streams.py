@@ -50,7 +50,7 @@ async def served(flood: Flood, aiohttp_server: AiohttpServer) -> TestServer:
     return await aiohttp_server(app)
 
 
-async def test_who_does_not_read_is_dropped(
+async def test_a_client_that_does_not_read_is_disconnected(
     aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise each such client would hold memory and a connection for as long as it likes."""
@@ -64,7 +64,9 @@ async def test_who_does_not_read_is_dropped(
     writer.close()
 
 
-async def test_who_reads_gets_more_when_there_is_room_for_it(aiohttp_server: AiohttpServer) -> None:
+async def test_a_client_that_reads_gets_more_as_soon_as_it_has_room(
+    aiohttp_server: AiohttpServer,
+) -> None:
     """Until the client disconnects; then no more parts are made for it."""
     flood = Flood()
     server = await served(flood, aiohttp_server)

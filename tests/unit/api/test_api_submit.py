@@ -210,7 +210,7 @@ async def test_a_bulk_with_a_key_is_submitted_once(api: Api) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "x" * 201])
-async def test_a_key_that_is_none_is_refused(api: Api, key: str) -> None:
+async def test_an_invalid_key_is_refused(api: Api, key: str) -> None:
     answer = await api.post({"uid": "u1", "task": "task1"}, **{"Idempotency-Key": key})
 
     assert "1 to 200 visible ASCII" in answer.flaws["Idempotency-Key"]

@@ -28,7 +28,7 @@ async def test_a_valid_trace_goes_with_the_job(api: Api) -> None:
 
 
 @pytest.mark.parametrize("value", [f"cc-{TRACE}-{PARENT}-00", f"cc-{TRACE}-{PARENT}-00-more"])
-async def test_of_a_later_version_is_taken_what_this_one_knows(api: Api, value: str) -> None:
+async def test_the_known_fields_of_a_later_version_are_used(api: Api, value: str) -> None:
     assert await taken(api, value) == f"00-{TRACE}-{PARENT}-00"
 
 

@@ -24,14 +24,14 @@ VENDORED = [
 ]
 
 
-def test_what_others_made_is_as_they_made_it() -> None:
+def test_vendored_files_are_unchanged() -> None:
     """A changed copy is a fork that nobody maintains, or worse."""
     assert {name: sha256((VENDOR / name).read_bytes()).hexdigest() for name, *_ in VENDORED} == {
         name: digest for name, *_, digest in VENDORED
     }
 
 
-def test_what_others_made_is_listed_with_its_origin_and_licence() -> None:
+def test_vendored_files_are_listed_with_their_origin_and_licence() -> None:
     names = {path.name for path in VENDOR.iterdir()} - {"VENDORED"}
     assert {name for name, *_ in VENDORED} == names
     assert all(all(line) and len(line) == 6 for line in VENDORED)
@@ -100,7 +100,7 @@ async def test_a_file_comes_with_its_type_and_is_not_sent_twice(api: Api) -> Non
     assert (again.status, again.text) == (304, "")
 
 
-async def test_a_file_is_packed_only_for_those_who_can_unpack_it(api: Api) -> None:
+async def test_a_file_is_gzipped_only_for_clients_that_accept_it(api: Api) -> None:
     packed = await api.get("/-/ui/app.js")
     plain = await api.get("/-/ui/app.js", headers={"Accept-Encoding": "identity"})
 
@@ -185,7 +185,7 @@ async def test_the_nodes_are_listed_with_their_heartbeats(api: Api) -> None:
 @pytest.mark.parametrize(
     "path", ["jobs?uid=-x", "jobs?status=odd", "unfinished?limit=1", "overview?x=1"]
 )
-async def test_a_wrong_question_is_answered_with_what_is_wrong(api: Api, path: str) -> None:
+async def test_the_response_to_a_wrong_query_says_what_is_wrong(api: Api, path: str) -> None:
     answer = await api.get(f"/-/ui/data/{path}")
     assert answer.status == 400
     assert len(answer.flaws) == 1

@@ -120,7 +120,7 @@ async def test_a_job_that_is_not_there_is_said_so(client: Either, api: Api) -> N
             await client.do("get", uid, wanted)
 
 
-async def test_what_is_wrong_with_a_request_is_said_place_by_place(client: Either) -> None:
+async def test_each_flaw_of_a_request_is_named_with_its_position(client: Either) -> None:
     with pytest.raises(Problem, match="tusk") as refused:
         await client.do("submit", "ada", "tusk")
     assert (refused.value.status, refused.value.title) == (
@@ -130,7 +130,7 @@ async def test_what_is_wrong_with_a_request_is_said_place_by_place(client: Eithe
     assert [flaw.pointer for flaw in refused.value.errors] == ["/task"]
 
 
-async def test_what_is_no_json_is_not_sent(client: Either, api: Api) -> None:
+async def test_a_value_that_is_not_json_is_not_sent(client: Either, api: Api) -> None:
     with pytest.raises(ValueError, match="JSON"):
         await client.do("submit", "ada", "task1", float("nan"))
     assert api.stored == 0

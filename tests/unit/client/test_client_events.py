@@ -62,7 +62,7 @@ def test_each_kind_of_event_comes_typed(reader: EventReader) -> None:
     assert printed == Printed(id="1", uid="ada", at=at, stream="stderr", text="a: b")
 
 
-def test_what_says_nothing_new_is_passed_over(reader: EventReader) -> None:
+def test_events_without_news_are_ignored(reader: EventReader) -> None:
     """Heartbeats, a reset (the job's state follows it), and what a newer node may send."""
     assert not fed(reader, [": heartbeat", ""], block(1, "reset", {}), block(2, "news", {}))
 

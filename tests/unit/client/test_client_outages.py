@@ -51,7 +51,7 @@ async def test_a_node_that_cannot_take_it_now_is_asked_again(
     assert (await client.do("get", "ada", "1")).uid == "ada"
 
 
-async def test_without_patience_the_first_answer_counts(
+async def test_without_retries_the_first_response_counts(
     connect: Callable[..., Any], misbehaving: Callable[..., Any]
 ) -> None:
     server = await misbehaving(UNAVAILABLE, reply(job()))
@@ -71,7 +71,7 @@ async def test_a_connection_that_the_node_closed_meanwhile_is_made_anew(
     assert len(server.requests) == 3
 
 
-async def test_where_nobody_listens_that_is_said(connect: Callable[..., Any]) -> None:
+async def test_an_error_says_that_no_node_answers(connect: Callable[..., Any]) -> None:
     with socket.socket() as taken:  # bound, but it does not listen
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -100,7 +100,7 @@ async def test_a_node_that_is_silent_is_not_waited_for_for_ever(
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", "{}", '"text"'])
-async def test_what_is_no_node_is_not_taken_for_one(
+async def test_the_response_of_another_server_is_an_error(
     connect: Callable[..., Any], misbehaving: Callable[..., Any], body: str
 ) -> None:
     """A wrong URL often leads to another server, which may answer 200."""
@@ -110,7 +110,7 @@ async def test_what_is_no_node_is_not_taken_for_one(
 
 
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "301 Moved Permanently"])
-async def test_what_a_proxy_says_in_words_of_its_own_is_a_problem_too(
+async def test_an_error_page_of_a_proxy_is_a_problem_too(
     connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
 ) -> None:
     server = await misbehaving(reply("<h1>sorry</h1>", status=status, media="text/html"))

@@ -102,7 +102,7 @@ def test_each_way_to_end_has_its_line_and_count(
     assert job_events.count("jobs_total", task="task1", status=status.value) == 1
 
 
-def test_what_is_amiss_names_its_job_as_well(job_events: Counting, lines: list[Any]) -> None:
+def test_warnings_and_errors_name_their_job_as_well(job_events: Counting, lines: list[Any]) -> None:
     """An operator on call looks for the user and the task."""
     job_events.lost(CLAIM)
     job_events.notified_too_often(CLAIM)
@@ -135,7 +135,7 @@ def test_only_the_first_attempt_counts_as_waiting(job_events: Counting) -> None:
     assert job_events.count("job_waiting_seconds_count", task="task1") == 0
 
 
-def test_a_clean_up_is_told_apart_and_counts_as_no_job(
+def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
     job_events: Counting, lines: list[Any]
 ) -> None:
     clean = replace(CLAIM, purpose=Purpose.CLEAN)

@@ -78,7 +78,9 @@ async def settled(store: MemoryStore, job_id: str) -> HookCall:
     return call
 
 
-async def test_the_end_of_a_job_is_told_in_short(store: MemoryStore, receiver: Receiver) -> None:
+async def test_the_end_of_a_job_is_sent_as_a_summary(
+    store: MemoryStore, receiver: Receiver
+) -> None:
     """Its data and result may be large or private."""
     async with delivering(store, secret=SECRET):
         job_id = await ended(store, receiver.url)
@@ -100,7 +102,7 @@ async def test_the_end_of_a_job_is_told_in_short(store: MemoryStore, receiver: R
     assert (call.status, call.tries, call.answer) == (CallStatus.DELIVERED, 1, "204")
 
 
-async def test_a_look_that_finds_no_call_asks_for_no_job() -> None:
+async def test_no_jobs_are_read_when_no_call_is_due() -> None:
     """A node without hooks looks once a second, for ever."""
 
     class Asked(MemoryStore):
@@ -120,7 +122,7 @@ async def test_a_look_that_finds_no_call_asks_for_no_job() -> None:
     assert (store.takes > 0, store.outlined) == (True, 0)
 
 
-async def test_an_error_is_told_without_its_traceback(
+async def test_an_error_is_sent_without_its_traceback(
     store: MemoryStore, receiver: Receiver
 ) -> None:
     error = Failure(
@@ -134,7 +136,7 @@ async def test_an_error_is_told_without_its_traceback(
     assert got.json["error"] == {"kind": "exception", "message": "x" * 1000}
 
 
-async def test_an_abort_is_told_with_its_receipt(store: MemoryStore, receiver: Receiver) -> None:
+async def test_an_abort_is_sent_with_its_receipt(store: MemoryStore, receiver: Receiver) -> None:
     async with delivering(store):
         (job,) = (await store.insert([new(hook=receiver.url)])).jobs
         await abort(store, job.id)
@@ -144,7 +146,9 @@ async def test_an_abort_is_told_with_its_receipt(store: MemoryStore, receiver: R
     assert got.json["abort"]["reason"] == "enough"
 
 
-async def test_what_a_handler_says_goes_as_it_is(store: MemoryStore, receiver: Receiver) -> None:
+async def test_the_notification_of_a_handler_is_sent_unchanged(
+    store: MemoryStore, receiver: Receiver
+) -> None:
     async with delivering(store) as delivery:
         claim = await begun(store, receiver.url)
         await store.add_call(claim, "n1", JsonText('{"page":[1,null]}'), at=claim_time())
@@ -209,7 +213,7 @@ async def test_a_private_address_is_not_called(
     assert receiver.received == []
 
 
-async def test_of_a_hook_that_is_refused_only_the_reason_is_shown(store: MemoryStore) -> None:
+async def test_for_a_refused_address_only_the_reason_is_shown(store: MemoryStore) -> None:
     """No connection was attempted, so the reason must not speak of one."""
     async with delivering(store, give_up_s=0, allow=()):
         call = await settled(store, await ended(store, "http://10.0.0.1/hook"))
@@ -219,7 +223,7 @@ async def test_of_a_hook_that_is_refused_only_the_reason_is_shown(store: MemoryS
     )
 
 
-async def test_a_proxy_of_the_environment_is_not_asked(
+async def test_a_proxy_from_the_environment_is_not_used(
     store: MemoryStore, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It could connect to addresses that the node refuses."""
@@ -232,7 +236,7 @@ async def test_a_proxy_of_the_environment_is_not_asked(
     assert receiver.received == []
 
 
-async def test_what_cannot_be_reached_is_said(store: MemoryStore) -> None:
+async def test_an_unreachable_receiver_is_shown_as_such(store: MemoryStore) -> None:
     async with delivering(store, give_up_s=0):
         call = await settled(store, await ended(store, "http://127.0.0.1:1/hook"))
 
@@ -283,7 +287,7 @@ async def test_a_store_that_is_away_delays_calls_and_loses_none(
         await receiver.gets(1)
 
 
-async def test_what_is_due_at_the_end_is_delivered_before_it(
+async def test_calls_that_are_due_at_the_end_are_delivered_before_it(
     store: MemoryStore, receiver: Receiver
 ) -> None:
     """A draining node delivers the calls of its last jobs itself."""
