@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from scheduler.core.job import FINAL, NOTHING_RAN, Claim, Cleanup, Job, Progress, Status
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What a change is about."""
 
     QUEUED = "queued"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 class Change(NamedTuple):
     """A change of one job, or a gap. A tuple, since each job makes several, and fast."""
 
-    kind: Kind
+    kind: ChangeKind
     job_id: str = ""
     uid: str | None = None
     """None where the sender does not know it."""
@@ -45,28 +45,28 @@ class Change(NamedTuple):
     token: int = 0
     at: datetime | None = None
     progress: Progress | None = None
-    begins: int = 0
-    ends: int = 0
+    start_offset: int = 0
+    end_offset: int = 0
     """Of a log: the offsets in bytes before and after what was printed."""
 
     @property
-    def tells_status(self) -> bool:
+    def is_status_change(self) -> bool:
         """Whether the job as the store has it shows this change."""
-        return self.kind in {Kind.QUEUED, Kind.RUNNING, Kind.STATUS}
+        return self.kind in {ChangeKind.QUEUED, ChangeKind.RUNNING, ChangeKind.STATUS}
 
 
-GAP: Final = Change(kind=Kind.GAP)
+GAP: Final = Change(kind=ChangeKind.GAP)
 
 
 def queued(job: Job) -> Change:
     """The change for a new job."""
-    return Change(kind=Kind.QUEUED, job_id=job.id, uid=job.uid)
+    return Change(kind=ChangeKind.QUEUED, job_id=job.id, uid=job.uid)
 
 
 def running(claim: Claim, at: datetime) -> Change:
     """The change for a new attempt."""
     return Change(
-        kind=Kind.RUNNING,
+        kind=ChangeKind.RUNNING,
         job_id=claim.id,
         uid=claim.uid,
         attempt=claim.attempt,
@@ -77,13 +77,13 @@ def running(claim: Claim, at: datetime) -> Change:
 
 def changed(job_id: str, uid: str | None = None) -> Change:
     """The change for anything else about a job."""
-    return Change(kind=Kind.STATUS, job_id=job_id, uid=uid)
+    return Change(kind=ChangeKind.STATUS, job_id=job_id, uid=uid)
 
 
 def progressed(claim: Claim, progress: Progress) -> Change:
     """The change for new progress of an attempt."""
     return Change(
-        kind=Kind.PROGRESS,
+        kind=ChangeKind.PROGRESS,
         job_id=claim.id,
         uid=claim.uid,
         attempt=claim.attempt,
@@ -92,9 +92,15 @@ def progressed(claim: Claim, progress: Progress) -> Change:
     )
 
 
-def printed(claim: Claim, begins: int, ends: int) -> Change:
+def printed(claim: Claim, start_offset: int, end_offset: int) -> Change:
     """The change for output of an attempt or a clean-up, between two offsets in the log."""
-    return Change(kind=Kind.LOG, job_id=claim.id, uid=claim.uid, begins=begins, ends=ends)
+    return Change(
+        kind=ChangeKind.LOG,
+        job_id=claim.id,
+        uid=claim.uid,
+        start_offset=start_offset,
+        end_offset=end_offset,
+    )
 
 
 STAGES: Final = 8
@@ -129,7 +135,7 @@ def may_run(change: Change, last_stage: int) -> bool:
 
 def as_of(change: Change, job: Job) -> Job:
     """The job as it was at a change, made from the job as it is now."""
-    if change.kind not in {Kind.QUEUED, Kind.RUNNING}:
+    if change.kind not in {ChangeKind.QUEUED, ChangeKind.RUNNING}:
         return job
     return _earlier(
         job,
@@ -198,12 +204,12 @@ class Position(NamedTuple):
     """
 
     change_id: str
-    place: int | None = None
+    offset: int | None = None
     stage: int | None = None
 
     def __str__(self) -> str:
-        place = "" if self.place is None else f".{self.place}"
-        return f"{self.change_id}{place}{'' if self.stage is None else f'~{self.stage}'}"
+        offset = "" if self.offset is None else f".{self.offset}"
+        return f"{self.change_id}{offset}{'' if self.stage is None else f'~{self.stage}'}"
 
 
 _POSITION: Final = re.compile(r"([0-9]{1,20}-[0-9]{1,20})(?:\.([0-9]{1,18}))?(?:~([0-9]{1,9}))?")
@@ -216,10 +222,10 @@ def position(text: str) -> Position | None:
     found = _POSITION.fullmatch(text)
     if found is None:
         return None
-    change_id, place, at_stage = found.groups()
+    change_id, offset, at_stage = found.groups()
     if any(int(half) >= _HALF_END for half in change_id.split("-")):
         return None
-    return Position(change_id, _maybe_int(place), _maybe_int(at_stage))
+    return Position(change_id, _maybe_int(offset), _maybe_int(at_stage))
 
 
 def _maybe_int(text: str | None) -> int | None:

@@ -55,7 +55,7 @@ class Handler:
     options: HandlerOptions
     function: Function
     on_abort: Function | None
-    place: str
+    location: str
     """File and line of the decorator, for the person who has to correct it."""
 
 
@@ -96,7 +96,7 @@ def handler(
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
     caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
-    place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    location = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     listed: list[Handler] = caller.f_globals.setdefault(LIST, [])
 
     if on_abort is not None:
@@ -114,7 +114,7 @@ def handler(
             memory_bytes=memory_bytes,
             undoable=on_abort is not None,
         )
-        listed.append(Handler(options, function, on_abort, place))
+        listed.append(Handler(options, function, on_abort, location))
         return function
 
     return mark

@@ -4,8 +4,8 @@
     slot   0 1 2 3 │ 4 5 … 15        the oldest page after the head, so a log has 16 slots at most
            head      tail
 
-A *place* is an offset: bytes from the beginning of all that the job printed, kept or not. So the
-places of two pages tell how much is missing between them. Pure: no I/O, no clock.
+An *offset* is a number of bytes from the beginning of all that the job printed, kept or not. So the
+offsets of two pages tell how much is missing between them. Pure: no I/O, no clock.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LogPage:
     """A stored part of a job's output; blocks are added to it until the next page begins."""
 
     number: int
-    place: int
+    offset: int
     blocks: tuple[Block, ...]
 
     @property
@@ -56,7 +56,7 @@ class LogPage:
     @property
     def end(self) -> int:
         """The offset after the page, in bytes."""
-        return self.place + self.size
+        return self.offset + self.size
 
     @property
     def slot(self) -> int:
@@ -87,17 +87,17 @@ class Line(NamedTuple):
 def lines(pages: Iterable[LogPage], *, after: int = 0, until: int | None = None) -> Iterator[Line]:
     """The lines on these pages between two offsets; a notice wherever something is missing."""
     for page in pages:
-        begins = page.place if until is None else min(page.place, until)
+        begins = page.offset if until is None else min(page.offset, until)
         if begins > after:
             missing = f"{begins - after} bytes are left out here"
             yield Line(page.blocks[0].at, LogStream.NOTICE, missing, begins)
-        place = page.place
+        offset = page.offset
         for block in page.blocks:
             for whole, text in _lines(block.text):
-                place += len(whole.encode())
-                if after < place and (until is None or place <= until):
-                    yield Line(block.at, block.stream, text, place)
-        after = max(after, place)
+                offset += len(whole.encode())
+                if after < offset and (until is None or offset <= until):
+                    yield Line(block.at, block.stream, text, offset)
+        after = max(after, offset)
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

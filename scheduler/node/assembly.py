@@ -103,7 +103,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     if is_private(config.store.url):
         await forget_predecessors(store)
         await (
-            sweeper.release_the_dead()
+            sweeper.release_dead_nodes()
         )  # else its jobs would come after those that were queued later
     await lease.begin()
     return RunningNode(

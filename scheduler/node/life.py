@@ -46,7 +46,7 @@ def run(config: Config) -> None:
 async def serve(config: Config) -> None:
     """Start, serve and drain a node."""
     name = config.node.name or socket.gethostname()
-    log_lines.begin(node=name)
+    log_lines.configure(node=name)
     async with AsyncExitStack() as stack:
         try:
             node = await assemble(config, name, stack)

@@ -92,12 +92,12 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep for ever. A step that fails because store or queue are away is repeated later."""
         while True:
-            for step in (self.release_the_dead, self.restore_ids, self.delete_the_old):
+            for step in (self.release_dead_nodes, self.restore_ids, self.delete_old_jobs):
                 with suppress(Unavailable):
                     await step()
             await self._clock.sleep(SWEEP_EVERY_S)
 
-    async def release_the_dead(self) -> None:
+    async def release_dead_nodes(self) -> None:
         """Remove silent nodes from the store, and release the jobs of nodes that are gone."""
         silent = self._silent(nodes := await self._nodes())
         for node in silent:
@@ -117,7 +117,7 @@ class Sweeper:
         if self._clock.monotonic() >= self._look_at:
             await self._restore_lost_ids()
 
-    async def delete_the_old(self) -> None:
+    async def delete_old_jobs(self) -> None:
         """Delete some of the jobs that have been final for long enough."""
         if self._retention_s > 0 and self._clock.monotonic() >= self._delete_at:
             before = self._clock.now() - timedelta(seconds=self._retention_s)

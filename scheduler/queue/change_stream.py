@@ -21,7 +21,7 @@ from typing import Any, Final, cast
 import orjson
 
 from scheduler.basics.retry import Backoff, retried
-from scheduler.core.change import GAP, Change, Kind
+from scheduler.core.change import GAP, Change, ChangeKind
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import Progress
 from scheduler.queue.keys import Keys
@@ -39,7 +39,7 @@ PAUSE_S: Final = 0.005
 two changes, and the node runs the job meanwhile."""
 FIELD: Final = "c"
 """The only field of an entry."""
-KINDS: Final = frozenset(Kind)
+KINDS: Final = frozenset(ChangeKind)
 """The kinds that this node knows; a newer node may send others."""
 
 
@@ -60,7 +60,7 @@ class ChangeStream:
         if len(self._waiting) > WAITING_MAX:
             self._waiting.clear()
             self._waiting.append(
-                Change(kind=Kind.GAP)
+                Change(kind=ChangeKind.GAP)
             )  # a new object: `_publish` compares by identity
         self._has_changes.set()
 
@@ -135,7 +135,7 @@ def _change(text: str) -> Change:
         return GAP
     change = Change(*row[: len(Change._fields)])
     return change._replace(
-        kind=Kind(change.kind) if change.kind in KINDS else Kind.GAP,
+        kind=ChangeKind(change.kind) if change.kind in KINDS else ChangeKind.GAP,
         at=None if change.at is None else datetime.fromisoformat(str(change.at)),
         progress=None if change.progress is None else Progress(**cast("Any", change.progress)),
     )

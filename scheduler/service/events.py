@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
-from scheduler.core.change import Change, Kind, Position, as_of, may_run, stage, unseen_states
+from scheduler.core.change import Change, ChangeKind, Position, as_of, may_run, stage, unseen_states
 from scheduler.core.job import Job
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.store import Store
@@ -78,7 +78,7 @@ class SentSoFar:
 
     def printed(self, change: Change) -> bool:
         """Whether these lines were not sent yet; from now on they count as sent."""
-        return _advance(self._printed, change.job_id, change.ends)
+        return _advance(self._printed, change.job_id, change.end_offset)
 
 
 class EventFeed:
@@ -106,24 +106,24 @@ class EventFeed:
     async def _rest(self, uid: str | None, after: Position) -> Sequence[Event]:
         """The remaining lines of the change in whose middle the client was disconnected."""
         change = await self._change_feed.change(after.change_id)
-        if change is None or after.place is None or uid not in {None, change.uid}:
+        if change is None or after.offset is None or uid not in {None, change.uid}:
             return []
-        return await self._lines(after.change_id, change, after.place)
+        return await self._lines(after.change_id, change, after.offset)
 
     async def _events(
         self, batch: Sequence[ChangeEntry], uid: str | None, sent: SentSoFar, *, log: bool
     ) -> Sequence[Event]:
         ours = [each for each in batch if _may_concern(each.change, uid)]
-        await self._change_feed.load_jobs([each for each in ours if each.change.tells_status])
+        await self._change_feed.load_jobs([each for each in ours if each.change.is_status_change])
         events: list[Event] = []
         for each in ours:
             position, change = Position(each.id), each.change
-            if change.kind is Kind.GAP:
+            if change.kind is ChangeKind.GAP:
                 events.append(ResetEvent(position))
-            elif change.kind is Kind.PROGRESS and sent.progress(change):
+            elif change.kind is ChangeKind.PROGRESS and sent.progress(change):
                 events.append(ProgressEvent(position, change))
-            elif change.kind is Kind.LOG and log and sent.printed(change):
-                events += await self._lines(each.id, change, change.begins)
+            elif change.kind is ChangeKind.LOG and log and sent.printed(change):
+                events += await self._lines(each.id, change, change.start_offset)
             elif each.job is not None and uid in {None, each.job.uid}:
                 unseen = sent.status(as_of(change, each.job))
                 events += [StatusEvent(position, job) for job in unseen]
@@ -136,7 +136,7 @@ class EventFeed:
         )
         return [
             LineEvent(Position(change_id, line.end), change.job_id, change.uid or "", line)
-            for line in lines(pages, after=after, until=change.ends)
+            for line in lines(pages, after=after, until=change.end_offset)
         ]
 
 

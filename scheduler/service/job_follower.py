@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from scheduler.core.change import Kind, Position, as_of, may_run, stage, unseen_states
+from scheduler.core.change import ChangeKind, Position, as_of, may_run, stage, unseen_states
 from scheduler.core.job import Job
 from scheduler.core.job_log import lines
 from scheduler.core.ports.store import Store
@@ -37,7 +37,7 @@ class JobFollower:
         self._deleted = False
         self._is_new = after is None
         self._change_id = None if after is None else after.change_id
-        self._offset = 0 if after is None else after.place or 0
+        self._offset = 0 if after is None else after.offset or 0
         self._stage = -1 if after is None or after.stage is None else after.stage
 
     async def events(self) -> AsyncGenerator[Sequence[Event], None]:
@@ -81,23 +81,23 @@ class JobFollower:
             self._change_id = self._change_feed.end
             return [ResetEvent(self._position), *await self._reloaded()]
         ours = [each for each in batch if each.change.job_id == self._job.id]
-        await self._change_feed.load_jobs([each for each in ours if each.change.tells_status])
+        await self._change_feed.load_jobs([each for each in ours if each.change.is_status_change])
         events: list[Event] = []
         for each in ours:
             self._change_id = each.id
             events += await self._change_events(each)
         if batch:
             self._change_id = batch[-1].id
-        if not batch or any(each.change.kind is Kind.GAP for each in batch):
+        if not batch or any(each.change.kind is ChangeKind.GAP for each in batch):
             events += await self._reloaded()
         return events
 
     async def _change_events(self, entry: ChangeEntry) -> Sequence[Event]:
         """The events of one change of the job."""
         change = entry.change
-        if change.kind is Kind.LOG:
-            return await self._new_lines(until=change.ends)
-        if change.kind is Kind.PROGRESS:
+        if change.kind is ChangeKind.LOG:
+            return await self._new_lines(until=change.end_offset)
+        if change.kind is ChangeKind.PROGRESS:
             current = may_run(change, self._stage)
             return [ProgressEvent(self._position, change)] if current else []
         return [] if entry.job is None else await self._status_events(as_of(change, entry.job))

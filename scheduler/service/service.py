@@ -277,7 +277,7 @@ class Service:
         """The nodes that are up, by name."""
         return await self._store.nodes()
 
-    async def obstacles(self) -> Mapping[str, str]:
+    async def not_ready_reasons(self) -> Mapping[str, str]:
         """Why this node cannot take work now: reasons by name; empty when it is ready."""
         found = {"draining": "the node is draining"} if self._draining.is_set() else {}
         for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):

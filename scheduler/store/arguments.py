@@ -81,7 +81,7 @@ def page(written: Written) -> Mapping[str, Any]:
         "token": written.token,
         "slot": page.slot,
         "page": page.number,
-        "place": page.place,
+        "place": page.offset,
         "bytes": page.size,
         "blocks": orjson.dumps(blocks).decode(),
     }

@@ -48,7 +48,7 @@ class JobEvents:
         text = "job claimed" if claim.purpose is Purpose.RUN else "clean-up claimed"
         self._log.info(text, **_fields(claim))
 
-    def began(self, claim: Claim) -> None:
+    def started(self, claim: Claim) -> None:
         """A pool process begins to run the handler."""
         if claim.purpose is Purpose.RUN:
             self._started[claim.id] = self._clock.monotonic()
@@ -70,7 +70,7 @@ class JobEvents:
         text = "job taken over" if claim.purpose is Purpose.RUN else "clean-up taken over"
         self._log.warning(text, **_fields(claim))
 
-    def lost(self, claim: Claim) -> None:
+    def claim_lost(self, claim: Claim) -> None:
         """The store says that this node holds a job it does not know of; the job is given back."""
         self._log.warning("a claim was lost on its way here", **_fields(claim))
 
@@ -78,7 +78,7 @@ class JobEvents:
         """An attempt exceeded its number of notifications; further ones are dropped."""
         self._log.warning("notifications are dropped: the job has too many", **_fields(claim))
 
-    def outlived(self, claim: Claim, death: Death) -> None:
+    def survived_kill(self, claim: Claim, death: Death) -> None:
         """An attempt was killed, but some of its processes are still alive."""
         self._log.error("processes outlive SIGKILL", **_fields(claim), survivors=death.survivors)
 
@@ -92,7 +92,7 @@ class JobEvents:
         """A job was aborted while it was queued."""
         self._log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
 
-    def cleaned(self, claim: Claim, cleanup: Cleanup, error: Failure | None) -> None:
+    def cleanup_ended(self, claim: Claim, cleanup: Cleanup, error: Failure | None) -> None:
         """A clean-up has ended, or has failed and will be tried again."""
         if error is None:
             self._log.info(f"clean-up {cleanup}", **_fields(claim))
@@ -106,7 +106,7 @@ class JobEvents:
                 self._metrics.released.inc()
                 self._log.warning(text, job=job_id)
 
-    def called(self, call: HookCall, job: Job, follows: Verdict, answer: str) -> None:
+    def hook_tried(self, call: HookCall, job: Job, follows: Verdict, answer: str) -> None:
         """A call of a hook was tried."""
         self._metrics.hook_calls(call.event, follows.status).inc()
         if follows.status is CallStatus.GIVEN_UP:

@@ -70,7 +70,7 @@ class _Stamp:
         return line
 
 
-def begin(*, node: str) -> None:
+def configure(*, node: str) -> None:
     """Set logging up for this process."""
     on_terminal = sys.stderr.isatty()
     file = LossyWriter(sys.stderr)

@@ -135,4 +135,4 @@ class Delivery:
         )
         with suppress(StoreUnavailable):
             await self._store.settle_call(call, follows, answer=result.text)
-            self._job_events.called(call, job, follows, result.text)
+            self._job_events.hook_tried(call, job, follows, result.text)

@@ -106,7 +106,7 @@ class Execution:
         # The lease may have ended during the wait without being noticed yet. This call notices, and
         # then stops all that runs here, and this attempt with it.
         claimed.lease_unbroken()
-        self._job_events.began(claimed.claim)
+        self._job_events.started(claimed.claim)
         return process
 
     def _attempt(self, claimed: Claimed, options: HandlerOptions) -> Attempt:

@@ -88,7 +88,7 @@ class Settling:
 
     async def settle_lost(self, claim: Claim) -> None:
         """End a claim whose answer was lost: nothing of it has begun here."""
-        self._job_events.lost(claim)
+        self._job_events.claim_lost(claim)
         await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
 
     async def settle_unknown(self, claim: Claim) -> None:
@@ -125,7 +125,7 @@ class Settling:
             lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
         )
         if written:
-            self._job_events.cleaned(claim, cleanup, error)
+            self._job_events.cleanup_ended(claim, cleanup, error)
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if cleanup is Cleanup.PENDING:

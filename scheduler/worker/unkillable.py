@@ -78,6 +78,6 @@ class UnkillableProcesses:
     async def _report(self, attempt: Attempt, death: Death) -> None:
         """Log the number of survivors, and show it in the receipt of the abort."""
         claim = attempt.claim
-        attempt.job_events.outlived(claim, death)
+        attempt.job_events.survived_kill(claim, death)
         with suppress(StoreUnavailable):
             await self._store.note_survivors(claim.id, token=claim.token, death=death)

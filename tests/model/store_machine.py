@@ -230,7 +230,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.registered.remove(member.id)
 
     @rule(member=members)
-    def delete_the_old(self, member: Member) -> None:
+    def delete_old_jobs(self, member: Member) -> None:
         before = member.clock.now()
         old = {life.id for life in self.lives.values() if _is_old(life, before)}
         assert self.run(self.store.delete_finished(before=before, limit=ALL)) == len(old)
@@ -335,7 +335,7 @@ class StoreMachine(RuleBasedStateMachine):
         self._give_back(member, held)
 
     def _sweep(self, member: Member) -> None:
-        self.run(member.sweeper.release_the_dead())
+        self.run(member.sweeper.release_dead_nodes())
         there = {each.id for each in self.run(self.store.nodes())}
         for buried in self.registered - there:
             dead = self.up.get(buried)

@@ -19,7 +19,7 @@ async def health(_: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Say whether this node can take work, and what keeps it from that."""
-    reasons = await request.app[SERVICE].obstacles()
+    reasons = await request.app[SERVICE].not_ready_reasons()
     if reasons:
         detail = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         return problem(NOT_READY, detail, reasons=dict(reasons))

@@ -33,7 +33,7 @@ def load(folder: Path) -> Mapping[str, Handler]:
         name = each.options.name
         if name in found:
             raise StartError(
-                f"{each.place}: a handler named {name!r} is already at {found[name].place}"
+                f"{each.location}: a handler named {name!r} is already at {found[name].location}"
             )
         found[name] = each
     return found

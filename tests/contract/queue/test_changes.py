@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.change import GAP, Change, Kind
+from scheduler.core.change import GAP, Change, ChangeKind
 from scheduler.core.job import Progress
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import change_stream as of_queue
@@ -25,19 +25,19 @@ from tests.support.servers.redis import namespace_fixture, redis_program, redis_
 from tests.support.stores import AT
 
 WHOLE = Change(
-    kind=Kind.PROGRESS,
+    kind=ChangeKind.PROGRESS,
     job_id="1",
     uid="ü",
     attempt=2,
     at=AT,
     progress=Progress(done=1.5, message="half"),
-    begins=3,
-    ends=4,
+    start_offset=3,
+    end_offset=4,
 )
 
 
 def numbered(*numbers: int) -> list[Change]:
-    return [Change(kind=Kind.STATUS, job_id=str(number)) for number in numbers]
+    return [Change(kind=ChangeKind.STATUS, job_id=str(number)) for number in numbers]
 
 
 async def published(queue: Queue, since: str, *, count: int) -> Sequence[Change]:

@@ -8,9 +8,9 @@ from scheduler.core.ports.store import Store
 from tests.support.stores import claimed, end, later, queued, running
 
 
-def page(number: int, place: int, *texts: str) -> LogPage:
+def page(number: int, offset: int, *texts: str) -> LogPage:
     blocks = (Block(later(i), LogStream.STDERR, text) for i, text in enumerate(texts))
-    return LogPage(number, place, tuple(blocks))
+    return LogPage(number, offset, tuple(blocks))
 
 
 async def write(store: Store, claim: Claim, *pages: LogPage) -> None:

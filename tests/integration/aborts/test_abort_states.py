@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 import uuid_utils
 
-from scheduler.core.change import Kind
+from scheduler.core.change import ChangeKind
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 from tests.support.servers.redis import RedisServer
@@ -137,7 +137,7 @@ async def _quiet(redis: RedisServer) -> None:
             keys = [key async for key in client.scan_iter()]
             changes = [key for key in keys if key.endswith("changes")]
             last: list[Any] = [await client.xrevrange(key, count=1) for key in changes]
-        told = [json.loads(fields["c"])[0] for ((_, fields),) in last] == [Kind.STATUS]
+        told = [json.loads(fields["c"])[0] for ((_, fields),) in last] == [ChangeKind.STATUS]
         return told and not any("inflight" in key or "queue" in key for key in keys)
 
     await eventually(quiet)

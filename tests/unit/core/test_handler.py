@@ -78,7 +78,7 @@ def resize(data, job):
         "undoable": True,
     }
     assert found.on_abort is not None
-    assert found.place == f"{folder / 'resize.py'}:5"
+    assert found.location == f"{folder / 'resize.py'}:5"
 
 
 def test_without_options_nothing_is_limited_and_nothing_undone() -> None:

@@ -53,7 +53,7 @@ class Installation:
 
     async def sweep(self, *, after_s: float) -> None:
         self.clock.advance(after_s)
-        await self.sweeper.release_the_dead()
+        await self.sweeper.release_dead_nodes()
 
     async def names(self) -> list[str]:
         return [each.id for each in await self.store.nodes()]
@@ -254,10 +254,10 @@ async def test_old_jobs_are_deleted_and_recent_ones_kept(installation: Installat
     claim = await running(installation.store)
     await installation.store.settle([end(claim, ended_s=0)])
     installation.clock.advance(59)
-    await installation.sweeper.delete_the_old()
+    await installation.sweeper.delete_old_jobs()
     assert await installation.store.get(claim.id) is not None
     installation.clock.advance(DELETE_PAUSE_S)
-    await installation.sweeper.delete_the_old()
+    await installation.sweeper.delete_old_jobs()
     assert await installation.store.get(claim.id) is None
 
 
@@ -267,13 +267,13 @@ async def test_the_deletion_pauses_only_when_no_job_was_old(installation: Instal
     async def deleted() -> bool:
         claim = await running(installation.store)
         await installation.store.settle([end(claim, ended_s=0)])
-        await installation.sweeper.delete_the_old()
+        await installation.sweeper.delete_old_jobs()
         return await installation.store.get(claim.id) is None
 
     installation.clock.advance(100)
     assert await deleted()
     assert await deleted()
-    await installation.sweeper.delete_the_old()
+    await installation.sweeper.delete_old_jobs()
     assert not await deleted()
     installation.clock.advance(DELETE_PAUSE_S)
     assert await deleted()

@@ -72,7 +72,7 @@ def test_a_job_is_two_lines_and_counts_once(
 ) -> None:
     clock.advance(2)
     job_events.claimed(CLAIM)
-    job_events.began(CLAIM)
+    job_events.started(CLAIM)
     clock.advance(3)
     job_events.ended(CLAIM, settlement(Status.SUCCESSFUL))
 
@@ -104,9 +104,9 @@ def test_each_way_to_end_has_its_line_and_count(
 
 def test_warnings_and_errors_name_their_job_as_well(job_events: Counting, lines: list[Any]) -> None:
     """An operator on call looks for the user and the task."""
-    job_events.lost(CLAIM)
+    job_events.claim_lost(CLAIM)
     job_events.notified_too_often(CLAIM)
-    job_events.outlived(CLAIM, Death(signal="SIGKILL", processes=1, survivors=2))
+    job_events.survived_kill(CLAIM, Death(signal="SIGKILL", processes=1, survivors=2))
 
     assert lines == [
         {"event": "a claim was lost on its way here", "log_level": "warning", **NAMES},
@@ -131,7 +131,7 @@ def test_no_other_module_logs_events_of_jobs(module: str) -> None:
 def test_only_the_first_attempt_counts_as_waiting(job_events: Counting) -> None:
     """Later attempts waited for a node to die, not for a free slot."""
     second = replace(CLAIM, attempt=2)
-    job_events.began(second)
+    job_events.started(second)
     assert job_events.count("job_waiting_seconds_count", task="task1") == 0
 
 
@@ -140,10 +140,10 @@ def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
 ) -> None:
     clean = replace(CLAIM, purpose=Purpose.CLEAN)
     job_events.claimed(clean)
-    job_events.began(clean)
-    job_events.cleaned(clean, Cleanup.DONE, None)
+    job_events.started(clean)
+    job_events.cleanup_ended(clean, Cleanup.DONE, None)
     error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback="at\nlength")
-    job_events.cleaned(clean, Cleanup.FAILED, error)
+    job_events.cleanup_ended(clean, Cleanup.FAILED, error)
 
     assert lines == [
         {"event": "clean-up claimed", "log_level": "info", **NAMES},

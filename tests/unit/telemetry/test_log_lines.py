@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 import structlog
 
-from scheduler.telemetry.log_lines import LossyWriter, begin
+from scheduler.telemetry.log_lines import LossyWriter, configure
 
 
 @pytest.mark.parametrize("place", ["a full disk", "a closed pipe"])
@@ -62,7 +62,7 @@ def test_a_line_has_its_time_by_rfc_3339_whatever_else_it_says(
     monkeypatch.setattr(sys, "stderr", file := io.StringIO())
     before = structlog.get_config()
     try:
-        begin(node="a")
+        configure(node="a")
         structlog.get_logger().info("said", word=word)
     finally:
         structlog.configure(**before)
