@@ -180,7 +180,7 @@ def test_the_handlers_are_shown_with_their_options(visit: Visit) -> None:
     card = page.locator("article.card").filter(
         has=page.get_by_role("heading", name="limited", exact=True)
     )
-    expect(card).to_contain_text("Run longer than it may.")
+    expect(card).to_contain_text("Run longer than its time limit.")
     expect(card).to_contain_text("200 ms")
     expect(card).to_contain_text("killed at once")
     expect(card).to_contain_text("the machine's")
