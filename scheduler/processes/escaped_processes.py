@@ -52,7 +52,8 @@ class EscapedProcesses:
         # A job may have stopped it, and a process that is being forked now waits for it.
         tree.send(fork_server, signal.SIGCONT)
         if not tree.lives(fork_server):
-            return tree.Ended(0, ())  # nothing is below it; its successor may load for long
+            # Nothing is below it, and its successor may load for long.
+            return tree.Ended(frozenset(), ())
         async with self.forking:
             end = partial(_end, fork_server, frozenset(self._spared))
             ended, gone = await asyncio.get_running_loop().run_in_executor(self._threads, end)

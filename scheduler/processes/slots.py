@@ -173,9 +173,10 @@ class Slots:
         left = await self._retry(partial(self._escaped.end, process.fork_server))
         if ended.held:  # then what escaped may come from any job
             return ended
-        return tree.Ended(
-            ended.processes + left.processes, ended.survivors + left.survivors, held=False
-        )
+        # A process closes its channel before its children get another parent. One that was killed
+        # below it may still be dying below the fork server, and counts once.
+        survivors = tuple({*ended.survivors, *left.survivors})
+        return tree.Ended(ended.met | left.met, survivors, held=False)
 
     async def retire(self, process: PoolProcess) -> None:
         """Let an idle process exit by itself, and end what is left of it."""

@@ -59,10 +59,16 @@ class Stat(NamedTuple):
 class Ended(NamedTuple):
     """What `end` found and did."""
 
-    processes: int
+    met: frozenset[Process]
+    """All that lived, and were killed."""
     survivors: tuple[Process, ...]
     held: bool = True
     """Whether the root was there until the end. If not, its children are below another process."""
+
+    @property
+    def processes(self) -> int:
+        """How many there were."""
+        return len(self.met)
 
 
 def stat(pid: int) -> Stat | None:
@@ -130,7 +136,8 @@ def kill(root: Process) -> Ended:
     }  # zombies: the process that adopts them reaps them
     held = lives(root)
     send(root, signal.SIGKILL)
-    return Ended(below.processes + held, tuple(left.union(below.survivors)), held)
+    met = below.met | {root} if held else below.met
+    return Ended(met, tuple(left.union(below.survivors)), held)
 
 
 def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
@@ -160,7 +167,7 @@ def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
         if not living or time.monotonic() > deadline:
             break
         time.sleep(pause_s)
-    return Ended(len(met), tuple(living))
+    return Ended(frozenset(met), tuple(living))
 
 
 def _require_foreign(root: Process) -> None:

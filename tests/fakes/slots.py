@@ -15,6 +15,9 @@ from scheduler.processes.tree import Ended, Process
 
 Message = Mapping[str, Any]
 
+KILLED = Process(pid=1, started=1)
+"""Any process that is ended."""
+
 
 class FakeProcess:
     """A pool process in which a job runs until the test or a signal ends it."""
@@ -129,4 +132,4 @@ class FakeSlots:
         process.die(-signal.SIGKILL)
         self.ended.append(process)
         outliving, self.outliving = self.outliving, ()
-        return Ended(int(held), outliving, held)
+        return Ended(frozenset({KILLED} if held else ()), outliving, held)

@@ -15,6 +15,7 @@ from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
+from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.tree import Ended
 from tests.fakes import FakeClock
@@ -42,7 +43,7 @@ class Process:
 
     async def end(self) -> Ended:
         self.alive, self.ended = False, True
-        return Ended(1, ())
+        return Ended(frozenset({self.process}), ())
 
 
 class Starter:
@@ -113,6 +114,27 @@ async def test_a_process_is_used_until_it_has_run_its_share_of_jobs(starter: Sta
             first.may_retire.set()
         assert taking.result() is not cast("Any", first)
         assert first.ended
+
+
+async def test_a_process_that_is_met_twice_counts_once(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed below a pool process that was just exiting, and still dying below the fork server."""
+    child = tree.Process(pid=2**22 + 2, started=1)
+
+    async def met_below_the_process() -> Ended:
+        return Ended(frozenset({child}), (), held=False)
+
+    async def met_below_the_fork_server(*_: object) -> Ended:
+        return Ended(frozenset({child}), ())
+
+    async with opened(starter) as slots:
+        process = await slots.ready(None)
+        with monkeypatch.context() as patch:
+            patch.setattr(EscapedProcesses, "end", met_below_the_fork_server)
+            patch.setattr(process, "end", met_below_the_process)
+            ended = await slots.end(process)
+        assert ended.processes == 1
 
 
 async def test_several_that_wait_get_a_process_each(starter: Starter) -> None:
