@@ -6,8 +6,6 @@ An owner that is dead: see `test_several_nodes`.
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
-from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.postgres import PostgresServer, running_postgres
 from tests.support.servers.redis import RedisServer
 
 LEASE_S: Final = 6
@@ -47,15 +45,8 @@ def redis(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     """A server for these tests, which restart it."""
-    folder = Path(tempfile.mkdtemp(prefix="scheduler-postgres-"))
-    folder.chmod(0o755)
-    try:
-        server = PostgresServer(folder)
-        server.start()
+    with running_postgres() as server:
         yield server
-        server.stop()
-    finally:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
