@@ -96,10 +96,9 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     url = await stack.enter_async_context(_api(basis, change_feed, registry, draining))
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
-    group = await stack.enter_async_context(asyncio.TaskGroup())
-    settlements, workers = _workers(basis, group, lease, local_jobs, on_call_due=hooks.hint)
-    stack.callback(settlements.unkillable.give_up)
-    stack.callback(workers.close)
+    settlements, workers = await _open_workers(
+        basis, lease, local_jobs, on_call_due=hooks.hint, stack=stack
+    )
     if is_private(config.store.url):
         await forget_predecessors(store)
         await (
@@ -281,17 +280,18 @@ def _sweeper(basis: _Basis) -> Sweeper:
     )
 
 
-def _workers(
+async def _open_workers(
     basis: _Basis,
-    group: asyncio.TaskGroup,
     lease: Lease,
     local_jobs: LocalJobs,
     *,
     on_call_due: Callable[[], None],
+    stack: AsyncExitStack,
 ) -> tuple[Settlements, Workers]:
+    """Each in a task group of its own, so that a failure in one does not hide behind the other."""
     config = basis.config
     settlements = build_settlements(
-        group,
+        await stack.enter_async_context(asyncio.TaskGroup()),
         store=basis.store,
         queue=basis.queue,
         clock=basis.clock,
@@ -301,8 +301,9 @@ def _workers(
         job_events=basis.job_events,
         on_call_due=on_call_due,
     )
+    stack.callback(settlements.unkillable.give_up)
     workers = build_workers(
-        group,
+        await stack.enter_async_context(asyncio.TaskGroup()),
         settlements,
         store=basis.store,
         queue=basis.queue,
@@ -319,4 +320,5 @@ def _workers(
             grace_s=config.abort.grace_s,
         ),
     )
+    stack.callback(workers.close)
     return settlements, workers

@@ -116,7 +116,7 @@ def build_workers(
     """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
-        group: runs the tasks of attempts and of the line for slots; it must outlive the workers.
+        group: runs the tasks of the line for slots; it must outlive the workers.
     """
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
@@ -135,10 +135,9 @@ def build_workers(
         slots=slots,
         settling=settlements.settling,
         unkillable=settlements.unkillable,
-        watchers=AbortWatchers(store=store, queue=queue, group=group, intervals=intervals),
+        watchers=AbortWatchers(store=store, queue=queue, intervals=intervals),
         job_log_writer=settlements.job_log_writer,
         job_events=job_events,
-        group=group,
         drain=drain,
         grace_s=intervals.grace_s,
     )

@@ -33,11 +33,10 @@ class AbortWatchers:
 
     store: Store
     queue: Queue
-    group: asyncio.TaskGroup
     intervals: Intervals
 
-    def of(self, attempt: Attempt) -> AbortWatcher:
-        """A new watcher for this attempt."""
+    def of(self, attempt: Attempt, group: asyncio.TaskGroup) -> AbortWatcher:
+        """A new watcher for this attempt; its task runs in `group`."""
         return AbortWatcher(
             attempt,
             store=self.store,
@@ -45,7 +44,7 @@ class AbortWatchers:
             looks_s=looks_s(
                 first_s=self.intervals.first_look_s, longest_s=self.intervals.longest_look_s
             ),
-            group=self.group,
+            group=group,
         )
 
 

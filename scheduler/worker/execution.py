@@ -49,7 +49,6 @@ class Execution:
         watchers: AbortWatchers,
         job_log_writer: JobLogWriter,
         job_events: JobEvents,
-        group: asyncio.TaskGroup,
         drain: Drain,
         grace_s: float,
     ) -> None:
@@ -59,12 +58,17 @@ class Execution:
         self._watchers = watchers
         self._job_log_writer = job_log_writer
         self._job_events = job_events
-        self._group = group
         self._drain = drain
         self._grace_s = grace_s
 
-    async def execute(self, claimed: Claimed, ticket: SlotTicket) -> None:
-        """Run the job of a claim and settle it."""
+    async def execute(
+        self, claimed: Claimed, ticket: SlotTicket, *, group: asyncio.TaskGroup
+    ) -> None:
+        """Run the job of a claim and settle it.
+
+        Args:
+            group: the worker's; runs the tasks of the attempt, which end with the worker.
+        """
         claim = claimed.claim
         self._job_events.claimed(claim)
         options = self._slots.tasks.get(claim.task)
@@ -72,8 +76,8 @@ class Execution:
             ticket.done()
             await self._settling.settle_unknown(claim)
             return
-        attempt = self._attempt(claimed, options)
-        watcher = self._watchers.of(attempt)
+        attempt = self._attempt(claimed, options, group)
+        watcher = self._watchers.of(attempt, group)
         claimed.local_job.begin(attempt, look=watcher.hint)
         # A clean-up cannot be aborted.
         with watcher if claim.purpose is Purpose.RUN else nullcontext():
@@ -109,11 +113,13 @@ class Execution:
         self._job_events.started(claimed.claim)
         return process
 
-    def _attempt(self, claimed: Claimed, options: HandlerOptions) -> Attempt:
+    def _attempt(
+        self, claimed: Claimed, options: HandlerOptions, group: asyncio.TaskGroup
+    ) -> Attempt:
         clean = claimed.claim.purpose is Purpose.CLEAN
         return Attempt(
             claimed.claim,
-            group=self._group,
+            group=group,
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,

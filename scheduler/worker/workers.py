@@ -13,6 +13,7 @@ the slots, the line for them and the looks in the store.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -69,15 +70,20 @@ class Workers:
         async with asyncio.TaskGroup() as group:
             for claimer in range(1, CLAIMERS + 1):
                 name = f"worker {number}, claimer {claimer}"
-                group.create_task(self._claim_and_execute(), name=name)
+                group.create_task(self._claim_and_execute(group), name=name)
 
-    async def _claim_and_execute(self) -> None:
-        """Use one ticket after the other; after a failure, hold the ticket unused for a pause."""
+    async def _claim_and_execute(self, group: asyncio.TaskGroup) -> None:
+        """Use one ticket after the other; after a failure, hold the ticket unused for a pause.
+
+        Args:
+            group: the worker's; runs the tasks of its attempts.
+        """
+        execute = partial(self._execution.execute, group=group)
         backoff = Backoff(self._random, sleep=self._clock.sleep)
         while not self._drain.begun:
             with self.slot_line.ticket() as ticket:
                 try:
-                    await self._claiming.claim_next(ticket, self._execution.execute)
+                    await self._claiming.claim_next(ticket, execute)
                     backoff.reset()
                 except Unavailable:
                     ticket.failed()

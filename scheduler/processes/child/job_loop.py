@@ -53,8 +53,9 @@ class Loaded:
     """What `preload` found in the handlers folder, before the fork of this process."""
 
     handlers: Mapping[str, Handler] = field(default_factory=dict)
-    fault: str | None = None
-    """Why the folder did not load."""
+    fault: str | None = "[handlers] path: the fork server could not import what loads the handlers"
+    """Why the folder did not load. As it stands here until `preload` has run: a fork server passes
+    over what it cannot import in silence, be it for want of open files."""
 
 
 LOADED: Final = Loaded()

@@ -32,6 +32,8 @@ try:
     job_loop.LOADED.handlers = load(Path(os.environ["ATLANSCHEDULER_HANDLERS"]))
 except StartError as error:
     job_loop.LOADED.fault = str(error)
+else:
+    job_loop.LOADED.fault = None
 
 gc.collect()
 gc.freeze()  # so that the collector in a pool process does not touch, and so copy, these pages

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, StopReason
+from tests.fakes import MemoryStore
 from tests.support.eventually import eventually
-from tests.support.workers import IDLE_S, NODE, NodeUnderTest
+from tests.support.workers import END_S, IDLE_S, NODE, NodeUnderTest
 
 LOST = StoreUnavailable("the connection was lost")
 
@@ -201,3 +203,21 @@ async def test_a_clean_up_runs_in_a_fresh_process(workers: NodeUnderTest) -> Non
     await workers.idle()
     used = [[frame["purpose"] for frame in process.frames] for process in workers.slots.given]
     assert used == [["run"], ["run"], ["clean"]]
+
+
+async def test_a_notification_that_cannot_be_stored_ends_with_the_workers() -> None:
+    """A drain that is out of time would never end, while the store is unavailable."""
+    async with asyncio.TaskGroup() as group:
+        node = NodeUnderTest(MemoryStore(), group)
+        await node.lease.begin()
+        working = group.create_task(node.workers.run())
+        await node.submit()
+        process = await node.running()
+        storing = node.store.hold("add_call", "before")
+        process.notify("1")
+        await storing.reached.wait()
+        working.cancel()
+        await asyncio.wait({working}, timeout=END_S)
+        assert working.done()
+        assert not [task for task in asyncio.all_tasks() if "notification" in task.get_name()]
+        node.workers.close()
