@@ -13,12 +13,13 @@ NOTIFY_BYTES_MAX: Final = 64 * 1024
 """Size of a notification as JSON: it says that something happened, and does not carry data."""
 
 
-class JobAborted(BaseException):
+class JobAborted(KeyboardInterrupt):
     """Raised in the handler's main thread when its job is stopped and has a grace period.
 
-    A `BaseException`, so that `except Exception` does not catch it. If you catch it to clean up,
-    raise it again. Whatever the handler does or returns, the job is ended when the grace period is
-    over.
+    A `KeyboardInterrupt`, for which libraries cancel what they wait for: a query, an event loop, a
+    process. No `Exception`, so that `except Exception` does not catch it. If you catch it to clean
+    up, raise it again. Whatever the handler does or returns, the job is ended when the grace period
+    is over.
     """
 
 

@@ -2,7 +2,7 @@
 
     handlers/resize.py   @handler("resize", timeout_s=600)
                          def resize(data, job): ...
-                              │ loaded in the fork server, by `processes.child.loading`
+                              │ imported in each pool process, by `processes.child.loading`
                               ▼
     {"resize": Handler}  in every pool process      HandlerOptions, as JSON, in the node
 
@@ -14,18 +14,15 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
-from typing import Any, Final, Never, TypeVar
+from types import FrameType
+from typing import Final, Never, TypeVar
 
-Function = Callable[..., Any]
+from scheduler.core.callback import Callback, Function, callback
 
-F = TypeVar("F", bound="Function")
+F = TypeVar("F")
 
-LIST: Final = "__scheduler_handlers__"
-"""Global in which a file's handlers are listed: the names of their functions may be reused."""
 
 MEMORY_BYTES_MIN: Final = 64 * 1024 * 1024
 """An interpreter with some handlers loaded takes a third of this before it runs a job."""
@@ -53,10 +50,18 @@ class Handler:
     """The function that runs the jobs of one task, and the one that undoes them."""
 
     options: HandlerOptions
-    function: Function
-    on_abort: Function | None
+    function: Callback
+    on_abort: Callback | None
+    decorated: object
+    """What the decorator was applied to."""
+    module: str
+    """The name of the module with the decorator."""
     location: str
     """File and line of the decorator, for the person who has to correct it."""
+
+
+REGISTERED: Final[list[Handler]] = []
+"""Every handler of this interpreter, in the order of the decorators that ran."""
 
 
 def handler(
@@ -70,9 +75,9 @@ def handler(
 ) -> Callable[[F], F]:
     """Make a function the handler of all jobs whose `task` is `name`.
 
-    The function takes `data`, or `data` and a `JobContext`, and returns a JSON value; it may be
-    `async`. The same holds for `on_abort`, which undoes what the job did, once its processes are
-    dead.
+    The function takes `data`, or `data` and a `JobContext` (see `core.callback`), and returns a
+    JSON value; it may be `async`. The same holds for `on_abort`, which undoes what the job did,
+    once its processes are dead.
 
     Args:
         name: 1 to 200 characters.
@@ -96,48 +101,43 @@ def handler(
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
     caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
-    location = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-    listed: list[Handler] = caller.f_globals.setdefault(LIST, [])
-
-    if on_abort is not None:
-        if not callable(on_abort):
-            raise TypeError(f"handler: on_abort must be a function, not {on_abort!r}")
-        _parameters(on_abort, "on_abort")
+    line = caller.f_lineno
+    undo = None if on_abort is None else callback(on_abort, "on_abort")
 
     def mark(function: F) -> F:
-        _parameters(function)
+        _refuse_method(function, caller)
         options = HandlerOptions(
             name=name,
             doc=(inspect.getdoc(function) or "").partition("\n")[0] or None,
             timeout_s=timeout_s,
             grace_s=grace_s,
             memory_bytes=memory_bytes,
-            undoable=on_abort is not None,
+            undoable=undo is not None,
         )
-        listed.append(Handler(options, function, on_abort, location))
+        REGISTERED.append(
+            Handler(
+                options,
+                callback(function),
+                undo,
+                decorated=function,
+                module=caller.f_globals.get("__name__", ""),
+                location=f"{caller.f_code.co_filename}:{line}",
+            )
+        )
         return function
 
     return mark
 
 
-def call(function: Function, data: object, job: object) -> Any:  # noqa: ANN401 - a user's value
-    """Call a handler or its `on_abort` with as many arguments as it takes."""
-    return function(data, job) if _parameters(function) == 2 else function(data)
-
-
-@cache  # called for each job, and slow to compute
-def _parameters(function: Function, name: str = "it") -> int:
-    """How many of `data` and `job` the function takes: 1 or 2.
-
-    Raises:
-        TypeError: it can be called with neither number.
-    """
-    signature = inspect.signature(function)
-    for arguments in (("data", "job"), ("data",)):
-        with suppress(TypeError):
-            signature.bind(*arguments)
-            return len(arguments)
-    raise TypeError(f"handler: {name} must take (data) or (data, job), not {signature}")
+def _refuse_method(function: object, caller: FrameType) -> None:
+    """Refuse a function that is defined in a class: called as it is, it has no `self`."""
+    in_class = "__qualname__" in caller.f_locals and caller.f_locals is not caller.f_globals
+    wants_self = inspect.isfunction(function) and function.__code__.co_varnames[:1] == ("self",)
+    if wants_self or (in_class and not isinstance(function, staticmethod | type)):
+        raise TypeError(
+            f"handler: {getattr(function, '__qualname__', function)} is a method, which would get"
+            " the data as its first parameter; decorate a function, a staticmethod, or an object"
+        )
 
 
 def _nameless(given: object) -> str:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final, TypeVar
 
 import structlog
@@ -17,7 +18,8 @@ import structlog
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
-from scheduler.node.config.loading import Config
+from scheduler.node.config.loading import VARIABLES, Config
+from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 
 T = TypeVar("T")
@@ -103,7 +105,11 @@ def warn_no_handlers(folder: str) -> None:
 
 
 def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
-    """Set the environment variables for all processes that this node starts."""
+    """Set the environment variables for all processes that this node starts.
+
+    Raises:
+        StartError: the handlers folder is missing, or the folder for files cannot be made.
+    """
     os.environ[NODE] = node_id
     os.environ[DATA_DIR] = str(data_dir)
     os.environ[SCRATCH] = multiprocessing.util.get_temp_dir()
@@ -112,8 +118,20 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     path = os.environ.get("PYTHONPATH", "")
     os.environ["ATLANSCHEDULER_PYTHONPATH"] = path
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}"
-    os.environ["ATLANSCHEDULER_HANDLERS"] = str(Path(config.handlers.path).resolve())
+    os.environ["ATLANSCHEDULER_HANDLERS"] = str(_written_snapshot(config.handlers.path))
+    for variable in VARIABLES:  # passwords and secrets are not for handlers
+        os.environ.pop(variable, None)
     os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(make_files_dir(config.handlers.files_dir))
+
+
+def _written_snapshot(folder: str) -> Path:
+    """Write the handlers as they are now where all processes of this node read them.
+
+    Raises:
+        StartError: there is no such folder, or a file in it cannot be read.
+    """
+    snapshot = Snapshot.take(Path(folder).resolve())
+    return snapshot.write(Path(mkdtemp(prefix="handlers-", dir=os.environ[SCRATCH])))
 
 
 async def reach(

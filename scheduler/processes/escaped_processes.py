@@ -27,17 +27,10 @@ class EscapedProcesses:
         """Held while a process is forked: until its number is known it looks escaped."""
         self._threads = threads
         self._spared: set[tree.Process] = set()
-        self._fork_servers: set[tree.Process] = set()
 
     def spare(self, processes: Iterable[tree.Process]) -> None:
         """Do not end these processes."""
         self._spared.update(processes)
-
-    def spare_below(self, fork_server: tree.Process) -> None:
-        """Spare the children of a new fork server: the handler files started them, not a job."""
-        if fork_server not in self._fork_servers:
-            self._fork_servers.add(fork_server)
-            self.spare(child.process for child in tree.children(fork_server))
 
     def forget(self, process: tree.Process) -> None:
         """Spare this process no longer."""
@@ -66,5 +59,7 @@ def _end(
     fork_server: tree.Process, spared: frozenset[tree.Process]
 ) -> tuple[tree.Ended, frozenset[tree.Process]]:
     """What was ended, and which of the spared processes are gone."""
-    ended = tree.end_below(fork_server, spared=spared)
+    below = tree.end_below(fork_server, spared=spared)
+    trackers = tree.end_trackers(below.trackers)
+    ended = tree.Ended(below.met | trackers.met, below.survivors + trackers.survivors)
     return ended, frozenset(each for each in spared if not tree.is_there(each))

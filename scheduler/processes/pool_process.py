@@ -1,9 +1,9 @@
 """One pool process: a `ProcessPoolExecutor(max_workers=1)` that hosts the job loop of `child`.
 
-The executor starts the process (forked by the fork server, with the handlers loaded) and notices
-its death. Jobs and results do not go through its queues: a process that is killed while it writes a
-large result leaves the executor's reader waiting for the rest for ever, and the executor's threads
-cost the event loop ten times what frames over a socket pair do.
+The executor starts the process (forked by the fork server, with the packages that handlers import)
+and notices its death. Jobs and results do not go through its queues: a process that is killed while
+it writes a large result leaves the executor's reader waiting for the rest for ever, and the
+executor's threads cost the event loop ten times what frames over a socket pair do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, Final, TypeVar
 
 from scheduler.core.handler import HandlerOptions
-from scheduler.processes import tree
+from scheduler.processes import shared_memory, tree
 from scheduler.processes.channel import Channel
 from scheduler.processes.child import job_loop
 from scheduler.processes.child.frames import SLACK_BYTES
@@ -35,10 +35,12 @@ START_S: Final = 60.0
 """How long a pool process may take to send its hello; the first waits for the handlers to load."""
 RETIRE_S: Final = 5.0
 """How long an idle process may take to exit."""
+TIDY_S: Final = 1.0
+"""How long the exit functions may take of a process that is to be ended after its job."""
 _CHILDREN: Final[set[object]] = multiprocessing.process._children  # type: ignore[attr-defined]  # noqa: SLF001
 UNKNOWN_STATUS: Final = 255
 """The exit status that multiprocessing gives where the fork server did not report one."""
-PRELOAD: Final = "scheduler.processes.child.preload"
+PRELOAD: Final = "scheduler.processes.child.loading.preload"
 """What the fork server imports before it forks: a name, since the node must not import it."""
 LAST_FRAMES_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
@@ -64,6 +66,7 @@ class PoolProcess:
 
         None where it cannot be known: the fork server, which collects it, died as well."""
         self._ended: tree.Ended | None = None
+        self._shared_memory = shared_memory.entries()
         self._executor = executor
         self._handle = handle
         self._threads = threads
@@ -131,6 +134,22 @@ class PoolProcess:
         with suppress(OSError):
             tree.send(self.process, signal_)
 
+    async def tidied(self) -> None:
+        """Wait up to `TIDY_S` until the process has run its exit functions, or is dead.
+
+        It does so by itself after an end frame with leftovers, and then closes the channel.
+        """
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def listen(message: Message | None) -> None:
+            if message is None and not closed.done():
+                closed.set_result(None)
+
+        self._channel.listen(listen)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TIDY_S):
+                await closed
+
     async def end(self) -> tree.Ended:
         """End the process and all that is below it, and release its channel and pipes."""
         ended = await self._in_thread(self._end)
@@ -151,7 +170,12 @@ class PoolProcess:
     def _end(self) -> tree.Ended:
         """The blocking part of `end`, in one call."""
         # Only once: where the rest fails and is tried again, the tree is gone and would count 0.
-        self._ended = ended = self._ended or tree.end(self.process)
+        if self._ended is None:
+            before = self._shared_memory
+            used = shared_memory.used_by(self.process, before=before)
+            self._ended = tree.end(self.process)
+            shared_memory.remove_left(used, {self.process, *self._ended.met}, before=before)
+        ended = self._ended
         tree.send(self.fork_server, signal.SIGCONT)  # it reports exit statuses, and may be stopped
         # Not waiting for a survivor of SIGKILL: its worker must go on (see `worker.unkillable`).
         self._release(wait=self.process not in ended.survivors)
@@ -171,13 +195,14 @@ class PoolProcess:
 
 
 async def start(
-    *, threads: Executor, result_bytes_max: int, escaped: EscapedProcesses
+    *, threads: Executor, result_bytes_max: int, escaped: EscapedProcesses, on_output: OnOutput
 ) -> PoolProcess:
     """Start a pool process and wait until it is ready.
 
     Args:
         threads: run the blocking ends; one for each process that may be ended at a time.
         escaped: is told to spare the new process.
+        on_output: called with what the handler files print when they are loaded.
 
     Raises:
         OSError, EOFError, BrokenProcessPool, RuntimeError: it did not start.
@@ -198,6 +223,7 @@ async def start(
         )
         undo.callback(channel.close)
         pipes = StdioPipes()
+        pipes.listen(on_output)
         undo.callback(pipes.close)
         context = _Context()
         executor = ProcessPoolExecutor(
@@ -225,6 +251,7 @@ async def start(
         )
         async with asyncio.timeout(START_S):
             process.welcome(await hello)
+        pipes.stop_listening()
         channel.listen(None)
         undo.pop_all()
     return process

@@ -28,10 +28,12 @@ from scheduler.basics.background import background
 from scheduler.basics.retry import Backoff, retried
 from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
+from scheduler.core.job_log import LogStream
 from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
 from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.pool_process import PoolProcess
+from scheduler.processes.stdio_pipes import SHOWN_BYTES_MAX
 
 log = structlog.get_logger()
 
@@ -178,6 +180,11 @@ class Slots:
         survivors = tuple({*ended.survivors, *left.survivors})
         return tree.Ended(ended.met | left.met, survivors, held=False)
 
+    async def discard(self, process: PoolProcess) -> tree.Ended:
+        """End a process in which a job left something behind, once it has tidied up."""
+        await process.tidied()
+        return await self.end(process)
+
     async def retire(self, process: PoolProcess) -> None:
         """Let an idle process exit by itself, and end what is left of it."""
         await process.retire()
@@ -239,10 +246,9 @@ class Slots:
             threads=self._threads,
             result_bytes_max=self._result_bytes_max,
             escaped=self._escaped,
+            on_output=_pass_over if self.tasks else _log_loading,
         )
         self._live.add(process)
-        with suppress(OSError):
-            self._escaped.spare_below(process.fork_server)
         return process
 
     async def _refuse(self, process: PoolProcess) -> None:
@@ -259,3 +265,13 @@ class Slots:
             backoff=Backoff(self._random, sleep=self._clock.sleep),
             failed=lambda error: log.warning("a process cannot be ended yet", error=str(error)),
         )
+
+
+def _log_loading(stream: LogStream, data: bytes) -> None:
+    """Log what handler files print when they are loaded."""
+    text = data[:SHOWN_BYTES_MAX].decode(errors="replace")
+    log.info("a handler file printed something while it was loaded", stream=stream, text=text)
+
+
+def _pass_over(_stream: LogStream, _data: bytes) -> None:
+    """Pass over what each further process prints: the first one has printed it, too."""

@@ -6,6 +6,8 @@
     kill      SIGKILL all but the root; a pool process is a child subreaper, so whatever was
               orphaned in between, however it detached itself, is below the root again
     root      SIGKILL it last, when only zombies are left below it
+    trackers  let resource trackers end by themselves, which remove what the others shared; then
+              SIGKILL them
     verify    wait until each has left the process table, zombies too; report those that stay
 
 A process is identified by its number and its start time, and signalled by pidfd after the start
@@ -16,9 +18,10 @@ Linux only. Everything here blocks for up to `VERIFY_S` and belongs into a threa
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -27,6 +30,10 @@ VERIFY_S: Final = 2.0
 process that is still there after this is stuck in the kernel (state D) and is a survivor."""
 AGAIN_S: Final = 0.2
 """The same for survivors, which are killed again and again: short, not to block a thread."""
+TRACKERS_S: Final = 0.5
+"""How long resource trackers may take once the last process that they serve is dead."""
+TRACKER: Final = re.compile(rb"\bresource_tracker import main\b|\btorch_shm_manager\b").search
+"""In the command line of such a process: of `multiprocessing`, of joblib, of PyTorch."""
 PAUSE_S: Final = 0.0001
 """Before the second look at the process table. A look takes less; a death a few times that."""
 PAUSE_MAX_S: Final = 0.016
@@ -64,6 +71,8 @@ class Ended(NamedTuple):
     survivors: tuple[Process, ...]
     held: bool = True
     """Whether the root was there until the end. If not, its children are below another process."""
+    trackers: tuple[Process, ...] = ()
+    """Resource trackers, which `kill` leaves alive: they end when the others are dead."""
 
     @property
     def processes(self) -> int:
@@ -118,7 +127,16 @@ def end(root: Process) -> Ended:
     """End a process and all that is below it, and wait until they have left the process table."""
     killed = kill(root)
     left = _await_gone({root, *killed.survivors}, within_s=VERIFY_S)
-    return killed._replace(survivors=left)
+    trackers = end_trackers(killed.trackers)
+    return Ended(killed.met | trackers.met, left + trackers.survivors, killed.held)
+
+
+def end_trackers(trackers: Iterable[Process]) -> Ended:
+    """Wait until resource trackers have ended by themselves; end those that do not."""
+    met = frozenset(trackers)
+    ended = [end(tracker) for tracker in _await_gone(set(met), within_s=TRACKERS_S)]
+    survivors = tuple(process for each in ended for process in each.survivors)
+    return Ended(met.union(*(each.met for each in ended)), survivors)
 
 
 def kill(root: Process) -> Ended:
@@ -130,14 +148,16 @@ def kill(root: Process) -> Ended:
     _require_foreign(root)
     send(root, signal.SIGSTOP)
     _stop_group(root.pid, root)
-    below = end_below(root)
-    left = {
-        child.process for child in children(root)
-    }  # zombies: the process that adopts them reaps them
+    ended = end_below(root)
+    # Zombies too: the process that adopts them reaps them.
+    left = {child.process for child in children(root)}.difference(ended.trackers)
     held = lives(root)
+    for tracker in ended.trackers:
+        # It was stopped with the root's group. When the root dies, what is stopped there ends too.
+        send(tracker, signal.SIGCONT)
     send(root, signal.SIGKILL)
-    met = below.met | {root} if held else below.met
-    return Ended(met, tuple(left.union(below.survivors)), held)
+    met = ended.met | {root} if held else ended.met
+    return Ended(met, tuple(left.union(ended.survivors)), held, ended.trackers)
 
 
 def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
@@ -150,8 +170,9 @@ def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
 def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
     """End everything below a process but not itself, nor its children in `spared`.
 
-    The ancestor must adopt orphans (be a child subreaper): then a process that detaches itself
-    meanwhile appears below it again, and the next round finds it.
+    Resource trackers are left alive, and returned. The ancestor must adopt orphans (be a child
+    subreaper): then a process that detaches itself meanwhile appears below it again, and the next
+    round finds it.
 
     Raises:
         ValueError: this process is below it as well.
@@ -167,7 +188,9 @@ def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
         if not living or time.monotonic() > deadline:
             break
         time.sleep(pause_s)
-    return Ended(frozenset(met), tuple(living))
+    left = (child.process for child in children(ancestor) if child.process not in spared)
+    trackers = tuple(process for process in left if is_tracker(process) and lives(process))
+    return Ended(frozenset(met), tuple(living), trackers=trackers)
 
 
 def _require_foreign(root: Process) -> None:
@@ -211,6 +234,11 @@ def _stop_group(group: int, member: Process) -> None:
             os.killpg(group, signal.SIGSTOP)
 
 
+def below(ancestor: Process) -> Sequence[Process]:
+    """The living descendants of a process, as one look finds them."""
+    return [each.process for each in _below(ancestor, ())]
+
+
 def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
     """The living descendants of a process: parents first, and the latest child first."""
     parents = [ancestor]
@@ -219,9 +247,17 @@ def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
         for child in children(parent):
             if parent is ancestor and child.process in spared:
                 continue
-            if child.lives:
+            if child.lives and not is_tracker(child.process):
                 parents.append(child.process)
                 yield child
+
+
+def is_tracker(process: Process) -> bool:
+    """Whether this is a resource tracker. What has children only claims to be one."""
+    with suppress(*UNSEEN):
+        command = _read(f"/proc/{process.pid}/cmdline")
+        return TRACKER(command) is not None and not any(children(process))
+    return False
 
 
 def children(parent: Process) -> Iterator[Stat]:

@@ -234,7 +234,7 @@ class Attempt:
             await self._slots.end(process)
             return Crashed(process.exit_status)
         if self._leftovers:
-            await self._slots.end(process)
+            await self._slots.discard(process)
         return self._end
 
     async def _stop(self, process: PoolProcess) -> Death:
@@ -244,6 +244,7 @@ class Attempt:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._grace_s) as self._grace:
                     await self._ended.wait()
+                    await process.tidied()
             self._grace = None
         unwound = self._ended.is_set()
         ended = await self._slots.end(process)

@@ -58,6 +58,9 @@ class FakeProcess:
         if self._heeds_sigterm:
             self.die(-signal_)
 
+    async def tidied(self) -> None:
+        """Nothing is to be tidied up."""
+
     def report(self, done: float) -> None:
         """Have the handler report progress."""
         assert self._on_message is not None
@@ -126,6 +129,9 @@ class FakeSlots:
 
     def usable(self, process: FakeProcess) -> bool:
         return process.alive
+
+    async def discard(self, process: FakeProcess) -> Ended:
+        return await self.end(process)
 
     async def end(self, process: FakeProcess) -> Ended:
         held = process.alive

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.processes.child.loading import load
+from scheduler.core.handler import REGISTERED
+from scheduler.processes.child.loading.importing import load
 from tests.unit.handlers.shipped import FOLDER, Handlers
 
 
@@ -20,6 +21,7 @@ def fresh_handlers() -> Iterator[None]:
     """
 
     def taken() -> dict[str, object]:
+        REGISTERED[:] = [each for each in REGISTERED if not each.module.startswith("handlers")]
         names = [name for name in sys.modules if name.partition(".")[0] == "handlers"]
         return {name: sys.modules.pop(name) for name in names}
 

@@ -3,6 +3,7 @@
     idle, reading or writing a frame     remembered: an exception there would break a frame
     a plain handler runs                 JobAborted is raised in the main thread
     an async handler runs                its task is cancelled
+    a process that a handler forked      ends, as any process does
 
 A process runs many jobs, but no further one once it has received SIGTERM, whoever sent it. So
 nothing has to be reset.
@@ -10,13 +11,22 @@ nothing has to be reset.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING, Final
 
 from scheduler.core.context import JobAborted
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+AGAIN_S: Final = 0.001
+"""After which time to interrupt once more where the interpreter dropped the exception."""
 
 
 class AbortSignal:
@@ -28,9 +38,12 @@ class AbortSignal:
         self._interrupt: Callable[[], object] = _raise
 
     def install(self) -> None:
-        """Install the handler of SIGTERM, even where an earlier job replaced or blocked it."""
+        """Install the handler of SIGTERM in this process, but not in its forks."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        os.register_at_fork(after_in_child=self._reset_in_fork)
+        self._show_unraisable = sys.unraisablehook
+        sys.unraisablehook = self._on_unraisable
 
     @contextmanager
     def raising(self, interrupt: Callable[[], object] | None = None) -> Iterator[None]:
@@ -64,10 +77,26 @@ class AbortSignal:
             if was_raising and self.received:
                 self._interrupt_once()
 
-    def _on_sigterm(self, _signal: int, _frame: FrameType | None) -> None:
+    def _on_sigterm(self, _signal: int, frame: FrameType | None) -> None:
         self.received = True
         if self._raising:
+            _hasten_subprocess(frame)
             self._interrupt_once()
+
+    def _on_unraisable(self, error: UnraisableHookArgs) -> None:
+        """Interrupt again where the exception hit a `__del__`, a callback of C code or the like.
+
+        The interpreter drops what is raised there. Not at once: this is such a place itself.
+        """
+        if not isinstance(error.exc_value, JobAborted):
+            self._show_unraisable(error)
+            return
+        self._raising = True
+        threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    def _reset_in_fork(self) -> None:
+        if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _interrupt_once(self) -> None:
         """Interrupt once only: a second exception would break the clean-up that the first began."""
@@ -77,3 +106,17 @@ class AbortSignal:
 
 def _raise() -> None:
     raise JobAborted
+
+
+def _hasten_subprocess(frame: FrameType | None) -> None:
+    """Keep `subprocess` from waiting 0.25 s for its process to end by itself.
+
+    It does so when it is interrupted by Ctrl-C, which a terminal sends to that process as well.
+    """
+    subprocess = sys.modules.get("subprocess")
+    while subprocess is not None and frame is not None:
+        if frame.f_code.co_filename == subprocess.__file__:
+            waiting = frame.f_locals.get("self")
+            if isinstance(waiting, subprocess.Popen):
+                waiting._sigint_wait_secs = 0  # noqa: SLF001
+        frame = frame.f_back

@@ -1,6 +1,6 @@
 """The main loop of a pool process: read a job's frame, run its handler, send its end frame.
 
-    begin    once, as the executor's initializer: contain, then say hello
+    begin    once, as the executor's initializer: contain, load the handlers, say hello
     serve    the only call that the executor makes; returns when the node closes the channel
 
 Whatever a handler does wrong ends as a frame, or as the death of this process; both are outcomes.
@@ -8,39 +8,43 @@ Whatever a handler does wrong ends as a frame, or as the death of this process; 
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
 import os
+import signal
 import socket
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cache
+import sys
+from collections.abc import Awaitable, Mapping, Sequence
+from contextvars import Context
+from dataclasses import asdict, dataclass
+from inspect import isawaitable
+from multiprocessing import resource_tracker, set_start_method
 from multiprocessing.connection import Connection
-from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
+from scheduler.core.callback import Callback
 from scheduler.core.context import JobContext
-from scheduler.core.handler import Handler, call
+from scheduler.core.errors import StartError
+from scheduler.core.handler import Handler
 from scheduler.processes.child.abort_signal import AbortSignal
-from scheduler.processes.child.containment import contain, has_children
+from scheduler.processes.child.between_jobs.before_first_job import BeforeFirstJob
+from scheduler.processes.child.between_jobs.garbage import clear_frames
+from scheduler.processes.child.between_jobs.stdio import Stdio, set_up_logging
+from scheduler.processes.child.containment import contain
+from scheduler.processes.child.event_loop import EventLoop
+from scheduler.processes.child.exit_functions import tidy
+from scheduler.processes.child.failures import described, text_of
 from scheduler.processes.child.frames import receive
-from scheduler.processes.child.memory_limit import Memory
+from scheduler.processes.child.loading.importing import import_all
+from scheduler.processes.child.loading.snapshot import Snapshot
+from scheduler.processes.child.memory_limit import Memory, check_limits, is_shortage
 from scheduler.processes.child.outbox import JobOutbox, Outbox
-from scheduler.processes.child.process_state import ProcessState
-from scheduler.processes.child.stdio import Stdio
 
 Message = Mapping[str, object]
 
 TRACEPARENT: Final = "TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
-TRACEBACK_MAX: Final = 32 * 1024
-"""Characters of a traceback that are kept, half of its head and half of its tail."""
-NAME_MAX: Final = 1000
-"""Characters of an exception's name that are kept."""
-OWN_FOLDER: Final = f"{Path(__file__).parents[2]}{os.sep}"
-"""Frames of files below it belong to this package, and are left out of a user's traceback."""
+NOT_LOADED: Final = "[handlers] path: the fork server could not import what loads the handlers"
 
 # Made once: `json.dumps` with options makes a new encoder for each call.
 _text_of_result: Final = json.JSONEncoder(
@@ -50,12 +54,11 @@ _text_of_result: Final = json.JSONEncoder(
 
 @dataclass
 class Loaded:
-    """What `preload` found in the handlers folder, before the fork of this process."""
+    """What `preload` leaves for the pool processes, which are forked after it ran."""
 
-    handlers: Mapping[str, Handler] = field(default_factory=dict)
-    fault: str | None = "[handlers] path: the fork server could not import what loads the handlers"
-    """Why the folder did not load. As it stands here until `preload` has run: a fork server passes
-    over what it cannot import in silence, be it for want of open files."""
+    snapshot: Snapshot | None = None
+    """None where it did not run: a fork server passes over what it cannot import in silence, be it
+    for want of open files."""
 
 
 LOADED: Final = Loaded()
@@ -66,19 +69,49 @@ def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_
     """Prepare this process and send the hello frame: its process ids and its handlers."""
     global _job_loop  # noqa: PLW0603 - the only way from the initializer to the call
     contain()
-    _job_loop = JobLoop(
-        connection,
-        LOADED.handlers,
-        stdio=Stdio(output),
-        result_bytes_max=result_bytes_max,
-    )
-    _job_loop.say_hello(LOADED.fault)
+    _be_a_program()
+    stdio = Stdio(output)
+    try:
+        handlers, fault = _load(LOADED.snapshot), None
+    except StartError as error:
+        handlers, fault = {}, str(error)
+    stdio.flush()  # what is printed at import belongs to no job
+    _job_loop = JobLoop(connection, handlers, stdio=stdio, result_bytes_max=result_bytes_max)
+    _job_loop.say_hello(fault)
 
 
 def serve() -> None:
     """Run jobs until the node closes the channel."""
     assert _job_loop is not None  # noqa: S101 - the executor ran the initializer
     _job_loop.serve()
+    tidy()
+
+
+def _be_a_program() -> None:
+    """Undo what makes this process a child of `multiprocessing`: jobs use that for themselves.
+
+    They get the platform's start method; their children do not run the node's `main.py`; and what
+    they share is tracked by a process of their own, which removes it when they end.
+    """
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = ModuleType("__main__")
+    set_start_method(None, force=True)
+    tracker: Any = resource_tracker._resource_tracker  # noqa: SLF001
+    os.close(tracker._fd)  # noqa: SLF001
+    tracker._fd = tracker._pid = None  # noqa: SLF001
+
+
+def _load(snapshot: Snapshot | None) -> Mapping[str, Handler]:
+    """Import the handler files in this process.
+
+    Raises:
+        StartError: they do not import, or do not fit into this process.
+    """
+    if snapshot is None:
+        raise StartError(NOT_LOADED)
+    handlers = import_all(snapshot)
+    set_up_logging()
+    check_limits(handlers.values())
+    return handlers
 
 
 class JobLoop:
@@ -98,9 +131,11 @@ class JobLoop:
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
         self._abort_signal = AbortSignal()
+        self._abort_signal.install()
+        self._event_loop = EventLoop(self._abort_signal)
         self._outbox = Outbox(connection, self._abort_signal)
         self._memory = Memory()
-        self._process_state = ProcessState()
+        self._before = BeforeFirstJob()
 
     def say_hello(self, fault: str | None) -> None:
         """Send the process ids, and the options of the handlers or why they did not load."""
@@ -111,24 +146,49 @@ class JobLoop:
 
     def serve(self) -> None:
         """Read and run jobs until the node closes the channel."""
-        self._abort_signal.install()
         while (body := receive(self._connection)) is not None:
-            job = json.loads(body)
-            self._abort_signal.install()
-            self._stdio.restore()
-            job_outbox = JobOutbox(self._outbox)
-            end = self._end_of(job, job_outbox)
-            if os.getpid() != self._pid:
-                os._exit(0)  # a fork that the handler made would send a second end frame
-            self._stdio.flush()  # output that comes after the end frame belongs to no job
-            self._process_state.restore()  # before the end frame: the next job may follow at once
-            job_outbox.close({**end, "leftovers": self._leftovers()})
+            if self._run(json.loads(body)):
+                self._await_end()
+            self._before.collect_when_idle(self._connection)
 
-    def _end_of(self, job: dict[str, Any], job_outbox: JobOutbox) -> Message:
-        """Run a job and return the content of its end frame."""
+    def _run(self, job: dict[str, Any]) -> bool:
+        """Run a job and send its end frame; whether the job left something behind.
+
+        All is restored before the end frame: the next job may follow at once.
+        """
+        job_outbox = JobOutbox(self._outbox)
         handler = self._handlers[job["task"]]
+        with self._before.kept() as context:
+            end = self._end_of(job, handler, job_outbox, context)
+        if os.getpid() != self._pid:
+            os._exit(0)  # a fork that the handler made would send a second end frame
+        del context
+        self._before.collect()
+        clean = self._event_loop.settle()
+        self._stdio.flush()  # output that comes after the end frame belongs to no job
+        self._stdio.restore()
+        clean &= self._before.restore(handler.options.memory_bytes)
+        leftovers = self._abort_signal.received or self._memory.short or not clean
+        job_outbox.close({**end, "leftovers": leftovers})
+        return leftovers
+
+    def _await_end(self) -> None:
+        """Tidy up, tell the node so by closing the channel, and wait to be ended by it.
+
+        Not exit: what the job started would lose its root, and be taken for that of any job.
+        """
+        tidy()
+        self._stdio.flush()
+        self._connection.close()
+        while True:
+            signal.pause()
+
+    def _end_of(
+        self, job: dict[str, Any], handler: Handler, job_outbox: JobOutbox, context: Context
+    ) -> Message:
+        """Run a job and return the content of its end frame."""
         function = handler.on_abort if job["purpose"] == "clean" else handler.function
-        context = JobContext(
+        job_context = JobContext(
             id=job["id"],
             uid=job["uid"],
             attempt=job["attempt"],
@@ -139,31 +199,26 @@ class JobLoop:
             data = json.loads(job["data"])
             trace(job["traceparent"])
             with self._memory.limited(handler.options.memory_bytes):
-                result = self._call(function, data, context)
+                result = self._call(function, data, job_context, context)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything
-            return {"raised": _described(error)}
+            self._memory.short = is_shortage(error)
+            raised = {"raised": described(error)}
+            clear_frames(error)
+            return raised
         return self._returned(result)
 
-    def _leftovers(self) -> bool:
-        """Whether the job left something behind that could disturb the next one."""
-        return (
-            self._abort_signal.received or has_children() or not self._process_state.is_as_before()
-        )
-
-    def _call(self, function: Callable[..., Any] | None, data: object, job: JobContext) -> object:
+    def _call(
+        self, function: Callback | None, data: object, job: JobContext, context: Context
+    ) -> object:
         if function is None:  # its on_abort was removed since the job was submitted
             return None
-        if not _is_async(function):
-            with self._abort_signal.raising():
-                return call(function, data, job)
-        with asyncio.Runner() as runner:
-            return runner.run(self._run_async(function, data, job))
-
-    async def _run_async(self, function: Callable[..., Any], data: object, job: object) -> object:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine under a runner is a task
-        with self._abort_signal.raising(lambda: loop.call_soon_threadsafe(task.cancel)):
-            return await call(function, data, job)
+        if function.is_async:
+            return self._event_loop.run(_awaited(context.run(function, data, job)), context)
+        with self._abort_signal.raising():
+            result = context.run(function, data, job)
+        if isawaitable(result):
+            return self._event_loop.run(_awaited(result), context)
+        return result
 
     def _returned(self, result: object) -> Message:
         """The result as JSON text, or why that is not possible."""
@@ -171,16 +226,15 @@ class JobLoop:
             text = _text_of_result(result)
             size = len(text.encode())
         except BaseException as error:  # noqa: BLE001 - encoding a result may run its own code
-            return {"unreturnable": f"the result is not a JSON value: {_text(error)}"}
+            return {"unreturnable": f"the result is not a JSON value: {text_of(error)}"}
         if size > self._result_bytes_max:
             allowed = self._result_bytes_max
             return {"unreturnable": f"the result is {size} bytes of JSON; allowed are {allowed}"}
         return {"returned": text}
 
 
-@cache  # asked for each job
-def _is_async(function: Callable[..., object]) -> bool:
-    return inspect.iscoroutinefunction(function)
+async def _awaited(result: Awaitable[object]) -> object:
+    return await result
 
 
 def trace(traceparent: str | None) -> None:
@@ -192,33 +246,3 @@ def trace(traceparent: str | None) -> None:
         os.environ[TRACEPARENT] = traceparent
     elif TRACEPARENT in os.environ:
         del os.environ[TRACEPARENT]
-
-
-def _described(error: BaseException) -> Message:
-    """An exception as the user sees it, without the frames of this package."""
-    kind = type(error)
-    name = kind.__qualname__[:NAME_MAX]
-    return {
-        "type": name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"[-NAME_MAX:],
-        "message": _text(error),
-        "traceback": _traceback(error),
-    }
-
-
-def _traceback(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename.startswith(OWN_FOLDER):
-        trace = trace.tb_next
-    try:
-        text = "".join(traceback.format_exception(type(error), error, trace))
-    except BaseException as failed:  # noqa: BLE001 - formatting runs the exception's own code
-        return f"(the traceback cannot be shown: {type(failed).__name__})"
-    half = TRACEBACK_MAX // 2
-    return text if len(text) <= TRACEBACK_MAX else f"{text[:half]}\n…\n{text[-half:]}"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:TRACEBACK_MAX]
-    except BaseException as failed:  # noqa: BLE001 - str() of a foreign exception runs its own code
-        return f"(the message cannot be shown: {type(failed).__name__})"

@@ -9,8 +9,16 @@ both are outcomes like others.
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from scheduler.core.errors import StartError
+from scheduler.core.handler import Handler
+
+LEFT_BYTES_MIN: Final = 8 * 1024 * 1024
+"""What a job must have beside the interpreter and what its files import."""
 
 
 class Memory:
@@ -18,6 +26,8 @@ class Memory:
 
     def __init__(self) -> None:
         self._before = resource.getrlimit(resource.RLIMIT_DATA)
+        self.short = False
+        """Whether a job ran out of memory: what it left may be most of what there is."""
 
     @contextmanager
     def limited(self, memory_bytes: int | None) -> Iterator[None]:
@@ -33,3 +43,37 @@ class Memory:
             # Fails where the handler lowered the hard limit: then this process is replaced.
             with suppress(ValueError, OSError):
                 resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+
+def check_limits(handlers: Iterable[Handler]) -> None:
+    """Refuse a limit that leaves a job nothing, because this process takes all of it already.
+
+    Raises:
+        StartError: the limit of a handler is too low.
+    """
+    taken = _data_bytes()
+    for handler in handlers:
+        allowed = handler.options.memory_bytes
+        if allowed is not None and allowed < taken + LEFT_BYTES_MIN:
+            raise StartError(
+                f"{handler.location}: memory_bytes={allowed} is too low: a process takes"
+                f" {taken} bytes once the handler files are loaded; allow at least"
+                f" {taken + LEFT_BYTES_MIN}"
+            )
+
+
+def is_shortage(error: BaseException | None) -> bool:
+    """Whether this error, or one that led to it, is that memory ran out."""
+    for _ in range(100):  # a chain of causes may be a circle
+        if error is None or isinstance(error, MemoryError):
+            break
+        error = error.__cause__ or error.__context__
+    return isinstance(error, MemoryError)
+
+
+def _data_bytes() -> int:
+    """What RLIMIT_DATA counts of this process."""
+    for line in Path("/proc/self/status").read_text("ascii").splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import filterfalse
 from pathlib import Path
 from typing import Final
 
@@ -27,14 +28,23 @@ def end_jobs(node_id: str, node: int) -> None:
     for process in _with_cookie(NODE, node_id):
         found = tree.stat(process.pid)
         if found is not None and found.parent == node:
-            tree.end_below(process)
+            tree.end_trackers(tree.end_below(process).trackers)
 
 
 def end_all(cookie: str, value: str) -> None:
-    """End every process that has this cookie with this value, until there is none."""
+    """End every process that has this cookie with this value; resource trackers last."""
+    _kill_all(cookie, value, but=tree.is_tracker)
+    tree.end_trackers(_with_cookie(cookie, value))
+    _kill_all(cookie, value)
+
+
+def _kill_all(
+    cookie: str, value: str, *, but: Callable[[tree.Process], bool] = lambda _: False
+) -> None:
+    """Kill until there is no such process, except those of which `but` is true."""
     for _ in range(ROUNDS_MAX):
         process = None
-        for process in _with_cookie(cookie, value):
+        for process in filterfalse(but, _with_cookie(cookie, value)):
             tree.kill(process)  # not waiting: init reaps them, at any time
         if process is None:
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler import JobContext
-from scheduler.core.handler import Handler, call
+from scheduler.core.handler import Handler
 
 Handlers = Mapping[str, Handler]
 
@@ -34,11 +34,11 @@ class Job:
         self._context = JobContext(id=id, uid="u", attempt=1, hook=None, send=self._hear)
 
     def run(self, data: object) -> Any:  # noqa: ANN401 - a handler's result
-        return call(self._handler.function, data, self._context)
+        return self._handler.function(data, self._context)
 
     def undo(self, data: object) -> None:
         assert self._handler.on_abort is not None
-        call(self._handler.on_abort, data, self._context)
+        self._handler.on_abort(data, self._context)
 
     def _hear(self, frame: dict[str, object]) -> None:
         self.said.append(frame["progress"])

@@ -225,7 +225,7 @@ class TestUndo:
         self, handlers: Handlers, below: Path
     ) -> None:
         """One job creates the table, another adds to it: undoing one keeps the other's rows."""
-        names = handlers["import_csv"].function.__globals__
+        names = handlers["import_csv"].function.function.__globals__
         with names["connected"](below / "f.db", create=True) as connection:
             first, second = (
                 names["JobTable"](connection, table="flights", job_id=id_)

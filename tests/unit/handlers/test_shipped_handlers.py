@@ -91,7 +91,7 @@ class TestChecksum:
     ) -> None:
         """A result has a size limit; the error should come before the work, not after it."""
         function = handlers["checksum"].function
-        monkeypatch.setitem(function.__globals__, "FILES_MAX", 2)
+        monkeypatch.setitem(function.function.__globals__, "FILES_MAX", 2)
         for name in ("a", "b", "c"):
             (below / name).touch()
         with pytest.raises(ValueError, match="more than 2 files"):
@@ -176,7 +176,7 @@ class TestConfinement:
         self, handlers: Handlers, below: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Checked, replaced by a link, opened: opening fails, for the file and for its folder."""
-        files = handlers["checksum"].function.__globals__["open_below"].__globals__
+        files = handlers["checksum"].function.function.__globals__["open_below"].__globals__
         (below / "a").mkdir()
         (below / "a/f").write_text("mine")
         checked = files["file_below"]

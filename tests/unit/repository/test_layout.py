@@ -17,7 +17,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 from scheduler.node import preflight
 from scheduler.processes import pool_process
-from scheduler.processes.child import job_loop
+from scheduler.processes.child import failures
 from scheduler.processes.warden import watch
 from tests.support.nodes import ROOT
 from tests.unit.client.test_client_imports import COMMAND_LINE, SERVER
@@ -143,5 +143,5 @@ def test_the_node_finds_this_package() -> None:
 
 def test_own_frames_are_those_below_the_package() -> None:
     """Those of a user's folder whose name begins likewise are his, and stay in his tracebacks."""
-    assert f"{PACKAGE}/node/life.py".startswith(job_loop.OWN_FOLDER)
-    assert not f"{PACKAGE}_handlers/resize.py".startswith(job_loop.OWN_FOLDER)
+    assert f"{PACKAGE}/node/life.py".startswith(failures.OWN_FOLDER)
+    assert not f"{PACKAGE}_handlers/resize.py".startswith(failures.OWN_FOLDER)

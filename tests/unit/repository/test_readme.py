@@ -13,7 +13,7 @@ import pytest
 
 from scheduler.api.description.routes import ROUTES
 from scheduler.node.config.loading import SECTIONS
-from scheduler.processes.child.loading import load
+from scheduler.processes.child.loading.importing import load
 from tests.support.nodes import ROOT
 from tests.support.readme import blocks, table
 from tests.unit.handlers.shipped import FOLDER, Job

@@ -16,11 +16,11 @@ from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
-from scheduler.processes.child.loading import load
+from scheduler.processes.child.loading.importing import load
 from tests.unit.handlers.shipped import FOLDER, ORDER, Job, rows
 
 IMPORT = load(FOLDER)["import_csv"]
-NAMES = IMPORT.function.__globals__
+NAMES = IMPORT.function.function.__globals__
 DIED = 9
 
 

@@ -1,0 +1,42 @@
+"""The process as it was before its first job: every job begins as that one did."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import AbstractContextManager
+from contextvars import Context
+
+from scheduler.processes.child.between_jobs.garbage import Garbage
+from scheduler.processes.child.between_jobs.interpreter_state import InterpreterState
+from scheduler.processes.child.between_jobs.leaks import Leaks
+from scheduler.processes.child.between_jobs.process_state import ProcessState
+
+
+class BeforeFirstJob:
+    """What to restore after each job, and what to compare; made once all handlers are loaded."""
+
+    def __init__(self) -> None:
+        self._process_state = ProcessState()
+        self._interpreter_state = InterpreterState()
+        self._leaks = Leaks()
+        self._garbage = Garbage()
+
+    def kept(self) -> AbstractContextManager[Context]:
+        """Keep the interpreter's state in the block; the context variables for a job in it."""
+        return self._interpreter_state.kept()
+
+    def collect(self) -> None:
+        """Free what the job left in cycles."""
+        self._garbage.collect()
+
+    def restore(self, memory_bytes: int | None) -> bool:
+        """Restore the process's state; whether the next job finds all as the first one did.
+
+        Args:
+            memory_bytes: the limit of the job that ran.
+        """
+        return self._process_state.restore() and not self._leaks.found(memory_bytes)
+
+    def collect_when_idle(self, connection: socket.socket) -> None:
+        """Free the rest, unless a job comes through `connection` first."""
+        self._garbage.when_idle(connection)

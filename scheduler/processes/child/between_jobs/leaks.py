@@ -1,0 +1,105 @@
+"""What a job left behind that would disturb the next one: then the process is replaced.
+
+a thread, a child     at once: it still runs code of the job
+open descriptors      from `DESCRIPTORS_MAX` more than before the first job: a connection that a
+handler keeps is wanted, a leak ends in "too many open files"
+memory                where later jobs would have clearly less than the first one had
+"""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import os
+import resource
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from scheduler.processes.child.containment import has_children
+
+DESCRIPTORS_MAX: Final = 100
+DESCRIPTORS_SHARE: Final = 4
+"""Where the limit of open files is low: at most this part of it, 1 / 4."""
+MEMORY_SHARE: Final = 8
+"""With `memory_bytes`: at most this part of what the first job could take, 1 / 8."""
+MACHINE_SHARE: Final = 4
+"""Without: at most this part of what the machine or the container has, 1 / 4."""
+THREADS_END_S: Final = 0.05
+"""How long threads may take to end that were told to, such as those of a pool that was closed."""
+PAGE_BYTES: Final = resource.getpagesize()
+MEMORY_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_give_back_memory: Final = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # glibc
+
+
+class Leaks:
+    """Compares what this process has with what it had before its first job."""
+
+    def __init__(self) -> None:
+        # Not 0: a handler file may have started threads.
+        self._threads = _thread._count()  # noqa: SLF001 - `threading` does not know all of them
+        self._children = _children()
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        few = soft // DESCRIPTORS_SHARE if soft >= 0 else DESCRIPTORS_MAX
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        self._folder = os.open("/proc/self/fd", os.O_PATH | os.O_CLOEXEC)
+        self._descriptors_max = self._descriptors() + min(DESCRIPTORS_MAX, few)
+        self._data_bytes = self._data_bytes_now()
+        self._machine_bytes = _machine_bytes()
+
+    def found(self, memory_bytes: int | None) -> bool:
+        """Whether there is anything for which this process must be replaced.
+
+        Args:
+            memory_bytes: the limit of the job that ran.
+        """
+        return (
+            self._has_threads()
+            or (has_children() and _children() != self._children)
+            or self._descriptors() > self._descriptors_max
+            or self._has_grown(self._bytes_max(memory_bytes))
+        )
+
+    def _has_threads(self) -> bool:
+        give_up_at = time.monotonic() + THREADS_END_S
+        while (more := _thread._count() > self._threads) and time.monotonic() < give_up_at:  # noqa: SLF001
+            time.sleep(THREADS_END_S / 50)
+        return more
+
+    def _descriptors(self) -> int:
+        # The size is there from Linux 6.2 on.
+        return os.fstat(self._folder).st_size or len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    def _has_grown(self, bytes_max: int) -> bool:
+        if self._data_bytes_now() - self._data_bytes <= bytes_max:
+            return False
+        _give_back_memory(0)  # what the allocator only keeps for later is no leak
+        return self._data_bytes_now() - self._data_bytes > bytes_max
+
+    def _data_bytes_now(self) -> int:
+        """What RLIMIT_DATA counts, and the stack (proc_pid_statm(5))."""
+        return int(os.pread(self._statm, 200, 0).split()[5]) * PAGE_BYTES
+
+    def _bytes_max(self, memory_bytes: int | None) -> int:
+        if memory_bytes is None:
+            return self._machine_bytes // MACHINE_SHARE
+        return max(0, memory_bytes - self._data_bytes) // MEMORY_SHARE
+
+
+def _children() -> set[str]:
+    """The children of this process; those that a handler file started are there before any job."""
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):
+            found.update((task / "children").read_text("ascii").split())
+    return found
+
+
+def _machine_bytes() -> int:
+    """The memory of the machine, or of the container."""
+    found = os.sysconf("SC_PHYS_PAGES") * PAGE_BYTES
+    for limit in map(Path, MEMORY_LIMITS):
+        with suppress(OSError, ValueError):  # there is none, or it is "max"
+            found = min(found, int(limit.read_text("ascii")))
+    return found

@@ -1,0 +1,128 @@
+"""Redirects standard output and error of a pool process to the node, line by line.
+
+At the level of file descriptors, so that child processes and C libraries are covered as well.
+
+Output must reach the log of the job that wrote it. So everything is flushed at the end of a job:
+the streams of this process, those that handler files imported or that a job replaced, and the
+buffers of the C library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Final, TextIO
+
+LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
+_flush_c_streams: Final = ctypes.CDLL(None).fflush
+
+
+class Stdio:
+    """The standard streams of this process, restored for every job."""
+
+    def __init__(self, pipes: Sequence[Connection]) -> None:
+        """Redirect output and error.
+
+        Args:
+            pipes: to write to; the one for standard output first.
+        """
+        # Kept open: a handler may close or replace descriptors 0 to 2.
+        self._sources = (os.open(os.devnull, os.O_RDONLY), *(each.fileno() for each in pipes))
+        self._pipes = pipes
+        self._first = (sys.stdout, sys.stderr)
+        """What handler files, and the packages that they import, may have kept."""
+        self._stdin = sys.stdin
+        self._streams = self._first
+        self.restore()
+
+    def restore(self) -> None:
+        """Restore what an earlier job may have closed, redirected, replaced or wrapped."""
+        for descriptor, source in enumerate(self._sources):
+            os.dup2(source, descriptor)
+        if (sys.stdout, sys.stderr) != self._streams or not all(map(_is_whole, self._streams)):
+            self._streams = (_lines(1), _lines(2))
+            sys.stdout, sys.stderr = self._streams
+        if self._stdin.closed:
+            self._stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
+        sys.stdin = self._stdin
+
+    def flush(self) -> None:
+        """Flush all streams, also those with which the job replaced ours, and C's."""
+        for stream in {*self._first, *self._streams, sys.stdout, sys.stderr}:
+            with suppress(Exception):
+                stream.flush()
+        _flush_c_streams(None)
+
+
+class StandardError(logging.StreamHandler[TextIO]):
+    """Logs to what `sys.stderr` is at the time: jobs replace it, and it is made anew."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(logging.Formatter(LOG_FORMAT))
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """The stream to write to."""
+        return sys.stderr
+
+
+def set_up_logging() -> None:
+    """Have loggers print, unless a handler file has configured the root logger itself.
+
+    A message that is logged at import makes `logging` configure a stream of that moment, with no
+    level: that is replaced as well.
+    """
+    handlers = logging.root.handlers
+    made = [type(each) is logging.StreamHandler and each.stream is sys.stderr for each in handlers]
+    plain = [each.formatter and each.formatter._fmt == logging.BASIC_FORMAT for each in handlers]  # noqa: SLF001
+    if all(made) and all(plain):
+        handlers[:] = [StandardError()]
+
+
+def line_buffered() -> tuple[TextIO, TextIO]:
+    """Streams for this process and its children, whatever its descriptors are now.
+
+    A stream that is made for a file cannot be used for a pipe, so they are made for one.
+    """
+    reader, writer = os.pipe()
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    for descriptor in (1, 2):
+        os.dup2(writer, descriptor)
+    streams = (_lines(1), _lines(2))
+    for descriptor, before in zip((1, 2), kept, strict=True):
+        os.dup2(before, descriptor)
+        os.close(before)
+    os.close(reader)
+    os.close(writer)
+    return streams
+
+
+def _is_whole(stream: TextIO) -> bool:
+    """Whether only this stream has its buffer: what a job wrapped around that may close it."""
+    try:
+        return not stream.closed and sys.getrefcount(stream.buffer) == UNSHARED
+    except ValueError:  # detached
+        return False
+
+
+def _lines(descriptor: int) -> TextIO:
+    """A line-buffered text file that accepts any text; lone surrogates are escaped."""
+    return open(
+        descriptor,
+        "w",
+        buffering=1,
+        encoding="utf-8",
+        errors="backslashreplace",
+        closefd=False,
+    )
+
+
+_example: Final = _lines(1)
+UNSHARED: Final = sys.getrefcount(_example.buffer)
+"""The count of references to a buffer that has only its stream, as `_is_whole` sees it."""

@@ -1,0 +1,109 @@
+"""Executes the files of the handlers folder in this process, and collects the handlers."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scheduler.core.errors import StartError
+from scheduler.core.handler import REGISTERED, Handler
+from scheduler.processes.child.loading.snapshot import PACKAGE, Snapshot, Source
+
+
+def load(folder: Path) -> Mapping[str, Handler]:
+    """Import a folder as it is now, in this process; its handlers by name.
+
+    Raises:
+        StartError: see `Snapshot.take` and `import_all`.
+    """
+    snapshot = Snapshot.take(folder)
+    snapshot.install()
+    return import_all(snapshot)
+
+
+def import_all(snapshot: Snapshot) -> Mapping[str, Handler]:
+    """Import every file of a folder and of the packages in it; the handlers by name.
+
+    Raises:
+        StartError: a file does not import, two handlers share a name, or a handler is in a folder
+            that is no package.
+    """
+    modules = [name for name in snapshot.sources if _is_loaded(name, snapshot.sources)]
+    for name in modules:
+        _import(name, snapshot)
+    for name, source in snapshot.sources.items():
+        if name not in sys.modules and name not in modules:
+            _refuse_handlers(source)
+    found: dict[str, Handler] = {}
+    for each in _listed():
+        name = each.options.name
+        if name in found:
+            raise StartError(
+                f"{each.location}: a handler named {name!r} is already at {found[name].location}"
+            )
+        found[name] = each
+    return found
+
+
+def _is_loaded(name: str, sources: Mapping[str, Source]) -> bool:
+    """Whether a module is imported at start: all folders above it are packages."""
+    parents = name.split(".")[:-1]
+    packages = (sources.get(".".join(parents[: i + 1])) for i in range(len(parents)))
+    return all(each and each.is_package for each in packages) and not name.endswith(".__main__")
+
+
+def _listed() -> Sequence[Handler]:
+    """The handlers of the folder's modules, and those that they import by name from elsewhere."""
+    modules = [module for name, module in tuple(sys.modules.items()) if _is_ours(name) and module]
+    imported = {id(value) for module in modules for value in tuple(vars(module).values())}
+    return [each for each in REGISTERED if _is_ours(each.module) or id(each.decorated) in imported]
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == PACKAGE
+
+
+def _import(name: str, snapshot: Snapshot) -> None:
+    try:
+        importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a user's file may raise anything, SystemExit too
+        raise StartError(
+            f"{_place_of(error, snapshot, snapshot.sources[name])}: the handler file does not"
+            f" import: {type(error).__name__}: {error}".replace("\n", " ")
+        ) from error
+
+
+def _place_of(error: BaseException, snapshot: Snapshot, imported: Source) -> str:
+    """The last line in the folder that was about to run, or the line with the syntax error."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    files = {each.path for each in snapshot.sources.values()}
+    places = [
+        f"{frame.filename}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename in files
+    ]
+    return places[-1] if places else imported.path
+
+
+def _refuse_handlers(source: Source) -> None:
+    """Refuse a file that nothing imports, if there is a handler in it."""
+    try:
+        tree = ast.parse(source.text)
+    except (SyntaxError, ValueError):
+        return  # whatever it is, it is not asked for
+    for node in ast.walk(tree):
+        for decorator in getattr(node, "decorator_list", ()):
+            called = decorator.func if isinstance(decorator, ast.Call) else None
+            if isinstance(called, ast.Name) and called.id == "handler":
+                folder = Path(source.path).parent
+                raise StartError(
+                    f"{source.path}:{decorator.lineno}: this handler is not loaded, because"
+                    f" {folder} is no package: add a file __init__.py to it"
+                )
