@@ -66,7 +66,7 @@ class PoolProcess:
 
         None where it cannot be known: the fork server, which collects it, died as well."""
         self._ended: tree.Ended | None = None
-        self._shared_memory = shared_memory.entries()
+        self._shared_memory = shared_memory.before()
         self._executor = executor
         self._handle = handle
         self._threads = threads

@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from scheduler.processes import tree
 
@@ -26,23 +26,23 @@ FOLDER: Final = Path("/dev/shm")  # noqa: S108 - POSIX shared memory on Linux (s
 NUMBERS: Final = re.compile(r"\d+").findall
 MAPPED: Final = re.compile(rf"{FOLDER}/(\S+)".encode()).findall
 
-Entries = Mapping[str, int]
-"""The inode of each entry of this user, by its name."""
+
+class Before(NamedTuple):
+    """What there was when a process started."""
+
+    changed_ns: int
+    """When an entry was last made or removed."""
+    names: frozenset[str]
 
 
-def entries() -> Entries:
+def before() -> Before:
     """What there is now."""
-    found = {}
-    with suppress(OSError), os.scandir(FOLDER) as each:
-        for entry in each:
-            with suppress(OSError):
-                stat = entry.stat(follow_symlinks=False)
-                if stat.st_uid == os.getuid():
-                    found[entry.name] = stat.st_ino
-    return found
+    with suppress(OSError):
+        return Before(FOLDER.stat().st_mtime_ns, frozenset(os.listdir(FOLDER)))  # noqa: PTH208 - names
+    return Before(0, frozenset())
 
 
-def used_by(root: tree.Process, *, before: Entries) -> Collection[str]:
+def used_by(root: tree.Process, *, before: Before) -> Collection[str]:
     """What a process, or one below it, has in memory, and what was not there before."""
     made = _made_since(before)
     if not made:
@@ -51,7 +51,7 @@ def used_by(root: tree.Process, *, before: Entries) -> Collection[str]:
     return made.intersection(name for process in processes for name in _mapped(process.pid))
 
 
-def remove_left(used: Collection[str], dead: Iterable[tree.Process], *, before: Entries) -> None:
+def remove_left(used: Collection[str], dead: Iterable[tree.Process], *, before: Before) -> None:
     """Remove what processes left that are dead now.
 
     Args:
@@ -68,8 +68,16 @@ def remove_left(used: Collection[str], dead: Iterable[tree.Process], *, before: 
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _made_since(before: Entries) -> set[str]:
-    return {name for name, inode in entries().items() if before.get(name) != inode}
+def _made_since(before: Before) -> set[str]:
+    made: set[str] = set()
+    with suppress(OSError):
+        if FOLDER.stat().st_mtime_ns == before.changed_ns:
+            return made
+        for name in set(os.listdir(FOLDER)) - before.names:  # noqa: PTH208 - names
+            with suppress(OSError):
+                if (FOLDER / name).lstat().st_uid == os.getuid():
+                    made.add(name)
+    return made
 
 
 def _in_use() -> Iterator[str]:

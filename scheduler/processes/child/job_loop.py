@@ -1,7 +1,7 @@
 """The main loop of a pool process: read a job's frame, run its handler, send its end frame.
 
     begin    once, as the executor's initializer: contain, load the handlers, say hello
-    serve    the only call that the executor makes; returns when the node closes the channel
+    serve    the only call that the executor makes; exits when the node closes the channel
 
 Whatever a handler does wrong ends as a frame, or as the death of this process; both are outcomes.
 """
@@ -81,10 +81,11 @@ def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_
 
 
 def serve() -> None:
-    """Run jobs until the node closes the channel."""
+    """Run jobs until the node closes the channel; then exit."""
     assert _job_loop is not None  # noqa: S101 - the executor ran the initializer
     _job_loop.serve()
     tidy()
+    os._exit(0)  # not by way of the executor, whose queues are closed by now
 
 
 def _be_a_program() -> None:

@@ -48,7 +48,7 @@ async def test_a_process_with_changed_state_runs_no_other_job(
 
 
 async def test_nothing_sends_messages_as_the_next_job(start_node: Nodes) -> None:
-    """A signal handler stays installed, with the context of a job that has ended."""
+    """A module may keep the context of a job that has ended."""
     node = start_node(NODE__WORKERS=1)
     left = await node.outcome("leave_voice", hook="http://127.0.0.1:9/")
     job = await node.outcome("wake_voice", hook="http://127.0.0.1:9/")

@@ -9,20 +9,26 @@ from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 
 
-async def test_beyond_its_limit_a_job_raises_and_the_next_one_has_no_limit(
-    start_node: Nodes,
-) -> None:
+async def test_after_a_job_with_a_limit_the_next_one_has_none(start_node: Nodes) -> None:
     """One worker, so the next job is in the same process, where the limit must be lifted."""
     node = start_node(NODE__WORKERS=1)
     before = await node.outcome("pid")
     within = await node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES // 4})
-    beyond = await node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES})
     after = await node.outcome("take", LIMIT_BYTES)
 
     assert within["result"] == LIMIT_BYTES // 4
-    assert (beyond["error"]["kind"], beyond["error"]["type"]) == ("exception", "MemoryError")
     assert after["result"] == LIMIT_BYTES
     assert (await node.outcome("pid"))["result"] == before["result"]
+
+
+async def test_beyond_its_limit_a_job_raises_and_its_process_is_replaced(start_node: Nodes) -> None:
+    """What took the memory may still be there, and the next job would fail at once."""
+    node = start_node(NODE__WORKERS=1)
+    before = await node.outcome("pid")
+    beyond = await node.outcome("greedy", {"where": "here", "bytes": LIMIT_BYTES})
+
+    assert (beyond["error"]["kind"], beyond["error"]["type"]) == ("exception", "MemoryError")
+    assert (await node.outcome("pid"))["result"] != before["result"]
 
 
 async def test_the_limit_holds_for_processes_that_the_job_starts(node: Node) -> None:
