@@ -26,9 +26,11 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The models with a new seed and EXAMPLES examples of each, and a fault at every call (tests/faults).
+# The models with a new seed and EXAMPLES examples of each, a fault at every call (tests/faults), and
+# 10,000 calls by the threads of one client.
 model: .venv/dev.stamp
-	STRIDE=1 EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/model tests/faults --timeout=0 -p no:randomly $(ARGS)
+	STRIDE=1 CALLS=160 EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/model tests/faults \
+		tests/unit/client/test_client_threads.py --timeout=0 -p no:randomly $(ARGS)
 
 # Imports a real file of 336,776 rows: once to the end, and once aborted in the middle.
 flights: .venv/dev.stamp

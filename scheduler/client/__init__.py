@@ -2,6 +2,8 @@
 
     sync, aio             `Client` and `AsyncClient`
     connection, session   their HTTP: on http.client, and on aiohttp
+    idle                  the connections of `Client` between two calls
+    forks                 what a forked process does with the sockets that it inherits
 
 Shared by both clients, and without I/O:
 

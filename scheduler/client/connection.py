@@ -1,15 +1,17 @@
-"""HTTP by the standard library: one kept connection for calls, and one for each stream."""
+"""HTTP by the standard library: a connection for each call, kept for the next, or for a stream."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from errno import EBADF
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final, NamedTuple
 
 from scheduler.client.address import address
 from scheduler.client.calls import Request
+from scheduler.client.idle import IdleConnections, connection_to
 from scheduler.client.lines import LineSplitter
 from scheduler.client.problems import Lost, Unreachable
 from scheduler.client.responses import Response, raise_for_problem
@@ -24,15 +26,15 @@ class LineStream(NamedTuple):
     lines: Iterator[str]
 
 
-class Connection:
-    """Sends requests to one node, one at a time."""
+class Connections:
+    """Sends requests to one node, for many threads: each call has a connection to itself."""
 
     def __init__(self, url: str, *, timeout_s: float, headers: Mapping[str, str]) -> None:
         self._url = url
         self._address = address(url)
         self._timeout_s = timeout_s
         self._headers = headers
-        self._kept: HTTPConnection | None = None
+        self._idle = IdleConnections()
 
     def ask(self, request: Request) -> Response:
         """Send a request, and read the whole response.
@@ -40,12 +42,14 @@ class Connection:
         Raises:
             Unreachable: there was no response.
         """
+        era = self._idle.era
         try:
-            if self._kept is not None:
-                with suppress(ConnectionError):  # the node closed it while it was idle
-                    return self._exchange(request)
-            return self._exchange(request)
+            if (kept := self._idle.take()) is not None:
+                with suppress(ConnectionError):  # the node closed it just now: it was idle too long
+                    return self._exchange(kept, request, era)
+            return self._exchange(self._connect(request), request, era)
         except (OSError, HTTPException) as error:
+            self._idle.close()  # what broke one may have broken all; a retry is to have a new one
             raise self._unreachable(error) from error
 
     @contextmanager
@@ -56,30 +60,29 @@ class Connection:
             Unreachable: there was no response.
             Problem: the node refuses the request.
         """
-        connection = self._connect(self._timeout(request))
+        connection = self._connect(request)
         try:
-            response = self._open(connection, request)
-            yield LineStream(response.status, _lines(response))
+            with self._open(connection, request) as response:
+                yield LineStream(response.status, _lines(response))
         finally:
             connection.close()
 
     def close(self) -> None:
-        """Close the kept connection."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        """Close the connections that are idle, and those in use at the end of their call."""
+        self._idle.close()
 
-    def _exchange(self, request: Request) -> Response:
-        timeout_s = self._timeout(request)
-        connection = self._kept = self._kept or self._connect(timeout_s)
-        connection.timeout = timeout_s
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout_s)
+    def _exchange(self, connection: HTTPConnection, request: Request, era: int) -> Response:
         try:
-            return _read(self._send(connection, request))
+            _allow(connection, self._timeout(request))
+            response = _read(self._send(connection, request))
         except BaseException:  # also Ctrl-C: the next call must not read the rest of this response
-            self.close()
+            connection.close()
             raise
+        if connection.sock is None or response.status < 200:  # closed by it, or the real one comes
+            connection.close()
+        else:
+            self._idle.put(connection, era)
+        return response
 
     def _open(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
         try:
@@ -104,17 +107,23 @@ class Connection:
         timeout_s = self._timeout_s + request.wait_s
         return timeout_s if math.isfinite(timeout_s) else None
 
-    def _connect(self, timeout_s: float | None) -> HTTPConnection:
-        node = self._address
-        kind = HTTPSConnection if node.scheme == "https" else HTTPConnection
-        return kind(node.host, node.port, timeout=timeout_s)
+    def _connect(self, request: Request) -> HTTPConnection:
+        return connection_to(self._address, timeout_s=self._timeout(request))
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"no node answers at {self._url}: {_reason(error)}")
 
 
+def _allow(connection: HTTPConnection, timeout_s: float | None) -> None:
+    """Set how long the node may be silent, also if the connection is open already."""
+    connection.timeout = timeout_s
+    if connection.sock is not None:
+        connection.sock.settimeout(timeout_s)
+
+
 def _read(response: HTTPResponse) -> Response:
-    return Response(response.status, response.getheader("Link"), response.read())
+    with response:
+        return Response(response.status, response.getheader("Link"), response.read())
 
 
 def _lines(response: HTTPResponse) -> Iterator[str]:
@@ -125,9 +134,13 @@ def _lines(response: HTTPResponse) -> Iterator[str]:
             yield from splitter.feed(piece)
     except (OSError, HTTPException) as error:
         raise Lost(f"the stream broke: {_reason(error)}") from error
+    if response.length:  # `read1` takes an early end of a body with a `Content-Length` for its end
+        raise Lost(f"the stream broke: {response.length} bytes are missing")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it is silent"
+    if isinstance(error, OSError) and error.errno == EBADF:
+        return "it was opened before a fork"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The client for programs without an event loop: one request at a time on a kept connection."""
+"""The client for programs without an event loop, for as many threads as they have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from scheduler.client import calls
 from scheduler.client.address import DEFAULT_URL
 from scheduler.client.calls import Call, Request
-from scheduler.client.connection import Connection, LineStream
+from scheduler.client.connection import Connections, LineStream
 from scheduler.client.events import Event, EventReader
 from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 
 class Client:
-    """A client of one node, or of a proxy in front of several. For one thread at a time.
+    """A client of one node, or of a proxy in front of several. For many threads, and after a fork.
+
+    Each call has a connection to itself; up to 32 are kept open for the next calls. A forked
+    process opens its own. An iterator (`list`, `watch`, `log`) is for one thread at a time.
 
     Every method raises `Problem` if the node refuses the call, and `Unreachable` if no node
     answers, after retrying for `retry_s`. `timeout_s` limits how long a response may take, beyond
@@ -39,7 +42,7 @@ class Client:
         retry_s: float = 2.0,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._connection = Connection(url, timeout_s=timeout_s, headers=headers or {})
+        self._connections = Connections(url, timeout_s=timeout_s, headers=headers or {})
         self._retry_s = retry_s
 
     def submit(
@@ -147,8 +150,8 @@ class Client:
             yield from map(log_line_of, stream.lines)
 
     def close(self) -> None:
-        """Close the kept connection; another call would open a new one."""
-        self._connection.close()
+        """Close the kept connections; another call would open a new one."""
+        self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -162,12 +165,12 @@ class Client:
         self.close()
 
     def _ask(self, call: Call[T]) -> T:
-        return self._retry(lambda: value_of(call, self._connection.ask(call)))
+        return self._retry(lambda: value_of(call, self._connections.ask(call)))
 
     @contextmanager
     def _stream(self, request: Request) -> Iterator[LineStream]:
         with ExitStack() as stack:
-            yield self._retry(lambda: stack.enter_context(self._connection.stream(request)))
+            yield self._retry(lambda: stack.enter_context(self._connections.stream(request)))
 
     def _retry(self, attempt: Callable[[], T]) -> T:
         """Make an attempt, and retry it while no node can take it."""

@@ -50,12 +50,14 @@ async def test_a_job_that_printed_nothing_has_an_empty_log(
     assert await client.all("log", "ada", "1") == []
 
 
+@pytest.mark.parametrize("kind", ["chunked", "sized"])
 async def test_half_a_log_is_not_taken_for_all_of_it(
-    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], kind: str
 ) -> None:
     """A node that dies in the middle must not look like a job that printed nothing more."""
     line = "2026-11-25T15:42:54.123Z stdout half\n"
-    client = await connect((await misbehaving(HEAD + chunk(line))).url)
+    answer = {"chunked": HEAD + chunk(line), "sized": reply(line * 2)[: -len(line)]}[kind]
+    client = await connect((await misbehaving(answer)).url)
     with pytest.raises(Lost, match="the stream broke"):
         await client.all("log", "ada", "1")
 
