@@ -26,7 +26,9 @@ T = TypeVar("T")
 class AsyncClient:
     """A client of one node, or of a proxy in front of several. For many asyncio tasks at once.
 
-    Use it as `async with AsyncClient(url) as client`. Arguments and errors are those of `Client`.
+    Use it as `async with AsyncClient(url) as client`. It belongs to the event loop, and to the
+    process, in which it was entered: elsewhere, its methods raise `RuntimeError`. Another loop or a
+    forked process makes an `AsyncClient` of its own. Arguments and errors are those of `Client`.
     `watch` and `log` keep a connection open until their iterator ends: close an iterator that you
     leave before its end (`contextlib.aclosing`).
     """

@@ -1,10 +1,13 @@
-"""HTTP by aiohttp, on a pool of kept connections."""
+"""HTTP by aiohttp, on a pool of kept connections, in one event loop of one process."""
 
 from __future__ import annotations
 
+import asyncio
 import math
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from socket import socket
 from typing import NamedTuple
 
 import aiohttp
@@ -12,6 +15,7 @@ from yarl import URL
 
 from scheduler.client.address import address
 from scheduler.client.calls import Request
+from scheduler.client.forks import keep_from_children
 from scheduler.client.lines import LineSplitter
 from scheduler.client.problems import Lost, Unreachable
 from scheduler.client.responses import Response, raise_for_problem
@@ -24,6 +28,35 @@ class AsyncLineStream(NamedTuple):
     lines: AsyncIterator[str]
 
 
+class _Opened(NamedTuple):
+    """An open session of aiohttp, and where it may be used."""
+
+    http: aiohttp.ClientSession
+    loop: asyncio.AbstractEventLoop
+    pid: int
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can still be used somewhere in this process."""
+        return self.pid == os.getpid() and not self.loop.is_closed()
+
+    def here(self) -> aiohttp.ClientSession:
+        """The session, if it belongs here: elsewhere it would hang, or read others' responses.
+
+        Raises:
+            RuntimeError: it belongs to another event loop, or to the process before a fork.
+        """
+        if self.pid != os.getpid():  # asked first: right after a fork, there is no running loop
+            raise RuntimeError(
+                "this AsyncClient was opened before a fork: open another one in this process"
+            )
+        if self.loop is not asyncio.get_running_loop():
+            raise RuntimeError(
+                "this AsyncClient belongs to another event loop: open another one in this loop"
+            )
+        return self.http
+
+
 class Session:
     """Sends requests to one node, many at a time."""
 
@@ -33,17 +66,29 @@ class Session:
         self._base = node.origin + node.prefix
         self._timeout_s = timeout_s
         self._headers = headers
-        self._http: aiohttp.ClientSession | None = None
+        self._opened: _Opened | None = None
 
     async def open(self) -> None:
-        """Open the session; aiohttp needs a running event loop for this."""
-        self._http = aiohttp.ClientSession(headers=self._headers)
+        """Open the session, for the event loop that runs.
+
+        Raises:
+            RuntimeError: it is open, here or in another event loop.
+        """
+        if self._opened is not None and self._opened.is_alive:
+            raise RuntimeError("this AsyncClient is open already: open another one")
+        connector = aiohttp.TCPConnector(socket_factory=_socket)
+        http = aiohttp.ClientSession(headers=self._headers, connector=connector)
+        self._opened = _Opened(http, asyncio.get_running_loop(), os.getpid())
 
     async def close(self) -> None:
-        """Close all connections."""
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        """Close all connections; in a forked process, forget them.
+
+        Raises:
+            RuntimeError: it belongs to another event loop.
+        """
+        if self._opened is not None and self._opened.pid == os.getpid():
+            await self._opened.here().close()
+        self._opened = None
 
     async def ask(self, request: Request) -> Response:
         """Send a request, and read the whole response.
@@ -75,10 +120,10 @@ class Session:
             yield AsyncLineStream(response.status, _lines(response))
 
     def _send(self, request: Request) -> aiohttp.client._RequestContextManager:
-        if self._http is None:
+        if self._opened is None:
             raise RuntimeError("an AsyncClient is to be used as `async with AsyncClient(url)`")
         silence_s = self._timeout_s + request.wait_s
-        return self._http.request(
+        return self._opened.here().request(
             request.method,
             URL(self._base + request.path, encoded=True),
             data=request.body,
@@ -91,6 +136,13 @@ class Session:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"no node answers at {self._url}: {_reason(error)}")
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket:
+    family, kind, protocol, *_ = address
+    sock = socket(family, kind, protocol)
+    keep_from_children(sock)
+    return sock
 
 
 async def _read(response: aiohttp.ClientResponse) -> Response:
