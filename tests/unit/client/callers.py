@@ -94,7 +94,7 @@ class Callers:
 
 def main(url: str, threads: str, calls: str, *fork: str) -> None:
     """Call from this process, and from a forked one."""
-    client = Client(url, timeout_s=20)
+    client = Client(url, timeout_s=5)
     sizes: dict[str, Any] = {"threads": int(threads), "calls": int(calls)}
     parent = Callers(client, "parent", **sizes)
     parent.start()
