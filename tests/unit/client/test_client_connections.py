@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from scheduler.client.idle import IDLE_MAX
 from tests.support.eventually import eventually
 from tests.unit.client.conftest import reply
 from tests.unit.client.test_client_outages import job
-from tests.unit.client.whims import TOGETHER, Node, in_child, node_fixture
+from tests.unit.client.whims import TOGETHER, Node, connected, in_child, node_fixture
 
 __all__ = ["node_fixture"]
 
@@ -150,23 +149,10 @@ def test_a_child_closes_the_connections_of_threads_that_it_does_not_have(
     with ThreadPoolExecutor(1) as thread:
         asked = thread.submit(client.get, "held", "1")
         assert node.asked.wait(5)
-        mine = f"-> ('127.0.0.1', {node.server_address[1]})"
-        assert mine in str(connected())
-        assert mine not in in_child(connected)
+        assert connected(node) == 1
+        assert in_child(lambda: connected(node)) == "0"
         node.answering.set()
         assert asked.result().uid == "held"
-
-
-def connected() -> list[str]:
-    """The TCP connections of this process: from where, to where."""
-    found = []
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are enough
-        try:
-            with socket.socket(fileno=os.dup(int(name))) as sock:
-                found.append(f"{sock.getsockname()} -> {sock.getpeername()}")
-        except OSError:
-            continue
-    return found
 
 
 def test_a_stream_goes_on_in_parent_and_child(node: Node, client: Client) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from scheduler.client import AsyncClient
 from tests.support.eventually import eventually
-from tests.unit.client.whims import Node, in_child, node_fixture
+from tests.unit.client.whims import Node, connected, in_child, node_fixture
 
 __all__ = ["node_fixture"]
 
@@ -69,6 +69,16 @@ async def test_use_after_a_fork_is_a_clear_error(client: AsyncClient, use: str) 
     assert "opened before a fork" in in_child(lambda: go_on(USES[use](client)))
     assert "opened before a fork" in in_child(lambda: asyncio.run(USES[use](client)))
     assert (await client.get("bob", "2")).uid == "bob"
+
+
+async def test_a_child_closes_its_copies_of_the_connections(
+    node: Node, client: AsyncClient
+) -> None:
+    """Its own end would otherwise close them by the parent's event loop, which both share."""
+    assert connected(node) == 1
+    assert in_child(lambda: connected(node)) == "0"
+    assert (await client.get("bob", "2")).uid == "bob"
+    assert len(node.opened) == 1
 
 
 async def test_a_child_that_closes_the_client_ends_no_call_of_its_parent(

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from itertools import takewhile
+from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Barrier, Event, Thread, main_thread
 from typing import Any, Final
@@ -161,3 +163,19 @@ def in_child(do: Callable[[], object]) -> str:
     with os.fdopen(reader) as answer:
         os.waitpid(pid, 0)
         return answer.read()
+
+
+def connected(node: Node) -> int:
+    """How many connections to the node this process has."""
+    return sum(
+        _peer(int(each.name)) == node.server_address for each in Path("/proc/self/fd").iterdir()
+    )
+
+
+def _peer(descriptor: int) -> object:
+    """The other end of a connection; None for another descriptor."""
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as sock:
+            return sock.getpeername()
+    except OSError:
+        return None
