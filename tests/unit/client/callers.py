@@ -2,8 +2,8 @@
 
     python -m tests.unit.client.callers URL THREADS CALLS [fork]
 
-With `fork`, it forks while its threads are in calls, and the child calls by the same `Client` too.
-Each process prints a line: a `Report` as JSON. It is a program of its own because a fork would copy
+With `fork`, it forks while half of its threads are in calls and the connections of the others are
+idle, and the child calls by the same `Client` too. Each process prints a line: a `Report` as JSON. It is a program of its own because a fork would copy
 the sockets of the test's servers as well.
 """
 
@@ -38,9 +38,14 @@ class Report:
 class Callers:
     """The threads of one process."""
 
-    def __init__(self, client: Client, name: str, *, threads: int, calls: int) -> None:
+    def __init__(
+        self, client: Client, name: str, *, threads: int, calls: int, forks: bool = False
+    ) -> None:
         self.report = Report(name)
-        self.under_way = Event()
+        self.paused = Barrier(threads // 2 + 1)
+        """Reached when every second thread pauses: their connections are idle."""
+        self.forked = Event()
+        self._forks = forks
         self._client = client
         self._calls = calls
         self._together = Barrier(threads)
@@ -59,8 +64,9 @@ class Callers:
     def _call_all(self, thread: int) -> None:
         self._together.wait()
         for number in range(self._calls):
-            if number == CALLS_BEFORE_FORK:
-                self.under_way.set()
+            if self._forks and number == CALLS_BEFORE_FORK and thread % 2:
+                self.paused.wait()
+                self.forked.wait()
             self._call(f"{self.report.name}-{thread}", f"{thread}-{number}", number)
 
     def _call(self, uid: str, job_id: str, number: int) -> None:
@@ -96,7 +102,7 @@ def main(url: str, threads: str, calls: str, *fork: str) -> None:
     """Call from this process, and from a forked one."""
     client = Client(url, timeout_s=5)
     sizes: dict[str, Any] = {"threads": int(threads), "calls": int(calls)}
-    parent = Callers(client, "parent", **sizes)
+    parent = Callers(client, "parent", forks=bool(fork), **sizes)
     parent.start()
     for child in _forked(parent, client, sizes) if fork else ():
         os.waitpid(child, 0)
@@ -106,8 +112,9 @@ def main(url: str, threads: str, calls: str, *fork: str) -> None:
 
 def _forked(parent: Callers, client: Client, sizes: dict[str, Any]) -> Iterator[int]:
     """Fork, and yield the child's pid, in the parent."""
-    parent.under_way.wait()
+    parent.paused.wait()
     if pid := os.fork():
+        parent.forked.set()
         yield pid
         return
     child = Callers(client, "child", **sizes)

@@ -35,6 +35,16 @@ def test_calls_one_after_the_other_share_a_connection(node: Node, client: Client
     assert len(node.opened) == 1
 
 
+def test_a_call_on_a_connection_that_the_node_is_closing_is_made_once_more(
+    node: Node, client: Client
+) -> None:
+    """The node may close an idle connection at the moment at which the request is sent."""
+    client.get("ada", "1")
+    assert client.get("gone", "2").uid == "gone"
+    assert len(node.opened) == 2
+    assert len(node.requests) == 3
+
+
 @pytest.mark.parametrize("uid", ["late", "hints"])
 def test_an_answer_that_comes_late_never_reaches_the_next_call(node: Node, uid: str) -> None:
     """Its caller has given up, or has taken an interim response for the answer."""

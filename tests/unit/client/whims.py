@@ -5,6 +5,7 @@
     waking    the same; the rest once the test says so
     hints     an interim response; the answer before the next request
     held      an answer once the test says so
+    gone      no answer, and the end, on a connection that had a request before
     together  an answer once so many requests have come
     any other user gets an answer at once
 
@@ -70,7 +71,9 @@ class _Connection(StreamRequestHandler):
 
     def handle(self) -> None:
         self.waiting = b""
+        self.requests = 0
         while head := self._head():
+            self.requests += 1
             self.server.requests.append(head)
             uid, job_id, *stream = head.split()[1].partition("?")[0].strip("/").split("/")
             if stream:
@@ -104,6 +107,12 @@ class _Connection(StreamRequestHandler):
     @staticmethod
     def _signal() -> None:
         signal.pthread_kill(main_thread().ident or 0, signal.SIGUSR1)
+
+    def _gone(self, answer: bytes) -> None:
+        if self.requests > 1:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self._say(answer)
 
     def _hints(self, answer: bytes) -> None:
         self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
