@@ -3,8 +3,8 @@
     python -m tests.unit.client.callers URL THREADS CALLS [fork]
 
 With `fork`, it forks while half of its threads are in calls and the connections of the others are
-idle, and the child calls by the same `Client` too. Each process prints a line: a `Report` as JSON. It is a program of its own because a fork would copy
-the sockets of the test's servers as well.
+idle, and the child calls by the same `Client` too. Each process prints a line: a `Report` as JSON.
+It is a program of its own because a fork would copy the sockets of the test's servers as well.
 """
 
 from __future__ import annotations
