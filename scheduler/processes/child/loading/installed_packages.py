@@ -40,9 +40,16 @@ class Import(NamedTuple):
     names: tuple[str, ...] = ()
     """What `from module import` names: modules, or something in the module."""
 
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is a part of Python, and no joke that shows something."""
+        package = self.module.partition(".")[0]
+        return package in sys.stdlib_module_names and package not in {"antigravity", "this"}
+
     def run(self) -> None:
-        """Import it."""
-        __import__(self.module, fromlist=self.names)
+        """Import it; without effect where that fails, as the handler will."""
+        with suppress(BaseException):
+            __import__(self.module, fromlist=self.names)
 
 
 def imports_of(sources: Iterable[Source]) -> Sequence[Import]:
@@ -58,12 +65,16 @@ def imports_of(sources: Iterable[Source]) -> Sequence[Import]:
 def preload(imports: Sequence[Import]) -> None:
     """Import in this process, before it forks, what its children can share."""
     give_up_at = time.monotonic() + TRY_S
-    rest = list(imports)
+    rest = []
+    for each in imports:
+        if each.is_standard:  # these leave nothing behind
+            each.run()
+        else:
+            rest.append(each)
     while rest and time.monotonic() < give_up_at:
         safe = _tried(rest, until=give_up_at)
         for each in rest[:safe]:
-            with suppress(BaseException):
-                each.run()
+            each.run()
         del rest[: safe + 1]  # after the safe ones comes one that is not, or none
 
 
@@ -100,7 +111,7 @@ def _try(imports: Sequence[Import], told: int) -> None:
     before = _unshareable()
     for each in imports:
         each.run()
-        if _unshareable() != before:
+        if each.module not in sys.modules or _unshareable() != before:
             return
         os.write(told, b"1")
 
