@@ -28,7 +28,7 @@ class ProcessState:
     """The state of this process before its first job."""
 
     def __init__(self) -> None:
-        self._folder = Path.cwd()
+        self._folder = str(Path.cwd())
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -53,10 +53,11 @@ class ProcessState:
     def _restore_dispositions(self) -> bool:
         """Whether every signal is handled as before; what a C library did cannot be restored."""
         now = _dispositions()
-        if now != self._dispositions:
-            for number, before, after in zip(SIGNALS, self._dispositions, now, strict=True):
-                if before is not after and before is not None:
-                    signal.signal(number, before)
+        if now == self._dispositions:
+            return True
+        for number, before, after in zip(SIGNALS, self._dispositions, now, strict=True):
+            if before != after and before is not None:
+                signal.signal(number, before)
         return _dispositions() == self._dispositions
 
 
