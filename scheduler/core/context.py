@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from math import isfinite
+from operator import index
+from typing import Any, Final, SupportsFloat, SupportsIndex
+
+from scheduler.core.json_values.encoding import encode
+from scheduler.core.json_values.refusing import NotJson, shown
+from scheduler.core.json_values.writing import TooLong
+
+Number = SupportsIndex | SupportsFloat
 
 MESSAGE_MAX: Final = 1000
 """Characters of a progress message that are kept: it is a line for a person to read."""
 NOTIFY_BYTES_MAX: Final = 64 * 1024
 """Size of a notification as JSON: it says that something happened, and does not carry data."""
+
+VALUE_MAX: Final = 200
+"""Characters that are shown of a number that is none."""
+INTEGER_BITS: Final = 63
+"""Longer integers become floats: the node's JSON has 64 bits."""
 
 
 class JobAborted(KeyboardInterrupt):
@@ -47,44 +60,78 @@ class JobContext:
         self.attempt = attempt
         self.hook = hook
         self._send = send
+        self._left_out = False
 
-    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+    def progress(self, done: Number, total: Number | None = None, message: object = None) -> None:
         """Say how far the job is, in any unit; cheap enough to call for every item.
 
-        The first `MESSAGE_MAX` characters of the message are kept.
-
-        Raises:
-            TypeError: `done` or `total` is not a number, or `message` not a string.
-            ValueError: `done` or `total` is not finite.
+        Numbers are all that Python can turn into an int or a float: also numpy's, Decimals and
+        Fractions. A message is the text of what is given; its first `MESSAGE_MAX` characters are
+        kept. Progress never ends a job: what is not a number, or not finite, is left out, and the
+        job's log says so once.
         """
-        for name, number in (("done", done), ("total", total)):
-            if number is None and name == "total":
-                continue
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                raise TypeError(f"progress: {name} must be a number, not {number!r}")
-            if not abs(number) <= sys.float_info.max:  # false for NaN, too
-                raise ValueError(f"progress: {name} must be finite, not {number!r}")
-        if message is not None and not isinstance(message, str):
-            raise TypeError(f"progress: message must be a string, not {message!r}")
-        shown = message and message[:MESSAGE_MAX]
-        self._send({"progress": {"done": done, "total": total, "message": shown}})
+        counted = _number(done)
+        if counted is None:
+            self._leave_out("done", done)
+            return
+        limit = _number(total)
+        if limit is None and total is not None:
+            self._leave_out("total", total)
+        shown = None if message is None else _text(message)[:MESSAGE_MAX]
+        self._send({"progress": {"done": counted, "total": limit, "message": shown}})
 
     def notify(self, payload: object) -> None:
-        """Have the node POST this JSON value to the job's hook; without a hook, only check it.
+        """Have the node POST this value as JSON to the job's hook; without a hook, only check it.
 
-        Returns at once; the node delivers it while the job continues. What is refused with a hook
-        is refused without one, too: else a test without a hook would pass and the job fail in use.
+        Takes the same values as a result. Returns at once; the node delivers it while the job
+        continues. What is refused with a hook is refused without one, too: else a test without a
+        hook would pass and the job fail in use.
 
         Raises:
-            TypeError, ValueError: `payload` is not a JSON value, or larger than `NOTIFY_BYTES_MAX`.
+            TypeError, ValueError: `payload` has no JSON form, with a JSON pointer to the place, or
+                is larger than `NOTIFY_BYTES_MAX`.
         """
         try:
-            text = json.dumps(payload, allow_nan=False)
-        except TypeError as error:
-            raise TypeError(f"notify: {error}") from error
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"notify: {error}") from error
-        if (size := len(text)) > NOTIFY_BYTES_MAX:
+            encoded = encode(payload, bytes_max=NOTIFY_BYTES_MAX)
+        except NotJson as error:
+            raise error.error(f"notify: the payload is not a JSON value: {error}") from error
+        except TooLong:
+            allowed = f"allowed are {NOTIFY_BYTES_MAX} bytes of JSON"
+            raise ValueError(f"notify: the payload is too long; {allowed}") from None
+        if (size := len(encoded)) > NOTIFY_BYTES_MAX:
             raise ValueError(f"notify: {size} bytes of JSON; allowed are {NOTIFY_BYTES_MAX}")
         if self.hook is not None:
-            self._send({"notify": text})  # as text, never parsed on the way: all numbers stay exact
+            # As text, never parsed on the way: all numbers stay exact.
+            self._send({"notify": encoded.decode()})
+
+    def _leave_out(self, name: str, value: object) -> None:
+        """Say in the job's log that a number was not taken; only once, progress comes often."""
+        if self._left_out:
+            return
+        self._left_out = True
+        with suppress(Exception):
+            shown_value = shown(value)[:VALUE_MAX]
+            line = f"job.progress: {name} must be a finite number, not {shown_value}: left out\n"
+            sys.stderr.write(line)
+
+
+def _number(value: Any) -> int | float | None:  # noqa: ANN401 - whatever a handler counts with
+    """The value as a number that a frame can hold; None if it is none, or not finite."""
+    kind = type(value)
+    try:
+        if hasattr(kind, "__index__"):
+            whole = index(value)
+            return whole if whole.bit_length() < INTEGER_BITS else float(whole)
+        if hasattr(kind, "__float__"):
+            number = float(value)
+            return number if isfinite(number) else None
+    except Exception:  # noqa: BLE001 - a number of another library runs its own code
+        return None
+    return None
+
+
+def _text(message: object) -> str:
+    try:
+        return str.__str__(str(message))
+    except Exception:  # noqa: BLE001 - str() of a foreign object runs its own code
+        return type(message).__name__

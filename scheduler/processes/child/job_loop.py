@@ -33,23 +33,19 @@ from scheduler.processes.child.between_jobs.stdio import Stdio, set_up_logging
 from scheduler.processes.child.containment import contain
 from scheduler.processes.child.event_loop import EventLoop
 from scheduler.processes.child.exit_functions import tidy
-from scheduler.processes.child.failures import described, text_of
+from scheduler.processes.child.failures import described
 from scheduler.processes.child.frames import receive
 from scheduler.processes.child.loading.importing import import_all
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.child.memory_limit import Memory, check_limits, is_shortage
 from scheduler.processes.child.outbox import JobOutbox, Outbox
+from scheduler.processes.child.results import returned
 
 Message = Mapping[str, object]
 
 TRACEPARENT: Final = "TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
 NOT_LOADED: Final = "[handlers] path: the fork server could not import what loads the handlers"
-
-# Made once: `json.dumps` with options makes a new encoder for each call.
-_text_of_result: Final = json.JSONEncoder(
-    allow_nan=False, ensure_ascii=False, separators=(",", ":")
-).encode
 
 
 @dataclass
@@ -206,7 +202,7 @@ class JobLoop:
             raised = {"raised": described(error)}
             clear_frames(error)
             return raised
-        return self._returned(result)
+        return returned(result, bytes_max=self._result_bytes_max)
 
     def _call(
         self, function: Callback | None, data: object, job: JobContext, context: Context
@@ -220,18 +216,6 @@ class JobLoop:
         if isawaitable(result):
             return self._event_loop.run(_awaited(result), context)
         return result
-
-    def _returned(self, result: object) -> Message:
-        """The result as JSON text, or why that is not possible."""
-        try:
-            text = _text_of_result(result)
-            size = len(text.encode())
-        except BaseException as error:  # noqa: BLE001 - encoding a result may run its own code
-            return {"unreturnable": f"the result is not a JSON value: {text_of(error)}"}
-        if size > self._result_bytes_max:
-            allowed = self._result_bytes_max
-            return {"unreturnable": f"the result is {size} bytes of JSON; allowed are {allowed}"}
-        return {"returned": text}
 
 
 async def _awaited(result: Awaitable[object]) -> object:

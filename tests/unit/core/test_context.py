@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
 import pytest
 
 from scheduler import JobAborted, JobContext
-from scheduler.core.context import NOTIFY_BYTES_MAX
+from scheduler.core.context import NOTIFY_BYTES_MAX, Number
 
 Frames = list[dict[str, object]]
 
@@ -37,49 +42,86 @@ def test_total_and_message_may_be_unknown() -> None:
     assert sent == [{"progress": {"done": 3, "total": None, "message": None}}]
 
 
-@pytest.mark.parametrize("number", ["3", True, b"3", [3]])
-def test_what_is_no_number_is_refused(number: float) -> None:
-    """In the handler's own line, where its author sees it."""
-    with pytest.raises(TypeError, match="progress: done must be a number"):
-        context([]).progress(number)
-    with pytest.raises(TypeError, match="progress: total must be a number"):
-        context([]).progress(1, number)
+class Index:
+    """A number of another library."""
+
+    def __index__(self) -> int:
+        return 7
 
 
-def test_done_is_never_unknown() -> None:
-    """Progress without it would say nothing."""
-    with pytest.raises(TypeError, match="done must be a number, not None"):
-        context([]).progress(None)  # type: ignore[arg-type]
+class Silent:
+    """An object without a text, and no number though it says so."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+    __repr__ = __str__
+
+    def __float__(self) -> float:
+        raise ValueError
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 10**400])
-def test_a_number_that_json_or_a_float_cannot_hold_is_refused(number: float) -> None:
-    """The node and its clients read JSON, and keep progress as a float."""
-    with pytest.raises(ValueError, match="progress: done must be finite"):
-        context([]).progress(number)
-    with pytest.raises(ValueError, match="progress: total must be finite"):
-        context([]).progress(1, number)
-
-
-def test_a_message_is_a_text() -> None:
-    """Not any object that has a string form."""
-    with pytest.raises(TypeError, match="message must be a string, not 5"):
-        context([]).progress(1, 2, 5)  # type: ignore[arg-type]
-
-
-def test_what_is_refused_is_not_sent() -> None:
-    """An incomplete frame would end the job's process."""
+@pytest.mark.parametrize(
+    ("number", "taken"),
+    [
+        (Index(), 7),
+        (Decimal("0.5"), 0.5),
+        (Fraction(1, 4), 0.25),
+        (True, 1),
+        (2**63, float(2**63)),
+        (10**300, 1e300),
+        (-1, -1),
+        (0, 0),
+    ],
+)
+def test_whatever_python_can_count_with_is_a_number(number: Number, taken: float) -> None:
+    """A handler counts with what its library gives it, and knows no better than that."""
     sent: Frames = []
-    with pytest.raises(ValueError, match="finite"):
-        context(sent).progress(1, float("nan"))
-    assert sent == []
+    context(sent).progress(number, number)
+    assert sent == [{"progress": {"done": taken, "total": taken, "message": None}}]
+
+
+NO_NUMBERS = ["3", {3}, None, Silent(), float("nan"), -float("inf"), 10**400, Decimal("NaN")]
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=lambda number: type(number).__name__)
+def test_what_is_no_number_is_left_out_and_the_log_says_so_once(
+    number: Number, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hours of work must not be lost because the total of a progress bar was unknown."""
+    sent: Frames = []
+    job = context(sent)
+    for _ in range(3):
+        job.progress(number)
+    job.progress(1, number)
+    assert sent == [{"progress": {"done": 1, "total": None, "message": None}}]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "job.progress: done must be a finite number" in line
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [(Path("/a/b"), "/a/b"), (5, "5"), (Silent(), "Silent"), ("x" * 5000, "x" * 1000), ("", "")],
+)
+def test_a_message_is_the_text_of_what_is_given(message: object, shown: str) -> None:
+    """A path is what most handlers are at."""
+    sent: Frames = []
+    context(sent).progress(1, 2, message)
+    assert sent == [{"progress": {"done": 1, "total": 2, "message": shown}}]
+
+
+def test_a_closed_standard_error_does_not_end_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress never does."""
+    monkeypatch.setattr(sys, "stderr", None)
+    context([]).progress(float("nan"))
 
 
 def test_a_notification_goes_to_the_hook() -> None:
     """Any JSON value."""
     sent: Frames = []
     context(sent, hook="http://h").notify({"page": [1, None]})
-    assert sent == [{"notify": '{"page": [1, null]}'}]
+    assert sent == [{"notify": '{"page":[1,null]}'}]
 
 
 def test_without_a_hook_a_notification_goes_nowhere() -> None:
@@ -96,10 +138,12 @@ def test_without_a_hook_a_notification_goes_nowhere() -> None:
         (object(), TypeError),
         (float("nan"), ValueError),
         ({1, 2}, TypeError),
+        ({1: 1, "1": 2}, ValueError),
+        ("\ud800", ValueError),
         (ENDLESS, ValueError),
         ("x" * NOTIFY_BYTES_MAX, ValueError),
     ],
-    ids=["object", "nan", "set", "endless", "too large"],
+    ids=["object", "nan", "set", "keys", "surrogate", "endless", "too large"],
 )
 def test_an_impossible_notification_is_refused(
     payload: object, error: type[Exception], hook: str | None
@@ -109,6 +153,19 @@ def test_an_impossible_notification_is_refused(
     with pytest.raises(error, match=r"^notify: "):
         context(sent, hook=hook).notify(payload)
     assert sent == []
+
+
+def test_a_notification_may_hold_what_a_result_may() -> None:
+    """One rule for all that a handler gives away."""
+    sent: Frames = []
+    context(sent, hook="http://h").notify({"total": Decimal("1.10"), "file": Path("/a")})
+    assert sent == [{"notify": '{"total":"1.10","file":"/a"}'}]
+
+
+def test_a_refused_notification_names_the_place() -> None:
+    """By a JSON pointer."""
+    with pytest.raises(TypeError, match=r"notify: .*: /a/1 is a set; return a sorted list"):
+        context([]).notify({"a": [1, {2}]})
 
 
 def test_an_abort_is_not_caught_by_except_exception() -> None:
