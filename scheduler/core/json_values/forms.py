@@ -98,6 +98,11 @@ def _array(value: Any) -> object:  # noqa: ANN401
     return Elements(value)
 
 
+def _rows(value: Any) -> object:  # noqa: ANN401
+    """A matrix: its rows are matrices again."""
+    return value.tolist()
+
+
 def _is_masked(value: Any) -> bool:  # noqa: ANN401
     return getattr(value, "mask", False) is not False and bool(value.mask)
 
@@ -141,6 +146,7 @@ FORMS: Final[Mapping[str, Callable[[Any], object]]] = {
     "pydantic.main.BaseModel": _model,
     "pydantic.v1.main.BaseModel": _model,
     "numpy.ndarray": _array,
+    "numpy.matrix": _rows,
     "numpy.datetime64": _numpy_moment,
     "numpy.timedelta64": _refused,
     "numpy.void": _refused,

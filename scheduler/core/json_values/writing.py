@@ -22,6 +22,7 @@ Scalar = str | int | float | None
 Container = dict[Any, Any] | list[Any] | tuple[Any, ...] | Members | Elements
 SCALARS: Final = (str, int, float, type(None))
 CONTAINERS: Final = (dict, list, tuple, Members, Elements)
+OWN: Final = SCALARS + CONTAINERS
 
 
 class TooLong(Exception):
@@ -96,7 +97,7 @@ class Writer:
         self._inside.update(map(id, sources))
         named = isinstance(own, dict | Members)
         self._add("{" if named else "[")
-        parts = _read(_parts(own), value)
+        parts = _parts(own, value)
         self._open.append(_Open(parts, named, "}" if named else "]", sources))
         return True
 
@@ -117,7 +118,7 @@ class Writer:
 def _own_form(value: object) -> tuple[Scalar | Container, list[object]]:
     """The value in a type of JSON's own, and all that was made on the way."""
     sources = [value]
-    while not isinstance(value, SCALARS + CONTAINERS):
+    while not isinstance(value, OWN):
         if len(sources) > FORMS_MAX:
             raise NotJson(f"is {a_type(sources[0])} without an end", sources[0])
         try:
@@ -130,14 +131,14 @@ def _own_form(value: object) -> tuple[Scalar | Container, list[object]]:
     return value, sources
 
 
-def _parts(container: Container) -> Iterator[tuple[Any, object]]:
+def _parts(container: Container, source: object) -> Iterator[tuple[Any, object]]:
     match container:
         case dict():
-            return _members(container.items())
+            return _read(_members(container.items()), source)
         case Members(iterator=members):
-            return _members(members)
+            return _read(_members(members), source)
         case Elements(iterator=elements):
-            return enumerate(elements)
+            return _read(enumerate(elements), source)
         case _:
             return enumerate(container)
 
