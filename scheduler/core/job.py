@@ -265,6 +265,8 @@ class Crashed:
     """
 
     exit_status: int | None
+    broke_protocol: bool = False
+    """Whether the node killed it, because what it wrote to the node made no sense."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain, count
 from random import Random
-from typing import assert_never
+from typing import Final, assert_never
 
 from scheduler.core.job import (
     Claim,
@@ -24,6 +24,11 @@ from scheduler.core.job import (
     StopReason,
     Unknown,
     Unreturnable,
+)
+
+BROKE_PROTOCOL: Final = (
+    "the process of the job broke the protocol with its node, which killed it: "
+    "something in it wrote to a socket that is not its own"
 )
 
 
@@ -68,6 +73,8 @@ def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stop
             return Failure(
                 kind=FailureKind.EXCEPTION, type=type_, message=message, traceback=traceback
             )
+        case Crashed(broke_protocol=True):
+            return Failure(kind=FailureKind.CRASH, message=BROKE_PROTOCOL)
         case Crashed(exit_status):
             return Failure(kind=FailureKind.CRASH, message=crash_message(exit_status))
         case Unknown():

@@ -29,6 +29,8 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.Transport
         self.lost = False
         """Whether nothing more will come: usually the first sign of the process's death."""
+        self.broken = False
+        """Whether that is because of a frame that made no sense."""
 
     def listen(self, listener: Listener | None) -> None:
         """Call this listener from now on; None where no message may come."""
@@ -56,6 +58,7 @@ class Channel(asyncio.Protocol):
             while not self.lost and (body := self._next()) is not None:
                 self._deliver(_object(body))
         except ValueError:
+            self.broken = True
             self._lose()
 
     def eof_received(self) -> None:
@@ -83,6 +86,7 @@ class Channel(asyncio.Protocol):
 
     def _deliver(self, message: Message) -> None:
         if self._listener is None:
+            self.broken = True
             self._lose()
         else:
             self._listener(message)

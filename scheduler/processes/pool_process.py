@@ -101,6 +101,11 @@ class PoolProcess:
         """Whether no sign of its death has been seen yet."""
         return not (self._death.done() or self._channel.lost)
 
+    @property
+    def broke_protocol(self) -> bool:
+        """Whether it wrote a frame that made no sense."""
+        return self._channel.broken
+
     def begin(
         self,
         job: Message,

@@ -39,6 +39,7 @@ from scheduler.core.job import (
     Unreturnable,
 )
 from scheduler.core.job_log import LogStream
+from scheduler.core.json_values.grammar import is_json
 from scheduler.core.policy import grace_s
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
@@ -96,6 +97,8 @@ class Attempt:
         self._keeping: set[asyncio.Task[None]] = set()
         self._on_output = partial(on_output, claim)
         self._end: Outcome | None = None
+        self._malformed = False
+        """Whether an end frame came that made no sense."""
         self._leftovers = False
         self._limit: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
@@ -203,6 +206,7 @@ class Attempt:
                 self.progress = _progress(end["progress"]) or self.progress
                 self._leftovers = bool(end["leftovers"])
                 self._end = _ending(end)
+            self._malformed = self._end is None
         self._ended.set()
         self._over.set()
 
@@ -210,7 +214,7 @@ class Attempt:
         """Record the progress, or store the notification, that the handler sent."""
         with suppress(*MALFORMED):
             self.progress = _progress(message.get("progress")) or self.progress
-        if isinstance(payload := message.get("notify"), str):
+        if isinstance(payload := message.get("notify"), str) and _is_json(payload):
             self._notify(JsonText(payload))
 
     def _notify(self, payload: JsonText) -> None:
@@ -232,7 +236,9 @@ class Attempt:
             return Stopped(self._stopped, death, limit_s)
         if self._end is None:
             await self._slots.end(process)
-            return Crashed(process.exit_status)
+            # It still lived if an end frame came, but not one that made sense.
+            broke = self._malformed or process.broke_protocol
+            return Crashed(process.exit_status, broke_protocol=broke)
         if self._leftovers:
             await self._slots.discard(process)
         return self._end
@@ -259,7 +265,8 @@ def _ending(end: Message) -> Outcome:
     """The outcome that an end frame reports."""
     match end:
         case {"returned": str(text)}:
-            orjson.loads(text)  # invalid, it would break each answer with this job in it
+            if not _is_json(text):  # it would break each answer with this job in it
+                raise ValueError("a result that is not JSON")
             return Returned(JsonText(text))
         case {"unreturnable": str(message)}:
             return Unreturnable(message)
@@ -267,6 +274,15 @@ def _ending(end: Message) -> Outcome:
             return Raised(type=type_, message=message, traceback=traceback)
         case _:
             raise TypeError("an end frame that makes no sense")
+
+
+def _is_json(text: str) -> bool:
+    """By orjson, which is fast; it refuses depths and numbers that are JSON."""
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return is_json(text)
+    return True
 
 
 def _progress(part: Any) -> Progress | None:  # noqa: ANN401 - a part of a frame

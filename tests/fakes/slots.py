@@ -26,6 +26,7 @@ class FakeProcess:
         self.alive = True
         self.jobs = 0
         self.exit_status: int | None = 0
+        self.broke_protocol = False
         self.frames: list[Message] = []
         """The jobs that were sent to it."""
         self.signals: list[signal.Signals] = []

@@ -213,9 +213,7 @@ def test_keys_become_text(keys: list[object], names: list[str]) -> None:
         (date(2026, 1, 2), "2026-01-02", "2026-01-02"),
     ],
 )
-def test_keys_that_are_written_alike_are_refused(
-    first: object, second: object, name: str
-) -> None:
+def test_keys_that_are_written_alike_are_refused(first: object, second: object, name: str) -> None:
     """Else one of two values would be lost without a word. Wherever they are, in either order."""
     for keys in ((first, second), (second, first)):
         for kind in (dict, OrderedDict, UserDict):

@@ -51,7 +51,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(Returned, st.just(JsonText("1"))),
     st.builds(Unreturnable, st.text()),
     st.builds(Raised, type=st.text(), message=st.text(), traceback=st.text()),
-    st.builds(Crashed, st.integers(-64, 255)),
+    st.builds(Crashed, st.integers(-64, 255), st.booleans()),
     st.builds(Unknown),
     st.builds(Stopped, st.sampled_from(StopReason), st.just(DEATH)),
 )
@@ -118,6 +118,7 @@ def test_the_reason_of_a_stop_decides_the_status_of_the_job(
     [
         (Unreturnable("too large"), FailureKind.RESULT, "too large"),
         (Raised(type="E", message="m", traceback="t"), FailureKind.EXCEPTION, "m"),
+        (Crashed(-9, broke_protocol=True), FailureKind.CRASH, "broke the protocol"),
         (Crashed(3), FailureKind.CRASH, "exit status 3"),
         (Crashed(-9), FailureKind.CRASH, "signal 9 (SIGKILL)"),
         (Crashed(-63), FailureKind.CRASH, "signal 63 (unnamed)"),

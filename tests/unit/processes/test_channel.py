@@ -72,6 +72,7 @@ async def test_a_broken_frame_closes_the_channel(ends: Ends, sent: bytes) -> Non
     """Nor is it kept in memory: a frame that says it has 4 GiB is refused by its header."""
     ends.far.send(frame(b'{"a":1}') + sent + frame(b'{"b":2}'))
     await ends.receives({"a": 1}, None)
+    assert ends.channel.broken
     assert await asyncio.to_thread(receive, ends.far) is None
 
 
@@ -91,4 +92,5 @@ async def test_the_end_of_the_other_side_is_reported_once(ends: Ends) -> None:
     ends.channel.close()
     await asyncio.sleep(0)
     assert ends.received == [None]
+    assert not ends.channel.broken
     ends.channel.send({"a": 1})  # without effect: nobody reads it

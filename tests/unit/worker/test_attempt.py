@@ -137,14 +137,45 @@ async def test_a_death_without_a_result_is_a_crash() -> None:
     ],
 )
 async def test_a_malformed_end_frame_is_a_crash(end: dict[str, object]) -> None:
-    """A handler can make its process write anything, and that must not end the node."""
+    """A handler can make its process write anything, and that must not end the node.
+
+    The user reads what happened, not that the process was killed by a signal: the node did that itself.
+    """
     async with running() as trial:
         process = await trial.process()
         process.tell({"progress": 7})
         process.tell({"notify": 7})
+        process.tell({"notify": "not JSON"})
         process.tell(end)
-    assert trial.run.result() == Crashed(-signal.SIGKILL)
+    assert trial.run.result() == Crashed(-signal.SIGKILL, broke_protocol=True)
     assert trial.slots.ended == trial.slots.given
+
+
+async def test_a_frame_that_makes_no_sense_is_told_from_a_death() -> None:
+    """Nobody else killed the process."""
+    async with running() as trial:
+        process = await trial.process()
+        process.broke_protocol = True
+        process.die(-signal.SIGKILL)
+    assert trial.run.result() == Crashed(-signal.SIGKILL, broke_protocol=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000 + "]" * 100_000, "7" * 5000, "1e400"], ids=["deep", "digits", "double"]
+)
+async def test_a_result_may_have_any_depth_and_any_number_of_digits(text: str) -> None:
+    """JSON has no limit for either; that a reader has one must not cost the job its result."""
+    kept: list[JsonText] = []
+
+    async def keep(_claim: Claim, _number: int, payload: JsonText) -> None:
+        kept.append(payload)
+
+    async with running(keep_notification=keep) as trial:
+        process = await trial.process()
+        process.notify(text)
+        process.finish(text)
+    assert trial.run.result() == Returned(JsonText(text))
+    assert kept == [text]
 
 
 @pytest.mark.parametrize("reason", StopReason)
