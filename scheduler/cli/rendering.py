@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,6 +14,7 @@ from rich.text import Text
 from scheduler.cli.terminal import plain
 from scheduler.client import Abort, Failure, Job, JobState, Node, Progress, Task
 from scheduler.core.job import Status
+from scheduler.core.json_values.encoding import encode
 
 COLOURS: Final[Mapping[Status, str]] = {
     Status.QUEUED: "yellow",
@@ -79,6 +81,8 @@ def nodes(found: Sequence[Node]) -> Table:
 def job(found: Job) -> Table:
     """Everything about one job."""
     grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")  # a long value without a space would be cut
     for name, value in _lines(found).items():
         if value:
             grid.add_row(Text(name, style="dim"), _text(value))
@@ -175,7 +179,10 @@ def _text(words: str | Text) -> Text:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError):  # deep, or with long integers
+        return encode(value, bytes_max=sys.maxsize).decode()
 
 
 def _at(instant: datetime | None) -> str | None:

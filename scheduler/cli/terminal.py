@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from scheduler.client import LogLine
+from scheduler.core.json_values.encoding import encode
 
 WIDE: Final = 10_000
 """Columns if the output is not a terminal: piped text must not be wrapped to fit a screen."""
@@ -39,7 +40,10 @@ def print_error(line: str) -> None:
 
 def print_json(value: object) -> None:
     """Print one line of JSON."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_document)
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_document)
+    except (ValueError, RecursionError):
+        text = encode(_documents(value), bytes_max=sys.maxsize).decode()
     print(text, flush=True)  # noqa: T201 - what a command is for
 
 
@@ -63,5 +67,20 @@ def _document(value: object) -> object:
         text = value.astimezone(UTC).isoformat(timespec="milliseconds")
         return text.removesuffix("+00:00") + "Z"
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        # Not `asdict`: that copies what jobs returned, by recursion.
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _documents(value: object) -> object:
+    """Our dataclasses, lists of them and datetimes in the API's format; other values as they are.
+
+    For values of users that `json` refuses, because they are deep or have long integers.
+    """
+    if isinstance(value, list) and value and is_dataclass(value[0]):
+        return [_documents(each) for each in value]
+    if isinstance(value, datetime):
+        return _document(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _documents(getattr(value, field.name)) for field in fields(value)}
+    return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from scheduler.client.problems import JobEnded, NoSuchJob, Problem, Unavailable, Unreachable
 from scheduler.client.reading import job_of
+from scheduler.core.json_values.parsing import loads
 
 KIND: Final = "urn:atlanscheduler:problem:"
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
@@ -35,7 +35,7 @@ class Response:
     @property
     def document(self) -> Any:  # noqa: ANN401 - JSON
         """The body as a JSON value."""
-        return json.loads(self.body)
+        return loads(self.body)
 
 
 class Readable(Protocol[T_co]):

@@ -139,7 +139,7 @@ async def test_a_death_without_a_result_is_a_crash() -> None:
 async def test_a_malformed_end_frame_is_a_crash(end: dict[str, object]) -> None:
     """A handler can make its process write anything, and that must not end the node.
 
-    The user reads what happened, not that the process was killed by a signal: the node did that itself.
+    The user reads that, and not that a signal killed the process: the node did that itself.
     """
     async with running() as trial:
         process = await trial.process()
