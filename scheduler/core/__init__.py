@@ -10,6 +10,7 @@
     handler      the decorator `@handler` and its options
     context      `JobContext` and `JobAborted`, which handlers use
     errors       the tree of errors
+    json_values/ what handlers return and notify, as JSON text and back
 
 It imports nothing here: each pool process runs this file.
 """

@@ -5,10 +5,16 @@
 
 Most output of a job that prints too much is never parsed: `record` does a fixed amount of work for
 each read, however many lines that brings, and what cannot be kept is counted and dropped.
+
+A progress bar goes back to the beginning of its line by a carriage return, and draws it anew, many
+times a second. Of such a line only its last state is kept, once it has ended; the states before it
+take no room and no offset, as if they had not been printed. A bar that moves the cursor by escape
+sequences, to draw several lines, is kept as it is.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -28,6 +34,10 @@ HEAD_BYTES: Final = HEAD_PAGES * PAGE_BYTES
 TAIL_BYTES: Final = TAIL_PAGES * PAGE_BYTES
 UNENDED_BYTES_MAX: Final = 8 * 1024
 """A longer line without an end is cut: the end may never come."""
+_REDRAWN: Final = re.compile(rb"^[^\n]*\r(?=[^\r\n])|\r+(?=\r)", re.MULTILINE)
+"""What was drawn over: states of a line, and carriage returns before another one.
+
+Tried once for each line and for each run, so the time is linear."""
 
 
 class _Piece(NamedTuple):
@@ -60,7 +70,9 @@ class JobLogBuffer:
     def record(self, at: datetime, stream: LogStream, data: bytes) -> None:
         """Add what was read from a stream."""
         data = self._unended.pop(stream, b"") + data
-        end = _end_of_lines(data)
+        if b"\r" in data:
+            data = _REDRAWN.sub(b"", data)
+        end = data.rfind(b"\n") + 1
         if len(data) - end > UNENDED_BYTES_MAX:
             end = _end_of_characters(data)
         if end < len(data):
@@ -103,11 +115,6 @@ class JobLogBuffer:
         for piece in pieces:
             for line in piece.data.decode(errors="replace").splitlines(keepends=True):
                 self._pages.write(piece.at, piece.stream, line)
-
-
-def _end_of_lines(data: bytes) -> int:
-    """Where the last whole line ends. A carriage return at the very end may be half of a CRLF."""
-    return max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
 
 
 def _end_of_characters(data: bytes) -> int:

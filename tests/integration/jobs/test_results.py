@@ -141,6 +141,19 @@ async def test_progress_never_ends_a_job(node: Node) -> None:
     assert log.count("job.progress") == 1
 
 
+async def test_a_progress_bar_does_not_push_a_warning_out_of_the_log(node: Node) -> None:
+    """Nor does it fill the log: of each line that is drawn again, the last state is kept."""
+    job, _ = await ended(node, "redraws", 50_000)
+    lines = (await log_of(node, job)).splitlines()
+    assert len(lines) == 4
+    assert {line.split(" ", 2)[2].split("|")[0] for line in lines} == {
+        "WARNING: look at this",
+        "halfway",
+        " 25000/50000 ",
+        " 49999/50000 ",
+    }
+
+
 async def test_a_process_that_breaks_the_protocol_is_told_from_one_that_was_killed(
     start_node: Nodes,
 ) -> None:
