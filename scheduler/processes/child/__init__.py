@@ -6,6 +6,7 @@
                     ├─ abort_signal           SIGTERM interrupts the handler
                     ├─ containment            every process that a job starts stays below this one
                     ├─ memory_limit           the memory that a job may use
+                    ├─ results                what a handler returned, as JSON or why not
                     └─ stdio, process_state   restored between two jobs
 
 Every pool process imports this file, so it imports nothing.
