@@ -127,6 +127,15 @@ def test_a_user_is_typed_without_the_list_talking_into_it(visit: Visit) -> None:
     expect(page.get_by_label("User")).to_have_value("ada lovelace")
 
 
+@pytest.mark.parametrize("depth", [1500, 100_000])
+def test_a_deep_result_does_not_break_the_page(visit: Visit, uid: str, depth: int) -> None:
+    """Indented by its depth, its text would fill the memory; some browsers cannot write it."""
+    job = visit.submit("deep", depth, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    section = page.locator("section").filter(has=page.get_by_role("heading", name="Result"))
+    expect(section.locator("pre")).to_have_text(re.compile(r"^(\[{1500}|too deep to be shown)"))
+
+
 def test_a_job_that_does_not_exist_is_reported(visit: Visit, uid: str) -> None:
     page = visit.open(f"jobs/{uid}/019ab000-0000-7000-8000-000000000000")
 

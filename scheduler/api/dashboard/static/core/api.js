@@ -26,10 +26,16 @@ export function queryOf(fields) {
 }
 
 // Parses JSON that is to be written again: keeps the text of its numbers, if the browser supports it.
+// A value that is too deep for that is parsed without: a page that shows most of a job is better.
 export function exact(text) {
-  return JSON.parse(text, (_, value, context) =>
-    typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value,
-  );
+  try {
+    return JSON.parse(text, (_, value, context) =>
+      typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value,
+    );
+  } catch (error) {
+    if (error instanceof RangeError) return JSON.parse(text);
+    throw error;
+  }
 }
 
 // The JSON of the response. `body`, if there is one, is JSON text.

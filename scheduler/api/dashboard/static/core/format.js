@@ -54,6 +54,27 @@ export const moment = (instant) => day.format(new Date(instant));
 // The last part of an id, which is random: it differs between two jobs of the same moment.
 export const shortId = (id) => `…${id.slice(-8)}`;
 
+// Levels that are indented. The text of deeper values would grow with the square of their depth.
+const INDENTED = 100;
+
 export function json(value) {
-  return value === undefined ? "" : JSON.stringify(value, null, 2);
+  if (value === undefined) return "";
+  try {
+    const text = JSON.stringify(value);
+    return depth(text) > INDENTED ? text : JSON.stringify(value, null, 2);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "too deep to be shown here; the API has it";
+  }
+}
+
+// How deep a value is at most: brackets in its texts count as well.
+function depth(text) {
+  let now = 0;
+  let deepest = 0;
+  for (const bracket of text.match(/[[\]{}]/g) ?? []) {
+    now += bracket === "[" || bracket === "{" ? 1 : -1;
+    deepest = Math.max(deepest, now);
+  }
+  return deepest;
 }
