@@ -2,6 +2,7 @@
 
     encoding    a value as text: by `json` where it can, else by `writing`
     writing     writes one value without recursion, and knows the place in it
+    scalars     text, numbers, booleans and None
     forms       other types in JSON's own: dates, enums, dataclasses, numpy, pydantic, …
     refusing    what is said of a value without a JSON form: its place, its type, a short repr
     grammar     whether a text is JSON

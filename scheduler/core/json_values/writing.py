@@ -5,18 +5,16 @@ Slower than `json`, which is asked first: this is for what that refuses.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from json.encoder import encode_basestring
 from typing import Any, Final
 
 from scheduler.core.json_values.forms import Elements, Members, form_of
 from scheduler.core.json_values.refusing import NotJson, a_type, pointer, shown
+from scheduler.core.json_values.scalars import SURROGATE, is_unicode, quoted, scalar
 
 FORMS_MAX: Final = 20
 """Steps from a value to JSON's own types. An enum's value may be an enum, but not for ever."""
-SURROGATE: Final = "with a lone surrogate, which is no Unicode; many programs refuse it"
 
 Scalar = str | int | float | None
 Container = dict[Any, Any] | list[Any] | tuple[Any, ...] | Members | Elements
@@ -76,7 +74,7 @@ class Writer:
         container.token = None
         for token, part in container.parts:
             container.token = token
-            name = f"{encode_basestring(token)}:" if container.named else ""
+            name = f"{quoted(token)}:" if container.named else ""
             self._add(f"{container.separator}{name}")
             container.separator = ","
             if self._put(part):
@@ -103,10 +101,10 @@ class Writer:
 
     def _scalar(self, value: Scalar) -> str:
         if isinstance(value, str):
-            return _quoted(value)
+            return quoted(value)
         if isinstance(value, int) and value.bit_length() > 4 * self._chars_left:
             raise TooLong  # before its digits are made, which takes long
-        return _text_of_scalar(value)
+        return scalar(value)
 
     def _add(self, text: str) -> None:
         self._chars_left -= len(text)
@@ -148,10 +146,10 @@ def _members(members: Iterable[tuple[Any, object]]) -> Iterator[tuple[str, objec
     names: set[str] = set()
     for key, value in members:
         name = key if type(key) is str else _name(key)
-        if not _is_unicode(name):
+        if not is_unicode(name):
             raise NotJson(f"has a key {SURROGATE}", key)
         if name in names:
-            raise NotJson(f"has two keys that are written {_short(name)}", key)
+            raise NotJson(f'has two keys that are written "{name[:100]}"', key)
         names.add(name)
         yield name, value
 
@@ -161,7 +159,7 @@ def _name(key: object) -> str:
     if isinstance(own, str):
         return str.__str__(own)
     if not isinstance(own, CONTAINERS):
-        return _text_of_scalar(own)
+        return scalar(own)
     raise NotJson(f"has a key that is {a_type(key)}", key, error=TypeError)
 
 
@@ -177,43 +175,3 @@ def _read(parts: Iterator[tuple[Any, object]], source: object) -> Iterator[tuple
 
 def _unreadable(value: object, error: Exception) -> NotJson:
     return NotJson(f"cannot be read: {shown(error)[:200]}", value)
-
-
-def _quoted(text: str) -> str:
-    if not _is_unicode(text):
-        raise NotJson(f"is text {SURROGATE}", text)
-    return encode_basestring(text)
-
-
-def _is_unicode(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _text_of_scalar(value: float | None) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int):
-        return _digits(value)
-    if value - value != 0:  # NaN or infinite
-        raise NotJson(f"is {float.__repr__(value)}, which JSON does not have", value)
-    return float.__repr__(value)
-
-
-def _digits(number: int) -> str:
-    """All digits: Python refuses more than 4,300, to protect programs that read untrusted text."""
-    allowed = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
-    try:
-        return int.__repr__(number)
-    finally:
-        sys.set_int_max_str_digits(allowed)
-
-
-def _short(text: str) -> str:
-    return f'"{text[:100]}"'
