@@ -21,6 +21,7 @@ from scheduler.core.errors import (
     Conflict,
     Invalid,
     NotFound,
+    ParentAborted,
     QueueUnavailable,
     SchedulerError,
     StoreUnavailable,
@@ -54,6 +55,7 @@ NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
 WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not support the method")
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
 JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be aborted")
+PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
 NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
 INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log says more")
@@ -67,6 +69,7 @@ KINDS: Final = (
     WRONG_METHOD,
     CONFLICT,
     JOB_ENDED,
+    PARENT_ABORTED,
     TOO_LARGE,
     NOT_JSON,
     INTERNAL,
@@ -78,6 +81,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     TooLarge: TOO_LARGE,
     NotFound: NO_SUCH_JOB,
     Conflict: CONFLICT,
+    ParentAborted: PARENT_ABORTED,
     StoreUnavailable: UNAVAILABLE,
     QueueUnavailable: UNAVAILABLE,
 }

@@ -8,7 +8,8 @@ SchedulerError
 ├── Invalid             the client: send something else; it says what, field by field
 ├── TooLarge            the client: send less
 ├── NotFound            the client: there is no such job for this user
-└── Conflict            the client: the job or the key is already something else
+├── Conflict            the client: the job or the key is already something else
+└── ParentAborted       the client: nothing, its job is not wanted any more
 
 Expected results are not here: they are values (`Outcome`, `Claim | None`). Only `scheduler.api`
 maps these to status codes, and only `main` to an exit status.
@@ -66,3 +67,7 @@ class NotFound(SchedulerError):
 
 class Conflict(SchedulerError):
     """The job, or the idempotency key, is already in a state that rules the call out."""
+
+
+class ParentAborted(SchedulerError):
+    """The job's parent was aborted with its children, so it gets no new ones."""

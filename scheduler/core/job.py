@@ -154,6 +154,8 @@ class Submission:
     task: str
     data: JsonText
     hook: str | None
+    parent: str | None = None
+    """Id of the job that submitted it, as whoever submitted it says; there need be no such job."""
 
     def submitted(self) -> dict[str, Any]:
         """The fields of the submission alone, by name, to make a new job, a job or a claim of."""

@@ -28,6 +28,7 @@ def job_document(job: Job) -> Document:
         "task": job.task,
         "data": orjson.Fragment(job.data),
         "hook": job.hook,
+        "parent": job.parent,
         "result": _spliced(job.result),
         "error": _error(job.error),
         "progress": _progress(job.progress),

@@ -15,6 +15,7 @@ from collections.abc import (
     AsyncGenerator,
     Callable,
     Collection,
+    Coroutine,
     Iterable,
     Iterator,
     Mapping,
@@ -45,7 +46,9 @@ PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 CALLS_MAX: Final = 1000
 """How many calls of a hook one response shows."""
 ABORTS_AT_ONCE_MAX: Final = 200
-"""How many jobs one `abort_all` aborts at a time."""
+"""How many jobs `abort_all`, or an abort with children, aborts at a time."""
+REFUSALS_AT_ONCE_MAX: Final = 1000
+"""How many jobs one write makes refuse further children: few, so that no other write waits long."""
 LOOK_AGAIN_S: Final = 2.0
 """How often a waiting request reads the store, because the message of a change may be lost."""
 PROBE_S: Final = 2.0
@@ -110,6 +113,7 @@ class Service:
 
         Raises:
             Conflict: the key was used before, with another fingerprint.
+            ParentAborted: the parent of a job was aborted with its children.
             StoreUnavailable: nothing is stored.
         """
         now = self._clock.now()
@@ -215,11 +219,12 @@ class Service:
         *,
         statuses: Collection[Status],
         task: str | None,
+        parent: str | None = None,
         before_id: str | None,
         limit: int,
     ) -> JobPage:
         """Some jobs of one user, or of all, newest first; none for an unknown user."""
-        page_before = partial(self._store.page, uid, statuses=statuses, task=task)
+        page_before = partial(self._store.page, uid, statuses=statuses, task=task, parent=parent)
         jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
         if not jobs:
             return JobPage((), None)
@@ -235,11 +240,13 @@ class Service:
         *,
         reason: str | None = None,
         grace_s: float | None = None,
+        children: bool = False,
         wait_s: float = 0.0,
     ) -> Job:
         """Request an abort durably, and return the job: aborted, being stopped, or ended before.
 
-        With `wait_s`, returns as soon as the job is final, or when the time is up.
+        With `children`, the abort of all jobs below it is requested as well, whatever became of
+        the job itself. With `wait_s`, returns as soon as the job is final, or when the time is up.
 
         Raises:
             NotFound: no such job, or another user's.
@@ -253,6 +260,8 @@ class Service:
         if job.status is Status.ABORTED and job.finished_at == now:
             self._job_events.aborted_in_queue(job)
         await self._announce(job)
+        if children:
+            await self._abort_below(job, reason=reason, grace_s=grace_s)
         return await self._final(job, wait_s=wait_s)
 
     async def abort_all(
@@ -268,7 +277,7 @@ class Service:
         # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):
             while ids := await unfinished(last_id=newest.id, limit=ABORTS_AT_ONCE_MAX):
-                for job in await self._abort_each(uid, ids):
+                for job in await self._abort_each(ids, partial(self.abort, uid)):
                     if job.status in counts:
                         counts[job.status] += 1
         return Aborts(aborted=counts[Status.ABORTED], aborting=counts[Status.RUNNING])
@@ -288,22 +297,33 @@ class Service:
                 found[name] = str(error) or f"no answer within {PROBE_S} s"
         return found
 
-    async def _abort_each(self, uid: str, job_ids: Sequence[str]) -> Sequence[Job]:
+    async def _abort_below(self, job: Job, *, reason: str | None, grace_s: float | None) -> None:
+        """Abort all that is below a job, also what is submitted meanwhile.
+
+        First nothing more may come: else this would race with handlers that go on submitting. Both
+        steps look for what is left to do, so a repeat completes what a node that died had begun.
+        """
+        uid, limit = job.uid, REFUSALS_AT_ONCE_MAX
+        while await self._store.refuse_children(job.id, uid=uid, limit=limit):
+            pass
+        abort = partial(self.abort, uid, reason=reason, grace_s=grace_s)
+        unaborted = partial(self._store.unaborted, job.id, uid=uid, grace_s=grace_s)
+        while found := await unaborted(limit=ABORTS_AT_ONCE_MAX):
+            await self._abort_each(found, abort)
+
+    async def _abort_each(
+        self, job_ids: Collection[str], abort: Callable[[str], Coroutine[None, None, Job]]
+    ) -> Sequence[Job]:
         try:
             async with asyncio.TaskGroup() as group:
                 aborts = [
-                    group.create_task(self._abort_if_there(uid, each), name=f"abort {each}")
+                    group.create_task(_if_there(abort(each)), name=f"abort {each}")
                     for each in job_ids
                 ]
         except ExceptionGroup as failures:
             # The caller gets one error. What is aborted stays so, and the call can be repeated.
             raise failures.exceptions[0] from None
         return [job for abort in aborts if (job := abort.result()) is not None]
-
-    async def _abort_if_there(self, uid: str, job_id: str) -> Job | None:
-        with suppress(NotFound):
-            return await self.abort(uid, job_id)
-        return None
 
     async def _announce(self, job: Job) -> None:
         """Announce an abort so that it takes effect at once.
@@ -338,6 +358,12 @@ class Service:
         with suppress(StoreUnavailable):
             return await self._store.get(job.id) or job
         return job
+
+
+async def _if_there(found: Coroutine[None, None, Job]) -> Job | None:
+    with suppress(NotFound):
+        return await found
+    return None
 
 
 async def _change(changed_event: asyncio.Event) -> None:

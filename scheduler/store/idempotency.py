@@ -1,10 +1,10 @@
-"""Jobs to be stored that are stored already: a repeat of the same call, or a conflict."""
+"""Jobs that cannot be stored: a repeat of the same call, or a conflict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scheduler.core.errors import Conflict, StoreUnavailable
+from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
 from scheduler.core.job import NewJob
 from scheduler.core.ports.store import Inserted
 from scheduler.store import rows
@@ -20,6 +20,18 @@ def must_differ(jobs: Sequence[NewJob]) -> None:
     keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key is not None]
     if len(set(keys)) < len(keys):
         raise Conflict("two jobs of one request have the same idempotency key")
+
+
+def must_be_accepted(refusing: Sequence[Row]) -> None:
+    """Refuse children of jobs that were aborted with their children.
+
+    Raises:
+        ParentAborted: there are such parents.
+    """
+    for row in refusing:
+        raise ParentAborted(
+            f"the parent {row['id']} was aborted with its children: it gets no new ones"
+        )
 
 
 def stored_before(jobs: Sequence[NewJob], found: Sequence[Row]) -> Inserted:

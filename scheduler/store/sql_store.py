@@ -30,7 +30,7 @@ from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDuratio
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row
-from scheduler.store.idempotency import must_differ, stored_before
+from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
 
 BEFORE_ALL_IDS: Final = ""
 AFTER_ALL_IDS: Final = "~"
@@ -50,10 +50,13 @@ class SqlStore:
         if stored is not None:
             return Inserted(stored, created=True)
         batch = arguments.batch(map(arguments.new_job, jobs))
-        return stored_before(jobs, await self._fetch("stored", batch))
+        if found := await self._fetch("stored", batch):
+            return stored_before(jobs, found)
+        must_be_accepted(await self._fetch("refusing", batch))
+        return stored_before(jobs, found)
 
     async def store_new(self, jobs: Sequence[NewJob]) -> Sequence[Job] | None:
-        """Store jobs that are all new; None, and no effect, where any of them is stored already.
+        """Store jobs that are all new; None, and no effect, where one is stored already or refused.
 
         Raises:
             Conflict: two of them have the same idempotency key.
@@ -77,6 +80,7 @@ class SqlStore:
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        parent: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
@@ -87,6 +91,8 @@ class SqlStore:
         selection = (wanted, before, task, limit, bytes_max)
         if uid is None:
             page = await self._fetch("page_of_all", *selection)
+        elif parent is not None:
+            page = await self._fetch("page_of_parent", uid, *selection, parent)
         else:
             page = await self._fetch("page", uid, *selection)
         return [rows.job(row) for row in page]
@@ -162,6 +168,20 @@ class SqlStore:
             return rows.job(requested[0])
         job = await self.get(job_id)
         return job if job is not None and job.uid == uid else None
+
+    async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
+        """See `Store`."""
+        return len(await self._fetch("refuse_children", job_id, uid, limit))
+
+    async def unaborted(
+        self, job_id: str, *, uid: str, grace_s: float | None, limit: int
+    ) -> Collection[str]:
+        """See `Store`."""
+        return _ids(await self._fetch("unaborted", job_id, uid, grace_s, limit))
+
+    async def parents_in_wait(self, node_id: str) -> Collection[str]:
+        """See `Store`."""
+        return _ids(await self._fetch("parents_in_wait", node_id))
 
     async def unfinished(
         self,

@@ -21,6 +21,7 @@ SENT: Final = (
     "uid",
     "status",
     "task",
+    "parent",
     "error",
     "attempt",
     "node",

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from scheduler.core.job import (
+    FINAL,
     NOTHING_RAN,
     Claim,
     Cleanup,
@@ -35,6 +36,7 @@ class Row:
     fingerprint: str | None
     traceparent: str | None
     losses: int = 0
+    refuses_children: bool = False
     log: dict[int, LogPage] = field(default_factory=dict)
     """By slot."""
 
@@ -58,6 +60,13 @@ class Row:
         )
         self.losses = 0
         self.change(status=Status.ABORTED, owner=None, finished_at=at, abort=abort)
+
+    def unaborted(self, grace_s: float | None) -> bool:
+        """Whether an abort with this grace period would change it."""
+        abort = self.job.abort
+        if self.job.status in FINAL or abort is None:
+            return self.job.status not in FINAL
+        return grace_s is not None and (abort.grace_s is None or grace_s < abort.grace_s)
 
     def requeue(self, *, begun: bool = True) -> None:
         attempt = self.job.attempt if begun else self.job.attempt - 1

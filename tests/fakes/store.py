@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from scheduler.core.errors import Conflict, StoreUnavailable
+from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
 from scheduler.core.job import (
     FINAL,
     NOTHING_RAN,
@@ -52,6 +52,8 @@ class MemoryStore:
             raise Conflict("two jobs of one request have the same idempotency key")
         earlier = [row for row in map(self._stored, jobs) if row is not None]
         if not earlier:
+            for new in filter(self._refused, jobs):
+                raise ParentAborted(f"{new.parent} was aborted with its children")
             self.rows |= {new.id: new_row(new) for new in jobs}
             return Inserted([self.rows[new.id].job for new in jobs], created=True)
         if len(earlier) < len(jobs):
@@ -71,6 +73,10 @@ class MemoryStore:
             raise Conflict("this idempotency key came with another request before")
         return row
 
+    def _refused(self, new: NewJob) -> bool:
+        parent = self.rows.get(new.parent or "")
+        return parent is not None and parent.job.uid == new.uid and parent.refuses_children
+
     async def get(self, job_id: str) -> Job | None:
         self._answer()
         row = self.rows.get(job_id)
@@ -87,6 +93,7 @@ class MemoryStore:
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        parent: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
@@ -96,6 +103,8 @@ class MemoryStore:
         size = 0
         for job in self._jobs(uid, statuses or Status, task)[::-1]:
             if before_id is not None and job.id >= before_id:
+                continue
+            if uid is not None and parent not in (None, job.parent):
                 continue
             if len(found) == limit or size > bytes_max:
                 break
@@ -200,6 +209,40 @@ class MemoryStore:
             shortest = grace_s if before is None else min(before, grace_s)
             row.change(abort=replace(row.job.abort, grace_s=shortest))
         return row.job
+
+    async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
+        self._answer()
+        accepting = [row for row in self._below(job_id, uid) if not row.refuses_children]
+        for row in accepting[:limit]:
+            row.refuses_children = True
+        return len(accepting[:limit])
+
+    async def unaborted(
+        self, job_id: str, *, uid: str, grace_s: float | None, limit: int
+    ) -> Collection[str]:
+        self._answer()
+        found = [row.job.id for row in self._below(job_id, uid) if row.unaborted(grace_s)]
+        return found[:limit]
+
+    def _below(self, job_id: str, uid: str) -> list[Row]:
+        """The rows of a user's job and of all that is below it."""
+        rows = [row for row in self.rows.values() if row.job.uid == uid]
+        below = {row.job.id for row in rows if row.job.id == job_id}
+        while more := {row.job.id for row in rows if row.job.parent in below} - below:
+            below |= more
+        return [row for row in rows if row.job.id in below]
+
+    async def parents_in_wait(self, node_id: str) -> Collection[str]:
+        self._answer()
+        jobs = [row.job for row in self.rows.values()]
+        waited_for = {(job.parent, job.uid) for job in jobs if job.status is Status.QUEUED}
+        return {
+            job.id
+            for job in jobs
+            if job.owner == node_id
+            and job.status is Status.RUNNING
+            and (job.id, job.uid) in waited_for
+        }
 
     async def unfinished(
         self,

@@ -66,6 +66,7 @@ def new(
     key: str | None = None,
     fingerprint: str | None = None,
     hook: str | None = None,
+    parent: str | None = None,
     traceparent: str | None = None,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
@@ -75,6 +76,7 @@ def new(
         task=task,
         data=JsonText(data),
         hook=hook,
+        parent=parent,
         traceparent=traceparent,
         undoable=undoable,
         created_at=AT,

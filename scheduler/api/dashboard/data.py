@@ -10,7 +10,7 @@ from pydantic import Field
 from scheduler.api.dashboard.documents import statistics_document
 from scheduler.api.json_response import json_response
 from scheduler.api.requests import cursor
-from scheduler.api.requests.models import ListQuery, MatchQuery, Query, Uid
+from scheduler.api.requests.models import MatchQuery, PageQuery, Query, Uid
 from scheduler.api.requests.queries import query
 from scheduler.api.state import SERVICE, STATISTICS
 from scheduler.service.documents import job_outline, node_document
@@ -25,7 +25,7 @@ class MatchAllQuery(MatchQuery):
     uid: OneOrAll = None
 
 
-class ListAllQuery(ListQuery):
+class ListAllQuery(PageQuery):
     """Selects jobs of one user or of all, page by page."""
 
     uid: OneOrAll = None

@@ -28,6 +28,7 @@ JOB: Final = {
     "task": "task1",
     "data": {"n": 30},
     "hook": None,
+    "parent": None,
     "result": None,
     "error": None,
     "progress": {"done": 3, "total": 30, "message": None},

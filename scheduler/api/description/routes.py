@@ -19,6 +19,7 @@ from scheduler.api.problems import (
     NO_SUCH_JOB,
     NOT_JSON,
     NOT_READY,
+    PARENT_ABORTED,
     TOO_LARGE,
     UNAVAILABLE,
 )
@@ -82,7 +83,7 @@ ROUTES: Final = (
                 headers={"Location": "where the job is, if it is one"},
             ),
         },
-        problems=(INVALID, CONFLICT, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(INVALID, CONFLICT, PARENT_ABORTED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
         method="DELETE",

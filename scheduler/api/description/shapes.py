@@ -74,6 +74,7 @@ class Job(Shape):
     task: str
     data: Annotated[Any, Field(description="what was submitted")]
     hook: str | None
+    parent: Annotated[Id | None, Field(description="the job that submitted it")]
     result: Annotated[Any, Field(description="what the handler returned")]
     error: Error | None
     progress: Progress | None

@@ -90,6 +90,18 @@ Hook = Annotated[
     ),
     AfterValidator(_url),
 ]
+Parent = Annotated[
+    Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"),
+        AfterValidator(str.lower),
+    ]
+    | None,
+    Field(description="the id of a job, a UUID as 36 characters"),
+]
+Children = Annotated[
+    bool, Field(description="true or false: whether to abort all that is below the job, too")
+]
 Task = Annotated[str, Field(description="the name of a handler (GET /-/tasks lists them)")]
 Reason = Annotated[
     Annotated[str, StringConstraints(max_length=REASON_CHARS_MAX, pattern=r"^[^\x00]*$")] | None,
@@ -143,6 +155,7 @@ class NewJob(Body):
             f"at most {HOOK_CHARS_MAX} characters"
         ),
     ] = None
+    parent: Parent = None
 
 
 class AbortOrder(Body):
@@ -152,6 +165,7 @@ class AbortOrder(Body):
     id: Annotated[str, Field(description="the id of a job, as text")]
     reason: Reason = None
     grace_s: Grace = None
+    children: Children = False
 
 
 class UserPath(Query):
@@ -177,6 +191,7 @@ class AbortQuery(WaitQuery):
 
     reason: Reason = None
     grace_s: Annotated[Grace, BeforeValidator(_plain_number)] = None
+    children: Children = False
 
 
 class MatchQuery(Query):
@@ -186,8 +201,8 @@ class MatchQuery(Query):
     task: TaskFilter = None
 
 
-class ListQuery(MatchQuery):
-    """Selects a user's jobs, page by page."""
+class PageQuery(MatchQuery):
+    """Selects jobs, page by page."""
 
     limit: Annotated[
         int,
@@ -199,6 +214,12 @@ class ListQuery(MatchQuery):
         AfterValidator(lambda text: None if text is None else cursor.decode(text)),
         Field(description="where the page before ended, taken from its Link header"),
     ] = None
+
+
+class ListQuery(PageQuery):
+    """Selects a user's jobs, page by page."""
+
+    parent: Parent = None
 
 
 class EventsQuery(Query):

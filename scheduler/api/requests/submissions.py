@@ -55,11 +55,20 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
         raise refusal([Flaw(f"{pointer}/data", detail)]) from None
     if len(data) > data_bytes_max:
         raise TooLarge(f"{pointer}/data is {len(data)} bytes; allowed are at most {data_bytes_max}")
-    return Submission(uid=job.uid, task=job.task, data=JsonText(data.decode()), hook=job.hook)
+    return Submission(
+        uid=job.uid,
+        task=job.task,
+        data=JsonText(data.decode()),
+        hook=job.hook,
+        parent=job.parent,
+    )
 
 
 def fingerprint(jobs: Sequence[NewJob], *, several: bool) -> str:
-    """A digest of what a request asks for, independent of its order of keys and white space."""
+    """A digest of what a request asks for, independent of its order of keys and white space.
+
+    Without the parent, which says who asks: the same request by another job is still the same.
+    """
     digest = sha256(b"array" if several else b"object")
     for job in jobs:
         digest.update(orjson.dumps([job.uid, job.task, job.hook]))

@@ -3,6 +3,9 @@
 aborted, now or before           200 with the job, which has the proof of death
 running, being stopped           202 with the job; it is aborted once its processes are dead
 ended otherwise before           409 with the job
+
+With `children`, the jobs below it are aborted as well, in all three cases; the answer is about the
+job itself.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ async def abort_ordered(request: web.Request) -> web.Response:
         job_id(order.uid, order.id),
         reason=order.reason,
         grace_s=order.grace_s,
+        children=order.children,
         wait_s=wait_s,
     )
     return _answer(job)
@@ -43,7 +47,12 @@ async def abort_job(request: web.Request) -> web.Response:
     uid, wanted_id = job_in_path(request)
     how = query(request, AbortQuery)
     job = await request.app[SERVICE].abort(
-        uid, wanted_id, reason=how.reason, grace_s=how.grace_s, wait_s=how.wait
+        uid,
+        wanted_id,
+        reason=how.reason,
+        grace_s=how.grace_s,
+        children=how.children,
+        wait_s=how.wait,
     )
     return _answer(job)
 

@@ -48,6 +48,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         uid,
         statuses=wanted.status,
         task=wanted.task,
+        parent=wanted.parent,
         before_id=wanted.after,
         limit=wanted.limit,
     )

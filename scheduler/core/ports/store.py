@@ -57,6 +57,7 @@ class Store(Protocol):
 
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
+            ParentAborted: the parent of a job is one of the same user that refuses children.
         """
         ...
 
@@ -77,15 +78,16 @@ class Store(Protocol):
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        parent: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
     ) -> Sequence[Job]:
         """A user's jobs with ids below `before_id`, newest first (by id, a UUIDv7).
 
-        Without `uid`, the jobs of all users. At most `limit` jobs, and no more once their JSON
-        texts together pass `bytes_max`; but always one where there is one. Without `statuses`, all
-        statuses match.
+        Without `uid`, the jobs of all users, whatever their parent. At most `limit` jobs, and no
+        more once their JSON texts together pass `bytes_max`; but always one where there is one.
+        Without `statuses`, all statuses match.
         """
         ...
 
@@ -158,6 +160,30 @@ class Store(Protocol):
         and the shortest grace period of all requests. A final one is unchanged. None, and no
         effect, where the id is unknown or another user's.
         """
+        ...
+
+    async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
+        """Refuse further children of a job and of all below it; how many accepted them until now.
+
+        Below it are its children, theirs, and so on, final ones too; but only jobs of the user.
+        From then on `insert` refuses new children of these jobs. At most `limit` of them are
+        changed at a time. Once the answer is 0, nothing can come below the job any more: each
+        concurrent `insert` was refused, or its jobs are there and refuse children themselves.
+        """
+        ...
+
+    async def unaborted(
+        self, job_id: str, *, uid: str, grace_s: float | None, limit: int
+    ) -> Collection[str]:
+        """Up to `limit` ids of the job and of those below it that are to be aborted yet.
+
+        They are queued, or run with no abort requested, or with a longer grace period than
+        `grace_s`.
+        """
+        ...
+
+    async def parents_in_wait(self, node_id: str) -> Collection[str]:
+        """Ids of the jobs that a node runs and that have a queued child of the same user."""
         ...
 
     async def unfinished(

@@ -25,5 +25,5 @@ UPDATE jobs
        progress = CASE jobs.status WHEN 'queued' THEN NULL ELSE jobs.progress END
   FROM free
  WHERE jobs.id = free.id
-RETURNING jobs.id, jobs.uid, jobs.task, jobs.data, jobs.hook, jobs.traceparent,
-          jobs.attempt, jobs.token, jobs.status
+RETURNING jobs.id, jobs.uid, jobs.task, jobs.data, jobs.hook, jobs.parent,
+          jobs.traceparent, jobs.attempt, jobs.token, jobs.status

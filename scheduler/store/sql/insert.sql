@@ -1,10 +1,11 @@
--- Store jobs as queued, unless any of their ids or idempotency keys is stored already.
+-- Store jobs as queued, unless an id or idempotency key is stored already or a parent refuses them.
 -- $1 jobs (JSON object of rows, see arguments.new_job)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
            value ->> 'uid' AS uid,
            value ->> 'task' AS task,
            value ->> 'hook' AS hook,
+           value ->> 'parent' AS parent,
            value ->> 'traceparent' AS traceparent,
            value ->> 'data' AS data,
            CAST(value ->> 'bytes' AS bigint) AS bytes,
@@ -13,14 +14,25 @@ WITH batch AS (
            value ->> 'idempotency_key' AS idempotency_key,
            value ->> 'fingerprint' AS fingerprint
       FROM json_each($1)
+), parents AS (
+    -- The lock makes `refuse_children` wait for us: either we see that the parent refuses, or the
+    -- abort that made it refuse finds our jobs below it. In the order of ids, as all locks of jobs.
+    SELECT jobs.id, jobs.uid, jobs.children_refused
+      FROM jobs
+     WHERE jobs.id IN (SELECT parent FROM batch)
+     ORDER BY jobs.id FOR SHARE -- PostgreSQL only
 )
-INSERT INTO jobs (id, uid, task, hook, traceparent, data, bytes, undoable, created_at,
+INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_at,
                   idempotency_key, fingerprint, status)
-SELECT id, uid, task, hook, traceparent, data, bytes, undoable, created_at, idempotency_key, fingerprint, 'queued'
+SELECT id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_at, idempotency_key, fingerprint, 'queued'
   FROM batch
  WHERE NOT EXISTS (SELECT 1 FROM batch AS again JOIN jobs ON jobs.id = again.id)
    AND NOT EXISTS (SELECT 1
                      FROM batch AS again
                      JOIN jobs ON jobs.uid = again.uid
                               AND jobs.idempotency_key = again.idempotency_key)
+   AND NOT EXISTS (SELECT 1
+                     FROM batch AS child
+                     JOIN parents ON parents.id = child.parent AND parents.uid = child.uid
+                    WHERE parents.children_refused)
 RETURNING id

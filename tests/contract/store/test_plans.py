@@ -26,9 +26,11 @@ SPARSE: Final = "jobs_(owned|waiting)|hook_calls_due"
 """Indexes that have only the rows in question, and so may be read whole."""
 FILL: Final = """
 INSERT INTO jobs (id, uid, task, hook, status, attempt, token, undoable, node, created_at,
-                  started_at, finished_at, bytes, data, result, idempotency_key, fingerprint)
+                  started_at, finished_at, bytes, data, result, idempotency_key, fingerprint,
+                  parent)
 SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), 'u1', 'task' || n % 5, NULL,
-       'successful', 1, 1, false, 'a', n, n, n, 6, 'null', 'null', 'key' || n, 'x'
+       'successful', 1, 1, false, 'a', n, n, n, 6, 'null', 'null', 'key' || n, 'x',
+       '019ab000-0000-7000-8000-' || lpad(to_hex(n / 10), 12, '0')
   FROM generate_series(1, 20000) AS n;
 INSERT INTO jobs (id, uid, task, status, undoable, created_at, bytes, data)
 SELECT '029ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), 'u' || n % 20, 'task' || n % 5,
@@ -44,6 +46,7 @@ LIMITED: Final = {
     "delete_finished": "1000, 10, 1000",
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
+    "page_of_parent": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
     "take_calls": "1000, 2000, 10, '{}'",
     "unfinished_by_user": "'queued', NULL, 10",
 }

@@ -12,17 +12,18 @@ from typing import TypeVar
 import asyncpg
 import pytest
 
-from scheduler.core.errors import StartError, StoreUnavailable
-from scheduler.core.job import Status
+from scheduler.core.errors import ParentAborted, StartError, StoreUnavailable
+from scheduler.core.job import NewJob, Status
 from scheduler.core.ports.store import Store
 from scheduler.store import open_store
+from scheduler.store.arguments import batch, new_job
 from scheduler.store.postgres import CONNECT_S, open_postgres
 from scheduler.store.sql_store import SqlStore
 from scheduler.store.statements import Dialect, statements
 from tests.support.eventually import eventually
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.proxy import in_front_of
-from tests.support.stores import DEATH, end, known, later, node, queued, running
+from tests.support.stores import BYTES_MAX, DEATH, end, known, later, new, node, queued, running
 
 T = TypeVar("T")
 
@@ -192,6 +193,40 @@ async def test_a_claim_that_waited_for_the_burial_of_its_node_gets_nothing(
     assert (await known(store, job_id)).status is Status.QUEUED
 
 
+async def test_a_child_that_waited_for_its_parent_to_refuse_it_is_refused(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    """Else it would be there after an abort of everything below its parent was answered."""
+    parent = await queued(store)
+
+    refused = await _after(
+        rival, "UPDATE jobs SET children_refused = true", _refused(store, new(parent=parent))
+    )
+
+    assert refused
+    assert len(await store.page("u1", limit=9, bytes_max=BYTES_MAX)) == 1
+
+
+async def test_a_parent_refuses_children_only_once_those_under_way_are_there(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    """The next look below it must find the child, whose insert had begun before."""
+    parent, child = await queued(store), new()
+    text = statements(Dialect.POSTGRESQL)["insert"].text
+
+    async with asyncio.TaskGroup() as group, rival.transaction():
+        await rival.execute(text, batch([{**new_job(child), "parent": parent}]))
+        refusing = group.create_task(store.refuse_children(parent, uid="u1", limit=9))
+        await eventually(lambda: _somebody_waits(rival))
+        assert not refusing.done()
+
+    assert await store.refuse_children(parent, uid="u1", limit=9) == 1
+    assert set(await store.unaborted(parent, uid="u1", grace_s=None, limit=9)) == {
+        parent,
+        child.id,
+    }
+
+
 async def test_a_burial_that_waited_for_a_renewal_leaves_the_node_alone(
     store: Store, rival: asyncpg.Connection
 ) -> None:
@@ -288,6 +323,14 @@ async def _after(rival: asyncpg.Connection, sql: str, call: Coroutine[object, ob
         task = group.create_task(call)
         await eventually(lambda: _somebody_waits(rival))
     return task.result()
+
+
+async def _refused(store: Store, job: NewJob) -> bool:
+    try:
+        await store.insert([job])
+    except ParentAborted:
+        return True
+    return False
 
 
 async def _somebody_waits(rival: asyncpg.Connection) -> bool:

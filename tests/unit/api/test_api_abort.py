@@ -53,6 +53,50 @@ async def test_a_queued_job_is_aborted_at_once(api: Api) -> None:
     }
 
 
+@pytest.mark.parametrize("by_body", [False, True])
+async def test_an_abort_takes_the_children_along_if_asked(api: Api, by_body: bool) -> None:  # noqa: FBT001
+    """All that is below the job and of its user; the answer is about the job itself."""
+    root = await api.submit()
+    child = await api.submit(parent=root)
+    grandchild = await api.submit(parent=child)
+    foreign = await api.submit("u2", parent=root)
+
+    plain = await api.delete(f"/u1/{root}?children=false")
+    assert (await api.get(f"/u1/{child}")).json["status"] == "queued"
+    if by_body:
+        answer = await order(api, {"uid": "u1", "id": root, "children": True})
+    else:
+        answer = await api.delete(f"/u1/{root}?children=true")
+
+    assert (answer.status, answer.json) == (plain.status, plain.json)
+    aborted = [(await api.get(f"/u1/{each}")).json["status"] for each in (child, grandchild)]
+    assert aborted == ["aborted", "aborted"]
+    assert (await api.get(f"/u2/{foreign}")).json["status"] == "queued"
+
+
+async def test_the_children_of_a_job_that_had_ended_are_aborted_though_it_cannot_be(
+    api: Api,
+) -> None:
+    """Its user wants the rest of the work ended, which it submitted before it returned."""
+    root = await api.submit()
+    child = await api.submit(parent=root)
+    await api.end(await api.start(root), result=JsonText("1"))
+
+    assert (await api.delete(f"/u1/{root}?children=true")).status == 409
+
+    assert (await api.get(f"/u1/{child}")).json["status"] == "aborted"
+
+
+async def test_a_foreign_job_is_not_found_and_its_children_are_left(api: Api) -> None:
+    root = await api.submit("u2")
+    mine, theirs = await api.submit(parent=root), await api.submit("u2", parent=root)
+
+    assert (await api.delete(f"/u1/{root}?children=true")).status == 404
+
+    assert (await api.get(f"/u1/{mine}")).json["status"] == "queued"
+    assert (await api.get(f"/u2/{theirs}")).json["status"] == "queued"
+
+
 async def test_a_running_job_is_being_stopped_until_its_death_is_verified(api: Api) -> None:
     """The proof of death is shown once the processes are dead, never before."""
     job_id = await api.submit()

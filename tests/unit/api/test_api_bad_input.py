@@ -110,11 +110,33 @@ async def test_a_hook_that_cannot_be_called_is_refused(api: Api, hook: object) -
     assert HOOK in said["/hook"]
 
 
+@pytest.mark.parametrize(
+    "parent", [7, "", "u1/019ab000-0000-7000-8000-000000000001", "019ab0000000700080000000000001ff"]
+)
+async def test_a_parent_that_is_no_id_is_refused(api: Api, parent: object) -> None:
+    """Accepted, it would be a statement that nothing can ever be found by."""
+    said = (await api.post({**SOUND, "parent": parent})).flaws
+
+    assert "allowed: the id of a job" in said["/parent"]
+    if isinstance(parent, str):
+        assert "parent" in (await api.get("/u1", params={"parent": parent})).flaws
+
+
+@pytest.mark.parametrize("children", ["true", 1, None])
+async def test_children_of_an_abort_are_wanted_or_not(api: Api, children: object) -> None:
+    order = {"uid": "u1", "id": "x", "children": children}
+    headers = {"Content-Type": "application/json"}
+    said = (await api.delete("/", data=orjson.dumps(order), headers=headers)).flaws
+
+    assert "allowed: true or false" in said["/children"]
+
+
 async def test_an_unknown_field_is_named_with_the_one_that_was_meant(api: Api) -> None:
     said = (await api.post({"uid": "u1", "tsk": "task1", "priority/~": 1})).flaws
 
-    assert said["/tsk"] == ("unknown field; did you mean 'task'? allowed: uid, task, data, hook")
-    assert said["/priority~1~0"] == "unknown field; allowed: uid, task, data, hook"
+    allowed = "allowed: uid, task, data, hook, parent"
+    assert said["/tsk"] == f"unknown field; did you mean 'task'? {allowed}"
+    assert said["/priority~1~0"] == f"unknown field; {allowed}"
     assert said["/task"].startswith("missing; allowed: the name of a handler")
 
 

@@ -76,6 +76,7 @@ def test_the_parameters_of_a_route_are_those_that_are_checked() -> None:
         ("query", "task"),
         ("query", "limit"),
         ("query", "after"),
+        ("query", "parent"),
     ]
     assert listed[3]["schema"]["maximum"] == 1000
     assert all(each["description"] for each in listed)

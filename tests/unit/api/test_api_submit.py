@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.api.conftest import Api
 
+NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"
 KEYS = [
     "id",
     "uid",
@@ -17,6 +18,7 @@ KEYS = [
     "task",
     "data",
     "hook",
+    "parent",
     "result",
     "error",
     "progress",
@@ -46,6 +48,46 @@ async def test_a_submitted_job_is_enqueued(api: Api) -> None:
     job_id = await api.submit()
 
     assert list(api.queue.server.ids) == [job_id]
+
+
+async def test_a_parent_is_kept_in_the_spelling_of_ids(api: Api) -> None:
+    """Ids are compared as text: by the store, and by whoever looks for the children of a job."""
+    parent = await api.submit()
+
+    answer = await api.post({"uid": "u1", "task": "task1", "parent": parent.upper()})
+
+    assert answer.json["parent"] == parent
+    (listed,) = (await api.get(f"/u1?parent={parent.upper()}")).json
+    assert listed == answer.json
+
+
+async def test_the_parent_may_be_any_id_also_another_users(api: Api) -> None:
+    """It gives no right to that job, and says nothing about it."""
+    theirs = await api.submit("u2")
+
+    assert (await api.get(f"/u1/{await api.submit(parent=theirs)}")).json["parent"] == theirs
+    assert (await api.get(f"/u2?parent={theirs}")).json == []
+
+
+async def test_the_same_request_of_another_job_is_still_the_same(api: Api) -> None:
+    """The parent says who asks, not for what: two attempts of one order have one key."""
+    order = {"uid": "u1", "task": "task1"}
+    first = await api.post({**order, "parent": NOBODYS}, **{"Idempotency-Key": "k"})
+    again = await api.post(order, **{"Idempotency-Key": "k"})
+
+    assert (again.status, again.json) == (200, first.json)
+
+
+async def test_a_child_of_a_job_that_was_aborted_with_its_children_is_refused(api: Api) -> None:
+    parent = await api.submit()
+    await api.delete(f"/u1/{parent}?children=true")
+
+    answer = await api.post([{"uid": "u1", "task": "task1", "parent": parent}])
+
+    assert answer.status == 409
+    assert answer.json["type"] == "urn:atlanscheduler:problem:parent-aborted"
+    assert parent in answer.json["detail"]
+    assert api.stored == 1
 
 
 async def test_data_and_hook_may_be_left_out(api: Api) -> None:

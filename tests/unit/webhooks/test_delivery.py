@@ -88,7 +88,7 @@ async def test_the_end_of_a_job_is_sent_as_a_summary(
         call = await settled(store, job_id)
 
     assert set(got.json) == {
-        *("id", "uid", "status", "task", "error", "attempt", "node"),
+        *("id", "uid", "status", "task", "parent", "error", "attempt", "node"),
         *("created_at", "started_at", "finished_at", "abort"),
     }
     assert (got.json["id"], got.json["status"], got.json["error"]) == (job_id, "successful", None)

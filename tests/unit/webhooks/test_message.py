@@ -15,7 +15,7 @@ from tests.fakes import MemoryStore
 from tests.support.stores import AT, claimed, end, known, new
 
 SENT = [
-    *("id", "uid", "status", "task", "error", "attempt", "node"),
+    *("id", "uid", "status", "task", "parent", "error", "attempt", "node"),
     *("created_at", "started_at", "finished_at", "abort"),
 ]
 LEFT_OUT = {"data", "hook", "result", "progress"}
