@@ -29,11 +29,14 @@ def abort(
     ] = 60.0,
     url: Url = DEFAULT_URL,
     *,
+    children: Annotated[
+        bool, typer.Option("--children", help="Abort all that it submitted, too, and so on down.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Abort a job, and print the receipt: proof that nothing of it lives."""
     with Client(url) as client:
-        job = client.abort(*name, reason=reason, grace_s=grace, wait_s=wait)
+        job = client.abort(*name, reason=reason, grace_s=grace, children=children, wait_s=wait)
     if as_json:
         print_json(job)
     else:

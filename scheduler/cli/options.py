@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from scheduler.client.address import address
+from scheduler.client.address import URL_VARIABLE, address
 
 
 class JobName(NamedTuple):
@@ -44,11 +44,14 @@ Url = Annotated[
     str,
     typer.Option(
         "--url",
-        envvar="ATLANSCHEDULER_URL",
+        envvar=URL_VARIABLE,
         callback=_url,
         metavar="URL",
         help="Where a node is.",
         show_default=True,
     ),
+]
+Parent = Annotated[
+    str | None, typer.Option("--parent", metavar="ID", help="The job that submits, or did.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API has it.")]

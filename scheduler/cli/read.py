@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scheduler.cli import rendering
-from scheduler.cli.options import AsJson, Name, Uid, Url
+from scheduler.cli.options import AsJson, Name, Parent, Uid, Url
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.client import Client, Status
 from scheduler.client.address import DEFAULT_URL
@@ -38,6 +38,7 @@ def list_jobs(
     uid: Uid,
     status: Statuses = None,
     task: TaskFilter = None,
+    parent: Parent = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     url: Url = DEFAULT_URL,
     *,
@@ -45,7 +46,8 @@ def list_jobs(
 ) -> None:
     """List a user's jobs, newest first."""
     with Client(url) as client:
-        found = list(islice(client.list(uid, statuses=",".join(status or ()), task=task), limit))
+        jobs = client.list(uid, statuses=",".join(status or ()), task=task, parent=parent)
+        found = list(islice(jobs, limit))
     if as_json:
         print_json(found)
     else:

@@ -11,7 +11,7 @@ import typer
 
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
-from scheduler.cli.options import AsJson, JobName, Uid, Url
+from scheduler.cli.options import AsJson, JobName, Parent, Uid, Url
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.client import Client, ClientError
 from scheduler.client.address import DEFAULT_URL
@@ -46,6 +46,7 @@ def submit(
         str | None,
         typer.Option(metavar="KEY", help="Idempotency key: the same one submits only once."),
     ] = None,
+    parent: Parent = None,
     *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
@@ -55,7 +56,9 @@ def submit(
 ) -> int:
     """Submit a job, and print its name."""
     with Client(url) as client:
-        job = client.submit(uid, task, _json_of(data), hook=hook, idempotency_key=key)
+        job = client.submit(
+            uid, task, _json_of(data), hook=hook, parent=parent, idempotency_key=key
+        )
         name = JobName(job.uid, job.id)
         if wait:
             return await_end(client, name, timeout_s=None, as_json=as_json)

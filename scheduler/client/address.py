@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
+URL_VARIABLE: Final = "ATLANSCHEDULER_URL"
+"""Names a node in the environment; in a handler's, the node that runs the job."""
+JOB_VARIABLE: Final = "ATLANSCHEDULER_JOB"
+"""In the environment of a handler, and of what it starts: the id of the job that runs."""
+
+
+def default_url() -> str:
+    """The URL of the node that the environment names, or else the default.
+
+    Raises:
+        ValueError: what the environment has is not the URL of a node.
+    """
+    url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    try:
+        address(url)
+    except ValueError as error:
+        raise ValueError(f"{URL_VARIABLE}: {error}") from error
+    return url
+
+
+def running_job() -> str | None:
+    """The id of the job that runs here, if one does."""
+    return os.environ.get(JOB_VARIABLE) or None
 
 
 @dataclass(frozen=True, slots=True)

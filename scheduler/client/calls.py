@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from scheduler.client.address import running_job
 from scheduler.client.reading import aborts_of, job_of, node_of, task_of
 from scheduler.client.responses import Response
 from scheduler.client.shapes import Aborts, Job, NewJob, Node, Task
@@ -69,9 +70,11 @@ def submit_all(jobs: Sequence[NewJob], key: str | None) -> Call[Sequence[Job]]:
     return _post([_body(job) for job in jobs], key, _jobs)
 
 
-def page(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[ListPage]:
+def page(
+    uid: str, *, statuses: Collection[Status] | str, task: str | None, parent: str | None
+) -> Call[ListPage]:
     """List the newest of a user's jobs."""
-    return _page(_path(uid, **_match(statuses, task), limit=PAGE_JOBS))
+    return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
 
 
 def get(uid: str, job_id: str, *, wait_s: float = 0.0) -> Call[Job]:
@@ -81,12 +84,25 @@ def get(uid: str, job_id: str, *, wait_s: float = 0.0) -> Call[Job]:
 
 
 def abort(
-    uid: str, job_id: str, *, reason: str | None, grace_s: float | None, wait_s: float
+    uid: str,
+    job_id: str,
+    *,
+    reason: str | None,
+    grace_s: float | None,
+    children: bool,
+    wait_s: float,
 ) -> Call[Job]:
     """Abort a job, and wait for its end."""
     wait_s = min(wait_s, WAIT_S_MAX)
     grace = None if grace_s is None else _decimals(grace_s)
-    path = _path(uid, job_id, reason=reason, grace_s=grace, wait=_decimals(wait_s))
+    path = _path(
+        uid,
+        job_id,
+        reason=reason,
+        grace_s=grace,
+        children="true" if children else None,
+        wait=_decimals(wait_s),
+    )
     return Call(method="DELETE", path=path, read=_job, wait_s=wait_s)
 
 
@@ -141,7 +157,9 @@ def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[
 
 
 def _body(job: NewJob) -> dict[str, Any]:
-    return {"uid": job.uid, "task": job.task, "data": job.data, "hook": job.hook}
+    body = {"uid": job.uid, "task": job.task, "data": job.data, "hook": job.hook}
+    parent = job.parent or running_job()
+    return {**body, "parent": parent} if parent else body
 
 
 def _page(path: str) -> Call[ListPage]:

@@ -56,6 +56,7 @@ def instant(text: str) -> datetime:
 def _state(document: Document) -> Document:
     return {
         **{name: document[name] for name in ("id", "uid", "task", "hook", "attempt", "node")},
+        "parent": document.get("parent"),  # a node of an earlier version has none
         "status": Status(document["status"]),
         "error": _failure(document["error"]),
         "progress": document["progress"] and progress_of(document["progress"]),

@@ -20,6 +20,8 @@ class NewJob:
     """Any JSON value."""
     hook: str | None = None
     """An http(s) URL that is called once the job has ended, and when its handler notifies."""
+    parent: str | None = None
+    """Id of the job that submits it; None for the job that runs here, if one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class JobState:
     status: Status
     task: str
     hook: str | None
+    parent: str | None
+    """Id of the job that submitted it."""
     error: Failure | None
     progress: Progress | None
     attempt: int

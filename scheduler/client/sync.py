@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from scheduler.client import calls
-from scheduler.client.address import DEFAULT_URL
+from scheduler.client.address import default_url
 from scheduler.client.calls import Call, Request
 from scheduler.client.connection import Connections, LineStream
 from scheduler.client.events import Event, EventReader
@@ -31,18 +31,21 @@ class Client:
 
     Every method raises `Problem` if the node refuses the call, and `Unreachable` if no node
     answers, after retrying for `retry_s`. `timeout_s` limits how long a response may take, beyond
-    the time that the node was asked to wait. `headers` are sent with each request.
+    the time that the node was asked to wait. `headers` are sent with each request. Without `url`,
+    it is the node in the environment variable ATLANSCHEDULER_URL: in a handler, the handler's own.
     """
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         *,
         timeout_s: float = 30.0,
         retry_s: float = 2.0,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._connections = Connections(url, timeout_s=timeout_s, headers=headers or {})
+        self._connections = Connections(
+            url or default_url(), timeout_s=timeout_s, headers=headers or {}
+        )
         self._retry_s = retry_s
 
     def submit(
@@ -52,10 +55,14 @@ class Client:
         data: Any = None,  # noqa: ANN401 - JSON
         *,
         hook: str | None = None,
+        parent: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
-        """Submit a job; once this returns, it is stored and will reach an end."""
-        job = NewJob(uid=uid, task=task, data=data, hook=hook)
+        """Submit a job; once this returns, it is stored and will reach an end.
+
+        In a handler, the job that runs is the new one's parent, unless `parent` is given.
+        """
+        job = NewJob(uid=uid, task=task, data=data, hook=hook, parent=parent)
         return self._ask(calls.submit(job, idempotency_key))
 
     def submit_all(
@@ -69,10 +76,20 @@ class Client:
         return self._ask(calls.get(uid, job_id))
 
     def list(
-        self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] | str = (),
+        task: str | None = None,
+        parent: str | None = None,
     ) -> Iterator[Job]:
-        """A user's jobs, newest first; pages are fetched during the iteration."""
-        call: Call[calls.ListPage] | None = calls.page(uid, statuses=statuses, task=task)
+        """A user's jobs, newest first; pages are fetched during the iteration.
+
+        With `parent`, only those that this job submitted.
+        """
+        call: Call[calls.ListPage] | None = calls.page(
+            uid, statuses=statuses, task=task, parent=parent
+        )
         while call is not None:
             page = self._ask(call)
             yield from page.jobs
@@ -97,16 +114,22 @@ class Client:
         *,
         reason: str | None = None,
         grace_s: float | None = None,
+        children: bool = False,
         wait_s: float = 60.0,
     ) -> Job:
         """Abort a job, and wait for up to `wait_s` (≤ 60) until it is aborted.
 
-        Returns the job: aborted, with the proof of death, or still being stopped.
+        Returns the job: aborted, with the proof of death, or still being stopped. With `children`,
+        the jobs that it submitted are aborted too, theirs, and so on, even if it had ended before.
 
         Raises:
             JobEnded: it had ended before.
         """
-        return self._ask(calls.abort(uid, job_id, reason=reason, grace_s=grace_s, wait_s=wait_s))
+        return self._ask(
+            calls.abort(
+                uid, job_id, reason=reason, grace_s=grace_s, children=children, wait_s=wait_s
+            )
+        )
 
     def abort_all(
         self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None

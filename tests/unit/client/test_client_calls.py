@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+from collections.abc import Callable
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,52 @@ async def test_a_job_has_all_that_its_json_has(
     assert job.finished_at.tzinfo is UTC
     print_json(job)
     assert json.loads(capsys.readouterr().out) == (await api.get(f"/ada/{job_id}")).json
+
+
+async def test_a_job_that_runs_here_is_the_parent_of_what_is_submitted(
+    client: Either, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler need not know that, nor pass it on: else an abort would miss what it submitted."""
+    assert (await client.do("submit", "ada", "task1")).parent is None
+    monkeypatch.setenv("ATLANSCHEDULER_JOB", NOBODYS)
+
+    job = await client.do("submit", "ada", "task1")
+    (bulk,) = await client.do("submit_all", [NewJob(uid="ada", task="task1")])
+    stated = await client.do("submit", "ada", "task1", parent=job.id)
+
+    assert [each.parent for each in (job, bulk, stated)] == [NOBODYS, NOBODYS, job.id]
+    children = await client.all("list", "ada", parent=NOBODYS)
+    assert [each.id for each in children] == [bulk.id, job.id]
+
+
+async def test_a_parent_that_is_no_id_is_named_by_the_node(
+    client: Either, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATLANSCHEDULER_JOB", "mine")
+    with pytest.raises(Problem, match='/parent: got "mine"; allowed: the id of a job'):
+        await client.do("submit", "ada", "task1")
+
+
+async def test_without_a_url_the_client_asks_the_node_that_the_environment_names(
+    connect: Callable[..., Any], api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a handler that is its own node: code that is moved there finds it by itself."""
+    monkeypatch.setenv("ATLANSCHEDULER_URL", str(api.client.make_url("/")))
+    job = await (await connect(None)).do("submit", "ada", "task1")
+    assert (await api.get(f"/ada/{job.id}")).status == 200
+
+    monkeypatch.setenv("ATLANSCHEDULER_URL", "nonsense")
+    with pytest.raises(ValueError, match="ATLANSCHEDULER_URL: 'nonsense' is not like http"):
+        await connect(None)
+
+
+async def test_an_abort_takes_the_children_along_if_asked(client: Either, api: Api) -> None:
+    root = await api.submit("ada")
+    child = await api.submit("ada", parent=root)
+    await client.do("abort", "ada", root)
+    assert (await client.do("get", "ada", child)).status is Status.QUEUED
+    await client.do("abort", "ada", root, children=True)
+    assert (await client.do("get", "ada", child)).status is Status.ABORTED
 
 
 async def test_the_same_key_submits_once(client: Either, api: Api) -> None:

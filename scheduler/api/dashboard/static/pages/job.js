@@ -6,7 +6,7 @@ import { useEvents } from "../core/events.js";
 import { json } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { useNow } from "../core/now.js";
-import { link } from "../core/route.js";
+import { jobLink, link } from "../core/route.js";
 import { AbortDialog } from "../parts/abort_dialog.js";
 import { HookCalls } from "../parts/hook_calls.js";
 import { Log } from "../parts/log.js";
@@ -77,6 +77,7 @@ const Names = ({ job }) => html`
   <dl class="names">
     <div><dt>Job</dt><dd><code>${job.id}</code></dd></div>
     <div><dt>User</dt><dd><a href=${"#/jobs" + queryOf({ uid: job.uid })}>${job.uid}</a></dd></div>
+    ${job.parent && html`<div><dt>Parent</dt><dd><a href=${jobLink({ uid: job.uid, id: job.parent })}><code>${job.parent}</code></a></dd></div>`}
     <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}</dd></div>
     <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>
   </dl>
