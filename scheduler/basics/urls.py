@@ -1,4 +1,4 @@
-"""URLs of stores and queues, without their passwords, for messages and logs."""
+"""URLs: without their passwords, for messages and logs; and as this machine reaches them."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ _PARAMETER: Final = re.compile(r"([?&]\w*password=)[^&#]*", re.IGNORECASE)
 def redacted(url: str) -> str:
     """The URL with `***` for every password; any other text comes back as it is."""
     return _PARAMETER.sub(r"\1***", _USERINFO.sub(r"\1:***@", url))
+
+
+def local(url: str) -> str:
+    """The URL by which this machine reaches a server that listens on all its addresses."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry
 from scheduler import __version__
 from scheduler.api.app import build_app
 from scheduler.basics.clock import SystemClock, id_before, new_id
-from scheduler.basics.urls import redacted
+from scheduler.basics.urls import local, redacted
 from scheduler.core.job import Node, StopReason
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -51,6 +51,7 @@ from scheduler.store import open_store
 from scheduler.telemetry.gauges import Gauges
 from scheduler.telemetry.job_events import JobEvents
 from scheduler.telemetry.metrics import Metrics
+from scheduler.telemetry.stalls import Stalls
 from scheduler.webhooks import open_hooks
 from scheduler.webhooks.delivery import Delivery
 from scheduler.worker import (
@@ -97,7 +98,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     settlements, workers = await _open_workers(
-        basis, lease, local_jobs, on_call_due=hooks.hint, stack=stack
+        basis, lease, local_jobs, on_call_due=hooks.hint, url=url, stack=stack
     )
     if is_private(config.store.url):
         await forget_predecessors(store)
@@ -120,6 +121,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "receive aborts": partial(receive_aborts, queue, local_jobs),
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
+            "look for stalls": _stalls(basis, local_jobs).run,
             "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
         },
         draining=draining,
@@ -265,6 +267,17 @@ def _lease(basis: _Basis, local_jobs: LocalJobs) -> Lease:
     )
 
 
+def _stalls(basis: _Basis, local_jobs: LocalJobs) -> Stalls:
+    return Stalls(
+        basis.metrics,
+        store=basis.store,
+        clock=basis.clock,
+        node_id=basis.node.id,
+        workers=basis.node.workers,
+        local_jobs=lambda: local_jobs.tracked,
+    )
+
+
 def _sweeper(basis: _Basis) -> Sweeper:
     config = basis.config
     return Sweeper(
@@ -286,6 +299,7 @@ async def _open_workers(
     local_jobs: LocalJobs,
     *,
     on_call_due: Callable[[], None],
+    url: str,
     stack: AsyncExitStack,
 ) -> tuple[Settlements, Workers]:
     """Each in a task group of its own, so that a failure in one does not hide behind the other."""
@@ -319,6 +333,7 @@ async def _open_workers(
             longest_look_s=config.abort.longest_look_s,
             grace_s=config.abort.grace_s,
         ),
+        node_url=local(url),
     )
     stack.callback(workers.close)
     return settlements, workers

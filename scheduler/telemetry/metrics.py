@@ -53,6 +53,7 @@ class Metrics:
         self.processes = counter("pool_processes_started", "Pool processes started.")
         self.queued = gauge("queued_jobs", "Queued jobs of all nodes; counted up to ten thousand.")
         self.oldest = gauge("oldest_queued_seconds", "Age of the oldest queued job of all nodes.")
+        self.stalled = gauge("stalled", "1 while every slot runs a job that has queued children.")
         self._workers = gauge("workers", "Jobs that this node can run at a time.")
         self._running = gauge("running_jobs", "Jobs that this node runs now.")
 

@@ -112,11 +112,13 @@ def build_workers(
     local_jobs: LocalJobs,
     job_events: JobEvents,
     intervals: Intervals,
+    node_url: str,
 ) -> Workers:
     """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
         group: runs the tasks of the line for slots; it must outlive the workers.
+        node_url: the address of the node's API, for handlers.
     """
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
@@ -140,6 +142,7 @@ def build_workers(
         job_events=job_events,
         drain=drain,
         grace_s=intervals.grace_s,
+        node_url=node_url,
     )
     return Workers(
         lease.node.workers,

@@ -65,6 +65,7 @@ class Attempt:
         slots: Slots,
         options: HandlerOptions,
         node_grace_s: float,
+        node_url: str,
         time_limit_s: float | None,
         keep_notification: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
         on_output: Callable[[Claim, LogStream, bytes], None],
@@ -74,6 +75,7 @@ class Attempt:
 
         Args:
             group: runs the tasks that store notifications; it outlives the attempt.
+            node_url: the address of this node's API, for the handler.
             keep_notification: stores the attempt's notification with this number; retries until
                 the store has it.
             on_output: called with what the job prints.
@@ -92,6 +94,7 @@ class Attempt:
         self._grace: asyncio.Timeout | None = None
         """Set while the grace period runs."""
         self._time_limit_s = time_limit_s
+        self._node_url = node_url
         self._keep_notification = keep_notification
         self._notifications = 0
         self._keeping: set[asyncio.Task[None]] = set()
@@ -195,6 +198,7 @@ class Attempt:
             "id": claim.id,
             "attempt": claim.attempt,
             "traceparent": claim.traceparent,
+            "url": self._node_url,
         }
 
     def _on_end(self, end: Message | None) -> None:

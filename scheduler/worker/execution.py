@@ -51,6 +51,7 @@ class Execution:
         job_events: JobEvents,
         drain: Drain,
         grace_s: float,
+        node_url: str,
     ) -> None:
         self._slots = slots
         self._settling = settling
@@ -60,6 +61,7 @@ class Execution:
         self._job_events = job_events
         self._drain = drain
         self._grace_s = grace_s
+        self._node_url = node_url
 
     async def execute(
         self, claimed: Claimed, ticket: SlotTicket, *, group: asyncio.TaskGroup
@@ -123,6 +125,7 @@ class Execution:
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,
+            node_url=self._node_url,
             time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
             keep_notification=self._settling.keep_notification,
             on_output=self._job_log_writer.write,

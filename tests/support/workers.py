@@ -122,6 +122,7 @@ class NodeUnderTest:
             local_jobs=self.local_jobs,
             job_events=self.job_events,
             intervals=intervals,
+            node_url="http://127.0.0.1:8000",
         )
         self.slot_line = self.workers.slot_line
 

@@ -45,6 +45,9 @@ Message = Mapping[str, object]
 
 TRACEPARENT: Final = "TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
+URL: Final = "ATLANSCHEDULER_URL"
+JOB: Final = "ATLANSCHEDULER_JOB"
+"""What `scheduler.client.address` looks for; not imported from there, to stay light."""
 NOT_LOADED: Final = "[handlers] path: the fork server could not import what loads the handlers"
 
 
@@ -194,7 +197,7 @@ class JobLoop:
         )
         try:
             data = json.loads(job["data"])
-            trace(job["traceparent"])
+            self._before.set_environment(_named(job))
             with self._memory.limited(handler.options.memory_bytes):
                 result = self._call(function, data, job_context, context)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything
@@ -222,12 +225,11 @@ async def _awaited(result: Awaitable[object]) -> object:
     return await result
 
 
-def trace(traceparent: str | None) -> None:
-    """Put the job's trace into the environment, where tracers look, also those of its processes.
+def _named(job: Mapping[str, str | None]) -> Mapping[str, str | None]:
+    """What names a job, its node and its trace in the environment, also for what the job starts.
 
-    Without a trace the variable is removed: the node itself may have been started with one.
+    What is unknown is removed: the node itself may have been started by a job, or with a trace. A
+    clean-up is not named: what it submits is no child, which an abort would take along.
     """
-    if traceparent is not None:
-        os.environ[TRACEPARENT] = traceparent
-    elif TRACEPARENT in os.environ:
-        del os.environ[TRACEPARENT]
+    running = None if job["purpose"] == "clean" else job["id"]
+    return {TRACEPARENT: job["traceparent"], URL: job["url"], JOB: running}

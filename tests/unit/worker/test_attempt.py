@@ -80,6 +80,7 @@ async def running(
             group=group,
             slots=cast("Any", slots),
             options=HandlerOptions(name="task1"),
+            node_url="http://127.0.0.1:8000",
             node_grace_s=grace_s,
             time_limit_s=time_limit_s,
             keep_notification=keep_notification,

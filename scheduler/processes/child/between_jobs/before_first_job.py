@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextvars import Context
 
@@ -24,6 +25,10 @@ class BeforeFirstJob:
     def kept(self) -> AbstractContextManager[Context]:
         """Keep the interpreter's state in the block; the context variables for a job in it."""
         return self._interpreter_state.kept()
+
+    def set_environment(self, variables: Mapping[str, str | None]) -> None:
+        """Set environment variables for the job to come, or remove them where None."""
+        self._interpreter_state.set_environment(variables)
 
     def collect(self) -> None:
         """Free what the job left in cycles."""

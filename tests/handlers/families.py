@@ -1,0 +1,73 @@
+"""Handlers that submit jobs, for the tests: as users write them, with no word of where they run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from scheduler import JobContext, handler
+from scheduler.client import Client
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("ATLANSCHEDULER_JOB", "ATLANSCHEDULER_URL")
+
+
+def named() -> list[str | None]:
+    return [os.environ.get(name) for name in NAMES]
+
+
+@handler("named")
+def named_here_and_below(data: Any) -> Any:
+    """Return the job and the node in the environment of this process and of one that it starts."""
+    script = f"import os; print(*(os.environ.get(name) for name in {NAMES}))"
+    below = subprocess.check_output([sys.executable, "-c", script], text=True).split()
+    return [named(), below]
+
+
+@handler("async_named")
+async def async_named(data: Any) -> Any:
+    """Return the job and the node in the environment of this process."""
+    await asyncio.sleep(0)
+    return named()
+
+
+def _note_names(data: Any) -> None:
+    Path(data["file"] + ".undone").write_text(repr(named()))
+
+
+@handler("named_undo", on_abort=_note_names)
+def named_undo(data: Any) -> Any:
+    """Wait for ever; the clean-up writes down the job and the node in its environment."""
+    Path(data["file"]).write_text("begun")
+    asyncio.run(asyncio.sleep(3600))
+
+
+@handler("submit")
+def submit(data: Any, job: JobContext) -> Any:
+    """Submit jobs of these tasks and return their ids, one of them by the command line."""
+    with Client() as client:
+        ids = [client.submit(job.uid, task, {}).id for task in data]
+    command = [sys.executable, str(ROOT / "main.py"), "submit", job.uid, data[0], "{}"]
+    name = subprocess.check_output(command, text=True).strip()
+    return [*ids, name.partition("/")[2]]
+
+
+@handler("submit_and_wait")
+def submit_and_wait(data: Any, job: JobContext) -> Any:
+    """Submit a job and wait for its end, which a node without another worker never comes to."""
+    with Client() as client:
+        child = client.submit(job.uid, "echo", data)
+        return client.wait(job.uid, child.id).result
+
+
+@handler("breed")
+def breed(data: Any, job: JobContext) -> Any:
+    """Submit more and more of the same."""
+    with Client() as client:
+        for number in count():
+            client.submit(job.uid, "breed", number)
