@@ -21,6 +21,8 @@ class Life:
 
     id: str
     undoable: bool
+    parent: str | None = None
+    refuses_children: bool = False
     status: Status = Status.QUEUED
     attempt: int = 0
     token: int = 0
@@ -96,6 +98,7 @@ class Life:
     def shown(self) -> dict[str, Any]:
         """The fields that every reader must see."""
         return {
+            "parent": self.parent,
             "status": self.status,
             "attempt": self.attempt,
             "owner": self.owner,
@@ -109,6 +112,7 @@ class Life:
 def shown(job: Job) -> dict[str, Any]:
     """The same fields of a job that a store returned."""
     return {
+        "parent": job.parent,
         "status": job.status,
         "attempt": job.attempt,
         "owner": job.owner,

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from scheduler.core.errors import ParentAborted
 from scheduler.core.job import (
     FINAL,
     Claim,
@@ -100,6 +101,38 @@ class StoreMachine(RuleBasedStateMachine):
         self.lives.setdefault(self.keys[key], Life(job.id, undoable=False))
         return self.keys[key]
 
+    @precondition(lambda self: len(self.lives) < JOBS_MAX)
+    @rule(target=jobs, parent=jobs)
+    def insert_child(self, parent: str) -> Any:  # noqa: ANN401 - hypothesis'
+        """The parent may have been deleted, or refuse children."""
+        life, child = self.lives.get(parent), new(UID, parent=parent)
+        if life is None or not life.refuses_children:
+            return self._insert([child])[0]
+        try:
+            self.run(self.store.insert([child]))
+        except ParentAborted:
+            return multiple()
+        raise AssertionError(f"{parent} refuses children and got one")
+
+    @rule(job_id=jobs, limit=st.sampled_from([1, ALL]), strangers=SELDOM)
+    def refuse_children(self, job_id: str, limit: int, strangers: bool) -> None:  # noqa: FBT001
+        uid = "u2" if strangers else UID
+        accepting = [each for each in self._below(job_id, uid) if not each.refuses_children]
+        refused = self.run(self.store.refuse_children(job_id, uid=uid, limit=limit))
+        assert refused == len(accepting[:limit])
+        if limit < len(accepting):  # which of them is the store's choice
+            assert self.run(self.store.refuse_children(job_id, uid=uid, limit=ALL))
+        for each in accepting:
+            each.refuses_children = True
+
+    @rule(job_id=jobs)
+    def look_below(self, job_id: str) -> None:
+        found = self.run(self.store.unaborted(job_id, uid=UID, grace_s=None, limit=ALL))
+        below = self._below(job_id, UID)
+        assert set(found) == {
+            each.id for each in below if each.status not in FINAL and not each.abort_asked
+        }
+
     @rule(job_id=jobs, strangers=SELDOM, member=members)
     def request_abort(self, job_id: str, strangers: bool, member: Member) -> None:  # noqa: FBT001
         at = member.clock.now()
@@ -168,6 +201,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(member=members, lost=SELDOM)
     def do_the_chores(self, member: Member, lost: bool) -> None:  # noqa: FBT001 - hypothesis'
         self._renew(member, lost=lost)
+        self._look_for_parents_in_wait(member)
         self._give_back_strays(member)
         self._sweep(member)
 
@@ -290,8 +324,15 @@ class StoreMachine(RuleBasedStateMachine):
                 [each.id for each in jobs],
                 True,
             )
-        self.lives |= {each.id: Life(each.id, each.undoable) for each in jobs}
+        self.lives |= {each.id: Life(each.id, each.undoable, each.parent) for each in jobs}
         return [each.id for each in jobs]
+
+    def _below(self, job_id: str, uid: str) -> list[Life]:
+        """A job and all below it; the jobs of the model are one user's."""
+        below = {job_id} & set(self.lives if uid == UID else ())
+        for _ in range(JOBS_MAX):
+            below |= {each.id for each in self.lives.values() if each.parent in below}
+        return [self.lives[each] for each in below]
 
     def _known(self, member: Member) -> bool:
         return member.id in self.registered
@@ -324,6 +365,15 @@ class StoreMachine(RuleBasedStateMachine):
         }
         if not lost:
             member.hold_from(self.now)
+
+    def _look_for_parents_in_wait(self, member: Member) -> None:
+        lives = self.lives.values()
+        waited_for = {each.parent for each in lives if each.status is Status.QUEUED}
+        assert set(self.run(self.store.parents_in_wait(member.id))) == {
+            each.id
+            for each in lives
+            if each.owner == member.id and each.status is Status.RUNNING and each.id in waited_for
+        }
 
     def _give_back_strays(self, member: Member) -> None:
         """Claims that the node holds without knowing, because an answer was lost."""
