@@ -29,6 +29,25 @@ def test_a_job_is_submitted_and_seen_to_its_end(visit: Visit, uid: str) -> None:
     expect(result).to_contain_text('"answer": 42')
 
 
+def test_a_child_leads_to_its_parent_which_is_aborted_with_its_children(
+    visit: Visit, uid: str, tmp_path: Path
+) -> None:
+    """Who finds one job of many wants the whole of it, and its end."""
+    parent = visit.submit("wait", {"file": str(tmp_path / "parent")}, uid=uid)
+    order = {"uid": uid, "task": "wait", "data": {"file": str(tmp_path / "child")}}
+    child = visit.ask("POST", "/", {**order, "parent": parent["id"]})
+
+    page = visit.open(f"jobs/{uid}/{child['id']}")
+    page.get_by_role("link", name=parent["id"]).click()
+    expect(page).to_have_url(re.compile(parent["id"]))
+    page.get_by_role("button", name="Abort").click()
+    page.get_by_label("Abort the jobs that it submitted").check()
+    page.get_by_role("dialog").get_by_role("button", name="Abort", exact=True).click()
+
+    expect(page.get_by_role("heading", name="wait")).to_contain_text("aborted")
+    assert visit.ended(child)["status"] == "aborted"
+
+
 def test_text_that_is_not_json_is_reported_during_typing_and_not_sent(
     visit: Visit, uid: str
 ) -> None:

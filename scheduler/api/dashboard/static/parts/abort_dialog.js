@@ -19,12 +19,13 @@ export function AbortDialog({ job, onAborted, onClose }) {
 
   async function abort(event) {
     event.preventDefault();
-    const { reason, grace } = Object.fromEntries(new FormData(event.target));
+    const { reason, grace, children } = Object.fromEntries(new FormData(event.target));
     const order = {
       uid: job.uid,
       id: job.id,
       ...(reason && { reason }),
       ...(grace && { grace_s: Number(grace) }),
+      ...(children && { children: true }),
     };
     setBusy(true);
     try {
@@ -46,6 +47,7 @@ export function AbortDialog({ job, onAborted, onClose }) {
           <input name="grace" type="number" min="0" max="3600" step="any" placeholder="the handler's own" />
           <small>How long it may tidy up before it is killed. 0 kills at once.</small>
         </label>
+        <label><input name="children" type="checkbox" /> Abort the jobs that it submitted, too, and so on down</label>
         ${problem && html`<${Failed} problem=${problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Keep it</button>
