@@ -86,12 +86,13 @@ class InterpreterState:
     def set_environment(self, variables: Mapping[str, str | None]) -> None:
         """Set variables, or remove them where None, and restore them so from now on."""
         for name, value in variables.items():
-            if value is None:
-                os.environ.pop(name, None)
-                self._environment.pop(os.fsencode(name), None)
-            elif self._environment.get(encoded := os.fsencode(name)) != os.fsencode(value):
-                os.environ[name] = value
-                self._environment[encoded] = os.fsencode(value)
+            encoded, wanted = os.fsencode(name), None if value is None else os.fsencode(value)
+            if self._environment.get(encoded) == wanted:
+                continue
+            if value is None or wanted is None:
+                del os.environ[name], self._environment[encoded]
+            else:
+                os.environ[name], self._environment[encoded] = value, wanted
 
     def _restore(self) -> None:
         for (read, write), before in zip(FUNCTIONS, self._functions, strict=True):
