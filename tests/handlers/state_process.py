@@ -1,0 +1,95 @@
+"""What a process passes on to its children: environment, folder, umask, standard input."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scheduler import handler
+
+LIBC = ctypes.CDLL(None)
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+def _environment_of_a_child() -> list[str]:
+    """What a command finds, which the C library has: it need not be what Python shows."""
+    return sorted(subprocess.check_output(["/usr/bin/env"], text=True).splitlines())
+
+
+def _set(name: str, value: str) -> Callable[[], object]:
+    return lambda: os.environ.__setitem__(name, value)
+
+
+def _move_to_tokyo() -> None:
+    os.environ["TZ"] = "JST-9"
+    time.tzset()
+
+
+def _umask() -> int:
+    os.umask(was := os.umask(0))
+    return was
+
+
+def _standard_input() -> str:
+    """Where descriptor 0 leads, and what Python and a child read there."""
+    try:
+        place = Path("/proc/self/fd/0").readlink()
+        read = subprocess.run(["cat"], capture_output=True, check=True, text=True).stdout
+        return f"{place}: {sys.stdin.read()!r} {read!r}"
+    except (OSError, ValueError, AttributeError) as error:
+        return type(error).__name__
+
+
+def _replace_input() -> None:
+    """Have descriptor 0 lead to a file with text in it."""
+    with tempfile.TemporaryFile() as file:
+        file.write(b"left behind")
+        file.seek(0)
+        os.dup2(file.fileno(), 0)
+
+
+def _close_input() -> None:
+    sys.stdin.close()
+
+
+def _no_input() -> None:
+    sys.stdin = None
+
+
+STATES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+    "a new variable": (_set("LEFT", "1"), _environment),
+    "a new variable of children": (_set("LEFT", "1"), _environment_of_a_child),
+    "a changed PATH": (_set("PATH", "/nowhere"), lambda: os.environ["PATH"]),
+    "a removed variable": (lambda: os.environ.pop("PATH"), _environment),
+    "no variables": (os.environ.clear, _environment),
+    "no variables of children": (os.environ.clear, _environment_of_a_child),
+    "a variable of the C library": (lambda: os.putenv("LEFT", "1"), _environment_of_a_child),
+    "none in the C library": (lambda: os.unsetenv("PATH"), _environment_of_a_child),
+    "nothing in the C library": (LIBC.clearenv, _environment_of_a_child),
+    "a time zone": (_move_to_tokyo, lambda: time.localtime(0).tm_hour),
+    "a changed folder": (lambda: os.chdir("/"), lambda: str(Path.cwd())),
+    "a changed umask": (lambda: os.umask(0o123), _umask),
+    "closed standard input": (_close_input, _standard_input),
+    "no standard input": (_no_input, _standard_input),
+    "closed descriptor 0": (lambda: os.close(0), _standard_input),
+    "replaced descriptor 0": (_replace_input, _standard_input),
+}
+
+
+@handler("surroundings")
+def surroundings(data: Any) -> Any:
+    """Change a state if asked to; the state then."""
+    change, state = STATES[data["state"]]
+    if data["change"]:
+        change()
+    return state()
