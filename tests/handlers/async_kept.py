@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -95,32 +96,24 @@ async def _go_on(file: str | None) -> None:
             Path(file).write_text("ended")
 
 
-async def _generate() -> Any:
+async def _steps(file: str) -> AsyncIterator[int]:
     try:
-        yield 1
-        await asyncio.sleep(1000)
+        for step in range(3):
+            yield step
     finally:
-        Path(LEFT[-1]).write_text("ended")  # type: ignore[arg-type]
+        Path(file).write_text("ended")
 
 
 @handler("leave_task")
 async def leave_task(data: Any) -> Any:
-    """Return, while a task runs; or a callback or a generator waits."""
+    """Return, while a task runs, or with other settings of the event loop."""
     match data["kind"]:
         case "task":
             LEFT.append(asyncio.create_task(_go_on(data["file"])))  # noqa: TID251 - left alone
             await asyncio.sleep(0)
         case "generator":
-            LEFT.append(data["file"])
-            LEFT.insert(0, steps := _generate())
-            await anext(steps)
-        case "callback":
-            asyncio.get_running_loop().call_later(0.2, Path(data["file"]).write_text, "came")
-        case "reader":
-            reading, writing = os.pipe()
-            loop = asyncio.get_running_loop()
-            loop.add_reader(reading, Path(data["file"]).write_text, "came")
-            LEFT.append((reading, writing))
+            async for _ in _steps(data["file"]):
+                break
         case "failing":
             LEFT.append(asyncio.create_task(_fail()))  # noqa: TID251 - left alone
             await asyncio.sleep(0)
@@ -130,6 +123,10 @@ async def leave_task(data: Any) -> Any:
             asyncio.get_running_loop().set_debug(True)
 
 
+def _task(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(work, loop=loop, **options)
+
+
 async def _fail() -> None:
     raise ValueError("ada's failure")
 
@@ -137,14 +134,11 @@ async def _fail() -> None:
 @handler("company_in_the_loop")
 async def company_in_the_loop(data: Any) -> Any:
     """What else there is in the event loop."""
-    await asyncio.sleep(data or 0)
-    if LEFT and isinstance(LEFT[-1], tuple):
-        os.write(LEFT[-1][1], b"x")
-        await asyncio.sleep(0.05)
     loop = asyncio.get_running_loop()
     return {
         "tasks": len(asyncio.all_tasks()),
         "debug": loop.get_debug(),
+        "task factory": loop.get_task_factory() is not None,
         "handler of exceptions": loop.get_exception_handler() is not None,
     }
 

@@ -111,13 +111,6 @@ def _pool() -> None:
     pool.submit(int).result()
 
 
-def _start_in_c() -> None:
-    """A thread that Python does not know."""
-    number = ctypes.c_ulong()
-    sleep = ctypes.cast(LIBC.sleep, ctypes.c_void_p)
-    assert LIBC.pthread_create(ctypes.byref(number), None, sleep, ctypes.c_void_p(1000)) == 0
-
-
 def _fork(*, detached: bool) -> None:
     if os.fork() == 0:
         if detached:
@@ -138,7 +131,6 @@ COMPANY: dict[str, Callable[[], object]] = {
     "daemon threads": lambda: _start(daemon=True),
     "threads": lambda: _start(daemon=False),
     "raw threads": lambda: _thread.start_new_thread(time.sleep, (1000,)),
-    "threads of a C library": _start_in_c,
     "thread pools": _pool,
     "timers": lambda: threading.Timer(1000, int).start(),
     "commands": lambda: LEFT.append(subprocess.Popen(["sleep", "1000"])),

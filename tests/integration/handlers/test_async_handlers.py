@@ -54,28 +54,16 @@ async def test_a_client_serves_the_jobs_after_one_that_raised(fresh: Node, echo:
         await fresh.outcome(task, 1)
 
 
-@pytest.mark.parametrize(("kind", "left"), [("task", "ended"), ("generator", "ended")])
-async def test_what_runs_in_the_loop_ends_with_its_job(
-    fresh: Node, begun: Path, kind: str, left: str
-) -> None:
+@pytest.mark.parametrize("kind", ["task", "generator"])
+async def test_what_runs_in_the_loop_ends_with_its_job(fresh: Node, begun: Path, kind: str) -> None:
     """And has cleaned up when the job has ended."""
     alone = (await fresh.outcome("company_in_the_loop"))["result"]
     await fresh.outcome("leave_task", {"kind": kind, "file": str(begun)})
-    assert begun.read_text() == left
+    assert begun.read_text() == "ended"
     assert (await fresh.outcome("company_in_the_loop"))["result"] == alone
 
 
-@pytest.mark.parametrize("kind", ["callback", "reader"])
-async def test_what_waits_in_the_loop_does_not_come_in_another_job(
-    fresh: Node, begun: Path, kind: str
-) -> None:
-    """It would run with the streams and the memory of another user's job."""
-    await fresh.outcome("leave_task", {"kind": kind, "file": str(begun)})
-    await fresh.outcome("company_in_the_loop", 0.4)
-    assert not begun.exists()
-
-
-@pytest.mark.parametrize("kind", ["handler of exceptions", "debug"])
+@pytest.mark.parametrize("kind", ["handler of exceptions", "debug", "task factory"])
 async def test_a_job_begins_with_the_original_settings_of_the_loop(fresh: Node, kind: str) -> None:
     """Else it would be slow, or its failures silent."""
     alone = (await fresh.outcome("company_in_the_loop"))["result"]

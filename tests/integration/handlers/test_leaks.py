@@ -35,10 +35,14 @@ async def check(node: Node, task: str, data: object, *, jobs: int) -> None:
         assert job["status"] == "successful", (number, job["error"])
 
 
-@pytest.mark.parametrize("kind", ["heap", "small objects", "mapping", "malloc"])
-async def test_memory_that_jobs_leave_does_not_add_up_to_a_limit(fresh: Node, kind: str) -> None:
-    """Each of them alone is far below it."""
-    await check(fresh, "leave_memory", {"kind": kind, "bytes": 20 * MIB}, jobs=30)
+@pytest.mark.parametrize(
+    ("kind", "jobs"), [("heap", 30), ("small objects", 15), ("mapping", 15), ("malloc", 15)]
+)
+async def test_memory_that_jobs_leave_does_not_add_up_to_a_limit(
+    fresh: Node, kind: str, jobs: int
+) -> None:
+    """Each of them alone is far below it; thirteen are not."""
+    await check(fresh, "leave_memory", {"kind": kind, "bytes": 20 * MIB}, jobs=jobs)
 
 
 @pytest.mark.parametrize("raises", [True, False])
@@ -84,7 +88,6 @@ async def test_sixty_jobs_in_a_row_may_leave_sixty_files(scarce: Node) -> None:
         "daemon threads",
         "threads",
         "raw threads",
-        "threads of a C library",
         "thread pools",
         "timers",
         "commands",

@@ -93,13 +93,11 @@ async def test_a_file_that_logs_while_it_is_loaded_does_not_change_the_logs_of_o
     ("text", "shown"),
     [
         ("logging.basicConfig(level=logging.DEBUG)", True),
-        ("logging.basicConfig(level='DEBUG', format='%(levelname)s %(name)s: %(message)s')", True),
-        ("logging.getLogger().setLevel(logging.DEBUG)", True),
         ("logging.getLogger('a').setLevel(logging.DEBUG)", True),
         ("logging.basicConfig(level=logging.WARNING)", False),
         (DICTIONARY, True),
     ],
-    ids=["level", "format", "root", "logger", "warning", "dictionary"],
+    ids=["level", "logger", "warning", "dictionary"],
 )
 async def test_a_file_may_configure_logging_while_it_is_loaded(
     tmp_path: Path, start_node: Nodes, text: str, *, shown: bool
@@ -156,9 +154,8 @@ LIMITED = "@handler('limited', memory_bytes={limit})\ndef limited(data): return 
     [
         f"bytearray({200 * MIB})",
         f"__import__('mmap').mmap(-1, {200 * MIB}, flags=2)",
-        f"[b'x' * 1000 + bytes(i % 9) for i in range({200 * 1000})]",
     ],
-    ids=["heap", "mapping", "objects"],
+    ids=["heap", "mapping"],
 )
 async def test_a_memory_limit_below_what_the_files_take_stops_the_start(
     tmp_path: Path, taken: str
@@ -167,7 +164,7 @@ async def test_a_memory_limit_below_what_the_files_take_stops_the_start(
     text = TAKES.format(taken=taken) + LIMITED.format(limit=128 * MIB)
     said = await refused(tmp_path, write(tmp_path, {"a": text}))
     assert "memory_bytes" in said
-    assert "limited" in said
+    assert f"{tmp_path / 'handlers' / 'a.py'}:3: " in said
     assert str(128 * MIB) in said
     figures = [int(word) for word in said.replace(",", " ").split() if word.isdigit()]
     assert any(200 * MIB < each < 600 * MIB for each in figures), said
