@@ -67,7 +67,8 @@ async def test_what_runs_in_the_loop_ends_with_its_job(fresh: Node, begun: Path,
 async def test_a_job_begins_with_the_original_settings_of_the_loop(fresh: Node, kind: str) -> None:
     """Else it would be slow, or its failures silent."""
     alone = (await fresh.outcome("company_in_the_loop"))["result"]
-    await fresh.outcome("leave_task", {"kind": kind})
+    left = await fresh.outcome("leave_task", {"kind": kind})
+    assert left["status"] == "successful", left["error"]
     assert (await fresh.outcome("company_in_the_loop"))["result"] == alone
 
 
