@@ -105,7 +105,7 @@ def _context(function: Function, name: str) -> str | bool:
     others = [each for each in parameters if each not in positional[:1]]
     named = [each for each in others if each.name == "job" or _is_context(each)]
     required = [each for each in others if each.default is Parameter.empty]
-    context = next(iter(named or required), None)
+    context = next((each for each in named or required if each in named + positional), None)
     if not positional or _is_context(positional[0]) or any(each != context for each in required):
         told = ", ".join(map(str, parameters))
         raise TypeError(
@@ -125,7 +125,8 @@ def _parameters(function: Function, name: str) -> Sequence[Parameter]:
             signature = inspect.signature(function)
     except ValueError as error:
         raise TypeError(
-            f"handler: the parameters of {function!r} are not known; write a function that calls it"
+            f"handler: {name} is {function!r}, whose parameters are not known; write a function that"
+            " calls it"
         ) from error
     parameters = [each for each in signature.parameters.values() if each.kind not in VARIABLE]
     if not parameters and signature.parameters:

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -80,7 +80,7 @@ class AbortSignal:
     def _on_sigterm(self, _signal: int, frame: FrameType | None) -> None:
         self.received = True
         if self._raising:
-            _hasten_subprocess(frame)
+            _end_subprocess(frame)
             self._interrupt_once()
 
     def _on_unraisable(self, error: UnraisableHookArgs) -> None:
@@ -108,10 +108,11 @@ def _raise() -> None:
     raise JobAborted
 
 
-def _hasten_subprocess(frame: FrameType | None) -> None:
-    """Keep `subprocess` from waiting 0.25 s for its process to end by itself.
+def _end_subprocess(frame: FrameType | None) -> None:
+    """Terminate the process for which `subprocess` waits, and keep it from waiting any longer.
 
-    It does so when it is interrupted by Ctrl-C, which a terminal sends to that process as well.
+    Ctrl-C is sent by a terminal to that process as well. So `subprocess` expects it to end, and
+    gives it 0.25 s, or any time where its `with` block is left.
     """
     subprocess = sys.modules.get("subprocess")
     while subprocess is not None and frame is not None:
@@ -119,4 +120,6 @@ def _hasten_subprocess(frame: FrameType | None) -> None:
             waiting = frame.f_locals.get("self")
             if isinstance(waiting, subprocess.Popen):
                 waiting._sigint_wait_secs = 0  # noqa: SLF001
+                with suppress(OSError):
+                    waiting.terminate()
         frame = frame.f_back

@@ -27,6 +27,7 @@ class EventLoop:
     def __init__(self, abort_signal: AbortSignal) -> None:
         self._abort_signal = abort_signal
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._debug = False
         self._threads = _Threads()
         self._ran = False
         self._left_tasks = False
@@ -42,6 +43,9 @@ class EventLoop:
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._end_tasks(loop)
+            loop.set_exception_handler(None)
+            loop.set_task_factory(None)
+            loop.set_debug(self._debug)
 
     def settle(self) -> bool:
         """Let the loop finish what the job's objects asked of it; whether no task was left."""
@@ -56,6 +60,7 @@ class EventLoop:
         """The loop, made for the first job, and again where a job closed it."""
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
+            self._debug = self._loop.get_debug()
         if self._threads.used:
             self._threads = _Threads()
         self._loop.set_default_executor(self._threads)

@@ -93,6 +93,7 @@ def _be_a_program() -> None:
     They get the platform's start method; their children do not run the node's `main.py`; and what
     they share is tracked by a process of their own, which removes it when they end.
     """
+    sys.path.insert(0, os.environ["ATLANSCHEDULER_HANDLERS"])  # the start of this process reset it
     sys.modules["__main__"] = sys.modules["__mp_main__"] = ModuleType("__main__")
     set_start_method(None, force=True)
     tracker: Any = resource_tracker._resource_tracker  # noqa: SLF001
@@ -135,7 +136,9 @@ class JobLoop:
         self._event_loop = EventLoop(self._abort_signal)
         self._outbox = Outbox(connection, self._abort_signal)
         self._memory = Memory()
-        self._before = BeforeFirstJob()
+        limits = [each.options.memory_bytes for each in handlers.values()]
+        lowest = min((each for each in limits if each is not None), default=None)
+        self._before = BeforeFirstJob(memory_bytes=lowest)
 
     def say_hello(self, fault: str | None) -> None:
         """Send the process ids, and the options of the handlers or why they did not load."""
@@ -167,7 +170,7 @@ class JobLoop:
         clean = self._event_loop.settle()
         self._stdio.flush()  # output that comes after the end frame belongs to no job
         self._stdio.restore()
-        clean &= self._before.restore(handler.options.memory_bytes)
+        clean &= self._before.restore()
         leftovers = self._abort_signal.received or self._memory.short or not clean
         job_outbox.close({**end, "leftovers": leftovers})
         return leftovers

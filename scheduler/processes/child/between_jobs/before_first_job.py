@@ -16,10 +16,15 @@ from scheduler.processes.child.between_jobs.process_state import ProcessState
 class BeforeFirstJob:
     """What to restore after each job, and what to compare; made once all handlers are loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, memory_bytes: int | None) -> None:
+        """Record the state of this process.
+
+        Args:
+            memory_bytes: the lowest limit of a handler; None where there is none.
+        """
         self._process_state = ProcessState()
         self._interpreter_state = InterpreterState()
-        self._leaks = Leaks()
+        self._leaks = Leaks(memory_bytes=memory_bytes)
         self._garbage = Garbage()
 
     def kept(self) -> AbstractContextManager[Context]:
@@ -34,13 +39,9 @@ class BeforeFirstJob:
         """Free what the job left in cycles."""
         self._garbage.collect()
 
-    def restore(self, memory_bytes: int | None) -> bool:
-        """Restore the process's state; whether the next job finds all as the first one did.
-
-        Args:
-            memory_bytes: the limit of the job that ran.
-        """
-        return self._process_state.restore() and not self._leaks.found(memory_bytes)
+    def restore(self) -> bool:
+        """Restore the process's state; whether the next job finds all as the first one did."""
+        return self._process_state.restore() and not self._leaks.found()
 
     def collect_when_idle(self, connection: socket.socket) -> None:
         """Free the rest, unless a job comes through `connection` first."""

@@ -1,13 +1,14 @@
 """What an interpreter has only one of: restored before the next job.
 
 A job runs in a copy of the context variables, among them the context of `decimal`, and in a block
-that keeps the warnings filters. Everything else is here: values that are read and set by functions,
-attributes of modules, lists, and the environment.
+that keeps the warnings filters. Everything else is in tables: values that are read and set by
+functions, attributes of modules, and lists. The environment and the loggers have their own files.
 """
 
 from __future__ import annotations
 
 import decimal
+import faulthandler
 import gc
 import locale
 import logging
@@ -17,12 +18,15 @@ import random
 import socket
 import sys
 import threading
-import time
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, Final
+
+from scheduler.processes.child.between_jobs.environment import Environment
+from scheduler.processes.child.between_jobs.loggers import Loggers
 
 FUNCTIONS: Final[tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...]] = (
     (sys.getrecursionlimit, sys.setrecursionlimit),
@@ -32,16 +36,23 @@ FUNCTIONS: Final[tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...]] 
     (sys.getprofile, sys.setprofile),
     (threading.gettrace, threading.settrace),
     (threading.getprofile, threading.setprofile),
+    (tracemalloc.is_tracing, lambda on: tracemalloc.start() if on else tracemalloc.stop()),
     (socket.getdefaulttimeout, socket.setdefaulttimeout),
-    (gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable()),
+    (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     (gc.get_threshold, lambda thresholds: gc.set_threshold(*thresholds)),
+    (gc.get_debug, gc.set_debug),
     (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
     (
         lambda: multiprocessing.get_start_method(allow_none=True),
         lambda method: multiprocessing.set_start_method(method, force=True),
     ),
-    (lambda: logging.root.level, logging.root.setLevel),
     (lambda: logging.root.manager.disable, logging.disable),
+    (logging.getLoggerClass, logging.setLoggerClass),
+    (logging.getLogRecordFactory, logging.setLogRecordFactory),
+    (
+        lambda: decimal.DefaultContext.prec,
+        lambda prec: setattr(decimal.DefaultContext, "prec", prec),
+    ),
 )
 ATTRIBUTES: Final = (
     ("sys", ("argv", "path", "meta_path", "path_hooks")),
@@ -49,6 +60,7 @@ ATTRIBUTES: Final = (
     ("threading", ("excepthook",)),
     ("os", ("environ",)),
     ("tempfile", ("tempdir",)),
+    ("logging", ("lastResort", "raiseExceptions")),
     ("asyncio.events", ("_event_loop_policy",)),
 )
 LISTS: Final[tuple[Callable[[], MutableSequence[Any]], ...]] = (
@@ -56,8 +68,7 @@ LISTS: Final[tuple[Callable[[], MutableSequence[Any]], ...]] = (
     lambda: sys.path,
     lambda: sys.meta_path,
     lambda: sys.path_hooks,
-    lambda: logging.root.handlers,
-    lambda: logging.root.filters,
+    lambda: gc.callbacks,
 )
 
 
@@ -69,8 +80,14 @@ class InterpreterState:
         self._functions = [read() for read, _ in FUNCTIONS]
         self._attributes = _attributes()
         self._lists = [(each(), tuple(each())) for each in LISTS]
-        self._environment = dict(_environment())
-        _seed()
+        self._stack_bytes = threading.stack_size(0)
+        self._environment = Environment()
+        self._loggers = Loggers()
+        self._restore()
+
+    def set_environment(self, variables: Mapping[str, str | None]) -> None:
+        """Set variables, or remove them where None; so they are restored from now on."""
+        self._environment.set_variables(variables)
 
     @contextmanager
     def kept(self) -> Iterator[Context]:
@@ -83,17 +100,6 @@ class InterpreterState:
         finally:
             self._restore()
 
-    def set_environment(self, variables: Mapping[str, str | None]) -> None:
-        """Set variables, or remove them where None, and restore them so from now on."""
-        for name, value in variables.items():
-            encoded, wanted = os.fsencode(name), None if value is None else os.fsencode(value)
-            if self._environment.get(encoded) == wanted:
-                continue
-            if value is None or wanted is None:
-                del os.environ[name], self._environment[encoded]
-            else:
-                os.environ[name], self._environment[encoded] = value, wanted
-
     def _restore(self) -> None:
         for (read, write), before in zip(FUNCTIONS, self._functions, strict=True):
             if read() != before:
@@ -103,16 +109,11 @@ class InterpreterState:
         for mutable, before in self._lists:
             if tuple(mutable) != before:
                 mutable[:] = before
-        if _environment() != self._environment:
-            self._restore_environment()
+        faulthandler.cancel_dump_traceback_later()
+        threading.stack_size(self._stack_bytes)
+        self._environment.restore()
+        self._loggers.restore()
         _seed()
-
-    def _restore_environment(self) -> None:
-        for name in _environment().keys() - self._environment.keys():
-            del os.environ[os.fsdecode(name)]
-        for name, value in self._environment.items():
-            os.environ[os.fsdecode(name)] = os.fsdecode(value)
-        time.tzset()
 
 
 def _attributes() -> dict[tuple[str, str], object]:
@@ -122,11 +123,6 @@ def _attributes() -> dict[tuple[str, str], object]:
         if module in sys.modules
         for name in names
     }
-
-
-def _environment() -> Mapping[bytes, bytes]:
-    """The environment without decoding it, which would take a hundred times as long."""
-    return os.environ._data  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001
 
 
 def _seed() -> None:

@@ -1,9 +1,12 @@
 """What a job left behind that would disturb the next one: then the process is replaced.
 
-a thread, a child     at once: it still runs code of the job
-open descriptors      from `DESCRIPTORS_MAX` more than before the first job: a connection that a
-handler keeps is wanted, a leak ends in "too many open files"
-memory                where later jobs would have clearly less than the first one had
+    a thread, a child     at once: it still runs code of the job
+    open descriptors      from `DESCRIPTORS_MAX` more on: a connection that a handler keeps is
+                          wanted, a leak ends in "too many open files"
+    memory                where later jobs would have clearly less than the first one had, whichever
+                          handler they run
+
+All is compared with what there was before the first job, when the handler files were loaded.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ MACHINE_SHARE: Final = 4
 """Without: at most this part of what the machine or the container has, 1 / 4."""
 THREADS_END_S: Final = 0.05
 """How long threads may take to end that were told to, such as those of a pool that was closed."""
+THREAD_BEGINS_S: Final = 0.005
+"""How long a new thread may take to begin."""
 PAGE_BYTES: Final = resource.getpagesize()
 MEMORY_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _give_back_memory: Final = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # glibc
@@ -36,7 +41,14 @@ _give_back_memory: Final = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: N
 class Leaks:
     """Compares what this process has with what it had before its first job."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, memory_bytes: int | None) -> None:
+        """Look at what there is.
+
+        Args:
+            memory_bytes: the lowest limit of a handler; None where there is none.
+        """
+        self._tasks = os.open("/proc/self/task", os.O_PATH | os.O_CLOEXEC)
+        self._links = os.fstat(self._tasks).st_nlink
         # Not 0: a handler file may have started threads.
         self._threads = _thread._count()  # noqa: SLF001 - `threading` does not know all of them
         self._children = _children()
@@ -46,22 +58,26 @@ class Leaks:
         self._folder = os.open("/proc/self/fd", os.O_PATH | os.O_CLOEXEC)
         self._descriptors_max = self._descriptors() + min(DESCRIPTORS_MAX, few)
         self._data_bytes = self._data_bytes_now()
-        self._machine_bytes = _machine_bytes()
+        self._growth_max = (
+            _machine_bytes() // MACHINE_SHARE
+            if memory_bytes is None
+            else max(0, memory_bytes - self._data_bytes) // MEMORY_SHARE
+        )
 
-    def found(self, memory_bytes: int | None) -> bool:
-        """Whether there is anything for which this process must be replaced.
-
-        Args:
-            memory_bytes: the limit of the job that ran.
-        """
+    def found(self) -> bool:
+        """Whether there is anything for which this process must be replaced."""
         return (
             self._has_threads()
             or (has_children() and _children() != self._children)
             or self._descriptors() > self._descriptors_max
-            or self._has_grown(self._bytes_max(memory_bytes))
+            or self._has_grown()
         )
 
     def _has_threads(self) -> bool:
+        """Whether there are more threads of Python; those of C libraries are pools, and idle."""
+        links, self._links = self._links, os.fstat(self._tasks).st_nlink
+        if self._links > links:
+            time.sleep(THREAD_BEGINS_S)  # until it has begun, a thread is not counted
         give_up_at = time.monotonic() + THREADS_END_S
         while (more := _thread._count() > self._threads) and time.monotonic() < give_up_at:  # noqa: SLF001
             time.sleep(THREADS_END_S / 50)
@@ -71,20 +87,15 @@ class Leaks:
         # The size is there from Linux 6.2 on.
         return os.fstat(self._folder).st_size or len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
-    def _has_grown(self, bytes_max: int) -> bool:
-        if self._data_bytes_now() - self._data_bytes <= bytes_max:
+    def _has_grown(self) -> bool:
+        if self._data_bytes_now() - self._data_bytes <= self._growth_max:
             return False
         _give_back_memory(0)  # what the allocator only keeps for later is no leak
-        return self._data_bytes_now() - self._data_bytes > bytes_max
+        return self._data_bytes_now() - self._data_bytes > self._growth_max
 
     def _data_bytes_now(self) -> int:
         """What RLIMIT_DATA counts, and the stack (proc_pid_statm(5))."""
         return int(os.pread(self._statm, 200, 0).split()[5]) * PAGE_BYTES
-
-    def _bytes_max(self, memory_bytes: int | None) -> int:
-        if memory_bytes is None:
-            return self._machine_bytes // MACHINE_SHARE
-        return max(0, memory_bytes - self._data_bytes) // MEMORY_SHARE
 
 
 def _children() -> set[str]:

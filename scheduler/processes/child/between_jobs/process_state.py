@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import os
-import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -12,16 +11,8 @@ from typing import Any, Final
 
 TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 SIGNALS: Final = tuple(map(int, sorted(signal.valid_signals())))
-LIMITS: Final = (
-    resource.RLIMIT_AS,
-    resource.RLIMIT_CPU,
-    resource.RLIMIT_DATA,
-    resource.RLIMIT_FSIZE,
-    resource.RLIMIT_NOFILE,
-    resource.RLIMIT_NPROC,
-    resource.RLIMIT_STACK,
-)
-"""The limits that could make a job fail; each is read after every job."""
+READ_BYTES_MAX: Final = 4096
+"""More than `/proc/self/limits` has; of the timers of a process the first suffices."""
 
 
 class ProcessState:
@@ -33,7 +24,11 @@ class ProcessState:
         os.umask(self._umask)
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._dispositions: list[Any] = _dispositions()
-        self._fixed = _fixed()
+        self._limits = os.open("/proc/self/limits", os.O_RDONLY | os.O_CLOEXEC)
+        self._posix_timers: int | None = None
+        with suppress(OSError):  # a kernel without CONFIG_CHECKPOINT_RESTORE
+            self._posix_timers = os.open("/proc/self/timers", os.O_RDONLY | os.O_CLOEXEC)
+        self._fixed = self._fixed_now()
 
     def restore(self) -> bool:
         """Restore what can be restored; whether all else is as it was, too.
@@ -48,7 +43,7 @@ class ProcessState:
         os.umask(self._umask)
         signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-        return self._restore_dispositions() and _fixed() == self._fixed
+        return self._restore_dispositions() and self._fixed_now() == self._fixed
 
     def _restore_dispositions(self) -> bool:
         """Whether every signal is handled as before; what a C library did cannot be restored."""
@@ -60,13 +55,19 @@ class ProcessState:
                 signal.signal(number, before)
         return _dispositions() == self._dispositions
 
+    def _fixed_now(self) -> tuple[object, ...]:
+        """What cannot be restored: ids, priority, processors, resource limits, POSIX timers."""
+        return (
+            os.getresuid(),
+            os.getresgid(),
+            os.getpriority(os.PRIO_PROCESS, 0),
+            os.sched_getscheduler(0),
+            os.sched_getaffinity(0),
+            os.pread(self._limits, READ_BYTES_MAX, 0),
+            self._posix_timers and os.pread(self._posix_timers, READ_BYTES_MAX, 0),
+        )
+
 
 def _dispositions() -> list[object]:
     # The function of `signal` makes an enumeration of each answer, and takes twenty times as long.
     return list(map(_signal.getsignal, SIGNALS))
-
-
-def _fixed() -> tuple[object, ...]:
-    """What cannot be restored: user ids, group ids, priority, processors and resource limits."""
-    ids = (os.getresuid(), os.getresgid(), os.getpriority(os.PRIO_PROCESS, 0))
-    return (*ids, os.sched_getaffinity(0), *map(resource.getrlimit, LIMITS))

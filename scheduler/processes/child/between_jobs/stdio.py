@@ -13,8 +13,8 @@ import ctypes
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Final, TextIO
 
@@ -44,12 +44,15 @@ class Stdio:
         """Restore what an earlier job may have closed, redirected, replaced or wrapped."""
         for descriptor, source in enumerate(self._sources):
             os.dup2(source, descriptor)
+            if not os.get_blocking(descriptor):  # the same for all who have the pipe
+                os.set_blocking(descriptor, True)
         if (sys.stdout, sys.stderr) != self._streams or not all(map(_is_whole, self._streams)):
             self._streams = (_lines(1), _lines(2))
             sys.stdout, sys.stderr = self._streams
         if self._stdin.closed:
             self._stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
         sys.stdin = self._stdin
+        STANDARD_ERROR.replaced = None
 
     def flush(self) -> None:
         """Flush all streams, also those with which the job replaced ours, and C's."""
@@ -63,13 +66,22 @@ class StandardError(logging.StreamHandler[TextIO]):
     """Logs to what `sys.stderr` is at the time: jobs replace it, and it is made anew."""
 
     def __init__(self) -> None:
+        self.replaced: TextIO | None = None
+        """What a job has set instead, with `setStream`."""
         logging.Handler.__init__(self)
         self.setFormatter(logging.Formatter(LOG_FORMAT))
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         """The stream to write to."""
-        return sys.stderr
+        return self.replaced or sys.stderr
+
+    @stream.setter
+    def stream(self, stream: TextIO) -> None:
+        self.replaced = stream
+
+
+STANDARD_ERROR: Final = StandardError()
 
 
 def set_up_logging() -> None:
@@ -82,7 +94,7 @@ def set_up_logging() -> None:
     made = [type(each) is logging.StreamHandler and each.stream is sys.stderr for each in handlers]
     plain = [each.formatter and each.formatter._fmt == logging.BASIC_FORMAT for each in handlers]  # noqa: SLF001
     if all(made) and all(plain):
-        handlers[:] = [StandardError()]
+        handlers[:] = [STANDARD_ERROR]
 
 
 def line_buffered() -> tuple[TextIO, TextIO]:
@@ -101,6 +113,19 @@ def line_buffered() -> tuple[TextIO, TextIO]:
     os.close(reader)
     os.close(writer)
     return streams
+
+
+@contextmanager
+def output_as_errors() -> Iterator[None]:
+    """Write standard output to standard error in the block."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _is_whole(stream: TextIO) -> bool:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scheduler.processes.child import containment, job_loop
-from scheduler.processes.child.between_jobs.stdio import line_buffered
+from scheduler.processes.child.between_jobs.stdio import line_buffered, output_as_errors
 from scheduler.processes.child.loading.installed_packages import imports_of, preload
 from scheduler.processes.child.loading.snapshot import Snapshot
 
@@ -43,7 +43,8 @@ logging.root.setLevel(logging.INFO)
 
 snapshot = Snapshot.read(written.parent)
 snapshot.install()
-preload(imports_of(snapshot.sources.values()))
+with output_as_errors():  # standard output is for what the node says
+    preload(imports_of(snapshot.sources.values()))
 for source in snapshot.sources.values():
     with suppress(SyntaxError, ValueError):  # the pool process says so, with the line
         source.compiled()

@@ -124,7 +124,14 @@ class Snapshot:
         """Install this snapshot, and run the package's `__init__.py` in the globals of `module`."""
         self.install()
         source = self.sources[PACKAGE]
-        module.update(__path__=[str(self.folder)], __file__=source.path)
+        spec = _Finder(self.sources).find_spec(PACKAGE)
+        assert spec is not None  # noqa: S101 - the package itself is always there
+        module.update(
+            __spec__=spec,
+            __loader__=spec.loader,
+            __path__=spec.submodule_search_locations,
+            __file__=source.path,
+        )
         exec(source.compiled(), module)  # noqa: S102 - the handlers folder is there to be executed
 
 
