@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -252,7 +253,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
 
 
-async def result(node: Node, task: str, data: object = None) -> object:
+async def result(node: Node, task: str, data: object = None) -> Any:  # noqa: ANN401 - JSON
     job = await node.outcome(task, data)
     assert job["error"] is None, job["error"]["traceback"] or job["error"]
     return job["result"]
@@ -329,14 +330,14 @@ async def test_a_pool_that_is_left_open_ends_with_its_job(parent: Node, method: 
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_jobs_processes_do_not_run_the_nodes_program(parent: Node, method: str) -> None:
     """`main.py` is the node's: for a job it is neither its main module nor worth its time."""
-    main, heavy = await result(parent, "look", method)  # type: ignore[misc]
+    main, heavy = await result(parent, "look", method)
     assert not str(main).endswith("main.py")
     assert heavy == []
 
 
 async def test_the_main_module_of_a_job_is_not_the_nodes(parent: Node) -> None:
     """Libraries look there for the user's program."""
-    main, heavy = await result(parent, "main")  # type: ignore[misc]
+    main, heavy = await result(parent, "main")
     assert not str(main).endswith("main.py")
     assert heavy == []
 

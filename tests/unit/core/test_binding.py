@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.errors import StartError
-from scheduler.core.handler import call
+from scheduler.core.handler import Handler, call
 from scheduler.processes.child.loading import load
 from tests.support.handler_folders import lay_out
 
@@ -79,8 +79,10 @@ OBJECTS = {
         (7, 1, False),
     ),
     "an object": (
-        "class Call:\n    def __call__(self, data, dry_run=False): return data, dry_run\n"
-        "handler('x')(Call())",
+        (
+            "class Call:\n    def __call__(self, data, dry_run=False): return data, dry_run\n"
+            "handler('x')(Call())"
+        ),
         (1, False),
     ),
     "an object with a job": (
@@ -88,13 +90,17 @@ OBJECTS = {
         (1, JOB),
     ),
     "a bound method": (
-        "class Shop:\n    n = 7\n    def sell(self, data): return data, self.n\n"
-        "handler('x')(Shop().sell)",
+        (
+            "class Shop:\n    n = 7\n    def sell(self, data): return data, self.n\n"
+            "handler('x')(Shop().sell)"
+        ),
         (1, 7),
     ),
     "a bound class method": (
-        "class Shop:\n    n = 7\n    @classmethod\n    def sell(cls, data, job): "
-        "return data, job, cls.n\nhandler('x')(Shop.sell)",
+        (
+            "class Shop:\n    n = 7\n    @classmethod\n    def sell(cls, data, job): "
+            "return data, job, cls.n\nhandler('x')(Shop.sell)"
+        ),
         (1, JOB, 7),
     ),
     "a static method": (
@@ -102,8 +108,10 @@ OBJECTS = {
         1,
     ),
     "a static method from outside": (
-        "class Shop:\n    @staticmethod\n    def sell(data, n=5): return data, n\n"
-        "handler('x')(Shop.sell)",
+        (
+            "class Shop:\n    @staticmethod\n    def sell(data, n=5): return data, n\n"
+            "handler('x')(Shop.sell)"
+        ),
         (1, 5),
     ),
     "a function inside a function": (
@@ -157,8 +165,10 @@ REFUSED = {
         "__call__",
     ),
     "a class that takes arguments": (
-        "@handler('x')\nclass Shop:\n    def __init__(self, url): ...\n"
-        "    def __call__(self, data): ...",
+        (
+            "@handler('x')\nclass Shop:\n    def __init__(self, url): ...\n"
+            "    def __call__(self, data): ..."
+        ),
         "url",
     ),
     "a generator function": ("@handler('x')\ndef h(data):\n    yield data", "generator"),
@@ -194,7 +204,7 @@ UNDO = {
 }
 
 
-def loaded(folder: Path, source: str) -> Any:
+def loaded(folder: Path, source: str) -> Handler:
     """The handler of a file with this text."""
     (found,) = load(lay_out(folder, {"a.py": HEAD + source + "\n"})).values()
     return found
@@ -229,6 +239,7 @@ def test_an_on_abort_is_bound_in_the_same_way(
 ) -> None:
     """One rule for both: nobody reads a second one."""
     found = loaded(tmp_path, f"{source}\n@handler('x', on_abort=h)\ndef g(data): ...")
+    assert found.on_abort is not None
     assert call(found.on_abort, 1, JOB) == expected
 
 
@@ -241,9 +252,7 @@ def test_whatever_is_called_with_data_can_be_a_handler(
 
 
 def test_an_annotation_counts_where_all_of_them_are_text(tmp_path: Path) -> None:
-    """`from __future__ import annotations` makes them so, and the name may be there for checkers
-    only.
-    """
+    """As a future import makes them; and the name may be there for type checkers only."""
     text = """
         from __future__ import annotations
         from typing import TYPE_CHECKING
