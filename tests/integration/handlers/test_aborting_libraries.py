@@ -87,7 +87,8 @@ KNOWN = {
         "    path.write_text('cancelled')\n    raise"
     ),
     "by_its_name": (
-        "try:\n    time.sleep(3600)\nexcept JobAborted:\n    path.write_text('cancelled')\n    raise"
+        "try:\n    time.sleep(3600)\nexcept JobAborted:\n"
+        "    path.write_text('cancelled')\n    raise"
     ),
     "asks": (
         "try:\n    time.sleep(3600)\nexcept BaseException as error:\n"
@@ -242,7 +243,7 @@ DWELLING = """
 
 def dwell(path):
     path.write_text("inside")
-    until = time.monotonic() + 2
+    until = time.monotonic() + 0.7
     while time.monotonic() < until:
         time.sleep(0.01)
 
@@ -259,7 +260,7 @@ def cleans_long(data):
     try:
         time.sleep(3600)
     finally:
-        until = time.monotonic() + 1.5
+        until = time.monotonic() + 1
         while time.monotonic() < until:
             time.sleep(0.01)
         path.write_text("cleaned up")
@@ -271,7 +272,7 @@ def cleans_in_handler(data):
     try:
         time.sleep(3600)
     except KeyboardInterrupt:
-        time.sleep(1.5)
+        time.sleep(1)
         path.write_text("cleaned up")
         raise
 
@@ -282,7 +283,7 @@ async def cleans_async(data):
     try:
         await asyncio.sleep(3600)
     finally:
-        for _ in range(15):
+        for _ in range(10):
             await asyncio.sleep(0.1)
         path.write_text("cleaned up")
 
@@ -293,7 +294,7 @@ async def cleans_in_except_async(data):
     try:
         await asyncio.sleep(3600)
     except asyncio.CancelledError:
-        for _ in range(15):
+        for _ in range(10):
             await asyncio.sleep(0.1)
         path.write_text("cleaned up")
         raise
@@ -329,7 +330,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
 
 
-async def aborted(node: Node, task: str, begun: Path, query: str = "grace_s=20&wait=30") -> Body:
+async def aborted(node: Node, task: str, begun: Path, query: str = "grace_s=6&wait=30") -> Body:
     """Abort a job of this handler once it waits; the receipt."""
     begun.unlink(missing_ok=True)
     job = await node.submit(task, str(begun))
@@ -363,7 +364,7 @@ async def test_a_job_that_waits_for_a_program_unwinds_at_once(
 
     The child of a job got nothing: such a wait is in vain. The best of some, for a busy machine.
     """
-    latencies = []
+    latencies: list[int] = []
     while len(latencies) < 3 and min(latencies, default=1000) >= 200:
         receipt = await aborted(interrupted, kind, begun)
         assert receipt["signal"] == "SIGTERM"
