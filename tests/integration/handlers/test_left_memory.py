@@ -16,7 +16,7 @@ from tests.support.handler_folders import serving
 from tests.support.nodes import Body, Node
 
 SHM = Path("/dev/shm")  # noqa: S108 - where memory has names
-GONE_S = 10.0
+GONE_S = 5.0
 
 FILES = {
     "left_memory.py": """
