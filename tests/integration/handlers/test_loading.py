@@ -69,7 +69,7 @@ MARKET = {
     "imports_package.py": "from mypkg.jobs import resize\n",
     "imports_again.py": """
         import mypkg.jobs
-        import second
+        from second import cut
         from mypkg.jobs import resize as again
     """,
     "files_beside.py": """

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from scheduler.core.errors import StartError
-from scheduler.core.handler import Handler, call
-from scheduler.processes.child.loading import load
+from scheduler.core.handler import Handler
+from scheduler.processes.child.loading.importing import load
 from tests.support.handler_folders import lay_out
 
 pytestmark = pytest.mark.usefixtures("fresh_handlers")
@@ -126,10 +126,10 @@ REFUSED = {
     "only keywords": ("@handler('x')\ndef h(*, data): ...", "data"),
     "three required": ("@handler('x')\ndef h(a, b, c): ...", "data"),
     "a required keyword": ("@handler('x')\ndef h(data, *, limit): ...", "limit"),
-    "data in the second place": ("@handler('x')\ndef h(job: JobContext, data): ...", "first"),
+    "data in the second place": ("@handler('x')\ndef h(job: JobContext, data): ...", "data"),
     "data in the second place, as text": (
         "@handler('x')\ndef h(job: 'JobContext', data): ...",
-        "first",
+        "data",
     ),
     "a lambda without a parameter": ("handler('x')(lambda: 1)", "data"),
     "a wrapper without wraps": (
@@ -188,19 +188,19 @@ REFUSED = {
         "class Call:\n    def __call__(self, data):\n        yield data\nhandler('x')(Call())",
         "generator",
     ),
-    "a builtin without a signature": ("handler('x')(max)", "signature"),
+    "a builtin without a signature": ("handler('x')(max)", "max"),
     "a builtin type": ("handler('x')(dict)", "__call__"),
-    "what cannot be called": ("handler('x')(5)", "call"),
+    "what cannot be called": ("handler('x')(5)", "function"),
 }
 
 UNDO = {
     "no parameter": ("def undo(): ...", "data"),
     "a required keyword": ("def undo(data, *, limit): ...", "limit"),
-    "data in the second place": ("def undo(job: JobContext, data): ...", "first"),
+    "data in the second place": ("def undo(job: JobContext, data): ...", "data"),
     "a generator function": ("def undo(data):\n    yield data", "generator"),
     "a wrapper without wraps": ("@plain\ndef undo(data): ...", "functools.wraps"),
     "a class without a call": ("class undo:\n    pass", "__call__"),
-    "a builtin without a signature": ("undo = max", "signature"),
+    "a builtin without a signature": ("undo = max", "max"),
 }
 
 
@@ -230,7 +230,7 @@ def test_a_handler_gets_data_first_and_the_context_where_it_asks_for_it(
 ) -> None:
     """Options of a function that was there before are its own: a job must not turn one on."""
     found = loaded(tmp_path, f"@handler('x')\n{source}")
-    assert call(found.function, 1, JOB) == expected
+    assert found.function(1, JOB) == expected
 
 
 @pytest.mark.parametrize(("source", "expected"), BOUND.values(), ids=BOUND)
@@ -240,7 +240,7 @@ def test_an_on_abort_is_bound_in_the_same_way(
     """One rule for both: nobody reads a second one."""
     found = loaded(tmp_path, f"{source}\n@handler('x', on_abort=h)\ndef g(data): ...")
     assert found.on_abort is not None
-    assert call(found.on_abort, 1, JOB) == expected
+    assert found.on_abort(1, JOB) == expected
 
 
 @pytest.mark.parametrize(("source", "expected"), OBJECTS.values(), ids=OBJECTS)
@@ -248,7 +248,7 @@ def test_whatever_is_called_with_data_can_be_a_handler(
     tmp_path: Path, source: str, expected: object
 ) -> None:
     """Partials, objects and bound methods are as ordinary as functions."""
-    assert call(loaded(tmp_path, source).function, 1, JOB) == expected
+    assert loaded(tmp_path, source).function(1, JOB) == expected
 
 
 def test_an_annotation_counts_where_all_of_them_are_text(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_an_annotation_counts_where_all_of_them_are_text(tmp_path: Path) -> None
             return data, dry_run, ctx
     """
     (found,) = load(lay_out(tmp_path, {"a.py": text})).values()
-    assert call(found.function, 1, JOB) == (1, False, JOB)
+    assert found.function(1, JOB) == (1, False, JOB)
 
 
 def test_a_class_is_called_through_one_object_that_is_made_when_it_is_loaded(
@@ -278,7 +278,7 @@ def test_a_class_is_called_through_one_object_that_is_made_when_it_is_loaded(
         "made = []\n@handler('x')\nclass Shop:\n    def __init__(self): made.append(self)\n"
         "    def __call__(self, data, job): return data, job, len(made)",
     )
-    assert [call(found.function, n, JOB) for n in (1, 2)] == [(1, JOB, 1), (2, JOB, 1)]
+    assert [found.function(n, JOB) for n in (1, 2)] == [(1, JOB, 1), (2, JOB, 1)]
 
 
 @pytest.mark.parametrize(("source", "told"), REFUSED.values(), ids=REFUSED)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.core.errors import StartError
-from scheduler.processes.child.loading import load
+from scheduler.processes.child.loading.importing import load
 from tests.support.handler_folders import Files, lay_out
 
 pytestmark = pytest.mark.usefixtures("fresh_handlers")
