@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
-from tests.support.nodes import ROOT, Node
+import aiohttp
+
+from tests.support.nodes import ROOT, Body, Node
 
 Files = Mapping[str, str]
 """Text by path below the folder; the text may be indented as a whole."""
@@ -73,3 +75,10 @@ def start_refused(folder: Path, handlers: Files) -> str:
     assert ended.returncode == 2, ended
     assert "Traceback" not in ended.stderr
     return ended.stderr
+
+
+async def log_of(node: Node, job: Body) -> str:
+    """What a job printed, with the time and the stream of each line."""
+    url = f"{node.url}/{job['uid']}/{job['id']}/log"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return await answer.text()

@@ -28,8 +28,8 @@ PLAIN = """
 @handler("{0}")
 def _{0}(data):
     path = Path(data)
-    path.write_text("begun")
     try:
+        path.write_text({2!r})
 {1}
     finally:
         path.write_text(path.read_text() + " unwound")
@@ -121,6 +121,7 @@ COROUTINES = """
 
 async def main(path):
     try:
+        path.write_text("begun")
         await asyncio.sleep(3600)
     finally:
         await asyncio.sleep(0)
@@ -128,6 +129,7 @@ async def main(path):
 
 async def busy(path):
     try:
+        path.write_text("begun")
         while True:
             await asyncio.sleep(0)
     finally:
@@ -148,6 +150,7 @@ async def grouped(path):
 
 async def threaded(path):
     try:
+        path.write_text("begun")
         await asyncio.to_thread(time.sleep, 0.5)
         await asyncio.sleep(3600)
     finally:
@@ -157,21 +160,15 @@ ASYNC = """
 
 @handler("async_gather")
 async def async_gather(data):
-    path = Path(data)
-    path.write_text("begun")
-    await gathered(path)
+    await gathered(Path(data))
 
 @handler("async_gather_busy")
 async def async_gather_busy(data):
-    path = Path(data)
-    path.write_text("begun")
-    await gathered_busy(path)
+    await gathered_busy(Path(data))
 
 @handler("async_group")
 async def async_group(data):
-    path = Path(data)
-    path.write_text("begun")
-    await grouped(path)
+    await grouped(Path(data))
 
 @handler("async_swallows_one")
 async def async_swallows_one(data):
@@ -232,13 +229,17 @@ SWALLOWED = {
         "import ctypes\nCALL = ctypes.CFUNCTYPE(None)\ncall = CALL(lambda: dwell(path))\ncall()\n"
         "for_ever(path)"
     ),
+}
+"""Where Python itself drops the exception that was raised inside."""
+
+CARELESS = {
     "bare_except": "try: dwell(path)\nexcept: pass\nfor_ever(path)",
     "other_error": (
         "try:\n    try: dwell(path)\n    finally: raise ValueError\nexcept ValueError: pass\n"
         "for_ever(path)"
     ),
 }
-"""Where Python itself, or a careless library, drops the exception that was raised inside."""
+"""Where a careless library catches it, or puts another in its place."""
 DWELLING = """
 
 def dwell(path):
@@ -309,15 +310,16 @@ def thread_pool(data):
 """
 
 
-def _plain(kinds: dict[str, str]) -> str:
-    return "".join(PLAIN.format(name, indent(text, " " * 8)) for name, text in kinds.items())
+def _plain(kinds: dict[str, str], begun: str = "begun") -> str:
+    """A handler for each; where `begun` is empty, it says itself when it has begun."""
+    return "".join(PLAIN.format(name, indent(text, " " * 8), begun) for name, text in kinds.items())
 
 
 FILES = {
     "children.py": HEAD + _plain(CHILDREN),
     "waits.py": HEAD + _plain(WAITS) + _plain(KNOWN),
-    "loops.py": HEAD + COROUTINES + _plain(LOOPS) + ASYNC,
-    "swallowed.py": HEAD + DWELLING + _plain(SWALLOWED) + CLEANING,
+    "loops.py": HEAD + COROUTINES + _plain(LOOPS, "") + ASYNC,
+    "swallowed.py": HEAD + DWELLING + _plain(SWALLOWED | CARELESS, "") + CLEANING,
 }
 ASYNC_KINDS = ["async_gather", "async_gather_busy", "async_group"]
 SWALLOWING = ["async_swallows_one", "async_swallows_in_library", "async_swallows_timeout"]
@@ -425,6 +427,16 @@ async def test_an_abort_is_not_lost_where_its_exception_is(
     interrupted: Node, begun: Path, kind: str
 ) -> None:
     """Python ignores what is raised in a finalizer; the handler after it is still interrupted."""
+    receipt = await aborted(interrupted, kind, begun)
+    assert receipt["signal"] == "SIGTERM"
+    assert begun.read_text() == "inside unwound"
+
+
+@pytest.mark.parametrize("kind", CARELESS)
+async def test_an_abort_is_not_lost_where_a_library_drops_it(
+    interrupted: Node, begun: Path, kind: str
+) -> None:
+    """It asked for another exception; the handler after it is still interrupted."""
     receipt = await aborted(interrupted, kind, begun)
     assert receipt["signal"] == "SIGTERM"
     assert begun.read_text() == "inside unwound"

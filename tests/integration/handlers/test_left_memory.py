@@ -37,14 +37,21 @@ FILES = {
         def several(tag):
             return [name for _ in range(3) for name in segment(tag)]
 
+        def name_of(tag):
+            return f"{tag}-{os.getpid()}"
+
         def file(tag):
-            (SHM / f"{tag}.file").write_text("x")
-            return [f"{tag}.file"]
+            (SHM / name_of(tag)).write_text("x")
+            return [name_of(tag)]
+
+        def open_file(tag):
+            KEPT.append((SHM / tag).open("w"))
+            return [tag]
 
         def folder(tag):
-            (SHM / f"{tag}.folder" / "deep").mkdir(parents=True)
-            (SHM / f"{tag}.folder" / "deep" / "file").write_text("x")
-            return [f"{tag}.folder"]
+            (SHM / name_of(tag) / "deep").mkdir(parents=True)
+            (SHM / name_of(tag) / "deep" / "file").write_text("x")
+            return [name_of(tag)]
 
         def semaphore(tag):
             KEPT.append(multiprocessing.get_context("spawn").Semaphore())
@@ -55,27 +62,24 @@ FILES = {
             locks = [KEPT[-1]._rlock, KEPT[-1]._wlock]
             return ["sem." + lock._semlock.name.lstrip("/") for lock in locks]
 
-        def program(tag):
-            code = "import sys; from pathlib import Path; Path(sys.argv[1]).write_text('x')"
-            subprocess.run([sys.executable, "-c", code, f"/dev/shm/{tag}.program"], check=True)
-            return [f"{tag}.program"]
-
         def child(tag):
-            process = multiprocessing.get_context("fork").Process(target=file, args=(tag,))
+            process = multiprocessing.get_context("fork").Process(target=open_and_wait, args=(tag,))
             process.start()
-            process.join()
-            return [f"{tag}.file"]
+            while not (SHM / tag).exists():
+                time.sleep(0.01)
+            return [tag]
+
+        def open_and_wait(tag):
+            with (SHM / tag).open("w"):
+                time.sleep(60)
 
         def daemon(tag):
-            code = (
-                "import sys, time; from pathlib import Path\\n"
-                "Path(sys.argv[1]).write_text('x'); time.sleep(60)"
-            )
-            file = Path(f"/dev/shm/{tag}.daemon")
-            subprocess.Popen([sys.executable, "-c", code, str(file)], start_new_session=True)
-            while not file.exists():
+            code = "import sys, time; file = open(sys.argv[1], 'w'); time.sleep(60)"
+            command = [sys.executable, "-c", code, str(SHM / tag)]
+            subprocess.Popen(command, start_new_session=True)
+            while not (SHM / tag).exists():
                 time.sleep(0.01)
-            return [file.name]
+            return [tag]
 
         @handler("leave")
         def leave(data):
@@ -162,7 +166,8 @@ FILES = {
     """,
 }
 
-KINDS = ["segment", "several", "file", "folder", "semaphore", "queue", "program", "child"]
+KINDS = ["segment", "several", "open_file", "file", "folder", "semaphore", "queue", "child"]
+"""What a job makes: in use until its end, or with its process's number in the name."""
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.handler_folders import lay_out, serving, start_refused
+from tests.support.handler_folders import lay_out, log_of, serving, start_refused
 from tests.support.nodes import Node
 
 INSTALLED = {
@@ -220,8 +220,7 @@ async def test_what_a_file_prints_at_import_does_no_harm(tmp_path: Path) -> None
         for number in range(6):
             job = await node.outcome("echo", number)
             assert job["result"] == number
-            _, log = await node.call("GET", f"/{job['uid']}/{job['id']}/log")
-            assert "at import" not in str(log)
+            assert "at import" not in await log_of(node, job)
         for word in ("said", "cried", "logged"):
             assert node.log.count(f"{word} at import") <= 1, node.log
 

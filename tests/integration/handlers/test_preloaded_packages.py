@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.handler_folders import serving
+from tests.support.handler_folders import log_of, serving
 from tests.support.nodes import Node
 
 SAFE = {
@@ -51,7 +52,6 @@ PACKAGES = {
             import os
             os._exit(7)
     """,
-    "loud/__init__.py": "print('loud at import')\n",
     **{
         f"{name}/__init__.py": f"import os\nPID = os.getpid()\n{text}"
         for name, text in UNSAFE.items()
@@ -106,11 +106,6 @@ HANDLERS = {
             sys.modules["handlers_ready"] = sys
             import deadly
             return "lived"
-
-        @handler("loud")
-        def loud(data):
-            import loud
-            return os.getpid()
 
         @handler("echo")
         def echo(data):
@@ -190,14 +185,27 @@ async def test_what_cannot_be_loaded_ahead_does_no_harm(
         assert await result(importer, "echo", number) == number
 
 
+LOUD = """
+    from scheduler import handler
+
+    @handler("loud")
+    def loud(data):
+        import loud_package
+
+    @handler("echo")
+    def echo(data):
+        return data
+"""
+
+
 async def test_what_a_package_prints_ahead_is_in_no_job_that_did_not_import_it(
-    importer: Node,
+    tmp_path: Path,
 ) -> None:
-    """A job's log is what it and its libraries said."""
-    for _ in range(3):
-        await result(importer, "loud")
-    for number in range(3):
-        job = await importer.outcome("echo", number)
-        _, log = await importer.call("GET", f"/{job['uid']}/{job['id']}/log")
-        assert "loud" not in str(log)
-    assert importer.log.count("loud at import") <= 1
+    """Nor before the line that says that the node is ready."""
+    package = {"loud_package.py": "print('loud at import')\n"}
+    with serving(tmp_path, {"a.py": LOUD}, packages=package, NODE__JOBS_PER_PROCESS=1) as node:
+        for number in range(3):
+            await result(node, "loud")
+            job = await node.outcome("echo", number)
+            assert "loud" not in await log_of(node, job)
+        assert node.log.count("loud at import") <= 1

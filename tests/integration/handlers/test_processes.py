@@ -76,7 +76,7 @@ FILES = {
 
         def look(_):
             main = sys.modules["__main__"]
-            heavy = ["scheduler.cli", "scheduler.node", "aiohttp", "uvloop"]
+            heavy = ["scheduler.cli.app", "scheduler.node", "aiohttp", "uvloop"]
             return [getattr(main, "__file__", None), [n for n in heavy if n in sys.modules]]
 
         def context(method):
