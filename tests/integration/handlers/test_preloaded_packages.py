@@ -32,7 +32,6 @@ UNSAFE = {
     "with_loop": "import asyncio\nL = asyncio.new_event_loop()\n",
     "with_random": "import random\nR = random.Random()\n",
     "with_child": "import subprocess\nC = subprocess.Popen(['sleep', '60'])\n",
-    "with_signal": "import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)\n",
 }
 """Each makes something at import that does not survive a fork, or is shared by it."""
 
