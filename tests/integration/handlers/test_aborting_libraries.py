@@ -13,7 +13,7 @@ import pytest
 
 from scheduler import JobAborted
 from tests.support.eventually import eventually
-from tests.support.handler_folders import serving
+from tests.support.handlers.folders import serving
 from tests.support.nodes import Body, Node
 
 HEAD = """\

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.handler_folders import serving
+from tests.support.handlers.folders import serving
 from tests.support.nodes import Node
 
 FILES = {

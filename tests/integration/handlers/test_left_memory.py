@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.handler_folders import serving
+from tests.support.handlers.folders import serving
 from tests.support.nodes import Body, Node
 
 SHM = Path("/dev/shm")  # noqa: S108 - where memory has names

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.handler_folders import lay_out, log_of, serving, start_refused
+from tests.support.handlers.folders import lay_out, log_of, serving, start_refused
 from tests.support.nodes import Node
 
 INSTALLED = {

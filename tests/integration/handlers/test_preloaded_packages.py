@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.handler_folders import log_of, serving
+from tests.support.handlers.folders import log_of, serving
 from tests.support.nodes import Node
 
 SAFE = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.handler_folders import serving
+from tests.support.handlers.folders import serving
 from tests.support.nodes import Node
 
 METHODS = ["fork", "spawn", "forkserver"]

@@ -11,7 +11,7 @@ import pytest
 from scheduler.core.errors import StartError
 from scheduler.core.handler import Handler
 from scheduler.processes.child.loading.importing import load
-from tests.support.handler_folders import lay_out
+from tests.support.handlers.folders import lay_out
 
 pytestmark = pytest.mark.usefixtures("fresh_handlers")
 

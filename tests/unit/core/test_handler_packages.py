@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.core.errors import StartError
 from scheduler.processes.child.loading.importing import load
-from tests.support.handler_folders import Files, lay_out
+from tests.support.handlers.folders import Files, lay_out
 
 pytestmark = pytest.mark.usefixtures("fresh_handlers")
 
