@@ -13,7 +13,7 @@ install: .venv/run.stamp
 
 # The whole suite, in N processes: more than there are cores, since many tests wait. The tests of a
 # file stay together, which share nodes; the files come in random order.
-test: .venv/dev.stamp
+test: .venv/dev.stamp .venv/handlers.stamp
 	$(BIN)/python -m pytest --numprocesses $(or $(N),3) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev.stamp
@@ -99,6 +99,11 @@ clean:
 .venv/bench.stamp: requirements-bench.txt .venv/dev.stamp
 	@echo "Installing the pinned packages for plots into .venv …"
 	@$(PIP) -r requirements-bench.txt
+	@touch $@
+
+.venv/handlers.stamp: requirements-handlers.txt .venv/dev.stamp
+	@echo "Installing the pinned packages that handlers of the tests use into .venv …"
+	@$(PIP) -r requirements-handlers.txt
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt .venv/python.stamp
