@@ -125,8 +125,8 @@ def _parameters(function: Function, name: str) -> Sequence[Parameter]:
             signature = inspect.signature(function)
     except ValueError as error:
         raise TypeError(
-            f"handler: {name} is {function!r}, whose parameters are not known; write a function that"
-            " calls it"
+            f"handler: {name} is {function!r}, whose parameters are not known; write a function"
+            " that calls it"
         ) from error
     parameters = [each for each in signature.parameters.values() if each.kind not in VARIABLE]
     if not parameters and signature.parameters:

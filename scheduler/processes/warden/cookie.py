@@ -31,24 +31,26 @@ def end_jobs(node_id: str, node: int) -> None:
             tree.end_trackers(tree.end_below(process).trackers)
 
 
-def end_all(cookie: str, value: str) -> None:
-    """End every process that has this cookie with this value; resource trackers last."""
-    _kill_all(cookie, value, but=tree.is_tracker)
-    tree.end_trackers(_with_cookie(cookie, value))
-    _kill_all(cookie, value)
+def end_all(cookie: str, value: str) -> frozenset[tree.Process]:
+    """End every process that has this cookie with this value, resource trackers last; which."""
+    ended = _kill_all(cookie, value, but=tree.is_tracker)
+    trackers = tree.end_trackers(_with_cookie(cookie, value))
+    return ended | trackers.met | _kill_all(cookie, value)
 
 
 def _kill_all(
     cookie: str, value: str, *, but: Callable[[tree.Process], bool] = lambda _: False
-) -> None:
-    """Kill until there is no such process, except those of which `but` is true."""
+) -> frozenset[tree.Process]:
+    """Kill until there is no such process, except those of which `but` is true; which."""
+    killed: frozenset[tree.Process] = frozenset()
     for _ in range(ROUNDS_MAX):
         process = None
         for process in filterfalse(but, _with_cookie(cookie, value)):
-            tree.kill(process)  # not waiting: init reaps them, at any time
+            killed |= tree.kill(process).met  # not waiting: init reaps them, at any time
         if process is None:
-            return
+            break
         time.sleep(LOOK_AGAIN_S)
+    return killed
 
 
 def _with_cookie(cookie: str, value: str) -> Iterator[tree.Process]:

@@ -10,6 +10,7 @@ import struct
 import time
 from typing import Final
 
+from scheduler.processes import shared_memory
 from scheduler.processes.warden.cookie import NODE, SCRATCH, end_all, end_jobs
 
 MESSAGE: Final = struct.Struct("d")
@@ -23,10 +24,12 @@ def main() -> None:
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, signal.SIG_IGN)  # it must outlive its node
     node, node_id = os.getppid(), os.environ[NODE]
+    before = shared_memory.before()
     deadline: float | None = None
     while (message := _next_message(deadline)) != SHUTDOWN:
         if message is None:
-            end_all(NODE, node_id)
+            ended = end_all(NODE, node_id)
+            shared_memory.remove_left((), ended, before=before)
             shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
             return
         if message == deadline:

@@ -15,15 +15,18 @@ from typing import Any
 from scheduler import handler
 
 LIBC = ctypes.CDLL(None)
+JOB = "ATLANSCHEDULER_JOB"
+"""Each job has another one."""
 
 
 def _environment() -> dict[str, str]:
-    return dict(os.environ)
+    return {name: value for name, value in os.environ.items() if name != JOB}
 
 
 def _environment_of_a_child() -> list[str]:
     """What a command finds, which the C library has: it need not be what Python shows."""
-    return sorted(subprocess.check_output(["/usr/bin/env"], text=True).splitlines())
+    lines = subprocess.check_output(["/usr/bin/env"], text=True).splitlines()
+    return sorted(line for line in lines if not line.startswith(f"{JOB}="))
 
 
 def _set(name: str, value: str) -> Callable[[], object]:

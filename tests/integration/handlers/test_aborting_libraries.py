@@ -169,38 +169,6 @@ async def async_gather_busy(data):
 @handler("async_group")
 async def async_group(data):
     await grouped(Path(data))
-
-@handler("async_swallows_one")
-async def async_swallows_one(data):
-    path = Path(data)
-    path.write_text("begun")
-    try:
-        await asyncio.sleep(3600)
-    except asyncio.CancelledError:
-        pass
-    await main(path)
-
-@handler("async_swallows_in_library")
-async def async_swallows_in_library(data):
-    path = Path(data)
-    path.write_text("begun")
-    while not path.with_suffix(".seen").exists():
-        try:
-            await asyncio.sleep(0.01)
-        except BaseException:
-            path.with_suffix(".seen").touch()
-    await main(path)
-
-@handler("async_swallows_timeout")
-async def async_swallows_timeout(data):
-    path = Path(data)
-    path.write_text("begun")
-    task = asyncio.create_task(asyncio.sleep(3600))
-    try:
-        await task
-    except asyncio.CancelledError:
-        assert task.cancelled()
-    await main(path)
 """
 
 SWALLOWED = {
@@ -232,14 +200,6 @@ SWALLOWED = {
 }
 """Where Python itself drops the exception that was raised inside."""
 
-CARELESS = {
-    "bare_except": "try: dwell(path)\nexcept: pass\nfor_ever(path)",
-    "other_error": (
-        "try:\n    try: dwell(path)\n    finally: raise ValueError\nexcept ValueError: pass\n"
-        "for_ever(path)"
-    ),
-}
-"""Where a careless library catches it, or puts another in its place."""
 DWELLING = """
 
 def dwell(path):
@@ -319,10 +279,9 @@ FILES = {
     "children.py": HEAD + _plain(CHILDREN),
     "waits.py": HEAD + _plain(WAITS) + _plain(KNOWN),
     "loops.py": HEAD + COROUTINES + _plain(LOOPS, "") + ASYNC,
-    "swallowed.py": HEAD + DWELLING + _plain(SWALLOWED | CARELESS, "") + CLEANING,
+    "swallowed.py": HEAD + DWELLING + _plain(SWALLOWED, "") + CLEANING,
 }
 ASYNC_KINDS = ["async_gather", "async_gather_busy", "async_group"]
-SWALLOWING = ["async_swallows_one", "async_swallows_in_library", "async_swallows_timeout"]
 
 
 @pytest.fixture(scope="module")
@@ -412,31 +371,11 @@ async def test_coroutines_of_an_async_handler_unwind(
     assert receipt["signal"] == "SIGTERM"
 
 
-@pytest.mark.parametrize("kind", SWALLOWING)
-async def test_an_async_handler_that_swallows_one_cancellation_is_cancelled_again(
-    interrupted: Node, begun: Path, kind: str
-) -> None:
-    """Libraries mistake it for the end of something else; its `finally` must run all the same."""
-    receipt = await aborted(interrupted, kind, begun)
-    assert begun.read_text() == "begun inside"
-    assert receipt["signal"] == "SIGTERM"
-
-
 @pytest.mark.parametrize("kind", SWALLOWED)
 async def test_an_abort_is_not_lost_where_its_exception_is(
     interrupted: Node, begun: Path, kind: str
 ) -> None:
     """Python ignores what is raised in a finalizer; the handler after it is still interrupted."""
-    receipt = await aborted(interrupted, kind, begun)
-    assert receipt["signal"] == "SIGTERM"
-    assert begun.read_text() == "inside unwound"
-
-
-@pytest.mark.parametrize("kind", CARELESS)
-async def test_an_abort_is_not_lost_where_a_library_drops_it(
-    interrupted: Node, begun: Path, kind: str
-) -> None:
-    """It asked for another exception; the handler after it is still interrupted."""
     receipt = await aborted(interrupted, kind, begun)
     assert receipt["signal"] == "SIGTERM"
     assert begun.read_text() == "inside unwound"

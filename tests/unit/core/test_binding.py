@@ -180,10 +180,6 @@ REFUSED = {
         "def h(data, n):\n    yield data\nhandler('x')(partial(h, n=1))",
         "generator",
     ),
-    "a decorated generator function": (
-        "@handler('x')\n@transparent\ndef h(data):\n    yield data",
-        "generator",
-    ),
     "an object whose call is a generator": (
         "class Call:\n    def __call__(self, data):\n        yield data\nhandler('x')(Call())",
         "generator",

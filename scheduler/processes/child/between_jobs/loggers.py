@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from typing import Any, Final, NamedTuple
 
-
 NAMES: Final[tuple[dict[Any, Any], ...]] = (logging._levelToName, logging._nameToLevel)  # noqa: SLF001
 """The names of levels, both ways."""
 HANDLERS: Final[list[Any]] = logging._handlerList  # type: ignore[attr-defined]  # noqa: SLF001

@@ -86,7 +86,9 @@ class Snapshot:
         sources = {PACKAGE: Source(str(root), b"")}  # also where there is no such file
         for file in _python_files(folder):
             parts = file.relative_to(folder).with_suffix("").parts
-            name = ".".join((PACKAGE, *(parts[:-1] if parts[-1] == "__init__" else parts)))
+            # A dot in the name of a file is no dot in the name of a module.
+            own = () if parts[-1] == "__init__" else (parts[-1].replace(".", ":"),)
+            name = ".".join((PACKAGE, *parts[:-1], *own))
             try:
                 sources[name] = Source(str(file), file.read_bytes())
             except OSError as error:
