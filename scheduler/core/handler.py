@@ -92,10 +92,7 @@ def handler(
     Raises:
         TypeError, ValueError: an option is of a wrong type, or out of range.
     """
-    if not isinstance(name, str):
-        raise TypeError(_nameless(name))
-    if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise ValueError(f"handler: the name must be 1 to 200 printable characters, not {name!r}")
+    _check_name(name)
     _refuse(unknown)
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
@@ -138,6 +135,13 @@ def _refuse_method(function: object, caller: FrameType) -> None:
             f"handler: {getattr(function, '__qualname__', function)} is a method, which would get"
             " the data as its first parameter; decorate a function, a staticmethod, or an object"
         )
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(_nameless(name))
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise ValueError(f"handler: the name must be 1 to 200 printable characters, not {name!r}")
 
 
 def _nameless(given: object) -> str:

@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, suppress
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -95,6 +95,8 @@ class PoolProcess:
         self.fault: str | None = hello["fault"]
         self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
         self.process, self.fork_server = process.process, fork_server.process
+        self._pipes.stop_listening()
+        self._channel.listen(None)
 
     @property
     def alive(self) -> bool:
@@ -243,7 +245,7 @@ async def start(
                 serving = await asyncio.to_thread(executor.submit, job_loop.serve)
             handle = context.started[-1]
             _take_from_executor(handle)
-            if (forked := _forked(handle)) is not None:
+            for forked in _forked(handle):
                 undo.callback(tree.send, forked, signal.SIGKILL)
                 escaped.spare([forked])
         process = PoolProcess(
@@ -256,8 +258,6 @@ async def start(
         )
         async with asyncio.timeout(START_S):
             process.welcome(await hello)
-        pipes.stop_listening()
-        channel.listen(None)
         undo.pop_all()
     return process
 
@@ -275,13 +275,12 @@ def _do_nothing() -> None:
     """Replaces `terminate`: that knows only a number, which another process may have by now."""
 
 
-def _forked(handle: ForkServerProcess) -> tree.Process | None:
-    """The new process; None where another process has its number by now."""
+def _forked(handle: ForkServerProcess) -> Iterator[tree.Process]:
+    """The new process; none where another process has its number by now."""
     forked = tree.stat(handle.pid or 0)
     fork_server = tree.stat(forked.parent) if forked else None
     if forked and fork_server and fork_server.parent == os.getpid():
-        return forked.process
-    return None
+        yield forked.process
 
 
 class _Context(ForkServerContext):

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -25,8 +26,8 @@ from scheduler.core.context import JobAborted
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-AGAIN_S: Final = 0.001
-"""After which time to interrupt once more where the interpreter dropped the exception."""
+LOOK_S: Final = 0.001
+"""How often to look whether the interpreter is done with an exception that it dropped."""
 
 
 class AbortSignal:
@@ -35,6 +36,7 @@ class AbortSignal:
     def __init__(self) -> None:
         self.received = False
         self._raising = False
+        self._in_handler = False
         self._interrupt: Callable[[], object] = _raise
 
     def install(self) -> None:
@@ -52,13 +54,14 @@ class AbortSignal:
         A SIGTERM that came before takes effect at once.
         """
         self._interrupt = interrupt or _raise
-        self._raising = True
+        self._raising = self._in_handler = True
         try:
             if self.received:
                 self._interrupt_once()
             yield
         finally:
-            self._raising = False
+            self._raising = self._in_handler = False
+            self._interrupt = _raise  # what it was may hold on to the frames of the job
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -79,7 +82,7 @@ class AbortSignal:
 
     def _on_sigterm(self, _signal: int, frame: FrameType | None) -> None:
         self.received = True
-        if self._raising:
+        if self._raising and self._in_handler:
             _end_subprocess(frame)
             self._interrupt_once()
 
@@ -88,11 +91,21 @@ class AbortSignal:
 
         The interpreter drops what is raised there. Not at once: this is such a place itself.
         """
-        if not isinstance(error.exc_value, JobAborted):
+        if isinstance(error.exc_value, JobAborted):
+            threading.Thread(target=self._interrupt_again, args=(sys._getframe(),)).start()  # noqa: SLF001
+        else:
             self._show_unraisable(error)
-            return
+
+    def _interrupt_again(self, hook: FrameType) -> None:
+        """Interrupt the main thread once it has left the frame of the hook."""
+        frame: FrameType | None = hook
+        while frame is not None:
+            time.sleep(LOOK_S)
+            frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001
+            while frame not in {None, hook}:
+                frame = frame and frame.f_back
         self._raising = True
-        threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _reset_in_fork(self) -> None:
         if signal.getsignal(signal.SIGTERM) == self._on_sigterm:

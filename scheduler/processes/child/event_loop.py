@@ -36,7 +36,7 @@ class EventLoop:
         """Run a coroutine to its end, or until SIGTERM cancels it."""
         loop = self._open()
         self._ran = True
-        task = loop.create_task(coroutine, context=context)
+        task = loop.create_task(coroutine, name="handler", context=context)
         try:
             with self._abort_signal.raising(lambda: loop.call_soon_threadsafe(task.cancel)):
                 return loop.run_until_complete(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -15,12 +16,13 @@ from scheduler.processes.child.abort_signal import AbortSignal
 
 @pytest.fixture
 def abort_signal() -> Iterator[AbortSignal]:
-    before = signal.getsignal(signal.SIGTERM)
+    before, hook = signal.getsignal(signal.SIGTERM), sys.unraisablehook
     abort_signal = AbortSignal()
     abort_signal.install()
     yield abort_signal
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGTERM, before)
+    sys.unraisablehook = hook
 
 
 def terminate() -> None:
