@@ -59,9 +59,9 @@ def submit(data: Any, job: JobContext) -> Any:
 
 @handler("submit_and_wait")
 def submit_and_wait(data: Any, job: JobContext) -> Any:
-    """Submit a job and wait for its end, which a node without another worker never comes to."""
+    """Submit a job of this task and data, and wait for its end: it needs a worker of its own."""
     with Client() as client:
-        child = client.submit(job.uid, "echo", data)
+        child = client.submit(job.uid, *data)
         return client.wait(job.uid, child.id).result
 
 

@@ -63,6 +63,22 @@ async def test_an_abort_with_children_ends_a_family_that_keeps_growing(start_nod
     assert {each["error"]["type"] for each in jobs} <= {"scheduler.client.problems.Problem"}
 
 
+async def test_a_parent_that_waits_for_its_child_is_aborted_before_it(
+    node: Node, tmp_path: Path
+) -> None:
+    """Else it would fail of its child's abort, and its user be told that it had ended before."""
+    for number in range(5):
+        file = tmp_path / str(number)
+        job = await node.submit("submit_and_wait", ["wait", {"file": str(file)}])
+        await eventually(file.exists)
+
+        status, aborted = await node.abort(job, "children=true&wait=30")
+
+        assert (status, aborted["status"]) == (200, "aborted")
+        _, (child,) = await node.call("GET", f"/u1?parent={job['id']}")
+        assert (await node.job(child, wait_s=30))["status"] == "aborted"
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_node_whose_jobs_all_wait_for_their_children_says_so_once(
     start_node: Nodes, workers: int
@@ -70,7 +86,7 @@ async def test_a_node_whose_jobs_all_wait_for_their_children_says_so_once(
     """It stands still for all users, and nothing else shows why."""
     node = start_node(NODE__WORKERS=workers)
     for _ in range(2):
-        jobs = [await node.submit("submit_and_wait", n) for n in range(workers)]
+        jobs = [await node.submit("submit_and_wait", ["echo", n]) for n in range(workers)]
         before = len(_warnings(node))
         await eventually(lambda: len(_warnings(node)) > before, within_s=30)  # noqa: B023
         assert _warnings(node)[-1]["jobs"] == sorted(job["id"] for job in jobs)
