@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.cli.exit_status import Exit
 from tests.support.commands import COMMAND, Terminal, command, environment
 from tests.support.nodes import ROOT, Node
 
@@ -34,6 +35,25 @@ async def test_the_output_of_submit_is_the_argument_of_the_other_commands(node: 
     shown = await command(node, "show", name)
     assert '{"n": [1, "ü"]}' in shown.output
     assert (await command(node, "show", name, "--json")).json == waited.json
+
+
+async def test_children_are_submitted_shown_listed_and_aborted_with_their_parent(
+    node: Node, tmp_path: Path
+) -> None:
+    """By the same ids that `submit` prints."""
+    uid = f"family-{tmp_path.name}"[:100]
+    data = json.dumps({"file": str(tmp_path / "begun")})
+    parent = await submitted(node, uid, "wait", data)
+    child = await submitted(node, uid, "wait", data, "--parent", parent.removeprefix(f"{uid}/"))
+
+    shown = (await command(node, "show", child)).output
+    assert ["parent", parent] in [line.split() for line in shown.splitlines()]
+    listed = await command(node, "list", uid, "--parent", parent.removeprefix(f"{uid}/"), "--json")
+    assert [f"{uid}/{each['id']}" for each in listed.json] == [child]
+
+    aborted = await command(node, "abort", parent, "--children", "--json")
+    assert aborted.json["status"] == "aborted"
+    assert (await command(node, "wait", child)).status == Exit.ABORTED
 
 
 async def test_data_comes_from_a_file_or_from_standard_input_too(
