@@ -38,12 +38,17 @@ class AbortSignal:
         self._raising = False
         self._in_handler = False
         self._interrupt: Callable[[], object] = _raise
+        self._forking = threading.local()
 
     def install(self) -> None:
         """Install the handler of SIGTERM in this process, but not in its forks."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        os.register_at_fork(after_in_child=self._reset_in_fork)
+        os.register_at_fork(
+            before=self._hold_back,
+            after_in_parent=self._let_through,
+            after_in_child=self._reset_in_fork,
+        )
         self._show_unraisable = sys.unraisablehook
         sys.unraisablehook = self._on_unraisable
 
@@ -107,9 +112,17 @@ class AbortSignal:
         self._raising = True
         os.kill(os.getpid(), signal.SIGTERM)
 
+    def _hold_back(self) -> None:
+        """Block SIGTERM while a fork is made: what a child gets before `_reset_in_fork` is lost."""
+        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def _let_through(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._forking.mask)
+
     def _reset_in_fork(self) -> None:
         if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._let_through()
 
     def _interrupt_once(self) -> None:
         """Interrupt once only: a second exception would break the clean-up that the first began."""
