@@ -3,7 +3,7 @@
     imports_of    what the files import, also inside functions: pandas, torch.nn, …
     preload       imports each in the fork server, so that no pool process has to, unless it leaves
                   behind what does not survive a fork or must not be shared: a thread, an open
-                  descriptor, a child, a random generator
+                  descriptor, a child, a random generator, a lock of `multiprocessing`
 
 Each is first imported in a copy of the fork server: an import cannot be taken back. A package that
 ends its interpreter, hangs or does not import is left to the handler that wants it.
@@ -15,9 +15,11 @@ import ast
 import gc
 import os
 import random
+import re
 import select
 import signal
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -108,6 +110,8 @@ def _try(imports: Sequence[Import], told: int) -> None:
     for descriptor in range(3):
         os.dup2(nowhere, descriptor)
     warnings.simplefilter("ignore")  # such as that a process with threads forks
+    # `tempfile` seeds its generators anew in each process: they are not to be found here.
+    tempfile._Random = random.SystemRandom  # type: ignore[attr-defined] # noqa: SLF001
     before = _unshareable()
     for each in imports:
         each.run()
@@ -117,7 +121,7 @@ def _try(imports: Sequence[Import], told: int) -> None:
 
 
 def _unshareable() -> tuple[object, ...]:
-    """What must not be there when a process forks: threads, descriptors, children, randomness."""
+    """What must not be there when a process forks, or would be the same for all children."""
     if (trial := os.fork()) == 0:
         os._exit(0)
     os.waitpid(trial, 0)
@@ -125,7 +129,7 @@ def _unshareable() -> tuple[object, ...]:
     threads = len(tuple(Path("/proc/self/task").iterdir()))
     generators = any(map(_is_generator, gc.get_objects()))
     gc.freeze()  # looked through once
-    return threads, _descriptors(), has_children(), generators
+    return threads, _descriptors(), has_children(), generators, _shared_mappings()
 
 
 def _descriptors() -> Sequence[str]:
@@ -136,18 +140,26 @@ def _descriptors() -> Sequence[str]:
     return found
 
 
+def _shared_mappings() -> int:
+    """How much memory would still be shared after a fork: of locks, queues and the like.
+
+    A job that is killed while it holds a lock would leave it locked for all.
+    """
+    return len(re.findall(r"^\S+ .w.s", Path("/proc/self/maps").read_text(), re.MULTILINE))
+
+
 def _is_generator(thing: object) -> bool:
     """Whether this is a random generator of a package: all processes would get its numbers.
 
     Those of `random` and `numpy.random` themselves are seeded anew in each process.
     """
     kind = type(thing)
-    if kind.__module__.startswith("numpy.random"):
+    if str(kind.__module__).startswith("numpy.random"):  # some classes have a descriptor there
         own = getattr(sys.modules["numpy.random.mtrand"], "_rand", None)
         return kind.__name__ in {"Generator", "RandomState"} and thing is not own
-    return isinstance(thing, random.Random) and not (
+    return issubclass(kind, random.Random) and not (
         thing is random._inst  # noqa: SLF001
-        or isinstance(thing, random.SystemRandom)
+        or issubclass(kind, random.SystemRandom)
     )
 
 
