@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,8 @@ from scheduler.core.handler import Handler
 
 LEFT_BYTES_MIN: Final = 8 * 1024 * 1024
 """What a job must have beside the interpreter and what its files import."""
+
+UNLIMITED: Final = nullcontext()
 
 
 class Memory:
@@ -29,13 +31,15 @@ class Memory:
         self.short = False
         """Whether a job ran out of memory: what it left may be most of what there is."""
 
-    @contextmanager
-    def limited(self, memory_bytes: int | None) -> Iterator[None]:
+    def limited(self, memory_bytes: int | None) -> AbstractContextManager[None]:
         """Allow this many bytes in the block; None for as many as the machine allows."""
         _, hard = self._before
         if memory_bytes is None or 0 <= hard < memory_bytes:
-            yield
-            return
+            return UNLIMITED
+        return self._limited(memory_bytes, hard)
+
+    @contextmanager
+    def _limited(self, memory_bytes: int, hard: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, hard))
         try:
             yield

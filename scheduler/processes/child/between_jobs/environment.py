@@ -22,18 +22,21 @@ class Environment:
 
     def __init__(self) -> None:
         self._variables = dict(_copy())
+        self._named: dict[str, str | None] = {}
         self._pointers = self._pointers_now()
 
     def set_variables(self, variables: Mapping[str, str | None]) -> None:
         """Set variables, or remove them where None; so they are restored from now on."""
         for name, value in variables.items():
-            encoded, wanted = os.fsencode(name), None if value is None else os.fsencode(value)
-            if self._variables.get(encoded) == wanted:
+            if name in self._named and self._named[name] == value:
                 continue
-            if value is None or wanted is None:
-                del os.environ[name], self._variables[encoded]
+            self._named[name] = value
+            if value is None:
+                os.environ.pop(name, None)
+                self._variables.pop(os.fsencode(name), None)
             else:
-                os.environ[name], self._variables[encoded] = value, wanted
+                os.environ[name] = value
+                self._variables[os.fsencode(name)] = os.fsencode(value)
             self._pointers = self._pointers_now()
 
     def restore(self) -> None:

@@ -13,20 +13,19 @@ import gc
 import locale
 import logging
 import multiprocessing
-import os
-import random
 import socket
 import sys
 import threading
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableSequence
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, Final
 
 from scheduler.processes.child.between_jobs.environment import Environment
 from scheduler.processes.child.between_jobs.loggers import Loggers
+from scheduler.processes.child.between_jobs.random_state import restore_random
 
 FUNCTIONS: Final[tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...]] = (
     (sys.getrecursionlimit, sys.setrecursionlimit),
@@ -101,11 +100,11 @@ class InterpreterState:
             self._restore()
 
     def _restore(self) -> None:
-        for (read, write), before in zip(FUNCTIONS, self._functions, strict=True):
-            if read() != before:
+        if [read() for read, _ in FUNCTIONS] != self._functions:
+            for (_, write), before in zip(FUNCTIONS, self._functions, strict=True):
                 write(before)
-        for (module, name), before in self._attributes.items():
-            setattr(sys.modules[module], name, before)
+        for module, name, before in self._attributes:
+            module[name] = before
         for mutable, before in self._lists:
             if tuple(mutable) != before:
                 mutable[:] = before
@@ -113,20 +112,10 @@ class InterpreterState:
         threading.stack_size(self._stack_bytes)
         self._environment.restore()
         self._loggers.restore()
-        _seed()
+        restore_random()
 
 
-def _attributes() -> dict[tuple[str, str], object]:
-    return {
-        (module, name): getattr(sys.modules[module], name)
-        for module, names in ATTRIBUTES
-        if module in sys.modules
-        for name in names
-    }
-
-
-def _seed() -> None:
-    """Give random generators new seeds: a job may have set one; the fork copied the others."""
-    random.seed(int.from_bytes(os.urandom(16)))
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
+def _attributes() -> Sequence[tuple[dict[str, Any], str, object]]:
+    """The namespace of each module, the name in it, and what that is now."""
+    spaces = ((vars(sys.modules[module]), names) for module, names in ATTRIBUTES)
+    return [(space, name, space[name]) for space, names in spaces for name in names]

@@ -31,8 +31,8 @@ MACHINE_SHARE: Final = 4
 """Without: at most this part of what the machine or the container has, 1 / 4."""
 THREADS_END_S: Final = 0.05
 """How long threads may take to end that were told to, such as those of a pool that was closed."""
-THREAD_BEGINS_S: Final = 0.005
-"""How long a new thread may take to begin."""
+COUNT_EVERY: Final = 8
+"""After how many jobs descriptors are counted, which takes ten times as long as the other look."""
 PAGE_BYTES: Final = resource.getpagesize()
 MEMORY_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _give_back_memory: Final = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # glibc
@@ -47,16 +47,16 @@ class Leaks:
         Args:
             memory_bytes: the lowest limit of a handler; None where there is none.
         """
-        self._tasks = os.open("/proc/self/task", os.O_PATH | os.O_CLOEXEC)
-        self._links = os.fstat(self._tasks).st_nlink
         # Not 0: a handler file may have started threads.
         self._threads = _thread._count()  # noqa: SLF001 - `threading` does not know all of them
         self._children = _children()
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         few = soft // DESCRIPTORS_SHARE if soft >= 0 else DESCRIPTORS_MAX
+        self._descriptors_max = len(os.listdir("/proc/self/fd")) + min(DESCRIPTORS_MAX, few)  # noqa: PTH208
+        self._jobs = 0
         self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-        self._folder = os.open("/proc/self/fd", os.O_PATH | os.O_CLOEXEC)
-        self._descriptors_max = self._descriptors() + min(DESCRIPTORS_MAX, few)
+        self._peak_bytes = _peak_bytes()
+        self._limited = memory_bytes is not None
         self._data_bytes = self._data_bytes_now()
         self._growth_max = (
             _machine_bytes() // MACHINE_SHARE
@@ -69,25 +69,30 @@ class Leaks:
         return (
             self._has_threads()
             or (has_children() and _children() != self._children)
-            or self._descriptors() > self._descriptors_max
+            or self._has_descriptors()
             or self._has_grown()
         )
 
     def _has_threads(self) -> bool:
         """Whether there are more threads of Python; those of C libraries are pools, and idle."""
-        links, self._links = self._links, os.fstat(self._tasks).st_nlink
-        if self._links > links:
-            time.sleep(THREAD_BEGINS_S)  # until it has begun, a thread is not counted
         give_up_at = time.monotonic() + THREADS_END_S
         while (more := _thread._count() > self._threads) and time.monotonic() < give_up_at:  # noqa: SLF001
             time.sleep(THREADS_END_S / 50)
         return more
 
-    def _descriptors(self) -> int:
-        # The size is there from Linux 6.2 on.
-        return os.fstat(self._folder).st_size or len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    def _has_descriptors(self) -> bool:
+        """Whether too many are open. Those that a job leaves mostly have the lowest numbers."""
+        self._jobs += 1
+        if self._jobs % COUNT_EVERY == 0:
+            return len(os.listdir("/proc/self/fd")) > self._descriptors_max  # noqa: PTH208
+        os.close(lowest := os.dup(0))
+        return lowest > self._descriptors_max
 
     def _has_grown(self) -> bool:
+        if not self._limited:  # then it is enough to look when more memory was used than ever
+            before, self._peak_bytes = self._peak_bytes, _peak_bytes()
+            if self._peak_bytes == before:
+                return False
         if self._data_bytes_now() - self._data_bytes <= self._growth_max:
             return False
         _give_back_memory(0)  # what the allocator only keeps for later is no leak
@@ -105,6 +110,11 @@ def _children() -> set[str]:
         with suppress(FileNotFoundError):
             found.update((task / "children").read_text("ascii").split())
     return found
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process ever had, without what is swapped out."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _machine_bytes() -> int:

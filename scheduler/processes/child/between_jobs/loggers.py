@@ -7,7 +7,7 @@ is in the log of another. One that a job made is set back to what a new logger i
 from __future__ import annotations
 
 import logging
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 NAMES: Final[tuple[dict[Any, Any], ...]] = (logging._levelToName, logging._nameToLevel)  # noqa: SLF001
 """The names of levels, both ways."""
@@ -15,17 +15,10 @@ HANDLERS: Final[list[Any]] = logging._handlerList  # type: ignore[attr-defined] 
 """What `logging` flushes at exit; emptied by some configurations."""
 
 
-class _Settings(NamedTuple):
-    """What a job can set in a logger."""
+_Settings = tuple[int, bool, bool, tuple[Any, ...], tuple[Any, ...]]
+"""Level, whether it is disabled, whether it propagates, handlers and filters of a logger."""
 
-    level: int
-    disabled: bool
-    propagate: bool
-    handlers: tuple[logging.Handler, ...]
-    filters: tuple[Any, ...]
-
-
-NEW = _Settings(logging.NOTSET, disabled=False, propagate=True, handlers=(), filters=())
+NEW: Final[_Settings] = (logging.NOTSET, False, True, (), ())
 
 
 class Loggers:
@@ -41,9 +34,8 @@ class Loggers:
         for each in _loggers():
             before = self._before.get(each, NEW)
             if _settings(each) != before:
-                each.setLevel(before.level)
-                each.disabled, each.propagate = before.disabled, before.propagate
-                each.handlers[:], each.filters[:] = before.handlers, before.filters
+                level, each.disabled, each.propagate, each.handlers[:], each.filters[:] = before
+                each.setLevel(level)
         for now, before_job in zip(NAMES, self._names, strict=True):
             if now != before_job:
                 now.clear()
@@ -58,10 +50,5 @@ def _loggers() -> list[logging.Logger]:
 
 
 def _settings(logger: logging.Logger) -> _Settings:
-    return _Settings(
-        logger.level,
-        logger.disabled,
-        logger.propagate,
-        tuple(logger.handlers),
-        tuple(logger.filters),
-    )
+    handlers, filters = tuple(logger.handlers), tuple(logger.filters)
+    return logger.level, logger.disabled, logger.propagate, handlers, filters

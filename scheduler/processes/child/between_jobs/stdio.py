@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Final, TextIO
 
 LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
-_flush_c_streams: Final = ctypes.CDLL(None).fflush
+_flush_c_streams: Final = ctypes.PyDLL(None).fflush  # it takes less than to release the GIL
 
 
 class Stdio:

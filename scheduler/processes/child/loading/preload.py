@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scheduler.processes.child import containment, job_loop
+from scheduler.processes.child.between_jobs.random_state import watch_random
 from scheduler.processes.child.between_jobs.stdio import line_buffered, output_as_errors
 from scheduler.processes.child.loading.installed_packages import imports_of, preload
 from scheduler.processes.child.loading.snapshot import Snapshot
@@ -35,6 +36,8 @@ written = Path(os.environ["ATLANSCHEDULER_HANDLERS"])
 users_path = os.environ.pop("ATLANSCHEDULER_PYTHONPATH", "")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(written), users_path)))
 sys.path.insert(0, str(written))
+
+watch_random()
 
 # Packages keep references to the streams, and to the level at which they log.
 sys.stdout, sys.stderr = line_buffered()
