@@ -16,16 +16,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from threading import get_ident
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from scheduler.core.context import JobAborted
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+MAIN_THREAD: Final = threading.main_thread().ident
 LOOK_S: Final = 0.001
 """How often to look whether the interpreter is done with an exception that it dropped."""
 
@@ -38,6 +40,7 @@ class AbortSignal:
         self._raising = False
         self._in_handler = False
         self._interrupt: Callable[[], object] = _raise
+        self._deferral = Deferral(self)
         self._forking = threading.local()
 
     def install(self) -> None:
@@ -52,44 +55,47 @@ class AbortSignal:
         self._show_unraisable = sys.unraisablehook
         sys.unraisablehook = self._on_unraisable
 
-    @contextmanager
-    def raising(self, interrupt: Callable[[], object] | None = None) -> Iterator[None]:
+    def raising(self, interrupt: Callable[[], object] | None = None) -> Self:
         """Let SIGTERM raise `JobAborted` in the block, or call `interrupt` instead.
 
         A SIGTERM that came before takes effect at once.
         """
         self._interrupt = interrupt or _raise
+        return self
+
+    def __enter__(self) -> None:
         self._raising = self._in_handler = True
         try:
             if self.received:
-                self._interrupt_once()
-            yield
-        finally:
-            self._raising = self._in_handler = False
-            self._interrupt = _raise  # what it was may hold on to the frames of the job
+                self.interrupt_once()
+        except JobAborted:
+            self.__exit__()
+            raise
 
-    @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Defer SIGTERM to the end of the block, if it may interrupt at all.
+    def __exit__(self, *_: object) -> None:
+        self._raising = self._in_handler = False
+        self._interrupt = _raise  # what it was may hold on to the frames of the job
 
-        It interrupts the main thread: another thread has nothing to defer, and must not raise.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+    def deferred(self) -> Deferral:
+        """A block that defers SIGTERM to its end, if it may interrupt at all."""
+        return self._deferral
+
+    def defer(self) -> bool:
+        """Interrupt no longer; whether that was allowed so far."""
         was_raising, self._raising = self._raising, False
-        try:
-            yield
-        finally:
-            self._raising = was_raising
-            if was_raising and self.received:
-                self._interrupt_once()
+        return was_raising
+
+    def resume(self, *, raising: bool) -> None:
+        """Interrupt again if that was allowed, at once if SIGTERM came meanwhile."""
+        self._raising = raising
+        if raising and self.received:
+            self.interrupt_once()
 
     def _on_sigterm(self, _signal: int, frame: FrameType | None) -> None:
         self.received = True
         if self._raising and self._in_handler:
             _end_subprocess(frame)
-            self._interrupt_once()
+            self.interrupt_once()
 
     def _on_unraisable(self, error: UnraisableHookArgs) -> None:
         """Interrupt again where the exception hit a `__del__`, a callback of C code or the like.
@@ -124,10 +130,29 @@ class AbortSignal:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._let_through()
 
-    def _interrupt_once(self) -> None:
+    def interrupt_once(self) -> None:
         """Interrupt once only: a second exception would break the clean-up that the first began."""
         self._raising = False
         self._interrupt()
+
+
+class Deferral:
+    """A block in which SIGTERM is deferred; a signal handler of the job may open one within it.
+
+    SIGTERM interrupts the main thread: another one has nothing to defer, and must not raise.
+    """
+
+    def __init__(self, abort_signal: AbortSignal) -> None:
+        self._abort_signal = abort_signal
+        self._were_raising: list[bool] = []
+
+    def __enter__(self) -> None:
+        if get_ident() == MAIN_THREAD:
+            self._were_raising.append(self._abort_signal.defer())
+
+    def __exit__(self, *_: object) -> None:
+        if get_ident() == MAIN_THREAD:
+            self._abort_signal.resume(raising=self._were_raising.pop())
 
 
 def _raise() -> None:

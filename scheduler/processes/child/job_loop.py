@@ -16,7 +16,6 @@ import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import asdict, dataclass
-from inspect import isawaitable
 from multiprocessing import resource_tracker, set_start_method
 from multiprocessing.connection import Connection
 from types import ModuleType
@@ -144,7 +143,7 @@ class JobLoop:
         """Send the process ids, and the options of the handlers or why they did not load."""
         options = [asdict(handler.options) for handler in self._handlers.values()]
         pids = {"pid": os.getpid(), "fork_server": os.getppid()}
-        with self._outbox.exclusive():
+        with self._outbox:
             self._outbox.send({**pids, "fault": fault, "handlers": options})
 
     def serve(self) -> None:
@@ -161,16 +160,14 @@ class JobLoop:
         """
         job_outbox = JobOutbox(self._outbox)
         handler = self._handlers[job["task"]]
-        with self._before.kept() as context:
-            end = self._end_of(job, handler, job_outbox, context)
+        end = self._end_of(job, handler, job_outbox)
         if os.getpid() != self._pid:
             os._exit(0)  # a fork that the handler made would send a second end frame
-        del context
-        self._before.collect()
+        self._before.restore_interpreter()
         clean = self._event_loop.settle()
         self._stdio.flush()  # output that comes after the end frame belongs to no job
         self._stdio.restore()
-        clean &= self._before.restore()
+        clean &= self._before.restore_process()
         leftovers = self._abort_signal.received or self._memory.short or not clean
         job_outbox.close({**end, "leftovers": leftovers})
         return leftovers
@@ -186,9 +183,7 @@ class JobLoop:
         while True:
             signal.pause()
 
-    def _end_of(
-        self, job: dict[str, Any], handler: Handler, job_outbox: JobOutbox, context: Context
-    ) -> Message:
+    def _end_of(self, job: dict[str, Any], handler: Handler, job_outbox: JobOutbox) -> Message:
         """Run a job and return the content of its end frame."""
         function = handler.on_abort if job["purpose"] == "clean" else handler.function
         job_context = JobContext(
@@ -200,7 +195,7 @@ class JobLoop:
         )
         try:
             data = json.loads(job["data"])
-            self._before.set_environment(_named(job))
+            context = self._before.context(_named(job))
             with self._memory.limited(handler.options.memory_bytes):
                 result = self._call(function, data, job_context, context)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything
@@ -219,7 +214,7 @@ class JobLoop:
             return self._event_loop.run(_awaited(context.run(function, data, job)), context)
         with self._abort_signal.raising():
             result = context.run(function, data, job)
-        if isawaitable(result):
+        if hasattr(result, "__await__"):
             return self._event_loop.run(_awaited(result), context)
         return result
 

@@ -15,8 +15,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Final
 
 from scheduler.processes.child.abort_signal import AbortSignal
@@ -36,20 +35,23 @@ class Outbox:
 
     def __init__(self, connection: socket.socket, abort_signal: AbortSignal) -> None:
         self._connection = connection
-        self._abort_signal = abort_signal
+        self._deferral = abort_signal.deferred()
         # Reentrant: a signal handler of the job may send a message while its thread sends a frame.
         self._lock = threading.RLock()
         self._waiting: deque[bytes] = deque()
         self._sending = False
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Let no other thread send in the block, and defer SIGTERM to its end."""
-        with self._abort_signal.deferred(), self._lock:
-            yield
+        self._deferral.__enter__()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        self._deferral.__exit__()
 
     def send(self, message: Message) -> None:
-        """Write one whole frame. Only to be called in an `exclusive` block.
+        """Write one whole frame. Only to be called in a block of this object.
 
         A signal handler of the job may call this while a frame is being written: its frame follows
         that one. (If it raises instead, the frame is incomplete, and the process counts as broken.)
@@ -82,12 +84,12 @@ class JobOutbox:
             if now - self._progress_sent_at < PROGRESS_EVERY_S:
                 return
             self._progress_sent_at = now
-        with self._outbox.exclusive():
+        with self._outbox:
             if not self._closed:
                 self._outbox.send(message)
 
     def close(self, end: Message) -> None:
         """Send the end frame; whatever the job sends from then on is dropped."""
-        with self._outbox.exclusive():
+        with self._outbox:
             self._closed = True
             self._outbox.send({**end, "progress": self._progress})

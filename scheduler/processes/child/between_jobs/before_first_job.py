@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from contextvars import Context
 
 from scheduler.processes.child.between_jobs.garbage import Garbage
@@ -27,20 +26,22 @@ class BeforeFirstJob:
         self._leaks = Leaks(memory_bytes=memory_bytes)
         self._garbage = Garbage()
 
-    def kept(self) -> AbstractContextManager[Context]:
-        """Keep the interpreter's state in the block; the context variables for a job in it."""
-        return self._interpreter_state.kept()
+    def context(self, environment: Mapping[str, str | None]) -> Context:
+        """The context variables for the next job.
 
-    def set_environment(self, variables: Mapping[str, str | None]) -> None:
-        """Set environment variables for the job to come, or remove them where None."""
-        self._interpreter_state.set_environment(variables)
+        Args:
+            environment: variables to set for it, or to remove where None.
+        """
+        self._interpreter_state.set_environment(environment)
+        return self._interpreter_state.context()
 
-    def collect(self) -> None:
-        """Free what the job left in cycles."""
+    def restore_interpreter(self) -> None:
+        """Restore what the interpreter has only one of, and free what the job left in cycles."""
+        self._interpreter_state.restore()
         self._garbage.collect()
 
-    def restore(self) -> bool:
-        """Restore the process's state; whether the next job finds all as the first one did."""
+    def restore_process(self) -> bool:
+        """Restore what the kernel keeps; whether the next job finds all as the first one did."""
         return self._process_state.restore() and not self._leaks.found()
 
     def collect_when_idle(self, connection: socket.socket) -> None:

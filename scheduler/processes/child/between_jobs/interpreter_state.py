@@ -1,8 +1,8 @@
 """What an interpreter has only one of: restored before the next job.
 
-A job runs in a copy of the context variables, among them the context of `decimal`, and in a block
-that keeps the warnings filters. Everything else is in tables: values that are read and set by
-functions, attributes of modules, and lists. The environment and the loggers have their own files.
+A job runs in a copy of the context variables, among them the context of `decimal`. Everything else
+is in tables: values that are read and set by functions, attributes of modules, and lists. The
+environment, the loggers and the random generators have their own files.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import sys
 import threading
 import tracemalloc
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from contextvars import Context, copy_context
 from typing import Any, Final
 
@@ -82,24 +81,21 @@ class InterpreterState:
         self._stack_bytes = threading.stack_size(0)
         self._environment = Environment()
         self._loggers = Loggers()
-        self._restore()
+        self._keep_warnings()
+        self.restore()
 
     def set_environment(self, variables: Mapping[str, str | None]) -> None:
         """Set variables, or remove them where None; so they are restored from now on."""
         self._environment.set_variables(variables)
 
-    @contextmanager
-    def kept(self) -> Iterator[Context]:
-        """The context variables for one job; what it changes here is undone at the end."""
+    def context(self) -> Context:
+        """The context variables for one job: what it sets there is lost with them."""
         context = copy_context()
         context.run(decimal.setcontext, self._decimal.copy())
-        try:
-            with warnings.catch_warnings():
-                yield context
-        finally:
-            self._restore()
+        return context
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Restore what a job has changed."""
         if [read() for read, _ in FUNCTIONS] != self._functions:
             for (_, write), before in zip(FUNCTIONS, self._functions, strict=True):
                 write(before)
@@ -112,7 +108,20 @@ class InterpreterState:
         threading.stack_size(self._stack_bytes)
         self._environment.restore()
         self._loggers.restore()
+        if _warnings() != self._warnings:
+            self._kept_warnings.__exit__(None, None, None)
+            self._keep_warnings()
         restore_random()
+
+    def _keep_warnings(self) -> None:
+        self._kept_warnings = warnings.catch_warnings()
+        self._kept_warnings.__enter__()
+        self._warnings = _warnings()
+
+
+def _warnings() -> tuple[object, ...]:
+    """Which warnings are shown, and how."""
+    return (*warnings.filters, warnings.showwarning)
 
 
 def _attributes() -> Sequence[tuple[dict[str, Any], str, object]]:

@@ -42,7 +42,7 @@ def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
 
     def send(name: int) -> None:
         for number in range(FRAMES):
-            with outbox.exclusive():
+            with outbox:
                 outbox.send({"name": name, "number": number, "text": LARGE})
 
     threads = [threading.Thread(target=send, args=(name,)) for name in range(THREADS)]
@@ -61,7 +61,7 @@ def test_a_signal_handler_may_send_while_its_thread_sends(pair: Pair) -> None:
     job_outbox = JobOutbox(outbox)
     before = signal.signal(signal.SIGUSR1, lambda *_: job_outbox.send({"notify": "a signal"}))
     try:
-        with outbox.exclusive():
+        with outbox:
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
