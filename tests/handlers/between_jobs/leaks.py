@@ -127,10 +127,22 @@ def _multiprocess() -> None:
     LEFT.append(work)
 
 
+def _begin_raw_thread() -> None:
+    begun = _thread.allocate_lock()
+    begun.acquire()
+
+    def run() -> None:
+        begun.release()
+        time.sleep(1000)
+
+    _thread.start_new_thread(run, ())
+    begun.acquire()
+
+
 COMPANY: dict[str, Callable[[], object]] = {
     "daemon threads": lambda: _start(daemon=True),
     "threads": lambda: _start(daemon=False),
-    "raw threads": lambda: _thread.start_new_thread(time.sleep, (1000,)),
+    "raw threads": _begin_raw_thread,
     "thread pools": _pool,
     "timers": lambda: threading.Timer(1000, int).start(),
     "commands": lambda: LEFT.append(subprocess.Popen(["sleep", "1000"])),

@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from scheduler import handler
@@ -61,15 +60,17 @@ def _alarm() -> float:
     return signal.getitimer(signal.ITIMER_REAL)[0]
 
 
-def _kernel_timers() -> str:
-    """The timers of timer_create(2)."""
-    return Path("/proc/self/timers").read_text()
+def _begin_raw_thread() -> None:
+    """A thread of which `threading` does not know; once it runs, it counts."""
+    begun = _thread.allocate_lock()
+    begun.acquire()
 
+    def run() -> None:
+        begun.release()
+        signal.pause()
 
-def _make_kernel_timer() -> None:
-    """A timer that never ends by itself, but exists."""
-    timer = ctypes.c_void_p()
-    assert LIBC.timer_create(CLOCK_MONOTONIC, None, ctypes.byref(timer)) == 0
+    _thread.start_new_thread(run, ())
+    begun.acquire()
 
 
 def _threads() -> int:
@@ -131,12 +132,11 @@ STATES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         _wakeup,
     ),
     "an alarm": (lambda: signal.alarm(1000), lambda: _alarm() > 0),
-    "a kernel timer": (_make_kernel_timer, _kernel_timers),
     "a watchdog of faulthandler": (
         lambda: faulthandler.dump_traceback_later(1000, exit=True),
         _threads,
     ),
-    "a raw thread": (lambda: _thread.start_new_thread(signal.pause, ()), _threads),
+    "a raw thread": (_begin_raw_thread, _threads),
     "few open files": (
         lambda: _lower(resource.RLIMIT_NOFILE),
         lambda: resource.getrlimit(resource.RLIMIT_NOFILE),

@@ -27,7 +27,6 @@ SIGNALS = [
 ]
 KERNEL = [
     "an alarm",
-    "a kernel timer",
     "a watchdog of faulthandler",
     "a raw thread",
     "few open files",
