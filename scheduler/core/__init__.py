@@ -8,6 +8,7 @@
     webhook      calls of a job's hook, and what follows from an answer
     statistics   the figures of the dashboard
     handler      the decorator `@handler` and its options
+    callback     how a handler is called: which parameters get data and job context
     context      `JobContext` and `JobAborted`, which handlers use
     errors       the tree of errors
     json_values/ what handlers return and notify, as JSON text and back

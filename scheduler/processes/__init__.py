@@ -5,6 +5,7 @@
     │  ├─ channel           its socket: jobs there, messages and end frames back
     │  └─ stdio_pipes       what it prints
     ├─ tree                 ends a process and everything below it, and verifies that it is gone
+    ├─ shared_memory        removes what ended processes left in /dev/shm
     └─ escaped_processes    ends processes that left the tree of their job
 
     child/      what runs inside a pool process
