@@ -24,7 +24,7 @@ from scheduler.processes import tree
 
 FOLDER: Final = Path("/dev/shm")  # noqa: S108 - POSIX shared memory on Linux (shm_overview(7))
 NUMBERS: Final = re.compile(r"(?<![0-9A-Za-z])\d{3,}(?![0-9A-Za-z])").findall
-"""Numbers that stand alone in a name, and are no parts of a random one; short ones may be anything."""
+"""Numbers that stand alone in a name; short ones may be anything."""
 MAPPED: Final = re.compile(rf"{FOLDER}/(\S+)".encode()).findall
 
 
