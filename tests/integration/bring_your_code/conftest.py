@@ -58,6 +58,10 @@ class Transactions:
         """Whether one waits in a query."""
         return any(re.match("active: .*pg_sleep", each) for each in await self.open())
 
+    async def waits_for_a_lock(self) -> bool:
+        """Whether one waits until another transaction ends."""
+        return "Lock" in await self._ask("coalesce(wait_event_type, '')")
+
     async def none(self) -> bool:
         return not await self.open()
 

@@ -19,6 +19,11 @@ class Site:
         self.asked = asyncio.Event()
         """Set once somebody waits for the slow page."""
         self.closing = asyncio.Event()
+        self._slow: web.Request | None = None
+
+    def left(self) -> bool:
+        """Whether the one who waited for the slow page has closed the connection."""
+        return self._slow is not None and self._slow.transport is None
 
     async def index(self, request: web.Request) -> web.Response:
         links = [f"/pages/{number}" for number in range(PAGES)]
@@ -28,7 +33,8 @@ class Site:
     async def page(self, _request: web.Request) -> web.Response:
         return self._page("a page")
 
-    async def slow(self, _request: web.Request) -> web.Response:
+    async def slow(self, request: web.Request) -> web.Response:
+        self._slow = request
         self.asked.set()
         await self.closing.wait()
         return self._page("late")
