@@ -59,5 +59,7 @@ def _end(
     fork_server: tree.Process, spared: frozenset[tree.Process]
 ) -> tuple[tree.Ended, frozenset[tree.Process]]:
     """What was ended, and which of the spared processes are gone."""
-    ended = tree.end_all_below(fork_server, spared=spared)
+    below = tree.end_below(fork_server, spared=spared)
+    trackers = tree.end_trackers(below.trackers)
+    ended = tree.Ended(below.met | trackers.met, below.survivors + trackers.survivors)
     return ended, frozenset(each for each in spared if not tree.is_there(each))

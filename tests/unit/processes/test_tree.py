@@ -250,29 +250,6 @@ async def test_everything_below_an_adopter_is_ended_but_for_the_spared(started: 
     assert tree.end(root).processes == 2
 
 
-FALSE_TRACKERS = {
-    "none": "time.sleep(1000)",
-    "copies itself": "while True:\n time.sleep(0.1)\n if os.fork(): os._exit(0)",
-    "copies itself fast": "for _ in range(2000):\n if os.fork(): os._exit(0)\ntime.sleep(1000)",
-    "has a child at times": "while True:\n if not os.fork(): os._exit(0)\n os.wait()",
-    "starts another": "time.sleep(0.1)\nos.fork() or os.execlp('sleep', 'sleep', '1000')",
-}
-
-
-@pytest.mark.parametrize("kind", FALSE_TRACKERS)
-def test_nothing_that_claims_to_be_a_tracker_is_left(started: Started, kind: str) -> None:
-    """Trackers end last, by themselves: a job could keep a process alive by such a name."""
-    root = started(
-        "program = 'import os, time\\nos.setsid()\\nprint(flush=True)\\n'\n"
-        f"program += {FALSE_TRACKERS[kind]!r}\n"
-        "command = [sys.executable, '-c', program, 'resource_tracker import main']\n"
-        "subprocess.Popen(command, stdout=subprocess.PIPE).stdout.readline()\n"
-        "ready(); time.sleep(1000)"
-    )
-    assert tree.end_all_below(root).survivors == ()
-    assert living(family(root.pid)) == []
-
-
 def test_the_group_of_an_adopter_is_not_stopped(started: Started) -> None:
     """The fork server is in the group of its node: stopping that group would stop the node."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
