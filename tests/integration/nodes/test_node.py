@@ -163,16 +163,16 @@ async def test_a_handlers_file_that_ends_its_interpreter_stops_the_start(tmp_pat
 async def test_jobs_wait_while_the_handlers_no_longer_load(
     tmp_path: Path, start_node: Nodes
 ) -> None:
-    """An operator may be replacing them just as the process that had loaded them dies."""
+    """Each process executes them: what they need to be loaded may be gone for a while."""
     (tmp_path / "handlers").mkdir()
+    bad = tmp_path / "bad"
     program = "import os\nfrom scheduler import handler\n@handler('parent')\n"
     (tmp_path / "handlers" / "good.py").write_text(
-        program + "def parent(data): return os.getppid()"
+        program + f"def parent(data): return os.getppid()\nassert not os.path.exists({str(bad)!r})"
     )
     node = start_node(HANDLERS__PATH=tmp_path / "handlers", NODE__WORKERS=1)
     fork_server = (await node.outcome("parent"))["result"]
-    bad = tmp_path / "handlers" / "bad.py"
-    bad.write_text("def broken(:\n")
+    bad.touch()
     os.kill(fork_server, signal.SIGKILL)
     job = await node.submit("parent")
     # The processes of the dead fork server are retired first, for up to 5 s each.
