@@ -59,7 +59,5 @@ def _end(
     fork_server: tree.Process, spared: frozenset[tree.Process]
 ) -> tuple[tree.Ended, frozenset[tree.Process]]:
     """What was ended, and which of the spared processes are gone."""
-    below = tree.end_below(fork_server, spared=spared)
-    trackers = tree.end_trackers(below.trackers)
-    ended = tree.Ended(below.met | trackers.met, below.survivors + trackers.survivors)
+    ended = tree.end_all_below(fork_server, spared=spared)
     return ended, frozenset(each for each in spared if not tree.is_there(each))

@@ -7,7 +7,7 @@
               orphaned in between, however it detached itself, is below the root again
     root      SIGKILL it last, when only zombies are left below it
     trackers  let resource trackers end by themselves, which remove what the others shared; then
-              SIGKILL them
+              SIGKILL them, and what they started meanwhile
     verify    wait until each has left the process table, zombies too; report those that stay
 
 A process is identified by its number and its start time, and signalled by pidfd after the start
@@ -167,12 +167,34 @@ def end_again(survivors: Iterable[Process]) -> tuple[Process, ...]:
     return _await_gone(set(survivors), within_s=AGAIN_S)
 
 
-def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
+def end_all_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
+    """End everything below a process, resource trackers last.
+
+    The second time without exception: a process of a job may claim to be a tracker, and start
+    others, or copies of itself, for as long as trackers may take.
+
+    Raises:
+        ValueError: this process is below it as well.
+    """
+    first = end_below(ancestor, spared=spared)
+    if not first.trackers:
+        return first
+    trackers = end_trackers(first.trackers)
+    rest = end_below(ancestor, spared=spared, trackers_last=False)
+    left = {*first.survivors, *trackers.survivors, *rest.survivors}
+    return Ended(first.met | trackers.met | rest.met, tuple(filter(lives, left)))
+
+
+def end_below(
+    ancestor: Process, *, spared: Collection[Process] = (), trackers_last: bool = True
+) -> Ended:
     """End everything below a process but not itself, nor its children in `spared`.
 
-    Resource trackers are left alive, and returned. The ancestor must adopt orphans (be a child
-    subreaper): then a process that detaches itself meanwhile appears below it again, and the next
-    round finds it.
+    The ancestor must adopt orphans (be a child subreaper): then a process that detaches itself
+    meanwhile appears below it again, and the next round finds it.
+
+    Args:
+        trackers_last: leave resource trackers alive, and return them.
 
     Raises:
         ValueError: this process is below it as well.
@@ -181,15 +203,16 @@ def end_below(ancestor: Process, *, spared: Collection[Process] = ()) -> Ended:
     met: set[Process] = set()
     deadline = time.monotonic() + VERIFY_S
     for pause_s in _pauses():
-        living = _freeze(ancestor, spared, deadline=deadline)
+        living = _freeze(ancestor, spared, trackers_last=trackers_last, deadline=deadline)
         met |= living
         for process in living:
             send(process, signal.SIGKILL)
         if not living or time.monotonic() > deadline:
             break
         time.sleep(pause_s)
+    # Also what was one when it was looked at, and has a child by now.
     left = (child.process for child in children(ancestor) if child.process not in spared)
-    trackers = tuple(process for process in left if is_tracker(process) and lives(process))
+    trackers = tuple(process for process in left if process not in living and lives(process))
     return Ended(frozenset(met), tuple(living), trackers=trackers)
 
 
@@ -199,14 +222,16 @@ def _require_foreign(root: Process) -> None:
         raise ValueError(f"process {root.pid} has this one below it")
 
 
-def _freeze(ancestor: Process, spared: Collection[Process], *, deadline: float) -> set[Process]:
+def _freeze(
+    ancestor: Process, spared: Collection[Process], *, trackers_last: bool, deadline: float
+) -> set[Process]:
     """Stop everything that lives below a process, until a look finds nothing new."""
     frozen: set[Process] = set()
     home = stat(ancestor.pid)
     kept = {home.group if home else 0, *(process.pid for process in spared)}
     while True:
         found = len(frozen)
-        for each in _below(ancestor, spared):
+        for each in _below(ancestor, spared, trackers=not trackers_last):
             if each.process not in frozen:
                 # Before the next look: a process that forks and exits is gone a moment later.
                 send(each.process, signal.SIGSTOP)
@@ -236,10 +261,10 @@ def _stop_group(group: int, member: Process) -> None:
 
 def below(ancestor: Process) -> Sequence[Process]:
     """The living descendants of a process, as one look finds them."""
-    return [each.process for each in _below(ancestor, ())]
+    return [each.process for each in _below(ancestor, (), trackers=False)]
 
 
-def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
+def _below(ancestor: Process, spared: Collection[Process], *, trackers: bool) -> Iterator[Stat]:
     """The living descendants of a process: parents first, and the latest child first."""
     parents = [ancestor]
     while parents:
@@ -247,7 +272,7 @@ def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
         for child in children(parent):
             if parent is ancestor and child.process in spared:
                 continue
-            if child.lives and not is_tracker(child.process):
+            if child.lives and (trackers or not is_tracker(child.process)):
                 parents.append(child.process)
                 yield child
 

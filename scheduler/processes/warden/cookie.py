@@ -28,7 +28,7 @@ def end_jobs(node_id: str, node: int) -> None:
     for process in _with_cookie(NODE, node_id):
         found = tree.stat(process.pid)
         if found is not None and found.parent == node:
-            tree.end_trackers(tree.end_below(process).trackers)
+            tree.end_all_below(process)
 
 
 def end_all(cookie: str, value: str) -> frozenset[tree.Process]:
@@ -46,7 +46,8 @@ def _kill_all(
     for _ in range(ROUNDS_MAX):
         process = None
         for process in filterfalse(but, _with_cookie(cookie, value)):
-            killed |= tree.kill(process).met  # not waiting: init reaps them, at any time
+            # Not waiting for the process itself: init reaps it, at any time.
+            killed |= tree.end_all_below(process).met | tree.kill(process).met
         if process is None:
             break
         time.sleep(LOOK_AGAIN_S)

@@ -250,6 +250,30 @@ async def test_everything_below_an_adopter_is_ended_but_for_the_spared(started: 
     assert tree.end(root).processes == 2
 
 
+FALSE_TRACKERS = {
+    "stays": "time.sleep(1000)",
+    "copies itself": "for _ in range(100):\n time.sleep(0.1)\n if os.fork(): os._exit(0)",
+    "has a child at times": "for _ in range(999):\n if not os.fork(): time.sleep(0.01), os._exit(0)"
+    "\n os.wait()\n time.sleep(0.01)",
+    "starts another": "time.sleep(0.1)\nif not os.fork(): os.execlp('sleep', 'sleep', '1000')",
+}
+
+
+@pytest.mark.parametrize("kind", FALSE_TRACKERS)
+def test_nothing_that_claims_to_be_a_tracker_is_left(started: Started, kind: str) -> None:
+    """Trackers end last, by themselves: a job could keep a process alive by such a name."""
+    root = started(
+        "program = 'import os, time\\nos.setsid()\\nprint(flush=True)\\n'\n"
+        f"program += {FALSE_TRACKERS[kind]!r}\n"
+        "command = [sys.executable, '-c', program, 'resource_tracker import main']\n"
+        "subprocess.Popen(command, stdout=subprocess.PIPE).stdout.readline()\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"  # no zombies are to fill the table
+        "ready(); time.sleep(1000)"
+    )
+    assert tree.end_all_below(root).survivors == ()
+    assert living(family(root.pid)) == []
+
+
 def test_the_group_of_an_adopter_is_not_stopped(started: Started) -> None:
     """The fork server is in the group of its node: stopping that group would stop the node."""
     root = started("subprocess.Popen(['sleep', '1000']); ready(); time.sleep(1000)")
