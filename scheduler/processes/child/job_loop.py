@@ -163,14 +163,29 @@ class JobLoop:
         end = self._end_of(job, handler, job_outbox)
         if os.getpid() != self._pid:
             os._exit(0)  # a fork that the handler made would send a second end frame
-        self._before.restore_interpreter()
-        clean = self._event_loop.settle()
-        self._stdio.flush()  # output that comes after the end frame belongs to no job
-        self._stdio.restore()
-        clean &= self._before.restore_process()
+        clean = self._restored()
         leftovers = self._abort_signal.received or self._memory.short or not clean
         job_outbox.close({**end, "leftovers": leftovers})
         return leftovers
+
+    def _restored(self) -> bool:
+        """Restore all for the next job; whether that was possible.
+
+        The job is over and its result counts, whatever its objects raise while that is done.
+        """
+        clean = True
+        for restore in (
+            self._before.restore_interpreter,
+            self._event_loop.settle,
+            self._stdio.flush,  # output that comes after the end frame belongs to no job
+            self._stdio.restore,
+            self._before.restore_process,
+        ):
+            try:
+                clean &= restore() is not False
+            except BaseException:  # noqa: BLE001 - loggers, streams and callbacks of the job's own
+                clean = False
+        return clean
 
     def _await_end(self) -> None:
         """Tidy up, tell the node so by closing the channel, and wait to be ended by it.

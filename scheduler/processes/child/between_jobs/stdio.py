@@ -46,7 +46,9 @@ class Stdio:
             os.dup2(source, descriptor)
             if not os.get_blocking(descriptor):  # the same for all who have the pipe
                 os.set_blocking(descriptor, True)
-        if (sys.stdout, sys.stderr) != self._streams or not all(map(_is_whole, self._streams)):
+        theirs = (vars(sys).get("stdout"), vars(sys).get("stderr"))
+        same = theirs[0] is self._streams[0] and theirs[1] is self._streams[1]
+        if not same or not all(map(_is_whole, self._streams)):
             self._streams = (_lines(1), _lines(2))
             sys.stdout, sys.stderr = self._streams
         if self._stdin.closed:
@@ -56,9 +58,10 @@ class Stdio:
 
     def flush(self) -> None:
         """Flush all streams, also those with which the job replaced ours, and C's."""
-        for stream in {*self._first, *self._streams, sys.stdout, sys.stderr}:
-            with suppress(Exception):
-                stream.flush()
+        theirs = (vars(sys).get("stdout"), vars(sys).get("stderr"))
+        for stream in {id(each): each for each in (*self._first, *self._streams, *theirs)}.values():
+            with suppress(BaseException):  # a job's own stream may raise anything
+                stream.flush()  # type: ignore[union-attr]
         _flush_c_streams(None)
 
 
