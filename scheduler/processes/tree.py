@@ -203,7 +203,10 @@ def end_below(
     met: set[Process] = set()
     deadline = time.monotonic() + VERIFY_S
     for pause_s in _pauses():
-        living = _freeze(ancestor, spared, trackers_last=trackers_last, deadline=deadline)
+        living, kept = _freeze(ancestor, spared, trackers_last=trackers_last, deadline=deadline)
+        for tracker in kept:
+            # It was stopped with a group: when the parent of one dies, what is stopped there ends.
+            send(tracker, signal.SIGCONT)
         met |= living
         for process in living:
             send(process, signal.SIGKILL)
@@ -224,22 +227,29 @@ def _require_foreign(root: Process) -> None:
 
 def _freeze(
     ancestor: Process, spared: Collection[Process], *, trackers_last: bool, deadline: float
-) -> set[Process]:
-    """Stop everything that lives below a process, until a look finds nothing new."""
+) -> tuple[set[Process], set[Process]]:
+    """Stop everything that lives below a process, until a look finds nothing new.
+
+    Returns:
+        What was stopped; and the resource trackers that are to be left.
+    """
     frozen: set[Process] = set()
+    trackers: set[Process] = set()
     home = stat(ancestor.pid)
     kept = {home.group if home else 0, *(process.pid for process in spared)}
     while True:
         found = len(frozen)
-        for each in _below(ancestor, spared, trackers=not trackers_last):
-            if each.process not in frozen:
+        for each in _below(ancestor, spared):
+            if trackers_last and is_tracker(each.process):
+                trackers.add(each.process)
+            elif each.process not in frozen:
                 # Before the next look: a process that forks and exits is gone a moment later.
                 send(each.process, signal.SIGSTOP)
                 if each.group not in kept:
                     _stop_group(each.group, each.process)
                 frozen.add(each.process)
         if len(frozen) == found or time.monotonic() > deadline:
-            return frozen
+            return frozen, trackers - frozen
 
 
 def _stop_group(group: int, member: Process) -> None:
@@ -261,10 +271,10 @@ def _stop_group(group: int, member: Process) -> None:
 
 def below(ancestor: Process) -> Sequence[Process]:
     """The living descendants of a process, as one look finds them."""
-    return [each.process for each in _below(ancestor, (), trackers=False)]
+    return [each.process for each in _below(ancestor, ())]
 
 
-def _below(ancestor: Process, spared: Collection[Process], *, trackers: bool) -> Iterator[Stat]:
+def _below(ancestor: Process, spared: Collection[Process]) -> Iterator[Stat]:
     """The living descendants of a process: parents first, and the latest child first."""
     parents = [ancestor]
     while parents:
@@ -272,7 +282,7 @@ def _below(ancestor: Process, spared: Collection[Process], *, trackers: bool) ->
         for child in children(parent):
             if parent is ancestor and child.process in spared:
                 continue
-            if child.lives and (trackers or not is_tracker(child.process)):
+            if child.lives:
                 parents.append(child.process)
                 yield child
 
