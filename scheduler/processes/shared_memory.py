@@ -4,10 +4,11 @@ Resource trackers remove what their processes registered, but are killed like ev
 they take too long, and are not told of everything. What is left of a pool process is found by
 
     owner and time    it belongs to this user, and was not there when the process started
-    the process       a process of the job had it in memory or open, or has its number in its name
+    the process       a process of the job had it in memory or open, to write to it; or a library
+                      that names it after the process, by number, made it
     its use           no living process has it in memory or open
 
-so nothing is touched that another job, or another program, made or uses.
+so nothing is touched that another job, or another program, uses, or made for a job to read.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from stat import S_IWUSR
 from typing import Final, NamedTuple
 
 from scheduler.processes import tree
 
 FOLDER: Final = Path("/dev/shm")  # noqa: S108 - POSIX shared memory on Linux (shm_overview(7))
-NUMBERS: Final = re.compile(r"(?<![0-9A-Za-z])\d{3,}(?![0-9A-Za-z])").findall
-"""Numbers that stand alone in a name; short ones may be anything."""
+NAMED: Final = re.compile(r"(?:joblib_memmapping_folder|torch|sem\.loky|pym)[_-](\d+)[_-]").match
+"""How libraries name what they make: joblib, PyTorch, loky, `multiprocessing`. Just a number in a
+name proves nothing: process numbers are small in a container, and jobs number their files."""
 MAPPED: Final = re.compile(rf"{FOLDER}/(\S+)".encode()).findall
+WRITABLE: Final = re.compile(rf"^\S+ .w.* {FOLDER}/(\S+)".encode(), re.MULTILINE).findall
 
 
 class Before(NamedTuple):
@@ -44,12 +48,12 @@ def before() -> Before:
 
 
 def used_by(root: tree.Process, *, before: Before) -> Collection[str]:
-    """What a process, or one below it, has in memory, and what was not there before."""
+    """What a process, or one below it, may write to, and what was not there before."""
     made = _made_since(before)
     if not made:
         return ()
     processes = [root, *tree.below(root)]
-    return made.intersection(name for process in processes for name in _mapped(process.pid))
+    return made.intersection(name for process in processes for name in _written(process.pid))
 
 
 def remove_left(used: Collection[str], dead: Iterable[tree.Process], *, before: Before) -> None:
@@ -62,7 +66,9 @@ def remove_left(used: Collection[str], dead: Iterable[tree.Process], *, before: 
     """
     made = _made_since(before)
     pids = {str(process.pid) for process in dead}
-    left = {name for name in made if name in used or pids.intersection(NUMBERS(name))}
+    left = {
+        name for name in made if name in used or ((of := NAMED(name)) is not None and of[1] in pids)
+    }
     for name in left.difference(_in_use()) if left else ():
         with suppress(OSError):
             path = FOLDER / name
@@ -89,13 +95,29 @@ def _in_use() -> Iterator[str]:
 
 def _mapped(pid: int) -> Iterator[str]:
     """What a process has in its memory, or open; of a folder, its name."""
-    texts = []
+    yield from _names(MAPPED(_maps(pid)))
+    yield from _names(name for path, _ in _open(pid) for name in MAPPED(path))
+
+
+def _written(pid: int) -> Iterator[str]:
+    """The same, where it may write to it."""
+    yield from _names(WRITABLE(_maps(pid)))
+    yield from _names(name for path, writes in _open(pid) if writes for name in MAPPED(path))
+
+
+def _names(paths: Iterable[bytes]) -> Iterator[str]:
+    return (os.fsdecode(path).partition("/")[0] for path in paths)
+
+
+def _maps(pid: int) -> bytes:
     with suppress(OSError):
-        texts.append(Path(f"/proc/{pid}/maps").read_bytes())
+        return Path(f"/proc/{pid}/maps").read_bytes()
+    return b""
+
+
+def _open(pid: int) -> Iterator[tuple[bytes, bool]]:
+    """What a process has open, and whether to write to it (proc_pid_fd(5))."""
     with suppress(OSError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
-                texts.append(os.fsencode(descriptor.readlink()))
-    for text in texts:
-        for path in MAPPED(text):
-            yield os.fsdecode(path).partition("/")[0]
+                yield os.fsencode(descriptor.readlink()), bool(descriptor.lstat().st_mode & S_IWUSR)

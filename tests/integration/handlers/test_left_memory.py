@@ -38,7 +38,7 @@ FILES = {
             return [name for _ in range(3) for name in segment(tag)]
 
         def name_of(tag):
-            return f"{tag}-{os.getpid()}"
+            return f"joblib_memmapping_folder_{os.getpid()}_{tag}"
 
         def file(tag):
             (SHM / name_of(tag)).write_text("x")
@@ -46,6 +46,19 @@ FILES = {
 
         def open_file(tag):
             KEPT.append((SHM / tag).open("w"))
+            return [tag]
+
+        def numbered(tag):
+            (SHM / f"{tag}-{os.getpid()}").write_text("x")
+            return [f"{tag}-{os.getpid()}"]
+
+        def read(tag):
+            KEPT.append((SHM / tag).open())
+            return [tag]
+
+        def read_in_memory(tag):
+            with (SHM / tag).open("rb") as file:
+                KEPT.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             return [tag]
 
         def folder(tag):
@@ -183,7 +196,7 @@ def tag() -> Iterator[str]:
     """Begins the names of a test's files in `/dev/shm`."""
     tag = f"trial-{uuid4().hex}"
     yield tag
-    for left in SHM.glob(f"{tag}*"):
+    for left in SHM.glob(f"*{tag}*"):
         if left.is_dir():
             shutil.rmtree(left)
         else:
@@ -248,6 +261,31 @@ async def test_what_another_job_uses_is_not_touched(
     assert all((SHM / name).exists() for name in kept_names)
     await leaver.abort(kept_job, query)
     await gone(kept_names)
+
+
+@pytest.mark.parametrize("kind", ["read", "read_in_memory"])
+async def test_what_others_made_for_an_aborted_job_to_read_is_not_removed(
+    leaver: Node, begun: Path, tag: str, kind: str
+) -> None:
+    """Another program may renew it while no process has it open."""
+    await leaver.outcome("leave", {"kind": "segment", "tag": tag})
+    (SHM / tag).write_text("theirs")
+    job, names = await waiting(leaver, kind, tag, begun)
+    await leaver.abort(job, "grace_s=0&wait=30")
+    left = await leaver.outcome("leave", {"kind": "segment", "tag": ""})
+    await gone(left["result"])
+    assert [(SHM / name).read_text() for name in names] == ["theirs"]
+
+
+async def test_a_file_is_not_taken_for_a_process_because_of_a_number_in_its_name(
+    leaver: Node, begun: Path, tag: str
+) -> None:
+    """Numbers of processes are small in a container, and jobs number what they write."""
+    job, names = await waiting(leaver, "numbered", tag, begun)
+    await leaver.abort(job, "grace_s=0&wait=30")
+    left = await leaver.outcome("leave", {"kind": "segment", "tag": ""})
+    await gone(left["result"])
+    assert all((SHM / name).exists() for name in names)
 
 
 async def test_what_others_made_and_a_job_only_used_is_not_removed(leaver: Node) -> None:
