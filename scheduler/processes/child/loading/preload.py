@@ -18,6 +18,7 @@ from pathlib import Path
 from scheduler.processes.child import containment, job_loop
 from scheduler.processes.child.between_jobs.random_state import watch_random
 from scheduler.processes.child.between_jobs.stdio import line_buffered, output_as_errors
+from scheduler.processes.child.loading.importing import is_loaded
 from scheduler.processes.child.loading.installed_packages import imports_of, preload
 from scheduler.processes.child.loading.snapshot import Snapshot
 
@@ -46,9 +47,11 @@ logging.root.setLevel(logging.INFO)
 
 snapshot = Snapshot.read(written.parent)
 snapshot.install()
+# Not all of the folder: it may have programs and packages in it that no handler imports.
+loaded = [each for name, each in snapshot.sources.items() if is_loaded(name, snapshot.sources)]
 with output_as_errors():  # standard output is for what the node says
-    preload(imports_of(snapshot.sources.values()))
-for source in snapshot.sources.values():
+    preload(imports_of(loaded))
+for source in loaded:
     with suppress(SyntaxError, ValueError):  # the pool process says so, with the line
         source.compiled()
 

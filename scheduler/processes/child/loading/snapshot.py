@@ -174,10 +174,14 @@ class _Loader(SourceFileLoader):
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
-    """Every `*.py` below a folder that is not hidden, in the order of their names."""
+    """Every `*.py` below a folder that is not hidden, in the order of their names.
+
+    A virtual environment is passed over: it has thousands, and its own place on the path.
+    """
     seen: set[Path] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
-        if (real := Path(place).resolve()) in seen:  # by a link that leads back
+        real = Path(place).resolve()
+        if real in seen or "pyvenv.cfg" in files:  # seen: by a link that leads back
             folders.clear()
             continue
         seen.add(real)
