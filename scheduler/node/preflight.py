@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import multiprocessing.util
 import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    contextmanager,
+    suppress,
+)
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, TypeVar
@@ -113,6 +120,7 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     os.environ[NODE] = node_id
     os.environ[DATA_DIR] = str(data_dir)
     os.environ[SCRATCH] = multiprocessing.util.get_temp_dir()
+    _keep(os.environ[SCRATCH])
     # The fork server and the warden are new interpreters, and the node may have been started in any
     # folder. (A fork server that cannot import its preload module reports no error.)
     path = os.environ.get("PYTHONPATH", "")
@@ -122,6 +130,16 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     for variable in VARIABLES:  # passwords and secrets are not for handlers
         os.environ.pop(variable, None)
     os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(make_files_dir(config.handlers.files_dir))
+
+
+def _keep(folder: str) -> None:
+    """Keep what cleans temporary folders, some days later, away from this one.
+
+    `systemd-tmpfiles` passes over a folder that is locked (tmpfiles.d(5)). The lock ends with this
+    process, which so leaves the descriptor open.
+    """
+    with suppress(OSError):
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _written_snapshot(folder: str) -> Path:

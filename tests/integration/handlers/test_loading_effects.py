@@ -1,15 +1,19 @@
-"""What a handler file does when it is loaded: it logs, configures logging, takes memory."""
+"""What a handler file does when it is loaded, and what else is in the folder with it."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from scheduler.processes.warden.cookie import SCRATCH
 from tests.integration.jobs.test_job_logs import read
 from tests.integration.nodes.test_node import refusal
+from tests.support.handlers.folders import serving
 from tests.support.nodes import Node, Nodes
 
 MIB = 1024 * 1024
@@ -190,3 +194,52 @@ async def test_a_memory_limit_above_what_the_files_take_is_fine(
     node = start_node(HANDLERS__PATH=write(tmp_path, {"a": text}), NODE__WORKERS=1)
     job = await node.outcome("limited")
     assert job["result"] == 200 * MIB, job["error"]
+
+
+ENDS_BADLY = "raise SystemExit(1)\n"
+LOADED = """
+    import sys
+    from scheduler import handler
+
+    @handler("loaded")
+    def loaded(data):
+        return data in sys.modules
+"""
+
+
+async def test_a_virtual_environment_in_the_folder_is_passed_over(tmp_path: Path) -> None:
+    """Its packages have files that do not run, and so many that no node would start in time."""
+    files = {
+        "a.py": LOADED,
+        "venv/pyvenv.cfg": "version = 3.13",
+        "venv/__init__.py": "raise SystemExit(1)",
+        "venv/lib/python3.13/site-packages/x.py": ENDS_BADLY,
+    }
+    with serving(tmp_path, files) as node:
+        assert (await node.outcome("loaded", "handlers.venv"))["result"] is False
+
+
+async def test_what_only_other_programs_in_the_folder_import_is_not_loaded(tmp_path: Path) -> None:
+    """It may take long, and it may do something."""
+    files = {"a.py": LOADED, "programs/b.py": "import unwanted\n"}
+    packages = {"unwanted.py": "X = 1\n"}
+    with serving(tmp_path, files, packages=packages) as node:
+        assert (await node.outcome("loaded", "unwanted"))["result"] is False
+
+
+def test_what_the_node_wrote_for_its_processes_is_kept_from_cleaners(own_node: Node) -> None:
+    """A node runs for months, and what cleans temporary folders removes what is ten days old."""
+    mark = f"{SCRATCH}=".encode()
+    environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in own_node.processes()]
+    (scratch,) = {
+        each.removeprefix(mark)
+        for environment in environments
+        for each in environment.split(b"\0")
+        if each.startswith(mark)
+    }
+    folder = os.open(scratch, os.O_RDONLY)
+    try:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    finally:
+        os.close(folder)
