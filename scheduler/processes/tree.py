@@ -240,14 +240,16 @@ def _freeze(
     while True:
         found = len(frozen)
         for each in _below(ancestor, spared):
+            if each.process in frozen:
+                continue
             if trackers_last and is_tracker(each.process):
                 trackers.add(each.process)
-            elif each.process not in frozen:
-                # Before the next look: a process that forks and exits is gone a moment later.
-                send(each.process, signal.SIGSTOP)
-                if each.group not in kept:
-                    _stop_group(each.group, each.process)
-                frozen.add(each.process)
+                continue
+            # Before the next look: a process that forks and exits is gone a moment later.
+            send(each.process, signal.SIGSTOP)
+            if each.group not in kept:
+                _stop_group(each.group, each.process)
+            frozen.add(each.process)
         if len(frozen) == found or time.monotonic() > deadline:
             return frozen, trackers - frozen
 

@@ -13,12 +13,17 @@ import ctypes
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
+SETTINGS: Final[Mapping[str, Any]] = {
+    "encoding": "utf-8",
+    "errors": "backslashreplace",
+    "line_buffering": True,
+}
 _flush_c_streams: Final = ctypes.PyDLL(None).fflush  # it takes less than to release the GIL
 
 
@@ -46,9 +51,10 @@ class Stdio:
             os.dup2(source, descriptor)
             if not os.get_blocking(descriptor):  # the same for all who have the pipe
                 os.set_blocking(descriptor, True)
-        theirs = (vars(sys).get("stdout"), vars(sys).get("stderr"))
-        same = theirs[0] is self._streams[0] and theirs[1] is self._streams[1]
-        if not same or not all(map(_is_whole, self._streams)):
+        if not self._are_ours() or not all(map(_is_whole, self._streams)):
+            for stream in self._first:
+                with suppress(ValueError):  # it is closed or detached
+                    stream.reconfigure(**SETTINGS)  # type: ignore[union-attr]
             self._streams = (_lines(1), _lines(2))
             sys.stdout, sys.stderr = self._streams
         if self._stdin.closed:
@@ -58,11 +64,18 @@ class Stdio:
 
     def flush(self) -> None:
         """Flush all streams, also those with which the job replaced ours, and C's."""
-        theirs = (vars(sys).get("stdout"), vars(sys).get("stderr"))
-        for stream in {id(each): each for each in (*self._first, *self._streams, *theirs)}.values():
+        streams: tuple[Any, ...] = self._first
+        if self._streams is not self._first or not self._are_ours():
+            streams += (*self._streams, vars(sys).get("stdout"), vars(sys).get("stderr"))
+        for stream in streams:
             with suppress(BaseException):  # a job's own stream may raise anything
-                stream.flush()  # type: ignore[union-attr]
+                stream.flush()
         _flush_c_streams(None)
+
+    def _are_ours(self) -> bool:
+        """Whether the streams are those of this object; a job may also have deleted them."""
+        namespace, (output, error) = vars(sys), self._streams
+        return namespace.get("stdout") is output and namespace.get("stderr") is error
 
 
 class StandardError(logging.StreamHandler[TextIO]):
@@ -132,23 +145,23 @@ def output_as_errors() -> Iterator[None]:
 
 
 def _is_whole(stream: TextIO) -> bool:
-    """Whether only this stream has its buffer: what a job wrapped around that may close it."""
+    """Whether a stream writes as at first, and nothing else has its buffer, and may close it."""
     try:
-        return not stream.closed and sys.getrefcount(stream.buffer) == UNSHARED
+        return bool(
+            stream.line_buffering
+            and stream.errors == SETTINGS["errors"]
+            and sys.getrefcount(stream.buffer) == UNSHARED
+            and not stream.closed
+        )
     except ValueError:  # detached
         return False
 
 
 def _lines(descriptor: int) -> TextIO:
     """A line-buffered text file that accepts any text; lone surrogates are escaped."""
-    return open(
-        descriptor,
-        "w",
-        buffering=1,
-        encoding="utf-8",
-        errors="backslashreplace",
-        closefd=False,
-    )
+    stream = open(descriptor, "w", closefd=False)  # noqa: SIM115 - for the life of this process
+    stream.reconfigure(**SETTINGS)
+    return stream
 
 
 _example: Final = _lines(1)
