@@ -66,7 +66,9 @@ class PoolProcess:
 
         None where it cannot be known: the fork server, which collects it, died as well."""
         self._ended: tree.Ended | None = None
-        self._shared_memory = shared_memory.before()
+        self._shared_memory = shared_memory.entries()
+        self.left: shared_memory.Left | None = None
+        """What it may have left in shared memory. Known after `end`."""
         self._executor = executor
         self._handle = handle
         self._threads = threads
@@ -181,7 +183,8 @@ class PoolProcess:
             before = self._shared_memory
             used = shared_memory.used_by(self.process, before=before)
             self._ended = tree.end(self.process)
-            shared_memory.remove_left(used, {self.process, *self._ended.met}, before=before)
+            dead = {self.process, *self._ended.met}
+            self.left = shared_memory.Left(before=before, used=used, dead=dead)
         ended = self._ended
         tree.send(self.fork_server, signal.SIGCONT)  # it reports exit statuses, and may be stopped
         # Not waiting for a survivor of SIGKILL: its worker must go on (see `worker.unkillable`).

@@ -36,59 +36,45 @@ PROCESSES_MAX: Final = 32
 """How many processes of a job to look at, from the root on: each takes 0.3 ms, before the abort."""
 
 
-class Before(NamedTuple):
-    """What there was when a process started."""
+class Left(NamedTuple):
+    """What is known of a pool process that has ended, and of all below it."""
 
-    changed_ns: int
-    """When an entry was last made or removed."""
-    names: frozenset[str]
+    before: Collection[str]
+    """The entries that were there when it started."""
+    used: Collection[str]
+    """What they might write to, and what was not there before."""
+    dead: Collection[tree.Process]
 
 
-def before() -> Before:
-    """What there is now."""
+def entries() -> frozenset[str]:
+    """The names of what there is now."""
     with suppress(OSError):
-        return Before(FOLDER.stat().st_mtime_ns, frozenset(os.listdir(FOLDER)))  # noqa: PTH208 - names
-    return Before(0, frozenset())
+        return frozenset(os.listdir(FOLDER))  # noqa: PTH208 - names
+    return frozenset()
 
 
-def used_by(root: tree.Process, *, before: Before) -> Collection[str]:
+def used_by(root: tree.Process, *, before: Collection[str]) -> Collection[str]:
     """What a process, or one below it, may write to, and what was not there before."""
-    made = _made_since(before)
-    if not made:
-        return ()
     processes = [root, *tree.below(root)[:PROCESSES_MAX]]
-    return made.intersection(name for process in processes for name in _written(process.pid))
+    return {name for process in processes for name in _written(process.pid) if name not in before}
 
 
-def remove_left(used: Collection[str], dead: Iterable[tree.Process], *, before: Before) -> None:
-    """Remove what processes left that are dead now.
-
-    Args:
-        used: what `used_by` answered while they lived.
-        dead: all of them.
-        before: what was there before they started.
-    """
-    made = _made_since(before)
-    pids = {str(process.pid) for process in dead}
-    left = {
-        name for name in made if name in used or ((of := NAMED(name)) is not None and of[1] in pids)
-    }
-    for name in left.difference(_in_use()) if left else ():
+def remove(left: Iterable[Left]) -> None:
+    """Remove what ended processes left. It takes longer than an abort may: do it afterwards."""
+    there = entries()
+    found = {name for each in left for name in there.difference(each.before) if _is_of(name, each)}
+    for name in found.difference(_in_use()) if found else ():
+        path = FOLDER / name
         with suppress(OSError):
-            path = FOLDER / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if path.lstat().st_uid == os.getuid():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _made_since(before: Before) -> set[str]:
-    made: set[str] = set()
-    with suppress(OSError):
-        if FOLDER.stat().st_mtime_ns == before.changed_ns:
-            return made
-        for name in set(os.listdir(FOLDER)) - before.names:  # noqa: PTH208 - names
-            with suppress(OSError):
-                if (FOLDER / name).lstat().st_uid == os.getuid():
-                    made.add(name)
-    return made
+def _is_of(name: str, left: Left) -> bool:
+    if name in left.used:
+        return True
+    by = NAMED(name)
+    return by is not None and int(by[1]) in {process.pid for process in left.dead}
 
 
 def _in_use() -> Iterator[str]:
@@ -120,8 +106,14 @@ def _maps(pid: int) -> bytes:
 
 
 def _open(pid: int) -> Iterator[tuple[bytes, bool]]:
-    """What a process has open, and whether to write to it (proc_pid_fd(5))."""
+    """What a process has open, and whether to write to it (proc_pid_fd(5)).
+
+    With bare system calls, as in `tree`: it is asked before an abort.
+    """
+    folder = f"/proc/{pid}/fd".encode()
     with suppress(OSError):
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        for name in os.listdir(folder):  # noqa: PTH208
             with suppress(OSError):
-                yield os.fsencode(descriptor.readlink()), bool(descriptor.lstat().st_mode & S_IWUSR)
+                path = os.readlink(descriptor := folder + b"/" + name)  # noqa: PTH115
+                if path.startswith(b"/dev/shm"):  # noqa: S108
+                    yield path, bool(os.lstat(descriptor).st_mode & S_IWUSR)

@@ -30,7 +30,7 @@ from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job_log import LogStream
 from scheduler.core.ports.clock import Clock
-from scheduler.processes import pool_process, tree
+from scheduler.processes import pool_process, shared_memory, tree
 from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.stdio_pipes import SHOWN_BYTES_MAX
@@ -114,6 +114,7 @@ class Slots:
         self._jobs_per_process = jobs_per_process
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
+        self._left: list[shared_memory.Left] = []
         self._escaped = EscapedProcesses(threads)
         self._closing = False
         self._spare = self._begin_spare(tries_max=TRIES_MAX)
@@ -169,6 +170,8 @@ class Slots:
     async def end(self, process: PoolProcess) -> tree.Ended:
         """End a process and everything that it started; tried until it succeeds."""
         ended = await self._retry(process.end)
+        if process.left is not None:
+            self._left.append(process.left)
         self._live.discard(process)
         self._escaped.forget(process.process)
         self._escaped.spare(ended.survivors)
@@ -191,9 +194,10 @@ class Slots:
         await self.end(process)
 
     async def watch(self) -> None:
-        """Look for escaped processes and end them, for ever; a background task."""
+        """Look for what jobs left, processes and shared memory, for ever; a background task."""
         while True:
             await self._clock.sleep(ESCAPED_LOOK_S)
+            await self._remove_left()
             for fork_server in {process.fork_server for process in self._live}:
                 with suppress(*SHORTAGES):
                     await self._escaped.end(fork_server)
@@ -205,6 +209,13 @@ class Slots:
         async with asyncio.TaskGroup() as group:
             for process in tuple(self._live):
                 group.create_task(self.retire(process), name="retire a pool process")
+        await self._remove_left()
+
+    async def _remove_left(self) -> None:
+        """Remove what ended processes left in shared memory."""
+        if self._left:
+            left, self._left = self._left, []
+            await asyncio.to_thread(shared_memory.remove, left)
 
     def _begin_spare(
         self, *, tries_max: int | None = None

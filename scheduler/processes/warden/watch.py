@@ -24,12 +24,12 @@ def main() -> None:
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, signal.SIG_IGN)  # it must outlive its node
     node, node_id = os.getppid(), os.environ[NODE]
-    before = shared_memory.before()
+    before = shared_memory.entries()
     deadline: float | None = None
     while (message := _next_message(deadline)) != SHUTDOWN:
         if message is None:
             ended = end_all(NODE, node_id)
-            shared_memory.remove_left((), ended, before=before)
+            shared_memory.remove([shared_memory.Left(before=before, used=(), dead=ended)])
             shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
             return
         if message == deadline:
