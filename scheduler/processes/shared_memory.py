@@ -32,8 +32,9 @@ MAPPED: Final = re.compile(rf"{FOLDER}/(\S+)".encode()).findall
 WRITABLE: Final = re.compile(rf"^\S+ .w.* {FOLDER}/(\S+)".encode(), re.MULTILINE).findall
 
 
-PROCESSES_MAX: Final = 32
-"""How many processes of a job to look at, from the root on: each takes 0.3 ms, before the abort."""
+PROCESSES_MAX: Final = 4
+"""How many processes of a job to look at, from the root on: each takes 0.2 ms before the abort, and
+what they share the first ones have, too."""
 
 
 class Left(NamedTuple):
@@ -115,5 +116,5 @@ def _open(pid: int) -> Iterator[tuple[bytes, bool]]:
         for name in os.listdir(folder):  # noqa: PTH208
             with suppress(OSError):
                 path = os.readlink(descriptor := folder + b"/" + name)  # noqa: PTH115
-                if path.startswith(b"/dev/shm"):  # noqa: S108
+                if path.startswith(b"/dev/shm"):
                     yield path, bool(os.lstat(descriptor).st_mode & S_IWUSR)

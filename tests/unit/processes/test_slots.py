@@ -28,6 +28,7 @@ class Process:
     def __init__(self) -> None:
         self.alive = True
         self.jobs = 0
+        self.left = None
         self.fault: str | None = None
         self.handlers: tuple[HandlerOptions, ...] = ()
         self.process = self.fork_server = tree.Process(
