@@ -28,10 +28,9 @@ FOLDER: Final = Path("/dev/shm")  # noqa: S108 - POSIX shared memory on Linux (s
 NAMED: Final = re.compile(r"(?:joblib_memmapping_folder|torch|sem\.loky|pym)[_-](\d+)[_-]").match
 """How libraries name what they make: joblib, PyTorch, loky, `multiprocessing`. Just a number in a
 name proves nothing: process numbers are small in a container, and jobs number their files."""
-MAPPED: Final = re.compile(rf"{FOLDER}/(\S+)".encode()).findall
-WRITABLE: Final = re.compile(rf"^\S+ .w.* {FOLDER}/(\S+)".encode(), re.MULTILINE).findall
 
 
+BELOW: Final = f"{FOLDER}/".encode()
 PROCESSES_MAX: Final = 4
 """How many processes of a job to look at, from the root on: each takes 0.2 ms before the abort, and
 what they share the first ones have, too."""
@@ -57,7 +56,12 @@ def entries() -> frozenset[str]:
 def used_by(root: tree.Process, *, before: Collection[str]) -> Collection[str]:
     """What a process, or one below it, may write to, and what was not there before."""
     processes = [root, *tree.below(root)[:PROCESSES_MAX]]
-    return {name for process in processes for name in _written(process.pid) if name not in before}
+    return {
+        name
+        for process in processes
+        for name in _mapped(process.pid, writable=True)
+        if name not in before
+    }
 
 
 def remove(left: Iterable[Left]) -> None:
@@ -84,26 +88,19 @@ def _in_use() -> Iterator[str]:
             yield from _mapped(int(entry.name))
 
 
-def _mapped(pid: int) -> Iterator[str]:
-    """What a process has in its memory, or open; of a folder, its name."""
-    yield from _names(MAPPED(_maps(pid)))
-    yield from _names(name for path, _ in _open(pid) for name in MAPPED(path))
+def _mapped(pid: int, *, writable: bool = False) -> Iterator[str]:
+    """What a process has in its memory, or open, perhaps to write to it; of a folder, its name."""
+    paths = [path for path, writes in (*_maps(pid), *_open(pid)) if writes or not writable]
+    for path in paths:
+        yield os.fsdecode(path).removeprefix(f"{FOLDER}/").partition("/")[0].split(" ")[0]
 
 
-def _written(pid: int) -> Iterator[str]:
-    """The same, where it may write to it."""
-    yield from _names(WRITABLE(_maps(pid)))
-    yield from _names(name for path, writes in _open(pid) if writes for name in MAPPED(path))
-
-
-def _names(paths: Iterable[bytes]) -> Iterator[str]:
-    return (os.fsdecode(path).partition("/")[0] for path in paths)
-
-
-def _maps(pid: int) -> bytes:
+def _maps(pid: int) -> Iterator[tuple[bytes, bool]]:
+    """What a process has in its memory, and whether to write to it (proc_pid_maps(5))."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/maps").read_bytes()
-    return b""
+        for line in Path(f"/proc/{pid}/maps").read_bytes().split(b"\n"):
+            if BELOW in line:
+                yield line[line.index(BELOW) :], line.split(b" ", 2)[1][1:2] == b"w"
 
 
 def _open(pid: int) -> Iterator[tuple[bytes, bool]]:
@@ -116,5 +113,5 @@ def _open(pid: int) -> Iterator[tuple[bytes, bool]]:
         for name in os.listdir(folder):  # noqa: PTH208
             with suppress(OSError):
                 path = os.readlink(descriptor := folder + b"/" + name)  # noqa: PTH115
-                if path.startswith(b"/dev/shm"):
+                if path.startswith(BELOW):
                     yield path, bool(os.lstat(descriptor).st_mode & S_IWUSR)
