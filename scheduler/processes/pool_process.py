@@ -185,6 +185,7 @@ class PoolProcess:
             self._ended = tree.end(self.process)
             dead = {self.process, *self._ended.met}
             self.left = shared_memory.Left(before=before, used=used, dead=dead)
+            self._shared_memory = frozenset()
         ended = self._ended
         tree.send(self.fork_server, signal.SIGCONT)  # it reports exit statuses, and may be stopped
         # Not waiting for a survivor of SIGKILL: its worker must go on (see `worker.unkillable`).

@@ -172,6 +172,7 @@ class Slots:
         ended = await self._retry(process.end)
         if process.left is not None:
             self._left.append(process.left)
+            process.left = None
         self._live.discard(process)
         self._escaped.forget(process.process)
         self._escaped.spare(ended.survivors)

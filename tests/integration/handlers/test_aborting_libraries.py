@@ -143,9 +143,17 @@ async def gathered_busy(path):
     await asyncio.gather(busy(path), asyncio.sleep(3600), return_exceptions=True)
     await asyncio.sleep(3600)
 
+async def member(path):
+    # Without an await in it: a group that is cancelled cancels its tasks once more.
+    try:
+        path.write_text("begun")
+        await asyncio.sleep(3600)
+    finally:
+        path.write_text(path.read_text() + " inside")
+
 async def grouped(path):
     async with asyncio.TaskGroup() as group:
-        group.create_task(main(path))
+        group.create_task(member(path))
         group.create_task(asyncio.sleep(3600))
 
 async def threaded(path):

@@ -45,8 +45,11 @@ class Stdio:
         self._streams = self._first
         self.restore()
 
-    def restore(self) -> None:
-        """Restore what an earlier job may have closed, redirected, replaced or wrapped."""
+    def restore(self) -> bool:
+        """Restore what a job has closed, redirected, replaced or wrapped; whether that is possible.
+
+        It is not where it closed a stream that handler files have kept since they were loaded.
+        """
         for descriptor, source in enumerate(self._sources):
             os.dup2(source, descriptor)
             if not os.get_blocking(descriptor):  # the same for all who have the pipe
@@ -61,6 +64,7 @@ class Stdio:
             self._stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
         sys.stdin = self._stdin
         STANDARD_ERROR.replaced = None
+        return not any(map(_is_closed, self._first))
 
     def flush(self) -> None:
         """Flush all streams, also those with which the job replaced ours, and C's."""
@@ -142,6 +146,13 @@ def output_as_errors() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _is_closed(stream: TextIO) -> bool:
+    try:
+        return stream.closed
+    except ValueError:  # detached
+        return True
 
 
 def _is_whole(stream: TextIO) -> bool:
