@@ -28,7 +28,7 @@ class Held:
 @handler("grid_search")
 def grid_search(data: Any) -> Any:
     """Find the best regularisation in two processes: {}."""
-    x, y = make_classification(n_samples=20_000, n_features=20, random_state=7)
+    x, y = make_classification(n_samples=2_000, n_features=20, random_state=7)
     search = GridSearchCV(
         LogisticRegression(max_iter=200),
         {"C": [0.01, 1.0, 100.0]},
