@@ -10,7 +10,7 @@ LOOK_S = 0.01
 
 
 async def eventually(
-    predicate: Callable[[], object], *, within_s: float = 5.0, saying: str = ""
+    predicate: Callable[[], object], *, within_s: float = 20.0, saying: str = ""
 ) -> None:
     """Call the predicate, plain or async, until it returns something true.
 

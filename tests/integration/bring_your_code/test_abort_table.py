@@ -25,7 +25,7 @@ PAGE = ROOT / "docs" / "aborts.md"
 KEEP = bool(os.environ.get("KEEP"))
 REPEATS = 5 if KEEP else 1
 ORDER = [case.does for case in CASES]
-BEGIN_S = 10.0
+BEGIN_S = 40.0
 BEGAN = "began"
 """What a handler's note says until an exception leaves the handler."""
 

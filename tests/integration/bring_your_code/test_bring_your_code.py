@@ -20,8 +20,8 @@ from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node
 
 RUN_S = 40.0
-"""How long a job may take before it counts as hanging: each takes a second or two, and several times
-that where other tests keep the machine busy (a grid search starts three interpreters)."""
+"""How long a job may take before it counts as hanging: each takes a second or two, and several
+times that where other tests keep the machine busy (a grid search starts three interpreters)."""
 LONG_S = 600
 """How long a job would stay in its query if it were not aborted."""
 TIDY_S = 5.0
