@@ -11,11 +11,12 @@ import pytest
 from tests.support.programs.table import PROGRAMS, missing
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write the line, if there is something to say."""
-    reports = terminalreporter.getreports("skipped")
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Write the line behind all others, if there is something to say."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reports = reporter.getreports("skipped") if reporter else []
     if reports:
-        terminalreporter.write_line(_line(reports))
+        reporter.write_line(_line(reports))
 
 
 def _line(reports: list[pytest.TestReport]) -> str:

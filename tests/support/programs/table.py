@@ -26,6 +26,7 @@ class Program:
 
 
 PROGRAMS: Final = {
+    "caddy": Program("caddy", "stands in front of a node"),
     "chromium": Program("chromium", "opens the dashboard, as users do"),
     "nginx": Program("nginx", "stands in front of a node"),
     "openssl": Program("openssl", "makes certificates"),

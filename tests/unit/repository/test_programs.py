@@ -16,7 +16,7 @@ from tests.support.programs import table
 
 NEEDS_TWO = """
 from tests.support.programs import program
-from tests.support.programs.left_out import pytest_terminal_summary
+from tests.support.programs.left_out import pytest_unconfigure
 
 def test_in_front() -> None:
     program("nginx")
@@ -125,7 +125,7 @@ def run(tmp_path: Path, **more: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_two.py").write_text(NEEDS_TWO)
     (tmp_path / "conftest.py").write_text(
         "from tests.support.programs import table\n"
-        "from tests.support.programs.left_out import pytest_terminal_summary\n"
+        "from tests.support.programs.left_out import pytest_unconfigure\n"
         'table.FOLDERS = ("/nowhere",)\n'
     )
     return subprocess.run(
