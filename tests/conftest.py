@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.nodes import node, own_node, start_node_fixture
+from tests.support.programs.left_out import pytest_unconfigure
 from tests.support.servers.postgres import postgres_server, postgres_url
 from tests.support.servers.receiver import receiver_fixture
 from tests.support.servers.redis import (
@@ -24,6 +25,7 @@ __all__ = [
     "own_redis_fixture",
     "postgres_server",
     "postgres_url",
+    "pytest_unconfigure",
     "receiver_fixture",
     "redis_program",
     "redis_server",

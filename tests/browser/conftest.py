@@ -8,7 +8,6 @@ request to anything but the node.
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from playwright.sync_api import (
 )
 
 from tests.support.nodes import Node
+from tests.support.programs import program
 
 FLAGS = (
     "--headless",
@@ -46,8 +46,7 @@ PHONE = {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for the tests of a file."""
-    executable = shutil.which("chromium")
-    assert executable, "the page's tests need Chromium: apt-get install chromium"
+    executable = program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser

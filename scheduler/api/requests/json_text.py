@@ -24,12 +24,16 @@ _NEXT_LONG_INTEGER: Final = re.compile(
            | " (?: [^"\\]++ | \\. )*+ "              # a string
            | -?+ [0-9]++ (?: \. [0-9]++ | (?=[eE]) ) (?: [eE] [+-]?+ [0-9]++ )?+  # a float
            | -?+ [0-9]{1,18}+ (?![0-9.eE])           # an integer that fits
+           | (?!)                                    # nothing: goes back to the token's beginning
          )*+
          (-?+ [0-9]++)
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Skips every other token with possessive quantifiers, so it never backtracks: linear time."""
+"""Skips every other token with possessive quantifiers, so it never backtracks: linear time.
+
+Up to Python 3.11.4, a possessive group goes on from where its last alternative failed. Without the
+empty alternative, a wide integer would be found without its first 18 digits, or not at all."""
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
