@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_USERINFO: Final = re.compile(r"(://[^:/@?#]*):.*@", re.DOTALL)
+_USERINFO: Final = re.compile(r"(://[^:/?#]*):.*@", re.DOTALL)
 """Greedy up to the last `@`, so that a password with an unescaped `@` is hidden whole."""
-_PARAMETER: Final = re.compile(r"([?&]\w*password=)[^&#]*", re.IGNORECASE)
+_PARAMETER: Final = re.compile(r"([?&]\w*(?:pas+w|secret|_key|token)\w*=)[^&#]*", re.IGNORECASE)
 
 
 def redacted(url: str) -> str:

@@ -178,7 +178,9 @@ async def _reach_store(
     url = config.store.url
     return await reach(
         f"store {redacted(url)}",
-        lambda: open_store(url, data_dir=data_dir, on_batch=metrics.batch),
+        lambda: open_store(
+            url, data_dir=data_dir, schema=config.store.schema, on_batch=metrics.batch
+        ),
         stack,
     )
 

@@ -5,7 +5,10 @@
     sql_store    SqlStore: the port `Store`, each call one named statement
        │ fetch(name, …)
     database ─┬─ sqlite     one connection that writes, one that reads, a lock file
-              └─ postgres   a pool of connections; postgres_errors: what its errors mean
+              └─ postgres   a pool of connections; postgres_errors: what its errors mean;
+                            postgres_schema: looks whether the schema is ready
+
+    postgres_url/      the URL of a PostgreSQL, and connecting to it
 
     sql/*.sql          the statements, one text for both databases
     migrations/*.sql   the schema; `schema` applies them
@@ -28,12 +31,12 @@ from scheduler.basics.background import background
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
 from scheduler.core.ports.store import Store
-from scheduler.store.database import Database, LoggedDatabase
+from scheduler.store.database import Database, LoggedDatabase, Migrated
 from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
 
-__all__ = ["open_store"]
+__all__ = ["Migrated", "migrate_store", "open_store"]
 
 FILE_NAME: Final = "scheduler.db"
 PATH_SCHEME: Final = "sqlite:///"
@@ -41,7 +44,11 @@ PATH_SCHEME: Final = "sqlite:///"
 
 @asynccontextmanager
 async def open_store(
-    url: str, *, data_dir: Path, on_batch: Callable[[str, int], None] = lambda _kind, _calls: None
+    url: str,
+    *,
+    data_dir: Path,
+    schema: str = "",
+    on_batch: Callable[[str, int], None] = lambda _kind, _calls: None,
 ) -> AsyncIterator[Store]:
     """Open the store that `url` names, and create or update its schema.
 
@@ -49,6 +56,7 @@ async def open_store(
         url: `sqlite` for a file in `data_dir`; `sqlite:///relative/path` or `sqlite:////absolute`,
             used without unescaping; `postgresql://…` or `postgres://…`.
         data_dir: created if missing.
+        schema: the schema of the tables in PostgreSQL; empty: the search path of the connection.
         on_batch: called with the kind of the calls that shared a statement, and their number.
 
     Raises:
@@ -56,20 +64,30 @@ async def open_store(
             uses the file, or its schema is of a newer version of the scheduler.
         StoreUnavailable: the server does not answer; trying again may help.
     """
-    async with _database(url, data_dir) as database:
+    async with _database(url, data_dir, schema) as database:
         store = GroupedStore(LoggedDatabase(database), on_batch=on_batch)
         async with background(**store.services()):
             yield store
 
 
-def _database(url: str, data_dir: Path) -> AbstractAsyncContextManager[Database]:
+async def migrate_store(url: str, *, data_dir: Path, schema: str = "") -> Migrated:
+    """Bring the schema of a store up to date, as each opening does; what was done.
+
+    Raises:
+        StartError, StoreUnavailable: as `open_store`.
+    """
+    async with _database(url, data_dir, schema) as database:
+        return database.migrated
+
+
+def _database(url: str, data_dir: Path, schema: str) -> AbstractAsyncContextManager[Database]:
     path = url.removeprefix(PATH_SCHEME)
     if url == "sqlite":
         return open_sqlite((data_dir / FILE_NAME).resolve())
     if url.startswith(PATH_SCHEME) and path:
         return open_sqlite(Path(path).resolve())
     if url.startswith(("postgresql://", "postgres://")):
-        return open_postgres(url)
+        return open_postgres(url, schema=schema)
     raise StartError(
         f"[store] url = {redacted(url)!r}: must be 'sqlite', 'sqlite:///path' or 'postgresql://…'"
     )

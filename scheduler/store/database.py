@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from scheduler.basics.outage import Outage
 from scheduler.core.errors import StoreUnavailable
@@ -20,6 +20,17 @@ class Row(Protocol):
         ...
 
 
+class Migrated(NamedTuple):
+    """What became of a database's schema."""
+
+    identity: str
+    """The database's, made with its first version."""
+    before: int
+    """The version that was found; 0: there was none."""
+    version: int
+    """The version that it has now."""
+
+
 class Database(Protocol):
     """A database with the schema of `migrations/`.
 
@@ -28,6 +39,8 @@ class Database(Protocol):
 
     identity: str
     """A random id made with the database."""
+    migrated: Migrated
+    """What its opening did to the schema."""
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """Run the statement of `sql/<name>.sql` as one transaction, and return its rows.
@@ -42,6 +55,7 @@ class LoggedDatabase:
 
     def __init__(self, database: Database) -> None:
         self.identity = database.identity
+        self.migrated = database.migrated
         self._database = database
         self._outage = Outage("the store")
 

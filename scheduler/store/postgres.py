@@ -7,40 +7,46 @@ gets a new connection. Nothing here waits for ever, neither for a connection nor
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import asyncpg
+import structlog
 
-from scheduler.basics.urls import redacted
-from scheduler.store.database import Argument, Database, Row
-from scheduler.store.postgres_errors import LOST_AGAINST_ANOTHER, available, startable
-from scheduler.store.schema import migrate
+from scheduler.core.errors import StartError
+from scheduler.store.database import Argument, Database, Migrated, Row
+from scheduler.store.postgres_errors import LOST_AGAINST_ANOTHER, available, settable, startable
+from scheduler.store.postgres_schema import prepared
+from scheduler.store.postgres_url import Address, connect, read
 from scheduler.store.statements import Dialect, statements
+
+log = structlog.get_logger()
 
 CONNECTIONS_MAX: Final = 8
 """Of one node: calls are grouped before they come here, so few run at once."""
-CONNECT_S: Final = 5.0
-"""Timeout for a connection, a new one or one that others use."""
+CLOSE_S: Final = 5.0
+"""Timeout for closing the connections."""
 ANSWER_S: Final = 10.0
 """Timeout for the answer to a statement. The longest is a page of 8 MiB."""
-MIGRATE_S: Final = 300.0
-"""Timeout for a migration of a large table, on this node or on another that runs it already."""
 TRIES: Final = 3
 """Tries of a statement that other statements roll back; then the caller's backoff decides."""
-MIGRATION_LOCK: Final = 0x41746C616E
-"""A number that no other program uses for an advisory lock on this database."""
 
 
 class PostgresDatabase:
     """A database on a server. Made by `open_postgres`."""
 
-    def __init__(self, *, pool: asyncpg.Pool, where: str, identity: str) -> None:
-        self.identity = identity
+    def __init__(
+        self, *, pool: asyncpg.Pool, address: Address, schema: str, migrated: Migrated
+    ) -> None:
+        self.migrated = migrated
+        self.identity = migrated.identity
         self._pool = pool
-        self._where = where
-        self._statements = statements(Dialect.POSTGRESQL)
+        self._where = address.where
+        self._connect_s = address.connect_s
+        self._statements = statements(Dialect.POSTGRESQL, schema=schema)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`. If cancelled, the statement has run, runs to its end, or never will."""
@@ -52,7 +58,7 @@ class PostgresDatabase:
             return await self._run(text, arguments)
 
     async def _run(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
-        async with self._pool.acquire(timeout=CONNECT_S) as connection:
+        async with self._pool.acquire(timeout=self._connect_s) as connection:
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
             except (asyncpg.InternalClientError, TimeoutError, asyncio.CancelledError):
@@ -65,38 +71,57 @@ class PostgresDatabase:
 
 
 @asynccontextmanager
-async def open_postgres(url: str, *, answer_s: float = ANSWER_S) -> AsyncIterator[Database]:
-    """Open the database that a URL names.
+async def open_postgres(
+    url: str, *, schema: str = "", answer_s: float = ANSWER_S
+) -> AsyncIterator[Database]:
+    """Open the database that a URL names, with its tables in a schema or in the search path.
 
     Raises:
-        StartError: the URL, the user, the password or the name of the database is wrong.
+        StartError: the URL, the user, the password, the name of the database or a right is wrong.
         StoreUnavailable: the server does not answer.
     """
-    where = redacted(url)
-    async with _pool(url, where, answer_s) as pool:
+    address = read(url, os.environ)
+    where, schema = address.where, _agreed(schema, address)
+    async with _pool(address, answer_s) as pool:
         with available(where), startable(where):
-            identity = await _migrated(pool, where)
-        yield PostgresDatabase(pool=pool, where=where, identity=identity)
+            async with pool.acquire(timeout=address.connect_s) as connection:
+                migrated = await prepared(connection, schema=schema, where=where)
+        for parameter, value, why in address.remarks:
+            log.warning(f"[store] url: {parameter} is not taken as it is", value=value, why=why)
+        yield PostgresDatabase(pool=pool, address=address, schema=schema, migrated=migrated)
+
+
+def _agreed(schema: str, address: Address) -> str:
+    """The schema that the configuration or the URL names.
+
+    Raises:
+        StartError: they name two.
+    """
+    if schema and address.schema and schema != address.schema:
+        raise StartError(
+            f"[store] schema = {schema!r}: [store] url has schema = {address.schema!r}:"
+            " leave one of them out"
+        )
+    return schema or address.schema
 
 
 @asynccontextmanager
-async def _pool(url: str, where: str, answer_s: float) -> AsyncIterator[asyncpg.Pool]:
-    with available(where), startable(where):
+async def _pool(address: Address, answer_s: float) -> AsyncIterator[asyncpg.Pool]:
+    where = address.where
+    with available(where), startable(where), settable(where, address.hint):
         pool = await asyncpg.create_pool(
-            url,
+            connect=partial(connect, address),
             min_size=1,
             max_size=CONNECTIONS_MAX,
-            timeout=CONNECT_S,
             command_timeout=answer_s,
             reset=_no_reset,
-            server_settings={"application_name": "AtlanScheduler"},
         )
     try:
         yield pool
     finally:
         # Closes the connections properly where the server answers in time, and else drops them.
         with suppress(TimeoutError):
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(CLOSE_S):
                 await pool.close()
 
 
@@ -105,18 +130,3 @@ async def _no_reset(_connection: object) -> None:
 
     The default makes the server reset it after each use, which doubles the time of a statement.
     """
-
-
-async def _migrated(pool: asyncpg.Pool, where: str) -> str:
-    """Run the migrations, one node at a time: nodes that start together wait for the first."""
-
-    async def run(script: str) -> None:
-        await connection.execute(script, timeout=MIGRATE_S)
-
-    async def fetch(query: str) -> Sequence[Any]:
-        rows: Sequence[Any] = await connection.fetch(query)
-        return rows
-
-    async with pool.acquire(timeout=CONNECT_S) as connection, connection.transaction():
-        await run(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        return await migrate(Dialect.POSTGRESQL, where=where, run=run, fetch=fetch)

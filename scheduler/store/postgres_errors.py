@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -20,6 +21,11 @@ _WRONG: Final = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
 )
+_SETTING: Final = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.CantChangeRuntimeParamError,
+)
 _UNAVAILABLE: Final = (
     OSError,
     TimeoutError,
@@ -31,6 +37,7 @@ _UNAVAILABLE: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
     *LOST_AGAINST_ANOTHER,
 )
 
@@ -48,8 +55,7 @@ def available(where: str) -> Iterator[None]:
         # It is an `InterfaceError`, too, but waiting does not help.
         raise
     except _UNAVAILABLE as error:
-        reason = str(error) or type(error).__name__
-        raise StoreUnavailable(f"PostgreSQL at {where}: {reason}") from error
+        raise StoreUnavailable(f"PostgreSQL at {where}: {_line(error)}") from error
 
 
 @contextmanager
@@ -61,10 +67,36 @@ def startable(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except ValueError as error:
-        # Its own text may quote a part of the password.
+    except ssl.SSLCertVerificationError as error:
         raise StartError(
-            f"[store] url = {where!r}: not a valid URL; is a character in it to be escaped?"
+            f"[store] url = {where!r}: the server's certificate is not trusted: {_line(error)};"
+            " sslrootcert names the CA to trust"
+        ) from error
+    except ValueError as error:  # of what the URL leaves out; the URL itself is valid
+        raise StartError(
+            f"[store] url = {where!r}: a variable PG… in the environment is wrong: {_line(error)}"
         ) from error
     except _WRONG as error:
-        raise StartError(f"[store] url = {where!r}: {error}") from error
+        raise StartError(f"[store] url = {where!r}: {_line(error)}") from error
+
+
+@contextmanager
+def settable(where: str, hint: Callable[[], str]) -> Iterator[None]:
+    """Turn the refusal of a setting that a connection asks for into `StartError`.
+
+    Raises:
+        StartError: the server does not know the setting or its value, or the role may not set it.
+    """
+    try:
+        yield
+    except _SETTING as error:
+        raise StartError(f"[store] url = {where!r}: {_line(error)}; {hint()}") from error
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" in str(error):  # so PgBouncer says it
+            raise StartError(f"[store] url = {where!r}: {_line(error)}; {hint()}") from error
+        raise
+
+
+def _line(error: Exception) -> str:
+    """An error on one line; PostgreSQL's details and hints stand on lines of their own."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from scheduler.core.errors import StartError
-from scheduler.store.database import Row
+from scheduler.store.database import Migrated, Row
 from scheduler.store.statements import Dialect, migrations
 
 _TABLE: Final = """
@@ -22,8 +22,8 @@ async def migrate(
     where: str,
     run: Callable[[str], Awaitable[object]],
     fetch: Callable[[str], Awaitable[Iterable[Row]]],
-) -> str:
-    """Run the migrations that the database lacks, and return its identity, made with the first.
+) -> Migrated:
+    """Run the migrations that the database lacks.
 
     The caller ensures that nobody else does the same at the same time.
 
@@ -40,12 +40,26 @@ async def migrate(
     if not list(await fetch(_LOOK)):
         await run(f"INSERT INTO installation VALUES ('{secrets.token_hex(16)}', 0)")  # noqa: S608
     (installation,) = await fetch(_LOOK)
-    scripts, version = migrations(dialect), installation["version"]
-    if version > len(scripts):
+    scripts, before = migrations(dialect), installation["version"]
+    must_be_known(dialect, before, where=where)
+    for number, script in enumerate(scripts[before:], before + 1):
+        await run(f"{script}; UPDATE installation SET version = {number}")  # noqa: S608
+    return Migrated(str(installation["identity"]), before, len(scripts))
+
+
+def latest(dialect: Dialect) -> int:
+    """The version that the migrations lead to."""
+    return len(migrations(dialect))
+
+
+def must_be_known(dialect: Dialect, version: int, *, where: str) -> None:
+    """Check that a database's version is not of a newer scheduler.
+
+    Raises:
+        StartError: it is.
+    """
+    if version > latest(dialect):
         raise StartError(
             f"{where}: the schema is of version {version}, and this scheduler knows up to"
-            f" {len(scripts)}: a newer one has been here, start that again"
+            f" {latest(dialect)}: a newer one has been here, start that again"
         )
-    for number, script in enumerate(scripts[version:], version + 1):
-        await run(f"{script}; UPDATE installation SET version = {number}")  # noqa: S608
-    return str(installation["identity"])

@@ -23,7 +23,7 @@ from scheduler.basics.background import background
 from scheduler.basics.batch import Batch
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, StoreUnavailable
-from scheduler.store.database import Argument, Database, Row
+from scheduler.store.database import Argument, Database, Migrated, Row
 from scheduler.store.schema import migrate
 from scheduler.store.statements import Dialect, statements
 
@@ -89,8 +89,9 @@ class Writer(aiosqlite.Connection):
 class SqliteDatabase:
     """A database in a file. Made by `open_sqlite`."""
 
-    def __init__(self, *, writer: Writer, reader: aiosqlite.Connection, identity: str) -> None:
-        self.identity = identity
+    def __init__(self, *, writer: Writer, reader: aiosqlite.Connection, migrated: Migrated) -> None:
+        self.migrated = migrated
+        self.identity = migrated.identity
         self.writes = Batch(self._write_all, weight=_characters, weight_max=SHARED_CHARACTERS_MAX)
         self._writer = writer
         self._reader = reader
@@ -133,7 +134,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             await writer.execute_fetchall("PRAGMA synchronous = FULL")
             # Else a deleted job would leave its log and the calls of its hook behind.
             await writer.execute_fetchall("PRAGMA foreign_keys = ON")
-            identity = await migrate(
+            migrated = await migrate(
                 Dialect.SQLITE,
                 where=str(path),
                 run=lambda script: writer.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT"),
@@ -142,7 +143,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             reader = await stack.enter_async_context(
                 _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro")
             )
-        database = SqliteDatabase(writer=writer, reader=reader, identity=identity)
+        database = SqliteDatabase(writer=writer, reader=reader, migrated=migrated)
         await stack.enter_async_context(background(sqlite_writes=database.writes.serve()))
         yield database
 

@@ -3,6 +3,9 @@
 Only three things differ: the sign before a parameter's number, the name of the function that
 unfolds a JSON object, and lines that end in `-- PostgreSQL only` or `-- SQLite only`. Comments are
 removed.
+
+Where the tables are in a schema that is named, the statements name it too: the search path belongs
+to a session, and behind a pooler each transaction may be in another one.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from typing import Final, NamedTuple
 
 _HERE: Final = Path(__file__).parent
 _COMMENT: Final = re.compile(r"--.*")
+TABLES: Final = ("hook_calls", "jobs", "logs", "nodes")
+"""The tables that the statements use."""
+_TABLE: Final = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE)(\s+)({'|'.join(TABLES)})\b")
 
 
 class Dialect(Enum):
@@ -31,10 +37,10 @@ class Statement(NamedTuple):
     writes: bool
 
 
-def statements(dialect: Dialect) -> Mapping[str, Statement]:
-    """All statements, by name."""
+def statements(dialect: Dialect, *, schema: str = "") -> Mapping[str, Statement]:
+    """All statements, by name; for tables in this schema, or else in the session's search path."""
     return {
-        file.stem: _statement(translated(file.read_text("utf-8"), dialect))
+        file.stem: _statement(qualified(translated(file.read_text("utf-8"), dialect), schema))
         for file in (_HERE / "sql").glob("*.sql")
     }
 
@@ -54,6 +60,16 @@ def translated(text: str, dialect: Dialect) -> str:
         return re.sub(r"\$(\d)", r"?\1", plain)
     # jsonb is parsed once for all fields of a row, json once for each field.
     return plain.replace("json_each(", "jsonb_each(")
+
+
+def qualified(text: str, schema: str) -> str:
+    """The text with the tables of a schema; with none, the text as it is."""
+    return _TABLE.sub(rf"\1\2{quoted(schema)}.\3", text) if schema else text
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it. No backslash and no quote is allowed in one of ours."""
+    return f'"{name}"'
 
 
 def _statement(text: str) -> Statement:

@@ -7,6 +7,7 @@ they exclude only values that cannot be meant.
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from scheduler.basics.sql_names import SCHEMA_WORDS, is_schema
 from scheduler.basics.urls import redacted
 
 
@@ -31,6 +33,12 @@ class Words:
     """Describes for people what the pattern of the same type allows."""
 
     allowed: str
+
+
+def _schema(name: str) -> str:
+    if name and not is_schema(name):
+        raise ValueError(name)
+    return name
 
 
 Line = Annotated[
@@ -59,6 +67,11 @@ StoreUrl = Annotated[
         max_length=4000, pattern=r"^(sqlite|sqlite:///\P{Cc}+|postgres(ql)?://\P{Cc}+)$"
     ),
     Words("sqlite, sqlite:///path or postgresql://…"),
+]
+Schema = Annotated[
+    str,
+    AfterValidator(_schema),
+    Words(f"empty, or {SCHEMA_WORDS}"),
 ]
 QueueUrl = Annotated[
     str,
@@ -148,11 +161,23 @@ class HttpSection(Section):
     """0 = any free port, printed in the ready line"""
 
 
-class StoreSection(Section):
-    """Where jobs and nodes are stored: the source of truth."""
+with warnings.catch_warnings():
+    # Of the field `schema`: pydantic has a method of this name, which it does not use any more.
+    warnings.simplefilter("ignore", UserWarning)
 
-    url: StoreUrl = "sqlite"
-    """`sqlite` = data_dir/scheduler.db · `sqlite:///path` · `postgresql://…`"""
+    class StoreSection(Section):
+        """Where jobs and nodes are stored: the source of truth."""
+
+        url: StoreUrl = "sqlite"
+        """`sqlite` = data_dir/scheduler.db · `sqlite:///path` · `postgresql://…`"""
+        schema: Schema = ""  # type: ignore[assignment]
+        """PostgreSQL: the schema of the tables, created if missing; empty = the search path's"""
+
+        @model_validator(mode="after")
+        def _only_postgresql_has_schemas(self) -> Self:
+            if self.schema and self.url.startswith("sqlite"):
+                raise ValueError(f"schema = {self.schema!r} needs a PostgreSQL in url")
+            return self
 
 
 class QueueSection(Section):

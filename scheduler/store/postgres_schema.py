@@ -1,0 +1,110 @@
+"""The schema of a PostgreSQL: looked at on each start, changed only where it is behind.
+
+A node whose role may do no more than read and write rows so starts where the schema is ready. What
+is missing then is named: a version, which `python main.py migrate` brings, or a right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from scheduler.core.errors import StartError
+from scheduler.store.database import Migrated
+from scheduler.store.schema import latest, migrate, must_be_known
+from scheduler.store.statements import Dialect, quoted
+
+MIGRATE_S: Final = 300.0
+"""Timeout for a migration of a large table, on this node or on another that runs it already."""
+LOCK_S: Final = 5
+"""Timeout for a lock that a migration needs. While it waits, for a dump that reads the table, say,
+each statement of a node waits behind it: so this is shorter than their timeout for an answer."""
+MIGRATION_LOCK: Final = 0x41746C616E
+"""A number that no other program uses for an advisory lock; each schema has a lock of its own."""
+RIGHTS: Final[Mapping[str, Sequence[str]]] = {
+    "installation": ("SELECT",),
+    "hook_calls": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "logs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "nodes": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+}
+"""What a node's role must be granted, for each table; docs/operating.md has the statements."""
+_LOCK: Final = """
+SELECT pg_advisory_xact_lock(hashtextextended(coalesce(nullif($1, ''), current_schema(), ''), $2))
+"""
+_MISSING: Final = """
+SELECT string_agg(format('%s on %s', wanted ->> 1, wanted ->> 0), ', ')
+  FROM jsonb_array_elements($1::jsonb) AS wanted
+ WHERE NOT has_table_privilege($2 || (wanted ->> 0), wanted ->> 1)
+"""
+
+_GRANTS: Final = "; docs/operating.md has the grants that the role of a node needs"
+
+
+async def prepared(connection: asyncpg.Connection, *, schema: str, where: str) -> Migrated:
+    """Look whether the schema is of this version, and migrate it where it is older.
+
+    Nodes that start together wait for the first.
+
+    Raises:
+        StartError: it is newer, or the role lacks the rights to change it or to use it.
+    """
+    found = await _look(connection, schema, where)
+    if found is not None and found.version == latest(Dialect.POSTGRESQL):
+        await _must_have_rights(connection, schema, where)
+        return found
+    try:
+        async with connection.transaction():
+            return await _migrated(connection, schema, where)
+    except asyncpg.InsufficientPrivilegeError as error:
+        version = f"of version {found.version}" if found else "not there yet"
+        raise StartError(
+            f"{where}: the schema is {version}, and this scheduler needs version"
+            f" {latest(Dialect.POSTGRESQL)}, which this role may not make ({error}): run `python"
+            " main.py migrate` with the role that owns the tables"
+        ) from error
+
+
+async def _look(connection: asyncpg.Connection, schema: str, where: str) -> Migrated | None:
+    """The version that is there, None without one."""
+    table = f"{quoted(schema)}.installation" if schema else "installation"
+    try:
+        found = await connection.fetchrow(f"SELECT identity, version FROM {table}")  # noqa: S608
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return None
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartError(f"{where}: {error}{_GRANTS}") from error
+    if found is None:
+        return None
+    must_be_known(Dialect.POSTGRESQL, found["version"], where=where)
+    return Migrated(found["identity"], found["version"], found["version"])
+
+
+async def _must_have_rights(connection: asyncpg.Connection, schema: str, where: str) -> None:
+    """Check the rights that each statement needs: a node without one would fail at it later."""
+    wanted = [[table, right] for table, rights in RIGHTS.items() for right in rights]
+    prefix = f"{quoted(schema)}." if schema else ""
+    missing = await connection.fetchval(_MISSING, json.dumps(wanted), prefix)
+    if missing:
+        raise StartError(f"{where}: this role lacks the rights {missing}{_GRANTS}")
+
+
+async def _migrated(connection: asyncpg.Connection, schema: str, where: str) -> Migrated:
+    async def run(script: str) -> None:
+        await connection.execute(script, timeout=MIGRATE_S)
+
+    async def fetch(query: str) -> Sequence[Any]:
+        rows: Sequence[Any] = await connection.fetch(query)
+        return rows
+
+    await connection.execute(_LOCK, schema, MIGRATION_LOCK, timeout=MIGRATE_S)
+    await run(f"SET LOCAL lock_timeout = '{LOCK_S}s'; SET LOCAL statement_timeout = 0")
+    if schema:
+        if not await connection.fetchval("SELECT to_regnamespace($1)", quoted(schema)):
+            await run(f"CREATE SCHEMA {quoted(schema)}")
+        # Until the end of the transaction, so that a pooler's other sessions are left alone.
+        await run(f"SET LOCAL search_path TO {quoted(schema)}")
+    return await migrate(Dialect.POSTGRESQL, where=where, run=run, fetch=fetch)
