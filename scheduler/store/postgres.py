@@ -14,8 +14,18 @@ from typing import Any, Final
 import asyncpg
 
 from scheduler.basics.urls import redacted
-from scheduler.store.database import Argument, Database, Row
-from scheduler.store.postgres_errors import LOST_AGAINST_ANOTHER, available, startable
+from scheduler.store.database import Argument, Database, Row, available
+from scheduler.store.postgres_errors import (
+    LOST_AGAINST_ANOTHER,
+    doubtful,
+    refused,
+    startable,
+)
+from scheduler.store.postgres_statements import (
+    NAME_MISSING_OR_TAKEN,
+    StatementNames,
+    connections,
+)
 from scheduler.store.schema import migrate
 from scheduler.store.statements import Dialect, statements
 
@@ -36,30 +46,45 @@ MIGRATION_LOCK: Final = 0x41746C616E
 class PostgresDatabase:
     """A database on a server. Made by `open_postgres`."""
 
-    def __init__(self, *, pool: asyncpg.Pool, where: str, identity: str) -> None:
+    def __init__(
+        self, *, pool: asyncpg.Pool, names: StatementNames, where: str, identity: str
+    ) -> None:
         self.identity = identity
         self._pool = pool
-        self._where = where
+        self._names = names
+        self._where = f"PostgreSQL at {where}"
         self._statements = statements(Dialect.POSTGRESQL)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`. If cancelled, the statement has run, runs to its end, or never will."""
         text, _ = self._statements[name]
-        with available(self._where):
+        with available(self._where, refused):
             for _ in range(TRIES - 1):
                 with suppress(*LOST_AGAINST_ANOTHER):
                     return await self._run(text, arguments)
             return await self._run(text, arguments)
 
     async def _run(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
+        try:
+            return await self._run_once(text, arguments)
+        except NAME_MISSING_OR_TAKEN:
+            self._names.shared()
+            return await self._run_once(text, arguments)
+
+    async def _run_once(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
         async with self._pool.acquire(timeout=CONNECT_S) as connection:
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
-            except (asyncpg.InternalClientError, TimeoutError, asyncio.CancelledError):
-                # Where the server closed the idle connection, asyncpg has read half of its last
-                # message: back in the pool, it would fail the next statement, too. And where no
-                # answer came, the pool would wait for the statement's end, which may never come.
+            except asyncio.CancelledError:
+                # The pool would wait for the statement's end, which may never come.
                 connection.terminate()
+                raise
+            except Exception as error:
+                if doubtful(error):
+                    # asyncpg may have read half a message, no answer may ever come, or the server
+                    # is not the primary any more: the next statements need new connections.
+                    connection.terminate()
+                    await self._pool.expire_connections()
                 raise
             return rows
 
@@ -73,15 +98,19 @@ async def open_postgres(url: str, *, answer_s: float = ANSWER_S) -> AsyncIterato
         StoreUnavailable: the server does not answer.
     """
     where = redacted(url)
-    async with _pool(url, where, answer_s) as pool:
-        with available(where), startable(where):
+    names = StatementNames()
+    async with _pool(url, where, answer_s, names) as pool:
+        with available(f"PostgreSQL at {where}", refused), startable(where):
             identity = await _migrated(pool, where)
-        yield PostgresDatabase(pool=pool, where=where, identity=identity)
+        names.used = True
+        yield PostgresDatabase(pool=pool, names=names, where=where, identity=identity)
 
 
 @asynccontextmanager
-async def _pool(url: str, where: str, answer_s: float) -> AsyncIterator[asyncpg.Pool]:
-    with available(where), startable(where):
+async def _pool(
+    url: str, where: str, answer_s: float, names: StatementNames
+) -> AsyncIterator[asyncpg.Pool]:
+    with available(f"PostgreSQL at {where}", refused), startable(where):
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
@@ -89,13 +118,14 @@ async def _pool(url: str, where: str, answer_s: float) -> AsyncIterator[asyncpg.
             timeout=CONNECT_S,
             command_timeout=answer_s,
             reset=_no_reset,
+            connection_class=connections(names),
             server_settings={"application_name": "AtlanScheduler"},
         )
     try:
         yield pool
     finally:
         # Closes the connections properly where the server answers in time, and else drops them.
-        with suppress(TimeoutError):
+        with suppress(Exception):
             async with asyncio.timeout(CONNECT_S):
                 await pool.close()
 

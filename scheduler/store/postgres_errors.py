@@ -1,70 +1,89 @@
-"""What PostgreSQL's errors mean: who can correct them, and which are worth another try."""
+"""What PostgreSQL's errors mean: whose fault they are, and which are worth another try.
+
+    at the start    LASTING: the operator corrects something    all others: it is waited for
+    while running   refused: the values of one call             all others: an outage
+
+What is not listed never ends the node: a server, a pooler or an extension may send any code.
+The classes of codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 from typing import Final
 
 import asyncpg
 
-from scheduler.core.errors import StartError, StoreUnavailable
+from scheduler.core.errors import SchedulerError, StartError
+from scheduler.store.database import reason
 
 LOST_AGAINST_ANOTHER: Final = (
     asyncpg.exceptions.TransactionRollbackError,
     asyncpg.UniqueViolationError,
 )
 """Rolled back by others: deadlocks, and inserts of a key that another one stored; try again."""
-_WRONG: Final = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
+_REFUSED: Final = ("22", "23", "54")
+"""Values that are wrong, break a constraint, or are too large."""
+_PASSING: Final = ("08", "25", "40", "53", "55", "57", "58", "XX")
+"""Classes of a server that may serve us in a moment: it starts, fails over, is full or locked."""
+_IN_DOUBT: Final = ("08", "25", "57", "58", "XX")
+"""Classes of a server that ends, fails, or is not the primary any more."""
+_LASTING_WORDS: Final = (
+    "unsupported startup parameter",
+    "transaction blocks not allowed",
+    "no such database",
+    "no such user",
 )
-_UNAVAILABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresSystemError,
-    asyncpg.ReadOnlySQLTransactionError,
-    *LOST_AGAINST_ANOTHER,
-)
+"""Of PgBouncer, which has one code, 08P01, for all its errors."""
 
 
-@contextmanager
-def available(where: str) -> Iterator[None]:
-    """Turn the errors of a server that cannot serve us now into `StoreUnavailable`.
+def refused(error: Exception) -> bool:
+    """Whether the values of a call are at fault, so that other calls are not affected."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return False
+    return isinstance(error, asyncpg.DataError) or _class(error) in _REFUSED
 
-    Raises:
-        StoreUnavailable: it cannot serve us now; all other errors are defects of ours.
-    """
-    try:
-        yield
-    except asyncpg.DataError:
-        # It is an `InterfaceError`, too, but waiting does not help.
-        raise
-    except _UNAVAILABLE as error:
-        reason = str(error) or type(error).__name__
-        raise StoreUnavailable(f"PostgreSQL at {where}: {reason}") from error
+
+def doubtful(error: Exception) -> bool:
+    """Whether the connection, and others to the same server, may be of no use any more."""
+    if isinstance(error, asyncpg.DataError):
+        return False
+    return not isinstance(error, asyncpg.PostgresError) or _class(error) in _IN_DOUBT
 
 
 @contextmanager
 def startable(where: str) -> Iterator[None]:
-    """Turn the errors that the operator can correct into `StartError`.
+    """Turn the errors for which waiting does not help into `StartError`.
 
     Raises:
-        StartError: the URL, the user, the password, the database or its permissions are wrong.
+        StartError: the operator has to correct something, in the configuration or on the server.
     """
     try:
         yield
-    except ValueError as error:
+    except SchedulerError:
+        raise
+    except Exception as error:
+        if (why := _lasting(error)) is not None:
+            raise StartError(f"[store] url = {where!r}: {why}") from error
+        raise
+
+
+def _lasting(error: Exception) -> str | None:
+    """What the operator has to correct; None where it may pass by itself."""
+    if isinstance(error, ValueError) and not isinstance(error, SSLCertVerificationError):
         # Its own text may quote a part of the password.
-        raise StartError(
-            f"[store] url = {where!r}: not a valid URL; is a character in it to be escaped?"
-        ) from error
-    except _WRONG as error:
-        raise StartError(f"[store] url = {where!r}: {error}") from error
+        return "not a valid URL; is a character in it to be escaped?"
+    said = reason(error)
+    if any(words in said for words in _LASTING_WORDS):
+        return said
+    if isinstance(error, asyncpg.PostgresError):
+        return None if _class(error) in _PASSING else said
+    unfit = (SSLCertVerificationError, asyncpg.UnsupportedServerFeatureError)
+    return said if isinstance(error, unfit) else None
+
+
+def _class(error: Exception) -> str:
+    """The first two characters of a server's code; empty where the server sent none."""
+    return str(getattr(error, "sqlstate", None) or "")[:2]

@@ -1,0 +1,1 @@
+"""Nodes where people put them: behind and in front of what other programs do."""
