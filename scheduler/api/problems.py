@@ -24,6 +24,7 @@ from scheduler.core.errors import (
     ParentAborted,
     QueueUnavailable,
     SchedulerError,
+    StoreRefused,
     StoreUnavailable,
     TooLarge,
 )
@@ -82,6 +83,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     NotFound: NO_SUCH_JOB,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
+    StoreRefused: INTERNAL,
     StoreUnavailable: UNAVAILABLE,
     QueueUnavailable: UNAVAILABLE,
 }
@@ -134,8 +136,8 @@ def _problem_for(request: web.Request, error: Exception) -> web.Response:
 
 
 def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response:
-    kind = BY_ERROR.get(type(error))
-    if kind is None:
+    kind = BY_ERROR.get(type(error), INTERNAL)
+    if kind is INTERNAL:
         return _from_defect(request, error)
     if isinstance(error, Invalid):
         errors = [flaw._asdict() for flaw in error.flaws]

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from scheduler.core.errors import Unavailable
+from scheduler.core.errors import StoreRefused, Unavailable
 
 Call = TypeVar("Call")
 Result = TypeVar("Result")
@@ -39,8 +39,9 @@ class Batch(Generic[Call, Result]):
         """Collaborators.
 
         Args:
-            run: answers calls in their order. Where it raises anything but `Unavailable` it has
-                done nothing; then each call is run alone, to find the one that causes the error.
+            run: answers calls in their order. Where it raises `StoreRefused`, or anything but
+                `Unavailable`, it has done nothing; then each call is run alone, to find the one
+                that causes the error.
             weight_max: limit for the summed weight of one run; a heavier call runs alone.
             weight: of one call.
             pause_s: time after a run in which new calls wait, to share the next run.
@@ -97,6 +98,8 @@ class Batch(Generic[Call, Result]):
     async def _answer(self, calls: Sequence[tuple[Call, Future[Result]]]) -> None:
         try:
             answers = await self._run([call for call, _ in calls])
+        except StoreRefused as error:
+            await self._blame(calls, error)
         except Unavailable as error:
             for _, answer in calls:
                 _fail(answer, type(error)(*error.args))

@@ -4,6 +4,7 @@ SchedulerError
 ├── StartError          the operator: correct the configuration or the environment, then start again
 ├── Unavailable         anybody: the same call may succeed in a moment
 │   ├── StoreUnavailable
+│   │   └── StoreRefused   nobody: a defect; the node goes on as if the store were unavailable
 │   └── QueueUnavailable
 ├── Invalid             the client: send something else; it says what, field by field
 ├── TooLarge            the client: send less
@@ -34,6 +35,10 @@ class Unavailable(SchedulerError):
 
 class StoreUnavailable(Unavailable):
     """The store did not answer, or answered that it cannot take the call now."""
+
+
+class StoreRefused(StoreUnavailable):
+    """The store refused what this call brings, and would refuse it again; other calls may work."""
 
 
 class QueueUnavailable(Unavailable):

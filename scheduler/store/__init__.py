@@ -6,7 +6,8 @@
        │ fetch(name, …)
     database ─┬─ sqlite     one connection that writes, one that reads, a lock file
               └─ postgres   a pool of connections; postgres_errors: what its errors mean;
-                            postgres_schema: looks whether the schema is ready
+                            postgres_schema: looks whether the schema is ready;
+                            postgres_statements: prepared, also where a pooler shares connections
 
     postgres_url/      the URL of a PostgreSQL, and connecting to it
 

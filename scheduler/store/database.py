@@ -1,12 +1,28 @@
-"""What the store needs from a database: to run a named statement."""
+"""What the store needs from a database: to run a named statement.
+
+    database ─ StoreUnavailable ─▶ LoggedDatabase ─▶ StoreUnavailable   waiting may help
+             └ any other error ──▶                ─▶ StoreRefused       it does not
+
+So no error of a database ends the node. Each of the two databases says which of its errors mean
+that the values of one call are at fault (`refused`); all others are an outage.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple, Protocol
+
+import structlog
 
 from scheduler.basics.outage import Outage
-from scheduler.core.errors import StoreUnavailable
+from scheduler.core.errors import SchedulerError, StoreRefused, StoreUnavailable
+
+log = structlog.get_logger()
+
+TELL_EVERY_S: Final = 60.0
+"""How often the refusal of one statement is logged: who meets it tries again every few seconds."""
 
 Argument = str | int | float | None
 """An argument of a statement; many rows are passed as JSON in one text."""
@@ -34,7 +50,9 @@ class Migrated(NamedTuple):
 class Database(Protocol):
     """A database with the schema of `migrations/`.
 
-    `fetch` raises `StoreUnavailable` where the database cannot run the statement now.
+    `fetch` raises `StoreUnavailable` where the database cannot run the statement now, and the
+    database's own error where it refuses the arguments; `LoggedDatabase` turns that into
+    `StoreRefused`.
     """
 
     identity: str
@@ -50,14 +68,33 @@ class Database(Protocol):
         ...
 
 
+@contextmanager
+def available(where: str, refused: Callable[[Exception], bool]) -> Iterator[None]:
+    """Turn all errors of a database but those that are `refused` into `StoreUnavailable`."""
+    try:
+        yield
+    except SchedulerError:
+        raise
+    except Exception as error:
+        if refused(error):
+            raise
+        raise StoreUnavailable(f"{where}: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line; its name where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class LoggedDatabase:
-    """A database whose outages are logged."""
+    """A database whose outages and refusals are logged."""
 
     def __init__(self, database: Database) -> None:
         self.identity = database.identity
         self.migrated = database.migrated
         self._database = database
         self._outage = Outage("the store")
+        self._told_at: dict[str, float] = {}
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`."""
@@ -66,5 +103,15 @@ class LoggedDatabase:
         except StoreUnavailable as error:
             self._outage.failed(error)
             raise
+        except Exception as error:
+            self._tell(name, error)
+            raise StoreRefused(f"the statement {name} was refused: {reason(error)}") from error
         self._outage.answered()
         return rows
+
+    def _tell(self, name: str, error: Exception) -> None:
+        """Log a refusal, from time to time."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._told_at.get(name, 0.0):
+            self._told_at[name] = now + TELL_EVERY_S
+            log.error("the store refused a statement", statement=name, exc_info=error)

@@ -17,9 +17,20 @@ import asyncpg
 import structlog
 
 from scheduler.core.errors import StartError
-from scheduler.store.database import Argument, Database, Migrated, Row
-from scheduler.store.postgres_errors import LOST_AGAINST_ANOTHER, available, settable, startable
+from scheduler.store.database import Argument, Database, Migrated, Row, available
+from scheduler.store.postgres_errors import (
+    LOST_AGAINST_ANOTHER,
+    doubtful,
+    refused,
+    settable,
+    startable,
+)
 from scheduler.store.postgres_schema import prepared
+from scheduler.store.postgres_statements import (
+    NAME_MISSING_OR_TAKEN,
+    StatementNames,
+    connections,
+)
 from scheduler.store.postgres_url import Address, connect, read
 from scheduler.store.statements import Dialect, statements
 
@@ -39,33 +50,52 @@ class PostgresDatabase:
     """A database on a server. Made by `open_postgres`."""
 
     def __init__(
-        self, *, pool: asyncpg.Pool, address: Address, schema: str, migrated: Migrated
+        self,
+        *,
+        pool: asyncpg.Pool,
+        names: StatementNames,
+        address: Address,
+        schema: str,
+        migrated: Migrated,
     ) -> None:
         self.migrated = migrated
         self.identity = migrated.identity
         self._pool = pool
-        self._where = address.where
+        self._names = names
+        self._where = f"PostgreSQL at {address.where}"
         self._connect_s = address.connect_s
         self._statements = statements(Dialect.POSTGRESQL, schema=schema)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`. If cancelled, the statement has run, runs to its end, or never will."""
         text, _ = self._statements[name]
-        with available(self._where):
+        with available(self._where, refused):
             for _ in range(TRIES - 1):
                 with suppress(*LOST_AGAINST_ANOTHER):
                     return await self._run(text, arguments)
             return await self._run(text, arguments)
 
     async def _run(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
+        try:
+            return await self._run_once(text, arguments)
+        except NAME_MISSING_OR_TAKEN:
+            self._names.shared()
+            return await self._run_once(text, arguments)
+
+    async def _run_once(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
         async with self._pool.acquire(timeout=self._connect_s) as connection:
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
-            except (asyncpg.InternalClientError, TimeoutError, asyncio.CancelledError):
-                # Where the server closed the idle connection, asyncpg has read half of its last
-                # message: back in the pool, it would fail the next statement, too. And where no
-                # answer came, the pool would wait for the statement's end, which may never come.
+            except asyncio.CancelledError:
+                # The pool would wait for the statement's end, which may never come.
                 connection.terminate()
+                raise
+            except Exception as error:
+                if doubtful(error):
+                    # asyncpg may have read half a message, no answer may ever come, or the server
+                    # is not the primary any more: the next statements need new connections.
+                    connection.terminate()
+                    await self._pool.expire_connections()
                 raise
             return rows
 
@@ -82,13 +112,17 @@ async def open_postgres(
     """
     address = read(url, os.environ)
     where, schema = address.where, _agreed(schema, address)
-    async with _pool(address, answer_s) as pool:
-        with available(where), startable(where):
+    names = StatementNames()
+    async with _pool(address, answer_s, names) as pool:
+        with available(f"PostgreSQL at {where}", refused), startable(where):
             async with pool.acquire(timeout=address.connect_s) as connection:
                 migrated = await prepared(connection, schema=schema, where=where)
         for parameter, value, why in address.remarks:
             log.warning(f"[store] url: {parameter} is not taken as it is", value=value, why=why)
-        yield PostgresDatabase(pool=pool, address=address, schema=schema, migrated=migrated)
+        names.used = True
+        yield PostgresDatabase(
+            pool=pool, names=names, address=address, schema=schema, migrated=migrated
+        )
 
 
 def _agreed(schema: str, address: Address) -> str:
@@ -106,21 +140,28 @@ def _agreed(schema: str, address: Address) -> str:
 
 
 @asynccontextmanager
-async def _pool(address: Address, answer_s: float) -> AsyncIterator[asyncpg.Pool]:
+async def _pool(
+    address: Address, answer_s: float, names: StatementNames
+) -> AsyncIterator[asyncpg.Pool]:
     where = address.where
-    with available(where), startable(where), settable(where, address.hint):
+    with (
+        available(f"PostgreSQL at {where}", refused),
+        startable(where),
+        settable(where, address.hint),
+    ):
         pool = await asyncpg.create_pool(
             connect=partial(connect, address),
             min_size=1,
             max_size=CONNECTIONS_MAX,
             command_timeout=answer_s,
             reset=_no_reset,
+            connection_class=connections(names),
         )
     try:
         yield pool
     finally:
         # Closes the connections properly where the server answers in time, and else drops them.
-        with suppress(TimeoutError):
+        with suppress(Exception):
             async with asyncio.timeout(CLOSE_S):
                 await pool.close()
 

@@ -1,83 +1,93 @@
-"""What PostgreSQL's errors mean: who can correct them, and which are worth another try."""
+"""What PostgreSQL's errors mean: whose fault they are, and which are worth another try.
+
+    at the start    LASTING: the operator corrects something    all others: it is waited for
+    while running   refused: the values of one call             all others: an outage
+
+What is not listed never ends the node: a server, a pooler or an extension may send any code.
+The classes of codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 from typing import Final
 
 import asyncpg
 
-from scheduler.core.errors import StartError, StoreUnavailable
+from scheduler.core.errors import SchedulerError, StartError
+from scheduler.store.database import reason
 
 LOST_AGAINST_ANOTHER: Final = (
     asyncpg.exceptions.TransactionRollbackError,
     asyncpg.UniqueViolationError,
 )
 """Rolled back by others: deadlocks, and inserts of a key that another one stored; try again."""
-_WRONG: Final = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
-)
 _SETTING: Final = (
     asyncpg.UndefinedObjectError,
     asyncpg.InvalidParameterValueError,
     asyncpg.CantChangeRuntimeParamError,
 )
-_UNAVAILABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresSystemError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.LockNotAvailableError,
-    *LOST_AGAINST_ANOTHER,
+"""Refusals of a setting that a connection asks for."""
+_REFUSED: Final = ("22", "23", "54")
+"""Values that are wrong, break a constraint, or are too large."""
+_PASSING: Final = ("08", "25", "40", "53", "55", "57", "58", "XX")
+"""Classes of a server that may serve us in a moment: it starts, fails over, is full or locked."""
+_IN_DOUBT: Final = ("08", "25", "57", "58", "XX")
+"""Classes of a server that ends, fails, or is not the primary any more."""
+_LASTING_WORDS: Final = (
+    "unsupported startup parameter",
+    "transaction blocks not allowed",
+    "no such database",
+    "no such user",
 )
+"""Of PgBouncer, which has one code, 08P01, for all its errors."""
 
 
-@contextmanager
-def available(where: str) -> Iterator[None]:
-    """Turn the errors of a server that cannot serve us now into `StoreUnavailable`.
+def refused(error: Exception) -> bool:
+    """Whether the values of a call are at fault, so that other calls are not affected."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return False
+    return isinstance(error, asyncpg.DataError) or _class(error) in _REFUSED
 
-    Raises:
-        StoreUnavailable: it cannot serve us now; all other errors are defects of ours.
-    """
-    try:
-        yield
-    except asyncpg.DataError:
-        # It is an `InterfaceError`, too, but waiting does not help.
-        raise
-    except _UNAVAILABLE as error:
-        raise StoreUnavailable(f"PostgreSQL at {where}: {_line(error)}") from error
+
+def doubtful(error: Exception) -> bool:
+    """Whether the connection, and others to the same server, may be of no use any more."""
+    if isinstance(error, asyncpg.DataError):
+        return False
+    return not isinstance(error, asyncpg.PostgresError) or _class(error) in _IN_DOUBT
 
 
 @contextmanager
 def startable(where: str) -> Iterator[None]:
-    """Turn the errors that the operator can correct into `StartError`.
+    """Turn the errors for which waiting does not help into `StartError`.
 
     Raises:
-        StartError: the URL, the user, the password, the database or its permissions are wrong.
+        StartError: the operator has to correct something, in the configuration or on the server.
     """
     try:
         yield
-    except ssl.SSLCertVerificationError as error:
-        raise StartError(
-            f"[store] url = {where!r}: the server's certificate is not trusted: {_line(error)};"
-            " sslrootcert names the CA to trust"
-        ) from error
-    except ValueError as error:  # of what the URL leaves out; the URL itself is valid
-        raise StartError(
-            f"[store] url = {where!r}: a variable PG… in the environment is wrong: {_line(error)}"
-        ) from error
-    except _WRONG as error:
-        raise StartError(f"[store] url = {where!r}: {_line(error)}") from error
+    except SchedulerError:
+        raise
+    except Exception as error:
+        if (why := _lasting(error)) is not None:
+            raise StartError(f"[store] url = {where!r}: {why}") from error
+        raise
+
+
+def _lasting(error: Exception) -> str | None:
+    """What the operator has to correct; None where it may pass by itself."""
+    said = reason(error)
+    if isinstance(error, SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {said}; sslrootcert names the CA to trust"
+    if isinstance(error, ValueError):  # of what the URL leaves out; the URL itself is valid
+        return f"a variable PG… in the environment is wrong: {said}"
+    if any(words in said for words in _LASTING_WORDS):
+        return said
+    if isinstance(error, asyncpg.PostgresError):
+        return None if _class(error) in _PASSING else said
+    return said if isinstance(error, asyncpg.UnsupportedServerFeatureError) else None
 
 
 @contextmanager
@@ -90,13 +100,13 @@ def settable(where: str, hint: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except _SETTING as error:
-        raise StartError(f"[store] url = {where!r}: {_line(error)}; {hint()}") from error
+        raise StartError(f"[store] url = {where!r}: {reason(error)}; {hint()}") from error
     except asyncpg.ProtocolViolationError as error:
         if "startup parameter" in str(error):  # so PgBouncer says it
-            raise StartError(f"[store] url = {where!r}: {_line(error)}; {hint()}") from error
+            raise StartError(f"[store] url = {where!r}: {reason(error)}; {hint()}") from error
         raise
 
 
-def _line(error: Exception) -> str:
-    """An error on one line; PostgreSQL's details and hints stand on lines of their own."""
-    return " ".join(str(error).split()) or type(error).__name__
+def _class(error: Exception) -> str:
+    """The first two characters of a server's code; empty where the server sent none."""
+    return str(getattr(error, "sqlstate", None) or "")[:2]

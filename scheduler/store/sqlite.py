@@ -23,7 +23,7 @@ from scheduler.basics.background import background
 from scheduler.basics.batch import Batch
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, StoreUnavailable
-from scheduler.store.database import Argument, Database, Migrated, Row
+from scheduler.store.database import Argument, Database, Migrated, Row, available
 from scheduler.store.schema import migrate
 from scheduler.store.statements import Dialect, statements
 
@@ -37,22 +37,18 @@ BUSY_S: Final = 5.0
 """How long a statement waits for another program's lock, such as a backup with `sqlite3`."""
 SHARED_CHARACTERS_MAX: Final = 64 * 1024
 """Of all arguments of the writes in one transaction; a larger write runs alone."""
-UNAVAILABLE: Final = frozenset(
+REFUSED_CODES: Final = frozenset(
     {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_RANGE,
     }
 )
-"""Result codes caused by the file or the machine; all others mean a defect of ours."""
+"""Result codes caused by one call, its arguments or its text; all others by file or machine."""
+REFUSED_ARGUMENTS: Final = (OverflowError, UnicodeError, sqlite3.InterfaceError)
+"""Python's errors for arguments that it cannot pass on: large numbers, lone surrogates."""
 
 
 class Call(NamedTuple):
@@ -102,13 +98,12 @@ class SqliteDatabase:
         text, writes = self._statements[name]
         if writes:
             return await self.writes(Call(text, arguments))
-        with _available():
+        with available("SQLite", _refused):
             return list(await self._reader.execute_fetchall(text, arguments))
 
     async def _write_all(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
-        if len(calls) > 1:  # on an error `Batch` runs each alone, to find its cause
-            return await self._writer.run(calls)
-        with _available():
+        # Where one of several is refused, `Batch` runs each alone, to find which one it is.
+        with available("SQLite", _refused):
             return await self._writer.run(calls)
 
 
@@ -159,15 +154,11 @@ async def _connected(kind: type[_Kind], uri: str) -> AsyncIterator[_Kind]:
         yield connection
 
 
-@contextmanager
-def _available() -> Iterator[None]:
-    """Turn errors caused by the file or the machine into `StoreUnavailable`."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if _code(error) in UNAVAILABLE:
-            raise StoreUnavailable(f"SQLite: {error}") from error
-        raise
+def _refused(error: Exception) -> bool:
+    """Whether one call is at fault, so that others are not affected."""
+    if isinstance(error, sqlite3.Error) and _code(error) in REFUSED_CODES:
+        return True
+    return isinstance(error, REFUSED_ARGUMENTS)
 
 
 def _characters(call: Call) -> int:

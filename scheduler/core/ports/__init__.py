@@ -9,5 +9,6 @@ Read them as the specification. Each has one contract suite in `tests/contract`,
 implementation passes. All methods of `Store` raise `StoreUnavailable`, and all of `Queue`
 `QueueUnavailable`, when the server does not take the call. Then nothing is half done, but a write
 may have been done whole with its answer lost: every write is safe to repeat. Every method is safe
-to cancel, too.
+to cancel, too. `StoreRefused`, a kind of `StoreUnavailable`, says that a call's own values are at
+fault; nobody but who answers requests has to tell them apart.
 """

@@ -15,7 +15,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Write the line behind all others, if there is something to say."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     reports = reporter.getreports("skipped") if reporter else []
-    if reports:
+    if reporter and reports:
         reporter.write_line(_line(reports))
 
 

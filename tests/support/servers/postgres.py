@@ -36,7 +36,7 @@ class PostgresServer:
         self._folder = folder
         self._data = folder / "data"
         self._program = _initialised(self._data)
-        self.port = _free_port()
+        self.port = free_port()
 
     def url(self, *, schema: str = "public") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?search_path={schema}"
@@ -94,7 +94,7 @@ def _initialised(data: Path) -> Any:  # noqa: ANN401 - an untyped wheel's
     return program
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
