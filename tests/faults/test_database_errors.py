@@ -62,7 +62,8 @@ def errors() -> Sequence[Exception]:
 
 
 def one_of_each_class() -> Sequence[Exception]:
-    first = {code[:2]: code for code in reversed(CODES)}
+    """But for 3F000: at a start it says that the schema is still to be made."""
+    first = {code[:2]: code for code in reversed(CODES) if code != "3F000"}
     return [*map(of_server, first.values()), *CLIENT_ERRORS]
 
 
