@@ -2,6 +2,7 @@
 
     app           the table of commands; turns errors into exit statuses
     run_node      runs a node
+    migrate       brings the schema of the store up to date
     submit, read, follow, abort
                   the commands; `read` has list, show, tasks and nodes
     options       the arguments and options that several commands have

@@ -37,7 +37,7 @@ from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
 
-__all__ = ["Migrated", "migrate_store", "open_store"]
+__all__ = ["Migrated", "migrated_store", "open_store"]
 
 FILE_NAME: Final = "scheduler.db"
 PATH_SCHEME: Final = "sqlite:///"
@@ -71,14 +71,15 @@ async def open_store(
             yield store
 
 
-async def migrate_store(url: str, *, data_dir: Path, schema: str = "") -> Migrated:
-    """Bring the schema of a store up to date, as each opening does; what was done.
+@asynccontextmanager
+async def migrated_store(url: str, *, data_dir: Path, schema: str = "") -> AsyncIterator[Migrated]:
+    """Bring the schema of a store up to date, as each opening does, and say what was done.
 
     Raises:
         StartError, StoreUnavailable: as `open_store`.
     """
     async with _database(url, data_dir, schema) as database:
-        return database.migrated
+        yield database.migrated
 
 
 def _database(url: str, data_dir: Path, schema: str) -> AbstractAsyncContextManager[Database]:

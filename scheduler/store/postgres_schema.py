@@ -59,7 +59,7 @@ async def prepared(connection: asyncpg.Connection, *, schema: str, where: str) -
     try:
         async with connection.transaction():
             return await _migrated(connection, schema, where)
-    except asyncpg.InsufficientPrivilegeError as error:
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
         version = f"of version {found.version}" if found else "not there yet"
         raise StartError(
             f"{where}: the schema is {version}, and this scheduler needs version"
