@@ -148,12 +148,33 @@ def backoff_s(failures: int, *, random: Random, longest_s: float = 5.0) -> float
 
 
 def renewal_s(lease_s: float) -> float:
-    """The interval of renewals, such that one renewal may fail.
+    """The interval of renewals where other nodes share the store.
 
-    The next one is still sent within `fence_s`: `2 * lease_s / 3 < 5 * lease_s / 6`; a sixth of the
-    lease is left for its answer.
+    A stall of the store may begin just before the next renewal, so each second between two of them
+    is a second less that the node can wait. With `stall_s` for the stall, and `retry_s` until the
+    first try after it: `renewal_s + stall_s + retry_s < fence_s`.
+    """
+    return lease_s / 30
+
+
+def retry_s(lease_s: float) -> float:
+    """How long after a failed renewal the next one is sent, while the lease is held."""
+    return lease_s / 120
+
+
+def renewal_answer_s(lease_s: float) -> float:
+    """How long to wait for the answer to a renewal before another one is sent.
+
+    A connection that is silent, where another one would work, must not cost the lease. Where
+    nothing is at stake, because the lease is lost or no other node can take the jobs, it is also
+    the interval of renewals.
     """
     return lease_s / 3
+
+
+def stall_s(lease_s: float) -> float:
+    """How long the store may answer nobody, from any moment on, without a job being killed."""
+    return lease_s * 5 / 6
 
 
 def fence_s(lease_s: float) -> float:
@@ -162,4 +183,4 @@ def fence_s(lease_s: float) -> float:
     Shorter than the lease by the time that killing takes, so that
     `sent + fence_s + killing < seen by others + lease_s`: two attempts never overlap.
     """
-    return lease_s * 5 / 6
+    return lease_s * 8 / 9

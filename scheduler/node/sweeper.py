@@ -157,14 +157,18 @@ class Sweeper:
         self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
 
     async def _nodes(self) -> Sequence[Node]:
-        """The registered nodes."""
+        """The registered nodes. What the store itself was silent for is not held against them."""
+        asked = self._clock.monotonic()
         try:
-            return await self._store.nodes()
+            nodes = await self._store.nodes()
         except StoreUnavailable:
             # No node could renew. Once the store is back, each one has a whole lease to renew, and
             # to settle the results that it kept meanwhile.
             self._beats.clear()
             raise
+        took_s = self._clock.monotonic() - asked  # seconds, where a lock or a disk held it up
+        self._beats = {id_: (beat, at + took_s) for id_, (beat, at) in self._beats.items()}
+        return nodes
 
     def _silent(self, nodes: Iterable[Node]) -> list[Node]:
         """The other nodes whose beat has not changed for a lease while this node watched."""

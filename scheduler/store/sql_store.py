@@ -268,10 +268,12 @@ class SqlStore:
             node.beat,
         )
 
-    async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
+    async def renew(self, node_id: str, *, running: int) -> bool:
         """See `Store`."""
-        if not await self._fetch("renew", node_id, running):
-            return None
+        return bool(await self._fetch("renew", node_id, running))
+
+    async def aborts_requested(self, node_id: str) -> Collection[str]:
+        """See `Store`."""
         return _ids(await self._fetch("aborts", node_id))
 
     async def nodes(self) -> Sequence[Node]:

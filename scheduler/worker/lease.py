@@ -8,11 +8,19 @@ Both sides measure by their own monotonic clock, so a wall clock that jumps, or 
 machines, does no harm. `fence_s` is shorter than `lease_s` by the time that killing takes, so two
 attempts at one job never run at the same time. The warden has the same deadline, for the case that
 this process is stopped or starved and cannot act itself.
+
+A node cannot tell a store that answers nobody from one that does not answer this node alone, so it
+ends its jobs at the deadline in both cases. It renews so often that a stall shorter than
+`policy.stall_s` costs nothing, whenever it begins.
+
+A store of its own (SQLite) is locked by this process for as long as that lives. Nobody else can
+take its jobs then, however long it is silent: there is no deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +29,7 @@ import structlog
 
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Node
-from scheduler.core.policy import fence_s, renewal_s
+from scheduler.core.policy import fence_s, renewal_answer_s, renewal_s, retry_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 
@@ -42,22 +50,26 @@ class Lease:
         on_abort_requested: Callable[[str], None],
         on_held: Callable[[float], None],
         on_lost: Callable[[], None],
+        shared: bool = True,
     ) -> None:
         """Collaborators.
 
         Args:
             node: the row to register.
             running: how many attempts run now, for the node's row.
-            on_abort_requested: called at a renewal with the id of each job of this node whose abort
-                is in the store.
+            on_abort_requested: called regularly with the id of each job of this node whose abort is
+                in the store.
             on_held: called at each renewal with the instant of `monotonic` until which this node
-                may run jobs.
+                may run jobs; never where there is no deadline.
             on_lost: must stop everything that runs here.
+            shared: whether other nodes may use the store, and so take the jobs of a silent node.
         """
         self.node = node
         self._store = store
         self._clock = clock
         self._lease_s = lease_s
+        self._shared = shared
+        self._fence_s = fence_s(lease_s) if shared else math.inf
         self._running = running
         self._on_abort_requested = on_abort_requested
         self._on_held = on_held
@@ -66,6 +78,8 @@ class Lease:
         """The highest beat that the store may have: each renewal that was sent may have arrived."""
         self._held_until = 0.0
         self._times_lost = 0
+        self._failed = False
+        """Whether the last renewal failed."""
         self._held = asyncio.Event()
 
     def mark(self) -> int:
@@ -91,7 +105,9 @@ class Lease:
         """Renew the lease, and notice its loss; for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew_regularly(), name="renew the lease")
-            group.create_task(self._guard(), name="guard the lease")
+            group.create_task(self._look_for_aborts(), name="look for requested aborts")
+            if self._shared:
+                group.create_task(self._guard(), name="guard the lease")
 
     async def end(self) -> None:
         """Give the lease up; nothing of this node may run any more."""
@@ -102,14 +118,28 @@ class Lease:
         due = self._clock.monotonic()
         while True:
             # Counted from when the last one was due. Counted from its end, a renewal that timed out
-            # would delay the next one beyond the fence.
-            due = max(due + renewal_s(self._lease_s), self._clock.monotonic())
+            # would delay the next one.
+            due = max(due + self._pause_s(), self._clock.monotonic())
             await self._clock.sleep(due - self._clock.monotonic())
-            # At most until the next one is due: a silent connection, where another one would work,
-            # must cost one renewal and not the lease.
+            self._failed = True
             with suppress(StoreUnavailable, TimeoutError):
-                async with asyncio.timeout(renewal_s(self._lease_s)):
+                async with asyncio.timeout(renewal_answer_s(self._lease_s)):
                     await self._renew()
+                self._failed = False
+
+    def _pause_s(self) -> float:
+        """The time from one renewal to the next."""
+        if not (self._shared and self._held.is_set()):
+            return renewal_answer_s(self._lease_s)
+        return retry_s(self._lease_s) if self._failed else renewal_s(self._lease_s)
+
+    async def _look_for_aborts(self) -> None:
+        """Pass on the requested aborts; not with a renewal, which no lock on jobs may delay."""
+        while True:
+            await self._clock.sleep(renewal_answer_s(self._lease_s))
+            with suppress(StoreUnavailable):
+                for job_id in await self._store.aborts_requested(self.node.id):
+                    self._on_abort_requested(job_id)
 
     async def _guard(self) -> None:
         """Notice the loss at the deadline, even while a renewal hangs."""
@@ -122,20 +152,18 @@ class Lease:
         self._notice_loss()  # the process may have been stopped for longer than the lease
         sent = self._clock.monotonic()
         self._beat += 1
-        aborts = await self._store.renew(self.node.id, running=self._running())
-        if aborts is None:
+        if await self._store.renew(self.node.id, running=self._running()):
+            self._hold_from(sent)
+        else:
             await self._rejoin()
-            return
-        self._hold_from(sent)
-        for job_id in aborts:
-            self._on_abort_requested(job_id)
 
     def _hold_from(self, sent: float) -> None:
         self._notice_loss()  # the answer may have come after the lease had ended
-        self._held_until = sent + fence_s(self._lease_s)
+        self._held_until = sent + self._fence_s
         if self._clock.monotonic() < self._held_until:
             self._held.set()
-            self._on_held(self._held_until)
+            if self._shared:
+                self._on_held(self._held_until)
 
     def _notice_loss(self) -> None:
         if self._held.is_set() and self._clock.monotonic() >= self._held_until:

@@ -352,12 +352,16 @@ class MemoryStore:
         self._answer()
         self._nodes.setdefault(node.id, node)
 
-    async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
+    async def renew(self, node_id: str, *, running: int) -> bool:
         self._answer()
         node = self._nodes.get(node_id)
         if node is None:
-            return None
+            return False
         self._nodes[node_id] = replace(node, running=running, beat=node.beat + 1)
+        return True
+
+    async def aborts_requested(self, node_id: str) -> Collection[str]:
+        self._answer()
         jobs = (row.job for row in self.rows.values())
         return {
             job.id

@@ -352,15 +352,15 @@ class StoreMachine(RuleBasedStateMachine):
                 self._kill(member)
 
     def _renew(self, member: Member, *, lost: bool) -> None:
-        aborts = self.run(self.store.renew(member.id, running=len(member.running)))
-        assert (aborts is not None) == self._known(member)
-        if aborts is None:
+        known = self.run(self.store.renew(member.id, running=len(member.running)))
+        assert known == self._known(member)
+        if not known:
             self._kill(member)
             self._register(member)
             return
         member.beats, member.renewed_at = member.beats + 1, self.now
         running = (life for life in self.lives.values() if life.status is Status.RUNNING)
-        assert set(aborts) == {
+        assert set(self.run(self.store.aborts_requested(member.id))) == {
             life.id for life in running if life.owner == member.id and life.abort_asked
         }
         if not lost:

@@ -266,11 +266,15 @@ class Store(Protocol):
         """
         ...
 
-    async def renew(self, node_id: str, *, running: int) -> Collection[str] | None:
-        """Renew the lease: the beat grows. The answer is which of its jobs are to be aborted.
+    async def renew(self, node_id: str, *, running: int) -> bool:
+        """Renew the lease: the beat grows. It touches no job, so no lock on jobs delays it.
 
-        None where the node is not registered any more: it was presumed dead and owns nothing.
+        False where the node is not registered any more: it was presumed dead and owns nothing.
         """
+        ...
+
+    async def aborts_requested(self, node_id: str) -> Collection[str]:
+        """Ids of the jobs that a node runs and whose abort is requested."""
         ...
 
     async def nodes(self) -> Sequence[Node]:

@@ -40,13 +40,13 @@ async def test_to_register_again_changes_nothing(store: Store) -> None:
 async def test_a_renewal_shows_that_the_node_lives(store: Store) -> None:
     await store.register(node())
 
-    assert await store.renew("a1", running=2) is not None
-    assert await store.renew("a1", running=3) is not None
+    assert await store.renew("a1", running=2)
+    assert await store.renew("a1", running=3)
 
     assert list(await store.nodes()) == [replace(node(), beat=2, running=3)]
 
 
-async def test_a_renewal_returns_the_requested_aborts_of_the_nodes_own_jobs(store: Store) -> None:
+async def test_a_node_finds_the_requested_aborts_of_its_own_jobs(store: Store) -> None:
     """The third way of an abort: it works when Redis is gone."""
     mine, other = await running(store, node_id="a1"), await running(store, node_id="b1")
     await running(store, node_id="a1")
@@ -55,22 +55,22 @@ async def test_a_renewal_returns_the_requested_aborts_of_the_nodes_own_jobs(stor
         await abort(store, claim.id)
     await store.settle([end(ended)])
 
-    assert set(await store.renew("a1", running=2) or ()) == {mine.id}
+    assert set(await store.aborts_requested("a1")) == {mine.id}
 
 
-async def test_a_renewal_returns_no_clean_up(store: Store) -> None:
+async def test_a_clean_up_is_no_requested_abort(store: Store) -> None:
     """The abort is done, and its clean-up must be completed."""
     await cleaning(store)
 
-    assert set(await store.renew("a1", running=1) or ()) == set()
+    assert set(await store.aborts_requested("a1")) == set()
 
 
 async def test_a_renewal_tells_a_buried_node_that_it_owns_nothing(store: Store) -> None:
     await store.register(node())
     await store.bury("a1")
 
-    assert await store.renew("a1", running=0) is None
-    assert await store.renew("unknown", running=0) is None
+    assert not await store.renew("a1", running=0)
+    assert not await store.renew("unknown", running=0)
     assert list(await store.nodes()) == []
 
 

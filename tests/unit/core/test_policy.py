@@ -218,4 +218,18 @@ def test_a_node_has_ended_its_jobs_before_others_presume_it_dead(lease_s: float)
 @given(leases_s)
 def test_one_renewal_may_fail_before_a_node_gives_up_its_jobs(lease_s: float) -> None:
     """One lost answer must not end running jobs: a seventh is left for the next renewal."""
-    assert 2 * policy.renewal_s(lease_s) + lease_s / 7 < policy.fence_s(lease_s)
+    waited_s = policy.renewal_s(lease_s) + policy.renewal_answer_s(lease_s)
+    assert waited_s + lease_s / 7 < policy.fence_s(lease_s)
+
+
+@given(leases_s)
+def test_a_stall_within_its_bound_leaves_time_to_renew(lease_s: float) -> None:
+    """It may begin just before a renewal, and end just after one was refused."""
+    waits_s = policy.renewal_s(lease_s) + policy.retry_s(lease_s)
+    assert waits_s + policy.stall_s(lease_s) < policy.fence_s(lease_s)
+
+
+@given(leases_s)
+def test_no_other_node_counts_a_stall_within_its_bound_as_a_death(lease_s: float) -> None:
+    """It may have seen the last beat at once, and look again at the end of the stall."""
+    assert policy.renewal_s(lease_s) + policy.stall_s(lease_s) < lease_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 
 from scheduler.basics.clock import id_before
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-from scheduler.core.job import Status
+from scheduler.core.job import Node, Status
 from scheduler.core.ports.queue import Queue
 from scheduler.node.sweeper import (
     DELETE_PAUSE_S,
@@ -33,7 +34,8 @@ class Installation:
     """The sweeper of node `me`, in an installation with other nodes."""
 
     def __init__(self) -> None:
-        self.store, self.clock, self.server = MemoryStore(), FakeClock(), MemoryServer()
+        self.store: MemoryStore = MemoryStore()
+        self.clock, self.server = FakeClock(), MemoryServer()
         self.queue = MemoryQueue(self.server, node_id="me")
         self.sweeper = self.sweeper_with(self.queue)
 
@@ -94,6 +96,35 @@ async def test_a_node_does_not_presume_itself_dead(installation: Installation) -
     await installation.sweep(after_s=0)
     await installation.sweep(after_s=10 * LEASE_S)
     assert await installation.names() == ["me"]
+
+
+class SlowStore(MemoryStore):
+    """A store whose next look at the nodes takes a while, as behind a lock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.takes_s = 0.0
+
+    async def nodes(self) -> Sequence[Node]:
+        self._clock.advance(self.takes_s)
+        self.takes_s = 0.0
+        return await super().nodes()
+
+
+async def test_no_node_is_presumed_dead_because_the_store_answered_late() -> None:
+    """A lock held up the renewals as well as this look; the node has the rest of its lease."""
+    installation = Installation()
+    installation.store = store = SlowStore(installation.clock)
+    installation.sweeper = installation.sweeper_with(installation.queue)
+    await store.register(node("other"))
+    await installation.sweep(after_s=0)
+    store.takes_s = 10 * LEASE_S
+    await installation.sweep(after_s=1)
+    await installation.sweep(after_s=LEASE_S - 1.001)
+    assert await installation.names() == ["other"]
+    await installation.sweep(after_s=0.001)
+    assert await installation.names() == []
 
 
 async def test_no_node_is_presumed_dead_because_the_store_was_unavailable(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
 
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.policy import fence_s, renewal_s
+from scheduler.core.policy import fence_s, renewal_answer_s, renewal_s, stall_s
 from scheduler.worker.lease import Lease
 from tests.fakes import FakeClock, MemoryStore
 from tests.faults.virtual import VirtualClock, VirtualLoop
@@ -19,14 +19,21 @@ from tests.support.gate import Gate
 from tests.support.stores import abort, node, running
 
 LEASE_S = 6.0
-RENEWAL_S, FENCE_S = renewal_s(LEASE_S), fence_s(LEASE_S)
+RENEWAL_S, FENCE_S, STALL_S = renewal_s(LEASE_S), fence_s(LEASE_S), stall_s(LEASE_S)
 
 
 class Installation:
     """A lease, and a record of its calls."""
 
-    def __init__(self, clock: FakeClock | None = None) -> None:
-        self.behind, self.clock = MemoryStore(), clock or FakeClock()
+    def __init__(
+        self,
+        clock: FakeClock | None = None,
+        *,
+        store: MemoryStore | None = None,
+        shared: bool = True,
+    ) -> None:
+        self.behind, self.clock = store or MemoryStore(), clock or FakeClock()
+        self.loops = 3 if shared else 2
         self.store = Gate(self.behind)
         self.aborts: list[str] = []
         self.held: list[float] = []
@@ -40,6 +47,7 @@ class Installation:
             on_abort_requested=self.aborts.append,
             on_held=self.held.append,
             on_lost=self._lose,
+            shared=shared,
         )
 
     def _lose(self) -> None:
@@ -51,7 +59,7 @@ class Installation:
 
     async def renews(self, beats: int) -> None:
         """Let the time for one renewal pass, and wait until it arrives."""
-        await eventually(lambda: len(self.clock._sleepers) == 2)
+        await eventually(lambda: len(self.clock._sleepers) == 3)
         self.clock.advance(RENEWAL_S)
 
         async def arrived() -> bool:
@@ -64,7 +72,7 @@ class Installation:
         await self.lease.begin()
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self.lease.keep())
-            await eventually(lambda: len(self.clock._sleepers) == 2)
+            await eventually(lambda: len(self.clock._sleepers) == self.loops)
             yield
             keeping.cancel()
 
@@ -85,13 +93,32 @@ async def test_it_is_renewed_in_time(installation: Installation) -> None:
     assert installation.held == [beat * RENEWAL_S + FENCE_S for beat in range(5)]
 
 
-async def test_a_renewal_reports_the_requested_aborts(installation: Installation) -> None:
+async def test_requested_aborts_are_passed_on(installation: Installation) -> None:
     """The third way in which a node learns of an abort: it works without Redis."""
     async with installation.kept():
         claim = await running(installation.behind)
         await abort(installation.behind, claim.id)
-        await installation.renews(1)
+        installation.clock.advance(renewal_answer_s(LEASE_S))
         await eventually(lambda: installation.aborts == [claim.id])
+
+
+async def test_a_look_for_aborts_that_hangs_delays_no_renewal(installation: Installation) -> None:
+    """A lock on the jobs, such as that of VACUUM FULL, is no reason to kill what runs."""
+    async with installation.kept():
+        hanging = installation.store.hold("aborts_requested", "before")
+        installation.clock.advance(renewal_answer_s(LEASE_S))
+        await hanging.reached.wait()
+        await eventually(lambda: len(installation.clock._sleepers) == 2)
+        beat = await installation.beat()
+        assert beat is not None
+        installation.clock.advance(RENEWAL_S)
+
+        async def renewed() -> bool:
+            return await installation.beat() == beat + 1
+
+        await eventually(renewed)
+        hanging.let()
+    assert installation.losses == 0
 
 
 async def test_at_the_deadline_all_jobs_are_stopped_though_a_renewal_hangs(
@@ -139,6 +166,12 @@ async def test_an_answer_that_comes_after_the_deadline_does_not_undo_the_loss(
         assert installation.lease.unbroken(installation.lease.mark())
 
 
+def in_virtual_time(trial: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a trial of minutes in milliseconds."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(trial())
+
+
 def test_a_renewal_without_an_answer_does_not_cost_the_lease() -> None:
     """A connection may die silently, and that must not end the jobs of this node."""
 
@@ -152,10 +185,82 @@ def test_a_renewal_without_an_answer_does_not_cost_the_lease() -> None:
             await asyncio.sleep(LEASE_S)
             keeping.cancel()
         assert installation.losses == 0
-        assert installation.held == [sent * RENEWAL_S + FENCE_S for sent in (0, 2, 3, 4)]
+        again = RENEWAL_S + renewal_answer_s(LEASE_S)
+        assert installation.held[1] == pytest.approx(again + FENCE_S, abs=RENEWAL_S)
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(one_is_not_answered())
+    in_virtual_time(one_is_not_answered)
+
+
+class StallingStore(MemoryStore):
+    """A store that answers no renewal during a stall: they hang, or are refused."""
+
+    def __init__(self, *, since: float, for_s: float, refuses: bool) -> None:
+        super().__init__()
+        self._since, self._until, self._refuses = since, since + for_s, refuses
+
+    async def renew(self, node_id: str, *, running: int) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self._since <= now < self._until:
+            if self._refuses:
+                raise StoreUnavailable("stalled")
+            await asyncio.sleep(self._until - now)
+        return await super().renew(node_id, running=running)
+
+
+def losses_by_stall(for_s: float, *, since: float, refuses: bool, shared: bool = True) -> int:
+    """How often the lease is lost by one stall."""
+    found = []
+
+    async def trial() -> None:
+        store = StallingStore(since=since, for_s=for_s, refuses=refuses)
+        installation = Installation(VirtualClock(), store=store, shared=shared)
+        await installation.lease.begin()
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(installation.lease.keep())
+            await asyncio.sleep(since + for_s + LEASE_S)
+            assert (await store.nodes())[0].beat > 0
+            keeping.cancel()
+        found.append(installation.losses)
+
+    in_virtual_time(trial)
+    return found[0]
+
+
+PHASES = [3 * LEASE_S + phase * RENEWAL_S / 10 for phase in range(11)]
+"""Instants from one renewal to the next: a stall may begin at any of them."""
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_stall_of_the_store_within_its_bound_costs_nothing_whenever_it_begins(
+    *, refuses: bool
+) -> None:
+    """The docs say so: nobody has to fear a lock or a restart of the database of that length."""
+    assert STALL_S == 5.0
+    assert [losses_by_stall(STALL_S, since=since, refuses=refuses) for since in PHASES] == [0] * 11
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_stall_as_long_as_the_lease_costs_it_once(*, refuses: bool) -> None:
+    """The node may be cut off alone, and others take its jobs: guarantee 1."""
+    assert [losses_by_stall(LEASE_S, since=since, refuses=refuses) for since in PHASES] == [1] * 11
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_no_stall_costs_a_node_that_has_a_store_of_its_own(*, refuses: bool) -> None:
+    """Nobody else could take its jobs: to kill them would only run them twice."""
+    for for_s in (LEASE_S, 100 * LEASE_S):
+        assert losses_by_stall(for_s, since=LEASE_S, refuses=refuses, shared=False) == 0
+
+
+async def test_a_node_whose_own_store_forgot_it_stops_all_jobs() -> None:
+    """Somebody put another file in its place: what runs belongs to no job in it."""
+    installation = Installation(shared=False)
+    async with installation.kept():
+        await installation.behind.bury("a1")
+        await eventually(lambda: len(installation.clock._sleepers) == 2)
+        installation.clock.advance(renewal_answer_s(LEASE_S))
+        await eventually(lambda: installation.losses == 1)
+        assert installation.held == []
 
 
 async def test_an_unavailable_store_is_tried_again(installation: Installation) -> None:
