@@ -56,7 +56,7 @@ ENTRIES: dict[str, dict[str | bytes, str | bytes]] = {
 @pytest.fixture(name="raw")
 async def raw_fixture(installation: Installation) -> AsyncIterator[aioredis.Redis]:
     """A client that sends and gets bytes."""
-    async with aioredis.from_url(installation.url, protocol=2) as client:
+    async with aioredis.from_url(installation.look_url, protocol=2) as client:
         yield client
 
 
