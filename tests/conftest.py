@@ -17,18 +17,28 @@ from tests.support.servers.redis import (
     redis_program,
     redis_server,
 )
+from tests.support.servers.redis_groups import (
+    own_cluster,
+    own_sentinels,
+    redis_cluster,
+    sentinel_group,
+)
 
 __all__ = [
     "namespace_fixture",
     "node",
+    "own_cluster",
     "own_node",
     "own_redis_fixture",
+    "own_sentinels",
     "postgres_server",
     "postgres_url",
     "pytest_unconfigure",
     "receiver_fixture",
+    "redis_cluster",
     "redis_program",
     "redis_server",
+    "sentinel_group",
     "start_node_fixture",
 ]
 

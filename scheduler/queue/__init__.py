@@ -6,7 +6,12 @@ change_stream   publishes changes of jobs to all nodes, and reads them
 subscriptions   pub/sub: announced aborts, and jobs that somebody watches
 keys            all keys and channels on the server
 scripts, lua/   the steps that must be atomic on the server
-server          connections to the server, and errors of Redis as ours
+server          two clients of the server, and errors of Redis as ours
+connections     what redis-py is told about connections
+addresses       what the URL may say
+locating        finds the master, by sentinels or nodes of a cluster
+start_check     tries at the start what the node needs later
+repair          deletes keys that are of another type than ours
 embedded/       the server that a node runs for itself
 """
 
@@ -23,6 +28,7 @@ from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
 from scheduler.queue.redis_queue import RedisQueue
 from scheduler.queue.server import open_server
+from scheduler.queue.start_check import check_server
 
 __all__ = ["open_queue"]
 
@@ -33,8 +39,8 @@ async def open_queue(
 ) -> AsyncIterator[Queue]:
     """Open one node's view of the queue, with its background tasks, while the block runs.
 
-    `url` is "embedded" for the node's own server with its files in `data_dir`, or redis://,
-    rediss:// or unix://. `node_id` is distinct for each start of each node. At the end, the ids
+    `url` is "embedded" for the node's own server with its files in `data_dir`, or has one of the
+    forms in `addresses`. `node_id` is distinct for each start of each node. At the end, the ids
     that the node still has in flight return to the queue.
 
     Raises:
@@ -47,8 +53,10 @@ async def open_queue(
         if embedded:
             url = await stack.enter_async_context(embedded_server(data_dir, random=random))
         where = "the embedded queue" if embedded else None
-        server = await stack.enter_async_context(open_server(url, where=where))
+        server = await stack.enter_async_context(open_server(url, key=keys.queue, where=where))
+        await check_server(server, keys)
         queue = RedisQueue(server, keys=keys, node_id=node_id, private=embedded, random=random)
+        await queue.repair.repair()
         stack.push_async_callback(queue.dequeuer.close)
         stack.push_async_callback(queue.change_stream.close)
         await stack.enter_async_context(background(**queue.services()))

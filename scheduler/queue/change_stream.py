@@ -24,9 +24,10 @@ from scheduler.basics.retry import Backoff, retried
 from scheduler.core.change import GAP, Change, ChangeKind
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import Progress
-from scheduler.queue.keys import Keys
+from scheduler.queue.connections import ANSWER_S
+from scheduler.queue.keys import Keys, is_id
 from scheduler.queue.scripts import Scripts
-from scheduler.queue.server import ANSWER_S, Server
+from scheduler.queue.server import Server
 
 KEPT_MAX: Final = 50_000
 """About how many changes the server keeps: 10 MB, and minutes of a busy installation."""
@@ -37,8 +38,10 @@ PUBLISHED_MAX: Final = 500
 PAUSE_S: Final = 0.005
 """How long a change waits for others to share a script with them: a job that begins at once makes
 two changes, and the node runs the job meanwhile."""
-FIELD: Final = "c"
-"""The only field of an entry."""
+TEXT_BYTES_MAX: Final = 65_536
+"""The longest text of a change: far more than a progress with its message takes."""
+NUMBER_MAX: Final = 10**8
+"""Tokens, attempts and offsets are less: with them, the id of an event can still be read."""
 KINDS: Final = frozenset(ChangeKind)
 """The kinds that this node knows; a newer node may send others."""
 
@@ -93,12 +96,7 @@ class ChangeStream:
     async def latest(self) -> str:
         """See `Queue.latest_change`."""
         async with self._server.answering():
-            found = await self._server.commands.xrevrange(self._keys.changes, count=1)
-            # An empty stream gets a first entry: what follows an existing id can be read.
-            return str(found[0][0] if found else await self._add_gap())
-
-    async def _add_gap(self) -> str:
-        return str(await self._server.commands.xadd(self._keys.changes, {FIELD: _text(GAP)}))
+            return await self._scripts.latest(_text(GAP))
 
     async def _publish(self) -> None:
         while changes := list(islice(self._waiting, PUBLISHED_MAX)):
@@ -115,12 +113,10 @@ class ChangeStream:
     async def _from(self, change_id: str, limit: int) -> Sequence[tuple[str, Change]] | None:
         """The change with this id and up to `limit` later ones; None where it is not there."""
         async with self._server.answering():
-            found: Any = await self._server.commands.xrange(
-                self._keys.changes, min=change_id, count=limit + 1
-            )
+            found = await self._scripts.changes(change_id, limit + 1, bytes_max=TEXT_BYTES_MAX)
         if not found or found[0][0] != change_id:
             return None
-        return [(entry_id, _change(fields[FIELD])) for entry_id, fields in found]
+        return [(entry_id, _change(text)) for entry_id, text in found]
 
 
 def _text(change: Change) -> bytes:
@@ -129,13 +125,40 @@ def _text(change: Change) -> bytes:
 
 
 def _change(text: str) -> Change:
-    """The change in a text; a node of another version may have written more fields, or others."""
-    row = orjson.loads(text)
-    if not isinstance(row, list):
+    """The change in a text; a gap where it makes none.
+
+    A node of another version may have written more fields, or others; and whoever can write to the
+    server may have written anything.
+    """
+    try:
+        row = orjson.loads(text)
+        change = Change(*row[: len(Change._fields)])
+        known = change._replace(
+            kind=ChangeKind(change.kind) if change.kind in KINDS else ChangeKind.GAP,
+            at=None if change.at is None else datetime.fromisoformat(str(change.at)),
+            progress=None if change.progress is None else Progress(**cast("Any", change.progress)),
+        )
+    except (TypeError, ValueError, KeyError):
         return GAP
-    change = Change(*row[: len(Change._fields)])
-    return change._replace(
-        kind=ChangeKind(change.kind) if change.kind in KINDS else ChangeKind.GAP,
-        at=None if change.at is None else datetime.fromisoformat(str(change.at)),
-        progress=None if change.progress is None else Progress(**cast("Any", change.progress)),
+    return known if _is_whole(known) else GAP
+
+
+def _is_whole(change: Change) -> bool:
+    """Whether each field is what this node makes it itself."""
+    numbers = (change.attempt, change.token, change.start_offset, change.end_offset)
+    return (
+        isinstance(change.job_id, str)
+        and (is_id(change.job_id) or change.kind is ChangeKind.GAP)
+        and isinstance(change.uid, str | None)
+        and all(type(each) is int and 0 <= each < NUMBER_MAX for each in numbers)
+        and (change.at is None or change.at.tzinfo is not None)
+        and (change.progress is None or _is_progress(change.progress))
+    )
+
+
+def _is_progress(progress: Progress) -> bool:
+    """Whether its fields are numbers and a text."""
+    total = 0.0 if progress.total is None else progress.total
+    return isinstance(progress.message, str | None) and all(
+        isinstance(each, int | float) for each in (progress.done, total)
     )

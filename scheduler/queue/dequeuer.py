@@ -20,11 +20,15 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Final
 
+import structlog
+
 from scheduler.basics.batch import Batch
+from scheduler.basics.seldom import Seldom
 from scheduler.core.errors import QueueUnavailable
-from scheduler.queue.keys import Keys
-from scheduler.queue.scripts import Scripts
-from scheduler.queue.server import ANSWER_S, Server
+from scheduler.queue.connections import ANSWER_S
+from scheduler.queue.keys import Keys, is_id
+from scheduler.queue.scripts import MOVED_MAX, Scripts
+from scheduler.queue.server import Server
 
 BLOCK_S: Final = 2.0
 """How long one BLMOVE waits. Finite, so that a server that hangs is noticed: after
@@ -39,6 +43,8 @@ PAUSE_S: Final = 0.01
 RESTORE_S: Final = 10.0
 """How often strays are looked for where nothing failed: a lost connection may leave a BLMOVE behind
 on the server, which still moves one id after the look that follows the loss."""
+
+log = structlog.get_logger()
 
 
 class Dequeuer:
@@ -64,6 +70,7 @@ class Dequeuer:
         self._held: Counter[str] = Counter()
         self._wake = asyncio.Event()
         self._restore_at = 0.0
+        self._seldom = Seldom()
         self._registered = False
         """Whether the server has this node in its set of nodes that may have ids in flight."""
 
@@ -129,33 +136,45 @@ class Dequeuer:
         async with self._server.answering():
             taken = await self._scripts.take(self._node_id, len(self._waiters))
         self._registered = True
-        for job_id in taken:
+        for job_id in filter(None, taken):
             self._hold(job_id)
-        if self._waiters and not taken:
+        if dropped := taken.count(""):
+            self._tell_dropped(dropped)
+        elif self._waiters and not taken:
             await self._wait()
 
     async def _wait(self) -> None:
         """Wait for one id, for `block_s`."""
         async with self._server.answering(within_s=self._block_s + ANSWER_S):
-            job_id = await self._server.blocking.blmove(
+            found = await self._server.blocking.blmove(
                 self._queue,
                 self._inflight,
                 self._block_s,  # type: ignore[arg-type]  # the server takes fractions
             )
+        job_id = None if found is None else str(found)
         if job_id is not None:
             # The server may have been flushed while we waited, and so have lost this node's
             # registration, without which no node finds its in-flight list: the next round
             # registers it again.
             self._registered = False
-            self._hold(str(job_id))
+            if is_id(job_id):
+                self._hold(job_id)
+            else:  # it goes back, and the next `take` drops it
+                self._restore_soon()
 
     async def _restore(self) -> None:
         now = asyncio.get_running_loop().time()
         if now < self._restore_at:
             return
         async with self._server.answering():
-            await self._scripts.restore(self._node_id, list(self._held.elements()))
-        self._restore_at = now + RESTORE_S
+            restored = await self._scripts.restore(self._node_id, list(self._held.elements()))
+        self._restore_at = now + (RESTORE_S if restored < MOVED_MAX else 0.0)
+
+    def _tell_dropped(self, entries: int) -> None:
+        if self._seldom():
+            log.warning(
+                "entries of the queue that are no ids of jobs were dropped", entries=entries
+            )
 
     async def _release(self, job_id: str, request: Awaitable[None]) -> None:
         """Stop holding an id once the server took the request; if it fails, the id is a stray.

@@ -8,20 +8,29 @@
     {scheduler}:store               string  identity of the store that this namespace belongs to
     {scheduler}:abort:<job id>      string  the job's abort flag; expires
     {scheduler}:changes             stream  the last changes of all jobs
+    {scheduler}:check:<kind>        any     keys, and a channel, with which a node that starts tries
+                                            its rights
     {scheduler}:aborts:<node id>    channel ids whose abort is announced to a node
     {scheduler}:changed:<job id>    channel a change of one job
 
 The braces are a hash tag: a Redis Cluster keeps all keys with one hash tag in one slot. Otherwise
 it would refuse every script that uses two of them.
+
+All of it is ours, and all of it is hints: a key of another type than these is deleted.
 """
 
 # ruff: noqa: D102 - the table above describes each
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from scheduler.core.errors import StartError
+
+_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +70,25 @@ class Keys:
     def changes(self) -> str:
         return self._key("changes")
 
+    @property
+    def types(self) -> Mapping[str, str]:
+        """The type of each key that is always of the same name."""
+        return {
+            self.queue: "list",
+            self.nodes: "set",
+            self.epoch: "string",
+            self.store: "string",
+            self.changes: "stream",
+        }
+
     def inflight(self, node_id: str) -> str:
         return self._key(f"inflight:{node_id}")
 
     def abort(self, job_id: str) -> str:
         return self._key(f"abort:{job_id}")
+
+    def check(self, kind: str) -> str:
+        return self._key(f"check:{kind}")
 
     def aborts(self, node_id: str) -> str:
         return self._key(f"aborts:{node_id}")
@@ -75,3 +98,11 @@ class Keys:
 
     def _key(self, rest: str) -> str:
         return f"{{{self.namespace}}}:{rest}"
+
+
+def is_id(text: str) -> bool:
+    """Whether a text from the server may be an id; `take.lua` has the same rule.
+
+    What cannot be one never reaches the store: databases refuse NUL and what is no UTF-8.
+    """
+    return _ID.fullmatch(text) is not None

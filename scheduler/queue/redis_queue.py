@@ -9,17 +9,22 @@ from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Seque
 from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from random import Random
-from typing import Final
+from typing import Final, cast
+
+import structlog
 
 from scheduler.basics.batch import Batch
 from scheduler.core.change import Change
 from scheduler.core.errors import StartError
 from scheduler.queue.change_stream import ChangeStream
 from scheduler.queue.dequeuer import Dequeuer
-from scheduler.queue.keys import Keys
+from scheduler.queue.keys import Keys, is_id
+from scheduler.queue.repair import Repair
 from scheduler.queue.scripts import Scripts
 from scheduler.queue.server import Server
 from scheduler.queue.subscriptions import Subscriptions
+
+log = structlog.get_logger()
 
 FLAG_S: Final = 24 * 60 * 60
 """How long an abort flag is kept: longer than any outage after which a watcher still needs it."""
@@ -34,6 +39,10 @@ longer than any page of ids takes. No job waits that long: idle workers ask the 
 IDS_MAX: Final = 1000
 """How many ids one command adds: no other command runs on the server meanwhile."""
 
+NODES_MAX: Final = 1000
+"""How many nodes with an in-flight list are looked at; more there are never, unless somebody else
+writes there."""
+
 
 class RedisQueue:
     """One node's view of the queue; its `services` must run while it is in use."""
@@ -45,6 +54,7 @@ class RedisQueue:
         self.dequeuer = Dequeuer(server, scripts, keys=keys, node_id=node_id)
         self.subscriptions = Subscriptions(server, keys=keys, node_id=node_id, random=random)
         self._append = Batch(self._append_all, weight=len, weight_max=IDS_MAX)
+        self.repair = Repair(server, scripts, keys=keys, node_id=node_id)
         self.change_stream = ChangeStream(server, scripts, keys=keys, random=random)
         self._server = server
         self._scripts = scripts
@@ -64,6 +74,8 @@ class RedisQueue:
             "queue_announce": self.change_stream.serve(),
             "queue_messages": self.subscriptions.listen(),
             "queue_subscriptions": self.subscriptions.subscribe(),
+            "queue_reconnect": self._server.reconnect(),
+            "queue_repair": self.repair.serve(),
         }
 
     async def join(self, store_identity: str) -> None:
@@ -74,6 +86,10 @@ class RedisQueue:
                 # these ids any more.
                 await self._server.commands.flushdb()
                 registered = await self._register(store_identity)
+        if registered != store_identity and not is_id(registered):
+            log.warning("the queue named no store: this node's store is registered")
+            async with self._server.answering():
+                await self._server.commands.set(self._keys.store, registered := store_identity)
         if registered != store_identity:
             raise StartError(
                 f"[queue] namespace: {self._keys.namespace!r} on {self._server.where} belongs to"
@@ -173,4 +189,5 @@ class RedisQueue:
             return str((await pipe.execute())[-1])
 
     async def _nodes(self) -> set[str]:
-        return set(map(str, await self._server.commands.smembers(self._keys.nodes)))
+        found = await self._server.commands.srandmember(self._keys.nodes, NODES_MAX)
+        return set(map(str, cast("list[str]", found)))

@@ -8,13 +8,21 @@ command whose answer is lost is sent again. The top of each file in `lua/` says 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
+from typing import Final
 
 from redis.commands.core import AsyncScript
 
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server
+
+LOOK_MAX: Final = 1000
+"""How many entries one `take` looks at: no other command runs on the server meanwhile."""
+LIST_MAX: Final = 10_000
+"""How many entries of an in-flight list are looked at or moved: far more than a node has there."""
+MOVED_MAX: Final = 1000
+"""How many strays one `restore` returns."""
 
 
 class Scripts:
@@ -37,11 +45,15 @@ class Scripts:
         self._forgetful = load("forgetful")
         self._remind = load("remind")
         self._remember = load("remember")
+        self._changes = load("changes")
+        self._latest = load("latest")
+        self._repair = load("repair")
 
     async def take(self, node_id: str, count: int) -> list[str]:
         keys = [self._keys.queue, self._keys.inflight(node_id), self._keys.nodes]
         # Not by the client that repeats lost commands: the dequeuer must know of a lost answer.
-        taken: list[str] = await self._take(keys, [count, node_id], client=self._server.blocking)
+        arguments = [str(count), node_id, str(LOOK_MAX)]
+        taken: list[str] = await self._take(keys, arguments, client=self._server.blocking)
         return taken
 
     async def acknowledge(self, node_id: str, job_ids: Sequence[str]) -> None:
@@ -56,12 +68,12 @@ class Scripts:
 
     async def restore(self, node_id: str, held: Collection[str]) -> int:
         keys = [self._keys.queue, self._keys.inflight(node_id)]
-        return int(await self._restore(keys, list(held)))
+        return int(await self._restore(keys, [str(LIST_MAX), str(MOVED_MAX), *held]))
 
     async def recover(self, node_ids: Sequence[str]) -> int:
         lists = map(self._keys.inflight, node_ids)
         keys = [self._keys.queue, self._keys.nodes, *lists]
-        return int(await self._recover(keys, node_ids))
+        return int(await self._recover(keys, [str(LIST_MAX), *node_ids]))
 
     async def missing(
         self, job_ids: Sequence[str], node_ids: Collection[str], *, near: int
@@ -78,6 +90,17 @@ class Scripts:
     ) -> bool:
         keys = [self._keys.epoch, self._keys.queue]
         return bool(await self._remind(keys, [run_id, node_id, _ms(for_s), *job_ids]))
+
+    async def changes(self, change_id: str, count: int, *, bytes_max: int) -> list[tuple[str, str]]:
+        found = await self._changes([self._keys.changes], [change_id, count, bytes_max])
+        return list(zip(found[::2], found[1::2], strict=True))
+
+    async def latest(self, text: str | bytes) -> str:
+        return str(await self._latest([self._keys.changes], [text]))
+
+    async def repair(self, types: Mapping[str, str]) -> list[tuple[str, str]]:
+        found = await self._repair([self._keys.epoch, *types], list(types.values()))
+        return list(zip(found[::2], found[1::2], strict=True))
 
     async def remember(self, run_id: str, node_id: str) -> None:
         await self._remember([self._keys.epoch], [run_id, node_id])

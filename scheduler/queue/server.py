@@ -5,165 +5,186 @@ callers share few connections. `blocking` waits for ids and messages, and sends 
 
 All timeouts are set by `Server.answering`, none by redis-py: that would end a blocking command
 after 5 s, and writes through `asyncio.wait_for`, which can swallow a cancellation on Python 3.11.
+
+Whatever the server answers, it is an outage at most: it is logged once, and the callers try again.
+What may last as long as the connections do, because they lead to a server that is not the master
+any more, or is not there, ends with them: `reconnect` closes all, and new ones find the master.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
-import hiredis
 import redis.asyncio as aioredis
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    InvalidResponse,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import InvalidResponse, RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoReply
 
 from scheduler.basics.outage import Outage
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
-
-ANSWER_S: Final = 2.0
-"""How long a command may take; a slower server counts as away."""
-
-CONNECTIONS_MAX: Final = 16
-"""Connections for commands; more callers than these wait in line, for at most `ANSWER_S`."""
+from scheduler.queue.connections import ANSWER_S, open_pools
 
 VERSION_MIN: Final = (6, 2)
 """The first Redis with LMOVE and BLMOVE; every Valkey has them."""
 
-REFUSALS: Final = {
-    *("BUSY", "CLUSTERDOWN", "EXECABORT", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM"),
-    *("NOREPLICAS", "OOM", "READONLY", "TRYAGAIN", "UNBLOCKED"),
-}
-"""Error codes of a server that understood the command, but cannot or may not run it now."""
-
 LOST: Final = (ConnectionLost, NoReply, TimeoutError, OSError)
 
-_Pool = TypeVar("_Pool", bound="ConnectionPool")
+NONSENSE: Final = (RedisError, TypeError, ValueError, LookupError, AttributeError)
+"""What redis-py and the code behind it raise for an answer that makes no sense to them."""
+
+NOT_HERE: Final = (ReadOnlyError, AskError, TryAgainError, ClusterDownError)
+"""Answers of a server that is not, or not now, the one that takes our writes. (`MOVED` is a kind of
+`AskError`, and `MASTERDOWN` one of `ClusterDownError`.)"""
+NOT_HERE_CODES: Final = frozenset({"NOREPLICAS", "UNBLOCKED"})
+"""The same, where redis-py has no class for them."""
+
+RECONNECT_S: Final = 1.0
+"""At least so long between two times that all connections are closed: as long as an outage lasts,
+each call fails, and what the first failures began must have time to work."""
+
+SHOWN_MAX: Final = 300
+"""Characters of an answer in a message: anybody who can write there may have put in more."""
 
 
-class Server(NamedTuple):
+class Server:
     """Two clients of one server."""
 
-    where: str
-    """The server's name in messages, without its password."""
-    commands: Redis
-    blocking: Redis
-    outage: Outage
+    def __init__(
+        self, where: str, commands: Redis, blocking: Redis, *, is_plain: bool = True
+    ) -> None:
+        """`where` is the server's name in messages, without its password."""
+        self.where = where
+        self.is_plain = is_plain
+        """Whether the URL names the server itself: no sentinels, no nodes of a cluster."""
+        self.commands = commands
+        self.blocking = blocking
+        self.outage = Outage("the queue")
+        self.wrong_type = asyncio.Event()
+        """Set when a key turned out to be of a type that this scheduler does not give it."""
+        self._astray = asyncio.Event()
+        """Set when the connections may lead to the wrong server."""
 
     @asynccontextmanager
     async def answering(self, *, within_s: float | None = ANSWER_S) -> AsyncIterator[None]:
         """Limit the block, which waits for the server, to so many seconds; None for no limit.
 
         Raises:
-            QueueUnavailable: it did not answer, or answered that it cannot take the call now.
+            QueueUnavailable: it did not answer, or answered that it cannot take the call now, or
+                what is no answer to it.
         """
         try:
             async with asyncio.timeout(within_s):
                 yield
         except LOST as error:
+            self._astray.set()
             reason = str(error) or f"nothing came within {within_s} s"
             raise self._unavailable(f"does not answer: {reason}") from error
         except ResponseError as error:
-            if _code(error) not in REFUSALS:
-                raise
+            self._classify(error)
             raise self._unavailable(f"refuses: {error}") from error
+        except NONSENSE as error:
+            self._astray.set()
+            told = f"answers what makes no sense: {type(error).__name__}: {error}"
+            raise self._unavailable(told) from error
         self.outage.answered()
-
-    def _unavailable(self, reason: str) -> QueueUnavailable:
-        error = QueueUnavailable(f"{self.where} {reason}")
-        self.outage.failed(error)
-        return error
 
     async def run_id(self) -> str:
         """The random id of this run of the server; it changes with a restart or a failover."""
         facts = await self.commands.info("server")
         return str(facts["run_id"])
 
+    async def reconnect(self) -> None:
+        """Close all connections whenever they may lead to the wrong server; a background task.
+
+        Also those that wait: a subscription on a server that is gone would wait for ever.
+        """
+        while True:
+            await self._astray.wait()
+            for client in (self.commands, self.blocking):
+                with suppress(RedisError, OSError):
+                    await client.connection_pool.disconnect()
+            await asyncio.sleep(RECONNECT_S)
+            self._astray.clear()
+
+    def _classify(self, error: ResponseError) -> None:
+        if isinstance(error, NOT_HERE) or _code(error) in NOT_HERE_CODES:
+            self._astray.set()
+        elif "WRONGTYPE" in str(error):
+            self.wrong_type.set()
+
+    def _unavailable(self, reason: str) -> QueueUnavailable:
+        error = QueueUnavailable(f"{self.where} {_line(reason)}")
+        self.outage.failed(error)
+        return error
+
 
 @asynccontextmanager
-async def open_server(url: str, *, where: str | None = None) -> AsyncIterator[Server]:
+async def open_server(url: str, *, key: str, where: str | None = None) -> AsyncIterator[Server]:
     """Connect to a server, and close every connection at the end.
+
+    `key` is any of the keys in use: in a cluster, the server is the master that has it.
 
     Raises:
         StartError: the URL is wrong or leads to something else, or the server is too old.
         QueueUnavailable: no server answers there.
     """
-    # A lost command is sent a second time at once, for the server may merely have restarted; every
-    # write is safe to repeat. A blocking one is not: nobody would know the id that the first moved.
-    commands = _pool(
-        aioredis.BlockingConnectionPool,
-        url,
-        max_connections=CONNECTIONS_MAX,
-        timeout=ANSWER_S,
-        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
-    )
-    # Without any error to retry, redis-py does not reconnect pub/sub by itself either.
-    blocking = _pool(aioredis.ConnectionPool, url, retry=Retry(NoBackoff(), 0, supported_errors=()))
+    commands, blocking = open_pools(url, key=key)
     async with (
         aioredis.Redis.from_pool(commands) as short,
         aioredis.Redis.from_pool(blocking) as long,
     ):
-        name = where or f"the queue at {redacted(url)}"
-        server = Server(name, short, long, Outage("the queue"))
+        is_plain = "+" not in url.partition(":")[0]
+        server = Server(where or f"the queue at {redacted(url)}", short, long, is_plain=is_plain)
         await _check_version(server)
         yield server
-
-
-def _pool(kind: type[_Pool], url: str, **options: object) -> _Pool:
-    """A pool of connections with text and RESP2, which keeps messages apart from answers."""
-    try:
-        database = urlsplit(url).path.strip("/")
-        if not url.startswith("unix:") and database and not database.isdecimal():
-            raise ValueError("redis-py would silently take database 0")  # noqa: TRY301
-        pool = kind.from_url(
-            url,
-            protocol=2,
-            decode_responses=True,
-            socket_timeout=None,
-            socket_connect_timeout=ANSWER_S,
-            **options,
-        )
-        pool.connection_class = type("Connection", (_Packed, pool.connection_class), {})
-        # Does not connect yet, but raises for a wrong option in the URL.
-        pool.make_connection()  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, RedisError) as error:
-        raise StartError(
-            f'[queue] url: {redacted(url)} is not allowed; it takes "embedded",'
-            " redis://host:port/database, rediss://host:port/database or unix:///path"
-        ) from error
-    return pool
-
-
-class _Packed:
-    """Mixin for a connection: hiredis packs the commands. redis-py uses it only for answers."""
-
-    def pack_command(self, *command: str | bytes | float) -> list[bytes]:
-        name, *arguments = command
-        words: tuple[Any, ...] = (*str(name).encode().split(), *arguments)
-        return [hiredis.pack_command(words)]
 
 
 async def _check_version(server: Server) -> None:
     try:
         async with server.answering():
             facts = await server.commands.info("server")
-    except InvalidResponse as error:
-        raise StartError(f"[queue] url: {server.where}: what answers there is not Redis") from error
-    except ResponseError as error:  # the server has no such command, or no such database
-        raise StartError(f"[queue] url: {server.where} refuses: {error}") from error
-    version = str(facts["redis_version"])
-    if tuple(map(int, version.split(".")[:2])) < VERSION_MIN:
+            version = str(facts["redis_version"])
+            too_old = tuple(map(int, version.split(".")[:2])) < VERSION_MIN
+    except QueueUnavailable as error:
+        # The server has no such command, or no such database; or it is something else.
+        if isinstance(error.__cause__, InvalidResponse):
+            told = f"{server.where}: what answers there is not Redis"
+        elif isinstance(error.__cause__, NONSENSE) and not _may_pass(error.__cause__):
+            told = str(error)
+        else:
+            raise
+        raise StartError(f"[queue] url: {told}") from error
+    if too_old:
         required = ".".join(map(str, VERSION_MIN))
         raise StartError(f"[queue] url: {server.where} is Redis {version}; {required} is required")
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether an error may be over in a moment: a server that starts, stops or changes its role."""
+    if isinstance(error, ResponseError):
+        return isinstance(error, NOT_HERE) or _code(error) in NOT_HERE_CODES | {"BUSY", "MISCONF"}
+    return isinstance(error, LOST)
 
 
 def _code(error: ResponseError) -> str:
     """The first word of the server's answer; redis-py removes it where it has a class for it."""
     return error.status_code or str(error).partition(" ")[0]
+
+
+def _line(text: str) -> str:
+    """The text as one printable line."""
+    shown = "".join(each if each.isprintable() else "?" for each in text[:SHOWN_MAX])
+    return shown if len(text) <= SHOWN_MAX else f"{shown}…"

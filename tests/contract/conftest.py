@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.queues import place_fixture
 from tests.support.stores import store, url
 
-__all__ = ["store", "url"]
+__all__ = ["place_fixture", "store", "url"]

@@ -1,6 +1,7 @@
 """Queues on real servers for tests, opened as nodes open them, with access to their data.
 
-    installation              a server, embedded or over TCP; a test runs once for each
+    installation              a server: embedded, over TCP, the master that sentinels name, or the
+                              one that has a slot in a cluster; a test runs once for each
     queue                     that server's queue as node "a" sees it
     namespace, redis_server   see `tests.support.servers.redis`
 
@@ -17,18 +18,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pytest
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
+from redis.exceptions import ResponseError
 
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.support.eventually import eventually
 from tests.support.servers.redis import RedisServer
+from tests.support.servers.redis_groups import RedisCluster, SentinelGroup
 
 T = TypeVar("T")
 
@@ -48,11 +51,15 @@ class Installation:
         server: RedisServer | None,
         *,
         url: str,
+        look_url: str,
         namespace: str,
         data_dir: Path,
         look: aioredis.Redis,
     ) -> None:
         self.url = url
+        """For nodes."""
+        self.look_url = look_url
+        """For a plain client of the server that has the data."""
         self.look = look
         self.namespace = namespace
         self._server = server
@@ -94,6 +101,7 @@ class Installation:
         """Kill the server, and wait until another one replaces it."""
         if self._server is not None:
             self._server.restart()
+            await eventually(self._takes_writes)
             return
         facts = await self.look.info("server")
         os.kill(facts["process_id"], signal.SIGKILL)
@@ -103,39 +111,68 @@ class Installation:
 
         await eventually(another_answers)
 
+    async def _takes_writes(self) -> bool:
+        """A node of a cluster does not, for two seconds after its start."""
+        try:
+            return bool(await self.look.delete(self.key("nothing")) == 0)
+        except ResponseError:
+            return False
+
 
 def embedded_url(data_dir: Path) -> str:
     """The address of the embedded server, for a second client."""
     return f"unix://{(data_dir / 'queue.server.lock').read_text()}"
 
 
-@pytest.fixture(params=["embedded", "tcp"])
+class Place(NamedTuple):
+    """A URL for nodes, and the server that it leads to."""
+
+    url: str
+    server: RedisServer | None = None
+
+
+@pytest.fixture(name="place", params=["embedded", "tcp", "sentinel", "cluster"])
+def place_fixture(request: pytest.FixtureRequest, namespace: str) -> Place:
+    """One of the kinds of servers; each is started when it is first asked for."""
+    match request.param:
+        case "tcp":
+            server: RedisServer = request.getfixturevalue("redis_server")
+            return Place(server.url, server)
+        case "sentinel":
+            group: SentinelGroup = request.getfixturevalue("sentinel_group")
+            return Place(group.url, group.master)
+        case "cluster":
+            cluster: RedisCluster = request.getfixturevalue("redis_cluster")
+            return Place(cluster.url, cluster.master_of(namespace))
+        case _:
+            return Place("embedded")
+
+
+@pytest.fixture
 async def opened(
-    request: pytest.FixtureRequest,
-    namespace: str,
-    redis_server: RedisServer,
-    tmp_path: Path,
+    place: Place, namespace: str, tmp_path: Path
 ) -> AsyncIterator[tuple[Installation, Queue]]:
     async with AsyncExitStack() as stack:
-        server = redis_server if request.param == "tcp" else None
-        redis_server.command("FLUSHALL")
+        if place.server is not None:
+            place.server.command("FLUSHALL")
         queue = await stack.enter_async_context(
             open_queue(
-                server.url if server else "embedded",
-                namespace=namespace,
-                node_id="a",
-                data_dir=tmp_path,
-                random=CHANCE,
+                place.url, namespace=namespace, node_id="a", data_dir=tmp_path, random=CHANCE
             )
         )
-        url = server.url if server else embedded_url(tmp_path)
+        look_url = place.server.url if place.server else embedded_url(tmp_path)
         look = await stack.enter_async_context(
             aioredis.from_url(
-                url, decode_responses=True, protocol=2, retry=Retry(ConstantBackoff(0.01), 100)
+                look_url, decode_responses=True, protocol=2, retry=Retry(ConstantBackoff(0.01), 100)
             )
         )
         installation = Installation(
-            server, url=url, namespace=namespace, data_dir=tmp_path, look=look
+            place.server,
+            url=place.url if place.server else look_url,
+            look_url=look_url,
+            namespace=namespace,
+            data_dir=tmp_path,
+            look=look,
         )
         yield installation, queue
 
@@ -199,4 +236,6 @@ async def subscribed(installation: Installation, *channels: str) -> None:
 
 
 async def channels(installation: Installation) -> set[str]:
-    return {str(channel) for channel in await installation.look.pubsub_channels()}
+    """All channels with a subscriber, but for those by which sentinels know each other."""
+    found = {str(channel) for channel in await installation.look.pubsub_channels()}
+    return {channel for channel in found if not channel.startswith("__sentinel__")}

@@ -75,8 +75,11 @@ Schema = Annotated[
 ]
 QueueUrl = Annotated[
     str,
-    StringConstraints(max_length=4000, pattern=r"^(embedded|(rediss?|unix)://\P{Cc}+)$"),
-    Words("embedded, redis://…, rediss://… or unix://…"),
+    StringConstraints(
+        max_length=4000,
+        pattern=r"^(embedded|(rediss?(\+(sentinel|cluster))?|unix)://\P{Cc}+)$",
+    ),
+    Words("embedded, redis://…, rediss://…, redis+sentinel://…, redis+cluster://… or unix://…"),
 ]
 
 
@@ -184,7 +187,7 @@ class QueueSection(Section):
     """The queue of job ids: only hints, so it may be lost at any time."""
 
     url: QueueUrl = "embedded"
-    """`embedded` = a private Valkey/Redis child · `redis://` · `rediss://` · `unix://`"""
+    """`embedded` = its own Valkey · `redis://` · `redis+sentinel://` · `redis+cluster://` · `unix://`"""
     namespace: Namespace = "scheduler"
     """several installations can share one server"""
     idle_window_s: float = Field(10.0, ge=0.1, le=3_600)

@@ -4,9 +4,11 @@
 -- If so, set the node's mark for that time: `remember` has an effect only while the mark is there,
 -- so that a flush in the middle of the reminding is noticed. Only `remind` extends the mark: a node
 -- that calls this script again and again, but never reminds, must not keep others from doing it.
+-- A mark that would last for longer is none of ours.
 local epoch = redis.call('GET', KEYS[1])
 if epoch == ARGV[1] then return 0 end
 local reminder = epoch and string.match(epoch, '^' .. ARGV[1] .. ' (.*)$')
-if reminder then return reminder == ARGV[2] and 1 or 0 end
+local left = redis.call('PTTL', KEYS[1])
+if reminder and left >= 0 and left <= tonumber(ARGV[3]) then return reminder == ARGV[2] and 1 or 0 end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
 return 1

@@ -9,15 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from redis.exceptions import ResponseError
 
 from scheduler.core.change import changed
 from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
+from scheduler.queue.connections import ANSWER_S
 from scheduler.queue.dequeuer import BLOCK_S
 from scheduler.queue.redis_queue import RedisQueue
-from scheduler.queue.server import ANSWER_S
 from tests.support.eventually import eventually
 from tests.support.queues import CHANCE, heard, next_of, patiently
 from tests.support.servers.redis import (  # noqa: F401
@@ -153,16 +152,6 @@ async def test_writes_to_a_full_server_fail(own_redis: RedisServer, queue: Queue
 
     own_redis.command("CONFIG", "SET", "maxmemory", "0")
     await queue.enqueue(["1"])
-
-
-async def test_a_key_of_another_type_is_a_defect_and_its_error_is_raised(
-    own_redis: RedisServer, queue: Queue, namespace: str
-) -> None:
-    """If it counted as an outage, all callers would retry for ever."""
-    own_redis.command("SET", f"{{{namespace}}}:queue", "not a list")
-
-    with pytest.raises(ResponseError, match="WRONGTYPE"):
-        await queue.enqueue(["1"])
 
 
 async def test_scripts_that_the_server_forgot_are_loaded_again(

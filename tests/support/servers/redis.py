@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,11 +31,25 @@ BOOT_S = 10.0
 class RedisServer:
     """A server on 127.0.0.1 without files, which keeps its port when it restarts."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        *,
+        options: Sequence[str] = (),
+        configuration: str | None = None,
+    ) -> None:
+        """Arguments of the program come from `options`, and a file in `folder` as configuration."""
         self._program = program
-        self._folder = folder
+        self.folder = folder
+        self.options = list(options)
+        self._configuration = [] if configuration is None else [configuration]
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
+
+    @property
+    def is_up(self) -> bool:
+        return self._process is not None
 
     @property
     def url(self) -> str:
@@ -51,10 +65,16 @@ class RedisServer:
         return aioredis.from_url(self.url, decode_responses=True, protocol=2)
 
     def start(self) -> None:
-        with (self._folder / "redis.log").open("ab") as log:
+        with (self.folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, *f"--port {self.port} --bind 127.0.0.1 --save".split(), ""],
-                cwd=self._folder,
+                [
+                    self._program,
+                    *self._configuration,
+                    *f"--port {self.port} --bind 127.0.0.1 --save".split(),
+                    "",
+                    *self.options,
+                ],
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -92,7 +112,7 @@ class RedisServer:
             try:
                 self.command("PING")
             except redis.ConnectionError:
-                log = (self._folder / "redis.log").read_text()
+                log = (self.folder / "redis.log").read_text()
                 assert self._process is not None
                 assert self._process.poll() is None, f"the server ended at start:\n{log}"
                 assert time.monotonic() < deadline, f"no answer within {BOOT_S} s:\n{log}"
@@ -101,7 +121,7 @@ class RedisServer:
                 return
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

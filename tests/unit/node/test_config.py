@@ -121,7 +121,10 @@ def test_a_file_in_another_encoding_is_an_error(file: Path) -> None:
         ),
         (
             '[queue]\nurl = "amqp://h"',
-            '[queue] url = "amqp://h": must be embedded, redis://…, rediss://… or unix://…',
+            (
+                '[queue] url = "amqp://h": must be embedded, redis://…, rediss://…,'
+                " redis+sentinel://…, redis+cluster://… or unix://…"
+            ),
         ),
         ("http = 5", "http = 5: must be a section, [http]"),
         ("port = 8001", '"port" stands in no section; such a key is in [http]'),
@@ -160,6 +163,8 @@ def test_a_whole_number_is_accepted_where_fractions_are_allowed(file: Path) -> N
         ("store", "postgresql://u:p@h:5432/d?sslmode=require"),
         ("queue", "redis://h"),
         ("queue", "rediss://:p@h:6380/1"),
+        ("queue", "redis+sentinel://:p@h,i:26379/main"),
+        ("queue", "rediss+cluster://:p@h,i"),
         ("queue", "unix:///run/valkey.sock?db=1"),
     ],
 )

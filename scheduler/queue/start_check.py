@@ -1,0 +1,104 @@
+"""What a node does on the server later, done once at the start, with keys of its own.
+
+So a missing right (an ACL), or a server that keeps our keys elsewhere, is told at the start, by the
+name of the command, and not by a job that never begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from redis.exceptions import MovedError, NoPermissionError
+
+from scheduler.core.errors import QueueUnavailable, StartError
+from scheduler.queue.connections import ANSWER_S
+from scheduler.queue.keys import Keys
+from scheduler.queue.server import Server
+
+SCRIPT: Final = "return 1"
+
+Command = tuple[str | float, ...]
+
+
+def commands(keys: Keys) -> Sequence[Command]:
+    """Every command that a node sends, and that its scripts call."""
+    a_list, a_set, text, stream = (keys.check(kind) for kind in ("list", "set", "text", "stream"))
+    begin_and_end = ("DEL", a_list, a_set, text, stream)
+    return [
+        begin_and_end,
+        ("RPUSH", a_list, "1"),
+        ("LPUSH", a_list, "1"),
+        ("LMOVE", a_list, a_list, "LEFT", "RIGHT"),
+        ("BLMOVE", a_list, a_list, "LEFT", "RIGHT", 0.01),
+        ("LRANGE", a_list, 0, 0),
+        ("LREM", a_list, 1, "1"),
+        ("SADD", a_set, "1"),
+        ("SRANDMEMBER", a_set, 1),
+        ("SREM", a_set, "1"),
+        ("SET", text, "1"),
+        ("GET", text),
+        ("EXISTS", text),
+        ("TYPE", text),
+        ("PEXPIRE", text, 60_000),
+        ("PTTL", text),
+        ("XADD", stream, "*", "c", ""),
+        ("XRANGE", stream, "-", "+"),
+        ("XREVRANGE", stream, "+", "-"),
+        ("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", stream, "0"),
+        ("PUBLISH", keys.check("channel"), ""),
+        ("SCRIPT LOAD", SCRIPT),
+        ("EVALSHA", hashlib.sha1(SCRIPT.encode()).hexdigest(), 1, text),  # noqa: S324 - as Redis does
+        ("MULTI",),
+        ("EXEC",),
+        begin_and_end,
+    ]
+
+
+async def check_server(server: Server, keys: Keys) -> None:
+    """Do each thing once.
+
+    Raises:
+        StartError: the server will never take one of them.
+        QueueUnavailable: it does not now.
+    """
+    try:
+        async with server.answering(), server.commands.pipeline(transaction=False) as pipe:
+            for command in commands(keys):
+                pipe.execute_command(*command)
+            answers = await pipe.execute(raise_on_error=False)
+            for command, answer in zip(commands(keys), answers, strict=True):
+                if isinstance(answer, NoPermissionError):
+                    raise StartError(_no_right(server, str(command[0]), answer))
+                if isinstance(answer, Exception):
+                    raise answer
+        await _check_subscribing(server, keys)
+    except QueueUnavailable as error:
+        if isinstance(error.__cause__, MovedError) and server.is_plain:
+            raise StartError(
+                f"[queue] url: {server.where} is a node of a Redis Cluster, and another one has the"
+                f" keys of [queue] namespace {keys.namespace!r}; with redis+cluster:// in place of"
+                " redis:// it is found"
+            ) from error
+        raise
+
+
+async def _check_subscribing(server: Server, keys: Keys) -> None:
+    channel = keys.check("channel")
+    try:
+        async with server.answering(), server.blocking.pubsub() as pubsub:
+            for name in ("subscribe", "unsubscribe"):
+                await getattr(pubsub, name)(channel)
+                await pubsub.get_message(timeout=ANSWER_S)
+    except QueueUnavailable as error:
+        if isinstance(error.__cause__, NoPermissionError):
+            raise StartError(_no_right(server, "SUBSCRIBE", error.__cause__)) from error
+        raise
+
+
+def _no_right(server: Server, command: str, error: NoPermissionError) -> str:
+    return (
+        f"[queue] url: {server.where} refuses {command}: {error};"
+        " docs/operating.md has the rights that a node needs"
+    )
