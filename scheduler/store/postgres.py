@@ -1,7 +1,8 @@
-"""PostgreSQL, for several nodes: a pool of connections that replaces lost ones.
+"""PostgreSQL, for several nodes: pools of connections, which replace lost ones.
 
 A lost connection fails the statement that was running on it and nothing else; the next statement
-gets a new connection. Nothing here waits for ever, neither for a connection nor for an answer.
+gets a new connection. Nothing here waits for ever, neither for a connection nor for an answer. The
+lease and aborts have connections of their own: they never wait for one that others use.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 import structlog
@@ -32,12 +33,16 @@ from scheduler.store.postgres_statements import (
     connections,
 )
 from scheduler.store.postgres_url import Address, connect, read
-from scheduler.store.statements import Dialect, statements
+from scheduler.store.statements import ABORTS, LEASE, Dialect, statements
 
 log = structlog.get_logger()
 
 CONNECTIONS_MAX: Final = 8
 """Of one node: calls are grouped before they come here, so few run at once."""
+LEASE_CONNECTIONS_MAX: Final = 1
+"""For the lease alone: its calls come one after the other."""
+ABORT_CONNECTIONS_MAX: Final = 2
+"""For aborts alone: one that waits for a locked row leaves the other one free."""
 CLOSE_S: Final = 5.0
 """Timeout for closing the connections."""
 ANSWER_S: Final = 10.0
@@ -46,13 +51,27 @@ TRIES: Final = 3
 """Tries of a statement that other statements roll back; then the caller's backoff decides."""
 
 
+class Pools(NamedTuple):
+    """The pools of a node."""
+
+    common: asyncpg.Pool
+    lease: asyncpg.Pool
+    aborts: asyncpg.Pool
+
+    def of(self, name: str) -> asyncpg.Pool:
+        """The pool that a statement gets its connection from."""
+        if name in LEASE:
+            return self.lease
+        return self.aborts if name in ABORTS else self.common
+
+
 class PostgresDatabase:
     """A database on a server. Made by `open_postgres`."""
 
     def __init__(
         self,
         *,
-        pool: asyncpg.Pool,
+        pools: Pools,
         names: StatementNames,
         address: Address,
         schema: str,
@@ -60,7 +79,7 @@ class PostgresDatabase:
     ) -> None:
         self.migrated = migrated
         self.identity = migrated.identity
-        self._pool = pool
+        self._pools = pools
         self._names = names
         self._where = f"PostgreSQL at {address.where}"
         self._connect_s = address.connect_s
@@ -72,18 +91,22 @@ class PostgresDatabase:
         with available(self._where, refused):
             for _ in range(TRIES - 1):
                 with suppress(*LOST_AGAINST_ANOTHER):
-                    return await self._run(text, arguments)
-            return await self._run(text, arguments)
+                    return await self._run(self._pools.of(name), text, arguments)
+            return await self._run(self._pools.of(name), text, arguments)
 
-    async def _run(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
+    async def _run(
+        self, pool: asyncpg.Pool, text: str, arguments: Sequence[Argument]
+    ) -> Sequence[Row]:
         try:
-            return await self._run_once(text, arguments)
+            return await self._run_once(pool, text, arguments)
         except NAME_MISSING_OR_TAKEN:
             self._names.shared()
-            return await self._run_once(text, arguments)
+            return await self._run_once(pool, text, arguments)
 
-    async def _run_once(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
-        async with self._pool.acquire(timeout=self._connect_s) as connection:
+    async def _run_once(
+        self, pool: asyncpg.Pool, text: str, arguments: Sequence[Argument]
+    ) -> Sequence[Row]:
+        async with pool.acquire(timeout=self._connect_s) as connection:
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
             except asyncio.CancelledError:
@@ -95,7 +118,7 @@ class PostgresDatabase:
                     # asyncpg may have read half a message, no answer may ever come, or the server
                     # is not the primary any more: the next statements need new connections.
                     connection.terminate()
-                    await self._pool.expire_connections()
+                    await pool.expire_connections()
                 raise
             return rows
 
@@ -113,15 +136,23 @@ async def open_postgres(
     address = read(url, os.environ)
     where, schema = address.where, _agreed(schema, address)
     names = StatementNames()
-    async with _pool(address, answer_s, names) as pool:
+    async with (
+        _pool(address, answer_s, names) as common,
+        _pool(address, answer_s, names, size=LEASE_CONNECTIONS_MAX) as lease,
+        _pool(address, answer_s, names, size=ABORT_CONNECTIONS_MAX) as aborts,
+    ):
         with available(f"PostgreSQL at {where}", refused), startable(where):
-            async with pool.acquire(timeout=address.connect_s) as connection:
+            async with common.acquire(timeout=address.connect_s) as connection:
                 migrated = await prepared(connection, schema=schema, where=where)
         for parameter, value, why in address.remarks:
             log.warning(f"[store] url: {parameter} is not taken as it is", value=value, why=why)
         names.used = True
         yield PostgresDatabase(
-            pool=pool, names=names, address=address, schema=schema, migrated=migrated
+            pools=Pools(common=common, lease=lease, aborts=aborts),
+            names=names,
+            address=address,
+            schema=schema,
+            migrated=migrated,
         )
 
 
@@ -141,7 +172,7 @@ def _agreed(schema: str, address: Address) -> str:
 
 @asynccontextmanager
 async def _pool(
-    address: Address, answer_s: float, names: StatementNames
+    address: Address, answer_s: float, names: StatementNames, *, size: int = CONNECTIONS_MAX
 ) -> AsyncIterator[asyncpg.Pool]:
     where = address.where
     with (
@@ -152,7 +183,7 @@ async def _pool(
         pool = await asyncpg.create_pool(
             connect=partial(connect, address),
             min_size=1,
-            max_size=CONNECTIONS_MAX,
+            max_size=size,
             command_timeout=answer_s,
             reset=_no_reset,
             connection_class=connections(names),

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from scheduler.basics.background import background
 from scheduler.core.errors import StartError, StoreRefused, StoreUnavailable
 from scheduler.store.database import LoggedDatabase, Migrated
-from scheduler.store.postgres import PostgresDatabase, open_postgres
+from scheduler.store.postgres import Pools, PostgresDatabase, open_postgres
 from scheduler.store.postgres_statements import StatementNames
 from scheduler.store.postgres_url import read
 from scheduler.store.sqlite import SqliteDatabase
@@ -95,7 +95,7 @@ class FailingPool:
 def failing(pool: FailingPool) -> LoggedDatabase:
     return LoggedDatabase(
         PostgresDatabase(
-            pool=pool,
+            pools=Pools(common=pool, lease=pool, aborts=pool),
             names=StatementNames(),
             address=read("postgresql://here/jobs", {}),
             schema="",
@@ -200,7 +200,9 @@ async def test_no_error_of_sqlite_is_anything_but_an_outage_to_the_node() -> Non
     of_python = (sqlite3.ProgrammingError("closed"), ValueError("no active connection"))
     for error in (*map(sqlite_error, SQLITE_CODES), *of_python, OverflowError(), MemoryError()):
         connection: Any = FailingFile(error)
-        database = SqliteDatabase(writer=connection, reader=connection, migrated=MIGRATED)
+        database = SqliteDatabase(
+            writer=connection, reader=connection, reader_ahead=connection, migrated=MIGRATED
+        )
         async with background(writes=database.writes.serve()):
             for name in ("nodes", "renew"):
                 with capture_logs(), pytest.raises(StoreUnavailable):
