@@ -154,7 +154,7 @@ def renewal_s(lease_s: float) -> float:
     is a second less that the node can wait. With `stall_s` for the stall, and `retry_s` until the
     first try after it: `renewal_s + stall_s + retry_s < fence_s`.
     """
-    return lease_s / 30
+    return lease_s / 12
 
 
 def retry_s(lease_s: float) -> float:
@@ -174,7 +174,7 @@ def renewal_answer_s(lease_s: float) -> float:
 
 def stall_s(lease_s: float) -> float:
     """How long the store may answer nobody, from any moment on, without a job being killed."""
-    return lease_s * 5 / 6
+    return lease_s * 2 / 3
 
 
 def fence_s(lease_s: float) -> float:
@@ -183,4 +183,4 @@ def fence_s(lease_s: float) -> float:
     Shorter than the lease by the time that killing takes, so that
     `sent + fence_s + killing < seen by others + lease_s`: two attempts never overlap.
     """
-    return lease_s * 8 / 9
+    return lease_s * 5 / 6

@@ -23,9 +23,10 @@ TABLES: Final = ("hook_calls", "jobs", "logs", "nodes")
 _TABLE: Final = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE)(\s+)({'|'.join(TABLES)})\b")
 
 
-LEASE: Final = frozenset({"register", "renew", "aborts"})
-"""The statements of a node's lease: without them in time, it ends the jobs that run."""
-ABORTS: Final = frozenset({"request_abort", "abort_of"})
+LEASE: Final = frozenset({"register", "renew"})
+"""The statements of a node's lease: without them in time, it ends the jobs that run. They touch no
+job, and so wait for no lock on jobs."""
+ABORTS: Final = frozenset({"request_abort", "abort_of", "aborts"})
 """The statements that an abort needs, from its request until the job is stopped."""
 AHEAD: Final = LEASE | ABORTS
 """The statements that go before all others, however many wait. All of them are small."""

@@ -235,7 +235,7 @@ def test_a_stall_of_the_store_within_its_bound_costs_nothing_whenever_it_begins(
     *, refuses: bool
 ) -> None:
     """The docs say so: nobody has to fear a lock or a restart of the database of that length."""
-    assert STALL_S == 5.0
+    assert STALL_S == 4.0
     assert [losses_by_stall(STALL_S, since=since, refuses=refuses) for since in PHASES] == [0] * 11
 
 
