@@ -26,7 +26,7 @@ _SETTING: Final = (
     asyncpg.InvalidParameterValueError,
     asyncpg.CantChangeRuntimeParamError,
 )
-_UNAVAILABLE: Final = (
+UNAVAILABLE: Final = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -54,7 +54,7 @@ def available(where: str) -> Iterator[None]:
     except asyncpg.DataError:
         # It is an `InterfaceError`, too, but waiting does not help.
         raise
-    except _UNAVAILABLE as error:
+    except UNAVAILABLE as error:
         raise StoreUnavailable(f"PostgreSQL at {where}: {_line(error)}") from error
 
 
@@ -76,7 +76,9 @@ def startable(where: str) -> Iterator[None]:
         raise StartError(
             f"[store] url = {where!r}: a variable PG… in the environment is wrong: {_line(error)}"
         ) from error
-    except _WRONG as error:
+    except (ConnectionError, *_WRONG) as error:
+        if not isinstance(_reason(error), _WRONG):
+            raise
         raise StartError(f"[store] url = {where!r}: {_line(error)}") from error
 
 
@@ -89,12 +91,16 @@ def settable(where: str, hint: Callable[[], str]) -> Iterator[None]:
     """
     try:
         yield
-    except _SETTING as error:
+    except (ConnectionError, asyncpg.ProtocolViolationError) as error:
+        # PgBouncer refuses an "unsupported startup parameter", as a violation of the protocol.
+        if not isinstance(_reason(error), _SETTING) and "startup parameter" not in str(error):
+            raise
         raise StartError(f"[store] url = {where!r}: {_line(error)}; {hint()}") from error
-    except asyncpg.ProtocolViolationError as error:
-        if "startup parameter" in str(error):  # so PgBouncer says it
-            raise StartError(f"[store] url = {where!r}: {_line(error)}; {hint()}") from error
-        raise
+
+
+def _reason(error: Exception) -> BaseException | None:
+    """What the server said, where `connect` made a lost connection of it."""
+    return error.__cause__ if isinstance(error, ConnectionError) else error
 
 
 def _line(error: Exception) -> str:
