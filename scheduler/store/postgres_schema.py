@@ -32,7 +32,7 @@ RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     "nodes": ("SELECT", "INSERT", "UPDATE", "DELETE"),
 }
 """What a node's role must be granted, for each table; docs/operating.md has the statements."""
-_LOCK: Final = """
+LOCK: Final = """
 SELECT pg_advisory_xact_lock(hashtextextended(coalesce(nullif($1, ''), current_schema(), ''), $2))
 """
 _MISSING: Final = """
@@ -100,7 +100,7 @@ async def _migrated(connection: asyncpg.Connection, schema: str, where: str) -> 
         rows: Sequence[Any] = await connection.fetch(query)
         return rows
 
-    await connection.execute(_LOCK, schema, MIGRATION_LOCK, timeout=MIGRATE_S)
+    await connection.execute(LOCK, schema, MIGRATION_LOCK, timeout=MIGRATE_S)
     await run(f"SET LOCAL lock_timeout = '{LOCK_S}s'; SET LOCAL statement_timeout = 0")
     if schema:
         if not await connection.fetchval("SELECT to_regnamespace($1)", quoted(schema)):

@@ -60,8 +60,9 @@ class Address:
 
     def hint(self) -> str:
         """What to look at where the server refuses a setting that the URL has."""
-        sent = [f"{name}{nearest(name)}" for name in self.arguments["server_settings"]]
-        return f"what the URL has the server set: {', '.join(sent)}"
+        settings = self.arguments["server_settings"].keys() - {"application_name"}
+        sent = ", ".join(f"{name}{nearest(name)}" for name in sorted(settings))
+        return f"the URL sends it as settings: {sent or 'none'}"
 
 
 def read(url: str, environ: Mapping[str, str]) -> Address:

@@ -30,7 +30,7 @@ class Place:
     def url(self, role: str, *, password: str = PASSWORD, port: int = 0, **more: object) -> str:
         login = f"{role}:{quote(password, safe='')}"
         where = f"127.0.0.1:{port or self.server.port}/{self.database}"
-        return f"postgresql://{login}@{where}?{urlencode(more)}"
+        return f"postgresql://{login}@{where}?{urlencode(more, quote_via=quote)}"
 
     async def execute(self, sql: str, *, role: str = "postgres") -> None:
         async with self.connection(role=role) as connection:
