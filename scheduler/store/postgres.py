@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
 from scheduler.basics.urls import redacted
+from scheduler.core.errors import StartError
 from scheduler.store.database import Argument, Database, Row, available
 from scheduler.store.postgres_errors import (
     LOST_AGAINST_ANOTHER,
@@ -77,16 +79,22 @@ class PostgresDatabase:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
             except asyncio.CancelledError:
                 # The pool would wait for the statement's end, which may never come.
-                connection.terminate()
+                _terminate(connection)
                 raise
             except Exception as error:
                 if doubtful(error):
                     # asyncpg may have read half a message, no answer may ever come, or the server
                     # is not the primary any more: the next statements need new connections.
-                    connection.terminate()
+                    _terminate(connection)
                     await self._pool.expire_connections()
                 raise
             return rows
+
+
+def _terminate(connection: asyncpg.Connection) -> None:
+    """Close a connection at once; without effect where its loss has taken it out of the pool."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 @asynccontextmanager
@@ -101,6 +109,7 @@ async def open_postgres(url: str, *, answer_s: float = ANSWER_S) -> AsyncIterato
     names = StatementNames()
     async with _pool(url, where, answer_s, names) as pool:
         with available(f"PostgreSQL at {where}", refused), startable(where):
+            await _require_schema(pool, url)
             identity = await _migrated(pool, where)
         names.used = True
         yield PostgresDatabase(pool=pool, names=names, where=where, identity=identity)
@@ -135,6 +144,26 @@ async def _no_reset(_connection: object) -> None:
 
     The default makes the server reset it after each use, which doubles the time of a statement.
     """
+
+
+async def _require_schema(pool: asyncpg.Pool, url: str) -> None:
+    """Check that the schema that the URL names is in use: a pooler may ignore it in silence.
+
+    Raises:
+        StartError: it is not; the tables would be made in another schema.
+    """
+    (wanted,) = parse_qs(urlsplit(url).query).get("search_path", [""])
+    async with pool.acquire(timeout=CONNECT_S) as connection:
+        found = await connection.fetchval("SELECT current_setting('search_path')")
+    if wanted and _names(found) != _names(wanted):
+        raise StartError(
+            f"[store] url = {redacted(url)!r}: the search_path on the server is {found!r}: a pooler"
+            f" ignores the one in the URL; set it for the user, with ALTER ROLE … SET search_path"
+        )
+
+
+def _names(search_path: str) -> list[str]:
+    return [name.strip(' "') for name in search_path.split(",")]
 
 
 async def _migrated(pool: asyncpg.Pool, where: str) -> str:
