@@ -111,16 +111,22 @@ class PostgresDatabase:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
             except asyncio.CancelledError:
                 # The pool would wait for the statement's end, which may never come.
-                connection.terminate()
+                _terminate(connection)
                 raise
             except Exception as error:
                 if doubtful(error):
                     # asyncpg may have read half a message, no answer may ever come, or the server
                     # is not the primary any more: the next statements need new connections.
-                    connection.terminate()
+                    _terminate(connection)
                     await pool.expire_connections()
                 raise
             return rows
+
+
+def _terminate(connection: asyncpg.Connection) -> None:
+    """Close a connection at once; without effect where its loss has taken it out of the pool."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 @asynccontextmanager
@@ -143,6 +149,7 @@ async def open_postgres(
     ):
         with available(f"PostgreSQL at {where}", refused), startable(where):
             async with common.acquire(timeout=address.connect_s) as connection:
+                await _require_search_path(connection, address)
                 migrated = await prepared(connection, schema=schema, where=where)
         for parameter, value, why in address.remarks:
             log.warning(f"[store] url: {parameter} is not taken as it is", value=value, why=why)
@@ -202,3 +209,22 @@ async def _no_reset(_connection: object) -> None:
 
     The default makes the server reset it after each use, which doubles the time of a statement.
     """
+
+
+async def _require_search_path(connection: asyncpg.Connection, address: Address) -> None:
+    """Check that the search path that the URL names is in use: a pooler may ignore it in silence.
+
+    Raises:
+        StartError: it is not; the tables would be made in another schema.
+    """
+    wanted = address.arguments["server_settings"].get("search_path", "")
+    found = await connection.fetchval("SELECT current_setting('search_path')")
+    if wanted and _names(found) != _names(wanted):
+        raise StartError(
+            f"[store] url = {address.where!r}: the search_path on the server is {found!r}: a pooler"
+            " ignores the one in the URL; name the schema in [store] schema instead"
+        )
+
+
+def _names(search_path: str) -> list[str]:
+    return [name.strip(' "') for name in search_path.split(",")]

@@ -51,11 +51,12 @@ class StatementNames:
         """A name for a statement, unique in this process; without names, the empty one."""
         if not self.used:
             return ""
-        return f"scheduler_{_digest(text)}_{next(self._numbers)}"
+        return f"scheduler_{digest(text)}_{next(self._numbers)}"
 
 
 @cache
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """What names a text, in a few characters."""
     return blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
@@ -70,6 +71,7 @@ def connections(names: StatementNames) -> type[Any]:
             statement = await super()._get_statement(query, timeout, **options)
             if statement.name and not names.used:
                 self._drop_local_statement_cache()
+                options["named"] = ""
                 statement = await super()._get_statement(query, timeout, **options)
             if not statement.name:
                 # The unnamed statement of the server is by now another one: send the text again.

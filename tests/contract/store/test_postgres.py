@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from scheduler.core.errors import ParentAborted, StartError, StoreUnavailable
 from scheduler.core.job import NewJob, Status
@@ -18,6 +19,7 @@ from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from scheduler.store.arguments import batch, new_job
 from scheduler.store.postgres import open_postgres
+from scheduler.store.postgres_statements import digest
 from scheduler.store.postgres_url.address import CONNECT_S
 from scheduler.store.sql_store import SqlStore
 from scheduler.store.statements import Dialect, statements
@@ -171,6 +173,35 @@ async def test_a_wrong_url_stops_the_start_without_its_password(
             pass
 
     assert "sec" not in str(refused.value)
+
+
+async def test_a_prepared_statement_has_a_name_that_no_other_text_can_have(
+    postgres_url: str,
+) -> None:
+    """Behind a pooler, another node's statement of the same name would run with our arguments."""
+    async with open_postgres(postgres_url) as database:
+        await database.fetch("nodes")
+        await database.fetch("nodes")
+        async with database._pool.acquire() as connection:  # type: ignore[attr-defined]
+            kept = await connection.fetch("SELECT name, statement FROM pg_prepared_statements")
+    ((name, _),) = [row for row in kept if "FROM nodes" in row["statement"]]
+    assert re.fullmatch(r"scheduler_[0-9a-f]{24}_\d+", name)
+    assert name.split("_")[1] == digest(statements(Dialect.POSTGRESQL)["nodes"].text)
+
+
+async def test_names_that_are_missing_or_taken_cost_no_call(postgres_url: str) -> None:
+    """The first sign of a pooler may come at any time, amid calls on other connections."""
+    async with open_postgres(postgres_url) as database:
+        await database.fetch("nodes")
+        async with database._pool.acquire() as connection:  # type: ignore[attr-defined]
+            await connection.execute("DEALLOCATE ALL")
+        with capture_logs() as logged:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(99):
+                    group.create_task(database.fetch("nodes"))
+                    group.create_task(database.fetch("renew", "a1", 0))
+    assert len(logged) == 1
+    assert "a pooler shares the connections" in logged[0]["event"]
 
 
 async def test_a_drain_that_waited_for_an_abort_sees_it(
