@@ -4,7 +4,8 @@
        │
     sql_store    SqlStore: the port `Store`, each call one named statement
        │ fetch(name, …)
-    database ─┬─ sqlite     one connection that writes, one that reads, a lock file
+    database ─┬─ sqlite     one connection that writes, one that reads, a lock file;
+              │             sqlite_space: gives the space of deleted jobs back
               └─ postgres   a pool of connections; postgres_errors: what its errors mean
 
     sql/*.sql          the statements, one text for both databases
