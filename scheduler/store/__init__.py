@@ -4,7 +4,8 @@
        │
     sql_store    SqlStore: the port `Store`, each call one named statement
        │ fetch(name, …)
-    database ─┬─ sqlite     one connection that writes, two that read, a lock file
+    database ─┬─ sqlite     one connection that writes, two that read, a lock file;
+              │             sqlite_space: gives the space of deleted jobs back
               └─ postgres   pools of connections; postgres_errors: what its errors mean;
                             postgres_schema: looks whether the schema is ready;
                             postgres_statements: prepared, also where a pooler shares connections

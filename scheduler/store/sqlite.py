@@ -25,6 +25,7 @@ from scheduler.basics.background import background
 from scheduler.basics.batch import Batch
 from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, StoreUnavailable
+from scheduler.store import sqlite_space
 from scheduler.store.database import Argument, Database, Migrated, Row, available
 from scheduler.store.schema import migrate
 from scheduler.store.statements import AHEAD, Dialect, statements
@@ -135,6 +136,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
             _create(path)
             writer = await stack.enter_async_context(_connected(Writer, path.as_uri()))
+            await sqlite_space.prepare(writer)
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             # FULL: what is answered is on the disk. NORMAL loses the last commits in a power cut.
             await writer.execute_fetchall("PRAGMA synchronous = FULL")
@@ -146,6 +148,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
                 run=lambda script: writer.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT"),
                 fetch=writer.execute_fetchall,
             )
+            gives_back = await sqlite_space.can_give_back(writer, where=str(path))
             reader, reader_ahead = [
                 await stack.enter_async_context(
                     _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro")
@@ -156,6 +159,9 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             writer=writer, reader=reader, reader_ahead=reader_ahead, migrated=migrated
         )
         await stack.enter_async_context(background(sqlite_writes=database.writes.serve()))
+        if gives_back:
+            space = sqlite_space.give_back(writer, reader)
+            await stack.enter_async_context(background(sqlite_space=space))
         yield database
 
 

@@ -300,3 +300,21 @@ async def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> N
     with pytest.raises(StartError, match=r"\[node\] data_dir: .* cannot be used"):
         async with embedded(tmp_path / "data"):
             pass
+
+
+async def test_its_append_only_file_does_not_grow_for_ever(tmp_path: Path) -> None:
+    """Jobs come and go for years; the server rewrites the file once it has doubled."""
+    async with embedded(tmp_path), aioredis.from_url(embedded_url(tmp_path)) as client:
+        settings = await client.config_get("auto-aof-rewrite-*")
+        assert settings == {
+            "auto-aof-rewrite-percentage": "100",
+            "auto-aof-rewrite-min-size": "67108864",
+        }
+        await client.config_set("auto-aof-rewrite-min-size", 1024 * 1024)
+        for _ in range(30):
+            await client.set("same", "x" * 100_000)
+
+        def taken() -> int:
+            return sum(each.stat().st_size for each in (tmp_path / "queue").rglob("*.*"))
+
+        await eventually(lambda: taken() < 1_000_000, within_s=10)
