@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format model flights chaos bench bench-check bench-abort bench-growth \
+.PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort bench-growth \
 	bench-footprint bench-nodes bench-plots lock clean
 
 run: .venv/run.stamp
@@ -33,6 +33,10 @@ format: .venv/dev.stamp
 model: .venv/dev.stamp
 	STRIDE=1 CALLS=160 EXAMPLES=$(or $(EXAMPLES),1000) $(BIN)/python -m pytest tests/model tests/faults \
 		tests/unit/client/test_client_threads.py --timeout=0 -p no:randomly $(ARGS)
+
+# Does whatever anybody could do to a node's neighbours, for SECONDS, with another seed each time.
+fuzz: .venv/dev.stamp
+	SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest tests/fuzz --timeout=0 -p no:randomly $(ARGS)
 
 # Imports a real file of 336,776 rows: once to the end, and once aborted in the middle.
 flights: .venv/dev.stamp

@@ -4,6 +4,7 @@
     swallow()        a black hole: connections stay open, and nothing passes until `heal`
     swallow_old()    the same for the existing connections; new ones work
     half_close()     the server's side seems closed, but still receives
+    lie              the client gets this for each answer of the server
     cut()            connections are reset, and new ones too until `heal`
 
 It runs in a thread of its own, so that a test may also block while it waits for an answer.
@@ -42,6 +43,7 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self.delay_s = 0.0
+        self.lie: bytes | None = None
         self.port = 0
         self._behind = port
         self._links: set[Link] = set()
@@ -119,7 +121,8 @@ class Proxy:
             while said := await reader.read(CHUNK_BYTES):
                 await asyncio.sleep(self.delay_s)
                 await link.open.wait()
-                writer.write(said)
+                lies = self.lie is not None and writer is link.client
+                writer.write(self.lie if lies and self.lie is not None else said)
                 await writer.drain()
         link.reset()
 
