@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
@@ -116,8 +116,18 @@ class Api:
         return len(self.store.rows)
 
 
-@pytest.fixture
-async def api(aiohttp_client: AiohttpClient) -> Api:
+@dataclass(frozen=True)
+class Parts:
+    """An application, and the fakes behind it."""
+
+    app: web.Application
+    store: MemoryStore
+    queue: MemoryQueue
+    clock: FakeClock
+    draining: asyncio.Event
+
+
+def build() -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
     service = Service(
@@ -137,7 +147,14 @@ async def api(aiohttp_client: AiohttpClient) -> Api:
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
     )
-    return Api(await aiohttp_client(app), store, queue, clock, draining)
+    return Parts(app, store, queue, clock, draining)
+
+
+@pytest.fixture
+async def api(aiohttp_client: AiohttpClient) -> Api:
+    parts = build()
+    client = await aiohttp_client(parts.app)
+    return Api(client, parts.store, parts.queue, parts.clock, parts.draining)
 
 
 def _compare(method: str, response: ClientResponse, answer: Response) -> None:
