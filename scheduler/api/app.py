@@ -1,12 +1,12 @@
 """Builds the aiohttp application; the node runs it.
 
-The node must run it with `web.AppRunner(app, handler_cancellation=True, access_log=None)`: only
-then does a client's disconnect end its long wait. The ports promise that cancelling is safe.
+The node serves it by `limits/server.py`, whose limits hold for all that comes in before a view is
+called. A client's disconnect cancels its view; the ports promise that this is safe.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, wraps
 
 import orjson
 from aiohttp import web
@@ -16,8 +16,12 @@ from scheduler.api import http_metrics, problems, state
 from scheduler.api.dashboard import add_dashboard
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
-from scheduler.api.description.route import Route
+from scheduler.api.description.route import Route, View
 from scheduler.api.description.routes import ROUTES, UID_SEGMENT
+from scheduler.api.json_response import COMMON_HEADERS
+from scheduler.api.limits.admission import admit
+from scheduler.api.limits.load import Load
+from scheduler.api.requests.bodies import skip_body
 from scheduler.api.streams import end_streams
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
@@ -41,13 +45,18 @@ def build_app(
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
     app = web.Application(
-        middlewares=[http_metrics.metrics_middleware(registry), problems.answer_problems]
+        middlewares=[
+            http_metrics.metrics_middleware(registry),
+            admit,
+            problems.answer_problems,
+        ]
     )
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.REGISTRY] = registry
     app[state.OPENAPI], app[state.DOCS] = _described()
+    app[state.LOAD] = Load()
     app[state.STREAMS] = set()
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
@@ -59,8 +68,26 @@ def build_app(
 
 def _add(app: web.Application, route: Route) -> None:
     path = route.path.replace("{uid}", UID_SEGMENT)
+    view = route.function if route.body is not None else _without_body(route.function)
     for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
-        app.router.add_route(method, path, route.function)
+        app.router.add_route(method, path, view, expect_handler=_expect)
+
+
+def _without_body(view: View) -> View:
+    """The view of a route that takes no body."""
+
+    @wraps(view)
+    async def skipping(request: web.Request) -> web.StreamResponse:
+        await skip_body(request)
+        return await view(request)
+
+    return skipping
+
+
+async def _expect(request: web.Request) -> None:
+    """Refuse unknown expectations. Who expects 100-continue gets it when the body is wanted."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
 
 
 @cache  # the routes are constants, and pydantic is slow
@@ -71,7 +98,6 @@ def _described() -> tuple[bytes, str]:
 
 
 async def _finish_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Forbid caching, since job data is private and changes, and guessing of content types."""
     response.headers.popall("Server", None)  # aiohttp would show its version and Python's
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    for name, value in COMMON_HEADERS.items():
+        response.headers.setdefault(name, value)

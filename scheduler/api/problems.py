@@ -57,10 +57,14 @@ WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not suppor
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
 JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be aborted")
 PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
+TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
 NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
+UNMET: Final = Kind("expectation-failed", 417, "Only 100-continue can be expected")
+HEADER_TOO_LARGE: Final = Kind("header-too-large", 431, "The header is larger than allowed")
 INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log says more")
 UNAVAILABLE: Final = Kind("unavailable", 503, "The store cannot take the request now")
+BUSY: Final = Kind("busy", 503, "This node does as much as it can for others")
 NOT_READY: Final = Kind("not-ready", 503, "This node cannot take work now")
 
 KINDS: Final = (
@@ -71,10 +75,14 @@ KINDS: Final = (
     CONFLICT,
     JOB_ENDED,
     PARENT_ABORTED,
+    TOO_SLOW,
     TOO_LARGE,
     NOT_JSON,
+    UNMET,
+    HEADER_TOO_LARGE,
     INTERNAL,
     UNAVAILABLE,
+    BUSY,
     NOT_READY,
 )
 BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
@@ -87,8 +95,17 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     StoreUnavailable: UNAVAILABLE,
     QueueUnavailable: UNAVAILABLE,
 }
-BY_STATUS: Final[Mapping[int, Kind]] = {404: NO_SUCH_PATH, 405: WRONG_METHOD, 415: NOT_JSON}
+BY_STATUS: Final[Mapping[int, Kind]] = {
+    404: NO_SUCH_PATH,
+    405: WRONG_METHOD,
+    408: TOO_SLOW,
+    415: NOT_JSON,
+    417: UNMET,
+    503: BUSY,
+}
 """The kinds for errors of aiohttp: those that it raises itself, and those that `bodies` raises."""
+EXPLAINED: Final = frozenset({TOO_SLOW, NOT_JSON, BUSY})
+"""The kinds that only we raise, so that the error's text is for the user."""
 
 
 def problem(
@@ -128,7 +145,7 @@ def _problem_for(request: web.Request, error: Exception) -> web.Response:
         raise ConnectionAbortedError("the rest of the answer is missing") from error
     match error:
         case web.HTTPException():
-            return _from_http(request, error)
+            return of_http_error(request, error)
         case SchedulerError():
             return _from_scheduler(request, error)
         case _:
@@ -145,7 +162,8 @@ def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response
     return problem(kind, str(error))
 
 
-def _from_http(request: web.Request, error: web.HTTPException) -> web.Response:
+def of_http_error(request: web.BaseRequest, error: web.HTTPException) -> web.Response:
+    """An error of aiohttp as a problem."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods | {"OPTIONS"}))
         if request.method == "OPTIONS":
@@ -155,7 +173,7 @@ def _from_http(request: web.Request, error: web.HTTPException) -> web.Response:
             detail += f"; the dashboard is at {DASHBOARD}"
         return problem(WRONG_METHOD, detail, headers={"Allow": allowed})
     kind = BY_STATUS.get(error.status) or Kind(f"http-{error.status}", error.status, error.reason)
-    detail = error.text if kind is NOT_JSON and error.text else kind.title
+    detail = error.text if kind in EXPLAINED and error.text else kind.title
     return problem(kind, detail)
 
 

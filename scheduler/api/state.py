@@ -9,6 +9,8 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from scheduler.api.limits.budget import Share
+from scheduler.api.limits.load import Load
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -29,5 +31,8 @@ OPENAPI: Final = web.AppKey("openapi", bytes)
 """The OpenAPI document as JSON."""
 DOCS: Final = web.AppKey("docs", str)
 """The OpenAPI document as a page."""
+LOAD: Final = web.AppKey("load", Load)
+SHARE: Final = web.RequestKey("share", Share)
+"""What the request holds of the budget."""
 STREAMS: Final = web.AppKey("streams", set[asyncio.Timeout])
 """The timeouts of the open streams: they expire at once when the node closes its server."""

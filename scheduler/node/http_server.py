@@ -10,8 +10,11 @@ from typing import Final
 
 from aiohttp import web
 
+from scheduler.api.limits.server import limited
 from scheduler.core.errors import StartError
 
+BACKLOG: Final = 1024
+"""How many clients may connect at the same moment: the system has the others wait for a second."""
 ANSWER_S: Final = 5.0
 """How long open requests may take to end when the server closes."""
 
@@ -23,23 +26,13 @@ async def open_http(app: web.Application, *, host: str, port: int) -> AsyncItera
     Raises:
         StartError: the address cannot be listened on.
     """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        handler_cancellation=True,  # a client that has gone waits for nothing
-        shutdown_timeout=ANSWER_S,
-    )
-    await runner.setup()
-    try:
+    async with limited(app, answer_s=ANSWER_S) as runner:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
         except OSError as error:
             raise StartError(_cannot_listen(host, port, error)) from error
         address = runner.addresses[0]
         yield f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
-    finally:
-        await runner.cleanup()
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:

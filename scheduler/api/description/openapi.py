@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from scheduler import __version__
 from scheduler.api.description import examples, shapes
 from scheduler.api.description.route import ResponseDescription, Route
-from scheduler.api.problems import INTERNAL, INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
+from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
 
 Json = dict[str, Any]
 
@@ -119,7 +119,7 @@ def _response(response: ResponseDescription, components: Json) -> Json:
 
 def _problems(route: Route, components: Json) -> Iterator[tuple[str, Json]]:
     by_status = attrgetter("status")
-    kinds = sorted((*route.problems, INTERNAL), key=by_status)
+    kinds = sorted(route.every_problem, key=by_status)
     for status, same in groupby(kinds, key=by_status):
         yield str(status), _problem(list(same), components)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from scheduler.api.problems import Kind
+from scheduler.api.limits.admission import is_urgent
+from scheduler.api.problems import BUSY, INTERNAL, TOO_SLOW, Kind
 from scheduler.api.requests.models import Query
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,6 +50,13 @@ class Route:
     patterns: Mapping[str, str] = field(default_factory=dict)
     """The patterns of some headers: a value that does not match is refused. Other headers with an
     invalid value are ignored."""
+
+    @property
+    def every_problem(self) -> tuple[Kind, ...]:
+        """Its own problems, and those that come with its kind."""
+        of_body = () if self.body is None else (TOO_SLOW,)
+        of_load = () if is_urgent(self.method, self.path) else (BUSY,)
+        return (*self.problems, *of_body, *of_load, INTERNAL)
 
     @property
     def name(self) -> str:

@@ -17,7 +17,8 @@ from scheduler.core.errors import Flaw, Invalid
 INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**64 - 1
 
-_LONG_RUN: Final = re.compile(rb"[0-9]{19}")
+_DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+_LONG_RUN: Final = b"0" * 19
 """Integers of up to 18 digits fit. Most bodies have no longer run of digits and need no search."""
 _NEXT_LONG_INTEGER: Final = re.compile(
     rb"""(?: [^"0-9-]++                              # punctuation, space, names of literals
@@ -36,43 +37,52 @@ Up to Python 3.11.4, a possessive group goes on from where its last alternative 
 empty alternative, a wide integer would be found without its first 18 digits, or not at all."""
 
 
-def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of a JSON document.
+def parse(text: bytes, start: int = 0, end: int | None = None) -> Any:  # noqa: ANN401 - any value
+    """The value of a JSON document, or of the part of one from `start` to `end`.
 
     Raises:
         Invalid: it is not JSON or has an integer beyond 64 bits; names the line and column.
     """
+    part = text[start:end] if start or end else text
     try:
-        value = orjson.loads(body)
+        value = orjson.loads(part)
     except orjson.JSONDecodeError as error:
-        raise _malformed(body, error) from None
-    if _LONG_RUN.search(body):
-        _refuse_wide_integers(body)
+        raise _refused(text, start, part, error) from None
+    if _LONG_RUN in part.translate(_DIGITS_AS_ZEROS):
+        _refuse_wide_integers(text, start, start + len(part))
     return value
 
 
-def _refuse_wide_integers(body: bytes) -> None:
-    """Check the long integers of a document that is known to be JSON."""
-    end = 0
-    while found := _NEXT_LONG_INTEGER.match(body, end):
-        digits, end = found[1], found.end()
+def malformed(text: bytes, offset: int, reason: str) -> Invalid:
+    """The error for a text that is not JSON at this place."""
+    return _invalid(f"the body is not JSON: {reason} {_position(text, offset)}")
+
+
+def _refuse_wide_integers(text: bytes, start: int, end: int) -> None:
+    """Check the long integers of what is known to be JSON."""
+    while found := _NEXT_LONG_INTEGER.match(text, start, end):
+        digits, start = found[1], found.end()
         # JSON has no leading zeros, so an integer of more than 21 characters is out of range.
         if len(digits) > 21 or not INTEGER_MIN <= int(digits) <= INTEGER_MAX:
-            length, position = len(digits.lstrip(b"-")), _position(body, found.start(1))
+            length, position = len(digits.lstrip(b"-")), _position(text, found.start(1))
             raise _invalid(
                 f"an integer of {length} digits {position}: "
                 f"integers from {INTEGER_MIN} to {INTEGER_MAX} are allowed; send others as text"
             )
 
 
-def _malformed(body: bytes, error: orjson.JSONDecodeError) -> Invalid:
+def _refused(text: bytes, start: int, part: bytes, error: orjson.JSONDecodeError) -> Invalid:
     try:
-        body.decode()
+        part.decode()
     except UnicodeDecodeError as undecodable:
-        return _invalid(f"the body is not UTF-8 {_position(body, undecodable.start)}")
-    position = f"at line {error.lineno}, column {error.colno}"
+        return _invalid(f"the body is not UTF-8 {_position(text, start + undecodable.start)}")
+    before = text[:start]
+    line = error.lineno + before.count(b"\n")
+    column = error.colno
+    if error.lineno == 1:
+        column += len(before[before.rfind(b"\n") + 1 :].decode(errors="replace"))
     reason = error.msg.partition(": line ")[0]
-    return _invalid(f"the body is not JSON: {reason} {position}")
+    return _invalid(f"the body is not JSON: {reason} at line {line}, column {column}")
 
 
 def _position(body: bytes, offset: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from hashlib import sha256
 from typing import Final
 
@@ -18,27 +18,79 @@ DATA_LEVELS_MAX: Final = 254
 TASKS_LISTED_MAX: Final = 50
 
 
-def checked_jobs(body: object, *, tasks: Collection[str], bulk_jobs_max: int) -> Sequence[NewJob]:
-    """The jobs in a body: one object, or an array of 1 to `bulk_jobs_max`.
+class Intake:
+    """The jobs of one request, taken one by one: checked, written as text, and let go."""
+
+    def __init__(
+        self, *, tasks: Collection[str], data_bytes_max: int, several: bool, digested: bool
+    ) -> None:
+        """How the jobs are checked.
+
+        Args:
+            tasks: the names of the handlers.
+            data_bytes_max: limit for the data of one job as JSON.
+            several: whether the body is an array.
+            digested: whether a fingerprint is wanted, which costs as much as the check.
+        """
+        self.submissions: list[Submission] = []
+        self._tasks = tasks
+        self._data_bytes_max = data_bytes_max
+        self.several = several
+        self._digest = sha256(b"array" if several else b"object") if digested else None
+        self._flaws: list[Flaw] = []
+        self._taken = 0
+
+    def take(self, body: object) -> bool:
+        """Take the next job; False once enough is wrong, so that no more is looked at.
+
+        Raises:
+            TooLarge: its data are longer than `data_bytes_max` as JSON.
+        """
+        pointer = f"/{self._taken}" if self.several else ""
+        self._taken += 1
+        try:
+            job = _checked_job(body, self._tasks, pointer)
+            if not self._flaws:
+                self._keep(job, pointer)
+        except Invalid as invalid:
+            self._flaws += invalid.flaws
+        return len(self._flaws) < FLAWS_MAX
+
+    def require_sound(self) -> None:
+        """Go on only if nothing is wrong.
+
+        Raises:
+            Invalid: lists each flaw with its position.
+        """
+        if self._flaws:
+            raise refusal(self._flaws)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """A digest of what the request asks for, independent of its order of keys and white space.
+
+        Without the parent, which says who asks: the same request by another job is still the same.
+        """
+        return None if self._digest is None else self._digest.hexdigest()
+
+    def _keep(self, job: NewJob, pointer: str) -> None:
+        self.submissions.append(
+            submission(job, pointer=pointer, data_bytes_max=self._data_bytes_max)
+        )
+        if self._digest is not None:
+            self._digest.update(orjson.dumps([job.uid, job.task, job.hook]))
+            self._digest.update(orjson.dumps(job.data, option=orjson.OPT_SORT_KEYS))
+
+
+def require_number(number: int, bulk_jobs_max: int, *, more: bool = False) -> None:
+    """Go on only if an array has 1 to `bulk_jobs_max` jobs.
 
     Raises:
-        Invalid: lists each flaw with its position.
+        Invalid: it has not; with `more`, the number is only how many were seen.
     """
-    if not isinstance(body, list):
-        return [_checked_job(body, tasks, "")]
-    if not 1 <= len(body) <= bulk_jobs_max:
-        raise refusal([Flaw("", f"got {len(body)} jobs; allowed: 1 to {bulk_jobs_max}")])
-    jobs, flaws = list[NewJob](), list[Flaw]()
-    for index, each in enumerate(body):
-        try:
-            jobs.append(_checked_job(each, tasks, f"/{index}"))
-        except Invalid as invalid:
-            flaws += invalid.flaws
-            if len(flaws) >= FLAWS_MAX:
-                break
-    if flaws:
-        raise refusal(flaws)
-    return jobs
+    if not 1 <= number <= bulk_jobs_max:
+        shown_number = f"more than {bulk_jobs_max}" if more else number
+        raise refusal([Flaw("", f"got {shown_number} jobs; allowed: 1 to {bulk_jobs_max}")])
 
 
 def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
@@ -62,18 +114,6 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
         hook=job.hook,
         parent=job.parent,
     )
-
-
-def fingerprint(jobs: Sequence[NewJob], *, several: bool) -> str:
-    """A digest of what a request asks for, independent of its order of keys and white space.
-
-    Without the parent, which says who asks: the same request by another job is still the same.
-    """
-    digest = sha256(b"array" if several else b"object")
-    for job in jobs:
-        digest.update(orjson.dumps([job.uid, job.task, job.hook]))
-        digest.update(orjson.dumps(job.data, option=orjson.OPT_SORT_KEYS))
-    return digest.hexdigest()
 
 
 def _checked_job(body: object, tasks: Collection[str], pointer: str) -> NewJob:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from scheduler.api.json_response import json_response
 from scheduler.api.problems import JOB_ENDED, problem
-from scheduler.api.requests.bodies import read_json
+from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import AbortOrder, AbortQuery, MatchQuery, WaitQuery
 from scheduler.api.requests.queries import job_id, job_in_path, query, user_in_path
@@ -27,7 +27,7 @@ from scheduler.service.documents import job_document
 async def abort_ordered(request: web.Request) -> web.Response:
     """Abort a job named in the body."""
     wait_s = query(request, WaitQuery).wait
-    body = await read_json(request)
+    body = await read_order(request)
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with uid and id")])
     order = checked(AbortOrder, body, prefix="/")

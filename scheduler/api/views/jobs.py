@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
 from scheduler.api.json_response import json_response
+from scheduler.api.limits.admission import making_list
 from scheduler.api.requests import cursor
-from scheduler.api.requests.bodies import read_json
-from scheduler.api.requests.models import ListQuery, NewJob, Query, WaitQuery
+from scheduler.api.requests.intake import read_jobs
+from scheduler.api.requests.models import ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
-from scheduler.api.requests.submissions import checked_jobs, fingerprint, submission
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LIMITS, SERVICE
-from scheduler.core.job import Job, Submission
+from scheduler.api.state import SERVICE
+from scheduler.core.job import Job
 from scheduler.service.documents import call_document, job_document
 from scheduler.service.service import JobPage
 
@@ -24,19 +23,16 @@ async def submit(request: web.Request) -> web.Response:
     """Submit a job, or several at once: all or none of them."""
     query(request, Query)
     key = idempotency_key(request)
-    body = await read_json(request)
-    service, limits = request.app[SERVICE], request.app[LIMITS]
-    jobs = checked_jobs(body, tasks=service.tasks, bulk_jobs_max=limits.bulk_jobs_max)
-    several = isinstance(body, list)
-    inserted = await service.submit(
-        _submissions(jobs, several=several, data_bytes_max=limits.data_bytes_max),
+    intake = await read_jobs(request, digested=key is not None)
+    inserted = await request.app[SERVICE].submit(
+        intake.submissions,
         idempotency_key=key,
-        fingerprint=None if key is None else fingerprint(jobs, several=several),
+        fingerprint=intake.fingerprint,
         traceparent=traceparent(request),
     )
     status = 202 if inserted.created else 200
     documents = [job_document(job) for job in inserted.jobs]
-    if several:
+    if intake.several:
         return json_response(documents, status=status)
     return json_response(documents[0], status=status, headers=_location(inserted.jobs[0]))
 
@@ -44,16 +40,17 @@ async def submit(request: web.Request) -> web.Response:
 async def list_jobs(request: web.Request) -> web.Response:
     """List a user's jobs, newest first; the older ones behind the `Link` header."""
     uid, wanted = user_in_path(request), query(request, ListQuery)
-    page = await request.app[SERVICE].page(
-        uid,
-        statuses=wanted.status,
-        task=wanted.task,
-        parent=wanted.parent,
-        before_id=wanted.after,
-        limit=wanted.limit,
-    )
-    documents = [job_document(job) for job in page.jobs]
-    return json_response(documents, headers=_next(request, uid, page))
+    async with making_list(request):
+        page = await request.app[SERVICE].page(
+            uid,
+            statuses=wanted.status,
+            task=wanted.task,
+            parent=wanted.parent,
+            before_id=wanted.after,
+            limit=wanted.limit,
+        )
+        documents = [job_document(job) for job in page.jobs]
+        return json_response(documents, headers=_next(request, uid, page))
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -69,14 +66,6 @@ async def list_hook_calls(request: web.Request) -> web.Response:
     query(request, Query)
     calls = await request.app[SERVICE].hook_calls(uid, job_id)
     return json_response([call_document(call) for call in calls])
-
-
-def _submissions(jobs: Sequence[NewJob], *, several: bool, data_bytes_max: int) -> list[Submission]:
-    pointers = (f"/{index}" if several else "" for index in range(len(jobs)))
-    return [
-        submission(job, pointer=pointer, data_bytes_max=data_bytes_max)
-        for job, pointer in zip(jobs, pointers, strict=True)
-    ]
 
 
 def _location(job: Job) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
@@ -119,8 +119,19 @@ class Api:
         return len(self.store.rows)
 
 
-@pytest.fixture
-async def api(aiohttp_client: AiohttpClient) -> AsyncIterator[Api]:
+@dataclass(frozen=True)
+class Parts:
+    """An application, and the fakes behind it."""
+
+    app: web.Application
+    store: MemoryStore
+    queue: MemoryQueue
+    clock: FakeClock
+    draining: asyncio.Event
+    looks: JobLooks
+
+
+def build() -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
@@ -141,8 +152,15 @@ async def api(aiohttp_client: AiohttpClient) -> AsyncIterator[Api]:
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
     )
-    async with background(looks=looks.run()):
-        yield Api(await aiohttp_client(app), store, queue, clock, draining)
+    return Parts(app, store, queue, clock, draining, looks)
+
+
+@pytest.fixture
+async def api(aiohttp_client: AiohttpClient) -> AsyncIterator[Api]:
+    parts = build()
+    async with background(looks=parts.looks.run()):
+        client = await aiohttp_client(parts.app)
+        yield Api(client, parts.store, parts.queue, parts.clock, parts.draining)
 
 
 def _compare(method: str, response: ClientResponse, answer: Response) -> None:

@@ -244,12 +244,6 @@ async def test_a_body_that_is_not_declared_as_json_is_refused(api: Api, declared
     assert "application/json in UTF-8" in answer.json["detail"]
 
 
-async def test_a_body_that_is_not_compressed_as_it_says_is_refused(api: Api) -> None:
-    answer = await api.post(SOUND, **{"Content-Encoding": "deflate"})
-
-    assert answer.status == 400
-
-
 async def test_a_query_is_refused_where_there_is_none(api: Api) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await api.ask("POST", "/?wait=1", data=orjson.dumps(SOUND), headers=headers)

@@ -1,0 +1,11 @@
+"""What clients may take of a node: connections, bytes, time.
+
+    server       serves the application; which connections are given up where they get scarce
+    connection   one connection: how long its header may take, and what may be sent ahead
+    admission    lets requests in, or answers 503
+    budget       the bytes that all requests together hold
+    load         what requests share: the budget, and the turns at parsing
+    pace         how slow a client may be
+
+`docs/operating.md` says what a node takes at most: its figures are the constants of these modules.
+"""
