@@ -57,7 +57,7 @@ def build_app(
     app[state.REGISTRY] = registry
     app[state.OPENAPI], app[state.DOCS] = _described()
     app[state.LOAD] = Load()
-    app[state.STREAMS] = set()
+    app[state.STREAMS] = state.OpenStreams()
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
     for route in ROUTES:

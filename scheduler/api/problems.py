@@ -66,6 +66,7 @@ INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log say
 UNAVAILABLE: Final = Kind("unavailable", 503, "The store cannot take the request now")
 BUSY: Final = Kind("busy", 503, "This node does as much as it can for others")
 NOT_READY: Final = Kind("not-ready", 503, "This node cannot take work now")
+TOO_MANY_STREAMS: Final = Kind("too-many-streams", 503, "This node has as many streams as it takes")
 
 KINDS: Final = (
     INVALID,
@@ -84,6 +85,7 @@ KINDS: Final = (
     UNAVAILABLE,
     BUSY,
     NOT_READY,
+    TOO_MANY_STREAMS,
 )
 BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     Invalid: INVALID,

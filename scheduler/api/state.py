@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
@@ -23,6 +25,24 @@ class Limits:
     bulk_jobs_max: int
 
 
+@dataclass(slots=True)
+class OpenStreams:
+    """The streams that are open."""
+
+    number: int = 0
+    timeouts: set[asyncio.Timeout] = field(default_factory=set)
+    """Of those whose answer began: they expire at once when the node closes its server."""
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count one more while the block runs."""
+        self.number += 1
+        try:
+            yield
+        finally:
+            self.number -= 1
+
+
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 LIMITS: Final = web.AppKey("limits", Limits)
@@ -34,5 +54,4 @@ DOCS: Final = web.AppKey("docs", str)
 LOAD: Final = web.AppKey("load", Load)
 SHARE: Final = web.RequestKey("share", Share)
 """What the request holds of the budget."""
-STREAMS: Final = web.AppKey("streams", set[asyncio.Timeout])
-"""The timeouts of the open streams: they expire at once when the node closes its server."""
+STREAMS: Final = web.AppKey("streams", OpenStreams)
