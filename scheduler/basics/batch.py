@@ -16,6 +16,7 @@ import asyncio
 from asyncio import Future
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
 from scheduler.core.errors import Unavailable
@@ -52,15 +53,19 @@ class Batch(Generic[Call, Result]):
         self._pause_s = pause_s
         self._observe = observe
         self._waiting: deque[tuple[Call, Future[Result]]] = deque()
+        self._ahead: deque[tuple[Call, Future[Result]]] = deque()
         self._has_calls = asyncio.Event()
         self._closed = False
 
-    async def __call__(self, call: Call) -> Result:
-        """Wait for the answer to one call. If cancelled, the call has run whole or not at all."""
+    async def __call__(self, call: Call, *, ahead: bool = False) -> Result:
+        """Wait for the answer to one call. If cancelled, the call has run whole or not at all.
+
+        With `ahead`, it is in the next run, before all calls that wait without it.
+        """
         answer: Future[Result] = asyncio.get_running_loop().create_future()
         if self._closed:
             answer.cancel()
-        self._waiting.append((call, answer))
+        (self._ahead if ahead else self._waiting).append((call, answer))
         self._has_calls.set()
         return await answer
 
@@ -77,18 +82,18 @@ class Batch(Generic[Call, Result]):
                     await asyncio.sleep(self._pause_s)
         finally:
             self._closed = True
-            _cancel(self._waiting)
+            _cancel(chain(self._ahead, self._waiting))
 
     def _next_run(self) -> Sequence[tuple[Call, Future[Result]]]:
         """The waiting calls that fit into one run, without those whose callers gave up."""
         calls: list[tuple[Call, Future[Result]]] = []
         weight = 0
-        while self._waiting:
-            call, answer = self._waiting[0]
+        while line := self._ahead or self._waiting:
+            call, answer = line[0]
             weight += self._weight(call)
             if calls and weight > self._weight_max:
                 return calls
-            self._waiting.popleft()
+            line.popleft()
             if not answer.done():
                 calls.append((call, answer))
         self._has_calls.clear()

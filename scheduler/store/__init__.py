@@ -4,8 +4,8 @@
        │
     sql_store    SqlStore: the port `Store`, each call one named statement
        │ fetch(name, …)
-    database ─┬─ sqlite     one connection that writes, one that reads, a lock file
-              └─ postgres   a pool of connections; postgres_errors: what its errors mean
+    database ─┬─ sqlite     one connection that writes, two that read, a lock file
+              └─ postgres   pools of connections; postgres_errors: what its errors mean
 
     sql/*.sql          the statements, one text for both databases
     migrations/*.sql   the schema; `schema` applies them

@@ -1,7 +1,8 @@
-"""PostgreSQL, for several nodes: a pool of connections that replaces lost ones.
+"""PostgreSQL, for several nodes: pools of connections, which replace lost ones.
 
 A lost connection fails the statement that was running on it and nothing else; the next statement
-gets a new connection. Nothing here waits for ever, neither for a connection nor for an answer.
+gets a new connection. Nothing here waits for ever, neither for a connection nor for an answer. The
+lease and aborts have connections of their own: they never wait for one that others use.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 
@@ -17,10 +18,14 @@ from scheduler.basics.urls import redacted
 from scheduler.store.database import Argument, Database, Row
 from scheduler.store.postgres_errors import LOST_AGAINST_ANOTHER, available, startable
 from scheduler.store.schema import migrate
-from scheduler.store.statements import Dialect, statements
+from scheduler.store.statements import ABORTS, LEASE, Dialect, statements
 
 CONNECTIONS_MAX: Final = 8
 """Of one node: calls are grouped before they come here, so few run at once."""
+LEASE_CONNECTIONS_MAX: Final = 1
+"""For the lease alone: its calls come one after the other."""
+ABORT_CONNECTIONS_MAX: Final = 2
+"""For aborts alone: one that waits for a locked row leaves the other one free."""
 CONNECT_S: Final = 5.0
 """Timeout for a connection, a new one or one that others use."""
 ANSWER_S: Final = 10.0
@@ -33,12 +38,26 @@ MIGRATION_LOCK: Final = 0x41746C616E
 """A number that no other program uses for an advisory lock on this database."""
 
 
+class Pools(NamedTuple):
+    """The pools of a node."""
+
+    common: asyncpg.Pool
+    lease: asyncpg.Pool
+    aborts: asyncpg.Pool
+
+    def of(self, name: str) -> asyncpg.Pool:
+        """The pool that a statement gets its connection from."""
+        if name in LEASE:
+            return self.lease
+        return self.aborts if name in ABORTS else self.common
+
+
 class PostgresDatabase:
     """A database on a server. Made by `open_postgres`."""
 
-    def __init__(self, *, pool: asyncpg.Pool, where: str, identity: str) -> None:
+    def __init__(self, *, pools: Pools, where: str, identity: str) -> None:
         self.identity = identity
-        self._pool = pool
+        self._pools = pools
         self._where = where
         self._statements = statements(Dialect.POSTGRESQL)
 
@@ -48,11 +67,13 @@ class PostgresDatabase:
         with available(self._where):
             for _ in range(TRIES - 1):
                 with suppress(*LOST_AGAINST_ANOTHER):
-                    return await self._run(text, arguments)
-            return await self._run(text, arguments)
+                    return await self._run(self._pools.of(name), text, arguments)
+            return await self._run(self._pools.of(name), text, arguments)
 
-    async def _run(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
-        async with self._pool.acquire(timeout=CONNECT_S) as connection:
+    async def _run(
+        self, pool: asyncpg.Pool, text: str, arguments: Sequence[Argument]
+    ) -> Sequence[Row]:
+        async with pool.acquire(timeout=CONNECT_S) as connection:
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
             except (asyncpg.InternalClientError, TimeoutError, asyncio.CancelledError):
@@ -73,19 +94,26 @@ async def open_postgres(url: str, *, answer_s: float = ANSWER_S) -> AsyncIterato
         StoreUnavailable: the server does not answer.
     """
     where = redacted(url)
-    async with _pool(url, where, answer_s) as pool:
+    async with (
+        _pool(url, where, answer_s) as pool,
+        _pool(url, where, answer_s, size=LEASE_CONNECTIONS_MAX) as lease,
+        _pool(url, where, answer_s, size=ABORT_CONNECTIONS_MAX) as aborts,
+    ):
         with available(where), startable(where):
             identity = await _migrated(pool, where)
-        yield PostgresDatabase(pool=pool, where=where, identity=identity)
+        pools = Pools(common=pool, lease=lease, aborts=aborts)
+        yield PostgresDatabase(pools=pools, where=where, identity=identity)
 
 
 @asynccontextmanager
-async def _pool(url: str, where: str, answer_s: float) -> AsyncIterator[asyncpg.Pool]:
+async def _pool(
+    url: str, where: str, answer_s: float, *, size: int = CONNECTIONS_MAX
+) -> AsyncIterator[asyncpg.Pool]:
     with available(where), startable(where):
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
-            max_size=CONNECTIONS_MAX,
+            max_size=size,
             timeout=CONNECT_S,
             command_timeout=answer_s,
             reset=_no_reset,

@@ -44,7 +44,23 @@ def job(row: Row) -> Job:
         created_at=_instant(row["created_at"]),
         started_at=_maybe_instant(row["started_at"]),
         finished_at=_maybe_instant(row["finished_at"]),
-        abort=_abort(row),
+        abort=abort(row),
+    )
+
+
+def abort(row: Row) -> Abort | None:
+    """The abort in a row with the columns of a job's abort; None where none is requested."""
+    if row["abort_requested_at"] is None:
+        return None
+    ended = row["status"] == Status.ABORTED
+    cleanup = row["cleanup"]
+    return Abort(
+        requested_at=_instant(row["abort_requested_at"]),
+        reason=row["abort_reason"],
+        grace_s=row["abort_grace_s"],
+        finished_at=_instant(row["finished_at"]) if ended else None,
+        death=None if row["abort_processes"] is None else _death(row),
+        cleanup=None if cleanup is None else Cleanup(cleanup),
     )
 
 
@@ -111,21 +127,6 @@ def page(row: Row) -> LogPage:
 def _submitted(row: Row) -> dict[str, Any]:
     """The fields of the submission, which have columns of their names."""
     return {name: row[name] for name in Submission.__slots__}
-
-
-def _abort(row: Row) -> Abort | None:
-    if row["abort_requested_at"] is None:
-        return None
-    ended = row["status"] == Status.ABORTED
-    cleanup = row["cleanup"]
-    return Abort(
-        requested_at=_instant(row["abort_requested_at"]),
-        reason=row["abort_reason"],
-        grace_s=row["abort_grace_s"],
-        finished_at=_instant(row["finished_at"]) if ended else None,
-        death=None if row["abort_processes"] is None else _death(row),
-        cleanup=None if cleanup is None else Cleanup(cleanup),
-    )
 
 
 def _death(row: Row) -> Death:

@@ -12,6 +12,7 @@ from typing import Final
 
 from scheduler.core.job import (
     FINAL,
+    Abort,
     Claim,
     Cleanup,
     Death,
@@ -69,6 +70,15 @@ class SqlStore:
         """See `Store`."""
         found = await self._fetch("get", job_id)
         return rows.job(found[0]) if found else None
+
+    async def abort_of(self, job_id: str) -> Abort | None:
+        """See `Store`."""
+        found = await self._fetch("abort_of", job_id)
+        return rows.abort(found[0]) if found else None
+
+    async def final(self, job_ids: Collection[str]) -> Collection[str]:
+        """See `Store`."""
+        return _ids(await self._fetch("final", arguments.keys(job_ids)))
 
     async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
         """See `Store`."""

@@ -1,8 +1,10 @@
-"""SQLite, for one node: one connection that writes, one that only reads, and a lock file.
+"""SQLite, for one node: one connection that writes, two that only read, and a lock file.
 
 Before 3.51.3, two connections that write or checkpoint can corrupt a database in WAL mode. So all
-writes, and with them all checkpoints, go through one connection in one process. The other one is
-opened read-only, so that a read of 8 MiB does not delay the claims behind it.
+writes, and with them all checkpoints, go through one connection in one process. The others are
+opened read-only, so that a read of 8 MiB does not delay the claims behind it. One of them is only
+for the lease and for aborts, and their writes go ahead of all that wait: neither a long line of
+reads nor one of writes makes the node lose its lease.
 
 Concurrent writes share a transaction, whatever they do: a commit costs as much as ten claims, and a
 hop to the connection's thread as much as five.
@@ -25,7 +27,7 @@ from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store.database import Argument, Database, Row
 from scheduler.store.schema import migrate
-from scheduler.store.statements import Dialect, statements
+from scheduler.store.statements import AHEAD, Dialect, statements
 
 _Kind = TypeVar("_Kind", bound=aiosqlite.Connection)
 
@@ -89,20 +91,29 @@ class Writer(aiosqlite.Connection):
 class SqliteDatabase:
     """A database in a file. Made by `open_sqlite`."""
 
-    def __init__(self, *, writer: Writer, reader: aiosqlite.Connection, identity: str) -> None:
+    def __init__(
+        self,
+        *,
+        writer: Writer,
+        reader: aiosqlite.Connection,
+        reader_ahead: aiosqlite.Connection,
+        identity: str,
+    ) -> None:
         self.identity = identity
         self.writes = Batch(self._write_all, weight=_characters, weight_max=SHARED_CHARACTERS_MAX)
         self._writer = writer
         self._reader = reader
+        self._reader_ahead = reader_ahead
         self._statements = statements(Dialect.SQLITE)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`. If cancelled, the statement still runs to its end."""
         text, writes = self._statements[name]
         if writes:
-            return await self.writes(Call(text, arguments))
+            return await self.writes(Call(text, arguments), ahead=name in AHEAD)
+        reader = self._reader_ahead if name in AHEAD else self._reader
         with _available():
-            return list(await self._reader.execute_fetchall(text, arguments))
+            return list(await reader.execute_fetchall(text, arguments))
 
     async def _write_all(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
         if len(calls) > 1:  # on an error `Batch` runs each alone, to find its cause
@@ -139,10 +150,15 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
                 run=lambda script: writer.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT"),
                 fetch=writer.execute_fetchall,
             )
-            reader = await stack.enter_async_context(
-                _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro")
-            )
-        database = SqliteDatabase(writer=writer, reader=reader, identity=identity)
+            reader, reader_ahead = [
+                await stack.enter_async_context(
+                    _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro")
+                )
+                for _ in range(2)
+            ]
+        database = SqliteDatabase(
+            writer=writer, reader=reader, reader_ahead=reader_ahead, identity=identity
+        )
         await stack.enter_async_context(background(sqlite_writes=database.writes.serve()))
         yield database
 

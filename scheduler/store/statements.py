@@ -17,6 +17,14 @@ _HERE: Final = Path(__file__).parent
 _COMMENT: Final = re.compile(r"--.*")
 
 
+LEASE: Final = frozenset({"register", "renew", "aborts"})
+"""The statements of a node's lease: without them in time, it ends the jobs that run."""
+ABORTS: Final = frozenset({"request_abort", "abort_of"})
+"""The statements that an abort needs, from its request until the job is stopped."""
+AHEAD: Final = LEASE | ABORTS
+"""The statements that go before all others, however many wait. All of them are small."""
+
+
 class Dialect(Enum):
     """The SQL of one database."""
 

@@ -139,8 +139,8 @@ class AbortWatcher:
         Raises:
             StoreUnavailable: that is not known.
         """
-        job = await self._store.get(self._attempt.claim.id)
-        if job is None or job.abort is None:
+        abort = await self._store.abort_of(self._attempt.claim.id)
+        if abort is None:
             return False
-        self._attempt.stop(StopReason.ABORT, grace_s=job.abort.grace_s)
+        self._attempt.stop(StopReason.ABORT, grace_s=abort.grace_s)
         return True

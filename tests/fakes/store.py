@@ -82,6 +82,16 @@ class MemoryStore:
         row = self.rows.get(job_id)
         return None if row is None else row.job
 
+    async def abort_of(self, job_id: str) -> Abort | None:
+        self._answer()
+        row = self.rows.get(job_id)
+        return None if row is None else row.job.abort
+
+    async def final(self, job_ids: Collection[str]) -> Collection[str]:
+        self._answer()
+        there = {job_id: self.rows[job_id].job for job_id in job_ids if job_id in self.rows}
+        return {each for each in job_ids if each not in there or there[each].status in FINAL}
+
     async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
         self._answer()
         rows = (self.rows[job_id] for job_id in job_ids if job_id in self.rows)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from scheduler.core.job import (
+    Abort,
     Claim,
     Cleanup,
     Death,
@@ -63,6 +64,18 @@ class Store(Protocol):
 
     async def get(self, job_id: str) -> Job | None:
         """The job as it is now, or None where there is none with this id."""
+        ...
+
+    async def abort_of(self, job_id: str) -> Abort | None:
+        """The abort of a job; None where none is requested, or there is no such job.
+
+        Like `renew`, `register` and `request_abort`, it does not wait for calls of other kinds,
+        however many there are.
+        """
+        ...
+
+    async def final(self, job_ids: Collection[str]) -> Collection[str]:
+        """Those of the ids whose jobs are final, or do not exist."""
         ...
 
     async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:

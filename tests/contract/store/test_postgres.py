@@ -23,7 +23,18 @@ from scheduler.store.statements import Dialect, statements
 from tests.support.eventually import eventually
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.proxy import in_front_of
-from tests.support.stores import BYTES_MAX, DEATH, end, known, later, new, node, queued, running
+from tests.support.stores import (
+    BYTES_MAX,
+    DEATH,
+    abort,
+    end,
+    known,
+    later,
+    new,
+    node,
+    queued,
+    running,
+)
 
 T = TypeVar("T")
 
@@ -90,6 +101,21 @@ async def test_a_server_that_restarts_is_unavailable_for_a_while(
         postgres_server.start()
 
     await eventually(lambda: _answers(store, job_id))
+
+
+async def test_aborts_that_wait_for_a_lock_do_not_delay_the_lease(
+    store: Store, rival: asyncpg.Connection
+) -> None:
+    """Another program that locks rows must not make the node kill all that it runs."""
+    claims = [await running(store) for _ in range(12)]
+    async with asyncio.TaskGroup() as group, rival.transaction():
+        await rival.execute("SELECT * FROM jobs FOR UPDATE")
+        aborts = [group.create_task(abort(store, claim.id)) for claim in claims]
+        await eventually(lambda: _somebody_waits(rival))
+
+        assert await store.renew("a1", running=12) == set()
+        assert not any(each.done() for each in aborts)
+    assert all(each.result() for each in aborts)
 
 
 async def test_a_server_that_does_not_answer_is_unavailable_in_time(

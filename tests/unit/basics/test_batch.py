@@ -182,3 +182,29 @@ async def _error(double: Batch[int, int], number: int) -> Exception:
     with pytest.raises(StoreUnavailable) as caught:
         await double(number)
     return caught.value
+
+
+async def test_a_call_that_goes_ahead_is_in_the_next_run(
+    double: Batch[int, int], doubling: Doubling
+) -> None:
+    """However many calls wait, and however heavy they are."""
+    doubling.open.clear()
+    async with asyncio.TaskGroup() as group:
+        for number in (4, 3, 2, 4):
+            group.create_task(double(number))
+        await eventually(lambda: doubling.runs)
+        for number in (1, -2):
+            group.create_task(double(number, ahead=True))
+        await asyncio.sleep(0)
+        doubling.open.set()
+
+    assert doubling.runs == [[4], [1, -2], [3], [2], [4]]
+
+
+async def test_calls_that_go_ahead_are_cancelled_at_the_end_like_others() -> None:
+    """Their callers would wait for ever."""
+    batch = Batch[int, int](Doubling(), weight_max=MOST)
+    async with background(batch=batch.serve()):
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await batch(1, ahead=True)

@@ -18,9 +18,11 @@ SOURCE = (HOME / "sql_store.py").read_text("utf-8")
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
 READS = {
+    "abort_of",
     "aborts",
     "calls",
     "claims_of",
+    "final",
     "finished_per_step",
     "get",
     "log",

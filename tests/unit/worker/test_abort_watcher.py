@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from scheduler.core.job import Claim, Job, StopReason
+from scheduler.core.job import Abort, Claim, StopReason
 from scheduler.worker.abort_watcher import AbortWatcher
 from tests.fakes import MemoryQueue, MemoryStore
 from tests.support.eventually import eventually
@@ -40,9 +40,9 @@ class CountingStore(MemoryStore):
 
     asked = 0
 
-    async def get(self, job_id: str) -> Job | None:
+    async def abort_of(self, job_id: str) -> Abort | None:
         self.asked += 1
-        return await super().get(job_id)
+        return await super().abort_of(job_id)
 
 
 class WatchedJob:
