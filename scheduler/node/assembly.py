@@ -45,6 +45,7 @@ from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -94,7 +95,8 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     store, queue, clock = basis.store, basis.queue, basis.clock
     hooks = await stack.enter_async_context(_hooks(basis))
     change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
-    url = await stack.enter_async_context(_api(basis, change_feed, registry, draining))
+    looks = JobLooks(store)
+    url = await stack.enter_async_context(_api(basis, change_feed, looks, registry, draining))
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     settlements, workers = await _open_workers(
@@ -121,6 +123,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "receive aborts": partial(receive_aborts, queue, local_jobs),
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
+            "look at jobs for waits": looks.run,
             "look for stalls": _stalls(basis, local_jobs).run,
             "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
         },
@@ -223,13 +226,18 @@ def _hooks(basis: _Basis) -> AbstractAsyncContextManager[Delivery]:
 
 
 def _api(
-    basis: _Basis, change_feed: ChangeFeed, registry: CollectorRegistry, draining: asyncio.Event
+    basis: _Basis,
+    change_feed: ChangeFeed,
+    looks: JobLooks,
+    registry: CollectorRegistry,
+    draining: asyncio.Event,
 ) -> AbstractAsyncContextManager[str]:
     config = basis.config
     service = Service(
         store=basis.store,
         queue=basis.queue,
         change_feed=change_feed,
+        looks=looks,
         clock=basis.clock,
         new_id=new_id,
         tasks=basis.slots.tasks,

@@ -8,6 +8,7 @@ Every response that a test gets is checked against the OpenAPI document first.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -23,11 +24,13 @@ from pytest_aiohttp.plugin import AiohttpClient
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
 from scheduler.api.description.routes import ROUTES
+from scheduler.basics.background import background
 from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
@@ -117,13 +120,14 @@ class Api:
 
 
 @pytest.fixture
-async def api(aiohttp_client: AiohttpClient) -> Api:
+async def api(aiohttp_client: AiohttpClient) -> AsyncIterator[Api]:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
-    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
+    change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
         store=store,
         queue=queue,
         change_feed=change_feed,
+        looks=looks,
         clock=clock,
         new_id=new_id,
         tasks=TASKS,
@@ -137,7 +141,8 @@ async def api(aiohttp_client: AiohttpClient) -> Api:
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
     )
-    return Api(await aiohttp_client(app), store, queue, clock, draining)
+    async with background(looks=looks.run()):
+        yield Api(await aiohttp_client(app), store, queue, clock, draining)
 
 
 def _compare(method: str, response: ClientResponse, answer: Response) -> None:
