@@ -1,5 +1,7 @@
 """The pages in `docs`: files that a reader is asked to save are saved, and commands are typed.
 
+SQL is run by `tests/integration/deployed/postgres/test_roles.py`.
+
 Each page has a node of its own, with the handlers that the page defines. The output must be as the
 page shows, except for what differs each time: ids, instants, durations.
 """
@@ -28,6 +30,7 @@ RUN_BY: Final = {
     "make bench": "Makefile",
     "docker compose": "tests/unit/repository/test_compose.py",
     "export SCHEDULER_": "tests/integration/nodes/test_several_nodes.py",
+    "SCHEDULER_STORE__URL=": "tests/integration/deployed/postgres/test_roles.py",
     "SCHEDULER_NODE__NAME=": "tests/integration/nodes/test_several_nodes.py",
 }
 """Commands that are not typed here, and what runs them instead."""
@@ -76,7 +79,7 @@ async def _use(block: Block, node: Node, terminal: Shell) -> None:
             await _run(block.text.replace("http://127.0.0.1:8000", node.url))
         case "ini":
             configparser.RawConfigParser(strict=True).read_string(block.text)
-        case "python" | "text" | "":  # a handler, which the node has loaded; a drawing
+        case "python" | "sql" | "text" | "":  # a handler, which the node has loaded; a drawing
             pass
         case other:
             pytest.fail(f"nothing checks blocks of {other}")

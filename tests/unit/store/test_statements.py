@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 import scheduler.store
-from scheduler.store.statements import Dialect, statements, translated
+from scheduler.store.postgres_schema import RIGHTS
+from scheduler.store.statements import (
+    TABLES,
+    Dialect,
+    migrations,
+    qualified,
+    statements,
+    translated,
+)
+from tests.support.nodes import ROOT
 
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
@@ -90,6 +99,32 @@ def test_a_text_is_translated_into_one_dialect(dialect: Dialect) -> None:
             Dialect.SQLITE: ["SELECT", "?2", "FROM", "json_each(?3)"],
             Dialect.POSTGRESQL: ["SELECT", "$1", "FROM", "jsonb_each($3)"],
         }[dialect]
+    )
+
+
+def test_every_table_is_known_to_whoever_names_tables() -> None:
+    """A table that one forgets is not found in a schema, or cannot be read by a node's role."""
+    scripts = "".join(migrations(Dialect.POSTGRESQL))
+    made = set(re.findall(r"CREATE TABLE (\w+)", scripts))
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    granted = re.search(
+        r"^GRANT SELECT, INSERT, UPDATE, DELETE ON (.*) TO node;$", page, re.MULTILINE
+    )
+
+    assert set(TABLES) == made
+    assert set(RIGHTS) == {*made, "installation"}
+    assert granted
+    assert set(granted[1].split(", ")) == made
+
+
+def test_only_tables_are_qualified() -> None:
+    """An alias or a column that is called like a table stays as it is."""
+    text = "UPDATE jobs SET x = jobs.y FROM jobs AS nodes, (SELECT 1) AS logs FOR UPDATE OF jobs"
+
+    assert qualified(text, "") == text
+    assert qualified(text, "a-b") == (
+        'UPDATE "a-b".jobs SET x = jobs.y FROM "a-b".jobs AS nodes, (SELECT 1) AS logs'
+        " FOR UPDATE OF jobs"
     )
 
 

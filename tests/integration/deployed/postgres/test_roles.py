@@ -18,20 +18,18 @@ from tests.integration.nodes.test_node import refusal
 from tests.support.commands import Ended, command
 from tests.support.eventually import eventually
 from tests.support.nodes import ROOT, Nodes
+from tests.support.readme import blocks
 from tests.support.stores import BYTES_MAX, queued
 
 LATEST = len(migrations(Dialect.POSTGRESQL))
 
 
-def documented(place: Place, *, but: str = "") -> str:
-    """The grants of docs/operating.md, for the roles of this place."""
+def documented(place: Place, number: int = 0, *, but: str = "") -> str:
+    """A block of SQL in docs/operating.md, for the roles of this place; first the grants."""
     page = (ROOT / "docs" / "operating.md").read_text("utf-8")
-    grants = re.findall(r"^GRANT .*;$", page, re.MULTILINE)
-    assert len(grants) == 4
-    text = "\n".join(each for each in grants if not but or but not in each)
-    return text.replace("DATABASE scheduler", f"DATABASE {place.database}").replace(
-        "TO node", f"TO {place.role}"
-    )
+    text = [block.text for block in blocks(page) if block.language == "sql"][number]
+    text = text.replace("DATABASE scheduler", f"DATABASE {place.database}")
+    return text.replace("TO node", f"TO {place.role}").replace(but, "")
 
 
 async def migrated(place: Place, monkeypatch: pytest.MonkeyPatch, role: str = "") -> Ended:
@@ -49,7 +47,7 @@ async def at_version(place: Place, version: int) -> None:
             "CREATE TABLE installation (identity text NOT NULL, version integer NOT NULL)"
         )
         await owner.execute("INSERT INTO installation VALUES ('0123456789abcdef', $1)", version)
-        await owner.execute(documented(place))
+        await owner.execute(documented(place, but="logs, " if version < 4 else ""))
 
 
 async def opened(place: Place, folder: Path, role: str = "") -> None:
@@ -169,6 +167,18 @@ async def test_an_earlier_version_is_migrated_by_the_owner(
     done = await migrated(place, monkeypatch)
 
     assert f"migrated the schema from version 4 to {LATEST}" in done.output
+    await opened(place, tmp_path)
+
+
+async def test_later_tables_are_granted_by_the_documented_default(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Version 4 brought the logs. Without the default, the next version would stop the nodes."""
+    await at_version(place, 3)
+    await place.execute(documented(place, 1), role=place.owner)
+
+    assert (await migrated(place, monkeypatch)).status == 0
+
     await opened(place, tmp_path)
 
 
