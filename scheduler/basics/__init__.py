@@ -1,11 +1,12 @@
 """Building blocks that know nothing of jobs.
 
-background   background tasks that live as long as a block
-batch        group commit: many calls become one
-clock        the machine's time, and ids made from it
-file_lock    a lock file that one process holds
-outage       logs when a server goes away and when it is back
-retry        tries again, with pauses that grow
-urls         URLs without their passwords
-wait         a wait that another task may end early
+background     background tasks that live as long as a block
+batch          group commit: many calls become one
+clock          the machine's time, and ids made from it
+file_lock      a lock file that one process holds
+outage         logs when a server goes away and when it is back
+private_files  files that only the user of this process may read
+retry          tries again, with pauses that grow
+urls           URLs without their passwords
+wait           a wait that another task may end early
 """

@@ -13,9 +13,11 @@ import os
 import socket
 import threading
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import uvloop
 
+from scheduler.basics.private_files import keep_private
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.node.assembly import assemble
 from scheduler.node.config.loading import Config
@@ -32,6 +34,7 @@ def run(config: Config) -> None:
     """
     require_containment()
     allow_descriptors()
+    keep_private(Path(config.node.data_dir))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))

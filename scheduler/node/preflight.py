@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 import structlog
 
 from scheduler.basics.file_lock import locked
+from scheduler.basics.private_files import close_to_others, users_umask
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import VARIABLES, Config
@@ -85,6 +86,7 @@ def occupied(folder: str) -> Iterator[Path]:
     with ExitStack() as stack:
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
+            close_to_others(data_dir)
             stack.enter_context(locked(data_dir / "node.lock", guards=data_dir))
         except OSError as error:
             raise StartError(f"[node] data_dir {data_dir}: {error.strerror}") from error
@@ -100,7 +102,8 @@ def make_files_dir(folder: str) -> Path:
     """
     files_dir = Path(folder).resolve()
     try:
-        files_dir.mkdir(parents=True, exist_ok=True)
+        with users_umask():
+            files_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"[handlers] files_dir {files_dir}: {error.strerror}") from error
     return files_dir

@@ -24,6 +24,7 @@ import aiosqlite
 from scheduler.basics.background import background
 from scheduler.basics.batch import Batch
 from scheduler.basics.file_lock import locked
+from scheduler.basics.private_files import narrow
 from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import sqlite_space
 from scheduler.store.database import Argument, Database, Migrated, Row, available
@@ -135,6 +136,8 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
             _create(path)
+            for end in ("", ".lock", "-wal", "-shm"):  # those of an earlier version are open to all
+                narrow(path.with_name(path.name + end))
             writer = await stack.enter_async_context(_connected(Writer, path.as_uri()))
             await sqlite_space.prepare(writer)
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")

@@ -31,6 +31,10 @@ warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpect
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["ATLANSCHEDULER_DESCRIPTORS"]), hard))
 
+# The umask that the node was started with: its own keeps its files private, and not those of jobs.
+if "ATLANSCHEDULER_UMASK" in os.environ:
+    os.umask(int(os.environ["ATLANSCHEDULER_UMASK"], 8))
+
 # The node set its path only to find this package (see `node.preflight`). What a job starts gets the
 # user's path, and before it the handlers folder.
 written = Path(os.environ["ATLANSCHEDULER_HANDLERS"])
