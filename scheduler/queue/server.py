@@ -113,11 +113,11 @@ class Server:
         """
         while True:
             await self._astray.wait()
+            self._astray.clear()  # first: a connection that opens meanwhile may go astray, too
             for client in (self.commands, self.blocking):
                 with suppress(RedisError, OSError):
                     await client.connection_pool.disconnect()
             await asyncio.sleep(RECONNECT_S)
-            self._astray.clear()
 
     def _classify(self, error: ResponseError) -> None:
         if isinstance(error, NOT_HERE) or _code(error) in NOT_HERE_CODES:

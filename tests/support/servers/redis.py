@@ -17,6 +17,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -46,10 +47,12 @@ class RedisServer:
         self._configuration = [] if configuration is None else [configuration]
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
+        self._is_frozen = False
 
     @property
     def is_up(self) -> bool:
-        return self._process is not None
+        """Whether it answers."""
+        return self._process is not None and not self._is_frozen
 
     @property
     def url(self) -> str:
@@ -96,15 +99,24 @@ class RedisServer:
     def freeze(self) -> None:
         """Make it hang: connections stay open, and nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
+        self._is_frozen = True
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
+        self._is_frozen = False
 
     def command(self, *words: str) -> object:
         """Send one command from outside the event loop, such as CONFIG SET or REPLICAOF."""
         with redis.Redis(port=self.port, socket_timeout=5) as client:
             answer: object = client.execute_command(*words)
             return answer
+
+    def ask(self, *words: str) -> Any:  # noqa: ANN401 - what the server says
+        """Its answer as it came: of some, redis-py makes something else."""
+        options: Any = {"protocol": 2, "socket_timeout": 5, "decode_responses": True}
+        with redis.Redis(port=self.port, **options) as client:
+            client.response_callbacks.clear()
+            return client.execute_command(*words)
 
     def _wait_for_ping(self) -> None:
         deadline = time.monotonic() + BOOT_S

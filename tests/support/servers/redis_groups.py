@@ -41,7 +41,7 @@ class SentinelGroup:
     @property
     def master(self) -> RedisServer:
         """The server that the sentinels name."""
-        _, port = _raw(self.sentinels[0], "SENTINEL", "get-master-addr-by-name", SERVICE)
+        _, port = self.sentinels[0].ask("SENTINEL", "get-master-addr-by-name", SERVICE)
         return next(each for each in self.servers if each.port == int(port))
 
     def start(self) -> None:
@@ -76,7 +76,7 @@ class SentinelGroup:
         return self.master
 
     def _sees_all(self, sentinel: RedisServer) -> bool:
-        state = _raw(sentinel, "SENTINEL", "master", SERVICE)
+        state = sentinel.ask("SENTINEL", "master", SERVICE)
         state = dict(zip(state[::2], state[1::2], strict=True))
         return (state["num-slaves"], state["num-other-sentinels"]) == ("2", "2")
 
@@ -96,19 +96,20 @@ class RedisCluster:
 
     def master_of(self, namespace: str) -> RedisServer:
         """The master of the slot of a namespace."""
+        return self._master_by(next(each for each in self.servers if each.is_up), namespace)
+
+    def _master_by(self, server: RedisServer, namespace: str) -> RedisServer:
+        """The same, as one of the servers says."""
         slot = slot_of(namespace)
-        for each in self.servers:
-            if each.is_up:
-                ports = [
-                    master[1]
-                    for first, last, master, *_ in _raw(each, "CLUSTER", "SLOTS")
-                    if first <= slot <= last
-                ]
-                return next(server for server in self.servers if [server.port] == ports)
-        raise AssertionError("no server is up")
+        [port] = [
+            master[1]
+            for first, last, master, *_ in server.ask("CLUSTER", "SLOTS")
+            if first <= slot <= last
+        ]
+        return next(each for each in self.servers if each.port == port)
 
     def id_of(self, server: RedisServer) -> str:
-        return str(_raw(server, "CLUSTER", "MYID"))
+        return str(server.ask("CLUSTER", "MYID"))
 
     def replica_of(self, master: RedisServer) -> RedisServer:
         return self.servers[(self.servers.index(master) + 3) % 6]
@@ -139,7 +140,13 @@ class RedisCluster:
         """Make a replica the master of a namespace's slot."""
         before = self.master_of(namespace)
         self.replica_of(before).command("CLUSTER", "FAILOVER")
-        _until(lambda: self.master_of(namespace) is not before)
+        self.another_than(before, namespace)
+
+    def another_than(self, before: RedisServer, namespace: str) -> RedisServer:
+        """The next master of a namespace's slot, once the others name it."""
+        others = [each for each in self.servers if each is not before]
+        _until(lambda: all(self._master_by(each, namespace) is not before for each in others))
+        return self.master_of(namespace)
 
     def move(self, namespace: str) -> Iterator[None]:
         """Move a namespace's slot to another master: goes on in the middle, with half of it moved.
@@ -153,7 +160,7 @@ class RedisCluster:
         target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
         source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
         yield
-        while keys := _raw(source, "CLUSTER", "GETKEYSINSLOT", slot, "100"):
+        while keys := source.ask("CLUSTER", "GETKEYSINSLOT", slot, "100"):
             source.command(
                 "MIGRATE", "127.0.0.1", str(target.port), "", "0", "5000", "REPLACE", "KEYS", *keys
             )
@@ -227,30 +234,22 @@ def _cluster_options() -> list[str]:
     ]
 
 
-def _raw(server: RedisServer, *command: str) -> Any:  # noqa: ANN401 - what the server says
-    """Its answer as it came: redis-py makes something else of some."""
-    options: Any = {"protocol": 2, "socket_timeout": 5, "decode_responses": True}
-    with redis.Redis(port=server.port, **options) as client:
-        client.response_callbacks.clear()
-        return client.execute_command(*command)
-
-
 def _fact(server: RedisServer, section: str, name: str) -> object:
     facts: Any = server.command("INFO", section)
     return facts.get(name)
 
 
 def _names_another(sentinel: RedisServer, before: RedisServer) -> bool:
-    _, port = _raw(sentinel, "SENTINEL", "get-master-addr-by-name", SERVICE)
+    _, port = sentinel.ask("SENTINEL", "get-master-addr-by-name", SERVICE)
     return bool(port != str(before.port))
 
 
 def _knows(server: RedisServer, number: int) -> bool:
-    return f"cluster_known_nodes:{number}\r" in _raw(server, "CLUSTER", "INFO")
+    return f"cluster_known_nodes:{number}\r" in server.ask("CLUSTER", "INFO")
 
 
 def _is_whole(server: RedisServer) -> bool:
-    told = _raw(server, "CLUSTER", "INFO")
+    told = server.ask("CLUSTER", "INFO")
     return "cluster_state:ok" in told and f"cluster_slots_ok:{SLOTS}\r" in told
 
 
@@ -269,5 +268,5 @@ def _until(true: Callable[[], bool]) -> None:
 def _is_so(true: Callable[[], bool]) -> bool:
     try:
         return true()
-    except (redis.ConnectionError, redis.ResponseError, KeyError, StopIteration):
+    except (redis.RedisError, KeyError, ValueError, StopIteration):
         return False
