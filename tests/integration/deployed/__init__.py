@@ -1,0 +1,1 @@
+"""Nodes on machines of all kinds, and what others do to their processes."""
