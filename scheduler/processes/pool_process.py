@@ -3,7 +3,8 @@
 The executor starts the process (forked by the fork server, with the packages that handlers import)
 and notices its death. Jobs and results do not go through its queues: a process that is killed while
 it writes a large result leaves the executor's reader waiting for the rest for ever, and the
-executor's threads cost the event loop ten times what frames over a socket pair do.
+executor's threads cost the event loop ten times what frames over a socket pair do. Nor does the
+node unpickle anything of a process, in which handlers run (see `child.executor_ends`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, suppress
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.queues import Queue
+from secrets import token_hex
 from typing import Any, Final, TypeVar
+
+import structlog
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.processes import shared_memory, tree
 from scheduler.processes.channel import Channel
 from scheduler.processes.child import job_loop
+from scheduler.processes.child.executor_ends import NoResults
 from scheduler.processes.child.frames import SLACK_BYTES
 from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.stdio_pipes import OnOutput, StdioPipes
@@ -30,6 +36,8 @@ from scheduler.processes.stdio_pipes import OnOutput, StdioPipes
 Message = Mapping[str, Any]
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 START_S: Final = 60.0
 """How long a pool process may take to send its hello; the first waits for the handlers to load."""
@@ -42,6 +50,8 @@ UNKNOWN_STATUS: Final = 255
 """The exit status that multiprocessing gives where the fork server did not report one."""
 PRELOAD: Final = "scheduler.processes.child.loading.preload"
 """What the fork server imports before it forks: a name, since the node must not import it."""
+KEY_BYTES: Final = 8
+"""Nothing can guess the key of a job that has not begun yet."""
 LAST_FRAMES_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
 the end of file: a descendant that inherited the socket would keep it open."""
@@ -61,6 +71,8 @@ class PoolProcess:
         pipes: StdioPipes,
     ) -> None:
         self.jobs = 0
+        self.intruded = False
+        """Whether a frame came that was not of its job: what wrote it may go on."""
         self.exit_status: int | None = None
         """How it died: an exit status, or the negative number of a signal. Known after `end`.
 
@@ -71,6 +83,7 @@ class PoolProcess:
         """What it may have left in shared memory. Known after `end`."""
         self._executor = executor
         self._handle = handle
+        self._closed = False
         self._threads = threads
         self._death = death
         self._channel = channel
@@ -125,8 +138,12 @@ class PoolProcess:
         """
         self.jobs += 1
         self._pipes.listen(on_output)
+        key = token_hex(KEY_BYTES)
 
         def listen(message: Message | None) -> None:
+            if message is not None and message.get("key") != key:
+                self._drop(job)
+                return
             if message is not None and "leftovers" not in message:
                 on_message(message)
                 return
@@ -135,8 +152,14 @@ class PoolProcess:
                 self._pipes.stop_listening()
             on_end(message)
 
-        self._channel.send(job)
+        self._channel.send({**job, "key": key})
         self._channel.listen(listen)
+
+    def _drop(self, job: Message) -> None:
+        """Note that a frame was dropped: once, since there may be many."""
+        if not self.intruded:
+            self.intruded = True
+            log.warning("a pool process sent a frame that is not of its job", job=job["id"])
 
     def send(self, signal_: signal.Signals) -> None:
         """Signal the process itself. Errors are ignored: `end` reports them."""
@@ -190,10 +213,22 @@ class PoolProcess:
         tree.send(self.fork_server, signal.SIGCONT)  # it reports exit statuses, and may be stopped
         # Not waiting for a survivor of SIGKILL: its worker must go on (see `worker.unkillable`).
         self._release(wait=self.process not in ended.survivors)
+        if not self._closed:
+            self._close_handle()
+        return ended
+
+    def _close_handle(self) -> None:
+        """Take the exit status and close the pipe that it came through.
+
+        Not left to the garbage collector: the handle is part of a cycle, and a thousand aborts may
+        come before that looks.
+        """
         status = self._handle.exitcode
         unknown = status == UNKNOWN_STATUS and not tree.lives(self.fork_server)
         self.exit_status = None if unknown else status
-        return ended
+        if status is not None:
+            self._handle.close()
+            self._closed = True
 
     def _release(self, *, wait: bool = True) -> None:
         """Shut the executor down; with `wait`, until it has seen the process end."""
@@ -237,12 +272,7 @@ async def start(
         pipes.listen(on_output)
         undo.callback(pipes.close)
         context = _Context()
-        executor = ProcessPoolExecutor(
-            1,
-            mp_context=context,
-            initializer=job_loop.begin,
-            initargs=(theirs, pipes.theirs, result_bytes_max),
-        )
+        executor = _executor(context, theirs, pipes, result_bytes_max)
         async with escaped.forking:
             with theirs, pipes.handed_over():
                 # Starting a process waits for the fork server: not on the event loop.
@@ -264,6 +294,21 @@ async def start(
             process.welcome(await hello)
         undo.pop_all()
     return process
+
+
+def _executor(
+    context: _Context, connection: socket.socket, pipes: StdioPipes, result_bytes_max: int
+) -> ProcessPoolExecutor:
+    """An executor; its process starts with the first call."""
+    calls: list[Queue[Any]] = []
+    executor = ProcessPoolExecutor(
+        1,
+        mp_context=context,
+        initializer=job_loop.begin,
+        initargs=(connection, pipes.theirs, calls, result_bytes_max),
+    )
+    calls.append(executor._call_queue)  # type: ignore[attr-defined]  # noqa: SLF001 - to be closed there
+    return executor
 
 
 def _take_from_executor(handle: ForkServerProcess) -> None:
@@ -304,3 +349,7 @@ class _Context(ForkServerContext):
         process = super().Process(*args, **options)
         self.started.append(process)
         return process
+
+    def SimpleQueue(self) -> NoResults:  # type: ignore[override]  # noqa: N802 - as in the base
+        """The executor's queue of results."""
+        return NoResults()

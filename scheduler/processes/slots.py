@@ -110,7 +110,7 @@ class Slots:
         self._random = random
         self._group = group
         self._threads = threads
-        self._result_bytes_max = result_bytes_max
+        self.result_bytes_max = result_bytes_max
         self._jobs_per_process = jobs_per_process
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
@@ -151,7 +151,7 @@ class Slots:
     def usable(self, process: PoolProcess) -> bool:
         """Whether a process may run another job."""
         worn = 0 < self._jobs_per_process <= process.jobs
-        return process in self._live and process.alive and not worn
+        return process in self._live and process.alive and not (worn or process.intruded)
 
     async def _take(self) -> PoolProcess:
         """The spare, which has run no job yet; the next spare starts at once."""
@@ -256,7 +256,7 @@ class Slots:
     async def _start_once(self) -> PoolProcess:
         process = await pool_process.start(
             threads=self._threads,
-            result_bytes_max=self._result_bytes_max,
+            result_bytes_max=self.result_bytes_max,
             escaped=self._escaped,
             on_output=_pass_over if self.tasks else _log_loading,
         )

@@ -19,8 +19,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-import orjson
-
 from scheduler.basics.wait import Wait
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.handler import HandlerOptions
@@ -32,24 +30,20 @@ from scheduler.core.job import (
     JsonText,
     Outcome,
     Progress,
-    Raised,
-    Returned,
     Stopped,
     StopReason,
-    Unreturnable,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.json_values.grammar import is_json
 from scheduler.core.policy import grace_s
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
 from scheduler.processes.tree import Process
 from scheduler.telemetry.job_events import JobEvents
+from scheduler.worker import messages
+from scheduler.worker.messages import MALFORMED
 
 Message = Mapping[str, Any]
 
-MALFORMED: Final = (KeyError, TypeError, ValueError)
-"""What malformed frames raise: a handler can make its process write anything."""
 NOTIFICATIONS_MAX: Final = 1000
 """For one attempt; further ones are dropped, so that a loop does not fill the store."""
 
@@ -207,9 +201,9 @@ class Attempt:
             self._limit.cancel()
         if end is not None:
             with suppress(*MALFORMED):
-                self.progress = _progress(end["progress"]) or self.progress
+                self.progress = messages.progress(end["progress"]) or self.progress
                 self._leftovers = bool(end["leftovers"])
-                self._end = _ending(end)
+                self._end = messages.ending(end, result_bytes_max=self._slots.result_bytes_max)
             self._malformed = self._end is None
         self._ended.set()
         self._over.set()
@@ -217,9 +211,11 @@ class Attempt:
     def _on_message(self, message: Message) -> None:
         """Record the progress, or store the notification, that the handler sent."""
         with suppress(*MALFORMED):
-            self.progress = _progress(message.get("progress")) or self.progress
-        if isinstance(payload := message.get("notify"), str) and _is_json(payload):
-            self._notify(JsonText(payload))
+            self.progress = messages.progress(message.get("progress")) or self.progress
+        with suppress(*MALFORMED):
+            payload = messages.notification(message)
+            if payload is not None:
+                self._notify(payload)
 
     def _notify(self, payload: JsonText) -> None:
         """Store a notification in the background, while the job goes on."""
@@ -263,41 +259,3 @@ class Attempt:
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
-
-
-def _ending(end: Message) -> Outcome:
-    """The outcome that an end frame reports."""
-    match end:
-        case {"returned": str(text)}:
-            if not _is_json(text):  # it would break each answer with this job in it
-                raise ValueError("a result that is not JSON")
-            return Returned(JsonText(text))
-        case {"unreturnable": str(message)}:
-            return Unreturnable(message)
-        case {"raised": {"type": str(type_), "message": str(message), "traceback": str(traceback)}}:
-            return Raised(type=type_, message=message, traceback=traceback)
-        case _:
-            raise TypeError("an end frame that makes no sense")
-
-
-def _is_json(text: str) -> bool:
-    """By orjson, which is fast; it refuses depths and numbers that are JSON."""
-    try:
-        orjson.loads(text)
-    except ValueError:
-        return is_json(text)
-    return True
-
-
-def _progress(part: Any) -> Progress | None:  # noqa: ANN401 - a part of a frame
-    match part:
-        case None:
-            return None
-        case {
-            "done": int() | float() as done,
-            "total": None | int() | float() as total,
-            "message": None | str() as message,
-        }:
-            return Progress(done=done, total=total, message=message)
-        case _:
-            raise TypeError("progress that makes no sense")

@@ -110,6 +110,7 @@ class FakeSlots:
         self.open = asyncio.Event()
         self.open.set()
         self.tasks: Mapping[str, HandlerOptions] = {}
+        self.result_bytes_max = 1_000_000
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
         self.outliving: tuple[Process, ...] = ()

@@ -318,7 +318,8 @@ class MemoryStore:
     ) -> None:
         self._answer()
         row = self.rows.get(claim.id)
-        if row is not None and row.job.token == claim.token and row.job.owner is not None:
+        owned = row is not None and row.job.token == claim.token and row.job.owner is not None
+        if owned and claim.hook is not None:
             self.hook_calls.setdefault(call_id, call_of(claim.id, at, id_=call_id, payload=payload))
 
     async def take_calls(

@@ -247,9 +247,9 @@ class Store(Protocol):
     ) -> None:
         """Add a call of the job's hook with this payload; no effect where the call id is stored.
 
-        No effect either where the claim's token does not hold any more. The end of a job that has a
-        hook adds a call, too, whichever method ends it: in the same transaction, due at once, and
-        with the job's id as the call's id.
+        No effect either where the claim's token does not hold any more, or the job has no hook. The
+        end of a job that has a hook adds a call, too, whichever method ends it: in the same
+        transaction, due at once, and with the job's id as the call's id.
         """
         ...
 

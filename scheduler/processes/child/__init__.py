@@ -3,6 +3,7 @@
     job_loop              loads the handlers, then runs one job after the other
     ├─ loading/           the handlers folder, as a package of this process
     ├─ frames, outbox     messages from and to the node
+    ├─ executor_ends      nothing for the executor, which would unpickle it
     ├─ event_loop         runs async handlers, all in one loop
     ├─ abort_signal       SIGTERM interrupts the handler
     ├─ containment        every process that a job starts stays below this one

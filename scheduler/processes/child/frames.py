@@ -1,10 +1,12 @@
 """Frames between a node and a pool process: a length (4 bytes, big endian), then JSON in UTF-8.
 
-    node ──▶ {"purpose": …, "task": …, "data": …, …}                  one job
+    node ──▶ {"purpose": …, "task": …, "data": …, "key": …, …}        one job
     node ◀── {"progress": …}, {"notify": …}                           any number, while it runs
     node ◀── {"returned": …} | {"unreturnable": …} | {"raised": …}    exactly one, at its end
 
 JSON and not pickle: a handler can make its process write anything, and the node only reads text.
+Each frame of a job has the key that came with it, which nothing can know before. The node drops
+those that have another one: what one job writes does not settle the next.
 """
 
 from __future__ import annotations

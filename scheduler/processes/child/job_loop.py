@@ -18,6 +18,7 @@ from contextvars import Context
 from dataclasses import asdict, dataclass
 from multiprocessing import resource_tracker, set_start_method
 from multiprocessing.connection import Connection
+from multiprocessing.queues import Queue
 from types import ModuleType
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from scheduler.processes.child.between_jobs.garbage import clear_frames
 from scheduler.processes.child.between_jobs.stdio import Stdio, set_up_logging
 from scheduler.processes.child.containment import contain
 from scheduler.processes.child.event_loop import EventLoop
+from scheduler.processes.child.executor_ends import close_calls
 from scheduler.processes.child.exit_functions import tidy
 from scheduler.processes.child.failures import described
 from scheduler.processes.child.frames import receive
@@ -63,8 +65,17 @@ LOADED: Final = Loaded()
 _job_loop: JobLoop | None = None
 
 
-def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_max: int) -> None:
-    """Prepare this process and send the hello frame: its process ids and its handlers."""
+def begin(
+    connection: socket.socket,
+    output: Sequence[Connection],
+    calls: Sequence[Queue[Any]],
+    result_bytes_max: int,
+) -> None:
+    """Prepare this process and send the hello frame: its process ids and its handlers.
+
+    Args:
+        calls: the executor's queue, to be closed once `serve` has come through it.
+    """
     global _job_loop  # noqa: PLW0603 - the only way from the initializer to the call
     contain()
     _be_a_program()
@@ -74,7 +85,9 @@ def begin(connection: socket.socket, output: Sequence[Connection], result_bytes_
     except StartError as error:
         handlers, fault = {}, str(error)
     stdio.flush()  # what is printed at import belongs to no job
-    _job_loop = JobLoop(connection, handlers, stdio=stdio, result_bytes_max=result_bytes_max)
+    _job_loop = JobLoop(
+        connection, handlers, stdio=stdio, calls=calls, result_bytes_max=result_bytes_max
+    )
     _job_loop.say_hello(fault)
 
 
@@ -123,11 +136,13 @@ class JobLoop:
         handlers: Mapping[str, Handler],
         *,
         stdio: Stdio,
+        calls: Sequence[Queue[Any]],
         result_bytes_max: int,
     ) -> None:
         self._connection = connection
         self._handlers = handlers
         self._stdio = stdio
+        self._calls = calls
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
         self._abort_signal = AbortSignal()
@@ -148,6 +163,7 @@ class JobLoop:
 
     def serve(self) -> None:
         """Read and run jobs until the node closes the channel."""
+        close_calls(self._calls)
         while (body := receive(self._connection)) is not None:
             if self._run(json.loads(body)):
                 self._await_end()
@@ -158,7 +174,7 @@ class JobLoop:
 
         All is restored before the end frame: the next job may follow at once.
         """
-        job_outbox = JobOutbox(self._outbox)
+        job_outbox = JobOutbox(self._outbox, key=job["key"])
         handler = self._handlers[job["task"]]
         end = self._end_of(job, handler, job_outbox)
         if os.getpid() != self._pid:

@@ -70,8 +70,14 @@ class Outbox:
 class JobOutbox:
     """Sends the messages of one job, up to its end frame."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, *, key: str) -> None:
+        """Send through `outbox`.
+
+        Args:
+            key: came with the job; by it the node knows the job's messages from all others.
+        """
         self._outbox = outbox
+        self._key = key
         self._progress: object = None
         self._progress_sent_at = 0.0
         self._closed = False
@@ -86,10 +92,10 @@ class JobOutbox:
             self._progress_sent_at = now
         with self._outbox:
             if not self._closed:
-                self._outbox.send(message)
+                self._outbox.send({**message, "key": self._key})
 
     def close(self, end: Message) -> None:
         """Send the end frame; whatever the job sends from then on is dropped."""
         with self._outbox:
             self._closed = True
-            self._outbox.send({**end, "progress": self._progress})
+            self._outbox.send({**end, "progress": self._progress, "key": self._key})

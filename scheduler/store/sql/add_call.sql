@@ -1,4 +1,5 @@
--- Add the call of a hook that a job's handler asked for, where the attempt's token holds.
+-- Add the call of a hook that a job's handler asked for, where the attempt's token holds and the
+-- job has a hook.
 -- $1 call_id
 -- $2 job_id
 -- $3 token
@@ -10,6 +11,7 @@ SELECT $1, jobs.id, 'job.notified', $4, CAST($5 AS bigint), CAST($5 AS bigint)
  WHERE jobs.id = $2
    AND jobs.token = $3
    AND jobs.owner IS NOT NULL
+   AND jobs.hook IS NOT NULL
    FOR KEY SHARE OF jobs -- PostgreSQL only
 ON CONFLICT (id) DO NOTHING
 RETURNING id

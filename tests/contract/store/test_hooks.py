@@ -114,6 +114,7 @@ async def test_a_job_that_returns_to_the_queue_adds_no_call(store: Store) -> Non
 
 async def test_a_job_without_a_hook_adds_no_call(store: Store) -> None:
     claim = await running(store)
+    await store.add_call(claim, "n1", JsonText("1"), at=later(1))
     await store.settle([end(claim)])
     assert await calls_of(store, claim.id) == []
     assert await take(store) == []

@@ -27,6 +27,7 @@ class Process:
 
     def __init__(self) -> None:
         self.alive = True
+        self.intruded = False
         self.jobs = 0
         self.left = None
         self.fault: str | None = None

@@ -18,6 +18,7 @@ from pathlib import Path
 from scheduler.processes.child import containment, job_loop
 from scheduler.processes.child.between_jobs.random_state import watch_random
 from scheduler.processes.child.between_jobs.stdio import line_buffered, output_as_errors
+from scheduler.processes.child.loading.fork_server_pipe import pass_over_bytes
 from scheduler.processes.child.loading.importing import is_loaded
 from scheduler.processes.child.loading.installed_packages import imports_of, preload
 from scheduler.processes.child.loading.snapshot import Snapshot
@@ -26,6 +27,7 @@ from scheduler.processes.child.loading.snapshot import Snapshot
 # be found and ended. It reaps such children too, and would warn about each.
 containment.adopt_orphans()
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
+pass_over_bytes()
 
 # The limit of open files that was set for the node and its jobs, before the node raised it.
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -58,20 +58,20 @@ def test_frames_of_several_threads_do_not_mix(pair: Pair) -> None:
 def test_a_signal_handler_may_send_while_its_thread_sends(pair: Pair) -> None:
     """A job that reports its progress from a timer signal must not deadlock."""
     outbox, theirs = pair
-    job_outbox = JobOutbox(outbox)
+    job_outbox = JobOutbox(outbox, key="k")
     before = signal.signal(signal.SIGUSR1, lambda *_: job_outbox.send({"notify": "a signal"}))
     try:
         with outbox:
             signal.raise_signal(signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert frames(theirs, 1) == [{"notify": "a signal"}]
+    assert frames(theirs, 1) == [{"notify": "a signal", "key": "k"}]
 
 
 def test_a_message_sent_during_a_frame_follows_that_frame(pair: Pair) -> None:
     """With a slow reader, signals arrive while a large frame is being written."""
     outbox, theirs = pair
-    job_outbox, received = JobOutbox(outbox), list[dict[str, object]]()
+    job_outbox, received = JobOutbox(outbox, key="k"), list[dict[str, object]]()
     sent = threading.Event()
 
     def send(*_: object) -> None:
@@ -91,21 +91,21 @@ def test_a_message_sent_during_a_frame_follows_that_frame(pair: Pair) -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     reader.join()
-    assert received == [{"notify": LARGE}, {"notify": "a signal"}]
+    assert received == [{"notify": LARGE, "key": "k"}, {"notify": "a signal", "key": "k"}]
 
 
 def test_after_its_end_frame_a_job_sends_nothing(pair: Pair) -> None:
     """A thread that it left behind would send as the next job, and call that job's hook."""
     outbox, theirs = pair
-    job_outbox = JobOutbox(outbox)
+    job_outbox = JobOutbox(outbox, key="k")
     job_outbox.send({"progress": 1})
     job_outbox.send({"progress": 2})
     job_outbox.close({"returned": "null"})
     job_outbox.send({"notify": "late"})
     job_outbox.send({"progress": 3})
-    JobOutbox(outbox).close({"returned": "1"})
+    JobOutbox(outbox, key="l").close({"returned": "1"})
     assert frames(theirs, 3) == [
-        {"progress": 1},
-        {"returned": "null", "progress": 2},
-        {"returned": "1", "progress": None},
+        {"progress": 1, "key": "k"},
+        {"returned": "null", "progress": 2, "key": "k"},
+        {"returned": "1", "progress": None, "key": "l"},
     ]
