@@ -16,8 +16,8 @@ from tests.integration.deployed.postgres.place import Place
 from tests.integration.nodes.test_node import refusal
 from tests.support.stores import queued
 
-WRONG = "28000 28P01 3D000 42501 42704 22023 55P02"
-AWAY = "57P03 53300 53400 08P01 08004 55000 0A000 XX000 P0001 25006 ZZ999"
+WRONG = "28000 28P01 3D000 42501 42704 22023 55P02 0A000 P0001 ZZ999"
+AWAY = "57P03 53300 53400 08P01 08004 55000 XX000 25006"
 
 
 def error(code: str, text: str = "so it says") -> bytes:
