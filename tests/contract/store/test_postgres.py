@@ -182,7 +182,7 @@ async def test_a_prepared_statement_has_a_name_that_no_other_text_can_have(
     async with open_postgres(postgres_url) as database:
         await database.fetch("nodes")
         await database.fetch("nodes")
-        async with database._pool.acquire() as connection:  # type: ignore[attr-defined]
+        async with database._pools.common.acquire() as connection:  # type: ignore[attr-defined]
             kept = await connection.fetch("SELECT name, statement FROM pg_prepared_statements")
     ((name, _),) = [row for row in kept if "FROM nodes" in row["statement"]]
     assert re.fullmatch(r"scheduler_[0-9a-f]{24}_\d+", name)
@@ -193,7 +193,7 @@ async def test_names_that_are_missing_or_taken_cost_no_call(postgres_url: str) -
     """The first sign of a pooler may come at any time, amid calls on other connections."""
     async with open_postgres(postgres_url) as database:
         await database.fetch("nodes")
-        async with database._pool.acquire() as connection:  # type: ignore[attr-defined]
+        async with database._pools.common.acquire() as connection:  # type: ignore[attr-defined]
             await connection.execute("DEALLOCATE ALL")
         with capture_logs() as logged:
             async with asyncio.TaskGroup() as group:
