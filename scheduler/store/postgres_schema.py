@@ -19,6 +19,7 @@ from scheduler.store.statements import Dialect, quoted
 
 MIGRATE_S: Final = 300.0
 """Timeout for a migration of a large table, on this node or on another that runs it already."""
+LATEST: Final = latest(Dialect.POSTGRESQL)
 LOCK_S: Final = 5
 """Timeout for a lock that a migration needs. While it waits, for a dump that reads the table, say,
 each statement of a node waits behind it: so this is shorter than their timeout for an answer."""
@@ -38,7 +39,7 @@ SELECT pg_advisory_xact_lock(hashtextextended(coalesce(nullif($1, ''), current_s
 _MISSING: Final = """
 SELECT string_agg(format('%s on %s', wanted ->> 1, wanted ->> 0), ', ')
   FROM jsonb_array_elements($1::jsonb) AS wanted
- WHERE NOT has_table_privilege($2 || (wanted ->> 0), wanted ->> 1)
+ WHERE has_table_privilege(to_regclass($2 || (wanted ->> 0)), wanted ->> 1) IS NOT TRUE
 """
 
 _GRANTS: Final = "; docs/operating.md has the grants that the role of a node needs"
@@ -53,41 +54,47 @@ async def prepared(connection: asyncpg.Connection, *, schema: str, where: str) -
         StartError: it is newer, or the role lacks the rights to change it or to use it.
     """
     found = await _look(connection, schema, where)
-    if found is not None and found.version == latest(Dialect.POSTGRESQL):
-        await _must_have_rights(connection, schema, where)
-        return found
-    try:
-        async with connection.transaction():
-            return await _migrated(connection, schema, where)
-    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
-        version = f"of version {found.version}" if found else "not there yet"
-        raise StartError(
-            f"{where}: the schema is {version}, and this scheduler needs version"
-            f" {latest(Dialect.POSTGRESQL)}, which this role may not make ({error}): run `python"
-            " main.py migrate` with the role that owns the tables"
-        ) from error
+    if found.version < LATEST:
+        try:
+            async with connection.transaction():
+                found = await _updated(connection, schema, where)
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
+            version = f"of version {found.version}" if found.version else "not there yet"
+            raise StartError(
+                f"{where}: the schema is {version}, and this scheduler needs version {LATEST},"
+                f" which this role may not make ({error}): run `python main.py migrate` with the"
+                " role that owns the tables"
+            ) from error
+    await _must_have_rights(connection, schema, where)
+    return found
 
 
-async def _look(connection: asyncpg.Connection, schema: str, where: str) -> Migrated | None:
-    """The version that is there, None without one."""
-    table = f"{quoted(schema)}.installation" if schema else "installation"
+async def _look(connection: asyncpg.Connection, schema: str, where: str) -> Migrated:
+    """The version that is there; 0: none."""
+    table = f"{_prefix(schema)}installation"
     try:
-        found = await connection.fetchrow(f"SELECT identity, version FROM {table}")  # noqa: S608
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-        return None
+        there = await connection.fetchval("SELECT to_regclass($1)", table)
+        select = f"SELECT identity, version FROM {table}"  # noqa: S608
+        found = await connection.fetchrow(select) if there else None
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartError(f"{where}: {error}{_GRANTS}") from error
     if found is None:
-        return None
+        return Migrated("", 0, 0)
     must_be_known(Dialect.POSTGRESQL, found["version"], where=where)
     return Migrated(found["identity"], found["version"], found["version"])
+
+
+async def _updated(connection: asyncpg.Connection, schema: str, where: str) -> Migrated:
+    """Migrate, unless another one has while this one waited for it."""
+    await connection.execute(LOCK, schema, MIGRATION_LOCK, timeout=MIGRATE_S)
+    found = await _look(connection, schema, where)
+    return found if found.version == LATEST else await _migrated(connection, schema, where)
 
 
 async def _must_have_rights(connection: asyncpg.Connection, schema: str, where: str) -> None:
     """Check the rights that each statement needs: a node without one would fail at it later."""
     wanted = [[table, right] for table, rights in RIGHTS.items() for right in rights]
-    prefix = f"{quoted(schema)}." if schema else ""
-    missing = await connection.fetchval(_MISSING, json.dumps(wanted), prefix)
+    missing = await connection.fetchval(_MISSING, json.dumps(wanted), _prefix(schema))
     if missing:
         raise StartError(f"{where}: this role lacks the rights {missing}{_GRANTS}")
 
@@ -100,7 +107,6 @@ async def _migrated(connection: asyncpg.Connection, schema: str, where: str) -> 
         rows: Sequence[Any] = await connection.fetch(query)
         return rows
 
-    await connection.execute(LOCK, schema, MIGRATION_LOCK, timeout=MIGRATE_S)
     await run(f"SET LOCAL lock_timeout = '{LOCK_S}s'; SET LOCAL statement_timeout = 0")
     if schema:
         if not await connection.fetchval("SELECT to_regnamespace($1)", quoted(schema)):
@@ -108,3 +114,7 @@ async def _migrated(connection: asyncpg.Connection, schema: str, where: str) -> 
         # Until the end of the transaction, so that a pooler's other sessions are left alone.
         await run(f"SET LOCAL search_path TO {quoted(schema)}")
     return await migrate(Dialect.POSTGRESQL, where=where, run=run, fetch=fetch)
+
+
+def _prefix(schema: str) -> str:
+    return f"{quoted(schema)}." if schema else ""

@@ -12,6 +12,7 @@ import pytest
 
 from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import open_store, postgres_schema
+from scheduler.store.postgres_schema import LOCK, MIGRATION_LOCK
 from scheduler.store.statements import Dialect, migrations, statements
 from tests.integration.deployed.postgres.place import Place
 from tests.integration.nodes.test_node import refusal
@@ -121,6 +122,33 @@ async def test_a_right_that_is_missing_is_named_at_the_start(
         await opened(granted, tmp_path)
 
     assert "\n" not in str(refused.value)
+
+
+async def test_a_table_that_is_gone_is_named_at_the_start(granted: Place, tmp_path: Path) -> None:
+    """Somebody tidied up, or restored half a dump."""
+    await granted.execute("DROP TABLE logs", role=granted.owner)
+
+    with pytest.raises(StartError, match="SELECT on logs"):
+        await opened(granted, tmp_path)
+
+
+async def test_a_node_that_starts_while_the_owner_migrates_waits_for_him(
+    place: Place, tmp_path: Path
+) -> None:
+    """Both are started together, and the node's role may change nothing."""
+    await at_version(place, LATEST - 1)
+
+    async with (
+        asyncio.TaskGroup() as group,
+        place.connection(role=place.owner) as owner,
+        place.connection() as observer,
+        owner.transaction(),
+    ):
+        await owner.execute(LOCK, "", MIGRATION_LOCK)
+        group.create_task(opened(place, tmp_path))
+        await eventually(lambda: _waits_longer(observer, seconds=0))
+        await owner.execute(migrations(Dialect.POSTGRESQL)[-1])
+        await owner.execute("UPDATE installation SET version = $1", LATEST)
 
 
 @pytest.mark.parametrize("version", [0, 4])
