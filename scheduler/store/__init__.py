@@ -6,7 +6,8 @@
        │ fetch(name, …)
     database ─┬─ sqlite     one connection that writes, one that reads, a lock file
               └─ postgres   a pool of connections; postgres_errors: what its errors mean;
-                            postgres_statements: prepared, also where a pooler shares connections
+                            postgres_hosts: which server; postgres_statements: prepared, also
+                            where a pooler shares connections
 
     sql/*.sql          the statements, one text for both databases
     migrations/*.sql   the schema; `schema` applies them

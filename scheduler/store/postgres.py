@@ -23,6 +23,7 @@ from scheduler.store.postgres_errors import (
     refused,
     startable,
 )
+from scheduler.store.postgres_hosts import CONNECT_S, Hosts
 from scheduler.store.postgres_statements import (
     NAME_MISSING_OR_TAKEN,
     StatementNames,
@@ -33,10 +34,10 @@ from scheduler.store.statements import Dialect, statements
 
 CONNECTIONS_MAX: Final = 8
 """Of one node: calls are grouped before they come here, so few run at once."""
-CONNECT_S: Final = 5.0
-"""Timeout for a connection, a new one or one that others use."""
 ANSWER_S: Final = 10.0
 """Timeout for the answer to a statement. The longest is a page of 8 MiB."""
+SILENT_S: Final = 1.0
+"""Whoever gave up after this long without an answer has met a server that may be gone."""
 MIGRATE_S: Final = 300.0
 """Timeout for a migration of a large table, on this node or on another that runs it already."""
 TRIES: Final = 3
@@ -75,11 +76,14 @@ class PostgresDatabase:
 
     async def _run_once(self, text: str, arguments: Sequence[Argument]) -> Sequence[Row]:
         async with self._pool.acquire(timeout=CONNECT_S) as connection:
+            since = asyncio.get_running_loop().time()
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
             except asyncio.CancelledError:
                 # The pool would wait for the statement's end, which may never come.
                 _terminate(connection)
+                if asyncio.get_running_loop().time() - since > SILENT_S:
+                    await self._pool.expire_connections()
                 raise
             except Exception as error:
                 if doubtful(error):
@@ -127,6 +131,7 @@ async def _pool(
             timeout=CONNECT_S,
             command_timeout=answer_s,
             reset=_no_reset,
+            connect=Hosts(url).connect,
             connection_class=connections(names),
             server_settings={"application_name": "AtlanScheduler"},
         )

@@ -18,7 +18,8 @@ from scheduler.core.job import NewJob, Status
 from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from scheduler.store.arguments import batch, new_job
-from scheduler.store.postgres import CONNECT_S, open_postgres
+from scheduler.store.postgres import open_postgres
+from scheduler.store.postgres_hosts import CONNECT_S
 from scheduler.store.postgres_statements import digest
 from scheduler.store.sql_store import SqlStore
 from scheduler.store.statements import Dialect, statements
