@@ -11,7 +11,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -32,7 +31,7 @@ from scheduler.store.postgres_statements import (
     StatementNames,
     connections,
 )
-from scheduler.store.postgres_url import Address, connect, read
+from scheduler.store.postgres_url import Address, Connector, read
 from scheduler.store.statements import ABORTS, LEASE, Dialect, statements
 
 log = structlog.get_logger()
@@ -47,6 +46,8 @@ CLOSE_S: Final = 5.0
 """Timeout for closing the connections."""
 ANSWER_S: Final = 10.0
 """Timeout for the answer to a statement. The longest is a page of 8 MiB."""
+SILENT_S: Final = 1.0
+"""Whoever gave up after this long without an answer has met a server that may be gone."""
 TRIES: Final = 3
 """Tries of a statement that other statements roll back; then the caller's backoff decides."""
 
@@ -107,11 +108,14 @@ class PostgresDatabase:
         self, pool: asyncpg.Pool, text: str, arguments: Sequence[Argument]
     ) -> Sequence[Row]:
         async with pool.acquire(timeout=self._connect_s) as connection:
+            since = asyncio.get_running_loop().time()
             try:
                 rows: Sequence[Row] = await connection.fetch(text, *arguments)
             except asyncio.CancelledError:
                 # The pool would wait for the statement's end, which may never come.
                 _terminate(connection)
+                if asyncio.get_running_loop().time() - since > SILENT_S:
+                    await pool.expire_connections()
                 raise
             except Exception as error:
                 if doubtful(error):
@@ -141,11 +145,11 @@ async def open_postgres(
     """
     address = read(url, os.environ)
     where, schema = address.where, _agreed(schema, address)
-    names = StatementNames()
+    names, connector = StatementNames(), Connector(address)
     async with (
-        _pool(address, answer_s, names) as common,
-        _pool(address, answer_s, names, size=LEASE_CONNECTIONS_MAX) as lease,
-        _pool(address, answer_s, names, size=ABORT_CONNECTIONS_MAX) as aborts,
+        _pool(connector, answer_s, names, size=CONNECTIONS_MAX) as common,
+        _pool(connector, answer_s, names, size=LEASE_CONNECTIONS_MAX) as lease,
+        _pool(connector, answer_s, names, size=ABORT_CONNECTIONS_MAX) as aborts,
     ):
         with available(f"PostgreSQL at {where}", refused), startable(where):
             async with common.acquire(timeout=address.connect_s) as connection:
@@ -179,8 +183,9 @@ def _agreed(schema: str, address: Address) -> str:
 
 @asynccontextmanager
 async def _pool(
-    address: Address, answer_s: float, names: StatementNames, *, size: int = CONNECTIONS_MAX
+    connector: Connector, answer_s: float, names: StatementNames, *, size: int
 ) -> AsyncIterator[asyncpg.Pool]:
+    address = connector.address
     where = address.where
     with (
         available(f"PostgreSQL at {where}", refused),
@@ -188,7 +193,7 @@ async def _pool(
         settable(where, address.hint),
     ):
         pool = await asyncpg.create_pool(
-            connect=partial(connect, address),
+            connect=connector.connect,
             min_size=1,
             max_size=size,
             command_timeout=answer_s,

@@ -8,12 +8,12 @@ each one is looked up here: taken, ignored with a line in the log, or refused wi
     service      what a service file says for a URL that names a service
     parameters   the table of all parameters that are not taken as they are
     tls          the parameters of TLS, and what stands in for channel binding
-    connecting   connects to the first of several hosts that serves
+    connecting   connects to the one of several hosts that serves
 """
 
 from __future__ import annotations
 
 from scheduler.store.postgres_url.address import Address, Remark, read
-from scheduler.store.postgres_url.connecting import connect
+from scheduler.store.postgres_url.connecting import Connector
 
-__all__ = ["Address", "Remark", "connect", "read"]
+__all__ = ["Address", "Connector", "Remark", "read"]

@@ -57,6 +57,12 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def set(self, setting: str) -> None:
+        """Set a setting for good, without a restart."""
+        with (self._data / "postgresql.auto.conf").open("a") as file:
+            file.write(f"{setting}\n")
+        self._control("reload")
+
     @asynccontextmanager
     async def connection(self, *, schema: str = "public") -> AsyncIterator[Any]:
         """A plain connection, to look at what the store wrote, or to block it."""

@@ -13,7 +13,7 @@ import structlog
 
 from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import open_store
-from scheduler.store.postgres_url import connect, read
+from scheduler.store.postgres_url import Connector, read
 from tests.integration.deployed.postgres.place import Place
 from tests.integration.deployed.postgres.tls import Certificates, TlsProxy, server_context
 
@@ -182,11 +182,11 @@ async def test_a_renewed_certificate_is_taken_up(
     parameters = {"port": proxy.port, "sslmode": "verify-full", "sslrootcert": root}
     address = read(place.url(place.owner, **parameters), os.environ)  # type: ignore[arg-type]
     with pytest.raises(OSError, match="certificate verify failed"):
-        await connect(address, None)
+        await Connector(address).connect(None)
 
     shutil.copy(certificates.root, root)
-    await (await connect(address, None)).close()
+    await (await Connector(address).connect(None)).close()
 
     root.unlink()
     with pytest.raises(OSError, match=r"sslrootcert = .*No such file"):
-        await connect(address, None)
+        await Connector(address).connect(None)

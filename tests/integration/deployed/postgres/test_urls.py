@@ -13,7 +13,7 @@ import structlog
 
 from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import open_store
-from scheduler.store.postgres_url import connect, read
+from scheduler.store.postgres_url import Connector, read
 from tests.integration.deployed.postgres.place import PASSWORD, Place
 from tests.integration.nodes.test_node import refusal
 from tests.support.nodes import Nodes
@@ -48,7 +48,7 @@ async def read_only(standby: PostgresServer) -> PostgresServer:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await connect(read(url, {}), None)
+    connection = await Connector(read(url, {})).connect(None)
     try:
         yield connection
     finally:
