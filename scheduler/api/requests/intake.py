@@ -66,7 +66,7 @@ def _take_value(value: object, intake: Intake, limits: Limits) -> None:
 
 async def _found(body: bytes, job_bytes_max: int, limits: Limits) -> list[Element]:
     """Where the jobs of an array are."""
-    found = list[Element]()
+    found, work = list[Element](), _Work()
     for element in elements(body, bytes_max=job_bytes_max):
         if element is None:
             await pause()
@@ -74,17 +74,29 @@ async def _found(body: bytes, job_bytes_max: int, limits: Limits) -> list[Elemen
             require_number(len(found) + 1, limits.bulk_jobs_max, more=True)
         else:
             found.append(element)
+            await work.done(element)
     require_number(len(found), limits.bulk_jobs_max)
     return found
 
 
 async def _take_elements(body: bytes, found: list[Element], intake: Intake) -> None:
-    """Take job by job, with a pause wherever some have taken long."""
-    since = 0
-    for start, end in found:
-        if not intake.take(parse(body, start, end)):
+    work = _Work()
+    for element in found:
+        value = parse(body, element.start, element.end)
+        await work.done(element)
+        if not intake.take(value):
             return
-        since += end - start
-        if since > AT_ONCE_BYTES_MAX:
-            since = 0
+        value = None  # what it is made of is freed before the next one is parsed
+
+
+class _Work:
+    """Pauses wherever some elements have taken long."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    async def done(self, element: Element) -> None:
+        self._bytes += element.end - element.start
+        if self._bytes > AT_ONCE_BYTES_MAX:
+            self._bytes = 0
             await pause()

@@ -186,7 +186,7 @@ async def test_lists_are_refused_while_too_many_wait_for_their_readers(served: S
 async def test_what_is_sent_ahead_is_bounded(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By default 32 requests are parsed ahead for each, with a megabyte of header each."""
+    """By default 32 requests of each connection are parsed ahead, a megabyte of header each."""
     (peer,) = await _busy(served, 1)
     fields = {f"X-{number}": "x" * 8000 for number in range(100)}
 
