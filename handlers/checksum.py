@@ -10,11 +10,13 @@ from handlers.files import file_below, files_below, open_below
 from scheduler import JobContext, handler
 
 FILES_MAX = 5_000
-"""Keeps the result, about 80 bytes and a path for each file, below a mebibyte."""
+NAMES_BYTES_MAX = 500_000
+"""Of all paths together. Both keep the result, which has 70 bytes more for each file, below a
+mebibyte: else it would be refused once all the work is done."""
 CHUNK_BYTES = 1 << 20
 
 
-@handler("checksum")
+@handler("checksum", timeout_s=6 * 3600, memory_bytes=2 << 30)
 def checksum(data: object, job: JobContext) -> dict[str, str]:
     """SHA-256 of files, and of all files in folders: {"paths": ["a.bin", "folder"]}."""
     names = _names(data)
@@ -39,8 +41,16 @@ def _names(data: object) -> list[str]:
             pass
         case _:
             raise ValueError(f'data must be {{"paths": [path, …]}}, not {brief(data)}')
-    found = (name for path in paths for name in files_below(path))
-    names = list(islice(found, FILES_MAX + 1))
+    names = list(islice(files_below(paths), FILES_MAX + 1))
     if len(names) > FILES_MAX:
         raise ValueError(f"more than {FILES_MAX} files")
+    if sum(map(_bytes, names)) > NAMES_BYTES_MAX:
+        raise ValueError(f"paths of more than {NAMES_BYTES_MAX} bytes in all")
     return sorted(set(names))
+
+
+def _bytes(name: str) -> int:
+    try:
+        return len(name.encode())
+    except UnicodeEncodeError:  # a name on Linux may be any bytes, and a result has text
+        raise ValueError(f"{name!r}: a name that is not UTF-8") from None

@@ -2,6 +2,9 @@
 
 UTF-8, comma, double quotes (RFC 4180); a byte order mark and blank lines are skipped. Anything that
 is wrong with the file raises a ValueError that names the file and the line.
+
+However the file is made, little memory is used: a line, a record and a batch of rows have bounds in
+bytes. A small archive that unpacks to very much is refused before it is read.
 """
 
 from __future__ import annotations
@@ -19,6 +22,15 @@ from typing import BinaryIO
 from handlers.files import open_below
 
 LINE_BYTES_MAX = 256 * 1024
+RECORD_BYTES_MAX = 1024 * 1024
+"""Of a row, whose quoted fields may have many lines."""
+BLANK_LINES_MAX = 1_000_000
+"""They take almost no room in an archive, and a second for each million."""
+UNPACKED_BYTES_MAX = 64 * 1024 * 1024
+"""What any archive may unpack to."""
+UNPACKED_TIMES_MAX = 100
+"""And a larger one, as a multiple of its own size. Tables usually shrink to a tenth or a third; a
+file that is made to do harm shrinks to a thousandth."""
 COLUMNS_MAX = 1_000
 """SQLite allows 2000 columns by default."""
 
@@ -28,28 +40,41 @@ class CsvFile:
 
     Attributes:
         header: the names of the columns, which are distinct without regard to case, as in SQLite.
+        read_bytes: how many bytes of the unpacked file have been read.
         total_bytes: the unpacked size of the file.
     """
 
     def __init__(self, name: str, file: BinaryIO, total_bytes: int) -> None:
         self._name = name
         self._file = file
-        self._records = csv.reader(_lines(name, file), strict=True)
+        self._record_began = 0
+        self._blank_lines = 0
+        self._records = csv.reader(self._lines(), strict=True)
+        self.read_bytes = 0
         self.total_bytes = total_bytes
         self.header = self._header()
 
-    @property
-    def read_bytes(self) -> int:
-        """How many bytes of the unpacked file have been read."""
-        return self._file.tell()
+    def batches(self, *, rows_max: int, bytes_max: int) -> Iterator[list[list[str]]]:
+        """The rows after the header, each as long as it; a batch of blank lines alone is empty.
 
-    def rows(self) -> Iterator[list[str]]:
-        """The rows after the header, each as long as the header."""
+        Args:
+            rows_max: of one batch.
+            bytes_max: of the file, for one batch and a row more; blank lines count, too.
+        """
+        batch: list[list[str]] = []
+        until = self.read_bytes + bytes_max
         while (row := self._record()) is not None:
             if len(row) == len(self.header):
-                yield row
+                batch.append(row)
             elif row:
                 raise self._flaw(f"{len(row)} fields, but the header has {len(self.header)}")
+            else:
+                self._count_blank_line()
+            if len(batch) == rows_max or self.read_bytes >= until:
+                yield batch
+                batch, until = [], self.read_bytes + bytes_max
+        if batch:
+            yield batch
 
     def _header(self) -> list[str]:
         header = self._record()
@@ -63,11 +88,35 @@ class CsvFile:
             raise self._flaw(f"more than {COLUMNS_MAX} columns")
         return header
 
+    def _count_blank_line(self) -> None:
+        self._blank_lines += 1
+        if self._blank_lines > BLANK_LINES_MAX:
+            raise self._flaw(f"more than {BLANK_LINES_MAX} blank lines")
+
     def _record(self) -> list[str] | None:
+        self._record_began = self.read_bytes
         try:
             return next(self._records, None)
         except csv.Error as error:
             raise self._flaw(str(error)) from None
+
+    def _lines(self) -> Iterator[str]:
+        """The lines as text; decoded one by one, so that the error for a byte names its line."""
+        for number in count(1):
+            try:
+                text = _text(self._line(), "utf-8-sig" if number == 1 else "utf-8")
+            except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+                raise ValueError(f"{self._name}, line {number}: {error}") from None
+            if not text:
+                return
+            yield text
+
+    def _line(self) -> bytes:
+        line = self._file.readline(LINE_BYTES_MAX + 1)
+        self.read_bytes += len(line)
+        if self.read_bytes - self._record_began > RECORD_BYTES_MAX:
+            raise ValueError(f"a row of more than {RECORD_BYTES_MAX} bytes")
+        return line
 
     def _flaw(self, detail: str) -> ValueError:
         return ValueError(f"{self._name}, line {self._records.line_num}: {detail}")
@@ -82,6 +131,7 @@ def open_csv(path: str) -> Iterator[CsvFile]:
             return
         with _archive(path, file) as archive:
             member = _member(path, archive)
+            _check_size(path, member, os.fstat(file.fileno()).st_size)
             with _unpacked(path, archive, member) as unpacked:
                 yield CsvFile(f"{path}/{member.filename}", unpacked, member.file_size)
 
@@ -104,25 +154,26 @@ def _member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     return members[0]
 
 
+def _check_size(path: str, member: zipfile.ZipInfo, packed_bytes: int) -> None:
+    """Refuse what unpacks to too much; what is read ends at the stated size, even if that is wrong.
+
+    Raises:
+        ValueError: it does.
+    """
+    if member.file_size > max(UNPACKED_BYTES_MAX, UNPACKED_TIMES_MAX * packed_bytes):
+        raise ValueError(
+            f"{path}: unpacks from {packed_bytes} to {member.file_size} bytes; allowed are"
+            f" {UNPACKED_TIMES_MAX} times its size, or {UNPACKED_BYTES_MAX} if that is more: unpack"
+            " it before you import it"
+        )
+
+
 def _unpacked(path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
     try:
         return io.BufferedReader(archive.open(member))  # type: ignore[type-var]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         # It is damaged or encrypted, or compressed by a method that is not supported.
         raise ValueError(f"{path}: {error}") from None
-
-
-def _lines(name: str, file: BinaryIO) -> Iterator[str]:
-    """The lines as text; decoded one by one, so that the error for a wrong byte names its line."""
-    for number in count(1):
-        try:
-            encoding = "utf-8-sig" if number == 1 else "utf-8"
-            line = _text(file.readline(LINE_BYTES_MAX + 1), encoding)
-        except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"{name}, line {number}: {error}") from None
-        if not line:
-            return
-        yield line
 
 
 def _text(line: bytes, encoding: str) -> str:

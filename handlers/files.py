@@ -10,9 +10,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+
+FOLDERS_MAX = 10_000
+DEPTH_MAX = 100
+ENTRIES_MAX = 100_000
 
 
 def files_dir() -> Path:
@@ -84,20 +89,41 @@ def writable_below(path: str) -> Path:
         return resolved
 
 
-def files_below(path: str, above: frozenset[Path] = frozenset()) -> Iterator[str]:
-    """The paths of all files in a folder and its subfolders; for a file, its own path.
+def files_below(paths: Iterable[str]) -> Iterator[str]:
+    """The paths of all files in folders and their subfolders; for a file, its own path.
 
     Raises:
-        ValueError, OSError: as `path_below`; or a link leads back to a folder above it.
+        ValueError, OSError: as `path_below`; a link leads back to a folder above it; or there are
+            too many folders, or entries in one. Links may name one folder in countless ways.
     """
-    resolved = path_below(path)
-    if resolved in above:
-        raise ValueError(f"{path!r} is a link to a folder that it is in")
-    if not resolved.is_dir():
-        yield str(PurePosixPath(path))
-        return
-    for name in sorted(os.listdir(resolved)):  # noqa: PTH208 - names, not paths
-        yield from files_below(str(PurePosixPath(path) / name), above | {resolved})
+    folders = count(1)
+
+    def walk(path: PurePosixPath, above: frozenset[Path]) -> Iterator[str]:
+        resolved = path_below(str(path))
+        if resolved in above:
+            raise ValueError(f"{str(path)!r} is a link to a folder that it is in")
+        if not resolved.is_dir():
+            yield str(path)
+            return
+        if next(folders) > FOLDERS_MAX or len(above) == DEPTH_MAX:
+            raise ValueError(
+                f"{str(path)!r}: more than {FOLDERS_MAX} folders, or {DEPTH_MAX} in each other"
+            )
+        for name in _names_in(resolved, path):
+            yield from walk(path / name, above | {resolved})
+
+    for path in paths:
+        path_below(path)  # as it was given: `PurePosixPath` takes no number, and drops a "."
+        yield from walk(PurePosixPath(path), frozenset())
+
+
+def _names_in(folder: Path, path: PurePosixPath) -> list[str]:
+    """The names in a folder, sorted; no more are read than allowed."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in islice(entries, ENTRIES_MAX + 1)]
+    if len(names) > ENTRIES_MAX:
+        raise ValueError(f"{str(path)!r}: more than {ENTRIES_MAX} entries")
+    return sorted(names)
 
 
 def _resolved(absolute: Path, path: str) -> Path:
