@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 
 from scheduler.basics.background import background
+from scheduler.basics.outage import Outage
 from scheduler.core.ports.queue import Queue
 from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
@@ -57,6 +58,7 @@ async def open_queue(
         await check_server(server, keys)
         queue = RedisQueue(server, keys=keys, node_id=node_id, private=embedded, random=random)
         await queue.repair.repair()
+        server.outage = Outage("the queue")
         stack.push_async_callback(queue.dequeuer.close)
         stack.push_async_callback(queue.change_stream.close)
         await stack.enter_async_context(background(**queue.services()))

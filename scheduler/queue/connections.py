@@ -79,6 +79,7 @@ def _pool(kind: type[_Pool], address: Address, *, key: str, **options: object) -
         decode_responses=True,
         encoding_errors="surrogateescape",  # so that what is no UTF-8 can be sent back as it was
         parser_class=_Parser,
+        driver_info=None,  # no CLIENT SETINFO, which few servers know and many users may not send
         socket_timeout=None,
         socket_connect_timeout=ANSWER_S,
         **options,

@@ -71,9 +71,11 @@ class Server:
         """Whether the URL names the server itself: no sentinels, no nodes of a cluster."""
         self.commands = commands
         self.blocking = blocking
-        self.outage = Outage("the queue")
+        self.outage: Outage | None = None
+        """Told of failures, once there is one: those at the start end the start, in one line."""
         self.wrong_type = asyncio.Event()
         """Set when a key turned out to be of a type that this scheduler does not give it."""
+        self._run_id: str | None = None
         self._astray = asyncio.Event()
         """Set when the connections may lead to the wrong server."""
 
@@ -99,12 +101,17 @@ class Server:
             self._astray.set()
             told = f"answers what makes no sense: {type(error).__name__}: {error}"
             raise self._unavailable(told) from error
-        self.outage.answered()
+        if self.outage is not None:
+            self.outage.answered()
 
     async def run_id(self) -> str:
         """The random id of this run of the server; it changes with a restart or a failover."""
         facts = await self.commands.info("server")
-        return str(facts["run_id"])
+        before, self._run_id = self._run_id, str(facts["run_id"])
+        if before not in {None, self._run_id}:
+            # Some connections lead to another server now. Those that only wait may not.
+            self._astray.set()
+        return self._run_id
 
     async def reconnect(self) -> None:
         """Close all connections whenever they may lead to the wrong server; a background task.
@@ -127,7 +134,8 @@ class Server:
 
     def _unavailable(self, reason: str) -> QueueUnavailable:
         error = QueueUnavailable(f"{self.where} {_line(reason)}")
-        self.outage.failed(error)
+        if self.outage is not None:
+            self.outage.failed(error)
         return error
 
 

@@ -69,9 +69,8 @@ async def check_server(server: Server, keys: Keys) -> None:
                 pipe.execute_command(*command)
             answers = await pipe.execute(raise_on_error=False)
             for command, answer in zip(commands(keys), answers, strict=True):
-                if isinstance(answer, NoPermissionError):
-                    raise StartError(_no_right(server, str(command[0]), answer))
                 if isinstance(answer, Exception):
+                    _tell_missing_right(server, str(command[0]), answer)
                     raise answer
         await _check_subscribing(server, keys)
     except QueueUnavailable as error:
@@ -85,20 +84,21 @@ async def check_server(server: Server, keys: Keys) -> None:
 
 
 async def _check_subscribing(server: Server, keys: Keys) -> None:
-    channel = keys.check("channel")
+    channel, name = keys.check("channel"), ""
     try:
         async with server.answering(), server.blocking.pubsub() as pubsub:
             for name in ("subscribe", "unsubscribe"):
                 await getattr(pubsub, name)(channel)
                 await pubsub.get_message(timeout=ANSWER_S)
     except QueueUnavailable as error:
-        if isinstance(error.__cause__, NoPermissionError):
-            raise StartError(_no_right(server, "SUBSCRIBE", error.__cause__)) from error
+        _tell_missing_right(server, name.upper(), error.__cause__)
         raise
 
 
-def _no_right(server: Server, command: str, error: NoPermissionError) -> str:
-    return (
-        f"[queue] url: {server.where} refuses {command}: {error};"
-        " docs/operating.md has the rights that a node needs"
-    )
+def _tell_missing_right(server: Server, command: str, error: BaseException | None) -> None:
+    """Raise if a command was refused for a right that the user does not have."""
+    if isinstance(error, NoPermissionError) or "NOPERM" in str(error):
+        raise StartError(
+            f"[queue] url: {server.where} refuses {command}: {error};"
+            " docs/operating.md has the rights that a node needs"
+        )

@@ -50,9 +50,9 @@ class Town:
         """Do all of it, then mend what would keep any client out."""
         for harm in done:
             if harm.lie:
-                self._proxy.lie = harm.lie
+                self._proxy.lie(harm.lie)
                 await asyncio.sleep(LIES_S)
-                self._proxy.lie = None
+                self._proxy.lie(None)
             else:
                 self._send(harm.command)
         await asyncio.sleep(LIES_S)

@@ -1,10 +1,12 @@
 """A TCP proxy in front of a server, with which a test causes network faults.
 
     delay_s          data is delayed
+    lead_to()        new connections come to another server
     swallow()        a black hole: connections stay open, and nothing passes until `heal`
     swallow_old()    the same for the existing connections; new ones work
     half_close()     the server's side seems closed, but still receives
-    lie              the client gets this for each answer of the server
+    lie()            clients get something else in place of each answer
+    lie_old()        the same on the existing connections
     cut()            connections are reset, and new ones too until `heal`
 
 It runs in a thread of its own, so that a test may also block while it waits for an answer.
@@ -31,6 +33,7 @@ class Link:
     server: StreamWriter
     task: asyncio.Task[Any] | None
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    lie: bytes | None = None
 
     def reset(self) -> None:
         self.open.set()
@@ -43,7 +46,7 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self.delay_s = 0.0
-        self.lie: bytes | None = None
+        self._lie: bytes | None = None
         self.port = 0
         self._behind = port
         self._links: set[Link] = set()
@@ -51,6 +54,23 @@ class Proxy:
         self._cuts = False
         self._loop: asyncio.AbstractEventLoop
         self._end = asyncio.Event()
+
+    def lead_to(self, port: int) -> None:
+        """Lead new connections to another server; the existing ones stay where they are."""
+        self._behind = port
+
+    def lie(self, lie: bytes | None) -> None:
+        """From now on, clients get this in place of each answer; None for the truth."""
+        self._lie = lie
+        self.lie_old(lie)
+
+    def lie_old(self, lie: bytes | None) -> None:
+        """The same, on the existing connections."""
+
+        def set_lie(link: Link) -> None:
+            link.lie = lie
+
+        self._with_each(set_lie)
 
     def swallow(self) -> None:
         self._swallows = True
@@ -107,7 +127,7 @@ class Proxy:
         except ConnectionError:
             writer.transport.abort()
             return
-        link = Link(writer, server, asyncio.current_task())
+        link = Link(writer, server, asyncio.current_task(), lie=self._lie)
         if not self._swallows:
             link.open.set()
         self._links.add(link)
@@ -121,8 +141,8 @@ class Proxy:
             while said := await reader.read(CHUNK_BYTES):
                 await asyncio.sleep(self.delay_s)
                 await link.open.wait()
-                lies = self.lie is not None and writer is link.client
-                writer.write(self.lie if lies and self.lie is not None else said)
+                lie = link.lie if writer is link.client else None
+                writer.write(said if lie is None else lie)
                 await writer.drain()
         link.reset()
 
