@@ -114,4 +114,4 @@ class LoggedDatabase:
         now = asyncio.get_running_loop().time()
         if now >= self._told_at.get(name, 0.0):
             self._told_at[name] = now + TELL_EVERY_S
-            log.error("the store refused a statement", statement=name, exc_info=error)
+            log.error("the store refused a statement", statement=name, error=reason(error))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
@@ -152,10 +153,22 @@ async def restart_postgres(site: Site) -> Harm:
 async def cut_postgres(site: Site) -> Harm:
     """Cut all connections to it, amid their statements."""
     async with site.postgres_lock, site.postgres.connection() as connection:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'AtlanScheduler'"
-        )
+        await _disconnect(connection)
+    return Harm(time.monotonic())
+
+
+async def lock_postgres(site: Site) -> Harm:
+    """Let another program hold the jobs, and no statement of the nodes wait long for it."""
+    async with _with_setting(site, "lock_timeout", "100ms") as connection, connection.transaction():
+        await connection.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
+        await asyncio.sleep(site.random.uniform(*DOWN_S))
+    return Harm(time.monotonic())
+
+
+async def refuse_writes(site: Site) -> Harm:
+    """Let PostgreSQL only be read, as after a failover or with a full disk."""
+    async with _with_setting(site, "default_transaction_read_only", "on"):
+        await asyncio.sleep(site.random.uniform(*DOWN_S))
     return Harm(time.monotonic())
 
 
@@ -185,6 +198,8 @@ OF_A_TOWN: Final[Mapping[Fault, int]] = {
     cut_redis: 1,
     restart_postgres: 2,
     cut_postgres: 2,
+    lock_postgres: 1,
+    refuse_writes: 1,
     swallow_redis: 1,
     swallow_postgres: 1,
 }
@@ -226,6 +241,27 @@ async def _stopped(site: Site, member: Member) -> None:
     member.signal(signal.SIGSTOP)
     await asyncio.sleep(site.random.uniform(*STOPPED_S))
     member.signal(signal.SIGCONT)
+
+
+async def _disconnect(connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+    """Cut all connections of the nodes."""
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'AtlanScheduler'"
+    )
+
+
+@asynccontextmanager
+async def _with_setting(site: Site, name: str, value: str) -> AsyncIterator[Any]:
+    """A connection without this setting, while all new ones of the nodes have it."""
+    async with site.postgres_lock, site.postgres.connection() as connection:
+        await connection.execute(f"ALTER USER postgres SET {name} = '{value}'")
+        await _disconnect(connection)
+        try:
+            yield connection
+        finally:
+            await connection.execute(f"ALTER USER postgres RESET {name}")
+            await _disconnect(connection)
 
 
 async def _swallowed(site: Site, link: Proxy) -> None:

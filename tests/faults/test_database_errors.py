@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -16,12 +18,15 @@ from structlog.testing import capture_logs
 
 from scheduler.basics.background import background
 from scheduler.core.errors import StartError, StoreRefused, StoreUnavailable
+from scheduler.core.ports.store import Store
+from scheduler.store import open_store
 from scheduler.store.database import LoggedDatabase, Migrated
 from scheduler.store.postgres import Pools, PostgresDatabase, open_postgres
 from scheduler.store.postgres_statements import StatementNames
 from scheduler.store.postgres_url import read
 from scheduler.store.sqlite import SqliteDatabase
 from scheduler.store.statements import Dialect, statements
+from tests.support.stores import end, new, running
 
 UNKNOWN: Final = ("ZZ999", "F0000", "38001", "P0001", "HV000")
 CODES: Final = sorted({*PostgresError._message_map, *UNKNOWN} - {"00000"})
@@ -227,3 +232,66 @@ async def test_a_start_that_fails_at_any_statement_says_so_in_one_line(
             async with open_postgres(postgres_url, schema=schema):
                 pass
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        ("ALTER TABLE jobs RENAME TO gone", "ALTER TABLE gone RENAME TO jobs"),
+        ("ALTER TABLE jobs RENAME uid TO gone", "ALTER TABLE jobs RENAME gone TO uid"),
+        *(
+            (
+                f"CREATE TRIGGER bad BEFORE INSERT ON jobs BEGIN SELECT RAISE({how}, 'no'); END",
+                "DROP TRIGGER bad",
+            )
+            for how in ("ABORT", "FAIL", "ROLLBACK")
+        ),
+    ],
+)
+async def test_a_sqlite_file_that_others_spoil_is_refused_and_works_once_mended(
+    there: str, back: str, tmp_path: Path
+) -> None:
+    """No transaction stays open, and the connection can be used afterwards."""
+    other = sqlite3.connect(tmp_path / "scheduler.db", isolation_level=None)
+    async with open_store("sqlite", data_dir=tmp_path) as store:
+        claim = await running(store)
+        other.execute(there)
+        with capture_logs(), pytest.raises(StoreRefused):
+            await store.insert([new()])
+        await _insert_many(store, fails=True)
+        other.execute(back)
+        await _insert_many(store, fails=False)
+        assert await store.settle([end(claim)])
+    other.close()
+
+
+async def test_a_corrupt_sqlite_file_is_an_outage(tmp_path: Path) -> None:
+    """The operator restores it; until then, requests are refused and the node stays."""
+    file = tmp_path / "scheduler.db"
+    async with open_store("sqlite", data_dir=tmp_path) as store:
+        await running(store)
+        other = sqlite3.connect(file)
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        other.close()
+        size = file.stat().st_size
+        with file.open("r+b") as damaged:
+            damaged.write(b"\xff" * size)
+        for call in (store.nodes, lambda: store.insert([new()])):
+            with capture_logs(), pytest.raises(StoreUnavailable):
+                await call()
+
+
+async def _insert_many(store: Store, *, fails: bool) -> None:
+    """Several calls at once, which share a transaction."""
+
+    async def insert() -> bool:
+        try:
+            await store.insert([new()])
+        except StoreRefused:
+            return True
+        return False
+
+    with capture_logs():
+        async with asyncio.TaskGroup() as group:
+            calls = [group.create_task(insert()) for _ in range(9)]
+    assert [call.result() for call in calls] == [fails] * 9

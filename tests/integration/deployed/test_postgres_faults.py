@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -218,3 +219,28 @@ async def test_a_start_on_a_database_at_fault_ends_in_one_line(
         said = await refusal(tmp_path / "node", STORE__URL=url)
     lines = [line for line in said.splitlines() if not line.startswith("{")]
     assert len(lines) == 1, said
+
+
+async def test_connections_that_the_server_ends_while_idle_cost_no_request(
+    node: Node, operator: Operator
+) -> None:
+    """Managed servers do so after minutes (57P05); the pool replaces such a connection unseen."""
+    async with setting("idle_session_timeout", "100ms")(operator):
+        await eventually(lambda: accepts(node))
+        for _ in range(10):
+            await asyncio.sleep(0.2)
+            assert await submitted(node) == 202
+    assert "Traceback" not in node.log
+
+
+@pytest.mark.parametrize("code", ["23514", "53100", "ZZ999"])
+async def test_a_node_that_cannot_register_says_so_in_one_line(
+    code: str, start_node: Nodes, operator: Operator, url: str, tmp_path: Path
+) -> None:
+    """The schema is there, and the first write after it fails."""
+    start_node(STORE__URL=url).drain()
+    await operator.run(RAISES, f"INSERT INTO raised VALUES ('{code}')")  # noqa: S608 - from above
+    said = await refusal(tmp_path / "node", STORE__URL=url)
+    lines = [line for line in said.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, said
+    assert "the start was cut short" in said
