@@ -39,6 +39,8 @@ BUSY_S: Final = 5.0
 """How long a statement waits for another program's lock, such as a backup with `sqlite3`."""
 SHARED_CHARACTERS_MAX: Final = 64 * 1024
 """Of all arguments of the writes in one transaction; a larger write runs alone."""
+LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+"""Result codes where another program holds a lock."""
 UNAVAILABLE: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -108,7 +110,8 @@ class SqliteDatabase:
 
     async def _write_all(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
         if len(calls) > 1:  # on an error `Batch` runs each alone, to find its cause
-            return await self._writer.run(calls)
+            with _available(LOCKED):  # but not where each would wait for the same lock, and fail
+                return await self._writer.run(calls)
         with _available():
             return await self._writer.run(calls)
 
@@ -168,12 +171,12 @@ async def _connected(kind: type[_Kind], uri: str) -> AsyncIterator[_Kind]:
 
 
 @contextmanager
-def _available() -> Iterator[None]:
+def _available(codes: frozenset[int] = UNAVAILABLE) -> Iterator[None]:
     """Turn errors caused by the file or the machine into `StoreUnavailable`."""
     try:
         yield
     except sqlite3.Error as error:
-        if _code(error) in UNAVAILABLE:
+        if _code(error) in codes:
             raise StoreUnavailable(f"SQLite: {error}") from error
         raise
 
@@ -205,7 +208,7 @@ def _usable(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StartError(f"{path}: cannot be opened or made: {error.strerror}") from error
     except sqlite3.Error as error:
-        if _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        if _code(error) in LOCKED:
             raise StoreUnavailable(f"{path}: {error}") from error
         raise StartError(f"{path}: cannot be used as a database: {error}") from error
 
