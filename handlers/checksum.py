@@ -16,7 +16,7 @@ mebibyte: else it would be refused once all the work is done."""
 CHUNK_BYTES = 1 << 20
 
 
-@handler("checksum", timeout_s=6 * 3600, memory_bytes=2 << 30)
+@handler("checksum", timeout_s=6 * 3600, memory_bytes=4 << 30)
 def checksum(data: object, job: JobContext) -> dict[str, str]:
     """SHA-256 of files, and of all files in folders: {"paths": ["a.bin", "folder"]}."""
     names = _names(data)

@@ -38,7 +38,7 @@ def undo(data: object, job: JobContext) -> None:
         JobTable(db, table=wanted.table, job_id=job.id).remove()
 
 
-@handler("import_csv", timeout_s=3600, memory_bytes=2 << 30, on_abort=undo)
+@handler("import_csv", timeout_s=3600, memory_bytes=4 << 30, on_abort=undo)
 def import_csv(data: object, job: JobContext) -> dict[str, object]:
     """A CSV file, plain or zipped, into SQLite: {"file": path, "database": path, "table": name}."""
     wanted = _parsed(data)

@@ -11,7 +11,7 @@ from scheduler import JobContext, handler
 SECONDS_MAX = 86_400
 
 
-@handler("task1", timeout_s=SECONDS_MAX + 60, memory_bytes=2 << 30)
+@handler("task1", timeout_s=SECONDS_MAX + 60, memory_bytes=4 << 30)
 def task1(data: object, job: JobContext) -> dict[str, float]:
     """Wait `n` seconds, saying each second how far it is: {"n": 30}."""
     n = _seconds(data)

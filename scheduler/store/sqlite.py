@@ -213,7 +213,7 @@ def _usable(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StartError(f"{path}: cannot be opened or made: {error.strerror}") from error
     except sqlite3.Error as error:
-        if _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        if _code(error) in LOCKED:
             raise StoreUnavailable(f"{path}: {error}") from error
         raise StartError(f"{path}: cannot be used as a database: {error}") from error
 

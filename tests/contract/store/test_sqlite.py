@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from functools import partialmethod
 from pathlib import Path
 from unittest.mock import Mock
@@ -128,6 +129,22 @@ async def test_a_failing_write_fails_alone_among_concurrent_ones(database: Sqlit
         group.create_task(write_nonsense())
         group.create_task(database.fetch("register", "b", "b", *record))
     assert [row["name"] for row in await database.fetch("nodes")] == ["a", "b"]
+
+
+async def test_writes_that_share_a_transaction_wait_for_a_lock_together(
+    tmp_path: Path, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, each for `BUSY_S`, the last one would be answered minutes later."""
+    await database._writer.execute_fetchall("PRAGMA busy_timeout = 0")
+    execute = Mock(wraps=aiosqlite.Connection._execute)
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", partialmethod(execute))
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        writes = [database.fetch("bury", str(number), None) for number in range(20)]
+        answers = await asyncio.gather(*writes, return_exceptions=True)  # noqa: TID251
+        stranger.execute("ROLLBACK")
+    assert {type(answer) for answer in answers} == {StoreUnavailable}
+    assert execute.call_count == 1
 
 
 PROGRAM = """
