@@ -10,10 +10,12 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
+
+from redis.exceptions import ResponseError
 
 from tests.chaos.installation import Installation
 from tests.chaos.members import Member
@@ -28,6 +30,18 @@ DOWN_S: Final = (0.0, 1.5 * LEASE_S)
 """How long a killed node or a lost server is away: others may take over, or not yet."""
 FULL_S: Final = (1.0, 3.0)
 JUMP_S: Final = 24 * 3600
+SPOILS: Final[Sequence[tuple[str | bytes, ...]]] = (
+    ("XADD", "{scheduler}:changes", "*", "c", "{"),
+    ("XADD", "{scheduler}:changes", "*", b"\xff", b"\xff"),
+    ("LPUSH", "{scheduler}:queue", b"\xff\xfe", "", "no id", 1000 * "x"),
+    ("RPUSH", "{scheduler}:inflight:nobody", "no job"),
+    ("SADD", "{scheduler}:nodes", "nobody", b"\xff"),
+    ("SET", "{scheduler}:queue", "no list"),
+    ("SET", "{scheduler}:changes", "no stream"),
+    ("SET", "{scheduler}:nodes", "no set"),
+    ("SET", "{scheduler}:epoch", b"\xff"),
+    ("SCRIPT", "FLUSH"),
+)
 
 
 class Harm(NamedTuple):
@@ -143,6 +157,24 @@ async def cut_redis(site: Site) -> Harm:
     return Harm(time.monotonic())
 
 
+async def demote_redis(site: Site) -> Harm:
+    """Make it a replica for a while, as after a failover: it answers, and takes no writes."""
+    async with site.redis_lock:
+        await asyncio.to_thread(site.redis.command, "REPLICAOF", "127.0.0.1", "1")
+        await asyncio.sleep(site.random.uniform(*DOWN_S))
+        await asyncio.to_thread(site.redis.command, "REPLICAOF", "NO", "ONE")
+    return Harm(time.monotonic())
+
+
+async def spoil_redis(site: Site) -> Harm:
+    """Write what no node writes: into its entries, its channels, and in place of its keys."""
+    async with site.redis_lock:
+        for words in site.random.sample(SPOILS, 3):
+            with suppress(ResponseError):  # a key may be of another type already
+                await asyncio.to_thread(site.redis.command, *words)
+    return Harm(time.monotonic())
+
+
 async def restart_postgres(site: Site) -> Harm:
     """`pg_ctl -m immediate`: a crash, and its recovery from the log."""
     async with site.postgres_lock:
@@ -196,6 +228,8 @@ OF_A_TOWN: Final[Mapping[Fault, int]] = {
     lose_redis: 2,
     freeze_redis: 1,
     cut_redis: 1,
+    demote_redis: 1,
+    spoil_redis: 2,
     restart_postgres: 2,
     cut_postgres: 2,
     lock_postgres: 1,

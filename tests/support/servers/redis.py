@@ -105,7 +105,7 @@ class RedisServer:
         os.kill(self.pid, signal.SIGCONT)
         self._is_frozen = False
 
-    def command(self, *words: str) -> object:
+    def command(self, *words: str | bytes) -> object:
         """Send one command from outside the event loop, such as CONFIG SET or REPLICAOF."""
         with redis.Redis(port=self.port, socket_timeout=5) as client:
             answer: object = client.execute_command(*words)
