@@ -37,6 +37,7 @@ from scheduler.node.preflight import (
     mark_descendants,
     occupied,
     reach,
+    start_tracker,
     warn_no_handlers,
 )
 from scheduler.node.running_node import RunningNode
@@ -137,6 +138,7 @@ async def _open_basis(
     node_id = f"{name}-{secrets.token_hex(4)}"
     data_dir = stack.enter_context(occupied(config.node.data_dir))
     mark_descendants(config, data_dir, node_id)
+    start_tracker()
     warden = await stack.enter_async_context(open_warden(random=random))
     store = await _reach_store(config, data_dir, metrics, stack)
     queue = await _reach_queue(config, data_dir, node_id, random, stack)

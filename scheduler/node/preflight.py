@@ -7,6 +7,7 @@ import fcntl
 import multiprocessing.util
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import (
@@ -16,6 +17,7 @@ from contextlib import (
     contextmanager,
     suppress,
 )
+from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, TypeVar
@@ -130,6 +132,19 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     for variable in VARIABLES:  # passwords and secrets are not for handlers
         os.environ.pop(variable, None)
     os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(make_files_dir(config.handlers.files_dir))
+
+
+def start_tracker() -> None:
+    """Start the resource tracker of `multiprocessing` such that no SIGHUP ends it.
+
+    It passes over SIGTERM and SIGINT itself. If it ended before the node, the executors of the pool
+    processes would start another one, which knows nothing of their semaphores.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _keep(folder: str) -> None:
