@@ -28,6 +28,7 @@ from scheduler.basics.file_lock import locked
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import VARIABLES, Config
+from scheduler.node.machine import require_kernel
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 
@@ -57,11 +58,19 @@ def require_containment(*, platform: str = sys.platform, proc: Path = Path("/pro
             " processes of a job; run it in the container instead: docker compose up --build"
         )
     pid = os.getpid()
-    if not (proc / f"{pid}/task/{pid}/children").exists():
+    if not (proc / "self/task" / str(pid) / "children").exists() and not _is_foreign(proc):
         raise StartError(
             f"{proc} does not list the children of a process, so a node could not find all"
             " processes of a job: the kernel needs CONFIG_PROC_CHILDREN, and /proc mounted"
         )
+    require_kernel(proc=proc)
+
+
+def _is_foreign(proc: Path) -> bool:
+    """Whether this /proc shows other processes than ours; `require_kernel` says so."""
+    with suppress(OSError):
+        return (proc / "self").readlink().name != str(os.getpid())
+    return False
 
 
 def allow_descriptors() -> None:
