@@ -9,7 +9,6 @@ The exit stack closes everything in the reverse order.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -24,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from scheduler import __version__
 from scheduler.api.app import build_app
 from scheduler.basics.clock import SystemClock, id_before, new_id
+from scheduler.basics.cpus import usable_cpus
 from scheduler.basics.urls import local, redacted
 from scheduler.core.job import Node, StopReason
 from scheduler.core.ports.clock import Clock
@@ -171,7 +171,7 @@ async def _open_basis(
 
 
 def _number_of_workers(config: Config) -> int:
-    return config.node.workers or os.cpu_count() or 1
+    return config.node.workers or usable_cpus()
 
 
 async def _reach_store(
