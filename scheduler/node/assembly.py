@@ -9,7 +9,6 @@ The exit stack closes everything in the reverse order.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -24,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from scheduler import __version__
 from scheduler.api.app import build_app
 from scheduler.basics.clock import SystemClock, id_before, new_id
+from scheduler.basics.cpus import usable_cpus
 from scheduler.basics.urls import local, redacted
 from scheduler.core.job import Node, StopReason
 from scheduler.core.ports.clock import Clock
@@ -37,6 +37,7 @@ from scheduler.node.preflight import (
     mark_descendants,
     occupied,
     reach,
+    start_tracker,
     warn_no_handlers,
 )
 from scheduler.node.running_node import RunningNode
@@ -140,6 +141,7 @@ async def _open_basis(
     node_id = f"{name}-{secrets.token_hex(4)}"
     data_dir = stack.enter_context(occupied(config.node.data_dir))
     mark_descendants(config, data_dir, node_id)
+    start_tracker()
     warden = await stack.enter_async_context(open_warden(random=random))
     store = await _reach_store(config, data_dir, metrics, stack)
     queue = await _reach_queue(config, data_dir, node_id, random, stack)
@@ -172,7 +174,7 @@ async def _open_basis(
 
 
 def _number_of_workers(config: Config) -> int:
-    return config.node.workers or os.cpu_count() or 1
+    return config.node.workers or usable_cpus()
 
 
 async def _reach_store(

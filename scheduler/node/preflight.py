@@ -7,6 +7,7 @@ import fcntl
 import multiprocessing.util
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import (
@@ -16,6 +17,7 @@ from contextlib import (
     contextmanager,
     suppress,
 )
+from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, TypeVar
@@ -27,6 +29,7 @@ from scheduler.basics.private_files import close_to_others, users_umask
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import VARIABLES, Config
+from scheduler.node.machine import require_kernel
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 
@@ -56,11 +59,19 @@ def require_containment(*, platform: str = sys.platform, proc: Path = Path("/pro
             " processes of a job; run it in the container instead: docker compose up --build"
         )
     pid = os.getpid()
-    if not (proc / f"{pid}/task/{pid}/children").exists():
+    if not (proc / "self/task" / str(pid) / "children").exists() and not _is_foreign(proc):
         raise StartError(
             f"{proc} does not list the children of a process, so a node could not find all"
             " processes of a job: the kernel needs CONFIG_PROC_CHILDREN, and /proc mounted"
         )
+    require_kernel(proc=proc)
+
+
+def _is_foreign(proc: Path) -> bool:
+    """Whether this /proc shows other processes than ours; `require_kernel` says so."""
+    with suppress(OSError):
+        return (proc / "self").readlink().name != str(os.getpid())
+    return False
 
 
 def allow_descriptors() -> None:
@@ -133,6 +144,19 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     for variable in VARIABLES:  # passwords and secrets are not for handlers
         os.environ.pop(variable, None)
     os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(make_files_dir(config.handlers.files_dir))
+
+
+def start_tracker() -> None:
+    """Start the resource tracker of `multiprocessing` such that no SIGHUP ends it.
+
+    It passes over SIGTERM and SIGINT itself. If it ended before the node, the executors of the pool
+    processes would start another one, which knows nothing of their semaphores.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _keep(folder: str) -> None:

@@ -78,8 +78,14 @@ class RunningNode:
 
 @contextmanager
 def _signals(draining: asyncio.Event) -> Iterator[None]:
-    """Drain on SIGTERM and SIGINT; a second signal exits at once, and the warden ends the jobs."""
+    """Drain on SIGTERM, SIGINT and SIGHUP; a second of the first two exits at once.
+
+    The warden then ends the jobs. SIGHUP comes when a terminal is closed, and to all processes of a
+    service right after the signal that stops it: so it never hastens the end. Where it is ignored,
+    as by `nohup`, it stays so.
+    """
     loop = asyncio.get_running_loop()
+    hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
 
     def on_signal(signal_: signal.Signals) -> None:
         if draining.is_set():
@@ -89,10 +95,12 @@ def _signals(draining: asyncio.Event) -> Iterator[None]:
 
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, on_signal, signal_)
+    if hangup:
+        loop.add_signal_handler(signal.SIGHUP, draining.set)
     try:
         yield
     finally:
-        for signal_ in (signal.SIGTERM, signal.SIGINT):
+        for signal_ in (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hangup else [])):
             loop.remove_signal_handler(signal_)
 
 

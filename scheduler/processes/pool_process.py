@@ -67,6 +67,7 @@ class PoolProcess:
         handle: ForkServerProcess,
         threads: Executor,
         death: asyncio.Future[None],
+        connection: socket.socket,
         channel: Channel,
         pipes: StdioPipes,
     ) -> None:
@@ -86,6 +87,7 @@ class PoolProcess:
         self._closed = False
         self._threads = threads
         self._death = death
+        self._connection = connection
         self._channel = channel
         self._pipes = pipes
         death.add_done_callback(self._on_death)
@@ -162,7 +164,13 @@ class PoolProcess:
             log.warning("a pool process sent a frame that is not of its job", job=job["id"])
 
     def send(self, signal_: signal.Signals) -> None:
-        """Signal the process itself. Errors are ignored: `end` reports them."""
+        """Signal the process itself. Errors are ignored: `end` reports them.
+
+        It heeds SIGTERM only once its channel is half closed: it may also come from elsewhere.
+        """
+        with suppress(OSError):
+            # At once, not by way of the channel, which would do it after the signal.
+            self._connection.shutdown(socket.SHUT_WR)
         with suppress(OSError):
             tree.send(self.process, signal_)
 
@@ -287,6 +295,7 @@ async def start(
             handle=handle,
             threads=threads,
             death=asyncio.wrap_future(serving),
+            connection=ours,
             channel=channel,
             pipes=pipes,
         )

@@ -70,6 +70,10 @@ class JobEvents:
         text = "job taken over" if claim.purpose is Purpose.RUN else "clean-up taken over"
         self._log.warning(text, **_fields(claim))
 
+    def failed_in_drain(self, claim: Claim) -> None:
+        """An attempt failed after its node was told to end; the job is given back."""
+        self._log.warning("a job failed while its node drains: it runs again", **_fields(claim))
+
     def claim_lost(self, claim: Claim) -> None:
         """The store says that this node holds a job it does not know of; the job is given back."""
         self._log.warning("a claim was lost on its way here", **_fields(claim))

@@ -17,6 +17,7 @@ from scheduler.core.job import (
     Death,
     Outcome,
     Purpose,
+    Raised,
     Stopped,
     StopReason,
 )
@@ -33,6 +34,7 @@ from scheduler.worker.slot_line import SlotTicket
 from scheduler.worker.unkillable import UnkillableProcesses
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
+ENDED_BY_ITSELF: Final = Death(signal=None, processes=1, survivors=0)
 CLEANUP_LIMIT_S: Final = 60.0
 """Time limit of an `on_abort` whose handler has none: the user waits for the clean-up."""
 
@@ -100,6 +102,10 @@ class Execution:
         if isinstance(outcome, Crashed) and not claimed.lease_unbroken():
             # The warden ended the process, because this node itself did not act in time.
             return Stopped(StopReason.LEASE_LOST, KILLED_BY_WARDEN)
+        if isinstance(outcome, Crashed | Raised) and self._drain.begun:
+            # What stops a node may also stop what its jobs have started, and so make them fail.
+            self._job_events.failed_in_drain(claimed.claim)
+            return Stopped(StopReason.DRAIN, ENDED_BY_ITSELF)
         return outcome
 
     async def _process(self, attempt: Attempt, claimed: Claimed, ticket: SlotTicket) -> PoolProcess:

@@ -1,9 +1,13 @@
-"""Turns SIGTERM into `JobAborted`, but only while the handler runs.
+"""Turns the node's SIGTERM into `JobAborted`, but only while the handler runs.
 
+    it comes from elsewhere              nothing happens, nor at SIGINT and SIGHUP
     idle, reading or writing a frame     remembered: an exception there would break a frame
     a plain handler runs                 JobAborted is raised in the main thread
     an async handler runs                its task is cancelled
     a process that a handler forked      ends, as any process does
+
+Service managers send the signal that stops a node to all of its processes: then jobs go on, until
+the node stops them. It announces its own SIGTERM by closing its end of the channel.
 
 A process runs many jobs, but no further one once it has received SIGTERM, whoever sent it. So
 nothing has to be reset.
@@ -16,11 +20,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import get_ident
 from types import FrameType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from scheduler.core.context import JobAborted
 
@@ -28,6 +32,11 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 MAIN_THREAD: Final = threading.main_thread().ident
+BY_DEFAULT: Final[Mapping[signal.Signals, Any]] = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGHUP: signal.SIG_DFL,
+}
 LOOK_S: Final = 0.001
 """How often to look whether the interpreter is done with an exception that it dropped."""
 
@@ -35,8 +44,17 @@ LOOK_S: Final = 0.001
 class AbortSignal:
     """Handles SIGTERM: interrupts the job's handler while that is allowed, else remembers it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, announced: Callable[[], bool] = lambda: True) -> None:
+        """Handle those that the node sends.
+
+        Args:
+            announced: whether the node has announced that it stops this process.
+        """
         self.received = False
+        """Whether any came, whoever sent it."""
+        self._announced = announced
+        self._stopping = False
+        """Whether one came from the node."""
         self._raising = False
         self._in_handler = False
         self._interrupt: Callable[[], object] = _raise
@@ -66,7 +84,7 @@ class AbortSignal:
     def __enter__(self) -> None:
         self._raising = self._in_handler = True
         try:
-            if self.received:
+            if self._stopping:
                 self.interrupt_once()
         except JobAborted:
             self.__exit__()
@@ -88,12 +106,13 @@ class AbortSignal:
     def resume(self, *, raising: bool) -> None:
         """Interrupt again if that was allowed, at once if SIGTERM came meanwhile."""
         self._raising = raising
-        if raising and self.received:
+        if raising and self._stopping:
             self.interrupt_once()
 
     def _on_sigterm(self, _signal: int, frame: FrameType | None) -> None:
         self.received = True
-        if self._raising and self._in_handler:
+        self._stopping = self._stopping or self._announced()
+        if self._stopping and self._raising and self._in_handler:
             _end_subprocess(frame)
             self.interrupt_once()
 
@@ -119,8 +138,8 @@ class AbortSignal:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _hold_back(self) -> None:
-        """Block SIGTERM while a fork is made: what a child gets before `_reset_in_fork` is lost."""
-        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        """Block these signals while a fork is made: what a child gets before the reset is lost."""
+        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, BY_DEFAULT)
 
     def _let_through(self) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._forking.mask)
@@ -153,6 +172,26 @@ class Deferral:
     def __exit__(self, *_: object) -> None:
         if get_ident() == MAIN_THREAD:
             self._abort_signal.resume(raising=self._were_raising.pop())
+
+
+def ignore_strangers() -> None:
+    """Pass over the signals by which others stop a service, in this process but not in programs.
+
+    Not by SIG_IGN, which the programs that a job starts would inherit.
+    """
+    for signal_ in BY_DEFAULT:
+        signal.signal(signal_, pass_over)
+
+
+def heed_strangers() -> None:
+    """Undo that, in a process that a job forks."""
+    for signal_, default in BY_DEFAULT.items():
+        if signal.getsignal(signal_) is pass_over:
+            signal.signal(signal_, default)
+
+
+def pass_over(_signal: int, _frame: FrameType | None) -> None:
+    """Handle a signal by doing nothing."""
 
 
 def _raise() -> None:

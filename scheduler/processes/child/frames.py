@@ -3,6 +3,7 @@
     node ──▶ {"purpose": …, "task": …, "data": …, "key": …, …}        one job
     node ◀── {"progress": …}, {"notify": …}                           any number, while it runs
     node ◀── {"returned": …} | {"unreturnable": …} | {"raised": …}    exactly one, at its end
+    node ──▶ half closed                                              no further job will come
 
 JSON and not pickle: a handler can make its process write anything, and the node only reads text.
 Each frame of a job has the key that came with it, which nothing can know before. The node drops
@@ -11,6 +12,7 @@ those that have another one: what one job writes does not settle the next.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from typing import Final
@@ -44,3 +46,10 @@ def receive(connection: socket.socket) -> bytes | None:
         if size == HEADER.size <= len(received):
             size += HEADER.unpack_from(received)[0]
     return bytes(received[HEADER.size :])
+
+
+def is_half_closed(connection: socket.socket) -> bool:
+    """Whether the node has closed its end for writing, or died; also where a frame is unread."""
+    look = select.poll()
+    look.register(connection, select.POLLRDHUP)
+    return bool(look.poll(0))

@@ -26,7 +26,7 @@ from scheduler.core.callback import Callback
 from scheduler.core.context import JobContext
 from scheduler.core.errors import StartError
 from scheduler.core.handler import Handler
-from scheduler.processes.child.abort_signal import AbortSignal
+from scheduler.processes.child.abort_signal import AbortSignal, heed_strangers, ignore_strangers
 from scheduler.processes.child.between_jobs.before_first_job import BeforeFirstJob
 from scheduler.processes.child.between_jobs.garbage import clear_frames
 from scheduler.processes.child.between_jobs.stdio import Stdio, set_up_logging
@@ -35,7 +35,7 @@ from scheduler.processes.child.event_loop import EventLoop
 from scheduler.processes.child.executor_ends import close_calls
 from scheduler.processes.child.exit_functions import tidy
 from scheduler.processes.child.failures import described
-from scheduler.processes.child.frames import receive
+from scheduler.processes.child.frames import is_half_closed, receive
 from scheduler.processes.child.loading.importing import import_all
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.child.memory_limit import Memory, check_limits, is_shortage
@@ -77,6 +77,8 @@ def begin(
         calls: the executor's queue, to be closed once `serve` has come through it.
     """
     global _job_loop  # noqa: PLW0603 - the only way from the initializer to the call
+    ignore_strangers()
+    os.register_at_fork(after_in_child=heed_strangers)
     contain()
     _be_a_program()
     stdio = Stdio(output)
@@ -145,7 +147,7 @@ class JobLoop:
         self._calls = calls
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
-        self._abort_signal = AbortSignal()
+        self._abort_signal = AbortSignal(announced=lambda: is_half_closed(connection))
         self._abort_signal.install()
         self._event_loop = EventLoop(self._abort_signal)
         self._outbox = Outbox(connection, self._abort_signal)

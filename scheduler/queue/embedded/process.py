@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio.subprocess import Process
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 from subprocess import DEVNULL, STDOUT
@@ -28,6 +28,15 @@ LOOK_S: Final = 0.01
 
 END_S: Final = 5.0
 """How long it may take to write the rest of its file and end, before it is killed."""
+
+UNSTOPPED: Final = (
+    "import os, signal, sys;"
+    "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT});"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Runs a program in which those signals stay blocked: who stops a service sends them to all of its
+processes, and a server that handles them would end before the node has drained. Event loops reset
+the mask of what they start, so it must be set there."""
 
 OPTIONS: Final = {
     "port": "0",
@@ -99,8 +108,6 @@ class ServerProcess:
             return
         try:
             await replies(self._socket, "SHUTDOWN", "NOSAVE")
-            with suppress(ProcessLookupError):  # usually it has ended by then
-                process.terminate()
             async with asyncio.timeout(END_S):
                 await process.wait()
         except TimeoutError:
@@ -114,6 +121,7 @@ class ServerProcess:
         """Start the program and wait until it answers; false where it ends by itself."""
         with self._files.open_log() as output:
             self._process = process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", "-c", UNSTOPPED),
                 self._program,
                 *(word for name, value in OPTIONS.items() for word in (f"--{name}", value)),
                 "--unixsocket",
@@ -123,7 +131,7 @@ class ServerProcess:
                 stdout=output,
                 stderr=STDOUT,
                 pass_fds=(self._files.server_lock.descriptor,),
-                start_new_session=True,  # else Ctrl-C in a terminal would end it before the node
+                start_new_session=True,
             )
         try:
             async with asyncio.timeout(START_S):

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scheduler.processes.child import containment, job_loop
+from scheduler.processes.child.abort_signal import ignore_strangers
 from scheduler.processes.child.between_jobs.random_state import watch_random
 from scheduler.processes.child.between_jobs.stdio import line_buffered, output_as_errors
 from scheduler.processes.child.loading.fork_server_pipe import pass_over_bytes
@@ -28,6 +29,7 @@ from scheduler.processes.child.loading.snapshot import Snapshot
 containment.adopt_orphans()
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 pass_over_bytes()
+ignore_strangers()
 
 # The limit of open files that was set for the node and its jobs, before the node raised it.
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
