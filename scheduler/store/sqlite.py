@@ -41,6 +41,8 @@ BUSY_S: Final = 5.0
 """How long a statement waits for another program's lock, such as a backup with `sqlite3`."""
 SHARED_CHARACTERS_MAX: Final = 64 * 1024
 """Of all arguments of the writes in one transaction; a larger write runs alone."""
+LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+"""Result codes where another program holds a lock."""
 REFUSED_CODES: Final = frozenset(
     {
         sqlite3.SQLITE_ERROR,
