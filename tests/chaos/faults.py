@@ -19,6 +19,7 @@ from redis.exceptions import ResponseError
 
 from tests.chaos.installation import Installation
 from tests.chaos.members import Member
+from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.proxy import Proxy
 from tests.support.servers.redis import RedisServer
@@ -29,6 +30,8 @@ STOPPED_S: Final = (1.2 * LEASE_S, 2.5 * LEASE_S)
 DOWN_S: Final = (0.0, 1.5 * LEASE_S)
 """How long a killed node or a lost server is away: others may take over, or not yet."""
 FULL_S: Final = (1.0, 3.0)
+RESTARTED: Final = 0.5
+"""How often a pooler is restarted, and not paused."""
 JUMP_S: Final = 24 * 3600
 SPOILS: Final[Sequence[tuple[str | bytes, ...]]] = (
     ("XADD", "{scheduler}:changes", "*", "c", "{"),
@@ -71,6 +74,7 @@ class Site:
     redis: RedisServer
     postgres_link: Proxy
     redis_link: Proxy
+    pooler: PgBouncer | None
     postgres_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     redis_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held during a fault of the server: two at the same time would only hinder each other."""
@@ -204,6 +208,21 @@ async def refuse_writes(site: Site) -> Harm:
     return Harm(time.monotonic())
 
 
+async def pause_pooler(site: Site) -> Harm:
+    """PAUSE the pooler for a while, or restart it."""
+    if (pooler := site.pooler) is not None:
+        async with site.postgres_lock:
+            if site.random.random() < RESTARTED:
+                pooler.stop()
+                await asyncio.sleep(site.random.uniform(*DOWN_S))
+                pooler.start()
+            else:
+                await pooler.command("PAUSE")
+                await asyncio.sleep(site.random.uniform(*DOWN_S))
+                await pooler.command("RESUME")
+    return Harm(time.monotonic())
+
+
 async def swallow_redis(site: Site) -> Harm:
     """A black hole between the nodes and Redis: connections stay open, and nothing passes."""
     async with site.redis_lock:
@@ -234,6 +253,7 @@ OF_A_TOWN: Final[Mapping[Fault, int]] = {
     cut_postgres: 2,
     lock_postgres: 1,
     refuse_writes: 1,
+    pause_pooler: 1,
     swallow_redis: 1,
     swallow_postgres: 1,
 }

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from shutil import which
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import aiohttp
@@ -21,6 +23,8 @@ from tests.chaos.members import Member
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import verdict
 from tests.support.eventually import eventually
+from tests.support.programs import PLACES
+from tests.support.servers.pgbouncer import PgBouncer, PgBouncers
 from tests.support.servers.postgres import PostgresServer, running_postgres
 from tests.support.servers.proxy import Proxy, in_front_of
 from tests.support.servers.redis import RedisServer
@@ -44,6 +48,8 @@ class Servers(NamedTuple):
     redis: RedisServer
     postgres_link: Proxy
     redis_link: Proxy
+    pooler: PgBouncer | None
+    """In front of the first node's PostgreSQL, where this machine has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +78,11 @@ async def run(
             "STORE__URL": f"postgresql://postgres@127.0.0.1:{postgres_link.port}/postgres",
             "QUEUE__URL": f"redis://127.0.0.1:{redis_link.port}/0",
         }
-        town = Trial("town", nodes, folder=folder, settings=servers, faults=OF_A_TOWN)
+        pooler = _pooler(postgres_link, stack)
+        first = {"STORE__URL": pooler.url} if pooler else {}
+        town = Trial("town", nodes, folder=folder, settings=servers, first=first, faults=OF_A_TOWN)
         hermit = Trial("hermit", 1, folder=folder, settings={}, faults=OF_A_HERMIT)
-        place = Servers(postgres, redis, postgres_link, redis_link)
+        place = Servers(postgres, redis, postgres_link, redis_link, pooler)
         for trial in (town, hermit):
             stack.callback(trial.close)
         async with asyncio.TaskGroup() as group:
@@ -83,6 +91,15 @@ async def run(
                 for trial in (town, hermit)
             ]
         return [way.result() for way in ways]
+
+
+def _pooler(postgres_link: Proxy, stack: ExitStack) -> PgBouncer | None:
+    """Start a PgBouncer that shares its connections between transactions, where there is one."""
+    if which("pgbouncer", path=PLACES) is None:
+        return None
+    bouncers = PgBouncers(postgres_link)
+    stack.callback(bouncers.close)
+    return bouncers("=public", pool_mode="transaction", default_pool_size=3)
 
 
 class Trial:
@@ -96,12 +113,18 @@ class Trial:
         folder: Path,
         settings: Mapping[str, object],
         faults: Mapping[Fault, int],
+        first: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
+        """`first` has settings of the first node alone."""
         self._name = name
         self._faults = faults
         self._ledger = Ledger(folder / f"{name}-jobs")
         self._members = [
-            Member(f"{name}-{number}", folder=folder, settings={**SETTINGS, **settings})
+            Member(
+                f"{name}-{number}",
+                folder=folder,
+                settings={**SETTINGS, **settings, **(first if number == 1 else {})},
+            )
             for number in range(1, nodes + 1)
         ]
         self._recoveries: list[tuple[str, float]] = []

@@ -23,6 +23,7 @@ import pytest
 
 from tests.support.programs import program
 from tests.support.servers.postgres import PostgresServer, free_port
+from tests.support.servers.proxy import Proxy
 
 START_S = 10.0
 USER = "nobody"
@@ -33,7 +34,12 @@ class PgBouncer:
     """One PgBouncer, on a port that it keeps when it restarts."""
 
     def __init__(
-        self, folder: Path, behind: PostgresServer, *, schema: str = "public", **settings: object
+        self,
+        folder: Path,
+        behind: PostgresServer | Proxy,
+        *,
+        schema: str = "public",
+        **settings: object,
     ) -> None:
         self.port = free_port()
         self._folder = folder
@@ -103,7 +109,7 @@ class PgBouncer:
 class PgBouncers:
     """Starts PgBouncers, and ends them."""
 
-    def __init__(self, behind: PostgresServer) -> None:
+    def __init__(self, behind: PostgresServer | Proxy) -> None:
         self._behind = behind
         self._started: list[tuple[PgBouncer, Path]] = []
 
