@@ -148,7 +148,7 @@ def _is_whole(change: Change) -> bool:
     numbers = (change.attempt, change.token, change.start_offset, change.end_offset)
     return (
         isinstance(change.job_id, str)
-        and (is_id(change.job_id) or change.kind is ChangeKind.GAP)
+        and (is_id(change.job_id) or (change.kind is ChangeKind.GAP and not change.job_id))
         and isinstance(change.uid, str | None)
         and all(type(each) is int and 0 <= each < NUMBER_MAX for each in numbers)
         and (change.at is None or change.at.tzinfo is not None)

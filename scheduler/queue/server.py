@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import redis.asyncio as aioredis
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import (
     AskError,
     ClusterDownError,
@@ -96,7 +96,7 @@ class Server:
             raise self._unavailable(f"does not answer: {reason}") from error
         except ResponseError as error:
             self._classify(error)
-            raise self._unavailable(f"refuses: {error}") from error
+            raise self._unavailable(f"refuses: {_told(error)}") from error
         except NONSENSE as error:
             self._astray.set()
             told = f"answers what makes no sense: {type(error).__name__}: {error}"
@@ -122,8 +122,7 @@ class Server:
             await self._astray.wait()
             self._astray.clear()  # first: a connection that opens meanwhile may go astray, too
             for client in (self.commands, self.blocking):
-                with suppress(RedisError, OSError):
-                    await client.connection_pool.disconnect()
+                await _disconnect(client.connection_pool)
             await asyncio.sleep(RECONNECT_S)
 
     def _classify(self, error: ResponseError) -> None:
@@ -160,6 +159,16 @@ async def open_server(url: str, *, key: str, where: str | None = None) -> AsyncI
         yield server
 
 
+async def _disconnect(pool: ConnectionPool) -> None:
+    """Close the connections, without a wait for the other side.
+
+    `pool.disconnect` waits, and then also takes the connection from one that has opened it again.
+    """
+    for connection in (*pool._available_connections, *pool._in_use_connections):  # noqa: SLF001
+        with suppress(RedisError, OSError):
+            await connection.disconnect(nowait=True)
+
+
 async def _check_version(server: Server) -> None:
     try:
         async with server.answering():
@@ -190,6 +199,11 @@ def _may_pass(error: BaseException) -> bool:
 def _code(error: ResponseError) -> str:
     """The first word of the server's answer; redis-py removes it where it has a class for it."""
     return error.status_code or str(error).partition(" ")[0]
+
+
+def _told(error: ResponseError) -> str:
+    """The server's answer, with the code that redis-py removes: without it, some say nothing."""
+    return str(error) if error.status_code in {None, "ERR"} else f"{error.status_code} {error}"
 
 
 def _line(text: str) -> str:
