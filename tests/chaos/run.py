@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from shutil import which
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -23,7 +22,7 @@ from tests.chaos.members import Member
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import verdict
 from tests.support.eventually import eventually
-from tests.support.programs import PLACES
+from tests.support.programs.table import find
 from tests.support.servers.pgbouncer import PgBouncer, PgBouncers
 from tests.support.servers.postgres import PostgresServer, running_postgres
 from tests.support.servers.proxy import Proxy, in_front_of
@@ -95,7 +94,7 @@ async def run(
 
 def _pooler(postgres_link: Proxy, stack: ExitStack) -> PgBouncer | None:
     """Start a PgBouncer that shares its connections between transactions, where there is one."""
-    if which("pgbouncer", path=PLACES) is None:
+    if find("pgbouncer") is None:
         return None
     bouncers = PgBouncers(postgres_link)
     stack.callback(bouncers.close)
