@@ -31,6 +31,7 @@ ATTACKS = (
     Attack(name="slow headers", run=connections.slow_headers, descriptors=1024),
     Attack(name="idle connections", run=connections.idle_connections, descriptors=1024),
     Attack(name="unread lists", run=connections.unread_lists),
+    Attack(name="unread jobs", run=connections.unread_jobs),
     Attack(name="pipelines", run=connections.pipelines),
     Attack(name="unread events", run=streams.unread_events),
     Attack(name="read events", run=streams.read_events),

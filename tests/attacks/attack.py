@@ -11,6 +11,8 @@ from itertools import count
 from typing import Final
 from urllib.parse import urlsplit
 
+import aiohttp
+
 CONNECTIONS_AT_ONCE: Final = 100
 """How many connections are being opened at a time: as many as any backlog takes."""
 AGAIN_S: Final = 0.05
@@ -61,6 +63,15 @@ def request(
         fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **fields}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + (body or b"")
+
+
+async def listed(target: Target, uid: str) -> list[str]:
+    """The ids of some jobs of a user."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{target.url}/{uid}", params={"limit": 1}) as answer,
+    ):
+        return [job["id"] for job in await answer.json()]
 
 
 async def hold(target: Target, standing: Callable[[], None], number: int, act: Act) -> None:

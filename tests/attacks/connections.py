@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tests.attacks.attack import Target, hold, request, unread, until_closed
+from tests.attacks.attack import Target, hold, listed, request, unread, until_closed
 
 HALF = b"GET /-/health HTTP/1.1\r\nHost: attack.exa"
 
@@ -53,6 +53,19 @@ async def unread_lists(target: Target, standing: Callable[[], None]) -> None:
         await unread(writer)
 
     await hold(target, standing, 40, act)
+
+
+async def unread_jobs(target: Target, standing: Callable[[], None]) -> None:
+    """Jobs of 2 MB that nobody reads, asked for on many connections at the same moment."""
+    jobs = await listed(target, target.big)
+    wanted = request("GET", f"/{target.big}/{jobs[0]}?wait=1")
+
+    async def act(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(wanted)
+        await unread(writer)
+
+    await hold(target, standing, 400, act)
 
 
 async def pipelines(target: Target, standing: Callable[[], None]) -> None:

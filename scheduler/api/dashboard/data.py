@@ -9,10 +9,11 @@ from pydantic import Field
 
 from scheduler.api.dashboard.documents import statistics_document
 from scheduler.api.json_response import json_response
+from scheduler.api.limits.lines import in_line
 from scheduler.api.requests import cursor
 from scheduler.api.requests.models import MatchQuery, PageQuery, Query, Uid
 from scheduler.api.requests.queries import query
-from scheduler.api.state import SERVICE, STATISTICS
+from scheduler.api.state import LOAD, SERVICE, STATISTICS
 from scheduler.service.documents import job_outline, node_document
 from scheduler.service.statistics import COUNT_MAX
 
@@ -40,13 +41,14 @@ async def overview(request: web.Request) -> web.Response:
 async def jobs(request: web.Request) -> web.Response:
     """Jobs of one user or of all, without data and results, and the cursor of the next page."""
     wanted = query(request, ListAllQuery)
-    page = await request.app[SERVICE].page(
-        wanted.uid,
-        statuses=wanted.status,
-        task=wanted.task,
-        before_id=wanted.after,
-        limit=wanted.limit,
-    )
+    async with in_line(request, request.app[LOAD].lists):
+        page = await request.app[SERVICE].page(
+            wanted.uid,
+            statuses=wanted.status,
+            task=wanted.task,
+            before_id=wanted.after,
+            limit=wanted.limit,
+        )
     return json_response(
         {
             "jobs": [job_outline(job) for job in page.jobs],

@@ -5,14 +5,14 @@ Aborts, health and readiness are always let in.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
 
 from scheduler.api.limits.budget import SMALL_BYTES, Share
 from scheduler.api.limits.connection import Connection, body_bytes
+from scheduler.api.limits.lines import TOO_MANY_BYTES
 from scheduler.api.problems import BUSY, problem
 from scheduler.api.state import LOAD, SHARE
 
@@ -20,7 +20,6 @@ NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 URGENT_PATHS: Final = frozenset({"/-/health", "/-/ready"})
 TOO_MANY_CONNECTIONS: Final = "too many connections are open"
-TOO_MANY_BYTES: Final = "too many bytes of other requests are held now"
 
 
 def is_urgent(method: str, path: str) -> bool:
@@ -42,20 +41,6 @@ async def admit(request: web.Request, handler: NextHandler) -> web.StreamRespons
     if request.method in {"GET", "HEAD"} and not urgent and not _fits(request, answer):
         return _refuse(request, TOO_MANY_BYTES)
     return answer
-
-
-@asynccontextmanager
-async def making_list(request: web.Request) -> AsyncIterator[None]:
-    """Make a long answer during the block: only some are made at a time.
-
-    Raises:
-        HTTPServiceUnavailable: so much is held that it could hardly be written.
-    """
-    load = request.app[LOAD]
-    async with load.lists:
-        if not load.budget.has_room(SMALL_BYTES):
-            raise web.HTTPServiceUnavailable(text=TOO_MANY_BYTES)
-        yield
 
 
 def _fits(request: web.Request, answer: web.StreamResponse) -> bool:

@@ -10,6 +10,7 @@ the connections of each state in the order in which they came into it.
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -38,6 +39,9 @@ AHEAD_BYTES_MAX: Final = 64 * 1024
 """What a client may send behind a request that is being handled, before it is read no further."""
 OWN_HEADERS: Final = {**COMMON_HEADERS, "Server": "AtlanScheduler"}
 """Of answers outside the application, where aiohttp would name its version and Python's."""
+SYSTEM_BUFFER_BYTES: Final = 128 * 1024
+"""What the system keeps of a connection in each direction (it doubles the figure). By default it is
+several MB, which nobody would count."""
 COUNTED_BYTES: Final = 16 * 1024
 """A shorter answer is not counted: the system takes it."""
 
@@ -83,6 +87,10 @@ class Connection(web.RequestHandler):
         """A client has connected."""
         super().connection_made(transport)
         self._socket = self.transport
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, buffer, SYSTEM_BUFFER_BYTES
+            )
         self._server.opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -1,4 +1,4 @@
-"""What a node's requests share: the budget of bytes, and the turns at parsing."""
+"""What a node's requests share: the budget of bytes, the lines for reads, the turns at parsing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,34 @@ from typing import Final
 from scheduler.api.limits.budget import Budget
 
 LISTS_MAX: Final = 4
+"""Long answers that are made at a time: until it is written, one takes several times its size."""
+READS_MAX: Final = 16
+"""Jobs that are read at a time: an abort in the store's line waits for no more of them."""
+LINE_S: Final = 2.0
+"""How long a request waits for its place in a line."""
+
+
+class Line:
+    """Lets some at a time through."""
+
+    def __init__(self, places: int) -> None:
+        self._free = asyncio.Semaphore(places)
+
+    async def enter(self) -> None:
+        """Wait for a place; `leave` gives it back.
+
+        Raises:
+            TimeoutError: none was free within `LINE_S`.
+        """
+        if self._free.locked():
+            async with asyncio.timeout(LINE_S):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._free.release()
 
 
 class Load:
@@ -18,9 +46,8 @@ class Load:
 
     def __init__(self) -> None:
         self.budget = Budget()
-        self.lists = asyncio.Semaphore(LISTS_MAX)
-        """The long answers that are being made: until it is written, one takes several times its
-        size."""
+        self.lists = Line(LISTS_MAX)
+        self.reads = Line(READS_MAX)
         self._parsing = asyncio.Lock()
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from scheduler.api.limits.budget import SMALL_BYTES
+from scheduler.api.limits.lines import TOO_MANY_BYTES
 from scheduler.api.limits.pace import Pace
 from scheduler.api.requests.json_text import parse
 from scheduler.api.state import LIMITS, SHARE
@@ -22,7 +23,6 @@ ENVELOPE_BYTES_MAX: Final = 64 * 1024
 is not longer either."""
 BODY_LAG_S: Final = 10.0
 """How long a client may send nothing; see `Pace`."""
-BUSY: Final = "too many bytes of other requests are held now"
 
 _BLANKS: Final = b" \t\r\n"
 
@@ -97,7 +97,7 @@ async def _read(request: web.Request, *, object_max: int, array_max: int) -> byt
                     bytes_max = array_max if begun.startswith(b"[") else object_max
                 _require_below(bytes_max or object_max, len(body) + len(piece))
                 if not share.grow(len(piece)):
-                    raise web.HTTPServiceUnavailable(text=BUSY)
+                    raise web.HTTPServiceUnavailable(text=TOO_MANY_BYTES)
                 body += piece
                 timeout.reschedule(pace.moved(len(piece), loop.time()))
     except TimeoutError:

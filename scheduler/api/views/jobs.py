@@ -7,14 +7,14 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from scheduler.api.json_response import json_response
-from scheduler.api.limits.admission import making_list
+from scheduler.api.limits.lines import in_line
 from scheduler.api.requests import cursor
 from scheduler.api.requests.intake import read_jobs
 from scheduler.api.requests.models import ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import SERVICE
-from scheduler.core.job import Job
+from scheduler.api.state import LOAD, SERVICE
+from scheduler.core.job import FINAL, Job
 from scheduler.service.documents import call_document, job_document
 from scheduler.service.service import JobPage
 
@@ -40,7 +40,7 @@ async def submit(request: web.Request) -> web.Response:
 async def list_jobs(request: web.Request) -> web.Response:
     """List a user's jobs, newest first; the older ones behind the `Link` header."""
     uid, wanted = user_in_path(request), query(request, ListQuery)
-    async with making_list(request):
+    async with in_line(request, request.app[LOAD].lists):
         page = await request.app[SERVICE].page(
             uid,
             statuses=wanted.status,
@@ -56,15 +56,20 @@ async def list_jobs(request: web.Request) -> web.Response:
 async def get_job(request: web.Request) -> web.Response:
     """Get a job, at once or when it is final."""
     uid, job_id = job_in_path(request)
-    wait_s = query(request, WaitQuery).wait
-    return json_response(job_document(await request.app[SERVICE].get(uid, job_id, wait_s=wait_s)))
+    wait_s, service = query(request, WaitQuery).wait, request.app[SERVICE]
+    async with in_line(request, request.app[LOAD].reads):
+        job = await service.get(uid, job_id)
+        if wait_s == 0 or job.status in FINAL:
+            return json_response(job_document(job))
+    return json_response(job_document(await service.get(uid, job_id, wait_s=wait_s)))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
     """List the calls of a job's hook: what was told or is to be, and how that went."""
     uid, job_id = job_in_path(request)
     query(request, Query)
-    calls = await request.app[SERVICE].hook_calls(uid, job_id)
+    async with in_line(request, request.app[LOAD].reads):
+        calls = await request.app[SERVICE].hook_calls(uid, job_id)
     return json_response([call_document(call) for call in calls])
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 
 import orjson
 import pytest
 
-from scheduler.api.limits import connection, server
+from scheduler.api.limits import connection, load, server
 from scheduler.api.limits.budget import Budget
 from tests.support.eventually import eventually
 from tests.unit.api.limits.conftest import Peer, Served, request, submission
@@ -221,3 +222,37 @@ async def test_most_descriptors_are_left_for_what_is_no_connection(
     for limit, most in ((1024, 512), (256, 128), (1 << 20, 4096), (-1, 4096)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
         assert server.connections_max() == most
+
+
+async def test_an_answer_waits_where_it_is_counted(served: Served) -> None:
+    """The system would take several MB of it for each connection, out of anybody's sight."""
+    peer = await served.connect()
+    assert (await peer.ask(HEALTH)).status == 200
+    (there,) = served.server._open
+    assert there.transport is not None
+    system = there.transport.get_extra_info("socket")
+
+    for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        size = system.getsockopt(socket.SOL_SOCKET, buffer)
+        assert size <= 2 * connection.SYSTEM_BUFFER_BYTES
+
+
+@pytest.mark.parametrize("path", ["/u1", "/u1/{id}", "/u1/{id}?wait=60", "/u1/{id}/hooks"])
+async def test_what_may_be_large_is_read_a_few_at_a_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Hundreds at a time keep the event loop and the store's line busy, and aborts wait in it."""
+    monkeypatch.setattr(load, "LINE_S", 0.05)
+    job = orjson.loads((await served.ask(submission())).body)
+    wanted = request("GET", path.format(**job))
+    line = served.load.lists if path == "/u1" else served.load.reads
+    places = load.LISTS_MAX if path == "/u1" else load.READS_MAX
+    for _ in range(places):
+        await line.enter()
+
+    refused = await served.ask(wanted)
+
+    assert (refused.status, refused.problem) == (503, "busy")
+    assert (await served.ask(request("DELETE", f"/u1/{job['id']}"))).status == 200
+    line.leave()
+    assert (await served.ask(wanted)).status == 200
