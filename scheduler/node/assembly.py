@@ -245,6 +245,7 @@ def _api(
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
+        path_prefix=config.http.path_prefix,
     )
     return open_http(app, host=config.http.host, port=config.http.port)
 

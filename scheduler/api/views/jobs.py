@@ -14,7 +14,7 @@ from scheduler.api.requests.models import ListQuery, NewJob, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.submissions import checked_jobs, fingerprint, submission
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LIMITS, SERVICE
+from scheduler.api.state import LIMITS, PATH_PREFIX, SERVICE
 from scheduler.core.job import Job, Submission
 from scheduler.service.documents import call_document, job_document
 from scheduler.service.service import JobPage
@@ -38,7 +38,7 @@ async def submit(request: web.Request) -> web.Response:
     documents = [job_document(job) for job in inserted.jobs]
     if several:
         return json_response(documents, status=status)
-    return json_response(documents[0], status=status, headers=_location(inserted.jobs[0]))
+    return json_response(documents[0], status=status, headers=_location(request, inserted.jobs[0]))
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -53,7 +53,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         limit=wanted.limit,
     )
     documents = [job_document(job) for job in page.jobs]
-    return json_response(documents, headers=_next(request, uid, page))
+    return json_response(documents, headers=_next(request, page))
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -79,13 +79,14 @@ def _submissions(jobs: Sequence[NewJob], *, several: bool, data_bytes_max: int) 
     ]
 
 
-def _location(job: Job) -> dict[str, str]:
-    return {"Location": f"/{quote(job.uid, safe='')}/{job.id}"}
+def _location(request: web.Request, job: Job) -> dict[str, str]:
+    prefix = request.app[PATH_PREFIX]
+    return {"Location": f"{prefix}/{quote(job.uid, safe='')}/{job.id}"}
 
 
-def _next(request: web.Request, uid: str, page: JobPage) -> dict[str, str]:
-    """The `Link` header to the next page, without scheme and host: a proxy may change them."""
+def _next(request: web.Request, page: JobPage) -> dict[str, str]:
+    """The `Link` header to the next page: only its query, since a proxy may change all else."""
     if page.next_before is None:
         return {}
     parameters = {**request.query, "after": cursor.encode(page.next_before)}
-    return {"Link": f'</{quote(uid, safe="")}?{urlencode(parameters)}>; rel="next"'}
+    return {"Link": f'<?{urlencode(parameters)}>; rel="next"'}

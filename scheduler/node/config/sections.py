@@ -43,6 +43,11 @@ Host = Annotated[
     StringConstraints(max_length=255, pattern=r"^[^\s\p{C}]+$"),
     Words("a host name or an IP address"),
 ]
+PathPrefix = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=r"^(/[\w.~!$&'()*+,;=:@%-]+)*$"),
+    Words("empty, or a path such as /jobs, without a slash at its end"),
+]
 Folder = Annotated[
     str,
     StringConstraints(max_length=4000, pattern=r"^\P{Cc}+$"),
@@ -146,6 +151,8 @@ class HttpSection(Section):
     """the address to listen on"""
     port: int = Field(8000, ge=0, le=65_535)
     """0 = any free port, printed in the ready line"""
+    path_prefix: PathPrefix = ""
+    """the path below which a proxy serves the node, such as `/jobs`, for the header `Location`"""
 
 
 class StoreSection(Section):

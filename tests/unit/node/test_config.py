@@ -172,7 +172,7 @@ def test_every_documented_kind_of_url_is_accepted(file: Path, section: str, url:
 def test_a_misspelt_key_is_an_error_with_the_one_that_was_meant(file: Path) -> None:
     """An operator would believe that the key has an effect."""
     assert complaint(file, "[http]\nprt = 80") == (
-        'own.toml: [http] unknown key "prt"; did you mean port? (known: host, port)'
+        'own.toml: [http] unknown key "prt"; did you mean port? (known: host, port, path_prefix)'
     )
 
 
@@ -220,6 +220,17 @@ def test_every_key_can_be_overridden() -> None:
     environ = {name: str(shipped[section][key]) for name, (section, key) in VARIABLES.items()}
     assert len(environ) == sum(map(len, shipped.values()))
     assert load(SHIPPED, environ) == Config()
+
+
+@pytest.mark.parametrize("value", ["jobs", "/jobs/", "/", "//jobs", "/a b", "/a?b", "/a#b", "/<a>"])
+def test_a_path_prefix_is_a_path_without_a_slash_at_its_end(file: Path, value: str) -> None:
+    """It stands before paths in answers, so it must make no other address of them."""
+    assert "must be empty, or a path such as /jobs" in complaint(
+        file, f'[http]\npath_prefix = "{value}"'
+    )
+    for right in ("", "/jobs", "/a/b-c", "/%C3%BC"):
+        file.write_text(f'[http]\npath_prefix = "{right}"')
+        assert load(file, {}).http.path_prefix == right
 
 
 @pytest.mark.parametrize("text", ["", "x", '"82"', "82.5", "82\nhost = 1", "1979-05-27", "[82]"])
