@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -94,11 +94,11 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     store, queue, clock = basis.store, basis.queue, basis.clock
     hooks = await stack.enter_async_context(_hooks(basis))
     change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
-    url = await stack.enter_async_context(_api(basis, change_feed, registry, draining))
+    urls = await stack.enter_async_context(_api(basis, change_feed, registry, draining))
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     settlements, workers = await _open_workers(
-        basis, lease, local_jobs, on_call_due=hooks.hint, url=url, stack=stack
+        basis, lease, local_jobs, on_call_due=hooks.hint, urls=urls, stack=stack
     )
     if is_private(config.store.url):
         await forget_predecessors(store)
@@ -108,7 +108,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     await lease.begin()
     return RunningNode(
         config=config,
-        url=url,
+        urls=urls,
         lease=lease,
         local_jobs=local_jobs,
         workers=workers,
@@ -224,7 +224,7 @@ def _hooks(basis: _Basis) -> AbstractAsyncContextManager[Delivery]:
 
 def _api(
     basis: _Basis, change_feed: ChangeFeed, registry: CollectorRegistry, draining: asyncio.Event
-) -> AbstractAsyncContextManager[str]:
+) -> AbstractAsyncContextManager[Sequence[str]]:
     config = basis.config
     service = Service(
         store=basis.store,
@@ -247,7 +247,7 @@ def _api(
         registry=registry,
         path_prefix=config.http.path_prefix,
     )
-    return open_http(app, host=config.http.host, port=config.http.port)
+    return open_http(app, hosts=config.http.addresses, port=config.http.port)
 
 
 def _lease(basis: _Basis, local_jobs: LocalJobs) -> Lease:
@@ -300,7 +300,7 @@ async def _open_workers(
     local_jobs: LocalJobs,
     *,
     on_call_due: Callable[[], None],
-    url: str,
+    urls: Sequence[str],
     stack: AsyncExitStack,
 ) -> tuple[Settlements, Workers]:
     """Each in a task group of its own, so that a failure in one does not hide behind the other."""
@@ -334,7 +334,7 @@ async def _open_workers(
             longest_look_s=config.abort.longest_look_s,
             grace_s=config.abort.grace_s,
         ),
-        node_url=local(url),
+        node_url=local(urls),
     )
     stack.callback(workers.close)
     return settlements, workers

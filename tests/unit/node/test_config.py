@@ -97,7 +97,10 @@ def test_a_file_in_another_encoding_is_an_error(file: Path) -> None:
         ("[http]\nport = 80.0", "[http] port = 80.0: must be an integer from 0 to 65535"),
         ("[http]\nport = true", "[http] port = true: must be an integer from 0 to 65535"),
         ("[http]\nport = 65536", "[http] port = 65536: must be an integer from 0 to 65535"),
-        ('[http]\nhost = ""', '[http] host = "": must be a host name or an IP address'),
+        (
+            '[http]\nhost = ""',
+            '[http] host = "": must be a host name or an IP address, or a list of them',
+        ),
         ("[node]\nlease_s = 0.5", "[node] lease_s = 0.5: must be a number from 1 to 3600"),
         ("[node]\nlease_s = nan", "[node] lease_s = NaN: must be a number from 1 to 3600"),
         ("[node]\nlease_s = inf", "[node] lease_s = Infinity: must be a number from 1 to 3600"),
@@ -220,6 +223,31 @@ def test_every_key_can_be_overridden() -> None:
     environ = {name: str(shipped[section][key]) for name, (section, key) in VARIABLES.items()}
     assert len(environ) == sum(map(len, shipped.values()))
     assert load(SHIPPED, environ) == Config()
+
+
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1,::1", "127.0.0.1, ::1", '["127.0.0.1", "::1"]', '"127.0.0.1,::1"']
+)
+def test_several_hosts_may_stand_in_the_environment(text: str) -> None:
+    """As a list, or as people write one there."""
+    config = load(None, {"SCHEDULER_HTTP__HOST": text})
+    assert config.http.addresses == ("127.0.0.1", "::1")
+
+
+def test_a_host_is_a_text_or_a_list(file: Path) -> None:
+    """One is the usual case, and most files have it as a text."""
+    for value, hosts in {'"::"': ("::",), '["::1", "localhost"]': ("::1", "localhost")}.items():
+        file.write_text(f"[http]\nhost = {value}\n")
+        assert load(file, {}).http.addresses == hosts
+
+
+@pytest.mark.parametrize(
+    "value", ["[]", "5", '[""]', '["a b"]', "[1]", '["a", "\\u0007"]', '"a,,b"']
+)
+def test_a_host_that_cannot_be_one_is_an_error(file: Path, value: str) -> None:
+    assert "must be a host name or an IP address, or a list of them" in complaint(
+        file, f"[http]\nhost = {value}"
+    )
 
 
 @pytest.mark.parametrize("value", ["jobs", "/jobs/", "/", "//jobs", "/a b", "/a?b", "/a#b", "/<a>"])
