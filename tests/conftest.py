@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.nodes import node, own_node, start_node_fixture
 from tests.support.programs.left_out import pytest_unconfigure
+from tests.support.servers.fronts import front
 from tests.support.servers.postgres import postgres_server, postgres_url
 from tests.support.servers.receiver import receiver_fixture
 from tests.support.servers.redis import (
@@ -25,6 +26,7 @@ from tests.support.servers.redis_groups import (
 )
 
 __all__ = [
+    "front",
     "namespace_fixture",
     "node",
     "own_cluster",

@@ -34,6 +34,7 @@ def build_app(
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
+    path_prefix: str = "",
 ) -> web.Application:
     """The HTTP API over a service, ready for a runner.
 
@@ -42,6 +43,7 @@ def build_app(
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
+        path_prefix: `[http] path_prefix`, for the `Location` of a job.
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
     app = web.Application(
@@ -54,6 +56,7 @@ def build_app(
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
+    app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry
     app[state.OPENAPI], app[state.DOCS] = _described()
     app[state.LOAD] = Load()

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from scheduler.api.dashboard.routes import DASHBOARD
 from scheduler.api.json_response import json_response
+from scheduler.api.state import PATH_PREFIX
 from scheduler.core.errors import (
     Conflict,
     Invalid,
@@ -171,8 +172,9 @@ def of_http_error(request: web.BaseRequest, error: web.HTTPException) -> web.Res
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": allowed})
         detail = f"{request.method[:20]} is not allowed here; allowed are {allowed}"
-        if (request.method, request.path) == ("GET", "/"):  # probably a user with a browser
-            detail += f"; the dashboard is at {DASHBOARD}"
+        at_root = (request.method, request.path) == ("GET", "/")  # probably a user with a browser
+        if at_root and isinstance(request, web.Request):
+            detail += f"; the dashboard is at {request.app[PATH_PREFIX]}{DASHBOARD}"
         return problem(WRONG_METHOD, detail, headers={"Allow": allowed})
     kind = BY_STATUS.get(error.status) or Kind(f"http-{error.status}", error.status, error.reason)
     detail = error.text if kind in EXPLAINED and error.text else kind.title

@@ -46,6 +46,8 @@ class OpenStreams:
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 LIMITS: Final = web.AppKey("limits", Limits)
+PATH_PREFIX: Final = web.AppKey("path_prefix", str)
+"""The path below which a proxy serves the node, without a slash at its end; empty for the root."""
 REGISTRY: Final = web.AppKey("registry", CollectorRegistry)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 """The OpenAPI document as JSON."""

@@ -23,6 +23,9 @@ from aiohttp import web
 from scheduler.api.problems import TOO_MANY_STREAMS, problem
 from scheduler.api.state import STREAMS
 
+LIVE: Final = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
+"""Has proxies pass each part on as it comes: nginx, and what follows its lead, would wait for more
+of them; to compress a stream means to wait too."""
 SEND_S: Final = 20.0
 """How long a client may leave its socket full before its connection is closed."""
 STREAMS_MAX: Final = 500
@@ -48,7 +51,8 @@ async def stream(
             first = await anext(parts, None)
             if first is None:
                 return web.Response(status=204)
-            answer = web.StreamResponse(headers={"Content-Type": f"{content_type}; charset=utf-8"})
+            headers = {"Content-Type": f"{content_type}; charset=utf-8", **LIVE}
+            answer = web.StreamResponse(headers=headers)
             _bound_buffers(request)
             await answer.prepare(request)
             if request.method != "HEAD":

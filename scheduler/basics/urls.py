@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 _USERINFO: Final = re.compile(r"(://[^:/?#]*):.*@", re.DOTALL)
@@ -15,6 +16,10 @@ def redacted(url: str) -> str:
     return _PARAMETER.sub(r"\1***", _USERINFO.sub(r"\1:***@", url))
 
 
-def local(url: str) -> str:
-    """The URL by which this machine reaches a server that listens on all its addresses."""
+def local(urls: Sequence[str]) -> str:
+    """The URL by which this machine reaches a server that listens at these, perhaps everywhere.
+
+    By IPv4 if it can: where IPv6 is switched off, a server may listen on `::` and ::1 be absent.
+    """
+    url = next((url for url in urls if "//[" not in url), urls[0])
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

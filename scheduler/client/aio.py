@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from scheduler.client import calls
 from scheduler.client.address import default_url
 from scheduler.client.calls import Call, Request
-from scheduler.client.events import Event, EventReader
+from scheduler.client.events import Event, EventReader, Printed
 from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
 from scheduler.client.responses import value_of
@@ -112,9 +120,9 @@ class AsyncClient:
         reason: str | None = None,
         grace_s: float | None = None,
         children: bool = False,
-        wait_s: float = 60.0,
+        wait_s: float = 50.0,
     ) -> Job:
-        """Abort a job, and wait for up to `wait_s` (≤ 60) until it is aborted.
+        """Abort a job, and wait for up to `wait_s` (≤ 50) until it is aborted.
 
         Returns the job: aborted, with the proof of death, or still being stopped. With `children`,
         the jobs that it submitted are aborted too, theirs, and so on, even if it had ended before.
@@ -142,7 +150,9 @@ class AsyncClient:
         """The live nodes, by name."""
         return await self._ask(calls.nodes())
 
-    async def watch(self, uid: str, job_id: str, *, log: bool = False) -> AsyncIterator[Event]:
+    async def watch(
+        self, uid: str, job_id: str, *, log: bool = False
+    ) -> AsyncGenerator[Event, None]:
         """The events of a job, from its current state to its end; with `log`, also its lines.
 
         After a lost connection, the stream is opened again and continues where it broke.
@@ -161,9 +171,16 @@ class AsyncClient:
         """The lines that a job printed so far; with `follow`, also further ones until its end.
 
         Raises:
-            Lost: the connection broke; another call begins again with the first line.
+            Lost: the connection broke; another call begins again with the first line. With
+                `follow`, it goes on behind the last one by itself.
         """
-        async with self._stream(calls.log(uid, job_id, follow=follow)) as stream:
+        if follow:
+            async with aclosing(self.watch(uid, job_id, log=True)) as events:
+                async for event in events:
+                    if isinstance(event, Printed):
+                        yield event.line
+            return
+        async with self._stream(calls.log(uid, job_id)) as stream:
             async for line in stream.lines:
                 yield log_line_of(line)
 

@@ -8,7 +8,6 @@ retries.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -23,8 +22,9 @@ from scheduler.core.job import Status
 
 T = TypeVar("T")
 
-WAIT_S_MAX: Final = 60.0
-"""The longest wait that a node accepts; a client that waits longer asks again."""
+WAIT_S_MAX: Final = 50.0
+"""The longest wait that is asked for; a client that waits longer asks again. A node accepts 60 s,
+but many proxies give up on it then."""
 HEARTBEAT_S: Final = 15.0
 """The longest silence in a stream of events while its node is alive."""
 NOTHING_MORE: Final = 204
@@ -137,10 +137,9 @@ def events(uid: str, job_id: str, *, log: bool, last_event_id: str | None) -> Re
     return Request(method="GET", path=path, headers=headers, wait_s=HEARTBEAT_S)
 
 
-def log(uid: str, job_id: str, *, follow: bool) -> Request:
-    """Stream what a job printed."""
-    path = _path(uid, job_id, "log", follow="true" if follow else None)
-    return Request(method="GET", path=path, wait_s=math.inf if follow else 0.0)
+def log(uid: str, job_id: str) -> Request:
+    """Read what a job printed so far."""
+    return Request(method="GET", path=_path(uid, job_id, "log"))
 
 
 def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[T]:
@@ -164,7 +163,12 @@ def _body(job: NewJob) -> dict[str, Any]:
 
 def _page(path: str) -> Call[ListPage]:
     def read(response: Response) -> ListPage:
-        return ListPage(_jobs(response), _page(response.next_path) if response.next_path else None)
+        # Another page differs in its query only. To use nothing else of the link works whatever a
+        # proxy does to paths.
+        query = response.next_query
+        return ListPage(
+            _jobs(response), _page(f"{path.partition('?')[0]}?{query}") if query else None
+        )
 
     return Call(method="GET", path=path, read=read)
 

@@ -44,6 +44,11 @@ class Printed(LogLine):
     id: str
     uid: str
 
+    @property
+    def line(self) -> LogLine:
+        """The line alone."""
+        return LogLine(at=self.at, stream=self.stream, text=self.text)
+
 
 Event = Changed | Progressed | Printed
 

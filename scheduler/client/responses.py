@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from scheduler.client.problems import JobEnded, NoSuchJob, Problem, Unavailable, Unreachable
 from scheduler.client.reading import job_of
 from scheduler.core.json_values.parsing import loads
 
+GATEWAY: Final = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+"""What a proxy answers when no node does. Unlike a node's, its answers are no problem documents."""
 KIND: Final = "urn:atlanscheduler:problem:"
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
@@ -27,10 +30,10 @@ class Response:
     body: bytes
 
     @property
-    def next_path(self) -> str | None:
-        """The path of the next page (RFC 8288), if there is one."""
+    def next_query(self) -> str | None:
+        """The query of the next page (RFC 8288), if there is one."""
         found = _NEXT.search(self.link or "")
-        return found and found[1]
+        return found and urlsplit(found[1]).query
 
     @property
     def document(self) -> Any:  # noqa: ANN401 - JSON
@@ -66,9 +69,14 @@ def raise_for_problem(response: Response) -> None:
 
     Raises:
         Problem: the status is not one of success.
+        Unreachable: a proxy says so, of the node behind it.
     """
-    if response.status >= 300:
-        raise _problem(response.status, _details(response))
+    if response.status < 300:
+        return
+    details = _details(response)
+    if response.status in GATEWAY and not details:
+        raise Unreachable(f"a proxy answered {response.status} {GATEWAY[response.status]}")
+    raise _problem(response.status, details)
 
 
 def _problem(status: int, document: dict[str, Any]) -> Problem:

@@ -12,7 +12,7 @@ from scheduler.client import calls
 from scheduler.client.address import default_url
 from scheduler.client.calls import Call, Request
 from scheduler.client.connection import Connections, LineStream
-from scheduler.client.events import Event, EventReader
+from scheduler.client.events import Event, EventReader, Printed
 from scheduler.client.problems import Lost, Unavailable, Unreachable
 from scheduler.client.reading import log_line_of
 from scheduler.client.responses import value_of
@@ -115,9 +115,9 @@ class Client:
         reason: str | None = None,
         grace_s: float | None = None,
         children: bool = False,
-        wait_s: float = 60.0,
+        wait_s: float = 50.0,
     ) -> Job:
-        """Abort a job, and wait for up to `wait_s` (≤ 60) until it is aborted.
+        """Abort a job, and wait for up to `wait_s` (≤ 50) until it is aborted.
 
         Returns the job: aborted, with the proof of death, or still being stopped. With `children`,
         the jobs that it submitted are aborted too, theirs, and so on, even if it had ended before.
@@ -167,9 +167,14 @@ class Client:
         """The lines that a job printed so far; with `follow`, also further ones until its end.
 
         Raises:
-            Lost: the connection broke; another call begins again with the first line.
+            Lost: the connection broke; another call begins again with the first line. With
+                `follow`, it goes on behind the last one by itself.
         """
-        with self._stream(calls.log(uid, job_id, follow=follow)) as stream:
+        if follow:
+            events = self.watch(uid, job_id, log=True)
+            yield from (event.line for event in events if isinstance(event, Printed))
+            return
+        with self._stream(calls.log(uid, job_id)) as stream:
             yield from map(log_line_of, stream.lines)
 
     def close(self) -> None:

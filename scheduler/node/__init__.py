@@ -4,7 +4,7 @@ life ─▶ preflight     checks what a node needs: Linux, its data_dir, store a
   │ ──▶ assembly      builds the node in the order of its start
   └ ──▶ running_node  from the ready line to the end of the drain
 
-http_server    serves the API
+http_server    serves the API, on the sockets of `listening`
 migrating      brings the schema of the store up to date, without a node
 sweeper        recovers the jobs of dead nodes and lost ids, deletes old jobs
 config/        reads and validates the configuration

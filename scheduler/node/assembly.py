@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -97,11 +97,11 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     hooks = await stack.enter_async_context(_hooks(basis))
     change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
     looks = JobLooks(store)
-    url = await stack.enter_async_context(_api(basis, change_feed, looks, registry, draining))
+    urls = await stack.enter_async_context(_api(basis, change_feed, looks, registry, draining))
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     settlements, workers = await _open_workers(
-        basis, lease, local_jobs, on_call_due=hooks.hint, url=url, stack=stack
+        basis, lease, local_jobs, on_call_due=hooks.hint, urls=urls, stack=stack
     )
     if is_private(config.store.url):
         await forget_predecessors(store)
@@ -111,7 +111,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     await lease.begin()
     return RunningNode(
         config=config,
-        url=url,
+        urls=urls,
         lease=lease,
         local_jobs=local_jobs,
         workers=workers,
@@ -235,7 +235,7 @@ def _api(
     looks: JobLooks,
     registry: CollectorRegistry,
     draining: asyncio.Event,
-) -> AbstractAsyncContextManager[str]:
+) -> AbstractAsyncContextManager[Sequence[str]]:
     config = basis.config
     service = Service(
         store=basis.store,
@@ -257,8 +257,9 @@ def _api(
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
+        path_prefix=config.http.path_prefix,
     )
-    return open_http(app, host=config.http.host, port=config.http.port)
+    return open_http(app, hosts=config.http.addresses, port=config.http.port)
 
 
 def _lease(basis: _Basis, local_jobs: LocalJobs) -> Lease:
@@ -312,7 +313,7 @@ async def _open_workers(
     local_jobs: LocalJobs,
     *,
     on_call_due: Callable[[], None],
-    url: str,
+    urls: Sequence[str],
     stack: AsyncExitStack,
 ) -> tuple[Settlements, Workers]:
     """Each in a task group of its own, so that a failure in one does not hide behind the other."""
@@ -346,7 +347,7 @@ async def _open_workers(
             longest_look_s=config.abort.longest_look_s,
             grace_s=config.abort.grace_s,
         ),
-        node_url=local(url),
+        node_url=local(urls),
     )
     stack.callback(workers.close)
     return settlements, workers

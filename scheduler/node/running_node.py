@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -32,7 +32,8 @@ class RunningNode:
     """A node as `assembly` built it: what it runs, and what its end needs."""
 
     config: Config
-    url: str
+    urls: Sequence[str]
+    """Of the API: one for each address that the node listens on."""
     lease: Lease
     local_jobs: LocalJobs
     workers: Workers
@@ -68,11 +69,13 @@ class RunningNode:
 
     def _ready_line(self) -> str:
         node, config = self.lease.node, self.config
+        url, *others = self.urls
         return (
-            f"AtlanScheduler {node.version} is ready on {self.url}, "
-            f"dashboard {self.url}{DASHBOARD} (node {node.name}, "
+            f"AtlanScheduler {node.version} is ready on {url}, "
+            f"dashboard {url}{DASHBOARD} (node {node.name}, "
             f"{node.workers} workers, {len(node.tasks)} handlers, "
             f"store {redacted(config.store.url)}, queue {redacted(config.queue.url)})"
+            + "".join(f", also on {other}" for other in others)
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import aiohttp
 
@@ -103,7 +104,7 @@ class Installation:
                 self.ledger.saw(job, asked_at=asked_at)
             found += page
             link = headers.get("Link", "")
-            path = link[link.index("<") + 1 : link.index(">")] if link else None
+            path = urljoin(path, link[link.index("<") + 1 : link.index(">")]) if link else None
         return found
 
     @asynccontextmanager

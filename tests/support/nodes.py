@@ -171,7 +171,7 @@ class Node:
     def _url(self) -> str:
         """The URL in its ready line."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        self.ready_line = line = self.process.stdout.readline()
         found = re.search(r"ready on (http://[^\s,]+), dashboard \1/-/ui/ ", line)
         if found is None:
             status = self.ended()

@@ -47,7 +47,7 @@ def document(routes: Sequence[Route]) -> Json:
             "description": "Jobs over HTTP, each in a process of its own, each stoppable at once."
             f"\n\nProblems have one of these types:\n\n{_kinds()}",
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": ".."}],
         "paths": paths,
         "components": {"schemas": dict(sorted(components.items()))},
     }

@@ -13,7 +13,7 @@ from scheduler.api.requests.intake import read_jobs
 from scheduler.api.requests.models import ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LOAD, SERVICE
+from scheduler.api.state import LOAD, PATH_PREFIX, SERVICE
 from scheduler.core.job import FINAL, Job
 from scheduler.service.documents import call_document, job_document
 from scheduler.service.service import JobPage
@@ -34,7 +34,7 @@ async def submit(request: web.Request) -> web.Response:
     documents = [job_document(job) for job in inserted.jobs]
     if intake.several:
         return json_response(documents, status=status)
-    return json_response(documents[0], status=status, headers=_location(inserted.jobs[0]))
+    return json_response(documents[0], status=status, headers=_location(request, inserted.jobs[0]))
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ async def list_jobs(request: web.Request) -> web.Response:
             limit=wanted.limit,
         )
         documents = [job_document(job) for job in page.jobs]
-        return json_response(documents, headers=_next(request, uid, page))
+        return json_response(documents, headers=_next(request, page))
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -73,13 +73,14 @@ async def list_hook_calls(request: web.Request) -> web.Response:
     return json_response([call_document(call) for call in calls])
 
 
-def _location(job: Job) -> dict[str, str]:
-    return {"Location": f"/{quote(job.uid, safe='')}/{job.id}"}
+def _location(request: web.Request, job: Job) -> dict[str, str]:
+    prefix = request.app[PATH_PREFIX]
+    return {"Location": f"{prefix}/{quote(job.uid, safe='')}/{job.id}"}
 
 
-def _next(request: web.Request, uid: str, page: JobPage) -> dict[str, str]:
-    """The `Link` header to the next page, without scheme and host: a proxy may change them."""
+def _next(request: web.Request, page: JobPage) -> dict[str, str]:
+    """The `Link` header to the next page: only its query, since a proxy may change all else."""
     if page.next_before is None:
         return {}
     parameters = {**request.query, "after": cursor.encode(page.next_before)}
-    return {"Link": f'</{quote(uid, safe="")}?{urlencode(parameters)}>; rel="next"'}
+    return {"Link": f'<?{urlencode(parameters)}>; rel="next"'}

@@ -7,18 +7,20 @@ they exclude only values that cannot be meant.
 from __future__ import annotations
 
 import base64
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
     model_validator,
 )
@@ -46,10 +48,30 @@ Line = Annotated[
     StringConstraints(max_length=200, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$"),
     Words("at most 200 printable characters"),
 ]
-Host = Annotated[
+HOST: Final = re.compile(r"[^\s,]{1,255}")
+HOSTS_MAX: Final = 32
+
+
+def _hosts(given: object) -> str | tuple[str, ...]:
+    """One host, or several; a text may have them separated by commas, as the environment does."""
+    several = given.split(",") if isinstance(given, str) else given
+    if not isinstance(several, list | tuple) or not 1 <= len(several) <= HOSTS_MAX:
+        raise ValueError(given)
+    hosts = tuple(each.strip() if isinstance(each, str) else "" for each in several)
+    if not all(map(HOST.fullmatch, hosts)) or not "".join(hosts).isprintable():
+        raise ValueError(given)
+    return hosts[0] if len(hosts) == 1 else hosts
+
+
+Hosts = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_hosts),
+    Words("a host name or an IP address, or a list of them"),
+]
+PathPrefix = Annotated[
     str,
-    StringConstraints(max_length=255, pattern=r"^[^\s\p{C}]+$"),
-    Words("a host name or an IP address"),
+    StringConstraints(max_length=200, pattern=r"^(/[\w.~!$&'()*+,;=:@%-]+)*$"),
+    Words("empty, or a path such as /jobs, without a slash at its end"),
 ]
 Folder = Annotated[
     str,
@@ -158,10 +180,17 @@ class NodeSection(Section):
 class HttpSection(Section):
     """The API."""
 
-    host: Host = "127.0.0.1"
-    """the address to listen on"""
+    host: Hosts = "127.0.0.1"
+    """the address to listen on, or a list of them; `::` = all, IPv4 too"""
     port: int = Field(8000, ge=0, le=65_535)
     """0 = any free port, printed in the ready line"""
+    path_prefix: PathPrefix = ""
+    """the path below which a proxy serves the node, such as `/jobs`, for the header `Location`"""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What `host` has, as a list."""
+        return (self.host,) if isinstance(self.host, str) else self.host
 
 
 with warnings.catch_warnings():

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 
@@ -84,6 +85,42 @@ async def test_an_address_of_another_machine_stops_the_start(tmp_path: Path) -> 
     said = await refusal(tmp_path, HTTP__HOST="192.0.2.7")
     assert "[http] 192.0.2.7:0 cannot be listened on: Cannot assign requested address\n" in said
     assert said.count("192.0.2.7") == 1
+
+
+async def test_a_node_listens_on_all_addresses_that_it_is_told(start_node: Nodes) -> None:
+    """Its ready line names them all; the client in a handler gets one that leads to the node."""
+    node = start_node(HTTP__HOST="::1,127.0.0.1")
+    port = node.url.rpartition(":")[2]
+    assert node.url == f"http://[::1]:{port}"
+    for url in (node.url, f"http://127.0.0.1:{port}"):
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/-/health") as answer:
+            assert answer.status == 200
+    (_, url), _ = (await node.outcome("named"))["result"]
+    assert url == f"http://127.0.0.1:{port}"
+    assert node.ready_line.endswith(f"), also on http://127.0.0.1:{port}\n")
+
+
+@pytest.mark.parametrize("host", ["::", "0.0.0.0"])  # noqa: S104 - as in a container
+async def test_a_node_that_listens_everywhere_is_reached_by_ipv4(
+    start_node: Nodes, host: str
+) -> None:
+    """A system's `::` leaves IPv4 out, or not: a node's has both."""
+    node = start_node(HTTP__HOST=host)
+    port = node.url.rpartition(":")[2]
+    health = f"http://127.0.0.1:{port}/-/health"
+    async with aiohttp.ClientSession() as session, session.get(health) as answer:
+        assert answer.status == 200
+    (_, url), _ = (await node.outcome("named"))["result"]
+    assert url == f"http://127.0.0.1:{port}"
+
+
+async def test_one_of_several_hosts_that_cannot_be_listened_on_stops_the_start(
+    tmp_path: Path,
+) -> None:
+    """One line that names it: half a node would be found out much later."""
+    said = await refusal(tmp_path, HTTP__HOST="127.0.0.1,192.0.2.7")
+    assert "[http] 192.0.2.7:0 cannot be listened on: Cannot assign requested address\n" in said
+    assert said.count("\n") == 1
 
 
 async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_wait(

@@ -14,8 +14,7 @@ from tests.support.programs.table import PROGRAMS, missing
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Write the line behind all others, if there is something to say."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    reports = reporter.getreports("skipped") if reporter else []
-    if reporter and reports:
+    if reporter is not None and (reports := reporter.getreports("skipped")):
         reporter.write_line(_line(reports))
 
 

@@ -222,10 +222,10 @@ async def test_the_next_page_keeps_the_filters(api: Api) -> None:
         await api.submit("ü/".strip("/"), task=task)
 
     first = await api.get("/ü?status=queued,aborted&task=task2&limit=2")
-    second = await api.get(str(_next(first)))
+    second = await api.get(str(_next(first, of="/ü")))
 
     assert [job["task"] for job in first.json + second.json] == ["task2"] * 3
-    assert str(_next(first)).startswith("/%C3%BC?status=queued%2Caborted&task=task2&limit=2&after=")
+    assert str(_next(first)).startswith("/u1?status=queued%2Caborted&task=task2&limit=2&after=")
 
 
 async def test_a_page_ends_early_at_eight_mebibytes_and_leads_on(api: Api) -> None:
@@ -309,10 +309,11 @@ def test_a_cursor_leads_back_to_its_job() -> None:
     assert cursor.decode(cursor.encode(job_id)) == job_id
 
 
-def _next(answer: Response) -> str | None:
+def _next(answer: Response, *, of: str = "/u1") -> str | None:
+    """Where the next page is: only a query, so that it holds behind any proxy."""
     link = answer.headers.get("Link")
     if link is None:
         return None
-    assert link.startswith("</")
+    assert link.startswith("<?")
     assert link.endswith('>; rel="next"')
-    return str(link[1:].partition(">")[0])
+    return of + str(link[1:].partition(">")[0])

@@ -109,7 +109,7 @@ async def test_the_response_of_another_server_is_an_error(
         await client.do("get", "ada", "1")
 
 
-@pytest.mark.parametrize("status", ["502 Bad Gateway", "301 Moved Permanently"])
+@pytest.mark.parametrize("status", ["403 Forbidden", "301 Moved Permanently"])
 async def test_an_error_page_of_a_proxy_is_a_problem_too(
     connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
 ) -> None:
@@ -119,6 +119,27 @@ async def test_an_error_page_of_a_proxy_is_a_problem_too(
         await client.do("get", "ada", "1")
     assert str(problem.value) == status
     assert (problem.value.type, problem.value.errors) == ("about:blank", ())
+
+
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Unavailable", "504 Gateway Timeout"])
+async def test_a_proxy_that_reaches_no_node_is_asked_again(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
+) -> None:
+    """A node that restarts is away for a second, and each call may be sent twice."""
+    server = await misbehaving(
+        reply("<h1>sorry</h1>", status=status, media="text/html"), reply(job())
+    )
+    client = await connect(server.url)
+    assert (await client.do("get", "ada", "1")).id
+
+
+async def test_a_proxy_that_reaches_no_node_for_long_is_reported(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    server = await misbehaving(reply("<h1>sorry</h1>", status="502 Bad Gateway", media="text/html"))
+    client = await connect(server.url, retry_s=0)
+    with pytest.raises(Unreachable, match="a proxy answered 502 Bad Gateway"):
+        await client.do("get", "ada", "1")
 
 
 async def test_a_proxys_path_and_headers_come_with_every_request(

@@ -35,11 +35,11 @@ async def test_a_log_comes_as_typed_lines(
     text = "2026-11-25T15:42:54.123Z stdout two  words \n2026-11-25T15:42:54.123Z stderr \n"
     server = await misbehaving(HEAD + chunk(text[:30]) + chunk(text[30:]) + b"0\r\n\r\n")
     client = await connect(server.url)
-    assert await client.all("log", "ada", "1", follow=True) == [
+    assert await client.all("log", "ada", "1") == [
         LogLine(at=AT, stream="stdout", text="two  words "),
         LogLine(at=AT, stream="stderr", text=""),
     ]
-    assert server.requests[0].startswith("GET /ada/1/log?follow=true HTTP/1.1")
+    assert server.requests[0].startswith("GET /ada/1/log HTTP/1.1")
 
 
 async def test_a_job_that_printed_nothing_has_an_empty_log(
@@ -85,6 +85,25 @@ async def test_watching_goes_on_where_its_connection_broke(
     events = await client.all("watch", "ada", "1")
     assert all(isinstance(event, Changed) for event in events)
     assert [event.job.status for event in events] == [Status.RUNNING, Status.SUCCESSFUL]
+    assert server.header("Last-Event-ID") == [None, "1"]
+
+
+async def test_a_followed_log_goes_on_where_its_connection_broke(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    """A proxy ends what is silent for a minute; nobody is to get a line twice for that."""
+    line = {"id": "1", "uid": "ada", "at": "2026-11-25T15:42:54.123Z", "stream": "stdout"}
+    first, second = (
+        HEAD + chunk("".join(f"{each}\n" for each in block(number, "log", {**line, "text": text})))
+        for number, text in ((1, "one"), (2, "two"))
+    )
+    end = chunk("".join(f"{each}\n" for each in block(3, "status", job("successful"))))
+    server = await misbehaving(first, second + end + b"0\r\n\r\n")
+    client = await connect(server.url)
+    assert await client.all("log", "ada", "1", follow=True) == [
+        LogLine(at=AT, stream="stdout", text="one"),
+        LogLine(at=AT, stream="stdout", text="two"),
+    ]
     assert server.header("Last-Event-ID") == [None, "1"]
 
 

@@ -97,7 +97,10 @@ def test_a_file_in_another_encoding_is_an_error(file: Path) -> None:
         ("[http]\nport = 80.0", "[http] port = 80.0: must be an integer from 0 to 65535"),
         ("[http]\nport = true", "[http] port = true: must be an integer from 0 to 65535"),
         ("[http]\nport = 65536", "[http] port = 65536: must be an integer from 0 to 65535"),
-        ('[http]\nhost = ""', '[http] host = "": must be a host name or an IP address'),
+        (
+            '[http]\nhost = ""',
+            '[http] host = "": must be a host name or an IP address, or a list of them',
+        ),
         ("[node]\nlease_s = 0.5", "[node] lease_s = 0.5: must be a number from 1 to 3600"),
         ("[node]\nlease_s = nan", "[node] lease_s = NaN: must be a number from 1 to 3600"),
         ("[node]\nlease_s = inf", "[node] lease_s = Infinity: must be a number from 1 to 3600"),
@@ -177,7 +180,7 @@ def test_every_documented_kind_of_url_is_accepted(file: Path, section: str, url:
 def test_a_misspelt_key_is_an_error_with_the_one_that_was_meant(file: Path) -> None:
     """An operator would believe that the key has an effect."""
     assert complaint(file, "[http]\nprt = 80") == (
-        'own.toml: [http] unknown key "prt"; did you mean port? (known: host, port)'
+        'own.toml: [http] unknown key "prt"; did you mean port? (known: host, port, path_prefix)'
     )
 
 
@@ -225,6 +228,42 @@ def test_every_key_can_be_overridden() -> None:
     environ = {name: str(shipped[section][key]) for name, (section, key) in VARIABLES.items()}
     assert len(environ) == sum(map(len, shipped.values()))
     assert load(SHIPPED, environ) == Config()
+
+
+@pytest.mark.parametrize(
+    "text", ["127.0.0.1,::1", "127.0.0.1, ::1", '["127.0.0.1", "::1"]', '"127.0.0.1,::1"']
+)
+def test_several_hosts_may_stand_in_the_environment(text: str) -> None:
+    """As a list, or as people write one there."""
+    config = load(None, {"SCHEDULER_HTTP__HOST": text})
+    assert config.http.addresses == ("127.0.0.1", "::1")
+
+
+def test_a_host_is_a_text_or_a_list(file: Path) -> None:
+    """One is the usual case, and most files have it as a text."""
+    for value, hosts in {'"::"': ("::",), '["::1", "localhost"]': ("::1", "localhost")}.items():
+        file.write_text(f"[http]\nhost = {value}\n")
+        assert load(file, {}).http.addresses == hosts
+
+
+@pytest.mark.parametrize(
+    "value", ["[]", "5", '[""]', '["a b"]', "[1]", '["a", "\\u0007"]', '"a,,b"']
+)
+def test_a_host_that_cannot_be_one_is_an_error(file: Path, value: str) -> None:
+    assert "must be a host name or an IP address, or a list of them" in complaint(
+        file, f"[http]\nhost = {value}"
+    )
+
+
+@pytest.mark.parametrize("value", ["jobs", "/jobs/", "/", "//jobs", "/a b", "/a?b", "/a#b", "/<a>"])
+def test_a_path_prefix_is_a_path_without_a_slash_at_its_end(file: Path, value: str) -> None:
+    """It stands before paths in answers, so it must make no other address of them."""
+    assert "must be empty, or a path such as /jobs" in complaint(
+        file, f'[http]\npath_prefix = "{value}"'
+    )
+    for right in ("", "/jobs", "/a/b-c", "/%C3%BC"):
+        file.write_text(f'[http]\npath_prefix = "{right}"')
+        assert load(file, {}).http.path_prefix == right
 
 
 @pytest.mark.parametrize("text", ["", "x", '"82"', "82.5", "82\nhost = 1", "1979-05-27", "[82]"])

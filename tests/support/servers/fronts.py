@@ -1,0 +1,134 @@
+"""Proxies in front of a node, set up as `docs/proxies.md` shows them, or not at all.
+
+front   a node behind each of them, at the root and below a path
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.nodes import ROOT, Node
+from tests.support.programs import program
+from tests.support.readme import blocks
+
+START_S: Final = 20.0
+DEFAULTS: Final = """
+server {
+    listen 80;
+    location /jobs/ { proxy_pass http://127.0.0.1:8000/; }
+}
+"""
+NGINX: Final = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+{user}
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/bodies;
+    proxy_temp_path {folder}/proxied;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {server}
+}}
+"""
+CADDY: Final = "{{\n admin off\n auto_https off\n}}\n{server}"
+
+
+def shown(language: str) -> str:
+    """The configuration that the page shows."""
+    page = (ROOT / "docs" / "proxies.md").read_text("utf-8")
+    (text,) = (block.text for block in blocks(page) if block.language == language)
+    return text
+
+
+@contextmanager
+def in_front(kind: str, folder: Path, *, behind: str, path: str) -> Iterator[str]:
+    """A proxy that serves the node `behind` below a path; its URL, without a slash at the end.
+
+    Args:
+        kind: "defaults" of nginx, or what the page shows for "nginx" or "caddy".
+    """
+    port = _free_port()
+    server = DEFAULTS if kind == "defaults" else shown(kind)
+    for old, new in (
+        ("listen 80", f"listen 127.0.0.1:{port}"),
+        ("http://jobs.example {", f"http://127.0.0.1:{port} {{"),
+        ("http://127.0.0.1:8000", behind),
+        ("127.0.0.1:8000", behind.removeprefix("http://")),
+        ("/jobs/", f"{path}/"),
+    ):
+        server = server.replace(old, new)
+    command = _caddy(folder, server) if kind == "caddy" else _nginx(folder, server)
+    with (folder / "front.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _wait_for(port, process, folder / "front.log")
+        yield f"http://127.0.0.1:{port}{path}"
+    finally:
+        process.terminate()
+        process.wait(START_S)
+
+
+def _nginx(folder: Path, server: str) -> list[str]:
+    user = "user root root;" if os.geteuid() == 0 else ""  # else a worker cannot use the folder
+    file = folder / "nginx.conf"
+    file.write_text(NGINX.format(folder=folder, user=user, server=server))
+    return [program("nginx"), "-p", str(folder), "-e", str(folder / "nginx.log"), "-c", str(file)]
+
+
+def _caddy(folder: Path, server: str) -> list[str]:
+    file = folder / "Caddyfile"
+    file.write_text(CADDY.format(server=server))
+    return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(file)]
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), START_S).close()
+        except ConnectionRefusedError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(
+    params=[f"{kind} {path}" for kind in ("defaults", "nginx", "caddy") for path in ("/", "/jobs/")]
+)
+def front(request: pytest.FixtureRequest, node: Node, tmp_path: Path) -> Iterator[Node]:
+    """The shared node, as it is reached through a proxy."""
+    kind, path = request.param.split(" ")
+    with in_front(kind, tmp_path, behind=node.url, path=path.rstrip("/")) as url:
+        behind = copy(node)
+        behind.url = url
+        yield behind
