@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.basics.background import background
 from scheduler.basics.batch import Batch
-from scheduler.core.errors import Conflict, StoreUnavailable
+from scheduler.core.errors import Conflict, StoreRefused, StoreUnavailable
 from tests.support.eventually import eventually
 
 MOST = 4
@@ -22,12 +22,13 @@ class Doubling:
         self.runs: list[Sequence[int]] = []
         self.open = asyncio.Event()
         self.open.set()
+        self.error: type[Exception] = Conflict
 
     async def __call__(self, numbers: Sequence[int]) -> Sequence[int]:
         self.runs.append(numbers)
         await self.open.wait()
         if 0 in numbers:
-            raise Conflict("0 is nothing to double")
+            raise self.error("0 is nothing to double")
         if -1 in numbers:
             raise StoreUnavailable("away")
         return [2 * number for number in numbers]
@@ -98,13 +99,15 @@ async def test_a_run_has_a_bound_and_a_call_above_it_runs_alone(
     assert doubling.runs == [[3], [2, 2], [9], [1]]
 
 
+@pytest.mark.parametrize("error", [Conflict, StoreRefused])
 async def test_an_error_is_raised_only_in_the_call_that_causes_it(
-    double: Batch[int, int], doubling: Doubling
+    error: type[Exception], double: Batch[int, int], doubling: Doubling
 ) -> None:
     """One user's conflict is no reason to refuse another's job."""
+    doubling.error = error
     async with asyncio.TaskGroup() as group:
         good, other = group.create_task(double(1)), group.create_task(double(2))
-        with pytest.raises(Conflict):
+        with pytest.raises(error):
             await double(0)
 
     assert (good.result(), other.result()) == (2, 4)
