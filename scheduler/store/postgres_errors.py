@@ -72,9 +72,10 @@ def startable(where: str) -> Iterator[None]:
             f"[store] url = {where!r}: the server's certificate is not trusted: {_line(error)};"
             " sslrootcert names the CA to trust"
         ) from error
-    except ValueError as error:  # of what the URL leaves out; the URL itself is valid
+    except ValueError as error:  # of asyncpg or the resolver, neither of which has the password
         raise StartError(
-            f"[store] url = {where!r}: a variable PG… in the environment is wrong: {_line(error)}"
+            f"[store] url = {where!r}: the name of a host, or a variable PG… in the environment, is"
+            f" wrong: {_line(error)}"
         ) from error
     except (ConnectionError, *_WRONG) as error:
         if not isinstance(_reason(error), _WRONG):
