@@ -131,6 +131,16 @@ async def test_a_login_without_a_password_is_told(place: Place, tmp_path: Path) 
             pass
 
 
+async def test_what_is_wrong_beside_the_url_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that no host can have, and a variable that the URL leaves to the environment."""
+    named = await complaint(f"postgresql://me:sesame@{'a' * 64}/db", tmp_path, StartError)
+    assert "the name of a host" in named
+    monkeypatch.setenv("PGPORT", "sesam")
+    assert "a variable PG" in await complaint("postgresql://me@127.0.0.1/db", tmp_path, StartError)
+
+
 async def test_a_server_that_takes_no_more_connections_is_waited_for_and_told(
     place: Place, tmp_path: Path
 ) -> None:
