@@ -7,6 +7,7 @@ subscriptions   pub/sub: announced aborts, and jobs that somebody watches
 keys            all keys and channels on the server
 scripts, lua/   the steps that must be atomic on the server
 server          two clients of the server, and errors of Redis as ours
+refusals        what the errors of redis-py say
 connections     what redis-py is told about connections
 addresses       what the URL may say
 locating        finds the master, by sentinels or nodes of a cluster

@@ -20,43 +20,20 @@ from typing import Final
 
 import redis.asyncio as aioredis
 from redis.asyncio import ConnectionPool, Redis
-from redis.exceptions import (
-    AskError,
-    ClusterDownError,
-    InvalidResponse,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
-from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import TimeoutError as NoReply
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from scheduler.basics.outage import Outage
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.queue.connections import ANSWER_S, open_pools
+from scheduler.queue.refusals import LOST, NONSENSE, is_not_here, line, may_pass, told
 
 VERSION_MIN: Final = (6, 2)
 """The first Redis with LMOVE and BLMOVE; every Valkey has them."""
 
-LOST: Final = (ConnectionLost, NoReply, TimeoutError, OSError)
-
-NONSENSE: Final = (RedisError, TypeError, ValueError, LookupError, AttributeError)
-"""What redis-py and the code behind it raise for an answer that makes no sense to them."""
-
-NOT_HERE: Final = (ReadOnlyError, AskError, TryAgainError, ClusterDownError)
-"""Answers of a server that is not, or not now, the one that takes our writes. (`MOVED` is a kind of
-`AskError`, and `MASTERDOWN` one of `ClusterDownError`.)"""
-NOT_HERE_CODES: Final = frozenset({"NOREPLICAS", "UNBLOCKED"})
-"""The same, where redis-py has no class for them."""
-
 RECONNECT_S: Final = 1.0
 """At least so long between two times that all connections are closed: as long as an outage lasts,
 each call fails, and what the first failures began must have time to work."""
-
-SHOWN_MAX: Final = 300
-"""Characters of an answer in a message: anybody who can write there may have put in more."""
 
 
 class Server:
@@ -96,11 +73,11 @@ class Server:
             raise self._unavailable(f"does not answer: {reason}") from error
         except ResponseError as error:
             self._classify(error)
-            raise self._unavailable(f"refuses: {_told(error)}") from error
+            raise self._unavailable(f"refuses: {told(error)}") from error
         except NONSENSE as error:
             self._astray.set()
-            told = f"answers what makes no sense: {type(error).__name__}: {error}"
-            raise self._unavailable(told) from error
+            nonsense = f"answers what makes no sense: {type(error).__name__}: {error}"
+            raise self._unavailable(nonsense) from error
         if self.outage is not None:
             self.outage.answered()
 
@@ -126,13 +103,13 @@ class Server:
             await asyncio.sleep(RECONNECT_S)
 
     def _classify(self, error: ResponseError) -> None:
-        if isinstance(error, NOT_HERE) or _code(error) in NOT_HERE_CODES:
+        if is_not_here(error):
             self._astray.set()
         elif "WRONGTYPE" in str(error):
             self.wrong_type.set()
 
     def _unavailable(self, reason: str) -> QueueUnavailable:
-        error = QueueUnavailable(f"{self.where} {_line(reason)}")
+        error = QueueUnavailable(f"{self.where} {line(reason)}")
         if self.outage is not None:
             self.outage.failed(error)
         return error
@@ -178,35 +155,12 @@ async def _check_version(server: Server) -> None:
     except QueueUnavailable as error:
         # The server has no such command, or no such database; or it is something else.
         if isinstance(error.__cause__, InvalidResponse):
-            told = f"{server.where}: what answers there is not Redis"
-        elif isinstance(error.__cause__, NONSENSE) and not _may_pass(error.__cause__):
-            told = str(error)
+            reason = f"{server.where}: what answers there is not Redis"
+        elif isinstance(error.__cause__, NONSENSE) and not may_pass(error.__cause__):
+            reason = str(error)
         else:
             raise
-        raise StartError(f"[queue] url: {told}") from error
+        raise StartError(f"[queue] url: {reason}") from error
     if too_old:
         required = ".".join(map(str, VERSION_MIN))
         raise StartError(f"[queue] url: {server.where} is Redis {version}; {required} is required")
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether an error may be over in a moment: a server that starts, stops or changes its role."""
-    if isinstance(error, ResponseError):
-        return isinstance(error, NOT_HERE) or _code(error) in NOT_HERE_CODES | {"BUSY", "MISCONF"}
-    return isinstance(error, LOST)
-
-
-def _code(error: ResponseError) -> str:
-    """The first word of the server's answer; redis-py removes it where it has a class for it."""
-    return error.status_code or str(error).partition(" ")[0]
-
-
-def _told(error: ResponseError) -> str:
-    """The server's answer, with the code that redis-py removes: without it, some say nothing."""
-    return str(error) if error.status_code in {None, "ERR"} else f"{error.status_code} {error}"
-
-
-def _line(text: str) -> str:
-    """The text as one printable line."""
-    shown = "".join(each if each.isprintable() else "?" for each in text[:SHOWN_MAX])
-    return shown if len(text) <= SHOWN_MAX else f"{shown}…"
