@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import multiprocessing.util
 import os
 import resource
 import signal
@@ -30,6 +29,7 @@ from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import VARIABLES, Config
 from scheduler.node.machine import require_kernel
+from scheduler.node.scratch import make_scratch
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
 
@@ -133,7 +133,7 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     """
     os.environ[NODE] = node_id
     os.environ[DATA_DIR] = str(data_dir)
-    os.environ[SCRATCH] = multiprocessing.util.get_temp_dir()
+    os.environ[SCRATCH] = make_scratch(data_dir)
     _keep(os.environ[SCRATCH])
     # The fork server and the warden are new interpreters, and the node may have been started in any
     # folder. (A fork server that cannot import its preload module reports no error.)

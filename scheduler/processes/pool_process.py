@@ -28,7 +28,7 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.processes import shared_memory, tree
 from scheduler.processes.channel import Channel
 from scheduler.processes.child import job_loop
-from scheduler.processes.child.executor_ends import NoResults
+from scheduler.processes.child.executor_ends import NoResults, OwnSemaphore
 from scheduler.processes.child.frames import SLACK_BYTES
 from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.stdio_pipes import OnOutput, StdioPipes
@@ -362,3 +362,11 @@ class _Context(ForkServerContext):
     def SimpleQueue(self) -> NoResults:  # type: ignore[override]  # noqa: N802 - as in the base
         """The executor's queue of results."""
         return NoResults()
+
+    def Lock(self) -> OwnSemaphore:  # type: ignore[override]  # noqa: N802
+        """A lock of the executor's queue of calls."""
+        return OwnSemaphore(1)
+
+    def BoundedSemaphore(self, value: int = 1) -> OwnSemaphore:  # type: ignore[override]  # noqa: N802
+        """The semaphore of that queue."""
+        return OwnSemaphore(value)
