@@ -127,7 +127,9 @@ class Connection(web.RequestHandler):
             resp = of_http_error(request, resp)
         size = body_bytes(resp)
         try:
-            with self._server.answering(self, size if size > COUNTED_BYTES else 0):
+            if size <= COUNTED_BYTES:
+                return await super().finish_response(request, resp, start_time)
+            with self._server.answering(self, size):
                 return await super().finish_response(request, resp, start_time)
         finally:
             self._current = None

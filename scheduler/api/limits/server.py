@@ -144,9 +144,6 @@ class Server(web.Server):
     @contextmanager
     def answering(self, connection: Connection, size: int) -> Iterator[None]:
         """Count the bytes of an answer while it is being written."""
-        if not size:
-            yield
-            return
         budget = self._load.budget
         budget.held += size
         self._answers[connection] = size

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import StreamReader
 
-from scheduler.api.limits.budget import SMALL_BYTES
+from scheduler.api.limits.budget import SMALL_BYTES, Share
 from scheduler.api.limits.lines import TOO_MANY_BYTES
 from scheduler.api.limits.pace import Pace
 from scheduler.api.requests.json_text import parse
@@ -75,41 +76,78 @@ def _require_json(request: web.Request) -> None:
         raise web.HTTPUnsupportedMediaType(
             text=f"the Content-Type says {declared!r}; allowed is application/json in UTF-8"
         )
-    for header, plain in (("Content-Encoding", "identity"), ("Transfer-Encoding", "chunked")):
-        encoding = ", ".join(request.headers.getall(header, [plain]))
-        if encoding.strip().lower() != plain:
-            raise web.HTTPUnsupportedMediaType(
-                text=f"the {header} says {encoding[:100]!r}; allowed is only {plain}:"
-                " a body must not be compressed"
-            )
+    _require_plain(request, "Content-Encoding", "identity")
+    _require_plain(request, "Transfer-Encoding", "chunked")
+
+
+def _require_plain(request: web.Request, header: str, plain: str) -> None:
+    if header not in request.headers:
+        return
+    encoding = ", ".join(request.headers.getall(header))
+    if encoding.strip().lower() != plain:
+        raise web.HTTPUnsupportedMediaType(
+            text=f"the {header} says {encoding[:100]!r}; allowed is only {plain}:"
+            " a body must not be compressed"
+        )
 
 
 async def _read(request: web.Request, *, object_max: int, array_max: int) -> bytes:
     _require_below(array_max, request.content_length or 0)
-    await _invite(request)
-    body, share, loop = bytearray(), request[SHARE], asyncio.get_running_loop()
-    bytes_max = None
-    pace = Pace(loop.time(), lag_s=BODY_LAG_S)
+    body = _Body(request[SHARE], object_max=object_max, array_max=array_max)
+    content = request.content
     try:
-        async with asyncio.timeout_at(pace.until) as timeout:
-            while piece := await request.content.readany():
-                if bytes_max is None and (begun := piece.lstrip(_BLANKS)):
-                    bytes_max = array_max if begun.startswith(b"[") else object_max
-                _require_below(bytes_max or object_max, len(body) + len(piece))
-                if not share.grow(len(piece)):
-                    raise web.HTTPServiceUnavailable(text=TOO_MANY_BYTES)
-                body += piece
-                timeout.reschedule(pace.moved(len(piece), loop.time()))
+        if content.is_eof():  # nearly always: a small body comes with its header
+            while piece := await content.readany():
+                body.add(piece)
+        else:
+            await _invite(request)
+            await _read_in_time(content, body)
     except TimeoutError:
-        raise web.HTTPRequestTimeout(text=f"only {len(body)} bytes of the body came") from None
+        detail = f"only {len(body.bytes)} bytes of the body came"
+        raise web.HTTPRequestTimeout(text=detail) from None
     except (HttpProcessingError, web.RequestPayloadError):
         raise Invalid("the body breaks off, or is not encoded as its headers say") from None
-    return bytes(body)
+    return bytes(body.bytes)
+
+
+async def _read_in_time(content: StreamReader, body: _Body) -> None:
+    loop = asyncio.get_running_loop()
+    pace = Pace(loop.time(), lag_s=BODY_LAG_S)
+    async with asyncio.timeout_at(pace.until) as timeout:
+        while piece := await content.readany():
+            body.add(piece)
+            timeout.reschedule(pace.moved(len(piece), loop.time()))
+
+
+class _Body:
+    """The bytes of a body that came."""
+
+    def __init__(self, share: Share, *, object_max: int, array_max: int) -> None:
+        self.bytes = bytearray()
+        self._share = share
+        self._bytes_max = object_max
+        self._array_max = array_max
+        self._is_blank = True
+
+    def add(self, piece: bytes) -> None:
+        """Keep one more piece, if it may come.
+
+        Raises:
+            TooLarge, HTTPServiceUnavailable: it may not.
+        """
+        if self._is_blank and (begun := piece.lstrip(_BLANKS)):
+            self._is_blank = False  # each byte is looked at once, however many pieces come
+            if begun.startswith(b"["):
+                self._bytes_max = self._array_max
+        _require_below(self._bytes_max, len(self.bytes) + len(piece))
+        if not self._share.grow(len(piece)):
+            raise web.HTTPServiceUnavailable(text=TOO_MANY_BYTES)
+        self.bytes += piece
 
 
 async def _invite(request: web.Request) -> None:
     """Tell a client that waits for it (RFC 9110, section 10.1.1) to send its body."""
-    if "Expect" in request.headers and not request.content.at_eof():
+    if "Expect" in request.headers:
         with suppress(ConnectionError):
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer proper has not begun
