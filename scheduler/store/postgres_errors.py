@@ -81,9 +81,7 @@ def _lasting(error: Exception) -> str | None:
     said = reason(error)
     if isinstance(error, SSLCertVerificationError):
         return f"the server's certificate is not trusted: {said}; sslrootcert names the CA to trust"
-    if isinstance(
-        error, ValueError
-    ):  # of asyncpg or the resolver: no password
+    if isinstance(error, ValueError):  # of asyncpg or the resolver: no password
         return f"the name of a host, or a variable PG… in the environment, is wrong: {said}"
     if any(words in said for words in _LASTING_WORDS):
         return said
