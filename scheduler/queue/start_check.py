@@ -100,5 +100,5 @@ def _tell_missing_right(server: Server, command: str, error: BaseException | Non
     if isinstance(error, NoPermissionError) or "NOPERM" in str(error):
         raise StartError(
             f"[queue] url: {server.where} refuses {command}: {error};"
-            " docs/operating.md has the rights that a node needs"
+            " docs/redis.md has the rights that a node needs"
         )

@@ -32,7 +32,7 @@ RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     "logs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "nodes": ("SELECT", "INSERT", "UPDATE", "DELETE"),
 }
-"""What a node's role must be granted, for each table; docs/operating.md has the statements."""
+"""What a node's role must be granted, for each table; docs/postgresql.md has the statements."""
 LOCK: Final = """
 SELECT pg_advisory_xact_lock(hashtextextended(coalesce(nullif($1, ''), current_schema(), ''), $2))
 """
@@ -42,7 +42,7 @@ SELECT string_agg(format('%s on %s', wanted ->> 1, wanted ->> 0), ', ')
  WHERE has_table_privilege(to_regclass($2 || (wanted ->> 0)), wanted ->> 1) IS NOT TRUE
 """
 
-_GRANTS: Final = "; docs/operating.md has the grants that the role of a node needs"
+_GRANTS: Final = "; docs/postgresql.md has the grants that the role of a node needs"
 
 
 async def prepared(connection: asyncpg.Connection, *, schema: str, where: str) -> Migrated:

@@ -1,5 +1,4 @@
--- Add the call of a hook that a job's handler asked for, where the attempt's token holds and the
--- job has a hook.
+-- Add the call of the hook that a handler asked for, where its token holds and its job has one.
 -- $1 call_id
 -- $2 job_id
 -- $3 token

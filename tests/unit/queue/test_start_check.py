@@ -9,7 +9,7 @@ from pathlib import Path
 from scheduler.queue.keys import Keys
 from scheduler.queue.start_check import commands
 
-OPERATING = Path(__file__).parents[3] / "docs" / "operating.md"
+RIGHTS_PAGE = Path(__file__).parents[3] / "docs" / "redis.md"
 ELSEWHERE = {"INFO", "SUBSCRIBE", "UNSUBSCRIBE"}
 """What the start does otherwise than in one row with the others."""
 
@@ -30,5 +30,5 @@ def test_the_start_tries_every_command_of_every_script() -> None:
 
 def test_the_docs_list_the_rights_that_the_start_tries() -> None:
     """Whoever makes a user with these rights gets a node that starts, and runs."""
-    [line] = re.findall(r"^ACL SETUSER .*$", OPERATING.read_text(), re.MULTILINE)
+    [line] = re.findall(r"^ACL SETUSER .*$", RIGHTS_PAGE.read_text(), re.MULTILINE)
     assert {each.upper() for each in re.findall(r" \+(\S+)", line)} == tried()

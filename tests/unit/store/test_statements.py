@@ -106,7 +106,7 @@ def test_every_table_is_known_to_whoever_names_tables() -> None:
     """A table that one forgets is not found in a schema, or cannot be read by a node's role."""
     scripts = "".join(migrations(Dialect.POSTGRESQL))
     made = set(re.findall(r"CREATE TABLE (\w+)", scripts))
-    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    page = (ROOT / "docs" / "postgresql.md").read_text("utf-8")
     granted = re.search(
         r"^GRANT SELECT, INSERT, UPDATE, DELETE ON (.*) TO node;$", page, re.MULTILINE
     )

@@ -26,8 +26,8 @@ LATEST = len(migrations(Dialect.POSTGRESQL))
 
 
 def documented(place: Place, number: int = 0, *, but: str = "") -> str:
-    """A block of SQL in docs/operating.md, for the roles of this place; first the grants."""
-    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    """A block of SQL in docs/postgresql.md, for the roles of this place; first the grants."""
+    page = (ROOT / "docs" / "postgresql.md").read_text("utf-8")
     text = [block.text for block in blocks(page) if block.language == "sql"][number]
     text = text.replace("DATABASE scheduler", f"DATABASE {place.database}")
     return text.replace("TO node", f"TO {place.role}").replace(but, "")
@@ -103,10 +103,10 @@ async def test_a_ready_schema_is_not_changed(granted: Place, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("revoked", "told"),
     [
-        ("DELETE ON logs", "lacks the rights DELETE on logs; docs/operating.md has the grants"),
+        ("DELETE ON logs", "lacks the rights DELETE on logs; docs/postgresql.md has the grants"),
         ("SELECT, UPDATE ON nodes", "lacks the rights SELECT on nodes, UPDATE on nodes"),
         ("ALL ON hook_calls", "INSERT on hook_calls"),
-        ("ALL ON installation", "permission denied for table installation; docs/operating.md"),
+        ("ALL ON installation", "permission denied for table installation; docs/postgresql.md"),
         ("USAGE ON SCHEMA public", "needs version"),
         ("CONNECT ON DATABASE {database}", "permission denied for database"),
     ],

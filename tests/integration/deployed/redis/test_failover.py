@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.deployed.load import under_load
+from tests.integration.deployed.redis.load import under_load
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
 from tests.support.servers.redis import RedisServer

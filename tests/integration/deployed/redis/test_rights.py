@@ -22,9 +22,7 @@ NAME = "atlanscheduler"
 
 def rights() -> list[str]:
     """The command in the docs that makes the user, as words."""
-    [line] = re.findall(
-        r"^ACL SETUSER .*$", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE
-    )
+    [line] = re.findall(r"^ACL SETUSER .*$", (ROOT / "docs" / "redis.md").read_text(), re.MULTILINE)
     return list(line.split())
 
 
