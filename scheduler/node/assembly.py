@@ -153,7 +153,7 @@ async def _open_basis(
         id=node_id,
         name=name,
         version=__version__,
-        workers=_number_of_workers(config),
+        workers=number_of_workers(config),
         tasks=tuple(sorted(slots.tasks)),
         running=0,
         beat=0,
@@ -173,7 +173,8 @@ async def _open_basis(
     )
 
 
-def _number_of_workers(config: Config) -> int:
+def number_of_workers(config: Config) -> int:
+    """How many workers, and so pool processes, the node has."""
     return config.node.workers or usable_cpus()
 
 
@@ -207,7 +208,7 @@ def _slots(
     config: Config, clock: Clock, random: Random, metrics: Metrics
 ) -> AbstractAsyncContextManager[Slots]:
     return open_slots(
-        workers=_number_of_workers(config),
+        workers=number_of_workers(config),
         clock=clock,
         random=random,
         result_bytes_max=config.limits.result_bytes_max,

@@ -14,16 +14,21 @@ import socket
 import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Final
 
 import uvloop
 
 from scheduler.basics.private_files import keep_private
 from scheduler.core.errors import StartError, Unavailable
-from scheduler.node.assembly import assemble
+from scheduler.node.assembly import assemble, number_of_workers
 from scheduler.node.config.loading import Config
 from scheduler.node.preflight import allow_descriptors, require_containment
 from scheduler.node.running_node import say
 from scheduler.telemetry import log_lines
+
+SHORTAGES: Final = (OSError, MemoryError, RuntimeError)
+"""What Python raises where a machine has not enough of something; RuntimeError for threads."""
+NO_THREAD: Final = "can't start new thread"
 
 
 def run(config: Config) -> None:
@@ -33,7 +38,7 @@ def run(config: Config) -> None:
         StartError: it cannot start; nothing is left behind.
     """
     require_containment()
-    allow_descriptors()
+    allow_descriptors(workers=number_of_workers(config))
     keep_private(Path(config.node.data_dir))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -55,6 +60,13 @@ async def serve(config: Config) -> None:
             node = await assemble(config, name, stack)
         except Unavailable as error:  # from a server that was reachable a moment ago
             raise StartError(f"the start was cut short: {error}") from error
+        except SHORTAGES as error:
+            if type(error) is RuntimeError and NO_THREAD not in str(error):
+                raise
+            raise StartError(
+                f"the machine has not enough for a node: {error!r}; look at its memory, and at the"
+                " limits of memory, processes and open files (ulimit -a)"
+            ) from error
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(run(), name=name) for name, run in node.background_tasks.items()

@@ -41,6 +41,10 @@ ROOT: Final = Path(__file__).parents[2]
 """The folder in which the package `scheduler` is."""
 DESCRIPTORS: Final = 65_536
 """The limit of open files to ask for: enough for every client that a node can serve."""
+OWN_DESCRIPTORS: Final = 96
+"""What a node has open for itself, some clients, and looks at processes. Some 40 when idle."""
+WORKER_DESCRIPTORS: Final = 16
+"""What each worker's process takes, with the one that replaces it. Some 8 for each."""
 REACH_S: Final = 10.0
 """How long a start waits for a store or a queue that is not reachable yet."""
 TRY_AGAIN_S: Final = 0.5
@@ -74,12 +78,20 @@ def _is_foreign(proc: Path) -> bool:
     return False
 
 
-def allow_descriptors() -> None:
+def allow_descriptors(*, workers: int) -> None:
     """Raise the limit of open files: each connection takes one, and each look at a process.
 
     Jobs get the original limit: a pool process that starts closes as many as its limit allows.
+
+    Raises:
+        StartError: there may be fewer than the node itself takes.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < (needed := OWN_DESCRIPTORS + workers * WORKER_DESCRIPTORS):
+        raise StartError(
+            f"this process may have {hard} files open (ulimit -Hn), and a node with {workers}"
+            f" workers needs {needed}: allow more, or set fewer [node] workers"
+        )
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     os.environ["ATLANSCHEDULER_DESCRIPTORS"] = str(soft)
     if 0 <= soft < wanted:
