@@ -61,6 +61,16 @@ def test_every_service_says_how_it_is_and_comes_back_by_itself(service: str) -> 
     assert SERVICES[service]["restart"] == "unless-stopped"
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_has_more_rights_than_it_needs(service: str) -> None:
+    """A handler that breaks out of its node is to find nothing to work with."""
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+    added = set(SERVICES[service].get("cap_add", ()))
+    own_start = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+    assert added == (set() if service == "node" else own_start)
+
+
 def test_the_nodes_wait_for_healthy_servers() -> None:
     """A node waits 10 seconds itself, which a first start of PostgreSQL can exceed."""
     waits_for = {name: how["condition"] for name, how in NODE["depends_on"].items()}

@@ -30,3 +30,12 @@ def test_every_request_of_the_collection_meets_a_route() -> None:
     assert len(asked) > 15
     for method, path in asked:
         assert any(method == verb and re.fullmatch(each, path) for verb, each in PATTERNS), path
+
+
+def test_what_runs_the_collection_is_pinned_with_hashes() -> None:
+    """CI installs it each time: a package that was changed since must not get in."""
+    lock = json.loads((ROOT / ".ci" / "newman" / "package-lock.json").read_text())
+    packages = {name: package for name, package in lock["packages"].items() if name}
+
+    assert "node_modules/newman" in packages
+    assert [name for name, each in packages.items() if "sha512-" not in each["integrity"]] == []
