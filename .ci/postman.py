@@ -1,6 +1,6 @@
 """Runs the Postman collection against a node, by newman, where there is npm to bring that.
 
-newman and all that it needs are pinned in `newman/package-lock.json`, with the hashes of each.
+newman and all that it needs are pinned in `newman/package-lock.json`, with hashes.
 """
 
 from __future__ import annotations

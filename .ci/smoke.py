@@ -28,12 +28,12 @@ def call(method: str, url: str, body: object = None) -> Any:  # noqa: ANN401 - J
         return json.load(answer)
 
 
-def main() -> None:
-    """Start, use, stop; any surprise raises."""
+def run(program: list[str], *, collection: bool = False) -> None:
+    """Start, use, stop; any surprise raises. With `collection`, run Postman's too."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        make = subprocess.Popen(
-            ["make", "--silent", "run"],  # noqa: S607
+        started = subprocess.Popen(
+            program,
             env={
                 **os.environ,
                 "SCHEDULER_HTTP__PORT": "0",
@@ -44,22 +44,29 @@ def main() -> None:
             text=True,
         )
         try:
-            assert make.stdout is not None
+            assert started.stdout is not None
             # The first time, lines about the installation come before it.
-            line = next((line for line in make.stdout if "ready on" in line), "not ready")
+            line = next((line for line in started.stdout if "ready on" in line), "not ready")
             print(f"{time.monotonic() - began:.1f} s: {line.strip()}")
             url = re.findall(r"ready on ([^\s,]+)", line)[0]
             use(url)
-            postman.run(url)
-            # To the node: make hands a signal on and then dies of it, whatever the node's status.
-            (node,) = Path(f"/proc/{make.pid}/task/{make.pid}/children").read_text().split()
-            os.kill(int(node), signal.SIGTERM)
-            status = make.wait(timeout=60)
+            if collection:
+                postman.run(url)
+            os.kill(_node(started.pid, program), signal.SIGTERM)
+            status = started.wait(timeout=60)
             assert status == 0, status
             print("SIGTERM: exit status 0")
         finally:
-            make.terminate()
-            make.wait()
+            started.terminate()
+            started.wait()
+
+
+def _node(pid: int, program: list[str]) -> int:
+    """The node itself: make hands a signal on and then dies of it, whatever the node's status."""
+    if program[0] != "make":
+        return pid
+    (node,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(node)
 
 
 def use(url: str) -> None:
@@ -79,4 +86,4 @@ def use(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(["make", "--silent", "run"], collection=True)

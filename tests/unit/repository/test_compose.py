@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from fnmatch import fnmatch
 from typing import Any, Final
 
@@ -121,11 +122,14 @@ def test_what_is_kept_is_on_volumes_that_the_file_declares() -> None:
 
 
 def test_the_image_of_the_nodes_is_built_from_the_dockerfile() -> None:
-    """Building it must need no other image."""
+    """Building it must need no other image, and its Python is one that CI tests."""
     assert NODE["build"] == "."
     assert (ROOT / "Dockerfile").is_file()
     (image,) = arguments("FROM")
-    assert image.startswith("python:3.")
+    found = re.fullmatch(r"python:(3\.\d+)-slim", image)
+    assert found
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"Programming Language :: Python :: {found[1]}" in project["classifiers"]
 
 
 def test_everything_the_image_copies_is_there_and_not_ignored() -> None:
