@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from scheduler import __version__
 from scheduler.api.app import build_app
+from scheduler.basics.background import background
 from scheduler.basics.clock import SystemClock, id_before, new_id
 from scheduler.basics.cpus import usable_cpus
 from scheduler.basics.urls import local, redacted
@@ -97,6 +98,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     hooks = await stack.enter_async_context(_hooks(basis))
     change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
     looks = JobLooks(store)
+    await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     urls = await stack.enter_async_context(_api(basis, change_feed, looks, registry, draining))
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
@@ -124,7 +126,6 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "receive aborts": partial(receive_aborts, queue, local_jobs),
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
-            "look at jobs for waits": looks.run,
             "look for stalls": _stalls(basis, local_jobs).run,
             "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
         },
