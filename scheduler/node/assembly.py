@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from scheduler import __version__
 from scheduler.api.app import build_app
+from scheduler.basics.background import background
 from scheduler.basics.clock import SystemClock, id_before, new_id
 from scheduler.basics.urls import local, redacted
 from scheduler.core.job import Node, StopReason
@@ -45,6 +46,7 @@ from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -94,7 +96,9 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     store, queue, clock = basis.store, basis.queue, basis.clock
     hooks = await stack.enter_async_context(_hooks(basis))
     change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
-    url = await stack.enter_async_context(_api(basis, change_feed, registry, draining))
+    looks = JobLooks(store)
+    await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
+    url = await stack.enter_async_context(_api(basis, change_feed, looks, registry, draining))
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     settlements, workers = await _open_workers(
@@ -223,13 +227,18 @@ def _hooks(basis: _Basis) -> AbstractAsyncContextManager[Delivery]:
 
 
 def _api(
-    basis: _Basis, change_feed: ChangeFeed, registry: CollectorRegistry, draining: asyncio.Event
+    basis: _Basis,
+    change_feed: ChangeFeed,
+    looks: JobLooks,
+    registry: CollectorRegistry,
+    draining: asyncio.Event,
 ) -> AbstractAsyncContextManager[str]:
     config = basis.config
     service = Service(
         store=basis.store,
         queue=basis.queue,
         change_feed=change_feed,
+        looks=looks,
         clock=basis.clock,
         new_id=new_id,
         tasks=basis.slots.tasks,

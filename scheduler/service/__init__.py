@@ -5,5 +5,6 @@ statistics     what the dashboard asks besides: counts, durations, extent of a b
 change_feed    this node's reader of the stream of changes, shared by all who follow jobs
 events         turns changes into the events of many jobs
 job_follower   the events of one job, from its current state to its end
+job_looks      looks at the store for all who wait for jobs, together
 documents      jobs, nodes, handlers, events and hook calls as JSON
 """

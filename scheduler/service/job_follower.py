@@ -21,19 +21,28 @@ from scheduler.service.events import (
     ResetEvent,
     StatusEvent,
 )
+from scheduler.service.job_looks import JobLooks
 
 
 class JobFollower:
     """Keeps what one client was sent of a job, to send only what is new to it."""
 
     def __init__(
-        self, job: Job, *, after: Position | None, log: bool, store: Store, change_feed: ChangeFeed
+        self,
+        job: Job,
+        *,
+        after: Position | None,
+        log: bool,
+        store: Store,
+        change_feed: ChangeFeed,
+        looks: JobLooks,
     ) -> None:
         """Continue after the client's last position; None for a new client."""
         self._job = job
         self._log = log
         self._store = store
         self._change_feed = change_feed
+        self._looks = looks
         self._deleted = False
         self._is_new = after is None
         self._change_id = None if after is None else after.change_id
@@ -66,8 +75,8 @@ class JobFollower:
 
     async def _first_events(self) -> Sequence[Event]:
         """The job's current state, and the lines that it has printed so far."""
-        found = await self._change_feed.when_available(lambda: self._store.outlines([self._job.id]))
-        self._job = found[0] if found else self._job
+        found = await self._change_feed.when_available(lambda: self._looks.outline(self._job.id))
+        self._job = found or self._job
         self._stage = stage(self._job)
         return [StatusEvent(self._position, self._job), *await self._new_lines()]
 
@@ -104,9 +113,9 @@ class JobFollower:
 
     async def _reloaded(self) -> Sequence[Event]:
         """The events of what the store has and no change announced."""
-        found = await self._change_feed.when_available(lambda: self._store.outlines([self._job.id]))
+        found = await self._change_feed.when_available(lambda: self._looks.outline(self._job.id))
         if found:
-            return [*await self._new_lines(), *await self._status_events(found[0])]
+            return [*await self._new_lines(), *await self._status_events(found)]
         self._deleted = True
         return []
 

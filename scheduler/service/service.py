@@ -39,6 +39,7 @@ from scheduler.core.webhook import HookCall
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.events import Event, EventFeed
 from scheduler.service.job_follower import JobFollower
+from scheduler.service.job_looks import LOOK_AGAIN_S, JobLooks
 from scheduler.telemetry.job_events import JobEvents
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -49,8 +50,6 @@ ABORTS_AT_ONCE_MAX: Final = 200
 """How many jobs `abort_all`, or an abort with children, aborts at a time."""
 REFUSALS_AT_ONCE_MAX: Final = 1000
 """How many jobs one write makes refuse further children: few, so that no other write waits long."""
-LOOK_AGAIN_S: Final = 2.0
-"""How often a waiting request reads the store, because the message of a change may be lost."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
 
@@ -82,6 +81,7 @@ class Service:
         clock: Clock,
         new_id: Callable[[], str],
         change_feed: ChangeFeed,
+        looks: JobLooks,
         tasks: Mapping[str, HandlerOptions],
         draining: asyncio.Event,
         job_events: JobEvents,
@@ -90,6 +90,7 @@ class Service:
         self._store = store
         self._queue = queue
         self._change_feed = change_feed
+        self._looks = looks
         self._clock = clock
         self._new_id = new_id
         self._draining = draining
@@ -181,7 +182,7 @@ class Service:
                 with suppress(StoreUnavailable):
                     # Read the job before its log: a job's lines are stored before its end. The
                     # other way round, its last lines could be stored between the two reads.
-                    now = await self._store.get(job_id)
+                    now = await self._looks.outline(job_id)
                     found, end = await self._lines(job_id, after=end)
                     yield found
                     job = now
@@ -201,7 +202,12 @@ class Service:
         """
         job = await self.get(uid, job_id)
         follower = JobFollower(
-            job, after=after, log=log, store=self._store, change_feed=self._change_feed
+            job,
+            after=after,
+            log=log,
+            store=self._store,
+            change_feed=self._change_feed,
+            looks=self._looks,
         )
         return follower.events()
 
@@ -345,10 +351,12 @@ class Service:
             return job
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s), self._queue.watch(job.id) as changed_event:
-                # Read the job only after watching began: a change in between would be missed.
-                while (job := await self._now(job)).status not in FINAL:
-                    await _change(changed_event)
-        return job
+                with self._looks.waiting(job.id, changed_event):
+                    # Look only after watching began: a change in between would be missed.
+                    while not await self._looks.over(job.id):
+                        await changed_event.wait()
+                        changed_event.clear()
+        return await self._now(job)
 
     async def _now(self, job: Job) -> Job:
         """The job's current state; the given one if the store is away or has deleted the job.

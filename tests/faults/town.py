@@ -23,6 +23,7 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailabl
 from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason, Submission
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.worker.intervals import Intervals
 from tests.fakes import MemoryQueue, MemoryServer, MemoryStore
@@ -174,6 +175,7 @@ class Town:
             store=cast("Any", store),
             queue=cast("Any", queue),
             change_feed=ChangeFeed(store=cast("Any", store), queue=cast("Any", queue), clock=clock),
+            looks=JobLooks(cast("Any", store)),
             clock=clock,
             new_id=new_id,
             tasks=TASKS,

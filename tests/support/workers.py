@@ -19,6 +19,7 @@ from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
 from scheduler.core.ports.store import Store
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.worker import build_settlements, build_workers
 from scheduler.worker.intervals import Intervals
@@ -90,6 +91,7 @@ class NodeUnderTest:
             store=behind,
             queue=self.queue,
             change_feed=ChangeFeed(store=behind, queue=self.queue, clock=self.clock),
+            looks=JobLooks(behind),
             clock=self.clock,
             new_id=new_id,
             tasks=TASKS,

@@ -14,6 +14,7 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import FINAL, Job, JsonText, Status, Submission
 from scheduler.core.ports.store import Store
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import ABORTS_AT_ONCE_MAX, Service
 from tests.fakes import FakeClock, MemoryQueue
 from tests.support.job_events import Counting
@@ -29,6 +30,7 @@ def service(store: Store) -> Service:
         store=store,
         queue=queue,
         change_feed=ChangeFeed(store=store, queue=queue, clock=clock),
+        looks=JobLooks(store),
         clock=clock,
         new_id=new_id,
         tasks={"task1": HandlerOptions(name="task1")},

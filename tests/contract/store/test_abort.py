@@ -252,3 +252,18 @@ async def test_survivors_are_not_shown_for_another_attempt_nor_without_an_abort(
     before = await known(store, claim.id)
     await store.note_survivors(claim.id, token=claim.token - 1, death=stuck)
     assert await known(store, claim.id) == before
+
+
+async def test_the_abort_of_a_job_is_read_alone(store: Store) -> None:
+    """The abort watcher asks for it: a job's data may be large, and delays others."""
+    claim = await running(store)
+    assert await store.abort_of(claim.id) is None
+    assert await store.abort_of("unknown") is None
+
+    await abort(store, claim.id, grace_s=2.5)
+
+    found = await store.abort_of(claim.id)
+    assert found is not None
+    assert (found.grace_s, found.reason, found.finished_at) == (2.5, "enough", None)
+    await store.settle([end(claim, Status.ABORTED, death=DEATH)])
+    assert await store.abort_of(claim.id) == (await known(store, claim.id)).abort

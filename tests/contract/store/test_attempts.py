@@ -310,3 +310,15 @@ async def test_an_outline_has_all_but_data_and_result(store: Store) -> None:
 
     assert outline == replace(whole, data=JsonText("null"), result=None)
     assert list(await store.outlines([])) == []
+
+
+async def test_the_final_ones_of_some_jobs_are_known(store: Store) -> None:
+    """A deleted one counts as final: whoever waits for it waits in vain."""
+    waiting, claim, over = await queued(store), await running(store), await running(store)
+    await store.settle([end(over)])
+    aborted = await queued(store)
+    await abort(store, aborted)
+
+    asked = [waiting, claim.id, over.id, aborted, "unknown"]
+    assert set(await store.final(asked)) == {over.id, aborted, "unknown"}
+    assert not await store.final([])

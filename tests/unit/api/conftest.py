@@ -8,13 +8,14 @@ Every response that a test gets is checked against the OpenAPI document first.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import orjson
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
@@ -28,6 +29,7 @@ from scheduler.core.change import changed
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
@@ -119,11 +121,12 @@ class Api:
 @pytest.fixture
 async def api(aiohttp_client: AiohttpClient) -> Api:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
-    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
+    change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
         store=store,
         queue=queue,
         change_feed=change_feed,
+        looks=looks,
         clock=clock,
         new_id=new_id,
         tasks=TASKS,
@@ -137,7 +140,23 @@ async def api(aiohttp_client: AiohttpClient) -> Api:
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
     )
+    _run_beside(app, looks.run())
     return Api(await aiohttp_client(app), store, queue, clock, draining)
+
+
+def _run_beside(app: web.Application, run: Coroutine[None, None, None]) -> None:
+    """Run a background task of the node from the start of the application to its end."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def start(_: web.Application) -> None:
+        tasks.append(asyncio.get_running_loop().create_task(run))
+
+    async def end(_: web.Application) -> None:
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+
+    app.on_startup.append(start)
+    app.on_cleanup.append(end)
 
 
 def _compare(method: str, response: ClientResponse, answer: Response) -> None:

@@ -131,7 +131,7 @@ async def test_waiting_outlasts_a_store_that_is_away(
     claim = await api.start(job_id)
     looked = asyncio.Event()
 
-    async def no_answer(_: str) -> None:
+    async def no_answer(_: object) -> None:
         monkeypatch.undo()
         looked.set()
         raise StoreUnavailable("the store does not answer")
@@ -139,7 +139,7 @@ async def test_waiting_outlasts_a_store_that_is_away(
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         waiting = group.create_task(api.get(f"/u1/{job_id}?wait=60"))
         await api.queue.server.watched.wait()
-        monkeypatch.setattr(api.store, "get", no_answer)
+        monkeypatch.setattr(api.store, "final", no_answer)
         api.queue.announce([changed(job_id)])
         await looked.wait()
         await api.end(claim, result=JsonText("1"))

@@ -1,0 +1,96 @@
+"""Looks at jobs in the store for all who wait for them, together.
+
+    a wait ─┐                              ┌─▶ is it over?
+    a wait ─┼─ over ─▶ one statement ──────┤
+    a wait ─┘                              └─▶ is it over?
+
+    every `LOOK_AGAIN_S`: one look at all jobs that are waited for, in case a message was lost
+
+So thousands of waits cost as many statements as one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Event
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import Final
+
+from scheduler.basics.batch import Batch
+from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import Job
+from scheduler.core.ports.store import Store
+
+LOOK_AGAIN_S: Final = 2.0
+"""How often the store is asked about all jobs that are waited for: a message may be lost."""
+IDS_MAX: Final = 500
+"""Of one look."""
+OUTLINES_MAX: Final = 100
+"""Of one look: each may have a traceback."""
+OUTLINES_PAUSE_S: Final = 0.1
+"""How long looks of idle followers wait, to share a statement: nobody notices the difference."""
+
+
+class JobLooks:
+    """Shares looks between waits; `run` must run while it is in use."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: dict[str, set[Event]] = {}
+        self._over = Batch(self._all_over, weight_max=IDS_MAX)
+        self._outline = Batch(self._all_outlines, weight_max=OUTLINES_MAX, pause_s=OUTLINES_PAUSE_S)
+
+    async def run(self) -> None:
+        """Look for ever, while there is something to look for; a background task."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._over.serve(), name="look whether jobs are over")
+            group.create_task(self._outline.serve(), name="look at jobs that are followed")
+            group.create_task(self._look_regularly(), name="look again")
+
+    async def over(self, job_id: str) -> bool:
+        """Whether a job is final or was deleted; false where the store is away."""
+        with suppress(StoreUnavailable):
+            return await self._over(job_id)
+        return False
+
+    async def outline(self, job_id: str) -> Job | None:
+        """See `Store.outlines`, for one job.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        return await self._outline(job_id)
+
+    @contextmanager
+    def waiting(self, job_id: str, event: Event) -> Iterator[None]:
+        """Set the event within `LOOK_AGAIN_S` after the job is over, while the block runs."""
+        self._waiting.setdefault(job_id, set()).add(event)
+        try:
+            yield
+        finally:
+            self._waiting[job_id].discard(event)
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]
+
+    async def _look_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            rest = iter(tuple(self._waiting))
+            while ids := list(islice(rest, IDS_MAX)):
+                with suppress(StoreUnavailable):
+                    for job_id in await self._store.final(ids):
+                        self._wake(job_id)
+
+    def _wake(self, job_id: str) -> None:
+        for event in self._waiting.get(job_id, ()):
+            event.set()
+
+    async def _all_over(self, job_ids: Sequence[str]) -> Sequence[bool]:
+        over = await self._store.final(set(job_ids))
+        return [each in over for each in job_ids]
+
+    async def _all_outlines(self, job_ids: Sequence[str]) -> Sequence[Job | None]:
+        found = {job.id: job for job in await self._store.outlines(set(job_ids))}
+        return [found.get(each) for each in job_ids]
