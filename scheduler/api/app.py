@@ -48,7 +48,7 @@ def build_app(
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.REGISTRY] = registry
     app[state.OPENAPI], app[state.DOCS] = _described()
-    app[state.STREAMS] = set()
+    app[state.STREAMS] = state.OpenStreams()
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
     for route in ROUTES:

@@ -61,6 +61,7 @@ NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
 INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log says more")
 UNAVAILABLE: Final = Kind("unavailable", 503, "The store cannot take the request now")
 NOT_READY: Final = Kind("not-ready", 503, "This node cannot take work now")
+TOO_MANY_STREAMS: Final = Kind("too-many-streams", 503, "This node has as many streams as it takes")
 
 KINDS: Final = (
     INVALID,
@@ -75,6 +76,7 @@ KINDS: Final = (
     INTERNAL,
     UNAVAILABLE,
     NOT_READY,
+    TOO_MANY_STREAMS,
 )
 BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     Invalid: INVALID,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
@@ -21,6 +23,24 @@ class Limits:
     bulk_jobs_max: int
 
 
+@dataclass(slots=True)
+class OpenStreams:
+    """The streams that are open."""
+
+    number: int = 0
+    timeouts: set[asyncio.Timeout] = field(default_factory=set)
+    """Of those whose answer began: they expire at once when the node closes its server."""
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count one more while the block runs."""
+        self.number += 1
+        try:
+            yield
+        finally:
+            self.number -= 1
+
+
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 LIMITS: Final = web.AppKey("limits", Limits)
@@ -29,5 +49,4 @@ OPENAPI: Final = web.AppKey("openapi", bytes)
 """The OpenAPI document as JSON."""
 DOCS: Final = web.AppKey("docs", str)
 """The OpenAPI document as a page."""
-STREAMS: Final = web.AppKey("streams", set[asyncio.Timeout])
-"""The timeouts of the open streams: they expire at once when the node closes its server."""
+STREAMS: Final = web.AppKey("streams", OpenStreams)

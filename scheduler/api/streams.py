@@ -4,23 +4,31 @@
     the client does not read       its connection is closed after `SEND_S`
     the node closes its server     the response is completed, so that the server need not wait
     making a part fails            its connection is closed, so that the client sees it (`problems`)
+    there are `STREAMS_MAX`        a further one is answered with 503
 
 Nothing is buffered for a slow client: the next part is made when the client has read the last one.
+What it costs until then is bounded by the buffers of its connection, which are made small.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Final
 
 from aiohttp import web
 
+from scheduler.api.problems import TOO_MANY_STREAMS, problem
 from scheduler.api.state import STREAMS
 
 SEND_S: Final = 20.0
 """How long a client may leave its socket full before its connection is closed."""
+STREAMS_MAX: Final = 500
+"""How many streams a node has open: each costs descriptors, and a share of each change."""
+BUFFER_BYTES: Final = 64 * 1024
+"""What is buffered of a stream, here and once more in the kernel, before its sender waits."""
 
 
 async def stream(
@@ -30,22 +38,37 @@ async def stream(
 
     An error while the first part is made is answered as a problem. A later one is only logged.
     """
+    streams = request.app[STREAMS]
     async with aclosing(parts):
-        first = await anext(parts, None)
-        if first is None:
-            return web.Response(status=204)
-        answer = web.StreamResponse(headers={"Content-Type": f"{content_type}; charset=utf-8"})
-        await answer.prepare(request)
-        if request.method != "HEAD":
-            await _send_all(request, answer, first, parts)
-        return answer
+        if streams.number >= STREAMS_MAX:
+            return problem(
+                TOO_MANY_STREAMS, f"this node has {STREAMS_MAX} streams open, which is its limit"
+            )
+        with streams.counted():
+            first = await anext(parts, None)
+            if first is None:
+                return web.Response(status=204)
+            answer = web.StreamResponse(headers={"Content-Type": f"{content_type}; charset=utf-8"})
+            _bound_buffers(request)
+            await answer.prepare(request)
+            if request.method != "HEAD":
+                await _send_all(request, answer, first, parts)
+            return answer
 
 
 async def end_streams(app: web.Application) -> None:
     """Complete every open stream, because the node closes its server."""
     now = asyncio.get_running_loop().time()
-    for timeout in app[STREAMS]:
+    for timeout in app[STREAMS].timeouts:
         timeout.reschedule(now)
+
+
+def _bound_buffers(request: web.Request) -> None:
+    """Keep the kernel from buffering megabytes for a client that does not read."""
+    if request.transport is not None:
+        request.transport.set_write_buffer_limits(BUFFER_BYTES)
+        connection = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
 
 
 async def _send_all(
@@ -54,16 +77,16 @@ async def _send_all(
     first: bytes,
     parts: AsyncGenerator[bytes, None],
 ) -> None:
-    streams = request.app[STREAMS]
+    timeouts = request.app[STREAMS].timeouts
     with suppress(TimeoutError):
         async with asyncio.timeout(None) as timeout:
-            streams.add(timeout)
+            timeouts.add(timeout)
             try:
                 await _send(request, answer, first)
                 async for part in parts:
                     await _send(request, answer, part)
             finally:
-                streams.discard(timeout)
+                timeouts.discard(timeout)
 
 
 async def _send(request: web.Request, answer: web.StreamResponse, part: bytes) -> None:

@@ -5,7 +5,8 @@
 
 A follower never delays the reading, and nothing is buffered for it: it takes what comes after its
 position from the last changes kept here or, if it is further behind, from the queue. While there is
-no follower, nothing is read.
+no follower, nothing is read. However many followers there are, they take turns, and the more there
+are, the longer changes wait to be read together: what is urgent on this node comes in between.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final, TypeVar
 
+from scheduler.basics.turns import Turns
 from scheduler.core.change import GAP, Change
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
+from scheduler.service.events import Event, LineEvent
 
 T = TypeVar("T")
 
@@ -31,6 +34,15 @@ KEPT_MAX: Final = 1000
 """How many of the last changes are kept here; each may hold a job with its traceback."""
 READ_MAX: Final = 500
 """How many changes are read at a time."""
+BATCH_MAX: Final = 100
+"""How many of the kept changes a follower gets at a time: less than a millisecond of work."""
+BEHIND_MAX: Final = 50
+"""How many changes a follower gets at a time that is further behind: each is read for it alone."""
+TURNS: Final = 8
+"""How many followers go on in one iteration of the event loop."""
+FOLLOWER_S: Final = 0.0005
+"""For each follower, how long changes wait to be read together: several times what the fan-out to
+one follower takes."""
 READ_S: Final = 2.0
 """How long a read waits, and so how soon the node notices that the queue lost its changes, or that
 the last follower has left."""
@@ -44,7 +56,17 @@ class ChangeEntry:
 
     id: str
     change: Change
+    kept: bool = False
+    """Whether it is one of the last changes, which all followers share."""
     job: Job | None = None
+    looked_up: bool = False
+    """Whether the store was asked for the job: None is then one that was deleted."""
+    events: Sequence[Event] | None = None
+    """Its events for all who follow many jobs, without lines; None until they are made."""
+    prints: bool = False
+    """Whether such followers are sent its lines."""
+    lines: Sequence[LineEvent] | None = None
+    """Its lines for all of them; None while they are not in memory."""
 
 
 class ChangeFeed:
@@ -54,11 +76,14 @@ class ChangeFeed:
         self._store = store
         self._queue = queue
         self._clock = clock
-        self._last: deque[ChangeEntry] = deque(maxlen=KEPT_MAX)
+        self.last: deque[ChangeEntry] = deque(maxlen=KEPT_MAX)
+        """The last changes, oldest first."""
         self.end: str | None = None
         """The id of the last change that was read; None while nothing is read."""
         self._followers = 0
         self._wanted = asyncio.Event()
+        self._turns = Turns(TURNS)
+        self._loading = asyncio.Lock()
         self._update = asyncio.Event()
         """Set, and replaced by a new one, whenever changes were read."""
 
@@ -98,6 +123,7 @@ class ChangeFeed:
         while True:
             # Before the look: an update in between would be missed otherwise.
             update = self._update
+            await self._turns()
             try:
                 found = await self._after(change_id)
             except QueueUnavailable:
@@ -121,13 +147,18 @@ class ChangeFeed:
         return None
 
     async def load_jobs(self, entries: Sequence[ChangeEntry]) -> None:
-        """Read the jobs that these entries still lack; a deleted job stays None."""
-        missing = {each.change.job_id for each in entries if each.job is None}
-        if missing:
-            jobs = await self.when_available(lambda: self._store.outlines(missing))
-            found = {job.id: job for job in jobs}
-            for each in entries:
-                each.job = each.job or found.get(each.change.job_id)
+        """Read the jobs that these entries still lack; a deleted job stays None.
+
+        Once for all: whoever asks for the same ones meanwhile waits.
+        """
+        async with self._loading:
+            lacking = [each for each in entries if not each.looked_up]
+            if lacking:
+                missing = {each.change.job_id for each in lacking}
+                jobs = await self.when_available(lambda: self._store.outlines(missing))
+                found = {job.id: job for job in jobs}
+                for each in lacking:
+                    each.job, each.looked_up = found.get(each.change.job_id), True
 
     async def when_available(self, read: Callable[[], Awaitable[T]]) -> T:
         """Read from the store, and retry while it is unavailable."""
@@ -146,17 +177,19 @@ class ChangeFeed:
             if found is None:
                 self._restart(await self._queue.latest_change())
             elif len(found) > 1:
-                self._last.extend(ChangeEntry(*each) for each in found[1:])
+                self.last.extend(ChangeEntry(*each, kept=True) for each in found[1:])
                 self.end = found[-1][0]
                 self._notify()
+                if len(found) <= READ_MAX:
+                    await asyncio.sleep(self._followers * FOLLOWER_S)
         self._wanted.clear()
-        self._last.clear()
+        self.last.clear()
         self.end = None
 
     def _restart(self, change_id: str) -> None:
-        self._last.clear()
+        self.last.clear()
         # Nobody is sent this entry: it only marks the position after which the next ones come.
-        self._last.append(ChangeEntry(change_id, GAP))
+        self.last.append(ChangeEntry(change_id, GAP, kept=True))
         self.end = change_id
         self._notify()
 
@@ -172,11 +205,11 @@ class ChangeFeed:
         return False
 
     async def _after(self, change_id: str | None) -> Sequence[ChangeEntry] | None:
-        """The changes after this one that there are now; None if that is not known."""
+        """The next changes after this one, as far as there are some; None if that is not known."""
         if change_id is None or change_id == self.end:
             return []
-        later = list(takewhile(lambda each: each.id != change_id, reversed(self._last)))[::-1]
-        if len(later) < len(self._last):
-            return later
-        found = await self._queue.changes(change_id, limit=READ_MAX)
+        later = list(takewhile(lambda each: each.id != change_id, reversed(self.last)))[::-1]
+        if len(later) < len(self.last):
+            return later[:BATCH_MAX]
+        found = await self._queue.changes(change_id, limit=BEHIND_MAX)
         return None if found is None else [ChangeEntry(*each) for each in found[1:]]

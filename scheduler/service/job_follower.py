@@ -90,7 +90,7 @@ class JobFollower:
             self._change_id = self._change_feed.end
             return [ResetEvent(self._position), *await self._reloaded()]
         ours = [each for each in batch if each.change.job_id == self._job.id]
-        await self._change_feed.load_jobs([each for each in ours if each.change.is_status_change])
+        await self._load_job([each for each in ours if each.change.is_status_change])
         events: list[Event] = []
         for each in ours:
             self._change_id = each.id
@@ -100,6 +100,13 @@ class JobFollower:
         if not batch or any(each.change.kind is ChangeKind.GAP for each in batch):
             events += await self._reloaded()
         return events
+
+    async def _load_job(self, entries: Sequence[ChangeEntry]) -> None:
+        """Read the job for those of its changes that lack it."""
+        if lacking := [each for each in entries if not each.looked_up]:
+            job = await self._change_feed.when_available(lambda: self._looks.outline(self._job.id))
+            for each in lacking:
+                each.job, each.looked_up = job, True
 
     async def _change_events(self, entry: ChangeEntry) -> Sequence[Event]:
         """The events of one change of the job."""

@@ -29,8 +29,8 @@ IDS_MAX: Final = 500
 """Of one look."""
 OUTLINES_MAX: Final = 100
 """Of one look: each may have a traceback."""
-OUTLINES_PAUSE_S: Final = 0.1
-"""How long looks of idle followers wait, to share a statement: nobody notices the difference."""
+OUTLINES_PAUSE_S: Final = 0.01
+"""How long looks of followers wait for others, to share a statement: nobody notices."""
 
 
 class JobLooks:

@@ -37,7 +37,8 @@ from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.webhook import HookCall
 from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.events import Event, EventFeed
+from scheduler.service.event_feed import EventFeed
+from scheduler.service.events import Event
 from scheduler.service.job_follower import JobFollower
 from scheduler.service.job_looks import LOOK_AGAIN_S, JobLooks
 from scheduler.telemetry.job_events import JobEvents
@@ -90,6 +91,7 @@ class Service:
         self._store = store
         self._queue = queue
         self._change_feed = change_feed
+        self._event_feed = EventFeed(store=store, change_feed=change_feed)
         self._looks = looks
         self._clock = clock
         self._new_id = new_id
@@ -215,9 +217,7 @@ class Service:
         self, uid: str | None, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
         """The events of all jobs, or of one user's, from now on or after a position."""
-        return EventFeed(store=self._store, change_feed=self._change_feed).of_jobs(
-            uid, after=after, log=log
-        )
+        return self._event_feed.of_jobs(uid, after=after, log=log)
 
     async def page(
         self,

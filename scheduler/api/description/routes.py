@@ -21,6 +21,7 @@ from scheduler.api.problems import (
     NOT_READY,
     PARENT_ABORTED,
     TOO_LARGE,
+    TOO_MANY_STREAMS,
     UNAVAILABLE,
 )
 from scheduler.api.requests.models import (
@@ -163,7 +164,7 @@ ROUTES: Final = (
                 description="The job is over, and the client was told of its end"
             ),
         },
-        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE, TOO_MANY_STREAMS),
     ),
     Route(
         method="GET",
@@ -172,7 +173,7 @@ ROUTES: Final = (
         query=UserEventsQuery,
         headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
         responses={200: EVENTS},
-        problems=(INVALID,),
+        problems=(INVALID, TOO_MANY_STREAMS),
     ),
     Route(
         method="GET",
@@ -188,7 +189,7 @@ ROUTES: Final = (
                 media="text/plain",
             )
         },
-        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+        problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE, TOO_MANY_STREAMS),
     ),
     Route(
         method="GET",

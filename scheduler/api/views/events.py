@@ -8,7 +8,7 @@ data: {"id": …}                JSON, on one line
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -33,6 +33,8 @@ from scheduler.service.events import (
 LAST_EVENT_ID: Final = "Last-Event-ID"
 HEARTBEAT_S: Final = 15.0
 """The longest silence on a stream: proxies and clients take a longer one for a dead connection."""
+PART_BYTES: Final = 32 * 1024
+"""Events are sent in parts of about this size."""
 HEARTBEAT: Final = b": heartbeat\n\n"
 
 
@@ -69,10 +71,32 @@ async def _text(events: AsyncGenerator[Sequence[Event], None]) -> AsyncGenerator
         async for some in events:
             if some or loop.time() >= silent_until:
                 silent_until = loop.time() + HEARTBEAT_S
-                yield b"".join(map(_block, some)) or HEARTBEAT
+                for part in _parts(some):
+                    yield part
+
+
+def _parts(events: Sequence[Event]) -> Iterator[bytes]:
+    """Events as text, a bounded part at a time: one that a client does not read stays in memory."""
+    blocks: list[bytes] = []
+    size = 0
+    for event in events:
+        blocks.append(_block(event))
+        size += len(blocks[-1])
+        if size >= PART_BYTES:
+            yield b"".join(blocks)
+            blocks, size = [], 0
+    if blocks or not events:
+        yield b"".join(blocks) or HEARTBEAT
 
 
 def _block(event: Event) -> bytes:
+    """An event as text; the first client's is kept for all others."""
+    if event.text is None:
+        event.text = _rendered(event)
+    return event.text
+
+
+def _rendered(event: Event) -> bytes:
     match event:
         case StatusEvent(_, job):
             name, data = "status", job_outline(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Sequence
 
 import pytest
@@ -12,7 +13,8 @@ from pytest_aiohttp.plugin import AiohttpServer
 from structlog.testing import capture_logs
 
 from scheduler.api import streams
-from scheduler.api.state import STREAMS
+from scheduler.api.state import STREAMS, OpenStreams
+from scheduler.api.streams import BUFFER_BYTES
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job_log import Line
 from scheduler.service.service import Service
@@ -44,7 +46,7 @@ async def served(flood: Flood, aiohttp_server: AiohttpServer) -> TestServer:
         return await streams.stream(request, flood.parts(), content_type="text/plain")
 
     app = web.Application()
-    app[STREAMS] = set()
+    app[STREAMS] = OpenStreams()
     app.on_shutdown.append(streams.end_streams)
     app.router.add_get("/", view)
     return await aiohttp_server(app)
@@ -57,11 +59,32 @@ async def test_a_client_that_does_not_read_is_disconnected(
     monkeypatch.setattr(streams, "SEND_S", 0.2)
     flood = Flood()
     server = await served(flood, aiohttp_server)
-    _, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
-    writer.write(REQUEST)
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    peer.settimeout(0)
+    await asyncio.get_running_loop().sock_connect(peer, (server.host, server.port))
+    peer.send(REQUEST)
     await eventually(lambda: flood.over)
-    assert flood.taken * len(PART) < 50_000_000, "what the sockets hold, and no more"
-    writer.close()
+    assert flood.taken * len(PART) < 6 * BUFFER_BYTES, "what the buffers hold, and no more"
+    peer.close()
+
+
+async def test_a_node_has_so_many_streams_and_no_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each costs a share of every change: whoever opens thousands must not stop the others."""
+    monkeypatch.setattr(streams, "STREAMS_MAX", 2)
+    job_id = await api.submit()
+    follow = ["/-/events", f"/u1/{job_id}/events", f"/u1/{job_id}/log?follow=true"]
+    async with api.client.get(follow[0]), api.client.get(follow[0]) as second:
+        for path in follow:
+            refused = await api.get(path)
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
+            assert refused.json["type"] == "urn:atlanscheduler:problem:too-many-streams"
+        second.close()
+        await eventually(lambda: api.client.app and api.client.app[STREAMS].number == 1)
+        async with api.client.get(follow[0]) as third:
+            assert third.status == 200
 
 
 async def test_a_client_that_reads_gets_more_as_soon_as_it_has_room(
