@@ -75,12 +75,27 @@ def receiver(hook: str) -> str:
 
 
 def verdict(
-    call: HookCall, code: int | None, *, at: datetime, give_up_s: float, random: Random
+    call: HookCall,
+    code: int | None,
+    *,
+    at: datetime,
+    give_up_s: float,
+    random: Random,
+    retry_after_s: float | None = None,
 ) -> Verdict:
-    """What follows from a try: `code` is the answer's HTTP status, or None without an answer."""
+    """What follows from a try.
+
+    Args:
+        code: the answer's HTTP status, or None without an answer.
+        retry_after_s: how long the receiver asks us to wait. Then the next try comes no sooner; but
+            where that would be too late, it is the last one, just before the call is given up.
+    """
     if code is not None and 200 <= code < 300:
         return Verdict(status=CallStatus.DELIVERED)
     due_at = at + timedelta(seconds=backoff_s(call.tries, random=random, longest_s=RETRY_LONGEST_S))
-    if code == GONE or due_at > call.created_at + timedelta(seconds=give_up_s):
+    last_at = call.created_at + timedelta(seconds=give_up_s)
+    if code == GONE or due_at > last_at:
         return Verdict(status=CallStatus.GIVEN_UP)
+    if retry_after_s is not None:
+        due_at = min(due_at + timedelta(seconds=retry_after_s), last_at)
     return Verdict(status=CallStatus.DUE, due_at=due_at)

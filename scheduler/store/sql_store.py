@@ -246,12 +246,24 @@ class SqlStore:
         )
 
     async def take_calls(
-        self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
+        self,
+        *,
+        at: datetime,
+        until: datetime,
+        limit: int,
+        but: Collection[str] = (),
+        but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
         """See `Store`."""
         instants = arguments.milliseconds(at), arguments.milliseconds(until)
-        taken = await self._fetch("take_calls", *instants, limit, arguments.keys(but))
+        skipped = arguments.keys(but), arguments.keys(but_users)
+        taken = await self._fetch("take_calls", *instants, limit, *skipped)
         return [rows.call(row) for row in taken]
+
+    async def put_back_call(self, call: HookCall, *, due_at: datetime) -> bool:
+        """See `Store`."""
+        at = arguments.milliseconds(due_at)
+        return bool(await self._fetch("put_back_call", call.id, call.tries, at))
 
     async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
         """See `Store`."""

@@ -5,7 +5,9 @@
 
     delivery    takes the calls that are due, tries them, and stores what came of each try
     caller      one try: an HTTP POST
+    resolver    looks up the hosts of hooks, in threads of its own
     addresses   the addresses that a call may connect to
+    retry_after how long a receiver asks us to wait
     message     the body and headers of a call
     signature   the headers by which a receiver verifies a call (Standard Webhooks)
 
@@ -26,6 +28,7 @@ from scheduler.core.ports.store import Store
 from scheduler.telemetry.job_events import JobEvents
 from scheduler.webhooks.caller import open_caller
 from scheduler.webhooks.delivery import Delivery
+from scheduler.webhooks.resolver import LookUp, Resolver, system_addresses
 from scheduler.webhooks.signature import keys
 
 __all__ = ["open_hooks"]
@@ -41,6 +44,7 @@ async def open_hooks(
     secret: str,
     allow: Collection[IPv4Network | IPv6Network],
     give_up_s: float,
+    look_up: LookUp = system_addresses,
 ) -> AsyncIterator[Delivery]:
     """Deliver calls while the block runs; at its end, deliver what is due for a few seconds more.
 
@@ -48,8 +52,10 @@ async def open_hooks(
         secret: signing keys as `whsec_…`, separated by spaces; if empty, calls are not signed.
         allow: networks that may be called although they are not public.
         give_up_s: for how long a call is retried.
+        look_up: returns the addresses of a host; runs in a thread.
     """
-    async with open_caller(keys(secret), allow) as caller, asyncio.TaskGroup() as group:
+    resolver = Resolver(look_up)
+    async with open_caller(keys(secret), allow, resolver) as caller, asyncio.TaskGroup() as group:
         delivery = Delivery(
             store=store,
             clock=clock,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final
+
+from scheduler.webhooks.errors import AddressRefusedError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -36,6 +38,7 @@ REFUSED: Final = tuple(
             "224.0.0.0/4",  # multicast
             "240.0.0.0/4",  # reserved, and broadcast
             "::/96",  # unspecified, loopback, and IPv4-compatible (the oldest embedding of IPv4)
+            "::ffff:0:0:0/96",  # IPv4 translated without state (SIIT)
             "64:ff9b::/96",  # IPv4 behind NAT64
             "64:ff9b:1::/48",  # the same, local
             "100::/64",  # discarded
@@ -57,19 +60,31 @@ Source: IANA's special-purpose address registries, 2025. This is a table of our 
 `is_global` differs between releases and accepts the translated ones."""
 
 
-class AddressRefusedError(OSError):
-    """A hook's URL leads to an address that may not be called."""
-
-
 def refusal(address: Address, allow: Collection[Network]) -> str | None:
     """Why an address may not be called; None if it may."""
-    plain = (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
+    plain = _plain(address)
     if any(plain in network for network in allow):
         return None
     for network in REFUSED:
         if plain in network:
             return f"{plain} is in {network}, which is not public; [hooks] allow does not name it"
     return None
+
+
+def callable_of(addresses: Sequence[str], allow: Collection[Network]) -> str:
+    """The first address that may be called, in the spelling in which receivers are counted.
+
+    IPv6 is counted by networks of 64 bits: whoever has one address has them all.
+
+    Raises:
+        AddressRefusedError: none may be.
+    """
+    reason: str | None = "no address"
+    for each in addresses:
+        address = _plain(ip_address(each.partition("%")[0]))
+        if (reason := refusal(address, allow)) is None:
+            return str(ip_network((address, 64 if address.version == 6 else 32), strict=False))
+    raise AddressRefusedError(errno.EACCES, reason)
 
 
 def guarded(allow: Collection[Network]) -> Callable[[Any], socket.socket]:
@@ -85,3 +100,8 @@ def guarded(allow: Collection[Network]) -> Callable[[Any], socket.socket]:
         return socket.socket(family, kind, protocol)
 
     return make
+
+
+def _plain(address: Address) -> Address:
+    """The address that a connection to this one goes to."""
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address

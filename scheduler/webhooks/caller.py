@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -9,17 +10,25 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NamedTuple
 
 import aiohttp
+from yarl import URL
 
 from scheduler import __version__
 from scheduler.core.job import Job
 from scheduler.core.webhook import HookCall
 from scheduler.webhooks import message, signature
-from scheduler.webhooks.addresses import AddressRefusedError, guarded
+from scheduler.webhooks.addresses import callable_of, guarded
+from scheduler.webhooks.errors import UncallableError
+from scheduler.webhooks.resolver import KnownAddresses, Resolver
+from scheduler.webhooks.retry_after import retry_after_s
 
 TRY_S: Final = 15.0
 """How long a try may take: the Standard Webhooks specification asks for 15 to 30 seconds."""
 REASON_CHARS_MAX: Final = 300
-"""How much users see of the reason why there was no response."""
+"""How much operators see of the reason why there was no response."""
+UNCALLABLE: Final = (
+    "the host has no address that may be called: it is unknown,"
+    " or not public and not in [hooks] allow"
+)
 
 
 class TryResult(NamedTuple):
@@ -28,17 +37,27 @@ class TryResult(NamedTuple):
     code: int | None
     """The HTTP status, or None if there was no response."""
     text: str
-    """The status, or why there was no response, as users see it."""
+    """The status, or why there was no response, as users see it: whoever may name a host must not
+    learn from it which addresses the host has, or what is there."""
+    details: str = ""
+    """What the operator sees besides."""
+    retry_after_s: float | None = None
+    """How long the receiver asks us to wait before the next try."""
 
 
 @asynccontextmanager
 async def open_caller(
-    keys: Sequence[bytes], allow: Collection[IPv4Network | IPv6Network]
+    keys: Sequence[bytes], allow: Collection[IPv4Network | IPv6Network], resolver: Resolver
 ) -> AsyncIterator[Caller]:
     """A caller whose connections are closed when the block ends."""
     # No limit of connections here: a try that waited for one would use up its timeout. `Delivery`
     # has the limits.
-    connector = aiohttp.TCPConnector(socket_factory=guarded(allow), limit=0)
+    connector = aiohttp.TCPConnector(
+        socket_factory=guarded(allow),
+        limit=0,
+        resolver=KnownAddresses(resolver),
+        use_dns_cache=False,
+    )
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -46,18 +65,41 @@ async def open_caller(
         headers={"User-Agent": f"AtlanScheduler/{__version__}"},
         trust_env=False,  # a proxy would connect to addresses that are refused here
     ) as session:
-        yield Caller(session, keys)
+        yield Caller(session, keys, allow, resolver)
 
 
 class Caller:
     """Calls hooks. Made by `open_caller`."""
 
-    def __init__(self, session: aiohttp.ClientSession, keys: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        keys: Sequence[bytes],
+        allow: Collection[IPv4Network | IPv6Network],
+        resolver: Resolver,
+    ) -> None:
         self._session = session
         self._keys = keys
+        self._allow = allow
+        self._resolver = resolver
+
+    async def address(self, job: Job) -> str:
+        """The address that a job's hook leads to, however the hook spells it.
+
+        Raises:
+            BusyError: its host cannot be looked up now.
+            UncallableError: it has no address that may be called.
+        """
+        try:
+            host = URL(job.hook or "").raw_host
+        except ValueError as error:
+            raise UncallableError(str(error)) from error
+        if not host:
+            raise UncallableError("the hook names no host")
+        return callable_of(await self._resolver.addresses(host, user=job.uid), self._allow)
 
     async def call(self, call: HookCall, job: Job, *, at: datetime) -> TryResult:
-        """POST a call to its job's hook."""
+        """POST a call to its job's hook, whose address was looked up."""
         assert job.hook is not None  # noqa: S101 - only a job that has a hook has calls
         body = message.body(call, job)
         signed = signature.headers(call.id, body, at=at, keys=self._keys)
@@ -68,16 +110,24 @@ class Caller:
                 headers={**message.headers(call, job), **signed},
                 allow_redirects=False,
             ) as response:
-                return TryResult(response.status, str(response.status))
+                code, header = response.status, response.headers.get("Retry-After")
+                wait_s = retry_after_s(code, header, at=at)
+                return TryResult(code, str(code), retry_after_s=wait_s)
         except TimeoutError:
             return TryResult(None, f"no answer within {TRY_S:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return TryResult(None, _reason(error)[:REASON_CHARS_MAX])
+            return failed(error)
 
 
-def _reason(error: Exception) -> str:
-    """Why there was no response. For a refused address, the reason alone: no connection failed."""
-    cause = error.__cause__
-    if isinstance(cause, AddressRefusedError):
-        return str(cause.strerror)
-    return str(error) or type(error).__name__
+def failed(error: Exception) -> TryResult:
+    """The result of a try that got no response."""
+    details = (str(error) or type(error).__name__)[:REASON_CHARS_MAX]
+    match error, error.__cause__:
+        case (UncallableError(), _) | (_, UncallableError()):
+            return TryResult(None, UNCALLABLE, details)
+        case (aiohttp.ClientSSLError() | ssl.SSLError(), _):
+            return TryResult(None, "no connection by TLS with a valid certificate", details)
+        case (aiohttp.ClientConnectionError() | OSError(), _):
+            return TryResult(None, "no connection, or it ended without an answer", details)
+        case _:
+            return TryResult(None, "no valid answer", details)

@@ -1,17 +1,25 @@
 """Takes calls that are due from the store and tries them, a limited number at a time.
 
+    take ─▶ look the host up ─▶ a place at its address ─▶ call ─▶ settle
+                │                       │
+                └── others have them all ──▶ put back, without counting a try
+
 All nodes do this. A call that a node took is due again after `TAKEN_S`, so that it is not lost if
 the node dies. A try and the storing of its result must end well before that, or the call is made
 twice.
+
+No receiver that hangs, no address and no user has all the places. Half of them are for users who
+have no other call under way: so others' calls are made however many one user has, and in however
+many spellings he names one receiver.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -21,15 +29,28 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.webhook import HookCall, receiver, verdict
 from scheduler.telemetry.job_events import JobEvents
-from scheduler.webhooks.caller import Caller
+from scheduler.webhooks.caller import Caller, TryResult, failed
+from scheduler.webhooks.errors import BusyError, UncallableError
 
-AT_ONCE_MAX: Final = 32
-"""How many calls a node tries at a time."""
+AT_ONCE_MAX: Final = 64
+"""How many calls a node has under way at a time."""
+SHARED_MAX: Final = 32
+"""With more than this under way, only users who have none get a place."""
+PER_USER_MAX: Final = 16
+"""How many of them may be of one user."""
 PER_RECEIVER_MAX: Final = 8
-"""How many of them may go to one receiver, so that one that hangs does not delay the others."""
+"""How many of them may go to one receiver, so that one that hangs does not delay others."""
+PER_ADDRESS_MAX: Final = 24
+"""How many of them may go to one address, however many names and spellings it has. More than one
+user may have: many receivers share an address, and none of their users can have all its places."""
 TAKE_MAX: Final = 4
-"""How many calls are taken at a time. They may all go to one receiver, so a receiver is skipped
-unless this many more still fit below `PER_RECEIVER_MAX`."""
+"""How many calls are taken at a time. They may all be of one user and go to one receiver, so these
+are skipped unless this many more still fit below their limits."""
+PUT_BACK_SHORTEST_S: Final = 2.0
+PUT_BACK_LONGEST_S: Final = 60.0
+PUT_BACK_SHARE: Final = 0.1
+"""A call that has to wait for others is taken again after this share of its age: the longer a line
+is, the more seldom its calls are looked at."""
 TAKEN_S: Final = 60.0
 """For how long a call belongs to the node that took it."""
 DUE_CALLS_LOOK_S: Final = 1.0
@@ -57,8 +78,10 @@ class Delivery:
         self._caller = caller
         self._job_events = job_events
         self._give_up_s = give_up_s
-        self._trying: dict[asyncio.Task[None], str] = {}
-        """The tries that are under way, each with its receiver."""
+        self._trying: dict[asyncio.Task[None], Job] = {}
+        """The tries that are under way, each with its job."""
+        self._called = Counter[str]()
+        """How many of them go to each address."""
         self._look = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -73,9 +96,8 @@ class Delivery:
                 self._look.clear()
                 calls = await self._take()
                 for call, job in calls:
-                    assert job.hook is not None  # noqa: S101 - only a job with a hook has calls
                     trying = group.create_task(self._try(call, job), name=f"call {call.id}")
-                    self._trying[trying] = receiver(job.hook)
+                    self._trying[trying] = job
                     trying.add_done_callback(self._tried)
                 if not calls:
                     await self._pause()
@@ -90,13 +112,20 @@ class Delivery:
 
     async def _take(self) -> Sequence[tuple[HookCall, Job]]:
         """Take some calls that are due, with their jobs, within the limit of tries at a time."""
-        limit = min(TAKE_MAX, AT_ONCE_MAX - len(self._trying))
+        under_way = len(self._trying)
+        limit = min(TAKE_MAX if under_way < SHARED_MAX else 1, AT_ONCE_MAX - under_way)
         if limit == 0:
             return ()
         at = self._clock.now()
         until = at + timedelta(seconds=TAKEN_S)
         try:
-            calls = await self._store.take_calls(at=at, until=until, limit=limit, but=self._busy())
+            calls = await self._store.take_calls(
+                at=at,
+                until=until,
+                limit=limit,
+                but=self._busy_receivers(),
+                but_users=self._busy_users(),
+            )
             if not calls:
                 return ()
             found = await self._store.outlines({call.job_id for call in calls})
@@ -106,10 +135,16 @@ class Delivery:
         # A job that is missing was deleted meanwhile, and its calls with it.
         return [(call, jobs[call.job_id]) for call in calls if call.job_id in jobs]
 
-    def _busy(self) -> Sequence[str]:
+    def _busy_receivers(self) -> Sequence[str]:
         """The receivers that `TAKE_MAX` more calls would take past their limit."""
-        tried = Counter(self._trying.values())
+        tried = Counter(receiver(job.hook or "") for job in self._trying.values())
         return [each for each, tries in tried.items() if tries > PER_RECEIVER_MAX - TAKE_MAX]
+
+    def _busy_users(self) -> Sequence[str]:
+        """The users who get no further place now."""
+        tried = Counter(job.uid for job in self._trying.values())
+        most = 0 if len(self._trying) >= SHARED_MAX else PER_USER_MAX - TAKE_MAX
+        return [each for each, tries in tried.items() if tries > most]
 
     async def _pause(self) -> None:
         """Wait until a try ends or a call may be due."""
@@ -125,14 +160,53 @@ class Delivery:
 
     async def _try(self, call: HookCall, job: Job) -> None:
         """Try a call and store the result; if the store is away, the call is tried again later."""
-        result = await self._caller.call(call, job, at=self._clock.now())
+        with suppress(StoreUnavailable):
+            try:
+                result = await self._result(call, job)
+            except BusyError:
+                await self._store.put_back_call(call, due_at=self._later(call))
+            else:
+                await self._settle(call, job, result)
+
+    async def _result(self, call: HookCall, job: Job) -> TryResult:
+        """What comes of a try.
+
+        Raises:
+            BusyError: it must wait for others.
+        """
+        try:
+            address = await self._caller.address(job)
+        except UncallableError as error:
+            return failed(error)
+        with self._place(address):
+            return await self._caller.call(call, job, at=self._clock.now())
+
+    @contextmanager
+    def _place(self, address: str) -> Iterator[None]:
+        if self._called[address] >= PER_ADDRESS_MAX:
+            raise BusyError(f"{PER_ADDRESS_MAX} calls to {address} are under way")
+        self._called[address] += 1
+        try:
+            yield
+        finally:
+            self._called[address] -= 1
+            if not self._called[address]:
+                del self._called[address]
+
+    def _later(self, call: HookCall) -> datetime:
+        now = self._clock.now()
+        wait_s = PUT_BACK_SHARE * (now - call.created_at).total_seconds()
+        bounded_s = min(max(wait_s, PUT_BACK_SHORTEST_S), PUT_BACK_LONGEST_S)
+        return now + timedelta(seconds=bounded_s * self._random.uniform(0.5, 1.0))
+
+    async def _settle(self, call: HookCall, job: Job, result: TryResult) -> None:
         follows = verdict(
             call,
             result.code,
             at=self._clock.now(),
             give_up_s=self._give_up_s,
             random=self._random,
+            retry_after_s=result.retry_after_s,
         )
-        with suppress(StoreUnavailable):
-            await self._store.settle_call(call, follows, answer=result.text)
-            self._job_events.hook_tried(call, job, follows, result.text)
+        await self._store.settle_call(call, follows, answer=result.text)
+        self._job_events.hook_tried(call, job, follows, result.details or result.text)

@@ -322,7 +322,13 @@ class MemoryStore:
             self.hook_calls.setdefault(call_id, call_of(claim.id, at, id_=call_id, payload=payload))
 
     async def take_calls(
-        self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
+        self,
+        *,
+        at: datetime,
+        until: datetime,
+        limit: int,
+        but: Collection[str] = (),
+        but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
         self._answer()
         self._call_for_ends()
@@ -331,6 +337,7 @@ class MemoryStore:
             for call in self.hook_calls.values()
             if call.due_at is not None and call.due_at <= at
             if receiver(self.rows[call.job_id].job.hook or "") not in but
+            if self.rows[call.job_id].job.uid not in but_users
         ]
         taken = [self.hook_calls[call_id] for _, call_id in sorted(due)[:limit]]
         for call in taken:
@@ -342,6 +349,14 @@ class MemoryStore:
         for job in (row.job for row in self.rows.values()):
             if job.hook is not None and job.finished_at is not None:
                 self.hook_calls.setdefault(job.id, call_of(job.id, job.finished_at))
+
+    async def put_back_call(self, call: HookCall, *, due_at: datetime) -> bool:
+        self._answer()
+        stored = self.hook_calls.get(call.id)
+        if stored is None or stored.tries != call.tries or stored.status is not CallStatus.DUE:
+            return False
+        self.hook_calls[call.id] = replace(stored, tries=stored.tries - 1, due_at=due_at)
+        return True
 
     async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:
         self._answer()

@@ -254,13 +254,23 @@ class Store(Protocol):
         ...
 
     async def take_calls(
-        self, *, at: datetime, until: datetime, limit: int, but: Collection[str] = ()
+        self,
+        *,
+        at: datetime,
+        until: datetime,
+        limit: int,
+        but: Collection[str] = (),
+        but_users: Collection[str] = (),
     ) -> Sequence[HookCall]:
         """Take up to `limit` of the calls that are due at `at`, for one try each.
 
-        Calls to the receivers in `but` (`webhook.receiver`) are skipped. Concurrent callers get
-        different calls. A call that is not settled is due again at `until`.
+        Calls to the receivers in `but` (`webhook.receiver`) and of jobs of `but_users` are skipped.
+        Concurrent callers get different calls. A call that is not settled is due again at `until`.
         """
+        ...
+
+    async def put_back_call(self, call: HookCall, *, due_at: datetime) -> bool:
+        """Give back a call that was taken, without a try; false if a later one began."""
         ...
 
     async def settle_call(self, call: HookCall, verdict: Verdict, *, answer: str) -> bool:

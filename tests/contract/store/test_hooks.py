@@ -14,7 +14,7 @@ from scheduler.core.ports.store import Store
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
-from tests.support.stores import DEATH, abort, claimed, end, later, new, node, running
+from tests.support.stores import DEATH, abort, claimed, end, known, later, new, node, running
 
 HOOK = "https://example.org/hook"
 DELIVERED = Verdict(status=CallStatus.DELIVERED)
@@ -229,3 +229,24 @@ async def test_a_clean_up_may_notify_too(store: Store) -> None:
     await store.add_call(clean, "n1", JsonText("1"), at=later(13))
 
     assert await calls_of(store, claim.id) == [("job.ended", "due"), ("job.notified", "due")]
+
+
+async def test_calls_of_given_users_are_skipped_and_no_others(store: Store) -> None:
+    """One user with many calls must not keep those of others waiting."""
+    for uid in ("ada", "bob", "ada2"):
+        (job,) = (await store.insert([new(uid, hook=HOOK)])).jobs
+        await store.settle([end(await claimed(store, job.id))])
+    taken = await store.take_calls(at=later(60), until=later(90), limit=10, but_users={"ada"})
+    assert {(await known(store, call.job_id)).uid for call in taken} == {"bob", "ada2"}
+
+
+async def test_a_call_that_was_not_tried_is_put_back_uncounted(store: Store) -> None:
+    """It had to wait for others: that is no failure of its receiver."""
+    await ended(store)
+    (call,) = await take(store)
+    assert await store.put_back_call(call, due_at=later(70))
+    assert not await store.put_back_call(call, due_at=later(70)), "it is not taken"
+
+    assert list(await take(store, at_s=69)) == []
+    (again,) = await take(store, at_s=70)
+    assert (again.id, again.tries) == (call.id, call.tries)

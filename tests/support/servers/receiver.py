@@ -65,13 +65,13 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
+async def receiving(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[Receiver]:
     """A receiver that listens during the block."""
     receiver = Receiver()
     runner = web.ServerRunner(web.Server(receiver.answer))  # type: ignore[arg-type]
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    await web.TCPSite(runner, host, port, reuse_address=True).start()
+    receiver.url = f"http://{host}:{runner.addresses[0][1]}/hook"
     try:
         yield receiver
     finally:

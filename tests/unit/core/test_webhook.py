@@ -35,7 +35,13 @@ DAY_S = 86_400.0
 
 
 def judged(
-    code: int | None, *, tries: int = 1, after_s: float = 0, give_up_s: float = DAY_S, seed: int = 1
+    code: int | None,
+    *,
+    tries: int = 1,
+    after_s: float = 0,
+    give_up_s: float = DAY_S,
+    seed: int = 1,
+    retry_after_s: float | None = None,
 ) -> Verdict:
     return verdict(
         replace(CALL, tries=tries),
@@ -43,6 +49,7 @@ def judged(
         at=AT + timedelta(seconds=after_s),
         give_up_s=give_up_s,
         random=Random(seed),  # noqa: S311 - spreads tries
+        retry_after_s=retry_after_s,
     )
 
 
@@ -95,3 +102,19 @@ def test_hooks_with_one_scheme_host_and_port_have_one_receiver(path: str) -> Non
 @pytest.mark.parametrize("url", ["http://a.example:8443/", "https://a.example/", "https://a/"])
 def test_another_scheme_host_or_port_is_another_receiver(url: str) -> None:
     assert receiver(url) != RECEIVER
+
+
+def test_a_receiver_that_asks_for_time_is_not_called_before() -> None:
+    """And not by all calls at the same moment after it."""
+    dues = {judged(429, retry_after_s=120, seed=seed).due_at or AT for seed in range(20)}
+    assert all(120 < (due - AT).total_seconds() < 121 for due in dues)
+    assert len(dues) == 20
+
+
+@pytest.mark.parametrize("wait_s", [DAY_S, 30 * DAY_S])
+def test_a_receiver_that_asks_for_too_much_time_gets_a_last_try_in_time(wait_s: float) -> None:
+    """A call must not be lost because a receiver says something absurd."""
+    last = AT + timedelta(seconds=DAY_S)
+    again = judged(503, after_s=60, retry_after_s=wait_s)
+    assert again == Verdict(status=CallStatus.DUE, due_at=last)
+    assert judged(503, after_s=DAY_S, retry_after_s=wait_s).status is CallStatus.GIVEN_UP

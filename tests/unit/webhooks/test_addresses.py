@@ -7,7 +7,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from scheduler.webhooks.addresses import AddressRefusedError, guarded, refusal
+from scheduler.webhooks.addresses import callable_of, guarded, refusal
+from scheduler.webhooks.errors import AddressRefusedError
 
 PRIVATE = [
     "0.0.0.0",  # noqa: S104 - means this machine
@@ -16,6 +17,11 @@ PRIVATE = [
     "127.0.0.1",
     "127.255.255.255",
     "169.254.169.254",
+    "192.0.0.170",
+    "198.19.255.255",
+    "240.0.0.1",
+    "239.255.255.255",
+    "0.1.2.3",
     "172.31.255.255",
     "192.168.1.1",
     "224.0.0.1",
@@ -25,13 +31,19 @@ PRIVATE = [
     "::7f00:1",
     "::ffff:10.0.0.1",
     "::ffff:127.0.0.1",
+    "::ffff:0:a00:1",
+    "::ffff:0:127.0.0.1",
+    "::ffff:100.64.0.1",
     "64:ff9b::a00:1",
+    "64:ff9b::169.254.169.254",
     "64:ff9b:1::1",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2",
     "2002:a00:1::1",
     "fc00::1",
     "fd12:3456::1",
     "fe80::1",
+    "fe80::1%eth0",
+    "febf::1%1",
     "ff02::1",
 ]
 PUBLIC = ["1.1.1.1", "172.32.0.1", "192.169.0.1", "100.128.0.1", "2606:4700::1111", "2a00::1"]
@@ -67,3 +79,15 @@ def test_no_socket_is_made_for_an_address_that_is_refused() -> None:
             make((family, socket.SOCK_STREAM, 0, "", place))
     with make((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))) as made:
         assert made.family is socket.AF_INET
+
+
+def test_receivers_are_counted_by_the_first_address_that_may_be_called() -> None:
+    """A whole network of IPv6 belongs to one host."""
+    public = "2606:4700::1111"
+    assert callable_of(["10.0.0.1", "1.1.1.1", public], ()) == "1.1.1.1/32"
+    assert callable_of(["fe80::1%eth0", public], ()) == callable_of(["2606:4700::2222"], ())
+    assert callable_of(["::ffff:1.1.1.1"], ()) == callable_of(["1.1.1.1"], ())
+    with pytest.raises(AddressRefusedError, match=r"10\.0\.0\.1"):
+        callable_of(["fe80::1", "10.0.0.1"], ())
+    with pytest.raises(AddressRefusedError):
+        callable_of([], ())
