@@ -6,6 +6,8 @@ clock        the machine's time, and ids made from it
 file_lock    a lock file that one process holds
 outage       logs when a server goes away and when it is back
 retry        tries again, with pauses that grow
+turns        of many tasks, a few in each iteration of the loop
 urls         URLs without their passwords
+visible      text without what acts on a terminal
 wait         a wait that another task may end early
 """

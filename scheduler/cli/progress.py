@@ -11,9 +11,10 @@ from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from scheduler.basics.visible import plain
 from scheduler.cli import rendering
 from scheduler.cli.options import JobName
-from scheduler.cli.terminal import STYLES, console, plain, print_json, print_log_line, print_rich
+from scheduler.cli.terminal import STYLES, console, print_json, print_log_line, print_rich
 from scheduler.client import Changed, Event, JobState, Printed, Progress, Progressed
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from scheduler.cli.terminal import plain
+from scheduler.basics.visible import plain
 from scheduler.client import Abort, Failure, Job, JobState, Node, Progress, Task
 from scheduler.core.job import Status
 from scheduler.core.json_values.encoding import encode

@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from scheduler.basics.visible import escaped_json, plain
 from scheduler.client import LogLine
 from scheduler.core.json_values.encoding import encode
 
@@ -18,8 +19,6 @@ WIDE: Final = 10_000
 """Columns if the output is not a terminal: piped text must not be wrapped to fit a screen."""
 STYLES: Final = {"stderr": "red", "notice": "dim"}
 """The style of a log line on a terminal, by its stream."""
-_CONTROLS: Final = {code: "�" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
-"""Control characters are replaced: a job's text must not move the cursor or rename the window."""
 
 
 def console() -> Console:
@@ -44,7 +43,7 @@ def print_json(value: object) -> None:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_document)
     except (ValueError, RecursionError):
         text = encode(_documents(value), bytes_max=sys.maxsize).decode()
-    print(text, flush=True)  # noqa: T201 - what a command is for
+    print(escaped_json(text), flush=True)  # noqa: T201 - what a command is for
 
 
 def print_log_line(line: LogLine, *, times: bool = False) -> None:
@@ -54,11 +53,6 @@ def print_log_line(line: LogLine, *, times: bool = False) -> None:
         console().print(Text(plain(text), style=STYLES.get(line.stream, "")), soft_wrap=True)
     else:
         print(text, flush=True)  # noqa: T201 - what a command is for
-
-
-def plain(text: str) -> str:
-    """The text with its control characters replaced."""
-    return text.translate(_CONTROLS)
 
 
 def _document(value: object) -> object:

@@ -15,6 +15,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict
 
+from scheduler.basics.visible import escaped, escaped_json
+
 
 class LossyWriter:
     """Writes lines to a file, and drops what cannot be written: a full disk must not end the node.
@@ -51,10 +53,15 @@ class LossyWriter:
 def _json(_logger: object, _level: str, line: EventDict) -> str:
     """The line as JSON: by orjson for speed (two lines per job), by `json` if it is not Unicode."""
     try:
-        return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode()
+        return escaped_json(orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z).decode())
     except TypeError:
         stamp = f"{line['timestamp']:%Y-%m-%dT%H:%M:%S.%fZ}"
         return json.dumps({**line, "timestamp": stamp}, default=repr)
+
+
+def _visible(_logger: object, _level: str, line: EventDict) -> EventDict:
+    """The line without what would act on the terminal; other values are shown by `repr`."""
+    return {name: escaped(each) if isinstance(each, str) else each for name, each in line.items()}
 
 
 class _Stamp:
@@ -80,7 +87,7 @@ def configure(*, node: str) -> None:
         processors=[
             _Stamp(node),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if on_terminal else _json,
+            *((_visible, structlog.dev.ConsoleRenderer()) if on_terminal else (_json,)),
         ],
         logger_factory=lambda *_: file,
         cache_logger_on_first_use=True,

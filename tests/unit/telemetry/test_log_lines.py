@@ -70,3 +70,33 @@ def test_a_line_has_its_time_by_rfc_3339_whatever_else_it_says(
     assert line["word"] == word
     assert line["timestamp"].endswith("Z")
     datetime.strptime(line["timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - it says Z
+
+
+HARMFUL = "a\x9b31mb\u202ec\x1b[2Jd\x7f"
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+@pytest.mark.parametrize("word", ["", "\ud800"])
+def test_a_line_cannot_act_on_the_terminal_of_the_operator(
+    *, on_terminal: bool, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Users choose names, reasons and addresses that come into the log."""
+
+    class File(io.StringIO):
+        def isatty(self) -> bool:
+            return on_terminal
+
+    monkeypatch.setattr(sys, "stderr", file := File())
+    before = structlog.get_config()
+    try:
+        configure(node="a")
+        structlog.get_logger().info(f"said {HARMFUL}", user=HARMFUL, more=[HARMFUL], word=word)
+    finally:
+        structlog.configure(**before)
+    text = file.getvalue()
+    assert not {"\x9b", "\u202e", "\x7f"} & set(text)
+    assert "\x1b[2J" not in text
+    assert "\\u202e" in text
+    if not on_terminal:
+        line = json.loads(text)
+        assert (line["user"], line["more"]) == (HARMFUL, [HARMFUL])
