@@ -35,6 +35,8 @@ HEARTBEAT_S: Final = 15.0
 """The longest silence on a stream: proxies and clients take a longer one for a dead connection."""
 PART_BYTES: Final = 32 * 1024
 """Events are sent in parts of about this size."""
+KEPT_BYTES_MAX: Final = 16 * 1024
+"""A larger event is made anew for each client: a thousand of them must not fill the memory."""
 HEARTBEAT: Final = b": heartbeat\n\n"
 
 
@@ -90,10 +92,13 @@ def _parts(events: Sequence[Event]) -> Iterator[bytes]:
 
 
 def _block(event: Event) -> bytes:
-    """An event as text; the first client's is kept for all others."""
-    if event.text is None:
-        event.text = _rendered(event)
-    return event.text
+    """An event as text, which is kept for all other clients where it is of a usual size."""
+    if event.text is not None:
+        return event.text
+    text = _rendered(event)
+    if len(text) <= KEPT_BYTES_MAX:
+        event.text = text
+    return text
 
 
 def _rendered(event: Event) -> bytes:
