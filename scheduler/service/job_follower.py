@@ -11,7 +11,6 @@ from contextlib import aclosing
 from scheduler.core.change import ChangeKind, Position, as_of, may_run, stage, unseen_states
 from scheduler.core.job import Job
 from scheduler.core.job_log import lines
-from scheduler.core.ports.store import Store
 from scheduler.service.change_feed import ChangeEntry, ChangeFeed
 from scheduler.service.events import (
     UNKNOWN_CHANGE,
@@ -33,14 +32,12 @@ class JobFollower:
         *,
         after: Position | None,
         log: bool,
-        store: Store,
         change_feed: ChangeFeed,
         looks: JobLooks,
     ) -> None:
         """Continue after the client's last position; None for a new client."""
         self._job = job
         self._log = log
-        self._store = store
         self._change_feed = change_feed
         self._looks = looks
         self._deleted = False
@@ -140,7 +137,7 @@ class JobFollower:
         if not self._log or (until is not None and until <= self._offset):
             return []
         pages = await self._change_feed.when_available(
-            lambda: self._store.log(self._job.id, after=self._offset)
+            lambda: self._looks.log(self._job.id, after=self._offset)
         )
         events: list[Event] = []
         for line in lines(pages, after=self._offset, until=until):

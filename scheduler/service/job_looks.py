@@ -16,11 +16,12 @@ from asyncio import Event
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import Job
+from scheduler.core.job_log import LogPage
 from scheduler.core.ports.store import Store
 
 LOOK_AGAIN_S: Final = 2.0
@@ -32,6 +33,16 @@ OUTLINES_MAX: Final = 100
 OUTLINES_PAUSE_S: Final = 0.01
 """How long looks of followers wait for others, to share a statement: nobody notices."""
 
+LOGS_MAX: Final = 500
+"""Followers of one look at logs: as many as there are, so that those of one log share it."""
+
+
+class LogPart(NamedTuple):
+    """The rest of a job's log after an offset."""
+
+    job_id: str
+    after: int
+
 
 class JobLooks:
     """Shares looks between waits; `run` must run while it is in use."""
@@ -41,12 +52,14 @@ class JobLooks:
         self._waiting: dict[str, set[Event]] = {}
         self._over = Batch(self._all_over, weight_max=IDS_MAX)
         self._outline = Batch(self._all_outlines, weight_max=OUTLINES_MAX, pause_s=OUTLINES_PAUSE_S)
+        self._log = Batch(self._all_logs, weight_max=LOGS_MAX, pause_s=OUTLINES_PAUSE_S)
 
     async def run(self) -> None:
         """Look for ever, while there is something to look for; a background task."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._over.serve(), name="look whether jobs are over")
             group.create_task(self._outline.serve(), name="look at jobs that are followed")
+            group.create_task(self._log.serve(), name="read logs that are followed")
             group.create_task(self._look_regularly(), name="look again")
 
     async def over(self, job_id: str) -> bool:
@@ -62,6 +75,14 @@ class JobLooks:
             StoreUnavailable: the store is away.
         """
         return await self._outline(job_id)
+
+    async def log(self, job_id: str, *, after: int) -> Sequence[LogPage]:
+        """See `Store.log`: whoever follows the same log gets the same pages.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        return await self._log(LogPart(job_id, after))
 
     @contextmanager
     def waiting(self, job_id: str, event: Event) -> Iterator[None]:
@@ -94,3 +115,10 @@ class JobLooks:
     async def _all_outlines(self, job_ids: Sequence[str]) -> Sequence[Job | None]:
         found = {job.id: job for job in await self._store.outlines(set(job_ids))}
         return [found.get(each) for each in job_ids]
+
+    async def _all_logs(self, parts: Sequence[LogPart]) -> Sequence[Sequence[LogPage]]:
+        found = {
+            part: await self._store.log(part.job_id, after=part.after)
+            for part in dict.fromkeys(parts)
+        }
+        return [found[part] for part in parts]

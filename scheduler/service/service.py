@@ -191,7 +191,7 @@ class Service:
 
     async def _lines(self, job_id: str, *, after: int) -> tuple[Sequence[Line], int]:
         """The lines that a job printed after this offset, and the offset after them."""
-        found = list(lines(await self._store.log(job_id, after=after), after=after))
+        found = list(lines(await self._looks.log(job_id, after=after), after=after))
         return found, found[-1].end if found else after
 
     async def follow(
@@ -207,7 +207,6 @@ class Service:
             job,
             after=after,
             log=log,
-            store=self._store,
             change_feed=self._change_feed,
             looks=self._looks,
         )

@@ -10,11 +10,12 @@ import pytest
 
 from scheduler.basics.background import background
 from scheduler.core.job import Job
+from scheduler.core.job_log import Block, LogPage, LogStream, Written
 from scheduler.service import job_looks
 from scheduler.service.job_looks import IDS_MAX, JobLooks
 from tests.fakes import MemoryStore
 from tests.support.eventually import eventually
-from tests.support.stores import end, queued, running
+from tests.support.stores import AT, end, queued, running
 
 WAITS = 2 * IDS_MAX + 1
 
@@ -34,6 +35,10 @@ class CountingStore(MemoryStore):
     async def outlines(self, job_ids: Collection[str]) -> Sequence[Job]:
         self.asked += 1
         return await super().outlines(job_ids)
+
+    async def log(self, job_id: str, *, after: int = 0) -> Sequence[LogPage]:
+        self.asked += 1
+        return await super().log(job_id, after=after)
 
 
 @pytest.fixture
@@ -71,6 +76,22 @@ async def test_followers_that_look_at_once_share_a_look(
 
     assert [each.result() is not None for each in found[:2]] == [True, False]
     assert store.asked == 1
+
+
+async def test_followers_of_one_log_share_what_is_read(
+    store: CountingStore, looks: JobLooks
+) -> None:
+    """Each line that a job prints is read once, and not by hundreds."""
+    claim = await running(store)
+    page = LogPage(0, 0, (Block(AT, LogStream.STDOUT, "one\n"),))
+    await store.write_log([Written(claim.id, claim.token, page)])
+    async with asyncio.TaskGroup() as group:
+        found = [
+            group.create_task(looks.log(claim.id, after=4 * (number % 2))) for number in range(300)
+        ]
+
+    assert [list(each.result()) for each in found[:2]] == [[page], []]
+    assert store.asked == 2
 
 
 async def test_all_that_are_waited_for_are_looked_at_together(
