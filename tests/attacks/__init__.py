@@ -3,6 +3,7 @@
     attack       what an attack is, and the sockets and requests that attacks are made of
     bodies       attacks by what requests bring: compressed, slow, unfinished, hard to parse
     connections  attacks by connections: half a header, silence, answers that nobody reads
+    streams      attacks by what lasts: events that nobody reads, or that many read, and waits
     __init__     ATTACKS has them all by name: a new one is a coroutine and an entry there
     users        what is measured beside: health, aborts, a running job, the node's memory
     run          one attack against a node of its own
@@ -13,7 +14,7 @@ An attack runs in a process of its own, so that it does not delay what measures:
 
 from __future__ import annotations
 
-from tests.attacks import bodies, connections
+from tests.attacks import bodies, connections, streams
 from tests.attacks.attack import Attack
 
 ATTACKS = (
@@ -31,4 +32,8 @@ ATTACKS = (
     Attack(name="idle connections", run=connections.idle_connections, descriptors=1024),
     Attack(name="unread lists", run=connections.unread_lists),
     Attack(name="pipelines", run=connections.pipelines),
+    Attack(name="unread events", run=streams.unread_events),
+    Attack(name="read events", run=streams.read_events),
+    Attack(name="too many events", run=streams.too_many_events),
+    Attack(name="waits", run=streams.waits),
 )
