@@ -55,6 +55,10 @@ TAKEN_S: Final = 60.0
 """For how long a call belongs to the node that took it."""
 DUE_CALLS_LOOK_S: Final = 1.0
 """How often the store is asked what is due: retries, and ends of jobs on other nodes."""
+LONG_LOOK_S: Final = 0.02
+"""A look that takes longer passes over thousands of calls which have to wait for others."""
+LONG_LOOK_PAUSE: Final = 9
+"""How many times as long no other look begins: the store has to write for others, too."""
 LAST_CALLS_S: Final = 5.0
 """How long a draining node still delivers; other nodes, or its next start, deliver the rest."""
 
@@ -91,14 +95,19 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver for ever."""
+        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             while True:
                 self._look.clear()
+                began = loop.time()
                 calls = await self._take()
+                looked_s = loop.time() - began
                 for call, job in calls:
                     trying = group.create_task(self._try(call, job), name=f"call {call.id}")
                     self._trying[trying] = job
                     trying.add_done_callback(self._tried)
+                if looked_s > LONG_LOOK_S:
+                    await asyncio.sleep(min(LONG_LOOK_PAUSE * looked_s, DUE_CALLS_LOOK_S))
                 if not calls:
                     await self._pause()
 

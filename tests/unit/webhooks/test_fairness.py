@@ -6,10 +6,11 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
+from typing import Any
 
 import pytest
 
-from scheduler.core.webhook import CallStatus
+from scheduler.core.webhook import CallStatus, HookCall
 from scheduler.webhooks import caller
 from scheduler.webhooks import delivery as module
 from scheduler.webhooks.delivery import AT_ONCE_MAX, PER_ADDRESS_MAX, PER_USER_MAX
@@ -154,3 +155,27 @@ async def test_the_time_of_a_look_up_does_not_count_as_the_time_of_the_call(
         job_id = await ended(store, receiver.url.replace("127.0.0.1", "slow.example"), "ada")
         call = await settled(store, job_id)
     assert call.answer == "204"
+
+
+async def test_looks_that_take_long_are_made_seldom() -> None:
+    """A user with a hundred thousand calls must not keep the store from everything else."""
+    loop = asyncio.get_running_loop()
+
+    class LongLine(MemoryStore):
+        begins: list[float] = []  # noqa: RUF012 - of one test
+
+        async def take_calls(self, **how: Any) -> Sequence[HookCall]:  # noqa: ANN401
+            self.begins.append(loop.time())
+            await asyncio.sleep(2 * module.LONG_LOOK_S)
+            return await super().take_calls(**how)
+
+    store = LongLine()
+    async with delivering(store) as delivery:
+
+        def looked_thrice() -> bool:
+            delivery.hint()
+            return len(store.begins) >= 3
+
+        await eventually(looked_thrice)
+    first, second, *_ = store.begins
+    assert second - first > module.LONG_LOOK_PAUSE * module.LONG_LOOK_S
