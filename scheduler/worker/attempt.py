@@ -79,6 +79,8 @@ class Attempt:
         self.progress: Progress | None = None
         self.survivors: tuple[Process, ...] = ()
         """The processes that survived SIGKILL when the attempt was stopped."""
+        self.signalled = False
+        """Whether others than this node have sent the job's process a signal to stop."""
         self._group = group
         self._wait = Wait()
         self._look: Callable[[], Awaitable[object]] | None = None
@@ -203,6 +205,7 @@ class Attempt:
             with suppress(*MALFORMED):
                 self.progress = messages.progress(end["progress"]) or self.progress
                 self._leftovers = bool(end["leftovers"])
+                self.signalled = bool(end["signalled"])
                 self._end = messages.ending(end, result_bytes_max=self._slots.result_bytes_max)
             self._malformed = self._end is None
         self._ended.set()

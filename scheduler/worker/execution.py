@@ -6,6 +6,7 @@ claim ─▶ wait for a slot ─▶ run the handler, watched for an abort ─▶
 from __future__ import annotations
 
 import asyncio
+import signal
 from contextlib import nullcontext
 from functools import partial
 from typing import Final
@@ -35,6 +36,7 @@ from scheduler.worker.unkillable import UnkillableProcesses
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
 ENDED_BY_ITSELF: Final = Death(signal=None, processes=1, survivors=0)
+STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 CLEANUP_LIMIT_S: Final = 60.0
 """Time limit of an `on_abort` whose handler has none: the user waits for the clean-up."""
 
@@ -102,8 +104,7 @@ class Execution:
         if isinstance(outcome, Crashed) and not claimed.lease_unbroken():
             # The warden ended the process, because this node itself did not act in time.
             return Stopped(StopReason.LEASE_LOST, KILLED_BY_WARDEN)
-        if isinstance(outcome, Crashed | Raised) and self._drain.begun:
-            # What stops a node may also stop what its jobs have started, and so make them fail.
+        if self._drain.begun and _stopped_with_its_node(attempt, outcome):
             self._job_events.failed_in_drain(claimed.claim)
             return Stopped(StopReason.DRAIN, ENDED_BY_ITSELF)
         return outcome
@@ -137,3 +138,17 @@ class Execution:
             on_output=self._job_log_writer.write,
             job_events=self._job_events,
         )
+
+
+def _stopped_with_its_node(attempt: Attempt, outcome: Outcome) -> bool:
+    """Whether a job failed because all processes of a service get the signal that stops its node.
+
+    The programs that it has started then end; its own process too, where it heeds such signals.
+    """
+    match outcome:
+        case Raised():
+            return attempt.signalled
+        case Crashed(exit_status=int(status)):
+            return -status in STOPS
+        case _:
+            return False

@@ -87,7 +87,7 @@ class FakeProcess:
 
     def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
         """Have the handler return."""
-        self._tell({"returned": text, "progress": None, "leftovers": leftovers})
+        self._tell({"returned": text, "progress": None, "leftovers": leftovers, "signalled": False})
 
     def die(self, exit_status: int) -> None:
         if self.alive:

@@ -23,6 +23,16 @@ async def until_async(data: Any) -> Any:
         await asyncio.sleep(0.01)
 
 
+@handler("until_failing")
+def until_failing(data: Any) -> Any:
+    """Make a file, wait until it is removed, and fail."""
+    file = Path(data["file"])
+    file.touch()
+    while file.exists():
+        time.sleep(0.01)
+    raise ValueError("a fault of its own")
+
+
 @handler("wait_for_program")
 def wait_for_program(data: Any, job: Any) -> Any:
     """In the first attempt, wait for a program that runs for long."""

@@ -37,6 +37,8 @@ BY_DEFAULT: Final[Mapping[signal.Signals, Any]] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGHUP: signal.SIG_DFL,
 }
+STRANGERS: Final = set[int]()
+"""The signals that others have sent while this job ran."""
 LOOK_S: Final = 0.001
 """How often to look whether the interpreter is done with an exception that it dropped."""
 
@@ -112,6 +114,8 @@ class AbortSignal:
     def _on_sigterm(self, _signal: int, frame: FrameType | None) -> None:
         self.received = True
         self._stopping = self._stopping or self._announced()
+        if not self._stopping:
+            STRANGERS.add(signal.SIGTERM)
         if self._stopping and self._raising and self._in_handler:
             _end_subprocess(frame)
             self.interrupt_once()
@@ -190,8 +194,9 @@ def heed_strangers() -> None:
             signal.signal(signal_, default)
 
 
-def pass_over(_signal: int, _frame: FrameType | None) -> None:
-    """Handle a signal by doing nothing."""
+def pass_over(signal_: int, _frame: FrameType | None) -> None:
+    """Handle a signal by taking note of it."""
+    STRANGERS.add(signal_)
 
 
 def _raise() -> None:

@@ -26,7 +26,12 @@ from scheduler.core.callback import Callback
 from scheduler.core.context import JobContext
 from scheduler.core.errors import StartError
 from scheduler.core.handler import Handler
-from scheduler.processes.child.abort_signal import AbortSignal, heed_strangers, ignore_strangers
+from scheduler.processes.child.abort_signal import (
+    STRANGERS,
+    AbortSignal,
+    heed_strangers,
+    ignore_strangers,
+)
 from scheduler.processes.child.between_jobs.before_first_job import BeforeFirstJob
 from scheduler.processes.child.between_jobs.garbage import clear_frames
 from scheduler.processes.child.between_jobs.stdio import Stdio, set_up_logging
@@ -176,6 +181,7 @@ class JobLoop:
 
         All is restored before the end frame: the next job may follow at once.
         """
+        STRANGERS.clear()
         job_outbox = JobOutbox(self._outbox, key=job["key"])
         handler = self._handlers[job["task"]]
         end = self._end_of(job, handler, job_outbox)
@@ -183,7 +189,7 @@ class JobLoop:
             os._exit(0)  # a fork that the handler made would send a second end frame
         clean = self._restored()
         leftovers = self._abort_signal.received or self._memory.short or not clean
-        job_outbox.close({**end, "leftovers": leftovers})
+        job_outbox.close({**end, "leftovers": leftovers, "signalled": bool(STRANGERS)})
         return leftovers
 
     def _restored(self) -> bool:

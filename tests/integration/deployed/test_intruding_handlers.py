@@ -87,7 +87,7 @@ async def test_progress_results_and_notifications_keep_their_limits(start_node: 
     async def forged(*frames: dict[str, Any], **more: object) -> Body:
         return await node.outcome("forge_all", list(frames), **more)
 
-    end = {"leftovers": False, "progress": None}
+    end = {"leftovers": False, "signalled": False, "progress": None}
     large = await forged({**end, "returned": '"' + "x" * 1000 + '"'})
     assert large["status"] == "terminated", large
     assert large["result"] is None

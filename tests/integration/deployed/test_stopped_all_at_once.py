@@ -87,6 +87,20 @@ async def test_a_job_whose_program_was_stopped_as_well_runs_again(
     assert (ended["status"], ended["attempt"]) == ("successful", 2), ended
 
 
+async def test_a_job_that_fails_by_itself_while_its_node_drains_has_failed(
+    start_node: Nodes, begun: Path
+) -> None:
+    """Run again, it would fail again, and do twice what it did before that."""
+    node = start_node(NODE__WORKERS=1, NODE__DRAIN_S=60)
+    job = await began(node, "until_failing", begun)
+    os.kill(node.process.pid, signal.SIGTERM)
+    await eventually(lambda: _is_draining(node))
+    begun.unlink()
+    assert node.ended() == 0
+    ended = await start_node().job(job, wait_s=30)
+    assert (ended["status"], ended["attempt"]) == ("terminated", 1), ended
+
+
 async def test_a_signal_to_the_process_of_a_job_alone_ends_nothing(
     start_node: Nodes, begun: Path
 ) -> None:

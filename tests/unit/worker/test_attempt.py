@@ -118,23 +118,35 @@ async def test_a_death_without_a_result_is_a_crash() -> None:
     "end",
     [
         {"leftovers": False},
-        {"leftovers": False, "progress": None},
-        {"leftovers": False, "progress": None, "returned": 1},
-        {"leftovers": False, "progress": {"percent": 1}, "returned": "1"},
-        {"leftovers": False, "progress": None, "returned": "not JSON"},
+        {"leftovers": False, "signalled": False, "progress": None},
+        {"leftovers": False, "signalled": False, "progress": None, "returned": 1},
+        {"leftovers": False, "signalled": False, "progress": {"percent": 1}, "returned": "1"},
+        {"leftovers": False, "signalled": False, "progress": None, "returned": "not JSON"},
         {
             "leftovers": False,
+            "signalled": False,
             "progress": {"done": "x", "total": 1, "message": None},
             "returned": "1",
         },
         {
             "leftovers": False,
+            "signalled": False,
             "progress": {"done": 1, "total": [], "message": None},
             "returned": "1",
         },
-        {"leftovers": False, "progress": {"done": 1, "total": 1, "message": 2}, "returned": "1"},
-        {"leftovers": False, "progress": None, "raised": {"reason": "x"}},
-        {"leftovers": False, "progress": None, "raised": {"type": 1, "message": 2, "traceback": 3}},
+        {
+            "leftovers": False,
+            "signalled": False,
+            "progress": {"done": 1, "total": 1, "message": 2},
+            "returned": "1",
+        },
+        {"leftovers": False, "signalled": False, "progress": None, "raised": {"reason": "x"}},
+        {
+            "leftovers": False,
+            "signalled": False,
+            "progress": None,
+            "raised": {"type": 1, "message": 2, "traceback": 3},
+        },
     ],
 )
 async def test_a_malformed_end_frame_is_a_crash(end: dict[str, object]) -> None:
