@@ -50,13 +50,17 @@ def users_umask() -> Iterator[None]:
 
 
 def close_to_others(folder: Path) -> None:
-    """Close a folder of ours, and our files in it, to all other users; or say that it is open."""
+    """Close a folder of ours, and our files in it, to all other users."""
     entries = list(folder.iterdir())
     for entry in entries:
         if OURS.fullmatch(entry.name):
             narrow(entry)
     if _is_open(folder) and all(OURS.fullmatch(entry.name) for entry in entries):
         narrow(folder)
+
+
+def tell_if_open(folder: Path) -> None:
+    """Log that a folder could not be closed: it is not ours, or has other things in it."""
     if _is_open(folder):
         log.warning(
             "other users of this machine can look into data_dir: make it one of its own, and"

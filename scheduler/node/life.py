@@ -18,7 +18,7 @@ from typing import Final
 
 import uvloop
 
-from scheduler.basics.private_files import keep_private
+from scheduler.basics.private_files import keep_private, tell_if_open
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.node.assembly import assemble, number_of_workers
 from scheduler.node.config.loading import Config
@@ -67,6 +67,7 @@ async def serve(config: Config) -> None:
                 f"the machine has not enough for a node: {error!r}; look at its memory, and at the"
                 " limits of memory, processes and open files (ulimit -a)"
             ) from error
+        tell_if_open(Path(config.node.data_dir))
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(run(), name=name) for name, run in node.background_tasks.items()

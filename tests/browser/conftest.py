@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,7 +169,10 @@ def visiting(browser: Browser, node: Node, **how: Any) -> Iterator[Visit]:  # no
 @pytest.fixture
 def uid(request: pytest.FixtureRequest) -> str:
     """A user that only this test has."""
-    return re.sub(r"\W+", "-", request.node.name)[:60]
+    name = re.sub(r"\W+", "-", request.node.name)[:52]
+    return (
+        f"{name}-{zlib.crc32(request.node.name.encode()):x}"  # names may differ in signs only
+    )
 
 
 @pytest.fixture

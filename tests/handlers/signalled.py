@@ -60,8 +60,8 @@ def _status(way: str, signal_: signal.Signals) -> int | None:
     return fork.exitcode
 
 
-@handler("change_user")
-def change_user(data: Any) -> Any:
+@handler("gain_rights")
+def gain_rights(data: Any) -> Any:
     """Start a program as another user, as a set-uid program would run, and wait for it."""
     program = subprocess.Popen(["sleep", str(data["for_s"])], user=65534)
     Path(data["begun"]).touch()

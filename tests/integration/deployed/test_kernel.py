@@ -98,7 +98,7 @@ async def test_a_program_that_gained_other_rights_is_counted_as_long_as_it_lives
     node = Node(tmp_path, {"NODE__WORKERS": 1}, program=program)
     try:
         begun = tmp_path / "begun"
-        job = await node.submit("change_user", {"for_s": 25, "begun": str(begun)})
+        job = await node.submit("gain_rights", {"for_s": 25, "begun": str(begun)})
         await eventually(begun.exists)
         await node.abort(job, "grace_s=0")
 

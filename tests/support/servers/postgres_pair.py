@@ -45,6 +45,8 @@ class Standby(PostgresServer):
                 user=self._program.system_user,
                 cwd=self._folder,
             )
+        for lock in self._data.glob(".s.PGSQL.*"):  # of the other server's socket
+            lock.unlink()
 
     def promote(self) -> None:
         """Make it the primary; it takes writes when this returns."""

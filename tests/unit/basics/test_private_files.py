@@ -15,6 +15,7 @@ from scheduler.basics.private_files import (
     close_to_others,
     keep_private,
     narrow,
+    tell_if_open,
     users_umask,
 )
 
@@ -75,8 +76,9 @@ def test_a_folder_with_other_things_in_it_is_left_open_and_that_is_told(tmp_path
     folder.mkdir()
     (folder / "index.html").touch()
     keep_private(folder)
+    close_to_others(folder)
     with capture_logs() as logged:
-        close_to_others(folder)
+        tell_if_open(folder)
     assert (mode(folder), mode(folder / "index.html")) == (0o755, 0o644)
     assert made(folder) == (0o600, 0o700)
     assert [(line["log_level"], line["folder"]) for line in logged] == [("warning", str(folder))]

@@ -80,7 +80,7 @@ async def test_keys_and_channels_that_are_not_allowed_are_named_at_the_start(
     right: str, own_redis: RedisServer, tmp_path: Path
 ) -> None:
     own_redis.ask(*rights(), right)
-    with pytest.raises(StartError, match=r"refuses (DEL|PUBLISH): .*docs/operating\.md"):
+    with pytest.raises(StartError, match=r"refuses (DEL|PUBLISH): .*docs/redis\.md"):
         await _open(url(own_redis), tmp_path)
 
 
