@@ -155,10 +155,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
             )
             gives_back = await sqlite_space.can_give_back(writer, where=str(path))
             reader, reader_ahead = [
-                await stack.enter_async_context(
-                    _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro")
-                )
-                for _ in range(2)
+                await stack.enter_async_context(_reading(path)) for _ in range(2)
             ]
         database = SqliteDatabase(
             writer=writer, reader=reader, reader_ahead=reader_ahead, migrated=migrated
@@ -178,6 +175,14 @@ async def _connected(kind: type[_Kind], uri: str) -> AsyncIterator[_Kind]:
     connection = kind(connect, ROWS_AT_A_TIME)
     async with connection:
         connection.row_factory = sqlite3.Row
+        yield connection
+
+
+@asynccontextmanager
+async def _reading(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    """A connection that only reads. It has its files open: later, descriptors may be short."""
+    async with _connected(aiosqlite.Connection, f"{path.as_uri()}?mode=ro") as connection:
+        await connection.execute_fetchall("SELECT version FROM installation")
         yield connection
 
 

@@ -170,9 +170,7 @@ def visiting(browser: Browser, node: Node, **how: Any) -> Iterator[Visit]:  # no
 def uid(request: pytest.FixtureRequest) -> str:
     """A user that only this test has."""
     name = re.sub(r"\W+", "-", request.node.name)[:52]
-    return (
-        f"{name}-{zlib.crc32(request.node.name.encode()):x}"  # names may differ in signs only
-    )
+    return f"{name}-{zlib.crc32(request.node.name.encode()):x}"  # names may differ in signs only
 
 
 @pytest.fixture
