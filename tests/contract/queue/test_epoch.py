@@ -61,7 +61,12 @@ async def test_an_id_that_a_worker_gets_after_a_flush_is_found_in_flight(
         await installation.look.flushall()
         await other.enqueue(["1"])
         assert await waiting == "1"
-        assert await other.missing(["1"]) == []
+
+        async def is_found() -> bool:
+            """The node registers again right after it got the id."""
+            return await other.missing(["1"]) == []
+
+        await eventually(is_found)
         assert await other.recover([]) == 1
 
 

@@ -29,8 +29,7 @@ def program_with(data: Any) -> None:
 @handler("program_pipeline")
 def program_pipeline(data: Any) -> None:
     """Wait for the second of two programs: {}."""
-    with noted(data["note"]):
-        first = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
+    with noted(data["note"]), subprocess.Popen(["yes"], stdout=subprocess.PIPE) as first:
         second = subprocess.Popen(SLEEP, stdin=first.stdout)
+        first.stdout.close()  # so that it ends when the second one does
         second.wait()
-        first.wait()

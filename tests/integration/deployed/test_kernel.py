@@ -98,7 +98,7 @@ async def test_a_program_that_gained_other_rights_is_counted_as_long_as_it_lives
     node = Node(tmp_path, {"NODE__WORKERS": 1}, program=program)
     try:
         begun = tmp_path / "begun"
-        job = await node.submit("gain_rights", {"for_s": 25, "begun": str(begun)})
+        job = await node.submit("gain_rights", {"for_s": 15, "begun": str(begun)})
         await eventually(begun.exists)
         await node.abort(job, "grace_s=0")
 
@@ -109,7 +109,7 @@ async def test_a_program_that_gained_other_rights_is_counted_as_long_as_it_lives
 
         await eventually(survives, within_s=20)
         assert (await node.outcome("echo", 7))["result"] == 7
-        dead = await node.job(job, wait_s=30)
+        dead = await node.job(job, wait_s=60)  # it is looked for less and less often
         assert (dead["status"], dead["abort"]["survivors"]) == ("aborted", 0)
         assert dead["abort"]["latency_ms"] > 5000
     finally:
