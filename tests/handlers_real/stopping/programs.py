@@ -31,5 +31,6 @@ def program_pipeline(data: Any) -> None:
     """Wait for the second of two programs: {}."""
     with noted(data["note"]), subprocess.Popen(["yes"], stdout=subprocess.PIPE) as first:
         second = subprocess.Popen(SLEEP, stdin=first.stdout)
-        first.stdout.close()  # so that it ends when the second one does
+        if first.stdout is not None:
+            first.stdout.close()  # so that it ends when the second one does
         second.wait()
