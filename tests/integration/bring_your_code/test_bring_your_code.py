@@ -24,7 +24,7 @@ RUN_S = 40.0
 times that where other tests keep the machine busy (a grid search starts three interpreters)."""
 LONG_S = 600
 """How long a job would stay in its query if it were not aborted."""
-TIDY_S = 5.0
+TIDY_S = 20.0
 """How long what a job left behind may take to disappear."""
 
 

@@ -16,7 +16,7 @@ from tests.support.handlers.folders import serving
 from tests.support.nodes import Body, Node
 
 SHM = Path("/dev/shm")  # noqa: S108 - where memory has names
-GONE_S = 5.0
+GONE_S = 20.0
 
 FILES = {
     "left_memory.py": """
