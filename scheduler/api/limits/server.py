@@ -35,6 +35,8 @@ LOOK_S: Final = 1.0
 KEEP_ALIVE_S: Final = 75.0
 """Longer than proxies keep a connection that they do not use, so that they close it, not we."""
 HEADER_S: Final = 10.0
+NEW_S: Final = 0.1
+"""A client has had no time yet to send its header."""
 PRESSED_S: Final = 2.0
 """The patience with slow clients while connections or bytes are scarce."""
 ANSWER_LAG_S: Final = 20.0
@@ -114,7 +116,7 @@ class Server(web.Server):
         connection.since = self._loop.time()
         self._open[connection] = self._heads[connection] = None
         if len(self._open) > self._most:
-            self._make_room(connection)
+            self._make_room()
 
     def closed(self, connection: Connection) -> None:
         """The connection is gone."""
@@ -135,7 +137,8 @@ class Server(web.Server):
     def busy(self, connection: Connection) -> None:
         """A request has come."""
         self.forget(connection)
-        connection.is_extra = connection.is_extra and len(self._open) > self._most
+        in_use = len(self._open) - len(self._heads) - len(self._idle)
+        connection.is_extra = in_use > self._most
 
     def idle(self, connection: Connection) -> None:
         """Its request is answered."""
@@ -160,17 +163,20 @@ class Server(web.Server):
         self._ahead_bytes += size
         return self._ahead_bytes <= AHEAD_BYTES_MAX
 
-    def _make_room(self, newcomer: Connection) -> None:
-        """Close a connection that is not used; else the newcomer becomes an extra one."""
+    def _make_room(self) -> None:
+        """Close a connection that is not used, unless the one that came has an extra place.
+
+        Many may come in one turn of the loop, before any of their headers is read: those are not
+        closed for one another as long as there is an extra place.
+        """
         waiting = next(iter(self._idle), None) or next(iter(self._heads))
-        if waiting is not newcomer:
-            newcomer.is_extra = waiting.is_extra
-            self._open.pop(waiting)
-            waiting.drop()
-        elif len(self._open) <= self._most + self._extra_max:
-            newcomer.is_extra = True
-        else:
-            newcomer.drop()
+        if len(self._open) <= self._most + self._extra_max and self._is_new(waiting):
+            return
+        self._open.pop(waiting)
+        waiting.drop()
+
+    def _is_new(self, connection: Connection) -> bool:
+        return self._loop.time() - connection.since < NEW_S
 
     def _drop_oldest_answer(self) -> None:
         """An answer that must be written needs the place of the one that waits the longest."""

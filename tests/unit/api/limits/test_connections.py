@@ -109,12 +109,21 @@ async def test_at_the_cap_the_header_that_takes_longest_makes_room(served: Serve
     peers = [await served.connect() for _ in range(3 * MOST)]
     for peer in peers:
         peer.send(HALF)
-    await _all_open(served, MOST)
+    await _all_open(served, MOST + EXTRA)
 
     assert (await served.ask(LIST)).status == 200
     assert (await served.ask(submission())).status == 202
     assert (await served.ask(ABORT)).status == 404
     assert await peers[0].closed() == b""
+
+
+async def test_clients_that_come_together_are_not_closed_for_one_another(served: Served) -> None:
+    """None of them has had the time to send anything; an abort may be among them."""
+    await _busy(served, MOST)
+    peers = [await served.connect() for _ in range(EXTRA)]
+    await _all_open(served, MOST + EXTRA)
+    for peer in peers:
+        assert (await peer.ask(ABORT)).status == 404
 
 
 async def test_connections_beyond_the_cap_are_for_aborts_and_health(served: Served) -> None:
@@ -132,7 +141,7 @@ async def test_connections_beyond_the_cap_are_for_aborts_and_health(served: Serv
 
     peers[0].close()
     peers[1].close()
-    await eventually(lambda: len(served.server._open) < MOST)
+    await eventually(lambda: len(served.server._open) - len(served.server._idle) < MOST)
     assert (await served.ask(LIST)).status == 200
 
 
