@@ -55,6 +55,8 @@ class Server:
         self._run_id: str | None = None
         self._astray = asyncio.Event()
         """Set when the connections may lead to the wrong server."""
+        self._closings = 0
+        """How often all connections were closed, to be opened anew."""
 
     @asynccontextmanager
     async def answering(self, *, within_s: float | None = ANSWER_S) -> AsyncIterator[None]:
@@ -64,10 +66,14 @@ class Server:
             QueueUnavailable: it did not answer, or answered that it cannot take the call now, or
                 what is no answer to it.
         """
+        closings = self._closings
         try:
             async with asyncio.timeout(within_s):
                 yield
         except LOST as error:
+            if closings != self._closings:
+                # We closed the connection. Taken for the server's loss, it would be closed again.
+                raise QueueUnavailable(f"{self.where} was connected to anew") from error
             self._astray.set()
             reason = str(error) or f"nothing came within {within_s} s"
             raise self._unavailable(f"does not answer: {reason}") from error
@@ -98,6 +104,7 @@ class Server:
         while True:
             await self._astray.wait()
             self._astray.clear()  # first: a connection that opens meanwhile may go astray, too
+            self._closings += 1
             for client in (self.commands, self.blocking):
                 await _disconnect(client.connection_pool)
             await asyncio.sleep(RECONNECT_S)
