@@ -299,7 +299,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
 
 
-async def aborted(node: Node, task: str, begun: Path, query: str = "grace_s=6&wait=30") -> Body:
+async def aborted(node: Node, task: str, begun: Path, query: str = "grace_s=20&wait=40") -> Body:
     """Abort a job of this handler once it waits; the receipt."""
     begun.unlink(missing_ok=True)
     job = await node.submit(task, str(begun))
