@@ -83,6 +83,7 @@ class Town:
                 return
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of huge entries
 @pytest.mark.timeout(180 + 3 * SECONDS)
 def test_whatever_is_done_to_the_queue_the_node_lives_and_works(
     start_node: Nodes, own_redis: RedisServer, tmp_path: Path
