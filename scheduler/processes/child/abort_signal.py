@@ -3,6 +3,7 @@
     it comes from elsewhere              nothing happens, nor at SIGINT and SIGHUP
     idle, reading or writing a frame     remembered: an exception there would break a frame
     a plain handler runs                 JobAborted is raised in the main thread
+    its event loop is at work            JobAborted is raised by the loop's next callback
     an async handler runs                its task is cancelled
     a process that a handler forked      ends, as any process does
 
@@ -21,14 +22,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from threading import get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from scheduler.core.context import JobAborted
+from scheduler.processes.child.interrupted_code import end_subprocess, event_loop_at_work
 
 if TYPE_CHECKING:
+    import asyncio
     from sys import UnraisableHookArgs
 
 MAIN_THREAD: Final = threading.main_thread().ident
@@ -40,7 +42,7 @@ BY_DEFAULT: Final[Mapping[signal.Signals, Any]] = {
 STRANGERS: Final = set[int]()
 """The signals that others have sent while this job ran."""
 LOOK_S: Final = 0.001
-"""How often to look whether the interpreter is done with an exception that it dropped."""
+"""How often to look whether code that must not be interrupted is done."""
 
 
 class AbortSignal:
@@ -117,8 +119,26 @@ class AbortSignal:
         if not self._stopping:
             STRANGERS.add(signal.SIGTERM)
         if self._stopping and self._raising and self._in_handler:
-            _end_subprocess(frame)
+            end_subprocess(frame)
+            loop = event_loop_at_work(frame) if self._interrupt is _raise else None
+            if loop is None:
+                self.interrupt_once()
+            else:
+                self._interrupt_in(loop)
+
+    def _interrupt_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Interrupt as a callback of the loop; where it runs no more, at the next look."""
+        loop.call_soon_threadsafe(self._interrupt_if_due)
+        threading.Thread(target=self._look_again).start()
+
+    def _interrupt_if_due(self) -> None:
+        if self._raising:
             self.interrupt_once()
+
+    def _look_again(self) -> None:
+        time.sleep(LOOK_S)
+        if self._raising:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _on_unraisable(self, error: UnraisableHookArgs) -> None:
         """Interrupt again where the exception hit a `__del__`, a callback of C code or the like.
@@ -201,20 +221,3 @@ def pass_over(signal_: int, _frame: FrameType | None) -> None:
 
 def _raise() -> None:
     raise JobAborted
-
-
-def _end_subprocess(frame: FrameType | None) -> None:
-    """Terminate the process for which `subprocess` waits, and keep it from waiting any longer.
-
-    Ctrl-C is sent by a terminal to that process as well. So `subprocess` expects it to end, and
-    gives it 0.25 s, or any time where its `with` block is left.
-    """
-    subprocess = sys.modules.get("subprocess")
-    while subprocess is not None and frame is not None:
-        if frame.f_code.co_filename == subprocess.__file__:
-            waiting = frame.f_locals.get("self")
-            if isinstance(waiting, subprocess.Popen):
-                waiting._sigint_wait_secs = 0  # noqa: SLF001
-                with suppress(OSError):
-                    waiting.terminate()
-        frame = frame.f_back

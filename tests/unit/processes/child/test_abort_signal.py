@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from itertools import repeat
 
 import pytest
 
@@ -141,3 +145,55 @@ def test_what_an_earlier_job_did_to_the_signal_is_undone(abort_signal: AbortSign
     abort_signal.install()
     with pytest.raises(JobAborted), abort_signal.raising():
         os.kill(os.getpid(), signal.SIGTERM)  # to the process: it waits where it is blocked
+
+
+async def _switching() -> None:
+    for _ in repeat(None):
+        await asyncio.sleep(0)
+
+
+async def _together() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_switching(), name="switching")
+        group.create_task(asyncio.sleep(3600), name="sleeping")
+
+
+def test_an_event_loop_of_a_plain_handler_loses_no_callback() -> None:
+    """A task whose callback is lost never ends, and `asyncio.run` waits for all of them.
+
+    The clock is the processor's, so that most signals hit the loop while it is not waiting.
+    """
+    before = signal.getsignal(signal.SIGVTALRM)
+    gc.disable()  # finalizers are another matter
+    try:
+        for _ in range(200):
+            abort_signal = AbortSignal()
+            signal.signal(signal.SIGVTALRM, abort_signal._on_sigterm)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
+            with pytest.raises(JobAborted), abort_signal.raising():
+                asyncio.run(_together())
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+        gc.enable()
+        gc.collect()  # asyncio logs what it finds: not in the middle of other tests
+
+
+def test_what_a_stopped_loop_held_back_interrupts_the_code_after_it(
+    abort_signal: AbortSignal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler may run its loop for a moment, again and again, and then compute for long."""
+
+    def handler() -> None:
+        loop.run_forever()
+        while True:
+            time.sleep(0.01)
+
+    loop = asyncio.new_event_loop()
+    monkeypatch.setattr(loop, "call_soon_threadsafe", lambda _: None)  # the loop stops before it
+    loop.call_later(0.1, loop.stop)
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    with pytest.raises(JobAborted), abort_signal.raising():
+        handler()
+    timer.join()
+    loop.close()
