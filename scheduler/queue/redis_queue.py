@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Seque
 from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from random import Random
-from typing import Final, cast
+from typing import Final
 
 import structlog
 
@@ -20,7 +20,7 @@ from scheduler.queue.change_stream import ChangeStream
 from scheduler.queue.dequeuer import Dequeuer
 from scheduler.queue.keys import Keys, is_id
 from scheduler.queue.repair import Repair
-from scheduler.queue.scripts import Scripts
+from scheduler.queue.scripts import Scripts, texts
 from scheduler.queue.server import Server
 from scheduler.queue.subscriptions import Subscriptions
 
@@ -189,5 +189,4 @@ class RedisQueue:
             return str((await pipe.execute())[-1])
 
     async def _nodes(self) -> set[str]:
-        found = await self._server.commands.srandmember(self._keys.nodes, NODES_MAX)
-        return set(map(str, cast("list[str]", found)))
+        return set(texts(await self._server.commands.srandmember(self._keys.nodes, NODES_MAX)))

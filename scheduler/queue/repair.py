@@ -15,7 +15,7 @@ import structlog
 from scheduler.basics.seldom import Seldom
 from scheduler.core.errors import QueueUnavailable
 from scheduler.queue.keys import Keys
-from scheduler.queue.scripts import Scripts
+from scheduler.queue.scripts import Scripts, texts
 from scheduler.queue.server import Server
 
 PAUSE_S: Final = 1.0
@@ -54,8 +54,8 @@ class Repair:
         async with self._server.answering():
             deleted = await self._scripts.repair(self._keys.types)
             # Only now: the set of nodes itself may have been another type.
-            nodes = await self._server.commands.srandmember(self._keys.nodes, NODES_MAX)
-            lists = map(self._keys.inflight, {self._node_id, *map(str, nodes or ())})
+            nodes = texts(await self._server.commands.srandmember(self._keys.nodes, NODES_MAX))
+            lists = map(self._keys.inflight, {self._node_id, *nodes})
             deleted += await self._scripts.repair(dict.fromkeys(lists, "list"))
         if deleted and self._seldom():
             key, found = deleted[0]

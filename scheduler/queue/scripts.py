@@ -53,8 +53,7 @@ class Scripts:
         keys = [self._keys.queue, self._keys.inflight(node_id), self._keys.nodes]
         # Not by the client that repeats lost commands: the dequeuer must know of a lost answer.
         arguments = [str(count), node_id, str(LOOK_MAX)]
-        taken: list[str] = await self._take(keys, arguments, client=self._server.blocking)
-        return taken
+        return texts(await self._take(keys, arguments, client=self._server.blocking))
 
     async def acknowledge(self, node_id: str, job_ids: Sequence[str]) -> None:
         await self._acknowledge([self._keys.inflight(node_id)], job_ids)
@@ -79,8 +78,7 @@ class Scripts:
         self, job_ids: Sequence[str], node_ids: Collection[str], *, near: int
     ) -> list[str]:
         keys = [self._keys.queue, *map(self._keys.inflight, node_ids)]
-        missing: list[str] = await self._missing(keys, [near, *job_ids])
-        return missing
+        return texts(await self._missing(keys, [near, *job_ids]))
 
     async def forgetful(self, run_id: str, node_id: str, *, for_s: float) -> bool:
         return bool(await self._forgetful([self._keys.epoch], [run_id, node_id, _ms(for_s)]))
@@ -92,18 +90,29 @@ class Scripts:
         return bool(await self._remind(keys, [run_id, node_id, _ms(for_s), *job_ids]))
 
     async def changes(self, change_id: str, count: int, *, bytes_max: int) -> list[tuple[str, str]]:
-        found = await self._changes([self._keys.changes], [change_id, count, bytes_max])
+        found = texts(await self._changes([self._keys.changes], [change_id, count, bytes_max]))
         return list(zip(found[::2], found[1::2], strict=True))
 
     async def latest(self, text: str | bytes) -> str:
         return str(await self._latest([self._keys.changes], [text]))
 
     async def repair(self, types: Mapping[str, str]) -> list[tuple[str, str]]:
-        found = await self._repair([self._keys.epoch, *types], list(types.values()))
+        found = texts(await self._repair([self._keys.epoch, *types], list(types.values())))
         return list(zip(found[::2], found[1::2], strict=True))
 
     async def remember(self, run_id: str, node_id: str) -> None:
         await self._remember([self._keys.epoch], [run_id, node_id])
+
+
+def texts(answer: object) -> list[str]:
+    """An answer that must be a list of texts.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(answer, list) and all(isinstance(each, str) for each in answer):
+        return answer
+    raise ValueError(f"not a list of texts: {answer!r}")
 
 
 def _ms(seconds: float) -> int:

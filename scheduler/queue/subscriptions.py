@@ -140,12 +140,12 @@ class Subscriptions:
             if removed:
                 await pubsub.unsubscribe(*removed)
 
-    def _deliver(self, kind: str, channel: str, data: str) -> None:
-        if kind == "subscribe":
-            self._wake(channel)
-        elif kind == "message" and channel == self._aborts_channel:
+    def _deliver(self, kind: object, channel: object, data: object) -> None:
+        if not isinstance(channel, str):
+            return  # the server made it up
+        if kind == "message" and channel == self._aborts_channel and isinstance(data, str):
             self.deliver_abort(data)
-        elif kind == "message":
+        elif kind in {"message", "subscribe"}:
             self._wake(channel)
 
     def _wake(self, channel: str) -> None:
