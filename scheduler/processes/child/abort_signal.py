@@ -43,6 +43,8 @@ STRANGERS: Final = set[int]()
 """The signals that others have sent while this job ran."""
 LOOK_S: Final = 0.001
 """How often to look whether code that must not be interrupted is done."""
+LOOKS: Final = "abort signal"
+"""The name of the threads that do so."""
 
 
 class AbortSignal:
@@ -129,7 +131,7 @@ class AbortSignal:
     def _interrupt_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Interrupt as a callback of the loop; where it runs no more, at the next look."""
         loop.call_soon_threadsafe(self._interrupt_if_due)
-        threading.Thread(target=self._look_again).start()
+        threading.Thread(target=self._look_again, name=LOOKS).start()
 
     def _interrupt_if_due(self) -> None:
         if self._raising:
@@ -146,7 +148,8 @@ class AbortSignal:
         The interpreter drops what is raised there. Not at once: this is such a place itself.
         """
         if isinstance(error.exc_value, JobAborted):
-            threading.Thread(target=self._interrupt_again, args=(sys._getframe(),)).start()  # noqa: SLF001
+            hook = sys._getframe()  # noqa: SLF001
+            threading.Thread(target=self._interrupt_again, args=(hook,), name=LOOKS).start()
         else:
             self._show_unraisable(error)
 

@@ -15,7 +15,7 @@ from itertools import repeat
 import pytest
 
 from scheduler import JobAborted
-from scheduler.processes.child.abort_signal import AbortSignal
+from scheduler.processes.child.abort_signal import LOOKS, AbortSignal
 
 
 @pytest.fixture
@@ -24,9 +24,17 @@ def abort_signal() -> Iterator[AbortSignal]:
     abort_signal = AbortSignal()
     abort_signal.install()
     yield abort_signal
+    _join_looks()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGTERM, before)
     sys.unraisablehook = hook
+
+
+def _join_looks() -> None:
+    """Wait for the threads that may send SIGTERM: it ends the tests where nothing handles it."""
+    for thread in threading.enumerate():
+        if thread.name == LOOKS:
+            thread.join()
 
 
 def terminate() -> None:
@@ -158,6 +166,7 @@ async def _together() -> None:
         group.create_task(asyncio.sleep(3600), name="sleeping")
 
 
+@pytest.mark.usefixtures("abort_signal")
 def test_an_event_loop_of_a_plain_handler_loses_no_callback() -> None:
     """A task whose callback is lost never ends, and `asyncio.run` waits for all of them.
 
@@ -168,10 +177,12 @@ def test_an_event_loop_of_a_plain_handler_loses_no_callback() -> None:
     try:
         for _ in range(200):
             abort_signal = AbortSignal()
-            signal.signal(signal.SIGVTALRM, abort_signal._on_sigterm)
+            for each in (signal.SIGTERM, signal.SIGVTALRM):
+                signal.signal(each, abort_signal._on_sigterm)
             signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
             with pytest.raises(JobAborted), abort_signal.raising():
                 asyncio.run(_together())
+            _join_looks()
     finally:
         signal.signal(signal.SIGVTALRM, before)
         gc.enable()
