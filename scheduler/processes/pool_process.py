@@ -14,12 +14,12 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.queues import Queue
-from secrets import token_hex
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -31,6 +31,7 @@ from scheduler.processes.child import job_loop
 from scheduler.processes.child.executor_ends import NoResults, OwnSemaphore
 from scheduler.processes.child.frames import SLACK_BYTES
 from scheduler.processes.escaped_processes import EscapedProcesses
+from scheduler.processes.lot import Listener, Lot, LotPipes
 from scheduler.processes.stdio_pipes import OnOutput, StdioPipes
 
 Message = Mapping[str, Any]
@@ -50,8 +51,6 @@ UNKNOWN_STATUS: Final = 255
 """The exit status that multiprocessing gives where the fork server did not report one."""
 PRELOAD: Final = "scheduler.processes.child.loading.preload"
 """What the fork server imports before it forks: a name, since the node must not import it."""
-KEY_BYTES: Final = 8
-"""Nothing can guess the key of a job that has not begun yet."""
 LAST_FRAMES_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
 the end of file: a descendant that inherited the socket would keep it open."""
@@ -70,6 +69,7 @@ class PoolProcess:
         connection: socket.socket,
         channel: Channel,
         pipes: StdioPipes,
+        lot_pipes: LotPipes,
     ) -> None:
         self.jobs = 0
         self.intruded = False
@@ -90,6 +90,7 @@ class PoolProcess:
         self._connection = connection
         self._channel = channel
         self._pipes = pipes
+        self._lot_pipes = lot_pipes
         death.add_done_callback(self._on_death)
 
     def welcome(self, hello: Message | None) -> None:
@@ -127,35 +128,35 @@ class PoolProcess:
 
     def begin(
         self,
-        job: Message,
+        jobs: Sequence[Message],
+        listeners: Sequence[Listener],
         *,
-        on_message: Callable[[Message], None],
-        on_output: OnOutput,
-        on_end: Callable[[Message | None], None],
-    ) -> None:
-        """Send a job. Messages and output are passed on as they come, and at last the end frame.
+        on_change: Callable[[], None],
+    ) -> Lot:
+        """Send jobs, which it runs in this order; see `Lot`.
 
-        `on_end` gets None where the process died, or broke the protocol, before its end frame. The
-        rest of its output is then read when the process is ended.
+        Where the process dies, the rest of its output is read when it is ended.
         """
-        self.jobs += 1
-        self._pipes.listen(on_output)
-        key = token_hex(KEY_BYTES)
+        before = self.jobs
+
+        def changed() -> None:
+            self.jobs = before + lot.begun
+            if lot.over:
+                self._channel.listen(None)
+            if lot.broken:
+                self._channel.fail()
+            on_change()
 
         def listen(message: Message | None) -> None:
-            if message is not None and message.get("key") != key:
-                self._drop(job)
-                return
-            if message is not None and "leftovers" not in message:
-                on_message(message)
-                return
-            self._channel.listen(None)
-            if message is not None:
-                self._pipes.stop_listening()
-            on_end(message)
+            if message is None:
+                lot.lose()
+            elif not lot.receive(message):
+                self._drop(jobs[0])
 
-        self._channel.send({**job, "key": key})
+        lot = Lot(jobs, listeners, pipes=self._lot_pipes, output=self._pipes, on_change=changed)
+        self._channel.send(*lot.frames)
         self._channel.listen(listen)
+        return lot
 
     def _drop(self, job: Message) -> None:
         """Note that a frame was dropped: once, since there may be many."""
@@ -195,6 +196,7 @@ class PoolProcess:
         ended = await self._in_thread(self._end)
         self._channel.close()
         self._pipes.close()
+        self._lot_pipes.close()
         return ended
 
     async def retire(self) -> None:
@@ -279,10 +281,13 @@ async def start(
         pipes = StdioPipes()
         pipes.listen(on_output)
         undo.callback(pipes.close)
+        lot_pipes = LotPipes()
+        undo.callback(lot_pipes.close)
         context = _Context()
-        executor = _executor(context, theirs, pipes, result_bytes_max)
+        own = (theirs, pipes.theirs, lot_pipes.theirs)
+        executor = _executor(context, *own, result_bytes_max=result_bytes_max)
         async with escaped.forking:
-            with theirs, pipes.handed_over():
+            with theirs, pipes.handed_over(), lot_pipes.handed_over():
                 # Starting a process waits for the fork server: not on the event loop.
                 serving = await asyncio.to_thread(executor.submit, job_loop.serve)
             handle = context.started[-1]
@@ -298,6 +303,7 @@ async def start(
             connection=ours,
             channel=channel,
             pipes=pipes,
+            lot_pipes=lot_pipes,
         )
         async with asyncio.timeout(START_S):
             process.welcome(await hello)
@@ -306,7 +312,12 @@ async def start(
 
 
 def _executor(
-    context: _Context, connection: socket.socket, pipes: StdioPipes, result_bytes_max: int
+    context: _Context,
+    connection: socket.socket,
+    output: Sequence[Connection],
+    lots: Sequence[Connection],
+    *,
+    result_bytes_max: int,
 ) -> ProcessPoolExecutor:
     """An executor; its process starts with the first call."""
     calls: list[Queue[Any]] = []
@@ -314,7 +325,7 @@ def _executor(
         1,
         mp_context=context,
         initializer=job_loop.begin,
-        initargs=(connection, pipes.theirs, calls, result_bytes_max),
+        initargs=(connection, output, lots, calls, result_bytes_max),
     )
     calls.append(executor._call_queue)  # type: ignore[attr-defined]  # noqa: SLF001 - to be closed there
     return executor

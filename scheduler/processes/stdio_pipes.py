@@ -38,6 +38,7 @@ class StdioPipes:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_output: OnOutput = _log_unexpected
+        self._on_unread: Callable[[], None] | None = None
         self._ours: dict[LogStream, Connection] = {}
         self._poll = select.poll()
         self.theirs: list[Connection] = []
@@ -45,7 +46,7 @@ class StdioPipes:
         for stream in (LogStream.STDOUT, LogStream.STDERR):
             ours, theirs = Pipe(duplex=False)
             os.set_blocking(ours.fileno(), False)
-            self._loop.add_reader(ours.fileno(), self._read, stream)
+            self._loop.add_reader(ours.fileno(), self._on_readable, stream)
             self._poll.register(ours.fileno(), select.POLLIN)
             self._ours[stream] = ours
             self.theirs.append(theirs)
@@ -60,8 +61,13 @@ class StdioPipes:
                 pipe.close()
 
     def listen(self, on_output: OnOutput) -> None:
-        """Call `on_output` with everything that is printed from now on."""
+        """Call `on_output` with everything that is printed from now on, or is unread."""
         self._on_output = on_output
+        self._on_unread = None
+
+    def leave_unread(self, on_unread: Callable[[], None]) -> None:
+        """Read nothing until the next `listen`; call `on_unread` if there is something to read."""
+        self._on_unread = on_unread
 
     def stop_listening(self) -> None:
         """Read what has been printed so far; what comes later belongs to no job."""
@@ -79,6 +85,12 @@ class StdioPipes:
             self._loop.remove_reader(pipe.fileno())
             pipe.close()
         self._ours.clear()
+
+    def _on_readable(self, stream: LogStream) -> None:
+        if self._on_unread is not None:
+            self._on_unread()
+        else:
+            self._read(stream)
 
     def _read(self, stream: LogStream) -> bool:
         """Pass on up to `READ_BYTES` from a pipe; whether there was anything."""

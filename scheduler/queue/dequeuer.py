@@ -1,6 +1,6 @@
 """How a node's workers get their ids: through one connection, first come, first served.
 
-    worker ─ take ─▶ waiter ┐                     ┌─▶ take.lua   one id for each waiter
+    worker ─ take ─▶ waiter ┐                     ┌─▶ take.lua   ids for all waiters
     worker ─ take ─▶ waiter ┼─▶ serve: one round ─┤
     worker ─ take ─▶ waiter ┘                     └─▶ BLMOVE     if there was none: wait for one
 
@@ -16,8 +16,10 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import Counter, deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import structlog
@@ -65,8 +67,10 @@ class Dequeuer:
         self._inflight = keys.inflight(node_id)
         self._node_id = node_id
         self._block_s = block_s
-        self.acknowledged = Batch(self._acknowledge_all, weight_max=IDS_MAX, pause_s=PAUSE_S)
-        self._waiters: deque[Future[str | None]] = deque()
+        self.acknowledged = Batch(
+            self._acknowledge_all, weight=len, weight_max=IDS_MAX, pause_s=PAUSE_S
+        )
+        self._waiters: deque[_Waiter] = deque()
         self._held: Counter[str] = Counter()
         self._wake = asyncio.Event()
         self._restore_at = 0.0
@@ -74,34 +78,33 @@ class Dequeuer:
         self._registered = False
         """Whether the server has this node in its set of nodes that may have ids in flight."""
 
-    async def take(self, *, wait_s: float) -> str | None:
-        """Wait in line for an id; None after `wait_s` seconds.
+    async def take(self, *, wait_s: float, limit: int) -> Sequence[str]:
+        """Wait in line for an id, and take up to `limit`; none after `wait_s` seconds.
 
         Raises:
             QueueUnavailable: the server failed while we waited.
         """
         loop = asyncio.get_running_loop()
-        waiter: Future[str | None] = loop.create_future()
+        waiter = _Waiter(loop.create_future(), limit)
         self._waiters.append(waiter)
         self._wake.set()
-        timer = loop.call_later(wait_s, _expire, waiter)
+        timer = loop.call_later(wait_s, waiter.expire)
         try:
-            return await waiter
+            return await waiter.ids
         except asyncio.CancelledError:
-            # The id may have come in the same turn of the loop as the cancellation.
-            if job_id := _delivered(waiter):
-                self._deliver(job_id)
+            # The ids may have come in the same turn of the loop as the cancellation.
+            self._deliver(waiter.delivered())
             raise
         finally:
             timer.cancel()
 
-    async def acknowledge(self, job_id: str) -> None:
-        """Remove a held id from the in-flight list."""
-        await self._release(job_id, self.acknowledged(job_id))
+    async def acknowledge(self, job_ids: Sequence[str]) -> None:
+        """Remove held ids from the in-flight list."""
+        await self._release(job_ids, self.acknowledged(job_ids))
 
     async def give_back(self, job_id: str) -> None:
         """Return a held id to the head of the queue."""
-        await self._release(job_id, self._give_back(job_id))
+        await self._release([job_id], self._give_back(job_id))
 
     async def serve(self) -> None:
         """Get ids for the waiters, for ever; the background task of a dequeuer."""
@@ -118,10 +121,10 @@ class Dequeuer:
             async with self._server.answering():
                 await self._scripts.recover([self._node_id])
 
-    async def _acknowledge_all(self, job_ids: Sequence[str]) -> Sequence[None]:
+    async def _acknowledge_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
         async with self._server.answering():
-            await self._scripts.acknowledge(self._node_id, job_ids)
-        return [None] * len(job_ids)
+            await self._scripts.acknowledge(self._node_id, list(chain.from_iterable(calls)))
+        return [None] * len(calls)
 
     async def _give_back(self, job_id: str) -> None:
         async with self._server.answering():
@@ -129,15 +132,15 @@ class Dequeuer:
 
     async def _round(self) -> None:
         await self._restore()
-        self._waiters = deque(waiter for waiter in self._waiters if not waiter.done())
+        self._waiters = deque(waiter for waiter in self._waiters if not waiter.ids.done())
         if self._registered and not self._waiters:
             self._wake.clear()
             return
         async with self._server.answering():
-            taken = await self._scripts.take(self._node_id, len(self._waiters))
+            wanted = min(IDS_MAX, sum(waiter.limit for waiter in self._waiters))
+            taken = await self._scripts.take(self._node_id, wanted)
         self._registered = True
-        for job_id in filter(None, taken):
-            self._hold(job_id)
+        self._hold(list(filter(None, taken)))
         if dropped := taken.count(""):
             self._tell_dropped(dropped)
         elif self._waiters and not taken:
@@ -158,7 +161,7 @@ class Dequeuer:
             # registers it again.
             self._registered = False
             if is_id(job_id):
-                self._hold(job_id)
+                self._hold([job_id])
             else:  # it goes back, and the next `take` drops it
                 self._restore_soon()
 
@@ -176,10 +179,10 @@ class Dequeuer:
                 "entries of the queue that are no ids of jobs were dropped", entries=entries
             )
 
-    async def _release(self, job_id: str, request: Awaitable[None]) -> None:
-        """Stop holding an id once the server took the request; if it fails, the id is a stray.
+    async def _release(self, job_ids: Sequence[str], request: Awaitable[None]) -> None:
+        """Stop holding ids once the server took the request; if it fails, they are strays.
 
-        Were it no longer held before that, a `_restore` in between would take it for a stray.
+        Were they no longer held before that, a `_restore` in between would take them for strays.
         """
         try:
             await request
@@ -187,48 +190,67 @@ class Dequeuer:
             self._restore_soon()
             raise
         finally:
-            self._drop(job_id)
+            self._drop(job_ids)
 
-    def _hold(self, job_id: str) -> None:
-        self._held[job_id] += 1
-        self._deliver(job_id)
+    def _hold(self, job_ids: Sequence[str]) -> None:
+        self._held.update(job_ids)
+        self._deliver(job_ids)
 
-    def _deliver(self, job_id: str) -> None:
-        """Give an id to the first waiter, or have it returned to the queue if there is none."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(job_id)
-                return
-        self._drop(job_id)
-        self._restore_soon()
+    def _deliver(self, job_ids: Sequence[str]) -> None:
+        """Share ids among the waiters; what no waiter takes is returned to the queue.
+
+        Evenly: where few ids wait, each slot should get one.
+        """
+        left = deque(job_ids)
+        waiters = [waiter for waiter in self._waiters if not waiter.ids.done()]
+        others = sum(waiter.limit for waiter in waiters)
+        for number, waiter in enumerate(waiters):
+            if not left:
+                break
+            others -= waiter.limit
+            share = max(-(-len(left) // (len(waiters) - number)), len(left) - others)
+            waiter.give([left.popleft() for _ in range(min(share, waiter.limit))])
+        self._waiters = deque(waiter for waiter in waiters if not waiter.ids.done())
+        if left:
+            self._drop(left)
+            self._restore_soon()
 
     def _fail(self, error: QueueUnavailable) -> None:
         """Raise in all waiters; the next call of `take`, after a worker's backoff, tries again."""
         for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(QueueUnavailable(*error.args))
+            if not waiter.ids.done():
+                waiter.ids.set_exception(QueueUnavailable(*error.args))
         self._waiters.clear()
         self._wake.clear()
         self._restore_at = 0.0
 
-    def _drop(self, job_id: str) -> None:
-        self._held[job_id] -= 1
-        if self._held[job_id] <= 0:
-            del self._held[job_id]
+    def _drop(self, job_ids: Iterable[str]) -> None:
+        for job_id in job_ids:
+            self._held[job_id] -= 1
+            if self._held[job_id] <= 0:
+                del self._held[job_id]
 
     def _restore_soon(self) -> None:
         self._restore_at = 0.0
         self._wake.set()
 
 
-def _expire(waiter: Future[str | None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+@dataclass(slots=True)
+class _Waiter:
+    """A worker that waits for ids."""
 
+    ids: Future[Sequence[str]]
+    limit: int
 
-def _delivered(waiter: Future[str | None]) -> str | None:
-    """The id that a waiter got in the turn in which its worker was cancelled."""
-    if not waiter.done() or waiter.cancelled() or waiter.exception():
-        return None
-    return waiter.result()
+    def give(self, job_ids: Sequence[str]) -> None:
+        if not self.ids.done():
+            self.ids.set_result(job_ids)
+
+    def expire(self) -> None:
+        self.give([])
+
+    def delivered(self) -> Sequence[str]:
+        """The ids that came in the turn in which the worker was cancelled."""
+        if not self.ids.done() or self.ids.cancelled() or self.ids.exception():
+            return []
+        return self.ids.result()

@@ -105,11 +105,11 @@ class RedisQueue:
         elif job_ids:
             await self._append(job_ids)
 
-    async def dequeue(self, *, wait_s: float) -> str | None:
-        return await self.dequeuer.take(wait_s=wait_s)
+    async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
+        return await self.dequeuer.take(wait_s=wait_s, limit=limit)
 
-    async def acknowledge(self, job_id: str) -> None:
-        await self.dequeuer.acknowledge(job_id)
+    async def acknowledge(self, job_ids: Sequence[str]) -> None:
+        await self.dequeuer.acknowledge(job_ids)
 
     async def give_back(self, job_id: str) -> None:
         await self.dequeuer.give_back(job_id)

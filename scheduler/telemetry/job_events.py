@@ -51,10 +51,14 @@ class JobEvents:
     def started(self, claim: Claim) -> None:
         """A pool process begins to run the handler."""
         if claim.purpose is Purpose.RUN:
-            self._started[claim.id] = self._clock.monotonic()
-            if claim.attempt == 1:
-                waited_s = self._clock.now().timestamp() - _submitted_s(claim.id)
-                self._metrics.waiting(claim.task).observe(max(0, waited_s))
+            self.ran(claim, for_s=0.0)
+
+    def ran(self, claim: Claim, *, for_s: float) -> None:
+        """The handler of a job has been running for so long."""
+        self._started[claim.id] = self._clock.monotonic() - for_s
+        if claim.attempt == 1:
+            waited_s = self._clock.now().timestamp() - for_s - _submitted_s(claim.id)
+            self._metrics.waiting(claim.task).observe(max(0, waited_s))
 
     def ended(self, claim: Claim, settlement: Settlement) -> None:
         """An attempt has ended, and its outcome is stored."""

@@ -35,6 +35,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogStream
 from scheduler.core.policy import grace_s
+from scheduler.processes.lot import Lot
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
 from scheduler.processes.tree import Process
@@ -79,12 +80,16 @@ class Attempt:
         self.progress: Progress | None = None
         self.survivors: tuple[Process, ...] = ()
         """The processes that survived SIGKILL when the attempt was stopped."""
+        self.ran_s: float | None = None
+        """How long its handler ran, in seconds, once it has ended."""
         self.signalled = False
         """Whether others than this node have sent the job's process a signal to stop."""
         self._group = group
         self._wait = Wait()
         self._look: Callable[[], Awaitable[object]] | None = None
         self._process: PoolProcess | None = None
+        self._lot: Lot | None = None
+        """The lot in which it is sent, while others in it may begin after it."""
         self._slots = slots
         self._grace_s = grace_s(options.grace_s, node_grace_s)
         self._grace: asyncio.Timeout | None = None
@@ -94,7 +99,8 @@ class Attempt:
         self._keep_notification = keep_notification
         self._notifications = 0
         self._keeping: set[asyncio.Task[None]] = set()
-        self._on_output = partial(on_output, claim)
+        self.on_output = partial(on_output, claim)
+        """Called with what the job prints."""
         self._end: Outcome | None = None
         self._malformed = False
         """Whether an end frame came that made no sense."""
@@ -105,6 +111,16 @@ class Attempt:
         self._stopped: StopReason | None = None
         self._over = asyncio.Event()
 
+    @property
+    def stopped(self) -> StopReason | None:
+        """Why it is being stopped, or was before it began."""
+        return self._stopped
+
+    @property
+    def clean_end(self) -> Outcome | None:
+        """How it ended, where its process can run another job at once."""
+        return None if self._leftovers or self._stopped else self._end
+
     async def run(self, process: Coroutine[None, None, PoolProcess]) -> Outcome:
         """Run the handler to its end, or until it is stopped.
 
@@ -114,15 +130,37 @@ class Attempt:
         """
         with self._wait:
             self._process = await self._begin(process)
-        self._look = None
         if self._process is None:
             assert self._stopped is not None  # noqa: S101 - nothing else ends the wait
             return Stopped(self._stopped, NOTHING_RAN)
+        return await self._run_on(self._process)
+
+    async def run_on(self, process: PoolProcess) -> Outcome:
+        """Run on alone, after it began in a lot that is over, or in which no other job begins."""
+        self._process, self._lot = process, None
+        self._limit_time()
+        return await self._run_on(process)
+
+    async def _run_on(self, process: PoolProcess) -> Outcome:
+        self._look = None
         await self._over.wait()
-        outcome = await self._outcome(self._process)
-        if self._keeping:  # the notifications are stored before the job's end is
-            await asyncio.wait(self._keeping)
+        outcome = await self._outcome(process)
+        await self.kept()
         return outcome
+
+    async def kept(self) -> None:
+        """Wait until the notifications are stored: the job's end is stored after them."""
+        if self._keeping:
+            await asyncio.wait(self._keeping)
+
+    def send_in(self, lot: Lot) -> None:
+        """Note in which lot it is sent."""
+        self._lot = lot
+
+    def leave_lot(self) -> None:
+        """Have no further job of its lot begin, so that nothing done to it hits another one."""
+        if self._lot is not None:
+            self._lot.take_back()
 
     def check_before_start(self, look: Callable[[], Awaitable[object]]) -> None:
         """Call `look` before the handler begins: its user may already have the answer to an abort.
@@ -142,6 +180,7 @@ class Attempt:
         Args:
             grace_s: seconds between SIGTERM and SIGKILL; None for the handler's or the node's.
         """
+        self.leave_lot()  # this also tells whether it has ended
         if self._stopped is not None:
             self._hasten(reason, grace_s)
         if self._over.is_set():
@@ -175,18 +214,17 @@ class Attempt:
                 self.stop(StopReason.DRAIN)
         if self._over.is_set():
             return None
-        if self._time_limit_s is not None:
-            loop = asyncio.get_running_loop()
-            self._limit = loop.call_later(self._time_limit_s, self.stop, StopReason.TIME_LIMIT)
-        process.begin(
-            self._frame(),
-            on_message=self._on_message,
-            on_output=self._on_output,
-            on_end=self._on_end,
-        )
+        self._limit_time()
+        process.begin([self.frame()], [self], on_change=_pass_over)
         return process
 
-    def _frame(self) -> Message:
+    def _limit_time(self) -> None:
+        if self._time_limit_s is not None and not self._over.is_set():
+            loop = asyncio.get_running_loop()
+            self._limit = loop.call_later(self._time_limit_s, self.stop, StopReason.TIME_LIMIT)
+
+    def frame(self) -> Message:
+        """What its process is told."""
         claim = self.claim
         return {
             **claim.submitted(),
@@ -197,7 +235,7 @@ class Attempt:
             "url": self._node_url,
         }
 
-    def _on_end(self, end: Message | None) -> None:
+    def on_end(self, end: Message | None) -> None:
         """Record how the job ended, or that its process died."""
         if self._limit is not None:
             self._limit.cancel()
@@ -206,12 +244,13 @@ class Attempt:
                 self.progress = messages.progress(end["progress"]) or self.progress
                 self._leftovers = bool(end["leftovers"])
                 self.signalled = bool(end["signalled"])
+                self.ran_s = messages.seconds(end["ran_s"])
                 self._end = messages.ending(end, result_bytes_max=self._slots.result_bytes_max)
             self._malformed = self._end is None
         self._ended.set()
         self._over.set()
 
-    def _on_message(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
         """Record the progress, or store the notification, that the handler sent."""
         with suppress(*MALFORMED):
             self.progress = messages.progress(message.get("progress")) or self.progress
@@ -262,3 +301,7 @@ class Attempt:
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
+
+
+def _pass_over() -> None:
+    """Nothing: the attempt is told itself."""

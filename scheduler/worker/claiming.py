@@ -1,6 +1,6 @@
-"""Claiming: from a ticket in the line for slots to a claim on a job.
+"""Claiming: from a ticket in the line for slots to claims on jobs.
 
-    enter the line ─▶ dequeue an id ─▶ claim its job ─▶ execution ─▶ acknowledge the id
+    enter the line ─▶ dequeue ids ─▶ claim their jobs ─▶ execution ─▶ acknowledge the ids
                           └─ none came: look in the store
 
 An id is only a hint; the claim is what counts: without one nothing runs, however often an id comes.
@@ -10,7 +10,7 @@ with an empty queue or without any.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -46,7 +46,7 @@ class Claimed:
         return self.lease.unbroken(self.mark)
 
 
-Execute = Callable[[Claimed, SlotTicket], Awaitable[None]]
+Execute = Callable[[Sequence[Claimed], SlotTicket], Awaitable[None]]
 
 
 class Claiming:
@@ -78,70 +78,79 @@ class Claiming:
         """When the store may be asked for waiting jobs again, by the clock's `monotonic`."""
 
     async def claim_next(self, ticket: SlotTicket, execute: Execute) -> None:
-        """Wait for an id, claim its job and execute it; return if there is none to claim.
+        """Wait for ids, claim their jobs and execute them; return if there is none to claim.
 
         Raises:
             StoreUnavailable, QueueUnavailable: the caller should pause before the next try.
         """
-        if (job_id := await self._drain.unless(self._dequeue(ticket))) is None:
+        job_ids = await self._drain.unless(self._dequeue(ticket))
+        if not job_ids:
             await self._look_in_store(ticket, execute)
         elif self._drain.begun:
-            await self._queue.give_back(job_id)
+            await self._give_back(job_ids)
         else:
-            await self._claim(job_id, ticket, execute, dequeued=True)
+            ticket.keep(len(job_ids))
+            await self._claim(job_ids, ticket, execute, dequeued=True)
 
-    async def _dequeue(self, ticket: SlotTicket) -> str | None:
-        """The next id; None after a random part of the idle window."""
+    async def _dequeue(self, ticket: SlotTicket) -> Sequence[str]:
+        """The next ids; none after a random part of the idle window."""
         idle = idle_s(window_s=self._idle_window_s, random=self._random)
         await ticket.enter()
         await self._lease.held()
         since = self._clock.monotonic()
         try:
-            return await self._queue.dequeue(wait_s=ticket.wait_s(idle))
+            return await self._queue.dequeue(wait_s=ticket.wait_s(idle), limit=ticket.jobs)
         except QueueUnavailable:  # then the store is asked, as often as an idle worker would
             ticket.failed()
             await self._clock.sleep(idle)
         finally:
             self._slot_line.prefetch.fetched(within_s=self._clock.monotonic() - since)
-        return None
+        return []
 
     async def _look_in_store(self, ticket: SlotTicket, execute: Execute) -> None:
         """Claim a job that waits in the store: its id was lost, or the queue is unavailable."""
         # A ticket ahead of the slots would take a job that another node could run at once.
         if self._drain.begun or ticket.ahead or self._clock.monotonic() < self._look_at:
             return
+        ticket.keep(1)
         waiting = await self._store.waiting(limit=1)
-        if not waiting:
+        if waiting:
+            await self._claim(waiting, ticket, execute, dequeued=False)
+        else:
             self._look_at = self._clock.monotonic() + STORE_LOOK_S
-        for job_id in waiting:
-            await self._claim(job_id, ticket, execute, dequeued=False)
 
     async def _claim(
-        self, job_id: str, ticket: SlotTicket, execute: Execute, *, dequeued: bool
+        self, job_ids: Sequence[str], ticket: SlotTicket, execute: Execute, *, dequeued: bool
     ) -> None:
-        """Claim a job and execute it; without effect where another worker or node has it."""
+        """Claim jobs and execute them; without effect where another worker or node has them."""
         mark = self._lease.mark()  # before the claim, which is lost with a lease that ended since
-        with self._local_jobs.track(job_id) as local_job:
-            claim = await self._claim_in_store(job_id, dequeued=dequeued)
-            if claim is not None:
-                await execute(Claimed(claim, local_job, self._lease, mark), ticket)
+        with self._local_jobs.track(job_ids) as local_jobs:
+            claims = await self._claim_in_store(job_ids, dequeued=dequeued)
+            ticket.keep(len(claims))
+            if claims:
+                lot = [Claimed(claim, local_jobs[claim.id], self._lease, mark) for claim in claims]
+                await execute(lot, ticket)
             if dequeued:
-                # Last, so that no job waits for it; until then the id is in flight here.
+                # Last, so that no job waits for it; until then the ids are in flight here.
                 with suppress(QueueUnavailable):
-                    await self._queue.acknowledge(job_id)
+                    await self._queue.acknowledge(job_ids)
 
-    async def _claim_in_store(self, job_id: str, *, dequeued: bool) -> Claim | None:
+    async def _claim_in_store(self, job_ids: Sequence[str], *, dequeued: bool) -> Sequence[Claim]:
         now = self._clock.now()
         try:
-            claims = await self._store.claim([job_id], node_id=self._lease.node.id, at=now)
+            claims = await self._store.claim(job_ids, node_id=self._lease.node.id, at=now)
         except StoreUnavailable:
-            # The job is still queued, or it is ours and the answer was lost. In both cases its id
-            # must not stay in flight here.
+            # The jobs are still queued, or they are ours and the answer was lost. In both cases
+            # their ids must not stay in flight here.
             if dequeued:
                 with suppress(QueueUnavailable):
-                    await self._queue.give_back(job_id)
+                    await self._give_back(job_ids)
             raise
         self._queue.announce(
             [running(claim, now) for claim in claims if claim.purpose is Purpose.RUN]
         )
-        return claims[0] if claims else None
+        return claims
+
+    async def _give_back(self, job_ids: Sequence[str]) -> None:
+        for job_id in reversed(job_ids):  # each to the head
+            await self._queue.give_back(job_id)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Final
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     NOTHING_RAN,
+    Claim,
     Crashed,
     Death,
     Outcome,
@@ -30,6 +32,7 @@ from scheduler.worker.attempt import Attempt
 from scheduler.worker.claiming import Claimed
 from scheduler.worker.drain import Drain
 from scheduler.worker.job_logs.writer import JobLogWriter
+from scheduler.worker.lot_run import LotRun, Member, Ways
 from scheduler.worker.settling import Settling
 from scheduler.worker.slot_line import SlotTicket
 from scheduler.worker.unkillable import UnkillableProcesses
@@ -37,6 +40,10 @@ from scheduler.worker.unkillable import UnkillableProcesses
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
 ENDED_BY_ITSELF: Final = Death(signal=None, processes=1, survivors=0)
 STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+SHARED_LIMIT_S: Final = 1.0
+"""A job with a shorter time limit does not share a trip: its limit would begin up to 0.1 s late."""
+SHARED_BYTES_MAX: Final = 16 * 1024
+"""Nor does one with more data: then the trip costs less than the data."""
 CLEANUP_LIMIT_S: Final = 60.0
 """Time limit of an `on_abort` whose handler has none: the user waits for the clean-up."""
 
@@ -68,44 +75,128 @@ class Execution:
         self._node_url = node_url
 
     async def execute(
-        self, claimed: Claimed, ticket: SlotTicket, *, group: asyncio.TaskGroup
+        self, lot: Sequence[Claimed], ticket: SlotTicket, *, group: asyncio.TaskGroup
     ) -> None:
-        """Run the job of a claim and settle it.
+        """Run the jobs of claims and settle them.
 
         Args:
-            group: the worker's; runs the tasks of the attempt, which end with the worker.
+            group: the worker's; runs the tasks of the attempts, which end with the worker.
         """
-        claim = claimed.claim
-        self._job_events.claimed(claim)
-        options = self._slots.tasks.get(claim.task)
-        if options is None:
-            ticket.done()
-            await self._settling.settle_unknown(claim)
+        for claimed in lot:
+            self._job_events.claimed(claimed.claim)
+        members = [
+            Member(claimed, self._attempt(claimed, options, group))
+            for claimed in lot
+            if (options := self._slots.tasks.get(claimed.claim.task)) is not None
+        ]
+        if len(lot) == len(members) == 1:
+            await self._run_alone(members[0], ticket, group)
             return
-        attempt = self._attempt(claimed, options, group)
-        watcher = self._watchers.of(attempt, group)
-        claimed.local_job.begin(attempt, look=watcher.hint)
-        # A clean-up cannot be aborted.
-        with watcher if claim.purpose is Purpose.RUN else nullcontext():
-            outcome = await self._outcome(attempt, claimed, ticket)
-        ticket.done()
-        if attempt.survivors and isinstance(outcome, Stopped):
-            self._unkillable.watch(attempt, outcome, release=claimed.local_job.keep())
-        else:
-            await self._settling.settle(claim, outcome, attempt.progress)
+        async with asyncio.TaskGroup() as tasks:
+            for claimed in lot:
+                if claimed.claim.task not in self._slots.tasks:
+                    name = f"settle {claimed.claim.id}"
+                    tasks.create_task(self._settling.settle_unknown(claimed.claim), name=name)
+            ticket.keep(len(members))
+            alone = [member for member in members if not self._may_share(member.claimed.claim)]
+            for member in alone:
+                run = self._run_alone(member, ticket.split(), group)
+                tasks.create_task(run, name=f"run {member.claimed.claim.id}")
+            shared = [member for member in members if member not in alone]
+            if shared:
+                await self._run_together(shared, ticket, tasks, group)
 
-    async def _outcome(self, attempt: Attempt, claimed: Claimed, ticket: SlotTicket) -> Outcome:
-        """Run the attempt, unless lease or drain forbid it to begin."""
-        if not claimed.lease_unbroken():
+    def _may_share(self, claim: Claim) -> bool:
+        """Whether others may wait for this job, and it for them."""
+        limit_s = self._slots.tasks[claim.task].timeout_s
+        return (
+            claim.purpose is Purpose.RUN
+            and (limit_s is None or limit_s >= SHARED_LIMIT_S)
+            and len(claim.data) <= SHARED_BYTES_MAX
+        )
+
+    async def _run_together(
+        self,
+        members: Sequence[Member],
+        ticket: SlotTicket,
+        tasks: asyncio.TaskGroup,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        ways = Ways(
+            settle=self._settle_all,
+            run_alone=lambda member, own: self._run_alone(member, own, group),
+            run_on=lambda others, process, own: self._run_on(others, process, own, group),
+        )
+        await LotRun(members, ticket, ways=ways, drain=self._drain, tasks=tasks).run()
+
+    async def _run_alone(
+        self, member: Member, ticket: SlotTicket, group: asyncio.TaskGroup
+    ) -> None:
+        with ticket, self._watched(member, group):
+            outcome = await self._outcome(member, ticket)
+        await self._settle(member, outcome)
+
+    async def _run_on(
+        self,
+        members: Sequence[Member],
+        process: PoolProcess,
+        ticket: SlotTicket,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        """See jobs to their end that began in a lot; several if the process broke the protocol."""
+        outcomes = []
+        with ticket:
+            for member in members:
+                self._job_events.started(member.attempt.claim)
+                with self._watched(member, group):
+                    outcomes.append(await member.attempt.run_on(process))
+        for member, outcome in zip(members, outcomes, strict=True):
+            await self._settle(member, self._judged(member, outcome))
+
+    @contextmanager
+    def _watched(self, member: Member, group: asyncio.TaskGroup) -> Iterator[None]:
+        """Watch for an abort in the block; a clean-up cannot be aborted."""
+        watcher = self._watchers.of(member.attempt, group)
+        member.claimed.local_job.begin(member.attempt, look=watcher.hint)
+        with watcher if member.claimed.claim.purpose is Purpose.RUN else nullcontext():
+            yield
+
+    async def _settle(self, member: Member, outcome: Outcome) -> None:
+        attempt = member.attempt
+        if attempt.survivors and isinstance(outcome, Stopped):
+            release = member.claimed.local_job.keep()
+            self._unkillable.watch(attempt, outcome, release=release)
+        else:
+            await self._settling.settle(attempt.claim, outcome, attempt.progress)
+
+    async def _settle_all(self, outcomes: Sequence[tuple[Member, Outcome]]) -> None:
+        for member, _ in outcomes:
+            if (ran_s := member.attempt.ran_s) is not None:
+                self._job_events.ran(member.attempt.claim, for_s=ran_s)
+        await self._settling.settle_runs(
+            [
+                (member.attempt.claim, self._judged(member, outcome), member.attempt.progress)
+                for member, outcome in outcomes
+            ]
+        )
+
+    async def _outcome(self, member: Member, ticket: SlotTicket) -> Outcome:
+        """Run an attempt, unless lease or drain forbid it to begin."""
+        if not member.claimed.lease_unbroken():
             return Stopped(StopReason.LEASE_LOST, NOTHING_RAN)
         if self._drain.begun:  # its `stop_all` may be over already, and would miss this attempt
             return Stopped(StopReason.DRAIN, NOTHING_RAN)
-        outcome = await attempt.run(self._process(attempt, claimed, ticket))
-        if isinstance(outcome, Crashed) and not claimed.lease_unbroken():
+        attempt = member.attempt
+        outcome = await attempt.run(self._process(attempt, member.claimed, ticket))
+        return self._judged(member, outcome)
+
+    def _judged(self, member: Member, outcome: Outcome) -> Outcome:
+        """The outcome, or what it was really where the job ended because its node does."""
+        if isinstance(outcome, Crashed) and not member.claimed.lease_unbroken():
             # The warden ended the process, because this node itself did not act in time.
             return Stopped(StopReason.LEASE_LOST, KILLED_BY_WARDEN)
-        if self._drain.begun and _stopped_with_its_node(attempt, outcome):
-            self._job_events.failed_in_drain(claimed.claim)
+        if self._drain.begun and _stopped_with_its_node(member.attempt, outcome):
+            self._job_events.failed_in_drain(member.attempt.claim)
             return Stopped(StopReason.DRAIN, ENDED_BY_ITSELF)
         return outcome
 

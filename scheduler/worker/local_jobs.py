@@ -10,10 +10,9 @@ this node owns in the store, and that is not tracked here, is a lost claim: see 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from types import TracebackType
-from typing import Self
+from contextlib import contextmanager
 
 from scheduler.core.job import Claim, Progress, StopReason
 from scheduler.worker.attempt import Attempt
@@ -38,9 +37,19 @@ class LocalJobs:
         """Ids of the jobs that this node is claiming, running or settling."""
         return frozenset(self._tracked)
 
-    def track(self, job_id: str) -> LocalJob:
-        """Track a job for a block: from before its claim until nothing is left to do for it."""
-        return LocalJob(self, job_id)
+    @contextmanager
+    def track(self, job_ids: Iterable[str]) -> Iterator[Mapping[str, LocalJob]]:
+        """Track jobs for a block: from before their claim until nothing is left to do for them."""
+        local_jobs = {job_id: LocalJob(self, job_id) for job_id in job_ids}
+        try:
+            yield local_jobs
+        finally:
+            for local_job in local_jobs.values():
+                local_job.end()
+
+    def hinted(self, job_id: str) -> bool:
+        """Whether an abort of this job may have been requested."""
+        return job_id in self._hinted
 
     def hint(self, job_id: str) -> None:
         """Make the job's abort watcher look at once: an abort may have been requested."""
@@ -96,19 +105,12 @@ class LocalJob:
         self._job_id = job_id
         self._attempt: Attempt | None = None
         self._kept = False
+        local_jobs.enter(job_id)
 
-    def __enter__(self) -> Self:
-        self._local_jobs.enter(self._job_id)
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        if not self._kept:
-            self._release()
+    @property
+    def hinted(self) -> bool:
+        """Whether an abort may have been requested."""
+        return self._local_jobs.hinted(self._job_id)
 
     def begin(self, attempt: Attempt, *, look: Callable[[], None]) -> None:
         """Record the job's attempt; `look` is called when its abort may have been requested."""
@@ -119,6 +121,11 @@ class LocalJob:
         """Track the job beyond the block, until the returned function is called."""
         self._kept = True
         return self._release
+
+    def end(self) -> None:
+        """End the block."""
+        if not self._kept:
+            self._release()
 
     def _release(self) -> None:
         self._local_jobs.leave(self._job_id, self._attempt)

@@ -41,6 +41,15 @@ def ending(end: Message, *, result_bytes_max: int) -> Outcome:
             raise TypeError("an end frame that makes no sense")
 
 
+def seconds(part: object) -> float:
+    """A time in seconds; at least 0."""
+    match part:
+        case int() | float() if isfinite(part):
+            return max(0.0, float(part))
+        case _:
+            raise TypeError("a time that makes no sense")
+
+
 def notification(message: Message) -> JsonText | None:
     """The notification that a message is; None where it is none."""
     payload = message.get("notify")

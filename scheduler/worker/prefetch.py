@@ -22,6 +22,10 @@ AHEAD_S: Final = 0.02
 """How long a job may wait for its slot where more than one for each slot is claimed ahead."""
 AHEAD_MAX: Final = 200
 """At most this many: no more jobs begin within `AHEAD_S`, and twice as many save nothing more."""
+LOT_S: Final = 0.02
+"""How long the jobs of a lot may take: the last of them waits for the others."""
+LOT_MAX: Final = 20
+"""More at a time save next to nothing: lots of 50 are 5 % faster."""
 INSTANT_S: Final = 0.0001
 """The lower bound of the mean duration: no job takes less."""
 AVERAGED_JOBS: Final = 8
@@ -46,6 +50,12 @@ class Prefetch:
             return 0
         soon = slots * AHEAD_S / max(self._mean_s, INSTANT_S)
         return max(slots, min(AHEAD_MAX, round(soon)))
+
+    def lot_size(self) -> int:
+        """How many jobs to send to a process at once."""
+        if not self.active:
+            return 1
+        return max(1, min(LOT_MAX, int(LOT_S / max(self._mean_s, INSTANT_S))))
 
     def fetched(self, *, within_s: float) -> None:
         """Record how long an id took to come."""

@@ -6,9 +6,10 @@ the token shows that the job was taken over. Then comes the queue, whose loss do
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
@@ -75,10 +76,19 @@ class Settling:
         if claim.purpose is Purpose.CLEAN:
             await self._settle_cleanup(claim, outcome)
         else:
-            at = self._clock.now()
-            await self._retry(lambda: self._job_log_writer.finish(claim))
-            settlement = conclude(claim, outcome, at=at, progress=progress)
-            await self._settle_run(claim, settlement)
+            await self.settle_runs([(claim, outcome, progress)])
+
+    async def settle_runs(self, ends: Sequence[tuple[Claim, Outcome, Progress | None]]) -> None:
+        """Write the ends of attempts at jobs, after the rest of their output."""
+        at = self._clock.now()
+        for claim, _, _ in ends:
+            await self._retry(partial(self._job_log_writer.finish, claim))
+        settlements = [
+            conclude(claim, outcome, at=at, progress=progress) for claim, outcome, progress in ends
+        ]
+        written = await self._retry(lambda: self._store.settle(settlements))
+        for (claim, _, _), settlement in zip(ends, settlements, strict=True):
+            await self._settled(claim, settlement, written.get(claim.id))
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
         """Store a call of the job's hook with this payload; each number of a claim only once."""
@@ -100,12 +110,16 @@ class Settling:
         else:
             await self.settle(claim, Unknown(), None)
 
-    async def _settle_run(self, claim: Claim, settlement: Settlement) -> None:
-        written = await self._retry(lambda: self._store.settle([settlement]))
-        if claim.id in written:
-            if settlement.status is not written[claim.id]:
+    async def _settled(self, claim: Claim, settlement: Settlement, written: Status | None) -> None:
+        """Tell of a settlement.
+
+        Args:
+            written: the status that the store has; None where it took no settlement of this claim.
+        """
+        if written is not None:
+            if settlement.status is not written:
                 # The store aborts a job that is given back, if its abort was requested.
-                settlement = replace(settlement, status=written[claim.id])
+                settlement = replace(settlement, status=written)
             self._job_events.ended(claim, settlement)
         else:
             # Or an earlier try succeeded and its answer was lost: so announce it all the same.

@@ -44,8 +44,8 @@ class SlotLine:
         self._ready = 0
         """How many slots have their process, idle or busy."""
         self._entered = 0
-        """How many tickets may claim, or have claimed, a job and are not done."""
-        self._entering: deque[Future[None]] = deque()
+        """How many jobs may be claimed, or are claimed and not done."""
+        self._entering: deque[Future[int]] = deque()
         self._line: deque[_Waiter] = deque()
         self._patience: asyncio.TimerHandle | None = None
         """One timer for the whole line: most waiters are served long before it."""
@@ -58,22 +58,26 @@ class SlotLine:
         """A ticket for one more job; the caller then enters it."""
         return SlotTicket(self)
 
-    async def enter(self) -> bool:
-        """Wait until one more job may be claimed; whether that is ahead of the slots."""
-        waiting: Future[None] = asyncio.get_running_loop().create_future()
+    async def enter(self) -> int:
+        """Wait until further jobs may be claimed; how many."""
+        waiting: Future[int] = asyncio.get_running_loop().create_future()
         self._entering.append(waiting)
         self._admit()
         try:
-            await waiting
+            return await waiting
         except asyncio.CancelledError:
             if not waiting.cancelled():  # admitted in the same step of the loop that cancelled us
-                self.leave()
+                self.leave(waiting.result())
             raise
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether more jobs may be claimed than there are slots."""
         return self._entered > self._ready
 
-    def leave(self) -> None:
-        """Let another ticket enter."""
-        self._entered -= 1
+    def leave(self, jobs: int) -> None:
+        """Let as many others be claimed."""
+        self._entered -= jobs
         self._admit()
 
     async def wait_for_process(self, *, late: Callable[[], object]) -> PoolProcess:
@@ -132,8 +136,9 @@ class SlotLine:
         while self._entering and self._entered < self._ready + ahead:
             waiting = self._entering.popleft()
             if not waiting.done():
-                waiting.set_result(None)
-                self._entered += 1
+                jobs = self.prefetch.lot_size()
+                waiting.set_result(jobs)
+                self._entered += jobs
 
     def _pass_on(self, process: PoolProcess) -> None:
         while self._line:
@@ -168,13 +173,14 @@ class _Waiter:
 
 
 class SlotTicket:
-    """The right of one job to a slot; given back by `done`, or else at the end of the block."""
+    """The right of some jobs to a slot; given back by `done`, or else at the end of the block."""
 
-    def __init__(self, line: SlotLine) -> None:
+    def __init__(self, line: SlotLine, *, jobs: int = 0) -> None:
         self.ahead = False
-        """Whether more jobs are claimed than there are slots, so that this one has to wait."""
+        """Whether more jobs are claimed than there are slots, so that these have to wait."""
+        self.jobs = jobs
+        """How many jobs may be claimed with it, or are."""
         self._line = line
-        self._entered = False
         self._since: float | None = None
         """When this ticket got a process, which it then has to give back."""
         self._process: PoolProcess | None = None
@@ -186,9 +192,23 @@ class SlotTicket:
         self.done()
 
     async def enter(self) -> None:
-        """Wait until one more job may be claimed."""
-        self.ahead = await self._line.enter()
-        self._entered = True
+        """Wait until further jobs may be claimed."""
+        self.jobs = await self._line.enter()
+        self.ahead = self._line.is_ahead
+
+    def keep(self, jobs: int) -> None:
+        """Let others claim what is not claimed with this ticket."""
+        if jobs < self.jobs:
+            unused, self.jobs = self.jobs - jobs, jobs
+            self._line.leave(unused)
+
+    def split(self, jobs: int = 1) -> SlotTicket:
+        """A ticket of its own for some of the jobs, with the process, if this one has any."""
+        own = SlotTicket(self._line, jobs=jobs)
+        own._since, own._process = self._since, self._process
+        self.jobs -= jobs
+        self._since = self._process = None
+        return own
 
     def wait_s(self, idle_s: float) -> float:
         """How long to wait for an id, where an idle worker waits for `idle_s`.
@@ -218,11 +238,17 @@ class SlotTicket:
         self._process = await self._line.slots.ready(process, fresh=fresh)
         return self._process
 
+    def ran(self, jobs: int) -> None:
+        """Give back the slot: so many jobs have ended in it."""
+        if self._since is not None:
+            took_s = self._line.clock.monotonic() - self._since
+            self._line.prefetch.ran(for_s=took_s / max(jobs, 1))
+            self._line.give_back(self._process)
+        self._since = self._process = None
+
     def done(self) -> None:
         """Give back the slot and the right to claim."""
-        if self._since is not None:
-            self._line.prefetch.ran(for_s=self._line.clock.monotonic() - self._since)
-            self._line.give_back(self._process)
-        if self._entered:
-            self._line.leave()
-        self._since, self._entered = None, False
+        self.ran(self.jobs)
+        jobs, self.jobs = self.jobs, 0
+        if jobs:
+            self._line.leave(jobs)

@@ -93,23 +93,23 @@ class MemoryQueue:
         async with self.server.arrival:
             self.server.arrival.notify_all()
 
-    async def dequeue(self, *, wait_s: float) -> str | None:
+    async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
         self._answer()
         try:
             async with asyncio.timeout(wait_s or None), self.server.arrival:
                 if wait_s:
                     await self.server.arrival.wait_for(lambda: self.server.ids)
         except TimeoutError:
-            return None
-        if not self.server.ids:
-            return None
-        self._inflight.append(self.server.ids.popleft())
-        return self._inflight[-1]
+            return []
+        taken = [self.server.ids.popleft() for _ in range(min(limit, len(self.server.ids)))]
+        self._inflight.extend(taken)
+        return taken
 
-    async def acknowledge(self, job_id: str) -> None:
+    async def acknowledge(self, job_ids: Sequence[str]) -> None:
         self._answer()
-        if job_id in self._inflight:
-            self._inflight.remove(job_id)
+        for job_id in job_ids:
+            if job_id in self._inflight:
+                self._inflight.remove(job_id)
 
     async def give_back(self, job_id: str) -> None:
         self._answer()

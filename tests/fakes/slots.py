@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job_log import LogStream
+from scheduler.processes.child import lot as child
+from scheduler.processes.child.outbox import encoded
+from scheduler.processes.lot import Listener, Lot, LotPipes
 from scheduler.processes.stdio_pipes import OnOutput
 from scheduler.processes.tree import Ended, Process
 
@@ -20,7 +23,10 @@ KILLED = Process(pid=1, started=1)
 
 
 class FakeProcess:
-    """A pool process in which a job runs until the test or a signal ends it."""
+    """A pool process in which a job runs until the test or a signal ends it.
+
+    Its lots and their pipes are the real ones.
+    """
 
     def __init__(self, *, heeds_sigterm: bool = False) -> None:
         self.alive = True
@@ -32,27 +38,37 @@ class FakeProcess:
         self.signals: list[signal.Signals] = []
         self.begun = asyncio.Event()
         self._heeds_sigterm = heeds_sigterm
-        self._on_end: Callable[[Message | None], None] | None = None
-        self._on_message: Callable[[Message], None] | None = None
-        self._on_output: OnOutput | None = None
+        self._node_pipes = LotPipes()
+        self._pipes = child.LotPipes(*self._node_pipes.theirs)
+        self._output = FakeOutput()
+        self._lot: Lot | None = None
+        self._job: Message | None = None
+        self._unread: list[Message] = []
 
     def begin(
         self,
-        job: Message,
+        jobs: Sequence[Message],
+        listeners: Sequence[Listener],
         *,
-        on_message: Callable[[Message], None],
-        on_output: OnOutput,
-        on_end: Callable[[Message | None], None],
-    ) -> None:
-        self.jobs += 1
-        self.frames.append(job)
-        self._on_message = on_message
-        self._on_output = on_output
-        self._on_end = on_end
+        on_change: Callable[[], None],
+    ) -> Lot:
+        before = self.jobs
+
+        def changed() -> None:
+            self.jobs = before + lot.begun
+            on_change()
+
+        self._lot = lot = Lot(
+            jobs, listeners, pipes=self._node_pipes, output=self._output, on_change=changed
+        )
+        self.jobs += len(jobs)
+        self.frames.extend(lot.frames)
+        self._unread = list(lot.frames)
         if self.alive:
-            self.begun.set()
+            self._begin_next()
         else:
-            self._tell(None)
+            lot.lose()
+        return lot
 
     def send(self, signal_: signal.Signals) -> None:
         self.signals.append(signal_)
@@ -64,41 +80,88 @@ class FakeProcess:
 
     def report(self, done: float) -> None:
         """Have the handler report progress."""
-        assert self._on_message is not None
-        self._on_message({"progress": {"done": done, "total": None, "message": None}})
+        self.tell({"progress": {"done": done, "total": None, "message": None}})
 
     def notify(self, payload: str) -> None:
         """Have the handler call `notify`."""
-        assert self._on_message is not None
-        self._on_message({"notify": payload})
+        self.tell({"notify": payload})
 
     def say(self, text: str) -> None:
         """Have the handler print something."""
-        assert self._on_output is not None
-        self._on_output(LogStream.STDOUT, text.encode())
+        self._output.write(text.encode())
 
     def tell(self, frame: Message) -> None:
         """Have the process write any frame."""
-        assert self._on_message is not None
+        assert self._lot is not None
+        assert self._job is not None
         if "leftovers" in frame:
-            self._tell(frame)
+            self._end({"ran_s": 0.0, **frame})
         else:
-            self._on_message(frame)
+            self._lot.receive({**frame, "key": self._job["key"]})
 
     def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
         """Have the handler return."""
-        self._tell({"returned": text, "progress": None, "leftovers": leftovers, "signalled": False})
+        self._end(
+            {
+                "returned": text,
+                "progress": None,
+                "leftovers": leftovers,
+                "signalled": False,
+                "ran_s": 0.0,
+            }
+        )
 
     def die(self, exit_status: int) -> None:
         if self.alive:
             self.alive, self.exit_status = False, exit_status
-            self._tell(None)
+            self.begun.clear()
+            if self._lot is not None:
+                self._lot.lose()
 
-    def _tell(self, end: Message | None) -> None:
+    def _begin_next(self) -> None:
+        assert self._lot is not None
+        if self._pipes.take():
+            self._job = self._unread.pop(0)
+            self.begun.set()
+        else:
+            self._lot.receive({"key": self._lot.frames[0]["lot"], "idle": True})
+
+    def _end(self, end: Message) -> None:
+        lot, job = self._lot, self._job
+        if lot is None or job is None or lot.over:
+            return
         self.begun.clear()
-        on_end, self._on_end = self._on_end, None
-        if on_end is not None:
-            on_end(end)
+        self._job = None
+        message = {**end, "key": job["key"]}
+        if self._unread and not end["leftovers"]:
+            self._pipes.write(encoded(message))
+            lot.receive({"key": lot.frames[0]["lot"]})
+            self._begin_next()
+        else:
+            lot.receive(message)
+
+
+class FakeOutput:
+    """What a process prints."""
+
+    def __init__(self) -> None:
+        self._on_output: OnOutput | None = None
+        self._on_unread: Callable[[], None] | None = None
+
+    def listen(self, on_output: OnOutput) -> None:
+        self._on_output, self._on_unread = on_output, None
+
+    def leave_unread(self, on_unread: Callable[[], None]) -> None:
+        self._on_unread = on_unread
+
+    def stop_listening(self) -> None:
+        """Nothing is unread."""
+
+    def write(self, data: bytes) -> None:
+        if self._on_unread is not None:
+            self._on_unread()
+        assert self._on_output is not None
+        self._on_output(LogStream.STDOUT, data)
 
 
 class FakeSlots:

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 from scheduler.core.ports.queue import Queue
 from tests.model.effort import Run
 from tests.support.eventually import eventually
+from tests.support.queues import one_of
 
 NODES_MAX: Final = 3
 IDS: Final = st.sampled_from(["1", "2", "3", "4", "5"])
@@ -104,7 +105,7 @@ class QueueMachine(RuleBasedStateMachine):
     def wait_in_vain(self, node: str) -> None:
         """Dequeue from an empty queue, which may leave a blocking call behind on the server."""
         if not self.waiting.total():
-            assert self.run(self.queues[node].dequeue(wait_s=PAUSE_S)) is None
+            assert self.run(one_of(self.queues[node], wait_s=PAUSE_S)) is None
 
     @rule(of=consumes(held), back=st.booleans())
     def let_go(self, of: tuple[str, str, int], back: bool) -> None:  # noqa: FBT001 - hypothesis'
@@ -113,7 +114,7 @@ class QueueMachine(RuleBasedStateMachine):
         if node not in self.queues or (forgot < self.forgot and self._anywhere(job_id)):
             return
         queue = self.queues[node]
-        self.run(queue.give_back(job_id) if back else queue.acknowledge(job_id))
+        self.run(queue.give_back(job_id) if back else queue.acknowledge([job_id]))
         if self.inflight[node][job_id] > 0:
             self.inflight[node][job_id] -= 1
             self.waiting[job_id] += back
@@ -187,13 +188,13 @@ class QueueMachine(RuleBasedStateMachine):
         self.sweep(last)
         while self.waiting.total():
             _, job_id, _ = self._dequeue(last)
-            self.run(self.queues[last].acknowledge(job_id))
-        assert self.run(self.queues[last].dequeue(wait_s=PAUSE_S)) is None
+            self.run(self.queues[last].acknowledge([job_id]))
+        assert self.run(one_of(self.queues[last], wait_s=PAUSE_S)) is None
         self.leave(last, drained=True)
         assert self.run(self.place.leftovers()) == set()
 
     def _dequeue(self, node: str) -> tuple[str, str, int]:
-        job_id = self.run(self.queues[node].dequeue(wait_s=COMES_S))
+        job_id = self.run(one_of(self.queues[node], wait_s=COMES_S))
         assert job_id is not None, f"lost: {self.waiting}"
         assert self.waiting[job_id] > 0, f"{job_id} came once too often"
         self.waiting[job_id] -= 1

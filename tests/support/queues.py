@@ -188,12 +188,18 @@ def queue_fixture(opened: tuple[Installation, Queue]) -> Queue:
     return opened[1]
 
 
+async def one_of(queue: Queue, *, wait_s: float) -> str | None:
+    """Dequeue one id; None where none comes."""
+    job_ids = await queue.dequeue(wait_s=wait_s)
+    return job_ids[0] if job_ids else None
+
+
 async def all_of(queue: Queue, *, expected: int = 1) -> list[str]:
     """Dequeue until nothing comes any more; what is expected may take long on a busy machine."""
     found: list[str] = []
     while True:
         wait_s = ANSWER_S if len(found) < expected else PAUSE_S
-        job_id = await queue.dequeue(wait_s=wait_s)
+        job_id = await one_of(queue, wait_s=wait_s)
         if job_id is None:
             return found
         found.append(job_id)

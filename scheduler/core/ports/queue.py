@@ -29,17 +29,18 @@ class Queue(Protocol):
         """Add ids at the end, or ahead of all others, and wake one waiting worker for each."""
         ...
 
-    async def dequeue(self, *, wait_s: float) -> str | None:
-        """Move the next id to this node's in-flight list, and return it; None after `wait_s`.
+    async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
+        """Wait for the next id, and move it and those behind it to this node's in-flight list.
 
-        The id stays in flight until `acknowledge` or `give_back`. When the call is cancelled, an id
-        may have been moved without a caller to take it: while the node lives, the queue returns it
-        to the head within seconds; once the node is gone, `recover` does.
+        Up to `limit` are returned; none after `wait_s`. Where several callers wait, they share what
+        there is. An id stays in flight until `acknowledge` or `give_back`. When the call is
+        cancelled, ids may have been moved without a caller to take them: while the node lives, the
+        queue returns them to the head within seconds; once the node is gone, `recover` does.
         """
         ...
 
-    async def acknowledge(self, job_id: str) -> None:
-        """Drop an id from this node's in-flight list."""
+    async def acknowledge(self, job_ids: Sequence[str]) -> None:
+        """Drop ids from this node's in-flight list."""
         ...
 
     async def give_back(self, job_id: str) -> None:

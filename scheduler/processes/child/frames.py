@@ -1,13 +1,16 @@
 """Frames between a node and a pool process: a length (4 bytes, big endian), then JSON in UTF-8.
 
-    node ──▶ {"purpose": …, "task": …, "data": …, "key": …, …}        one job
-    node ◀── {"progress": …}, {"notify": …}                           any number, while it runs
-    node ◀── {"returned": …} | {"unreturnable": …} | {"raised": …}    exactly one, at its end
+    node ──▶ {"purpose": …, "task": …, "data": …, "key": …, …}        each job of a lot
+    node ◀── {"progress": …}, {"notify": …}                           any number, while one runs
+    node ◀── {"returned": …} | {"unreturnable": …} | {"raised": …}    at the end of the last one
+    node ◀── {"key": lot}, {"key": lot, "idle": true}                 look for ends; it is over
     node ──▶ half closed                                              no further job will come
 
+The ends of the others come by way of a pipe, in frames as well: see `scheduler.processes.lot`.
+
 JSON and not pickle: a handler can make its process write anything, and the node only reads text.
-Each frame of a job has the key that came with it, which nothing can know before. The node drops
-those that have another one: what one job writes does not settle the next.
+Each frame of a job has the key that came with it, which no job before it knew. The node drops those
+that have another one: what one job writes does not settle the next.
 """
 
 from __future__ import annotations
@@ -18,8 +21,6 @@ import struct
 from typing import Final
 
 HEADER: Final = struct.Struct(">I")
-RECEIVE_BYTES: Final = 32 * 1024
-"""Read at a time: enough for almost every job, and small enough to be allocated fast."""
 SLACK_BYTES: Final = 512 * 1024
 """What a frame may hold besides its `data` or `result`: names, a message, a traceback, progress.
 
@@ -33,19 +34,20 @@ def frame(body: bytes) -> bytes:
 
 
 def receive(connection: socket.socket) -> bytes | None:
-    """The next frame's body, blocking; None when the other side has closed.
+    """The next frame's body, blocking; None when the other side has closed."""
+    header = _exactly(connection, HEADER.size)
+    return None if header is None else _exactly(connection, HEADER.unpack(header)[0])
 
-    All bytes that arrive belong to it: the node sends a job only after the last one's end frame.
-    """
-    received, size = bytearray(), HEADER.size
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    """So many bytes: what comes after them stays in the socket, out of the reach of a job."""
+    received = connection.recv(size)
     while len(received) < size:
-        chunk = connection.recv(RECEIVE_BYTES)
+        chunk = connection.recv(size - len(received))
         if not chunk:
             return None
         received += chunk
-        if size == HEADER.size <= len(received):
-            size += HEADER.unpack_from(received)[0]
-    return bytes(received[HEADER.size :])
+    return received
 
 
 def is_half_closed(connection: socket.socket) -> bool:

@@ -1,4 +1,4 @@
-"""The main loop of a pool process: read a job's frame, run its handler, send its end frame.
+"""The main loop of a pool process: read a lot's frame, run its jobs' handlers, send their ends.
 
     begin    once, as the executor's initializer: contain, load the handlers, say hello
     serve    the only call that the executor makes; exits when the node closes the channel
@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import asdict, dataclass
@@ -43,6 +44,7 @@ from scheduler.processes.child.failures import described
 from scheduler.processes.child.frames import is_half_closed, receive
 from scheduler.processes.child.loading.importing import import_all
 from scheduler.processes.child.loading.snapshot import Snapshot
+from scheduler.processes.child.lot import LotPipes
 from scheduler.processes.child.memory_limit import Memory, check_limits, is_shortage
 from scheduler.processes.child.outbox import JobOutbox, Outbox
 from scheduler.processes.child.results import returned
@@ -73,12 +75,15 @@ _job_loop: JobLoop | None = None
 def begin(
     connection: socket.socket,
     output: Sequence[Connection],
+    lots: Sequence[Connection],
     calls: Sequence[Queue[Any]],
     result_bytes_max: int,
 ) -> None:
     """Prepare this process and send the hello frame: its process ids and its handlers.
 
     Args:
+        output: for standard output and standard error.
+        lots: for tokens and ends.
         calls: the executor's queue, to be closed once `serve` has come through it.
     """
     global _job_loop  # noqa: PLW0603 - the only way from the initializer to the call
@@ -93,7 +98,12 @@ def begin(
         handlers, fault = {}, str(error)
     stdio.flush()  # what is printed at import belongs to no job
     _job_loop = JobLoop(
-        connection, handlers, stdio=stdio, calls=calls, result_bytes_max=result_bytes_max
+        connection,
+        handlers,
+        stdio=stdio,
+        lot_pipes=LotPipes(*lots),
+        calls=calls,
+        result_bytes_max=result_bytes_max,
     )
     _job_loop.say_hello(fault)
 
@@ -143,12 +153,14 @@ class JobLoop:
         handlers: Mapping[str, Handler],
         *,
         stdio: Stdio,
+        lot_pipes: LotPipes,
         calls: Sequence[Queue[Any]],
         result_bytes_max: int,
     ) -> None:
         self._connection = connection
         self._handlers = handlers
         self._stdio = stdio
+        self._lot_pipes = lot_pipes
         self._calls = calls
         self._result_bytes_max = result_bytes_max
         self._pid = os.getpid()
@@ -165,32 +177,70 @@ class JobLoop:
         """Send the process ids, and the options of the handlers or why they did not load."""
         options = [asdict(handler.options) for handler in self._handlers.values()]
         pids = {"pid": os.getpid(), "fork_server": os.getppid()}
+        self._send({**pids, "fault": fault, "handlers": options})
+
+    def _send(self, message: Message) -> None:
         with self._outbox:
-            self._outbox.send({**pids, "fault": fault, "handlers": options})
+            self._outbox.send(message)
 
     def serve(self) -> None:
         """Read and run jobs until the node closes the channel."""
         close_calls(self._calls)
         while (body := receive(self._connection)) is not None:
-            if self._run(json.loads(body)):
+            if self._run_lot(json.loads(body)):
                 self._await_end()
             self._before.collect_when_idle(self._connection)
 
-    def _run(self, job: dict[str, Any]) -> bool:
-        """Run a job and send its end frame; whether the job left something behind.
+    def _run_lot(self, first: dict[str, Any]) -> bool:
+        """Run jobs as long as the node leaves them a token; whether one left something behind.
 
-        All is restored before the end frame: the next job may follow at once.
+        The frame of a job is read once its token is taken: no job sees those after it.
+        """
+        lot, unread = {"key": first["lot"]}, first["jobs"] - 1
+        job: dict[str, Any] | None = first
+        self._lot_pipes.begin()
+        while self._lot_pipes.take():
+            if job is None:
+                job, unread = json.loads(receive(self._connection) or "null"), unread - 1
+            if job is None:
+                return False  # the node is gone
+            leftovers, goes_on = self._run(job, is_last=not unread)
+            if not goes_on:
+                self._skip(unread)
+                return leftovers
+            if self._lot_pipes.must_wake():
+                self._send(lot)
+            job = None
+        self._skip(unread)
+        self._send({**lot, "idle": True})
+        return False
+
+    def _skip(self, frames: int) -> None:
+        """Read the frames of jobs that the node has taken back."""
+        for _ in range(frames):
+            receive(self._connection)
+
+    def _run(self, job: dict[str, Any], *, is_last: bool) -> tuple[bool, bool]:
+        """Run a job and send its end frame; whether it left something behind, and its lot goes on.
+
+        All is restored before the end frame: the next job may follow at once. It does not where
+        this one has printed: nobody would know which of them did.
         """
         STRANGERS.clear()
         job_outbox = JobOutbox(self._outbox, key=job["key"])
         handler = self._handlers[job["task"]]
+        begun = time.monotonic()
         end = self._end_of(job, handler, job_outbox)
+        ran_s = time.monotonic() - begun
         if os.getpid() != self._pid:
             os._exit(0)  # a fork that the handler made would send a second end frame
         clean = self._restored()
         leftovers = self._abort_signal.received or self._memory.short or not clean
-        job_outbox.close({**end, "leftovers": leftovers, "signalled": bool(STRANGERS)})
-        return leftovers
+        frame = {**end, "leftovers": leftovers, "signalled": bool(STRANGERS), "ran_s": ran_s}
+        if is_last or leftovers or self._stdio.has_unread():
+            job_outbox.close(frame)
+            return leftovers, False
+        return False, job_outbox.close(frame, write=self._lot_pipes.write)
 
     def _restored(self) -> bool:
         """Restore all for the next job; whether that was possible.

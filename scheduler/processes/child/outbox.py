@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from scheduler.processes.child.abort_signal import AbortSignal
@@ -56,7 +56,7 @@ class Outbox:
         A signal handler of the job may call this while a frame is being written: its frame follows
         that one. (If it raises instead, the frame is incomplete, and the process counts as broken.)
         """
-        self._waiting.append(frame(_text_of(message).encode(errors="replace")))
+        self._waiting.append(encoded(message))
         if self._sending:
             return
         self._sending = True
@@ -65,6 +65,11 @@ class Outbox:
                 self._connection.sendall(self._waiting.popleft())
         finally:
             self._sending = False
+
+
+def encoded(message: Message) -> bytes:
+    """The frame of a message."""
+    return frame(_text_of(message).encode(errors="replace"))
 
 
 class JobOutbox:
@@ -81,6 +86,7 @@ class JobOutbox:
         self._progress: object = None
         self._progress_sent_at = 0.0
         self._closed = False
+        self._sent = False
 
     def send(self, message: Message) -> None:
         """Send a message of the job context; of progress only the latest, and not too often."""
@@ -92,10 +98,23 @@ class JobOutbox:
             self._progress_sent_at = now
         with self._outbox:
             if not self._closed:
+                self._sent = True
                 self._outbox.send({**message, "key": self._key})
 
-    def close(self, end: Message) -> None:
-        """Send the end frame; whatever the job sends from then on is dropped."""
+    def close(self, end: Message, *, write: Callable[[bytes], bool] = lambda _: False) -> bool:
+        """Send the end frame; whatever the job sends from then on is dropped.
+
+        Args:
+            write: takes the frame instead of the channel, or returns false. Not called after other
+                messages, which the end must not overtake.
+
+        Returns:
+            Whether `write` took it.
+        """
         with self._outbox:
             self._closed = True
-            self._outbox.send({**end, "progress": self._progress, "key": self._key})
+            message = {**end, "progress": self._progress, "key": self._key}
+            if not self._sent and write(encoded(message)):
+                return True
+            self._outbox.send(message)
+        return False

@@ -18,6 +18,7 @@ from tests.support.queues import (  # noqa: F401
     channels,
     heard,
     installation_fixture,
+    one_of,
     opened,
     patiently,
     queue_fixture,
@@ -56,7 +57,7 @@ async def test_an_id_that_a_worker_gets_after_a_flush_is_found_in_flight(
 ) -> None:
     """Else it would be run again while it is claimed, and never be recovered from a dead node."""
     async with installation.open("b") as other, asyncio.TaskGroup() as group:
-        waiting = group.create_task(queue.dequeue(wait_s=ANSWER_S))
+        waiting = group.create_task(one_of(queue, wait_s=ANSWER_S))
         await installation.blocked(1)
         await installation.look.flushall()
         await other.enqueue(["1"])
@@ -159,7 +160,7 @@ async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
 
 async def test_when_the_last_node_ends_no_node_remains(installation: Installation) -> None:
     async with installation.open("b") as other:
-        await other.dequeue(wait_s=PAUSE_S)
+        await one_of(other, wait_s=PAUSE_S)
         await eventually(lambda: installation.look.sismember(installation.key("nodes"), "b"))
 
     assert not await installation.look.sismember(installation.key("nodes"), "b")
@@ -170,15 +171,15 @@ async def use_the_queue(queue: Queue, installation: Installation, *, leave_some:
         await queue.join("store-1")
         await queue.remember()
         await queue.enqueue(["1", "2", "3", "4"])
-        await other.dequeue(wait_s=ANSWER_S)
+        await one_of(other, wait_s=ANSWER_S)
         await other.announce_abort("2", node_id="a")
         for job_id in ["2", "3"]:
-            assert await queue.dequeue(wait_s=ANSWER_S) == job_id
+            assert await one_of(queue, wait_s=ANSWER_S) == job_id
         await queue.give_back("3")
-        await other.acknowledge("1")
+        await other.acknowledge(["1"])
         queue.announce([changed("1")])
-        await other.dequeue(wait_s=ANSWER_S)
+        await one_of(other, wait_s=ANSWER_S)
     if not leave_some:
-        await queue.acknowledge("2")
+        await queue.acknowledge(["2"])
         for job_id in await all_of(queue, expected=2):
-            await queue.acknowledge(job_id)
+            await queue.acknowledge([job_id])

@@ -15,7 +15,7 @@ import pytest
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from tests.support.eventually import eventually
-from tests.support.queues import CHANCE, next_of, patiently
+from tests.support.queues import CHANCE, next_of, one_of, patiently
 from tests.support.servers.proxy import Proxy, in_front_of
 from tests.support.servers.redis import RedisServer
 
@@ -55,7 +55,7 @@ async def test_a_refusal_closes_the_connections_and_the_new_ones_find_the_new_ma
     """Also those that wait for ids and messages: nothing else would ever end them."""
     async with opened(name.port, namespace, "a") as queue, asyncio.TaskGroup() as group:
         aborted = group.create_task(next_of(queue.aborts()))
-        waiting = group.create_task(patiently(lambda: queue.dequeue(wait_s=3600)))
+        waiting = group.create_task(patiently(lambda: one_of(queue, wait_s=3600)))
         await eventually(lambda: own_redis.ask("PUBSUB", "CHANNELS"))
 
         await queue.forgetful()  # as each node asks, once a second

@@ -16,7 +16,7 @@ from scheduler.core.ports.queue import Queue
 from tests.contract.queue.test_failover import opened
 from tests.fuzz.queue_harms import LIES
 from tests.support.eventually import eventually
-from tests.support.queues import patiently
+from tests.support.queues import one_of, patiently
 from tests.support.servers.proxy import in_front_of
 from tests.support.servers.redis import RedisServer
 
@@ -26,8 +26,8 @@ CALLS: Final[Mapping[str, Callable[[Queue], Awaitable[object]]]] = {
     "join": lambda queue: queue.join("store-1"),
     "enqueue": lambda queue: queue.enqueue(["1"]),
     "enqueue ahead": lambda queue: queue.enqueue(["1"], ahead=True),
-    "dequeue": lambda queue: queue.dequeue(wait_s=0.01),
-    "acknowledge": lambda queue: queue.acknowledge("1"),
+    "dequeue": lambda queue: one_of(queue, wait_s=0.01),
+    "acknowledge": lambda queue: queue.acknowledge(["1"]),
     "give back": lambda queue: queue.give_back("1"),
     "recover": lambda queue: queue.recover(["a"]),
     "missing": lambda queue: queue.missing(["1"]),
@@ -66,5 +66,5 @@ async def _tried(call: Awaitable[object]) -> None:
 
 async def _one(queue: Queue) -> bool:
     with suppress(QueueUnavailable):
-        return await queue.dequeue(wait_s=1) is not None
+        return await one_of(queue, wait_s=1) is not None
     return False

@@ -23,6 +23,7 @@ from tests.support.queues import (  # noqa: F401
     all_of,
     installation_fixture,
     next_of,
+    one_of,
     opened,
     patiently,
     queue_fixture,
@@ -107,7 +108,7 @@ async def test_an_entry_that_is_no_id_is_dropped_also_when_it_comes_to_a_worker_
     queue: Queue, installation: Installation, raw: aioredis.Redis
 ) -> None:
     async with asyncio.TaskGroup() as group:
-        worker = group.create_task(queue.dequeue(wait_s=60))
+        worker = group.create_task(one_of(queue, wait_s=60))
         await installation.blocked(1)
         await raw.rpush(installation.key("queue"), NO_UTF8)
         await queue.enqueue(["1"])
@@ -126,14 +127,14 @@ async def test_many_entries_that_are_no_ids_delay_the_others_only_a_little(
     await queue.enqueue(["1"])
 
     async with asyncio.timeout(ANSWER_S):
-        assert await queue.dequeue(wait_s=ANSWER_S) == "1"
+        assert await one_of(queue, wait_s=ANSWER_S) == "1"
 
 
 async def test_strange_names_of_nodes_are_removed_like_those_of_dead_ones(
     queue: Queue, installation: Installation, raw: aioredis.Redis
 ) -> None:
     await queue.enqueue(["1"])
-    assert await queue.dequeue(wait_s=ANSWER_S) == "1"
+    assert await one_of(queue, wait_s=ANSWER_S) == "1"
     await raw.sadd(installation.key("nodes"), NO_UTF8, b"", b"}{", 70_000 * b"x")
 
     await queue.recover(["a"])
@@ -250,7 +251,7 @@ async def test_an_answer_of_any_size_is_survived(
 
 
 async def _dequeued(queue: Queue) -> str:
-    job_id = await queue.dequeue(wait_s=ANSWER_S)
+    job_id = await one_of(queue, wait_s=ANSWER_S)
     if job_id is None:
         raise QueueUnavailable("nothing came")
     return job_id

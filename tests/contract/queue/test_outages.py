@@ -18,7 +18,7 @@ from scheduler.queue.connections import ANSWER_S
 from scheduler.queue.dequeuer import BLOCK_S
 from scheduler.queue.redis_queue import RedisQueue
 from tests.support.eventually import eventually
-from tests.support.queues import CHANCE, heard, next_of, patiently
+from tests.support.queues import CHANCE, heard, next_of, one_of, patiently
 from tests.support.servers.redis import (  # noqa: F401
     RedisServer,
     namespace_fixture,
@@ -30,8 +30,8 @@ CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "join": lambda queue: queue.join("store-1"),
     "enqueue": lambda queue: queue.enqueue(["1"]),
     "enqueue ahead": lambda queue: queue.enqueue(["1"], ahead=True),
-    "dequeue": lambda queue: queue.dequeue(wait_s=10),
-    "acknowledge": lambda queue: queue.acknowledge("1"),
+    "dequeue": lambda queue: one_of(queue, wait_s=10),
+    "acknowledge": lambda queue: queue.acknowledge(["1"]),
     "give_back": lambda queue: queue.give_back("1"),
     "recover": lambda queue: queue.recover([]),
     "missing": lambda queue: queue.missing(["1"]),
@@ -106,7 +106,7 @@ async def test_calls_to_a_hanging_server_fail_after_a_few_seconds(
         own_redis.thaw()
 
     await patiently(lambda: queue.enqueue(["2"]))
-    assert await patiently(lambda: queue.dequeue(wait_s=1)) is not None
+    assert await patiently(lambda: one_of(queue, wait_s=1)) is not None
 
 
 async def test_writes_to_a_replica_fail(own_redis: RedisServer, queue: Queue) -> None:
@@ -159,7 +159,7 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(
 ) -> None:
     for _ in range(2):
         await queue.enqueue(["1"])
-        assert await queue.dequeue(wait_s=1) == "1"
+        assert await one_of(queue, wait_s=1) == "1"
         await queue.give_back("1")
         own_redis.command("SCRIPT", "FLUSH")
 
@@ -171,7 +171,7 @@ async def test_a_wait_spans_many_blocking_commands(
     queue.dequeuer._block_s = 0.02
     before = fact(own_redis, "stats", "total_commands_processed")
     async with asyncio.TaskGroup() as group:
-        worker = group.create_task(queue.dequeue(wait_s=60))
+        worker = group.create_task(one_of(queue, wait_s=60))
         await eventually(lambda: fact(own_redis, "stats", "total_commands_processed") > before + 50)
         await queue.enqueue(["1"])
     assert worker.result() == "1"
@@ -233,13 +233,13 @@ async def test_an_id_that_could_not_be_acknowledged_comes_again(
 ) -> None:
     """Its job has ended, so the next claim is refused: better than an id in flight for ever."""
     await queue.enqueue(["1"])
-    assert await queue.dequeue(wait_s=1) == "1"
+    assert await one_of(queue, wait_s=1) == "1"
     own_redis.command("REPLICAOF", "127.0.0.1", "1")
     async with refused(within_s=1):
-        await queue.acknowledge("1")
+        await queue.acknowledge(["1"])
 
     own_redis.command("REPLICAOF", "NO", "ONE")
-    assert await patiently(lambda: queue.dequeue(wait_s=5)) == "1"
+    assert await patiently(lambda: one_of(queue, wait_s=5)) == "1"
 
 
 async def test_the_background_tasks_end_with_the_block_also_on_an_error(

@@ -15,6 +15,7 @@ from tests.support.queues import (  # noqa: F401
     Installation,
     all_of,
     installation_fixture,
+    one_of,
     opened,
     patiently,
     queue_fixture,
@@ -26,14 +27,14 @@ async def test_ids_come_out_in_the_order_they_went_in(queue: Queue) -> None:
     await queue.enqueue(["1", "2"])
     await queue.enqueue(["3"])
 
-    assert [await queue.dequeue(wait_s=ANSWER_S) for _ in range(3)] == ["1", "2", "3"]
+    assert [await one_of(queue, wait_s=ANSWER_S) for _ in range(3)] == ["1", "2", "3"]
 
 
 async def test_ids_that_go_ahead_come_first_in_their_own_order(queue: Queue) -> None:
     await queue.enqueue(["3", "4"])
     await queue.enqueue(["1", "2"], ahead=True)
 
-    assert [await queue.dequeue(wait_s=ANSWER_S) for _ in range(4)] == ["1", "2", "3", "4"]
+    assert [await one_of(queue, wait_s=ANSWER_S) for _ in range(4)] == ["1", "2", "3", "4"]
 
 
 async def test_enqueueing_no_ids_does_nothing(queue: Queue, installation: Installation) -> None:
@@ -45,7 +46,7 @@ async def test_enqueueing_no_ids_does_nothing(queue: Queue, installation: Instal
 
 async def test_an_empty_queue_answers_none_when_the_time_is_up(queue: Queue) -> None:
     async with asyncio.timeout(ANSWER_S):
-        assert await queue.dequeue(wait_s=PAUSE_S) is None
+        assert await one_of(queue, wait_s=PAUSE_S) is None
 
 
 async def test_each_enqueued_id_wakes_a_worker_on_any_node(
@@ -57,8 +58,8 @@ async def test_each_enqueued_id_wakes_a_worker_on_any_node(
         asyncio.timeout(ANSWER_S),
         asyncio.TaskGroup() as group,
     ):
-        waiting = [group.create_task(queue.dequeue(wait_s=60)) for _ in range(3)]
-        waiting += [group.create_task(other.dequeue(wait_s=60)) for _ in range(3)]
+        waiting = [group.create_task(one_of(queue, wait_s=60)) for _ in range(3)]
+        waiting += [group.create_task(one_of(other, wait_s=60)) for _ in range(3)]
         await installation.blocked(2)
         await other.enqueue(list("123456"))
 
@@ -72,7 +73,7 @@ async def test_dozens_of_workers_wait_on_one_connection(
     ids = [f"{n:02}" for n in range(60)]
     before = await installation.look.client_list()
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
-        waiting = [group.create_task(queue.dequeue(wait_s=60)) for _ in ids]
+        waiting = [group.create_task(one_of(queue, wait_s=60)) for _ in ids]
         await installation.blocked(1)
         clients = await installation.look.client_list()
         await queue.enqueue(ids)
@@ -87,11 +88,11 @@ async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
     """If it were popped, it would be lost with a node that is killed."""
     await queue.enqueue(["1", "2"])
 
-    assert await queue.dequeue(wait_s=ANSWER_S) == "1"
+    assert await one_of(queue, wait_s=ANSWER_S) == "1"
     assert await installation.inflight("a") == ["1"]
     assert await installation.queued() == ["2"]
 
-    await queue.acknowledge("1")
+    await queue.acknowledge(["1"])
     assert await installation.inflight("a") == []
 
 
@@ -100,12 +101,12 @@ async def test_acknowledging_twice_has_the_effect_of_once(
 ) -> None:
     await queue.enqueue(["1", "1", "1"])
     for _ in range(2):
-        await queue.dequeue(wait_s=ANSWER_S)
+        await one_of(queue, wait_s=ANSWER_S)
 
-    await queue.acknowledge("1")
+    await queue.acknowledge(["1"])
     assert await installation.inflight("a") == ["1"]
-    await queue.acknowledge("1")
-    await queue.acknowledge("1")
+    await queue.acknowledge(["1"])
+    await queue.acknowledge(["1"])
     assert await installation.inflight("a") == []
     assert await installation.queued() == ["1"]
 
@@ -115,7 +116,7 @@ async def test_an_id_that_is_given_back_comes_next(
 ) -> None:
     await queue.enqueue(["1", "2", "3"])
     for _ in range(2):
-        await queue.dequeue(wait_s=ANSWER_S)
+        await one_of(queue, wait_s=ANSWER_S)
 
     await queue.give_back("2")
     await queue.give_back("1")
@@ -132,7 +133,7 @@ async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, installation: Ins
     found: list[str] = []
 
     async def take_one() -> None:
-        job_id = await queue.dequeue(wait_s=60)
+        job_id = await one_of(queue, wait_s=60)
         assert job_id is not None
         found.append(job_id)
 
@@ -155,8 +156,8 @@ async def test_an_id_whose_worker_left_goes_to_the_next_worker(
     queue: Queue, installation: Installation
 ) -> None:
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
-        first = group.create_task(queue.dequeue(wait_s=60))
-        second = group.create_task(queue.dequeue(wait_s=60))
+        first = group.create_task(one_of(queue, wait_s=60))
+        second = group.create_task(one_of(queue, wait_s=60))
         await installation.blocked(1)
         first.cancel()
         await queue.enqueue(["1"])
@@ -170,12 +171,12 @@ async def test_an_id_that_no_worker_waits_for_returns_to_the_queue(
     """The connection still waits after the last worker left; its id must not stay in flight."""
     async with asyncio.timeout(ANSWER_S), installation.open("b") as other:
         async with asyncio.TaskGroup() as group:
-            worker = group.create_task(queue.dequeue(wait_s=60))
+            worker = group.create_task(one_of(queue, wait_s=60))
             await installation.blocked(1)
             worker.cancel()
         await other.enqueue(["1"])
 
-        assert await other.dequeue(wait_s=60) == "1"
+        assert await one_of(other, wait_s=60) == "1"
 
         async def nothing_in_flight() -> bool:
             return await installation.inflight("a") == []
@@ -191,7 +192,7 @@ async def test_an_id_with_a_lost_answer_returns_while_the_node_lives(
     await installation.look.rpush(installation.key("inflight:a"), "1")
     await installation.look.client_kill_filter(_type="normal", skipme=True)
 
-    found = [await patiently(lambda: queue.dequeue(wait_s=ANSWER_S)) for _ in range(2)]
+    found = [await patiently(lambda: one_of(queue, wait_s=ANSWER_S)) for _ in range(2)]
 
     assert found in (["1", "2"], ["2", "1"])
 
@@ -200,7 +201,7 @@ async def test_ids_that_other_nodes_left_in_flight_return_in_order(
     queue: Queue, installation: Installation
 ) -> None:
     await queue.enqueue(["1", "2", "3", "4", "5"])
-    assert await queue.dequeue(wait_s=ANSWER_S) == "1"
+    assert await one_of(queue, wait_s=ANSWER_S) == "1"
     await leave_in_flight(installation, "gone", ["2", "3"])
     await leave_in_flight(installation, "live", ["4"])
 
@@ -228,7 +229,7 @@ async def test_a_node_that_ends_returns_what_it_has_in_flight(
     await queue.enqueue(["1", "2", "3"])
     async with installation.open("b") as other:
         for _ in range(2):
-            await other.dequeue(wait_s=ANSWER_S)
+            await one_of(other, wait_s=ANSWER_S)
 
     assert await installation.queued() == ["1", "2", "3"]
 
@@ -238,8 +239,8 @@ async def test_ids_neither_near_the_head_nor_in_flight_are_missing(
 ) -> None:
     async with installation.open("b") as other:
         await queue.enqueue(["1", "2", "3"])
-        await queue.dequeue(wait_s=ANSWER_S)
-        await other.dequeue(wait_s=ANSWER_S)
+        await one_of(queue, wait_s=ANSWER_S)
+        await one_of(other, wait_s=ANSWER_S)
 
         assert await queue.missing(["0", "1", "2", "3", "4"]) == ["0", "4"]
         assert await queue.missing([]) == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
 from scheduler.core.job import Claim, Progress, StopReason
-from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.local_jobs import LocalJob, LocalJobs
 from tests.unit.worker.test_attempt import CLAIM
 
 
@@ -29,10 +31,16 @@ def attempt_of(token: int = 1) -> Any:  # noqa: ANN401 - passes for an attempt
     return cast("Any", StandInAttempt(replace(CLAIM, token=token)))
 
 
+@contextmanager
+def tracked(local_jobs: LocalJobs) -> Iterator[LocalJob]:
+    with local_jobs.track([CLAIM.id]) as found:
+        yield found[CLAIM.id]
+
+
 def test_a_hint_that_comes_before_the_claim_is_answered_is_kept() -> None:
     """The user's abort may arrive before the answer to this node's claim."""
     local_jobs, attempt = LocalJobs(), attempt_of()
-    with local_jobs.track(CLAIM.id) as local_job:
+    with tracked(local_jobs) as local_job:
         local_jobs.hint(CLAIM.id)
         local_job.begin(attempt, look=attempt.hinted.set)
         assert attempt.hinted.is_set()
@@ -42,9 +50,9 @@ def test_a_hint_is_not_kept_for_another_attempt() -> None:
     """Nor for a job of another node: the hints that are kept must not grow."""
     local_jobs, attempt = LocalJobs(), attempt_of()
     local_jobs.hint(CLAIM.id)
-    with local_jobs.track(CLAIM.id):
+    with tracked(local_jobs):
         local_jobs.hint(CLAIM.id)
-    with local_jobs.track(CLAIM.id) as local_job:
+    with tracked(local_jobs) as local_job:
         local_job.begin(attempt, look=attempt.hinted.set)
         assert not attempt.hinted.is_set()
     assert not local_jobs.tracked
@@ -53,8 +61,8 @@ def test_a_hint_is_not_kept_for_another_attempt() -> None:
 def test_a_job_is_tracked_until_its_last_block_ends() -> None:
     """An id may come to two workers; the one without a claim leaves first."""
     local_jobs = LocalJobs()
-    with local_jobs.track(CLAIM.id):
-        with local_jobs.track(CLAIM.id):
+    with tracked(local_jobs):
+        with tracked(local_jobs):
             pass
         assert list(local_jobs.tracked) == [CLAIM.id]
     assert not local_jobs.tracked
@@ -63,9 +71,9 @@ def test_a_job_is_tracked_until_its_last_block_ends() -> None:
 def test_an_attempt_and_its_successor_are_kept_apart() -> None:
     """A result may still wait for the store when the job, taken over, comes back to this node."""
     local_jobs, first, second = LocalJobs(), attempt_of(1), attempt_of(2)
-    with local_jobs.track(CLAIM.id) as local_job:
+    with tracked(local_jobs) as local_job:
         local_job.begin(second, look=second.hinted.set)
-        with local_jobs.track(CLAIM.id) as other:
+        with tracked(local_jobs) as other:
             other.begin(first, look=first.hinted.set)
             assert len(local_jobs) == 2
         local_jobs.stop_all(StopReason.DRAIN)
@@ -78,7 +86,7 @@ def test_an_attempt_and_its_successor_are_kept_apart() -> None:
 def test_progress_is_reported_once() -> None:
     """It is written twice a second; unchanged progress costs nothing."""
     local_jobs, attempt = LocalJobs(), attempt_of()
-    with local_jobs.track(CLAIM.id) as local_job:
+    with tracked(local_jobs) as local_job:
         local_job.begin(attempt, look=attempt.hinted.set)
         assert not local_jobs.new_progress()
         attempt.progress = Progress(done=1)
@@ -91,7 +99,7 @@ def test_progress_is_reported_once() -> None:
 def test_a_kept_job_stays_tracked_until_it_is_released() -> None:
     """Its unkillable processes are still watched when the worker runs other jobs."""
     local_jobs, attempt = LocalJobs(), attempt_of()
-    with local_jobs.track(CLAIM.id) as local_job:
+    with tracked(local_jobs) as local_job:
         local_job.begin(attempt, look=attempt.hinted.set)
         leave = local_job.keep()
     assert (list(local_jobs.tracked), len(local_jobs)) == ([CLAIM.id], 1)

@@ -10,9 +10,12 @@ buffers of the C library.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import logging
 import os
+import struct
 import sys
+import termios
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -24,6 +27,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "errors": "backslashreplace",
     "line_buffering": True,
 }
+_INT: Final = struct.Struct("i")
 _flush_c_streams: Final = ctypes.PyDLL(None).fflush  # it takes less than to release the GIL
 
 
@@ -75,6 +79,10 @@ class Stdio:
             with suppress(BaseException):  # a job's own stream may raise anything
                 stream.flush()
         _flush_c_streams(None)
+
+    def has_unread(self) -> bool:
+        """Whether there is output in the pipes that the node has not read yet."""
+        return any(_size(source) for source in self._sources[1:])
 
     def _are_ours(self) -> bool:
         """Whether the streams are those of this object; a job may also have deleted them."""
@@ -146,6 +154,12 @@ def output_as_errors() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _size(pipe: int) -> int:
+    """How many bytes are in a pipe."""
+    (size,) = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, _INT.pack(0)))
+    return int(size)
 
 
 def _is_closed(stream: TextIO) -> bool:

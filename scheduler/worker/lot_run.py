@@ -1,0 +1,187 @@
+"""One run of several short jobs: sent to a process together, so that they share its cost.
+
+    waiting ─▶ a process ─▶ sent as a lot ─▶ ended, settled together
+       ▲                         │
+       └── not begun ◀───────────┴─▶ one that is still running goes on alone
+
+A lot ends early where one of its jobs must be dealt with by itself: its abort was requested, it is
+stopped, it prints, its process dies, or it takes longer than expected. Those that have not begun
+then wait for the next process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from scheduler.basics.wait import Wait
+from scheduler.core.job import NOTHING_RAN, Outcome, Stopped, StopReason
+from scheduler.processes.lot import Lot
+from scheduler.processes.pool_process import PoolProcess
+from scheduler.worker.attempt import Attempt
+from scheduler.worker.claiming import Claimed
+from scheduler.worker.drain import Drain
+from scheduler.worker.slot_line import PATIENCE_S, SlotTicket
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A claimed job with its attempt."""
+
+    claimed: Claimed
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What becomes of the jobs of a run."""
+
+    settle: Callable[[Sequence[tuple[Member, Outcome]]], Coroutine[Any, Any, None]]
+    run_alone: Callable[[Member, SlotTicket], Coroutine[Any, Any, None]]
+    """It has not begun."""
+    run_on: Callable[[Sequence[Member], PoolProcess, SlotTicket], Coroutine[Any, Any, None]]
+    """At most one of them is still running, and no other job begins in this process."""
+
+
+class LotRun:
+    """Runs the jobs of several claims."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        ticket: SlotTicket,
+        *,
+        ways: Ways,
+        drain: Drain,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        """Collaborators.
+
+        Args:
+            ticket: for all of them.
+            tasks: runs what others than the slot wait for.
+        """
+        self._ticket = ticket
+        self._ways = ways
+        self._drain = drain
+        self._tasks = tasks
+        self._changed = asyncio.Event()
+        self._waiting = list(members)
+        """Those that have not begun."""
+        for member in members:
+            member.claimed.local_job.begin(member.attempt, look=partial(self._hint, member))
+
+    async def run(self) -> None:
+        """Run until each job has ended, or goes on alone."""
+        while await self._part():
+            process = await self._process()
+            if process is None:
+                continue
+            if await self._part():
+                await self._send(process)
+            else:
+                self._ticket.ran(0)
+
+    def _hint(self, member: Member) -> None:
+        """An abort may have been requested: this job must be watched."""
+        if member in self._waiting:
+            self._waiting.remove(member)
+            self._begin_alone(member)
+        else:
+            member.attempt.leave_lot()
+
+    async def _part(self) -> bool:
+        """Part with those that must not begin, or not together; whether any are left."""
+        waiting, self._waiting = self._waiting, []
+        stopped: list[tuple[Member, Outcome]] = []
+        for member in waiting:
+            if (reason := self._stopped(member)) is not None:
+                stopped.append((member, Stopped(reason, NOTHING_RAN)))
+            elif member.claimed.local_job.hinted:
+                self._begin_alone(member)
+            else:
+                self._waiting.append(member)
+        self._ticket.keep(len(self._waiting))
+        if stopped:
+            await self._ways.settle(stopped)
+        return bool(self._waiting)
+
+    def _stopped(self, member: Member) -> StopReason | None:
+        if not member.claimed.lease_unbroken():
+            return StopReason.LEASE_LOST
+        return StopReason.DRAIN if self._drain.begun else member.attempt.stopped
+
+    async def _process(self) -> PoolProcess | None:
+        """Wait in line for a process. A drain, or too long a wait, gives the jobs back instead."""
+
+        def give_back() -> None:
+            for member in self._waiting:
+                member.attempt.stop(StopReason.DRAIN)
+            wait.end()
+
+        with Wait() as wait, self._drain.interrupting(give_back):
+            return await self._ticket.wait_for_process(fresh=False, late=give_back)
+        return None
+
+    async def _send(self, process: PoolProcess) -> None:
+        """Send those that wait, and see to those that begin."""
+        sent, self._waiting = self._waiting, []
+        attempts = [member.attempt for member in sent]
+        frames = [attempt.frame() for attempt in attempts]
+        lot = process.begin(frames, attempts, on_change=self._changed.set)
+        for attempt in attempts:
+            attempt.send_in(lot)
+        settled = 0
+        with _taken_back_in_time(lot):
+            while not (lot.over or (lot.closed and lot.begun - lot.ended == 1)):
+                await self._changed.wait()
+                self._changed.clear()
+                if not lot.over and lot.ended > settled:
+                    self._settle_soon(sent[settled : lot.ended])
+                    settled = lot.ended
+        self._waiting = sent[lot.begun :]
+        await self._part_with(sent[settled : lot.begun], process)
+
+    async def _part_with(self, begun: Sequence[Member], process: PoolProcess) -> None:
+        """Settle those that have ended. The last one may go on, or have broken its process."""
+        ended = [member for member in begun if member.attempt.clean_end is not None]
+        if others := [member for member in begun if member.attempt.clean_end is None]:
+            ticket = self._ticket.split(len(others))
+            name = f"run {others[0].claimed.claim.id} on"
+            self._tasks.create_task(self._ways.run_on(others, process, ticket), name=name)
+        self._ticket.ran(len(begun))
+        self._ticket.keep(len(self._waiting))
+        if self._waiting:
+            self._settle_soon(ended)
+        elif ended:
+            await self._settle(ended)
+
+    def _settle_soon(self, ended: Sequence[Member]) -> None:
+        if ended:
+            name = f"settle {ended[0].claimed.claim.id} and others"
+            self._tasks.create_task(self._settle(ended), name=name)
+
+    async def _settle(self, ended: Sequence[Member]) -> None:
+        for member in ended:
+            await member.attempt.kept()
+        outcomes = ((member, member.attempt.clean_end) for member in ended)
+        await self._ways.settle([(member, end) for member, end in outcomes if end is not None])
+
+    def _begin_alone(self, member: Member) -> None:
+        ticket = self._ticket.split()
+        name = f"run {member.claimed.claim.id}"
+        self._tasks.create_task(self._ways.run_alone(member, ticket), name=name)
+
+
+@contextmanager
+def _taken_back_in_time(lot: Lot) -> Iterator[None]:
+    """Have no further job begin where those before it took longer than expected."""
+    timer = asyncio.get_running_loop().call_later(PATIENCE_S, lot.take_back)
+    try:
+        yield
+    finally:
+        timer.cancel()
