@@ -114,14 +114,27 @@ class FakeProcess:
     def die(self, exit_status: int) -> None:
         if self.alive:
             self.alive, self.exit_status = False, exit_status
-            self.begun.clear()
+            self._forget_job()
             if self._lot is not None:
                 self._lot.lose()
+
+    def job_begins(self, job: Message) -> None:
+        """For what watches the process."""
+
+    def job_ends(self, job: Message) -> None:
+        """For what watches the process."""
+
+    def _forget_job(self) -> None:
+        self.begun.clear()
+        job, self._job = self._job, None
+        if job is not None:
+            self.job_ends(job)
 
     def _begin_next(self) -> None:
         assert self._lot is not None
         if self._pipes.take():
             self._job = self._unread.pop(0)
+            self.job_begins(self._job)
             self.begun.set()
         else:
             self._lot.receive({"key": self._lot.frames[0]["lot"], "idle": True})
@@ -130,8 +143,7 @@ class FakeProcess:
         lot, job = self._lot, self._job
         if lot is None or job is None or lot.over:
             return
-        self.begun.clear()
-        self._job = None
+        self._forget_job()
         message = {**end, "key": job["key"]}
         if self._unread and not end["leftovers"]:
             self._pipes.write(encoded(message))

@@ -64,25 +64,21 @@ class WatchedProcess(FakeProcess):
     def __init__(self, witness: Witness) -> None:
         super().__init__()
         self._witness = witness
-        self._job_id = ""
         self._over: asyncio.TimerHandle | None = None
 
-    def begin(self, job: Mapping[str, Any], **listeners: Any) -> None:  # noqa: ANN401
+    def job_begins(self, job: Mapping[str, Any]) -> None:
         runs = job["purpose"] == "run"
-        self._job_id = job["id"]
-        self._witness.begins(self._job_id, self)
+        self._witness.begins(job["id"], self)
         if runs:
-            self._witness.attempts(self._job_id)
+            self._witness.attempts(job["id"])
         self._over = asyncio.get_running_loop().call_later(
-            LASTS_S[job["task"]] if runs else 0.1, self.finish, f'"{self._job_id}"'
+            LASTS_S[job["task"]] if runs else 0.1, self.finish, f'"{job["id"]}"'
         )
-        super().begin(job, **listeners)
 
-    def _tell(self, end: Any) -> None:  # noqa: ANN401 - a frame
+    def job_ends(self, job: Mapping[str, Any]) -> None:
         if self._over is not None:
             self._over.cancel()
-        self._witness.ends(self._job_id, self)
-        super()._tell(end)
+        self._witness.ends(job["id"], self)
 
 
 class Member(NodeUnderTest):

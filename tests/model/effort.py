@@ -24,6 +24,13 @@ Fresh = Callable[[], Coroutine[Any, Any, T]]
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "0"))
 
 
+def explore_alone(
+    machine: Callable[[], RuleBasedStateMachine], *, examples: int, steps: int
+) -> None:
+    """The same for a machine that needs no place."""
+    run_state_machine_as_test(machine, settings=_effort(examples=examples, steps=steps))  # type: ignore[arg-type]
+
+
 def explore(
     opening: AbstractAsyncContextManager[Fresh[T]],
     machine: Callable[[T, Run], RuleBasedStateMachine],
