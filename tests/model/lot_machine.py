@@ -24,7 +24,7 @@ from scheduler.processes.stdio_pipes import OnOutput
 
 Message = Mapping[str, Any]
 
-JOBS_MAX: Final = 4
+JOBS_MAX: Final = 5
 
 
 class Kind(Enum):
@@ -42,6 +42,10 @@ class Kind(Enum):
     """It leaves something behind: its process runs no other job."""
 
 
+KINDS: Final = [*(5 * [Kind.PLAIN]), *Kind]
+"""The others end most lots."""
+
+
 @dataclass(eq=False)
 class Job:
     """A job of a lot, as the node and the process see it."""
@@ -55,7 +59,6 @@ class Job:
     ends: list[Message | None] = field(default_factory=list)
     output: bytes = b""
     messages: list[Message] = field(default_factory=list)
-    aborted: bool = False
 
     def on_message(self, message: Message) -> None:
         assert not self.ends, f"{self.name}: a message came after the end"
@@ -116,7 +119,7 @@ class LotMachine(RuleBasedStateMachine):
         self._ended_by_node = False
         self._usable = True
 
-    @rule(kinds=st.lists(st.sampled_from(Kind), min_size=1, max_size=JOBS_MAX))
+    @rule(kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=JOBS_MAX))
     @precondition(
         lambda self: self._alive and self._usable and (self._lot is None or self._lot.over)
     )
@@ -160,29 +163,20 @@ class LotMachine(RuleBasedStateMachine):
         """The node looks at what is printed."""
         self._output.look()
 
-    @rule()
-    def take_back(self) -> None:
-        """The node has had enough: the lot takes too long."""
-        if self._lot is not None:
+    @rule(what=st.sampled_from(["take back", "crash", *range(JOBS_MAX)]))
+    def interfere(self, what: str | int) -> None:
+        """The lot takes too long, the process dies, or a user aborts one of the jobs."""
+        if what == "crash":
+            self._alive = False
+        elif self._lot is not None:
             self._lot.take_back()
+            if isinstance(what, int) and self._lot.ended <= what < self._lot.begun:
+                self._abort(self._jobs[what])
 
-    @rule()
-    def crash(self) -> None:
-        """The job at work, or anybody, ends the process."""
-        self._alive = False
-
-    @rule(number=st.integers(0, JOBS_MAX - 1))
-    def abort(self, number: int) -> None:
-        """A user aborts one of the jobs: it is struck from the lot, or its process is ended."""
-        if self._lot is None or number >= len(self._jobs):
-            return
-        job = self._jobs[number]
-        self._lot.take_back()
-        if job.ends or number >= self._lot.begun:
-            return  # it has ended, or never begins
+    def _abort(self, job: Job) -> None:
+        """End the process of a job that may be at work."""
         if self._alive:
             assert self._current in {None, job}, f"the abort of {job.name} hits {self._current}"
-        job.aborted = True
         self._alive = False
 
     @invariant()
