@@ -30,7 +30,6 @@ from scheduler.core.context import JobAborted
 from scheduler.processes.child.interrupted_code import end_subprocess, event_loop_at_work
 
 if TYPE_CHECKING:
-    import asyncio
     from sys import UnraisableHookArgs
 
 MAIN_THREAD: Final = threading.main_thread().ident
@@ -63,6 +62,10 @@ class AbortSignal:
         """Whether one came from the node."""
         self._raising = False
         self._in_handler = False
+        self._handling = False
+        """Whether a SIGTERM is being handled."""
+        self._looking = False
+        """Whether a thread looks whether the event loop is done."""
         self._interrupt: Callable[[], object] = _raise
         self._deferral = Deferral(self)
         self._forking = threading.local()
@@ -120,27 +123,34 @@ class AbortSignal:
         self._stopping = self._stopping or self._announced()
         if not self._stopping:
             STRANGERS.add(signal.SIGTERM)
-        if self._stopping and self._raising and self._in_handler:
-            end_subprocess(frame)
-            loop = event_loop_at_work(frame) if self._interrupt is _raise else None
-            if loop is None:
-                self.interrupt_once()
-            else:
-                self._interrupt_in(loop)
+        if self._stopping and self._raising and self._in_handler and not self._handling:
+            self._handling = True  # it may come again meanwhile
+            try:
+                self._interrupt_at(frame)
+            finally:
+                self._handling = False
 
-    def _interrupt_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Interrupt as a callback of the loop; where it runs no more, at the next look."""
+    def _interrupt_at(self, frame: FrameType | None) -> None:
+        end_subprocess(frame)
+        loop = event_loop_at_work(frame) if self._interrupt is _raise else None
+        if loop is None:
+            self.interrupt_once()
+            return
         loop.call_soon_threadsafe(self._interrupt_if_due)
-        threading.Thread(target=self._look_again, name=LOOKS).start()
+        if not self._looking:
+            self._looking = True
+            threading.Thread(target=self._look_again, name=LOOKS).start()
 
     def _interrupt_if_due(self) -> None:
         if self._raising:
             self.interrupt_once()
 
     def _look_again(self) -> None:
-        time.sleep(LOOK_S)
-        if self._raising:
+        """Signal until the handler is interrupted: its loop may run no further callback."""
+        while self._raising:
+            time.sleep(LOOK_S)
             os.kill(os.getpid(), signal.SIGTERM)
+        self._looking = False
 
     def _on_unraisable(self, error: UnraisableHookArgs) -> None:
         """Interrupt again where the exception hit a `__del__`, a callback of C code or the like.
