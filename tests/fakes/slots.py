@@ -35,6 +35,8 @@ class FakeProcess:
         self.broke_protocol = False
         self.frames: list[Message] = []
         """The jobs that were sent to it."""
+        self.ran: list[str] = []
+        """The ids of those that began."""
         self.signals: list[signal.Signals] = []
         self.begun = asyncio.Event()
         self._heeds_sigterm = heeds_sigterm
@@ -99,16 +101,22 @@ class FakeProcess:
         else:
             self._lot.receive({**frame, "key": self._job["key"]})
 
-    def finish(self, text: str = "null", *, leftovers: bool = False) -> None:
-        """Have the handler return."""
+    def finish(self, text: str = "null", *, leaves: bool = False, quietly: bool = False) -> None:
+        """Have the handler return.
+
+        Args:
+            leaves: whether it leaves something behind.
+            quietly: whether the node is not told to look.
+        """
         self._end(
             {
                 "returned": text,
                 "progress": None,
-                "leftovers": leftovers,
+                "leftovers": leaves,
                 "signalled": False,
                 "ran_s": 0.0,
-            }
+            },
+            quietly=quietly,
         )
 
     def die(self, exit_status: int) -> None:
@@ -134,20 +142,22 @@ class FakeProcess:
         assert self._lot is not None
         if self._pipes.take():
             self._job = self._unread.pop(0)
+            self.ran.append(self._job["id"])
             self.job_begins(self._job)
             self.begun.set()
         else:
             self._lot.receive({"key": self._lot.frames[0]["lot"], "idle": True})
 
-    def _end(self, end: Message) -> None:
+    def _end(self, end: Message, *, quietly: bool = False) -> None:
         lot, job = self._lot, self._job
         if lot is None or job is None or lot.over:
             return
         self._forget_job()
         message = {**end, "key": job["key"]}
-        if self._unread and not end["leftovers"]:
+        if self._unread and not (end["leftovers"] or self._output.unread):
             self._pipes.write(encoded(message))
-            lot.receive({"key": lot.frames[0]["lot"]})
+            if not quietly:
+                lot.receive({"key": lot.frames[0]["lot"]})
             self._begin_next()
         else:
             lot.receive(message)
@@ -159,21 +169,26 @@ class FakeOutput:
     def __init__(self) -> None:
         self._on_output: OnOutput | None = None
         self._on_unread: Callable[[], None] | None = None
+        self.unread = b""
 
     def listen(self, on_output: OnOutput) -> None:
         self._on_output, self._on_unread = on_output, None
+        self.stop_listening()
 
     def leave_unread(self, on_unread: Callable[[], None]) -> None:
         self._on_unread = on_unread
 
     def stop_listening(self) -> None:
-        """Nothing is unread."""
+        unread, self.unread = self.unread, b""
+        if unread and self._on_output is not None:
+            self._on_output(LogStream.STDOUT, unread)
 
     def write(self, data: bytes) -> None:
+        self.unread += data
         if self._on_unread is not None:
             self._on_unread()
-        assert self._on_output is not None
-        self._on_output(LogStream.STDOUT, data)
+        else:
+            self.stop_listening()
 
 
 class FakeSlots:

@@ -103,7 +103,7 @@ async def test_a_result_is_the_outcome() -> None:
 async def test_what_a_job_left_running_ends_with_it() -> None:
     """No process outlives its job, even without an abort."""
     async with running() as trial:
-        (await trial.process()).finish("1", leftovers=True)
+        (await trial.process()).finish("1", leaves=True)
     assert trial.slots.ended == trial.slots.given
 
 

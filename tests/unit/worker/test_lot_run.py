@@ -1,0 +1,186 @@
+"""Several short jobs in one trip to a process: what happens to one of them is not felt by others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from scheduler.core.job import NOTHING_RAN, Status, StopReason
+from scheduler.worker import lot_run, slot_line
+from scheduler.worker.prefetch import STREAK
+from tests.fakes.slots import FakeProcess
+from tests.support.eventually import eventually
+from tests.support.workers import NodeUnderTest
+
+LOT = 4
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no wait take too long by real time."""
+    monkeypatch.setattr(slot_line, "PATIENCE_S", 3600.0)
+    monkeypatch.setattr(lot_run, "PATIENCE_S", 3600.0)
+
+
+async def waiting(workers: NodeUnderTest) -> tuple[FakeProcess, list[str]]:
+    """A process in which a job runs, and the ids of a lot that waits for it."""
+    await workers.submit()
+    process = await workers.running()
+    for _ in range(10 * STREAK):
+        workers.slot_line.prefetch.ran(for_s=0.001)
+    submitted = [await workers.submit() for _ in range(LOT)]
+    workers.slot_line._admit()
+    await eventually(lambda: _all_are(workers, submitted, Status.RUNNING))
+    return process, submitted
+
+
+async def sent(workers: NodeUnderTest) -> tuple[FakeProcess, list[str]]:
+    """A process to which a lot was sent, and the ids of its jobs: the first is at work."""
+    process, submitted = await waiting(workers)
+    process.finish()
+    await eventually(lambda: process.ran[1:] == submitted[:1])
+    return process, submitted
+
+
+async def _all_are(workers: NodeUnderTest, job_ids: Sequence[str], status: Status) -> bool:
+    return {(await workers.job(each)).status for each in job_ids} == {status}
+
+
+async def finish(workers: NodeUnderTest, job_ids: Sequence[str]) -> None:
+    """Let jobs run to their end, in whichever process."""
+    for _ in job_ids:
+        (await workers.running()).finish()
+        await asyncio.sleep(0)
+    await eventually(lambda: _all_are(workers, job_ids, Status.SUCCESSFUL))
+    assert all([(await workers.job(each)).attempt == 1 for each in job_ids])
+
+
+async def test_they_are_sent_together_and_run_in_their_order(workers: NodeUnderTest) -> None:
+    process, ids = await sent(workers)
+    assert [frame["id"] for frame in process.frames][1:] == ids
+    await finish(workers, ids)
+    assert process.ran[1:] == ids
+
+
+async def test_one_that_has_ended_is_settled_while_the_others_run(workers: NodeUnderTest) -> None:
+    process, ids = await sent(workers)
+    process.finish('"first"')
+    await eventually(lambda: _all_are(workers, ids[:1], Status.SUCCESSFUL))
+    assert (await workers.job(ids[0])).result == '"first"'
+    assert await _all_are(workers, ids[1:], Status.RUNNING)
+
+
+async def test_one_that_is_aborted_before_its_turn_never_begins(workers: NodeUnderTest) -> None:
+    process, ids = await sent(workers)
+    await workers.abort(ids[2])
+    await eventually(lambda: _all_are(workers, ids[2:3], Status.ABORTED))
+    job = await workers.job(ids[2])
+    assert job.abort is not None
+    assert job.abort.death == NOTHING_RAN
+    await finish(workers, [ids[0], ids[1], ids[3]])
+    assert ids[2] not in process.ran
+    assert process.alive
+
+
+async def test_one_that_is_aborted_while_the_lot_waits_never_begins(workers: NodeUnderTest) -> None:
+    """At once: it does not wait for the job that has the slot."""
+    process, ids = await waiting(workers)
+    await workers.abort(ids[2])
+    await eventually(lambda: _all_are(workers, ids[2:3], Status.ABORTED))
+    process.finish()
+    await finish(workers, [ids[0], ids[1], ids[3]])
+    assert ids[2] not in process.ran
+
+
+async def test_one_that_is_aborted_at_work_ends_alone(workers: NodeUnderTest) -> None:
+    """The others run in another process."""
+    process, ids = await sent(workers)
+    process.finish()
+    await eventually(lambda: process.ran[1:] == ids[:2])
+    await workers.abort(ids[1])
+    await workers.becomes(ids[1], "aborted")
+    assert not process.alive
+    assert process.ran[1:] == ids[:2]
+    await finish(workers, ids[2:])
+    assert await _all_are(workers, ids[:1], Status.SUCCESSFUL)
+
+
+async def test_one_that_has_ended_is_not_aborted(workers: NodeUnderTest) -> None:
+    """Its end may be in the pipe, of which nobody has told the node."""
+    process, ids = await sent(workers)
+    settle = workers.store.hold("settle", "before")
+    process.finish()
+    await settle.reached.wait()
+    await workers.abort(ids[0])
+    settle.let()
+    await finish(workers, ids[1:])
+    assert await _all_are(workers, ids[:1], Status.SUCCESSFUL)
+    assert process.alive
+
+
+async def test_one_that_ends_its_process_takes_no_other_along(workers: NodeUnderTest) -> None:
+    """Not even those before it, whose ends nobody has read."""
+    process, ids = await sent(workers)
+    process.finish(quietly=True)
+    process.finish(quietly=True)
+    process.die(-9)
+    await eventually(lambda: _all_are(workers, ids[:2], Status.SUCCESSFUL))
+    await workers.becomes(ids[2], "terminated")
+    await finish(workers, ids[3:])
+
+
+async def test_one_that_leaves_something_behind_is_the_last_in_its_process(
+    workers: NodeUnderTest,
+) -> None:
+    process, ids = await sent(workers)
+    process.finish(leaves=True)
+    await finish(workers, ids[1:])
+    assert process.ran[1:] == ids[:1]
+    assert process in workers.slots.ended
+    assert await _all_are(workers, ids[:1], Status.SUCCESSFUL)
+
+
+async def test_what_one_prints_is_in_its_own_log(workers: NodeUnderTest) -> None:
+    """The others wait until it has ended."""
+    process, ids = await sent(workers)
+    process.finish()
+    process.say("here\n")
+    process.finish()
+    await finish(workers, ids[2:])
+    pages = [await workers.behind.log(each) for each in ids]
+    assert [bool(each) for each in pages] == [False, True, False, False]
+
+
+async def test_a_drain_gives_back_those_that_have_not_begun(workers: NodeUnderTest) -> None:
+    process, ids = await sent(workers)
+    workers.workers.drain()
+    workers.local_jobs.stop_all(StopReason.DRAIN)
+    await eventually(lambda: _all_are(workers, ids, Status.QUEUED))
+    assert [(await workers.job(each)).attempt for each in ids] == [1, 0, 0, 0]
+    assert process.ran[1:] == ids[:1]
+
+
+async def test_a_lost_lease_gives_back_those_that_have_not_begun(workers: NodeUnderTest) -> None:
+    """Guarantee 1. Another node takes them over: none may begin any more."""
+    process, ids = await sent(workers)
+    workers.lease._lose()
+    workers.local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
+    await eventually(lambda: _all_are(workers, ids, Status.QUEUED))
+    assert [(await workers.job(each)).attempt for each in ids] == [1, 0, 0, 0]
+    assert process.ran[1:] == ids[:1]
+
+
+async def test_one_that_takes_long_goes_on_alone(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others wait in line like any that are claimed ahead, and get the next slot."""
+    process, ids = await waiting(workers)
+    monkeypatch.setattr(lot_run, "PATIENCE_S", 0.01)
+    process.finish()
+    await eventually(lambda: len(workers.slot_line._line) == 1)
+    process.finish()
+    await finish(workers, ids[1:])
+    assert process.ran[1:] == ids
+    assert [frame["id"] for frame in process.frames][1:] == [*ids, *ids[1:]]
