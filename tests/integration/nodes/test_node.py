@@ -213,7 +213,7 @@ async def test_jobs_wait_while_the_handlers_no_longer_load(
     os.kill(fork_server, signal.SIGKILL)
     job = await node.submit("parent")
     # The processes of the dead fork server are retired first, for up to 5 s each.
-    await eventually(lambda: "the handlers do not load any more" in node.log, within_s=20)
+    await eventually(lambda: "the handlers do not load any more" in node.log, within_s=60)
     bad.unlink()
     job = await node.job(job, wait_s=30)
     assert job["status"] == "successful", job
