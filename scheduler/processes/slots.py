@@ -32,6 +32,7 @@ from scheduler.core.job_log import LogStream
 from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, shared_memory, tree
 from scheduler.processes.escaped_processes import EscapedProcesses
+from scheduler.processes.lot import LOT_MAX
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.stdio_pipes import SHOWN_BYTES_MAX
 
@@ -150,8 +151,13 @@ class Slots:
 
     def usable(self, process: PoolProcess) -> bool:
         """Whether a process may run another job."""
-        worn = 0 < self._jobs_per_process <= process.jobs
-        return process in self._live and process.alive and not (worn or process.intruded)
+        sound = process in self._live and process.alive and not process.intruded
+        return sound and self.room(process) > 0
+
+    def room(self, process: PoolProcess) -> int:
+        """How many jobs a process may run yet: at most `LOT_MAX` at once."""
+        left = self._jobs_per_process - process.jobs if self._jobs_per_process else LOT_MAX
+        return min(left, LOT_MAX)
 
     async def _take(self) -> PoolProcess:
         """The spare, which has run no job yet; the next spare starts at once."""

@@ -123,6 +123,7 @@ class Execution:
         group: asyncio.TaskGroup,
     ) -> None:
         ways = Ways(
+            room=self._slots.room,
             settle=self._settle_all,
             run_alone=lambda member, own: self._run_alone(member, own, group),
             run_on=lambda others, process, own: self._run_on(others, process, own, group),

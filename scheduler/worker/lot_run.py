@@ -40,6 +40,7 @@ class Member:
 class Ways:
     """What becomes of the jobs of a run."""
 
+    room: Callable[[PoolProcess], int]
     settle: Callable[[Sequence[tuple[Member, Outcome]]], Coroutine[Any, Any, None]]
     run_alone: Callable[[Member, SlotTicket], Coroutine[Any, Any, None]]
     """It has not begun."""
@@ -128,8 +129,9 @@ class LotRun:
         return None
 
     async def _send(self, process: PoolProcess) -> None:
-        """Send those that wait, and see to those that begin."""
-        sent, self._waiting = self._waiting, []
+        """Send those that wait, as far as there is room, and see to those that begin."""
+        room = self._ways.room(process)
+        sent, self._waiting = self._waiting[:room], self._waiting[room:]
         attempts = [member.attempt for member in sent]
         frames = [attempt.frame() for attempt in attempts]
         lot = process.begin(frames, attempts, on_change=self._changed.set)
@@ -143,7 +145,7 @@ class LotRun:
                 if not lot.over and lot.ended > settled:
                     self._settle_soon(sent[settled : lot.ended])
                     settled = lot.ended
-        self._waiting = sent[lot.begun :]
+        self._waiting = [*sent[lot.begun :], *self._waiting]
         await self._part_with(sent[settled : lot.begun], process)
 
     async def _part_with(self, begun: Sequence[Member], process: PoolProcess) -> None:

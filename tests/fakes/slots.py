@@ -201,6 +201,7 @@ class FakeSlots:
         self.open.set()
         self.tasks: Mapping[str, HandlerOptions] = {}
         self.result_bytes_max = 1_000_000
+        self.rooms = 100
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
         self.outliving: tuple[Process, ...] = ()
@@ -221,6 +222,10 @@ class FakeSlots:
 
     def usable(self, process: FakeProcess) -> bool:
         return process.alive
+
+    def room(self, process: FakeProcess) -> int:
+        del process
+        return self.rooms
 
     async def discard(self, process: FakeProcess) -> Ended:
         return await self.end(process)

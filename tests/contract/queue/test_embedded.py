@@ -28,7 +28,7 @@ async def main():
     async with open_queue("embedded", namespace="test", node_id="killed",
                           data_dir=Path(sys.argv[1]), random=random.Random()) as queue:
         await queue.enqueue(["1", "2"])
-        await one_of(queue, wait_s=5)
+        await queue.dequeue(wait_s=5)
         print("ready", flush=True)
         await asyncio.Event().wait()
 

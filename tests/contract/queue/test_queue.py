@@ -82,6 +82,32 @@ async def test_dozens_of_workers_wait_on_one_connection(
     assert len(clients) < len(before) + 4
 
 
+async def test_several_ids_come_at_once_as_far_as_they_wait(
+    queue: Queue, installation: Installation
+) -> None:
+    """In their order, all of them in flight; what comes later is not waited for."""
+    await queue.enqueue(["1", "2", "3"])
+
+    assert await queue.dequeue(wait_s=ANSWER_S, limit=2) == ["1", "2"]
+    assert await installation.inflight("a") == ["1", "2"]
+    assert await queue.dequeue(wait_s=ANSWER_S, limit=2) == ["3"]
+    assert await queue.dequeue(wait_s=PAUSE_S, limit=2) == []
+
+    await queue.acknowledge(["1", "3"])
+    assert await installation.inflight("a") == ["2"]
+
+
+async def test_callers_share_the_ids_that_wait(queue: Queue) -> None:
+    """Else one would take all, and the slot beside it would stay idle."""
+    async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
+        callers = [group.create_task(queue.dequeue(wait_s=ANSWER_S, limit=20)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await queue.enqueue(["1", "2", "3", "4"])
+    shares = [len(caller.result()) for caller in callers]
+    assert sum(shares) in {2, 3, 4}, "the first that comes may wake a caller by itself"
+    assert 0 not in shares
+
+
 async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
     queue: Queue, installation: Installation
 ) -> None:

@@ -64,6 +64,15 @@ async def test_they_are_sent_together_and_run_in_their_order(workers: NodeUnderT
     assert process.ran[1:] == ids
 
 
+async def test_as_many_are_sent_as_the_process_may_run_yet(workers: NodeUnderTest) -> None:
+    """`jobs_per_process` holds in lots as well."""
+    process, ids = await waiting(workers)
+    workers.slots.rooms = 3
+    process.finish()
+    await finish(workers, ids)
+    assert [frame["jobs"] for frame in process.frames if "jobs" in frame] == [1, 3, 1]
+
+
 async def test_one_that_has_ended_is_settled_while_the_others_run(workers: NodeUnderTest) -> None:
     process, ids = await sent(workers)
     process.finish('"first"')
@@ -179,7 +188,9 @@ async def test_one_that_takes_long_goes_on_alone(
     process, ids = await waiting(workers)
     monkeypatch.setattr(lot_run, "PATIENCE_S", 0.01)
     process.finish()
+    await eventually(lambda: process.ran[1:] == ids[:1])
     await eventually(lambda: len(workers.slot_line._line) == 1)
+    monkeypatch.setattr(lot_run, "PATIENCE_S", 3600.0)
     process.finish()
     await finish(workers, ids[1:])
     assert process.ran[1:] == ids
