@@ -1,12 +1,14 @@
 """The events of jobs for operators: a log line and a count for each.
 
 Such lines are written only here, so that all of them name the job, user, task and attempt, and none
-of them contains what a user sent. `log_lines` adds the node's name.
+of them contains what a user sent. `log_lines` adds the node's name. The jobs of a lot share a line
+where they differ in nothing else: to write it takes longer than such a job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -17,6 +19,7 @@ from scheduler.core.job import (
     Cleanup,
     Death,
     Failure,
+    FailureKind,
     Job,
     Purpose,
     Settlement,
@@ -43,10 +46,14 @@ class JobEvents:
         self._log = structlog.get_logger().bind()  # reads the configuration now, once
         self._started: dict[str, float] = {}
 
-    def claimed(self, claim: Claim) -> None:
-        """This node claimed a job, to run it or to clean up after it."""
-        text = "job claimed" if claim.purpose is Purpose.RUN else "clean-up claimed"
-        self._log.info(text, **_fields(claim))
+    def claimed(self, claims: Sequence[Claim]) -> None:
+        """This node claimed jobs, to run them or to clean up after them."""
+        lines = defaultdict[tuple[Purpose, _Kin], list[Claim]](list)
+        for claim in claims:
+            lines[claim.purpose, _kin(claim)].append(claim)
+        for (purpose, _), alike in lines.items():
+            text = "job claimed" if purpose is Purpose.RUN else "clean-up claimed"
+            self._log.info(text, **_fields(*alike))
 
     def started(self, claim: Claim) -> None:
         """A pool process begins to run the handler."""
@@ -60,13 +67,19 @@ class JobEvents:
             waited_s = self._clock.now().timestamp() - for_s - _submitted_s(claim.id)
             self._metrics.waiting(claim.task).observe(max(0, waited_s))
 
-    def ended(self, claim: Claim, settlement: Settlement) -> None:
-        """An attempt has ended, and its outcome is stored."""
-        self._metrics.jobs(claim.task, settlement.status).inc()
-        if (started := self._started.pop(claim.id, None)) is not None:
-            self._metrics.running(claim.task).observe(self._clock.monotonic() - started)
-        error = settlement.error and {"error": settlement.error.kind}
-        self._log.info(TEXTS[settlement.status], **_fields(claim), **(error or {}))
+    def ended(self, ends: Iterable[tuple[Claim, Settlement]]) -> None:
+        """Attempts have ended, and their outcomes are stored."""
+        lines = defaultdict[tuple[Status, FailureKind | None, _Kin], list[Claim]](list)
+        now = self._clock.monotonic()
+        for claim, settlement in ends:
+            kind = settlement.error.kind if settlement.error else None
+            lines[settlement.status, kind, _kin(claim)].append(claim)
+            if (started := self._started.pop(claim.id, None)) is not None:
+                self._metrics.running(claim.task).observe(now - started)
+        for (status, kind, _), alike in lines.items():
+            self._metrics.jobs(alike[0].task, status).inc(len(alike))
+            error = {"error": kind} if kind else {}
+            self._log.info(TEXTS[status], **_fields(*alike), **error)
 
     def taken_over(self, claim: Claim) -> None:
         """An attempt ended here after another node had taken the job over or settled it."""
@@ -122,9 +135,18 @@ class JobEvents:
             self._log.warning("hook given up", **fields, tries=call.tries, answer=answer)
 
 
-def _fields(claim: Claim) -> dict[str, object]:
+_Kin = tuple[str, str, int, str | None]
+
+
+def _kin(claim: Claim) -> _Kin:
+    """What the jobs of one line have in common."""
+    return claim.uid, claim.task, claim.attempt, claim.traceparent
+
+
+def _fields(claim: Claim, *others: Claim) -> dict[str, object]:
+    """The fields of a line: those of the first, and the ids of all."""
     fields: dict[str, object] = {
-        "job": claim.id,
+        **({"jobs": [claim.id, *(each.id for each in others)]} if others else {"job": claim.id}),
         "user": claim.uid,
         "task": claim.task,
         "attempt": claim.attempt,

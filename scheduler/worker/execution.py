@@ -82,8 +82,7 @@ class Execution:
         Args:
             group: the worker's; runs the tasks of the attempts, which end with the worker.
         """
-        for claimed in lot:
-            self._job_events.claimed(claimed.claim)
+        self._job_events.claimed([claimed.claim for claimed in lot])
         members = [
             Member(claimed, self._attempt(claimed, options, group))
             for claimed in lot

@@ -87,8 +87,21 @@ class Settling:
             conclude(claim, outcome, at=at, progress=progress) for claim, outcome, progress in ends
         ]
         written = await self._retry(lambda: self._store.settle(settlements))
-        for (claim, _, _), settlement in zip(ends, settlements, strict=True):
-            await self._settled(claim, settlement, written.get(claim.id))
+        settled = [
+            (claim, _as_written(settlement, written.get(claim.id)))
+            for (claim, _, _), settlement in zip(ends, settlements, strict=True)
+        ]
+        self._job_events.ended(end for end in settled if end[0].id in written)
+        for claim, _ in settled:
+            if claim.id not in written:
+                # Or an earlier try succeeded and its answer was lost: so announce it all the same.
+                self._job_events.taken_over(claim)
+        self._announce([claim for claim, _ in settled])
+        for claim, settlement in settled:
+            if settlement.status in {Status.QUEUED, Status.ABORTED}:
+                await self._enqueue(claim)
+            if settlement.status is Status.ABORTED:
+                await self._count_abort(claim)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
         """Store a call of the job's hook with this payload; each number of a claim only once."""
@@ -110,26 +123,6 @@ class Settling:
         else:
             await self.settle(claim, Unknown(), None)
 
-    async def _settled(self, claim: Claim, settlement: Settlement, written: Status | None) -> None:
-        """Tell of a settlement.
-
-        Args:
-            written: the status that the store has; None where it took no settlement of this claim.
-        """
-        if written is not None:
-            if settlement.status is not written:
-                # The store aborts a job that is given back, if its abort was requested.
-                settlement = replace(settlement, status=written)
-            self._job_events.ended(claim, settlement)
-        else:
-            # Or an earlier try succeeded and its answer was lost: so announce it all the same.
-            self._job_events.taken_over(claim)
-        await self._announce(claim)
-        if settlement.status in {Status.QUEUED, Status.ABORTED}:
-            await self._enqueue(claim)
-        if settlement.status is Status.ABORTED:
-            await self._count_abort(claim)
-
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         cleanup, error = cleaned(outcome), cleanup_failure(claim.task, outcome)
         if error is not None:  # only the log has the reason
@@ -144,16 +137,16 @@ class Settling:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if cleanup is Cleanup.PENDING:
             await self._enqueue(claim)
-        await self._announce(claim)
+        self._announce([claim])
 
     async def _enqueue(self, claim: Claim) -> None:
         with suppress(QueueUnavailable):
             await self._queue.enqueue([claim.id], ahead=True)
 
-    async def _announce(self, claim: Claim) -> None:
-        if claim.hook is not None:
+    def _announce(self, claims: Sequence[Claim]) -> None:
+        if any(claim.hook is not None for claim in claims):
             self._on_call_due()
-        self._queue.announce([changed(claim.id, claim.uid)])
+        self._queue.announce([changed(claim.id, claim.uid) for claim in claims])
 
     async def _count_abort(self, claim: Claim) -> None:
         with suppress(StoreUnavailable):
@@ -165,6 +158,13 @@ class Settling:
         """Repeat a call until the store accepts it. That is safe: all its writes are guarded."""
         backoff = Backoff(self._random, sleep=self._clock.sleep)
         return await retried(write, on=(StoreUnavailable,), backoff=backoff)
+
+
+def _as_written(settlement: Settlement, status: Status | None) -> Settlement:
+    """The settlement: the store aborts a job that is given back, if its abort was requested."""
+    if status in {None, settlement.status}:
+        return settlement
+    return replace(settlement, status=status)
 
 
 def cleaned(outcome: Outcome) -> Cleanup:

@@ -71,10 +71,10 @@ def test_a_job_is_two_lines_and_counts_once(
     job_events: Counting, clock: FakeClock, lines: list[Any]
 ) -> None:
     clock.advance(2)
-    job_events.claimed(CLAIM)
+    job_events.claimed([CLAIM])
     job_events.started(CLAIM)
     clock.advance(3)
-    job_events.ended(CLAIM, settlement(Status.SUCCESSFUL))
+    job_events.ended([(CLAIM, settlement(Status.SUCCESSFUL))])
 
     assert lines == [
         {"event": "job claimed", "log_level": "info", **NAMES},
@@ -92,7 +92,8 @@ def test_each_way_to_end_has_its_line_and_count(
     if status is Status.RUNNING:
         return
     error = Failure(kind=FailureKind.CRASH, message="a secret")
-    job_events.ended(CLAIM, settlement(status, error if status is Status.TERMINATED else None))
+    failure = error if status is Status.TERMINATED else None
+    job_events.ended([(CLAIM, settlement(status, failure))])
 
     (line,) = lines
     said = "given back" if status is Status.QUEUED else status.value
@@ -100,6 +101,26 @@ def test_each_way_to_end_has_its_line_and_count(
     assert line.get("error") == ("crash" if status is Status.TERMINATED else None)
     assert "secret" not in str(line)
     assert job_events.count("jobs_total", task="task1", status=status.value) == 1
+
+
+def test_jobs_of_a_lot_share_a_line_where_they_differ_in_nothing_else(
+    job_events: Counting, lines: list[Any]
+) -> None:
+    """Each is found by its id, and the line says for whom they ran."""
+    claims = [replace(CLAIM, id=each) for each in ("1", "2")] + [replace(CLAIM, id="3", uid="u2")]
+    job_events.claimed(claims)
+    ends = [replace(settlement(Status.SUCCESSFUL), id=each.id) for each in claims]
+    job_events.ended(zip(claims, ends, strict=True))
+
+    both = {"jobs": ["1", "2"], **{name: NAMES[name] for name in NAMES if name != "job"}}
+    other = {**NAMES, "job": "3", "user": "u2"}
+    assert [{name: line[name] for name in line if name != "log_level"} for line in lines] == [
+        {"event": "job claimed", **both},
+        {"event": "job claimed", **other},
+        {"event": "job successful", **both},
+        {"event": "job successful", **other},
+    ]
+    assert job_events.count("jobs_total", task="task1", status="successful") == 3
 
 
 def test_warnings_and_errors_name_their_job_as_well(job_events: Counting, lines: list[Any]) -> None:
@@ -139,7 +160,7 @@ def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
     job_events: Counting, lines: list[Any]
 ) -> None:
     clean = replace(CLAIM, purpose=Purpose.CLEAN)
-    job_events.claimed(clean)
+    job_events.claimed([clean])
     job_events.started(clean)
     job_events.cleanup_ended(clean, Cleanup.DONE, None)
     error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback="at\nlength")

@@ -1,4 +1,4 @@
-"""Several short jobs in one trip to a process: what happens to one of them is not felt by others."""
+"""Several short jobs in one trip to a process: what happens to one is not felt by others."""
 
 from __future__ import annotations
 
