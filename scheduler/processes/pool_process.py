@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, suppress
@@ -78,11 +79,13 @@ class PoolProcess:
         """How it died: an exit status, or the negative number of a signal. Known after `end`.
 
         None where it cannot be known: the fork server, which collects it, died as well."""
+        self._ending: asyncio.Future[tree.Ended] | None = None
         self._ended: tree.Ended | None = None
         self._shared_memory = shared_memory.entries()
         self.left: shared_memory.Left | None = None
         """What it may have left in shared memory. Known after `end`."""
         self._executor = executor
+        self._releasing = threading.Lock()
         self._handle = handle
         self._closed = False
         self._threads = threads
@@ -192,8 +195,13 @@ class PoolProcess:
                 await closed
 
     async def end(self) -> tree.Ended:
-        """End the process and all that is below it, and release its channel and pipes."""
-        ended = await self._in_thread(self._end)
+        """End the process and all that is below it, and release its channel and pipes.
+
+        Who calls this while it is being ended waits for the same end.
+        """
+        if self._ending is None or self._ending.done():
+            self._ending = self._in_thread(self._end)
+        ended = await asyncio.shield(self._ending)
         self._channel.close()
         self._pipes.close()
         self._lot_pipes.close()
@@ -241,8 +249,15 @@ class PoolProcess:
             self._closed = True
 
     def _release(self, *, wait: bool = True) -> None:
-        """Shut the executor down; with `wait`, until it has seen the process end."""
-        self._executor.shutdown(wait=wait, cancel_futures=True)
+        """Shut the executor down; with `wait`, until it has seen the process end.
+
+        Not in two threads at a time: it is not made for that.
+        """
+        if self._releasing.acquire(blocking=wait):
+            try:
+                self._executor.shutdown(wait=wait, cancel_futures=True)
+            finally:
+                self._releasing.release()
 
     def _on_death(self, death: asyncio.Future[None]) -> None:
         if not death.cancelled():
