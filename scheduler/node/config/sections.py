@@ -247,7 +247,7 @@ class HandlersSection(Section):
     """The handlers, and where the shipped ones may read and write."""
 
     path: Folder = "handlers"
-    """a folder; every `*.py` in it is loaded"""
+    """a folder; every `*.py` in it, and in its sub-packages, is loaded"""
     files_dir: Folder = "files"
     """the shipped handlers read and write only below it"""
 
