@@ -27,6 +27,10 @@ class EscapedProcesses:
         """Held while a process is forked: until its number is known it looks escaped."""
         self._threads = threads
         self._spared: set[tree.Process] = set()
+        self._looks = 0
+        """How many looks have begun, below whichever fork server; one at a time."""
+        self._complete: dict[tree.Process, int] = {}
+        """Which of them was the last that is complete, for each fork server."""
 
     def spare(self, processes: Iterable[tree.Process]) -> None:
         """Do not end these processes."""
@@ -39,6 +43,9 @@ class EscapedProcesses:
     async def end(self, fork_server: tree.Process) -> tree.Ended:
         """End every escaped process.
 
+        A look that begins after this call does for it, whoever began that: aborts that meet share
+        one. What it met is told to one of them.
+
         Raises:
             OSError: the machine is out of something that is needed to see or end a process.
         """
@@ -47,9 +54,14 @@ class EscapedProcesses:
         if not tree.lives(fork_server):
             # Nothing is below it, and its successor may load for long.
             return tree.Ended(frozenset(), ())
+        before = self._looks
         async with self.forking:
+            if self._complete.get(fork_server, 0) > before:
+                return tree.Ended(frozenset(), ())
+            self._looks = this = self._looks + 1
             end = partial(_end, fork_server, frozenset(self._spared))
             ended, gone = await asyncio.get_running_loop().run_in_executor(self._threads, end)
+            self._complete = {fork_server: this}
             self._spared -= gone
             self._spared.update(ended.survivors)
         return ended

@@ -42,6 +42,9 @@ TRIES_MAX: Final = 3
 """How often to try to start the first process: if it does not start, a person is watching."""
 SHORTAGES: Final = (OSError, RuntimeError)
 """Raised where the machine is out of descriptors, memory or, for a new thread, pids."""
+CALM_S: Final = 0.1
+"""How long a start may be put off while processes are being ended: it takes 9 ms of a core, and the
+users of aborted jobs wait for their answers."""
 ESCAPED_LOOK_S: Final = 1.0
 """The longest life of an escaped process; it ends earlier where a stop comes first."""
 
@@ -118,6 +121,11 @@ class Slots:
         self._left: list[shared_memory.Left] = []
         self._escaped = EscapedProcesses(threads)
         self._closing = False
+        self._ending = 0
+        """How many processes are being ended."""
+        self._calm = asyncio.Event()
+        """Set while there is none."""
+        self._calm.set()
         self._spare = self._begin_spare(tries_max=TRIES_MAX)
 
     async def start(self) -> None:
@@ -175,6 +183,16 @@ class Slots:
 
     async def end(self, process: PoolProcess) -> tree.Ended:
         """End a process and everything that it started; tried until it succeeds."""
+        self._ending += 1
+        self._calm.clear()
+        try:
+            return await self._end(process)
+        finally:
+            self._ending -= 1
+            if not self._ending:
+                self._calm.set()
+
+    async def _end(self, process: PoolProcess) -> tree.Ended:
         ended = await self._retry(process.end)
         if process.left is not None:
             self._left.append(process.left)
@@ -237,6 +255,9 @@ class Slots:
         """
         backoff = Backoff(self._random, sleep=self._clock.sleep)
         for tries in count(1):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CALM_S):
+                    await self._calm.wait()
             try:
                 process = await self._start_once()
             except (*SHORTAGES, EOFError, BrokenProcessPool) as error:

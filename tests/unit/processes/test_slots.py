@@ -15,6 +15,7 @@ from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
+from scheduler.processes import slots as slots_module
 from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.tree import Ended
@@ -137,6 +138,44 @@ async def test_a_process_that_is_met_twice_counts_once(
             patch.setattr(process, "end", met_below_the_process)
             ended = await slots.end(process)
         assert ended.processes == 1
+
+
+async def test_processes_start_once_none_is_being_ended(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start takes a core for 9 ms, for which the user of an abort would wait."""
+    monkeypatch.setattr(slots_module, "CALM_S", 3600.0)
+    async with opened(starter) as slots, asyncio.TaskGroup() as group:
+        process = cast("Process", await slots.ready(None))
+        may_end = asyncio.Event()
+
+        async def end() -> Ended:
+            await may_end.wait()
+            return Ended(frozenset(), ())
+
+        monkeypatch.setattr(process, "end", end)
+        ends = [group.create_task(slots.end(cast("Any", process))) for _ in range(2)]
+        await asyncio.sleep(0)
+        starter.let_start(2)
+        await slots.ready(None)  # the spare, which was being started before
+        taking = group.create_task(slots.ready(None))
+        await asyncio.sleep(0.01)
+        assert not taking.done()
+        may_end.set()
+        assert cast("Any", await taking) is starter.started[2]
+        await asyncio.wait(ends)
+
+
+async def test_processes_that_take_long_to_end_hold_up_no_start_for_long(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stuck in the kernel may never end."""
+    monkeypatch.setattr(slots_module, "CALM_S", 0.01)
+    async with opened(starter) as slots:
+        slots._calm.clear()
+        starter.let_start(2)
+        for _ in range(3):
+            await slots.ready(None)
 
 
 async def test_several_that_wait_get_a_process_each(starter: Starter) -> None:
