@@ -94,6 +94,9 @@ class PoolProcess:
         self._channel = channel
         self._pipes = pipes
         self._lot_pipes = lot_pipes
+        self._lot: Lot | None = None
+        self._jobs_before = 0
+        self._on_change: Callable[[], None]
         death.add_done_callback(self._on_death)
 
     def welcome(self, hello: Message | None) -> None:
@@ -140,26 +143,36 @@ class PoolProcess:
 
         Where the process dies, the rest of its output is read when it is ended.
         """
-        before = self.jobs
+        self._jobs_before = self.jobs
+        self._on_change = on_change
+        self._lot = Lot(
+            jobs,
+            listeners,
+            pipes=self._lot_pipes,
+            output=self._pipes,
+            on_change=self._on_lot_changed,
+        )
+        self._channel.send(*self._lot.frames)
+        self._channel.listen(self._on_frame)
+        return self._lot
 
-        def changed() -> None:
-            self.jobs = before + lot.begun
-            if lot.over:
-                self._channel.listen(None)
-            if lot.broken:
-                self._channel.fail()
-            on_change()
+    def _on_frame(self, message: Message | None) -> None:
+        lot = self._lot
+        assert lot is not None  # noqa: S101 - nothing else listens
+        if message is None:
+            lot.lose()
+        elif not lot.receive(message):
+            self._drop(lot.frames[0])
 
-        def listen(message: Message | None) -> None:
-            if message is None:
-                lot.lose()
-            elif not lot.receive(message):
-                self._drop(jobs[0])
-
-        lot = Lot(jobs, listeners, pipes=self._lot_pipes, output=self._pipes, on_change=changed)
-        self._channel.send(*lot.frames)
-        self._channel.listen(listen)
-        return lot
+    def _on_lot_changed(self) -> None:
+        lot = self._lot
+        assert lot is not None  # noqa: S101 - it is the one that changed
+        self.jobs = self._jobs_before + lot.begun
+        if lot.over:
+            self._channel.listen(None)
+        if lot.broken:
+            self._channel.fail()
+        self._on_change()
 
     def _drop(self, job: Message) -> None:
         """Note that a frame was dropped: once, since there may be many."""

@@ -137,7 +137,7 @@ class Attempt:
 
     async def run_on(self, process: PoolProcess) -> Outcome:
         """Run on alone, after it began in a lot that is over, or in which no other job begins."""
-        self._process, self._lot = process, None
+        self._process = process
         self._limit_time()
         return await self._run_on(process)
 
@@ -153,8 +153,8 @@ class Attempt:
         if self._keeping:
             await asyncio.wait(self._keeping)
 
-    def send_in(self, lot: Lot) -> None:
-        """Note in which lot it is sent."""
+    def send_in(self, lot: Lot | None) -> None:
+        """Note in which lot it is sent; None once that does not matter any more."""
         self._lot = lot
 
     def leave_lot(self) -> None:

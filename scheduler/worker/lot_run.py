@@ -138,13 +138,15 @@ class LotRun:
         for attempt in attempts:
             attempt.send_in(lot)
         settled = 0
-        with _taken_back_in_time(lot):
+        with _taken_back_in_time(lot), self._drain.interrupting(lot.take_back):
             while not (lot.over or (lot.closed and lot.begun - lot.ended == 1)):
                 await self._changed.wait()
                 self._changed.clear()
                 if not lot.over and lot.ended > settled:
                     self._settle_soon(sent[settled : lot.ended])
                     settled = lot.ended
+        for attempt in attempts:
+            attempt.send_in(None)
         self._waiting = [*sent[lot.begun :], *self._waiting]
         await self._part_with(sent[settled : lot.begun], process)
 
