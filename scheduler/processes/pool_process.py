@@ -96,6 +96,7 @@ class PoolProcess:
         self._lot_pipes = lot_pipes
         self._lot: Lot | None = None
         self._jobs_before = 0
+        self._is_idle = asyncio.Event()
         self._on_change: Callable[[], None]
         death.add_done_callback(self._on_death)
 
@@ -152,9 +153,18 @@ class PoolProcess:
             output=self._pipes,
             on_change=self._on_lot_changed,
         )
+        self._is_idle.clear()
         self._channel.send(*self._lot.frames)
         self._channel.listen(self._on_frame)
         return self._lot
+
+    async def idle(self) -> None:
+        """Wait until it has nothing to do with its lot any more, or is dead.
+
+        The end of a job may come before: what the node has taken back is still in its channel then,
+        and it would take the tokens of the next lot for theirs.
+        """
+        await self._is_idle.wait()
 
     def _on_frame(self, message: Message | None) -> None:
         lot = self._lot
@@ -169,6 +179,7 @@ class PoolProcess:
         assert lot is not None  # noqa: S101 - it is the one that changed
         self.jobs = self._jobs_before + lot.begun
         if lot.over:
+            self._is_idle.set()
             self._channel.listen(None)
         if lot.broken:
             self._channel.fail()

@@ -150,6 +150,7 @@ class Execution:
                 self._job_events.started(member.attempt.claim)
                 with self._watched(member, group):
                     outcomes.append(await member.attempt.run_on(process))
+            await process.idle()
         for member, outcome in zip(members, outcomes, strict=True):
             await self._settle(member, self._judged(member, outcome))
 

@@ -46,6 +46,9 @@ class FakeProcess:
         self._lot: Lot | None = None
         self._job: Message | None = None
         self._unread: list[Message] = []
+        self._is_idle = asyncio.Event()
+        self.tells_idle = True
+        """Whether it tells the node at once that it takes no further job of its lot."""
 
     def begin(
         self,
@@ -58,11 +61,14 @@ class FakeProcess:
 
         def changed() -> None:
             self.jobs = before + lot.begun
+            if lot.over:
+                self._is_idle.set()
             on_change()
 
-        self._lot = lot = Lot(
-            jobs, listeners, pipes=self._node_pipes, output=self._output, on_change=changed
-        )
+        lot = Lot(jobs, listeners, pipes=self._node_pipes, output=self._output, on_change=changed)
+        assert self._lot is None or self._lot.over
+        self._is_idle.clear()
+        self._lot = lot
         self.jobs += len(jobs)
         self.frames.extend(lot.frames)
         self._unread = list(lot.frames)
@@ -71,6 +77,9 @@ class FakeProcess:
         else:
             lot.lose()
         return lot
+
+    async def idle(self) -> None:
+        await self._is_idle.wait()
 
     def send(self, signal_: signal.Signals) -> None:
         self.signals.append(signal_)
@@ -126,6 +135,11 @@ class FakeProcess:
             if self._lot is not None:
                 self._lot.lose()
 
+    def tell_idle(self) -> None:
+        """Have it tell that it takes no further job of its lot."""
+        assert self._lot is not None
+        self._lot.receive({"key": self._lot.frames[0]["lot"], "idle": True})
+
     def job_begins(self, job: Message) -> None:
         """For what watches the process."""
 
@@ -145,8 +159,8 @@ class FakeProcess:
             self.ran.append(self._job["id"])
             self.job_begins(self._job)
             self.begun.set()
-        else:
-            self._lot.receive({"key": self._lot.frames[0]["lot"], "idle": True})
+        elif self.tells_idle:
+            self.tell_idle()
 
     def _end(self, end: Message, *, quietly: bool = False) -> None:
         lot, job = self._lot, self._job

@@ -15,6 +15,9 @@ from typing import Any
 
 from scheduler import JobContext, handler
 
+END: dict[str, Any] = {"leftovers": False, "signalled": False, "progress": None, "ran_s": 0}
+"""What an end frame has besides how the job ended."""
+
 
 class Touch:
     """Makes a file where it is unpickled."""
@@ -42,7 +45,7 @@ def write_pickles(data: Any) -> Any:
 def forge_ends(data: Any) -> Any:
     """Write end frames for this job and, while it goes on, for those that follow."""
     for _ in range(10):
-        _write_frame(returned='"forged"', leftovers=False, signalled=False, progress=None)
+        _write_frame(returned='"forged"', **END)
         time.sleep(0.05)
     return os.getpid()
 
@@ -62,7 +65,7 @@ def take_over(data: Any) -> Any:
     """End this job by a frame of its own, and go on for some time, also with frames."""
     key = _key()
     for _ in range(10):
-        _write_frame(returned='"mine"', leftovers=False, signalled=False, progress=None, key=key)
+        _write_frame(returned='"mine"', **END, key=key)
         _write_frame(progress={"done": 7, "total": 7, "message": "forged"}, key=key)
         time.sleep(0.05)
     return os.getpid()

@@ -87,7 +87,7 @@ async def test_progress_results_and_notifications_keep_their_limits(start_node: 
     async def forged(*frames: dict[str, Any], **more: object) -> Body:
         return await node.outcome("forge_all", list(frames), **more)
 
-    end = {"leftovers": False, "signalled": False, "progress": None}
+    end = {"leftovers": False, "signalled": False, "progress": None, "ran_s": 0}
     large = await forged({**end, "returned": '"' + "x" * 1000 + '"'})
     assert large["status"] == "terminated", large
     assert large["result"] is None
@@ -128,5 +128,5 @@ async def test_a_pool_process_can_write_to_nothing_but_its_own_channel_and_outpu
     node = start_node(NODE__WORKERS=1, HANDLERS__PATH=folder)
     found = (await node.outcome("own_descriptors"))["result"]
     kinds = sorted(name.partition(":")[0] for name in found.values())
-    # Two pipes for output, and the one whose end of file tells the fork server to end.
-    assert kinds == ["pipe"] * 3 + ["socket"], found
+    # Two pipes for output, one for ends, and the one whose end of file tells the fork server to end.
+    assert kinds == ["pipe"] * 4 + ["socket"], found

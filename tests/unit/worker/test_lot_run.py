@@ -196,3 +196,18 @@ async def test_one_that_takes_long_goes_on_alone(
     await finish(workers, ids[1:])
     assert process.ran[1:] == ids
     assert [frame["id"] for frame in process.frames][1:] == [*ids, *ids[1:]]
+
+
+async def test_a_process_gets_no_other_lot_before_it_is_idle(workers: NodeUnderTest) -> None:
+    """It would take the tokens of the next lot for those that the node has taken back."""
+    process, ids = await sent(workers)
+    process.tells_idle = False
+    await workers.abort(ids[2])
+    await eventually(lambda: _all_are(workers, ids[2:3], Status.ABORTED))
+    process.finish()
+    await asyncio.sleep(0.05)
+    assert process.ran[1:] == ids[:1]
+    process.tells_idle = True
+    process.tell_idle()
+    await finish(workers, [ids[1], ids[3]])
+    assert await _all_are(workers, ids[:1], Status.SUCCESSFUL)
