@@ -227,6 +227,8 @@ class PoolProcess:
             self._ending = self._in_thread(self._end)
         ended = await asyncio.shield(self._ending)
         self._channel.close()
+        if self._lot is not None:
+            self._lot.lose()  # the channel may have another listener by now
         self._pipes.close()
         self._lot_pipes.close()
         return ended

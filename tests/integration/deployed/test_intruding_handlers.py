@@ -128,5 +128,5 @@ async def test_a_pool_process_can_write_to_nothing_but_its_own_channel_and_outpu
     node = start_node(NODE__WORKERS=1, HANDLERS__PATH=folder)
     found = (await node.outcome("own_descriptors"))["result"]
     kinds = sorted(name.partition(":")[0] for name in found.values())
-    # Two pipes for output, one for ends, and the one whose end of file tells the fork server to end.
+    # Two for output, one for ends, and the one whose end of file tells the fork server to end.
     assert kinds == ["pipe"] * 4 + ["socket"], found
