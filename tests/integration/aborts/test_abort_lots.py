@@ -15,14 +15,18 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from tests.support.nodes import Nodes
+from tests.support.nodes import Node, Nodes
+from tests.support.servers.redis import RedisServer
 
-RACES: Final = int(os.environ.get("LOT_RACES", "300"))
+RACES: Final = int(os.environ.get("LOT_RACES", "200"))
 ROUND: Final = 60
 """How many jobs are submitted at once; a third of them is aborted."""
 CLOSE_S: Final = 0.005
 WARM_UP: Final = 40
 """So many short jobs make the node send them in lots."""
+
+
+SETTINGS: Final[dict[str, Any]] = {"NODE__WORKERS": 2, "QUEUE__IDLE_WINDOW_S": 3600}
 
 
 class Rounds:
@@ -81,9 +85,22 @@ class Rounds:
 @pytest.mark.timeout(60 + RACES)
 async def test_an_abort_in_a_lot_hits_no_bystander(start_node: Nodes, tmp_path: Path) -> None:
     """Whether the job has not begun, is at work, or has ended; and nothing begins twice."""
-    node = start_node(NODE__WORKERS=2, QUEUE__IDLE_WINDOW_S=3600)
+    await _race(start_node(**SETTINGS), tmp_path / "begun")
+
+
+@pytest.mark.timeout(60 + RACES)
+async def test_an_abort_in_a_lot_hits_no_bystander_with_servers(
+    start_node: Nodes, tmp_path: Path, own_redis: RedisServer, postgres_url: str
+) -> None:
+    """The same on PostgreSQL and Redis."""
+    queue_url = f"redis://127.0.0.1:{own_redis.port}/0"
+    node = start_node(**SETTINGS, STORE__URL=postgres_url, QUEUE__URL=queue_url)
+    await _race(node, tmp_path / "begun")
+
+
+async def _race(node: Node, begun: Path) -> None:
     async with aiohttp.ClientSession(node.url, timeout=aiohttp.ClientTimeout(60)) as session:
-        rounds = Rounds(session, tmp_path / "begun")
+        rounds = Rounds(session, begun)
         await rounds.run(WARM_UP, aborts=0)
         while len(rounds.aborted) < RACES:
             await rounds.run(ROUND, aborts=ROUND // 3)
