@@ -20,6 +20,7 @@ from scheduler.core.errors import StartError
 from scheduler.store.database import Argument, Database, Migrated, Row, available
 from scheduler.store.postgres_errors import (
     LOST_AGAINST_ANOTHER,
+    came_too_late,
     doubtful,
     refused,
     settable,
@@ -102,7 +103,10 @@ class PostgresDatabase:
             return await self._run_once(pool, text, arguments)
         except NAME_MISSING_OR_TAKEN:
             self._names.shared()
-            return await self._run_once(pool, text, arguments)
+        except Exception as error:
+            if not came_too_late(error):
+                raise
+        return await self._run_once(pool, text, arguments)
 
     async def _run_once(
         self, pool: asyncpg.Pool, text: str, arguments: Sequence[Argument]

@@ -59,6 +59,15 @@ def doubtful(error: Exception) -> bool:
     return not isinstance(error, asyncpg.PostgresError) or _class(error) in _IN_DOUBT
 
 
+def came_too_late(error: Exception) -> bool:
+    """Whether the server had ended the session before the statement reached it, which never ran.
+
+    It does so with sessions that are idle for long (57P05); asyncpg tells of that as the cause.
+    """
+    told = (error, error.__cause__, error.__context__)
+    return any(isinstance(each, asyncpg.exceptions.IdleSessionTimeoutError) for each in told)
+
+
 @contextmanager
 def startable(where: str) -> Iterator[None]:
     """Turn the errors for which waiting does not help into `StartError`.

@@ -75,8 +75,9 @@ def one_of_each_class() -> Sequence[Exception]:
 class FailingPool:
     """A pool of connections in which each statement, or each connecting, fails."""
 
-    def __init__(self, error: Exception, *, connects: bool) -> None:
+    def __init__(self, error: Exception, *, connects: bool, times: int = 1_000_000) -> None:
         self._error = error
+        self._times = times
         self._connects = connects
         self.terminated = self.expired = 0
 
@@ -87,7 +88,10 @@ class FailingPool:
             raise self._error
         yield self
 
-    async def fetch(self, *_: object) -> None:
+    async def fetch(self, *_: object) -> Sequence[str]:
+        self._times -= 1
+        if self._times < 0:
+            return ["a row"]
         raise self._error
 
     def terminate(self) -> None:
@@ -107,6 +111,23 @@ def failing(pool: FailingPool) -> LoggedDatabase:
             migrated=MIGRATED,
         )
     )
+
+
+@pytest.mark.parametrize("told_as", ["error", "cause"])
+async def test_a_statement_that_came_as_its_session_had_ended_is_sent_again(told_as: str) -> None:
+    """It never ran, so nobody needs to hear of it. Any other loss leaves that in doubt."""
+    error: Exception = of_server("57P05")
+    if told_as == "cause":
+        error, cause = asyncpg.ConnectionDoesNotExistError("closed amid it"), error
+        error.__cause__ = cause
+    database = failing(FailingPool(error, connects=True, times=1))
+    assert len(await database.fetch("waiting", 1)) == 1
+
+    lost = asyncpg.ConnectionDoesNotExistError("closed amid it")
+    with pytest.raises(StoreUnavailable):
+        await failing(FailingPool(lost, connects=True, times=1)).fetch("waiting", 1)
+    with pytest.raises(StoreUnavailable):
+        await failing(FailingPool(error, connects=True, times=2)).fetch("waiting", 1)
 
 
 @pytest.mark.parametrize("fails", ["statement", "connecting"])
