@@ -80,9 +80,7 @@ class LotRun:
         """Run until each job has ended, or goes on alone."""
         while await self._part():
             process = await self._process()
-            if process is None:
-                continue
-            if await self._part():
+            if process is not None and await self._part():
                 await self._send(process)
             else:
                 self._ticket.ran(0)
@@ -137,24 +135,25 @@ class LotRun:
         lot = process.begin(frames, attempts, on_change=self._changed.set)
         for attempt in attempts:
             attempt.send_in(lot)
-        settled = 0
+        known, odd = 0, list[Member]()
         with _taken_back_in_time(lot), self._drain.interrupting(lot.take_back):
             while not (lot.over or (lot.closed and lot.begun - lot.ended == 1)):
                 await self._changed.wait()
                 self._changed.clear()
-                if not lot.over and lot.ended > settled:
-                    self._settle_soon(sent[settled : lot.ended])
-                    settled = lot.ended
+                if not lot.over:
+                    ended, others = _by_end(sent[known : lot.ended])
+                    self._settle_soon(ended)
+                    known, odd = lot.ended, [*odd, *others]
         for attempt in attempts:
             attempt.send_in(None)
         self._waiting = [*sent[lot.begun :], *self._waiting]
-        await self._part_with(sent[settled : lot.begun], process)
+        await self._part_with([*odd, *sent[known : lot.begun]], process)
 
     async def _part_with(self, begun: Sequence[Member], process: PoolProcess) -> None:
         """Settle those that have ended. The last one may go on, or have broken its process."""
-        ended = [member for member in begun if member.attempt.clean_end is not None]
-        if others := [member for member in begun if member.attempt.clean_end is None]:
-            ticket = self._ticket.split(len(others))
+        ended, others = _by_end(begun)
+        if others:
+            ticket = self._ticket.hand_over(len(others))
             name = f"run {others[0].claimed.claim.id} on"
             self._tasks.create_task(self._ways.run_on(others, process, ticket), name=name)
         self._ticket.ran(len(begun))
@@ -179,6 +178,12 @@ class LotRun:
         ticket = self._ticket.split()
         name = f"run {member.claimed.claim.id}"
         self._tasks.create_task(self._ways.run_alone(member, ticket), name=name)
+
+
+def _by_end(members: Sequence[Member]) -> tuple[Sequence[Member], Sequence[Member]]:
+    """Those that have ended and left their process as it was, and all others."""
+    ended = [member for member in members if member.attempt.clean_end is not None]
+    return ended, [member for member in members if member.attempt.clean_end is None]
 
 
 @contextmanager

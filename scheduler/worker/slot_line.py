@@ -175,15 +175,22 @@ class _Waiter:
 class SlotTicket:
     """The right of some jobs to a slot; given back by `done`, or else at the end of the block."""
 
-    def __init__(self, line: SlotLine, *, jobs: int = 0) -> None:
+    def __init__(
+        self,
+        line: SlotLine,
+        *,
+        jobs: int = 0,
+        since: float | None = None,
+        process: PoolProcess | None = None,
+    ) -> None:
         self.ahead = False
         """Whether more jobs are claimed than there are slots, so that these have to wait."""
         self.jobs = jobs
         """How many jobs may be claimed with it, or are."""
         self._line = line
-        self._since: float | None = None
+        self._since = since
         """When this ticket got a process, which it then has to give back."""
-        self._process: PoolProcess | None = None
+        self._process = process
 
     def __enter__(self) -> Self:
         return self
@@ -203,9 +210,13 @@ class SlotTicket:
             self._line.leave(unused)
 
     def split(self, jobs: int = 1) -> SlotTicket:
-        """A ticket of its own for some of the jobs, with the process, if this one has any."""
-        own = SlotTicket(self._line, jobs=jobs)
-        own._since, own._process = self._since, self._process
+        """A ticket of its own for some of the jobs, which have no slot yet."""
+        self.jobs -= jobs
+        return SlotTicket(self._line, jobs=jobs)
+
+    def hand_over(self, jobs: int) -> SlotTicket:
+        """A ticket of its own for some of the jobs, with the slot of this one."""
+        own = SlotTicket(self._line, jobs=jobs, since=self._since, process=self._process)
         self.jobs -= jobs
         self._since = self._process = None
         return own

@@ -211,3 +211,50 @@ async def test_a_process_gets_no_other_lot_before_it_is_idle(workers: NodeUnderT
     process.tell_idle()
     await finish(workers, [ids[1], ids[3]])
     assert await _all_are(workers, ids[:1], Status.SUCCESSFUL)
+
+
+async def test_one_that_is_aborted_as_the_lot_gets_its_slot_leaves_the_slot_to_the_others(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process of the slot has just died, and the next one is being started."""
+    process, ids = await waiting(workers)
+    monkeypatch.setattr(workers.slots, "usable", lambda _: True)
+    workers.slots.open.clear()
+    process.finish()
+    process.alive = False
+    await eventually(lambda: not workers.slot_line._line)
+    await workers.abort(ids[2])
+    await eventually(lambda: _all_are(workers, ids[2:3], Status.ABORTED))
+    monkeypatch.undo()
+    workers.slots.open.set()
+    await finish(workers, [ids[0], ids[1], ids[3]])
+    assert len(workers.slots.given) == 2, "there is no other process beside that of the slot"
+
+
+async def test_a_lot_that_is_given_back_as_it_gets_its_slot_leaves_the_slot(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, ids = await waiting(workers)
+    monkeypatch.setattr(workers.slots, "usable", lambda _: True)
+    workers.slots.open.clear()
+    process.finish()
+    process.alive = False
+    await eventually(lambda: not workers.slot_line._line)
+    workers.workers.drain()
+    await eventually(lambda: _all_are(workers, ids, Status.QUEUED))
+    assert workers.slot_line._entered == 0
+
+
+async def test_an_end_that_makes_no_sense_is_the_fault_of_its_job_alone(
+    workers: NodeUnderTest,
+) -> None:
+    """Its process is ended; those that had ended before keep their results."""
+    process, ids = await sent(workers)
+    process.finish()
+    process.tell({"leftovers": False})
+    process.finish()
+    await eventually(lambda: _all_are(workers, [ids[0], ids[2]], Status.SUCCESSFUL))
+    process.finish()
+    await workers.becomes(ids[1], "terminated")
+    await eventually(lambda: _all_are(workers, ids[3:], Status.SUCCESSFUL))
+    assert process in workers.slots.ended
