@@ -20,7 +20,6 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 CHUNK_BYTES = 65536
 
@@ -31,7 +30,6 @@ class Link:
 
     client: StreamWriter
     server: StreamWriter
-    task: asyncio.Task[Any] | None
     open: asyncio.Event = field(default_factory=asyncio.Event)
     lie: bytes | None = None
 
@@ -50,6 +48,7 @@ class Proxy:
         self.port = 0
         self._behind = port
         self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._swallows = False
         self._cuts = False
         self._loop: asyncio.AbstractEventLoop
@@ -111,30 +110,44 @@ class Proxy:
         ready.set()
         await self._end.wait()
         server.close()
-        links = list(self._links)
-        for link in links:
+        await _turns()  # those that have just been accepted begin
+        for link in list(self._links):
             link.reset()
-        if tasks := {link.task for link in links if link.task}:
+        for task in (tasks := set(self._tasks)):
+            task.cancel()
+        if tasks:
             await asyncio.wait(tasks)
+        await _turns()  # what was aborted is closed
 
     async def _link(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Pass data on between a client and the server until either of them closes."""
-        if self._cuts:
+        """Serve a client until either side closes."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            if not self._cuts:
+                await self._serve_client(reader, writer)
+        finally:
             writer.transport.abort()
-            return
+            self._tasks.discard(task)
+
+    async def _serve_client(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Pass data on between a client and the server until either of them closes."""
         try:
             behind, server = await asyncio.open_connection("127.0.0.1", self._behind)
         except ConnectionError:
-            writer.transport.abort()
             return
-        link = Link(writer, server, asyncio.current_task(), lie=self._lie)
+        link = Link(writer, server, lie=self._lie)
         if not self._swallows:
             link.open.set()
         self._links.add(link)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._pass(link, reader, server))
-            group.create_task(self._pass(link, behind, writer))
-        self._links.discard(link)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pass(link, reader, server))
+                group.create_task(self._pass(link, behind, writer))
+        finally:
+            link.reset()
+            self._links.discard(link)
 
     async def _pass(self, link: Link, reader: StreamReader, writer: StreamWriter) -> None:
         with suppress(OSError):  # reset, or half closed
@@ -145,6 +158,12 @@ class Proxy:
                 writer.write(said if lie is None else lie)
                 await writer.drain()
         link.reset()
+
+
+async def _turns() -> None:
+    """Let the event loop do what is due, and what follows from that."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 @contextmanager

@@ -284,7 +284,7 @@ def test_the_group_of_an_adopter_is_not_stopped(started: Started) -> None:
 
 def test_a_root_that_was_gone_before_is_not_counted(started: Started) -> None:
     """Then its children are elsewhere, and the caller has to look for them there."""
-    root = started("ready()")
+    root = started("ready(); time.sleep(1000)")
     tree.end(root)
     assert counted(tree.end(root)) == (0, (), False)
 
