@@ -213,16 +213,22 @@ async def test_a_process_gets_no_other_lot_before_it_is_idle(workers: NodeUnderT
     assert await _all_are(workers, ids[:1], Status.SUCCESSFUL)
 
 
-async def test_one_that_is_aborted_as_the_lot_gets_its_slot_leaves_the_slot_to_the_others(
-    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The process of the slot has just died, and the next one is being started."""
+async def getting_a_slot(workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of a lot that has a slot, whose process has just died, and waits for the next one."""
     process, ids = await waiting(workers)
     monkeypatch.setattr(workers.slots, "usable", lambda _: True)
     workers.slots.open.clear()
     process.finish()
     process.alive = False
     await eventually(lambda: not workers.slot_line._line)
+    return ids
+
+
+async def test_one_that_is_aborted_as_the_lot_gets_its_slot_leaves_the_slot_to_the_others(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not take it along."""
+    ids = await getting_a_slot(workers, monkeypatch)
     await workers.abort(ids[2])
     await eventually(lambda: _all_are(workers, ids[2:3], Status.ABORTED))
     monkeypatch.undo()
@@ -234,12 +240,7 @@ async def test_one_that_is_aborted_as_the_lot_gets_its_slot_leaves_the_slot_to_t
 async def test_a_lot_that_is_given_back_as_it_gets_its_slot_leaves_the_slot(
     workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process, ids = await waiting(workers)
-    monkeypatch.setattr(workers.slots, "usable", lambda _: True)
-    workers.slots.open.clear()
-    process.finish()
-    process.alive = False
-    await eventually(lambda: not workers.slot_line._line)
+    ids = await getting_a_slot(workers, monkeypatch)
     workers.workers.drain()
     await eventually(lambda: _all_are(workers, ids, Status.QUEUED))
     assert workers.slot_line._entered == 0
