@@ -16,7 +16,12 @@ HOWS = ["sibling", "unadopted"]
 
 
 def lives(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    """Whether it runs: a zombie does not, whose parent is about to reap it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 @pytest.mark.parametrize("how", HOWS)

@@ -86,8 +86,12 @@ async def test_a_node_whose_jobs_all_wait_for_their_children_says_so_once(
     """It stands still for all users, and nothing else shows why."""
     node = start_node(NODE__WORKERS=workers)
     for _ in range(2):
-        jobs = [await node.submit("submit_and_wait", ["echo", n]) for n in range(workers)]
+        # Together: the child of one must not get the slot of the next.
+        order = [
+            {"uid": "u1", "task": "submit_and_wait", "data": ["echo", n]} for n in range(workers)
+        ]
         before = len(_warnings(node))
+        _, jobs = await node.call("POST", "/", order)
         await eventually(lambda: len(_warnings(node)) > before, within_s=30)  # noqa: B023
         assert _warnings(node)[-1]["jobs"] == sorted(job["id"] for job in jobs)
         assert "more workers" in _warnings(node)[-1]["event"]
