@@ -16,7 +16,7 @@ install: .venv/run.stamp
 # installed first, where that is allowed.
 test: .venv/dev.stamp .venv/handlers.stamp
 	@$(BIN)/python -m tests.support.programs
-	$(BIN)/python -m pytest --numprocesses $(or $(N),4) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(or $(N),3) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ from tests.support.servers.redis import (  # noqa: F401
     own_redis_fixture,
     redis_program,
 )
+from tests.support.servers.stream_server import stream_server
 
 CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "join": lambda queue: queue.join("store-1"),
@@ -315,8 +316,7 @@ async def test_a_server_that_is_not_redis_stops_the_start(
         writer.close()
         await writer.wait_closed()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as stranger:
-        port = stranger.sockets[0].getsockname()[1]
+    async with stream_server(greet) as port:
         with pytest.raises(StartError, match=rf"^\[queue\] url: .*{told}") as refusal:
             async with opened(f"redis://:secret@127.0.0.1:{port}/0", namespace):
                 pass

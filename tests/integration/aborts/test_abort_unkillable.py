@@ -79,8 +79,9 @@ async def test_the_job_is_not_reported_aborted_before_all_its_processes_are_gone
     found = await own_node.job(job, wait_s=30)
     assert (found["status"], found["abort"]["survivors"]) == ("aborted", 0)
     assert found["abort"]["processes"] == 2
-    await eventually(Path(f"{begun}.undone").exists)
-    assert Path(f"{begun}.undone").read_text().endswith(" []\n")
+    undone = Path(f"{begun}.undone")
+    await eventually(lambda: undone.exists() and undone.read_text())
+    assert undone.read_text().endswith(" []\n")
     await own_node.alone()
 
 

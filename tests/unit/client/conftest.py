@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from scheduler.client import AsyncClient, Client
+from tests.support.servers.stream_server import stream_server
 from tests.unit.api.conftest import Api, api
 
 __all__ = ["Api", "api"]
@@ -86,6 +88,7 @@ class Server:
         writer.write(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
     def header(self, name: str) -> list[str | None]:
         """The value of this header in each request."""
@@ -107,21 +110,12 @@ def reply(body: str, *, status: str = "200 OK", media: str = "application/json")
 @pytest.fixture
 async def misbehaving() -> AsyncIterator[Callable[..., Any]]:
     """Start servers that send prepared answers."""
-    async with asyncio.TaskGroup() as group:
-        stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
 
         async def start(*answers: bytes) -> Server:
             server = Server(list(answers))
-            listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-            port = listening.sockets[0].getsockname()[1]
+            port = await stack.enter_async_context(stream_server(server.serve))
             server.url = f"http://127.0.0.1:{port}"
-
-            async def keep() -> None:
-                async with listening:
-                    await stop.wait()
-
-            group.create_task(keep())
             return server
 
         yield start
-        stop.set()

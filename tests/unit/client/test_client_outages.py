@@ -12,6 +12,7 @@ import pytest
 
 from scheduler.client import Client, ClientError, Problem, Unavailable, Unreachable
 from scheduler.client.waiting import pauses
+from tests.support.servers.stream_server import stream_server
 from tests.unit.client.conftest import reply
 
 LOST = b""
@@ -83,20 +84,13 @@ async def test_an_error_says_that_no_node_answers(connect: Callable[..., Any]) -
 async def test_a_node_that_is_silent_is_not_waited_for_for_ever(
     connect: Callable[..., Any],
 ) -> None:
-    silence = asyncio.Event()
+    async def say_nothing(*_: object) -> None:
+        await asyncio.Event().wait()
 
-    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await silence.wait()
-        writer.close()
-
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    client = await connect(f"http://127.0.0.1:{port}", timeout_s=0.1, retry_s=0)
-    with pytest.raises(Unreachable, match="silent"):
-        await client.do("get", "ada", "1")
-    silence.set()
-    server.close()
-    await server.wait_closed()
+    async with stream_server(say_nothing) as port:
+        client = await connect(f"http://127.0.0.1:{port}", timeout_s=0.1, retry_s=0)
+        with pytest.raises(Unreachable, match="silent"):
+            await client.do("get", "ada", "1")
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", "{}", '"text"'])

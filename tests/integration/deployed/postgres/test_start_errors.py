@@ -14,6 +14,7 @@ from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import open_store
 from tests.integration.deployed.postgres.place import Place
 from tests.integration.nodes.test_node import refusal
+from tests.support.servers.stream_server import stream_server
 from tests.support.stores import queued
 
 WRONG = "28000 28P01 3D000 42501 42704 22023 55P02 0A000 P0001 ZZ999"
@@ -41,10 +42,9 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
         writer.write(answer)
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with stream_server(serve) as port:
         yield f"postgresql://me:sesame@127.0.0.1:{port}/db?sslmode=disable"
 
 
