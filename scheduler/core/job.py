@@ -223,6 +223,17 @@ class NewJob(Submission):
             abort=None,
         )
 
+    def claimed(self) -> Claim:
+        """The claim of a job that is stored as claimed."""
+        return Claim(
+            **self.submitted(),
+            id=self.id,
+            attempt=1,
+            token=1,
+            purpose=Purpose.RUN,
+            traceparent=self.traceparent,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim(Submission):

@@ -58,15 +58,15 @@ from scheduler.telemetry.stalls import Stalls
 from scheduler.webhooks import open_hooks
 from scheduler.webhooks.delivery import Delivery
 from scheduler.worker import (
-    Settlements,
-    build_settlements,
     build_workers,
     receive_aborts,
     report_progress,
 )
+from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.settlements import Settlements, build_settlements
 from scheduler.worker.workers import Workers
 
 
@@ -99,11 +99,20 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
     looks = JobLooks(store)
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
-    urls = await stack.enter_async_context(_api(basis, change_feed, looks, registry, draining))
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
+    direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
+    urls = await stack.enter_async_context(
+        _api(basis, change_feed, looks, direct_starts, registry, draining)
+    )
     settlements, workers = await _open_workers(
-        basis, lease, local_jobs, on_call_due=hooks.hint, urls=urls, stack=stack
+        basis,
+        lease,
+        local_jobs,
+        direct_starts,
+        on_call_due=hooks.hint,
+        urls=urls,
+        stack=stack,
     )
     if is_private(config.store.url):
         await forget_predecessors(store)
@@ -235,6 +244,7 @@ def _api(
     basis: _Basis,
     change_feed: ChangeFeed,
     looks: JobLooks,
+    direct_starts: DirectStarts,
     registry: CollectorRegistry,
     draining: asyncio.Event,
 ) -> AbstractAsyncContextManager[Sequence[str]]:
@@ -248,6 +258,7 @@ def _api(
         new_id=new_id,
         tasks=basis.slots.tasks,
         draining=draining,
+        direct_start=direct_starts,
         job_events=basis.job_events,
     )
     statistics = StatisticsService(
@@ -313,6 +324,7 @@ async def _open_workers(
     basis: _Basis,
     lease: Lease,
     local_jobs: LocalJobs,
+    direct_starts: DirectStarts,
     *,
     on_call_due: Callable[[], None],
     urls: Sequence[str],
@@ -342,6 +354,7 @@ async def _open_workers(
         slots=basis.slots,
         lease=lease,
         local_jobs=local_jobs,
+        direct_starts=direct_starts,
         job_events=basis.job_events,
         intervals=Intervals(
             idle_window_s=config.queue.idle_window_s,

@@ -17,7 +17,7 @@ from scheduler.core.job import StopReason
 from scheduler.node.config.loading import Config
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
-from scheduler.worker.unkillable import UnkillableProcesses
+from scheduler.worker.settlements.unkillable import UnkillableProcesses
 from scheduler.worker.workers import Workers
 
 COLLECT_EVERY: Final = 20_000

@@ -255,7 +255,7 @@ class PoolProcess:
             self._shared_memory = frozenset()
         ended = self._ended
         tree.send(self.fork_server, signal.SIGCONT)  # it reports exit statuses, and may be stopped
-        # Not waiting for a survivor of SIGKILL: its worker must go on (see `worker.unkillable`).
+        # Not waiting for a survivor of SIGKILL: its worker must go on (see `worker.settlements`).
         self._release(wait=self.process not in ended.survivors)
         if not self._closed:
             self._close_handle()

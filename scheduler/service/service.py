@@ -1,6 +1,7 @@
 """The use cases behind the API: submit, get, list, follow, abort.
 
     submit   store.insert ──▶ queue.enqueue           an id without a row would run nothing
+                   └────────▶ an idle worker          which has claimed the job with its insertion
     abort    store.request_abort ──▶ queue.announce   first durable, then fast
 
 Neither fails because the queue is away: the store has the job or the abort, and the sweeper and the
@@ -33,6 +34,7 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import FINAL, Cleanup, Job, NewJob, Node, Status, Submission
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.webhook import HookCall
@@ -85,6 +87,7 @@ class Service:
         looks: JobLooks,
         tasks: Mapping[str, HandlerOptions],
         draining: asyncio.Event,
+        direct_start: DirectStart,
         job_events: JobEvents,
     ) -> None:
         self.tasks = tasks
@@ -96,6 +99,7 @@ class Service:
         self._clock = clock
         self._new_id = new_id
         self._draining = draining
+        self._direct_start = direct_start
         self._job_events = job_events
 
     async def submit(
@@ -106,7 +110,7 @@ class Service:
         fingerprint: str | None = None,
         traceparent: str | None = None,
     ) -> Inserted:
-        """Store the jobs, all or none, and enqueue them.
+        """Store the jobs, all or none, and enqueue them; with an idle worker, a single one begins.
 
         With an idempotency key, a second call with the same key and fingerprint returns the jobs
         of the first, with `created` false. One key covers all jobs of a request.
@@ -122,25 +126,37 @@ class Service:
         now = self._clock.now()
         uids = (submission.uid for submission in submissions)
         keys = repeat(None) if idempotency_key is None else _keys(idempotency_key, uids)
-        inserted = await self._store.insert(
-            [
-                NewJob(
-                    **submission.submitted(),
-                    id=self._new_id(),
-                    traceparent=traceparent,
-                    undoable=self.tasks[submission.task].undoable,
-                    created_at=now,
-                    idempotency_key=key,
-                    fingerprint=None if key is None else fingerprint,
-                )
-                for submission, key in zip(submissions, keys, strict=False)
-            ]
-        )
-        if inserted.created:
+        jobs = [
+            NewJob(
+                **submission.submitted(),
+                id=self._new_id(),
+                traceparent=traceparent,
+                undoable=self.tasks[submission.task].undoable,
+                created_at=now,
+                idempotency_key=key,
+                fingerprint=None if key is None else fingerprint,
+            )
+            for submission, key in zip(submissions, keys, strict=False)
+        ]
+        inserted = await (self._insert_one(*jobs) if len(jobs) == 1 else self._store.insert(jobs))
+        if inserted.created and not inserted.claims:
             self._queue.announce([queued(job) for job in inserted.jobs])
             # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
             with suppress(QueueUnavailable):
                 await self._queue.enqueue([job.id for job in inserted.jobs])
+        return inserted
+
+    async def _insert_one(self, new: NewJob) -> Inserted:
+        """Store a job, claimed for a worker that idles, if there is one; then that begins with it.
+
+        Several at once wait for the queue: it shares them among all nodes, and a node runs them
+        faster in lots.
+        """
+        with self._direct_start.reserve(new.id) as worker:
+            inserted = await self._store.insert([new], claimer=worker.node_id)
+            if inserted.claims:
+                self._queue.announce([queued(job) for job in inserted.jobs])
+                worker.begin(inserted.claims, at=new.created_at)
         return inserted
 
     async def get(self, uid: str, job_id: str, *, wait_s: float = 0.0) -> Job:

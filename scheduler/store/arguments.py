@@ -38,10 +38,11 @@ def keys(names: Iterable[str]) -> str:
     return orjson.dumps({str(name): None for name in names}).decode()
 
 
-def new_job(new: NewJob) -> Mapping[str, Any]:
-    """The columns of a job to be stored."""
+def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
+    """The columns of a job to be stored, and the id of the node that is to own it."""
     return {
         **new.submitted(),
+        "claimer": claimer,
         "id": new.id,
         "traceparent": new.traceparent,
         "bytes": _bytes(new.data),

@@ -25,6 +25,13 @@ ROW_BYTES: Final = 4096
 """A row with more text than this counts as several: a thousand large ones would fill memory."""
 
 
+class _InsertCall(NamedTuple):
+    """One call of `insert`."""
+
+    jobs: Sequence[NewJob]
+    claimer: str | None
+
+
 class _ClaimCall(NamedTuple):
     """One call of `claim`."""
 
@@ -62,9 +69,9 @@ class GroupedStore(SqlStore):
             "settle": self._settle.serve(),
         }
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
         """See `Store`."""
-        return await self._insert(jobs)
+        return await self._insert(_InsertCall(jobs, claimer))
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
         """See `Store`."""
@@ -74,14 +81,23 @@ class GroupedStore(SqlStore):
         """See `Store`."""
         return await self._settle(settlements)
 
-    async def _insert_all(self, calls: Sequence[Sequence[NewJob]]) -> Sequence[Inserted]:
+    async def _insert_all(self, calls: Sequence[_InsertCall]) -> Sequence[Inserted]:
         if len(calls) == 1:
-            return [await super().insert(calls[0])]
-        stored = await self.store_new([new for jobs in calls for new in jobs])
-        if stored is None:
+            return [await super().insert(calls[0].jobs, claimer=calls[0].claimer)]
+        inserted = await self.store_new(
+            [(new, call.claimer) for call in calls for new in call.jobs]
+        )
+        if inserted is None:
             raise Conflict("one of these calls conflicts with a stored job")
-        rest = iter(stored)
-        return [Inserted(list(islice(rest, len(jobs))), created=True) for jobs in calls]
+        jobs, claims = iter(inserted.jobs), {claim.id: claim for claim in inserted.claims}
+        return [
+            Inserted(
+                list(islice(jobs, len(call.jobs))),
+                created=True,
+                claims=tuple(claims[new.id] for new in call.jobs if new.id in claims),
+            )
+            for call in calls
+        ]
 
     async def _claim_all(self, calls: Sequence[_ClaimCall]) -> Sequence[Sequence[Claim]]:
         """Claim for each node the jobs of its calls; of two calls for one job the first gets it."""
@@ -116,8 +132,8 @@ class GroupedStore(SqlStore):
         ]
 
 
-def _rows(jobs: Sequence[NewJob]) -> int:
-    return sum(1 + len(new.data) // ROW_BYTES for new in jobs)
+def _rows(call: _InsertCall) -> int:
+    return sum(1 + len(new.data) // ROW_BYTES for new in call.jobs)
 
 
 def _ids(call: _ClaimCall) -> int:

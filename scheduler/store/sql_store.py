@@ -45,26 +45,37 @@ class SqlStore:
         self.identity = database.identity
         self._fetch = database.fetch
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
         """See `Store`."""
-        stored = await self.store_new(jobs)
-        if stored is not None:
-            return Inserted(stored, created=True)
+        inserted = await self.store_new([(new, claimer) for new in jobs])
+        if inserted is not None:
+            return inserted
         batch = arguments.batch(map(arguments.new_job, jobs))
         if found := await self._fetch("stored", batch):
             return stored_before(jobs, found)
         must_be_accepted(await self._fetch("refusing", batch))
         return stored_before(jobs, found)
 
-    async def store_new(self, jobs: Sequence[NewJob]) -> Sequence[Job] | None:
+    async def store_new(self, jobs: Sequence[tuple[NewJob, str | None]]) -> Inserted | None:
         """Store jobs that are all new; None, and no effect, where one is stored already or refused.
+
+        Args:
+            jobs: each with the id of the node that is to own it, if any.
 
         Raises:
             Conflict: two of them have the same idempotency key.
         """
-        must_differ(jobs)
-        batch = arguments.batch(map(arguments.new_job, jobs))
-        return [new.stored() for new in jobs] if await self._fetch("insert", batch) else None
+        must_differ([new for new, _ in jobs])
+        batch = arguments.batch(arguments.new_job(new, claimer) for new, claimer in jobs)
+        stored = await self._fetch("insert", batch)
+        claimed = {row["id"] for row in stored if row["owner"] is not None}
+        if not stored:
+            return None
+        return Inserted(
+            [new.stored() for new, _ in jobs],
+            created=True,
+            claims=tuple(new.claimed() for new, _ in jobs if new.id in claimed),
+        )
 
     async def get(self, job_id: str) -> Job | None:
         """See `Store`."""

@@ -2,25 +2,23 @@
 
     workers ─▶ claiming ─▶ execution ─▶ attempt ─▶ (processes)   a job's way, from left to right
                   │            │  └─ abort_watcher               stops the attempt
-                  │            └─ settling, unkillable           writes the outcome, now or later
+                  │            └─ settlements/                   writes the outcome, now or later
                   └─ slot_line, prefetch                         how many are claimed, which is next
 
+    direct_starts a job that is stored while a worker idles skips the queue
     lease         proof that the node lives and may run jobs
     local_jobs    the jobs that it claims, runs or settles now
-    lost_claims   gives back jobs that it owns without knowing
     drain         ends its work
     intervals     the times that the configuration sets
     job_logs/     what jobs print, into the store
 
-`build_settlements` and `build_workers` put it together, for nodes and for tests.
+`build_workers` puts it together, for nodes and for tests.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -33,70 +31,18 @@ from scheduler.processes.slots import Slots
 from scheduler.telemetry.job_events import JobEvents
 from scheduler.worker.abort_watcher import AbortWatchers
 from scheduler.worker.claiming import Claiming
+from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
 from scheduler.worker.execution import Execution
 from scheduler.worker.intervals import Intervals
-from scheduler.worker.job_logs.writer import JobLogWriter
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
-from scheduler.worker.lost_claims import LostClaims
-from scheduler.worker.settling import Settling
+from scheduler.worker.settlements import Settlements
 from scheduler.worker.slot_line import SlotLine
-from scheduler.worker.unkillable import UnkillableProcesses
 from scheduler.worker.workers import Workers
 
 REPORT_EVERY_S: Final = 0.5
 """How often progress is written: often enough to watch it, seldom enough to cost little."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settlements:
-    """The parts that write how claims end: at once or later."""
-
-    job_log_writer: JobLogWriter
-    settling: Settling
-    unkillable: UnkillableProcesses
-    lost_claims: LostClaims
-
-
-def build_settlements(
-    group: asyncio.TaskGroup,
-    *,
-    store: Store,
-    queue: Queue,
-    clock: Clock,
-    random: Random,
-    lease: Lease,
-    local_jobs: LocalJobs,
-    job_events: JobEvents,
-    on_call_due: Callable[[], None],
-) -> Settlements:
-    """Build the parts that write how the claims of the lease's node end.
-
-    Args:
-        group: runs the tasks of `unkillable`.
-        on_call_due: called when a call of a hook may be due.
-    """
-    job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
-    settling = Settling(
-        store=store,
-        queue=queue,
-        clock=clock,
-        random=random,
-        job_log_writer=job_log_writer,
-        job_events=job_events,
-        on_call_due=on_call_due,
-    )
-    return Settlements(
-        job_log_writer=job_log_writer,
-        settling=settling,
-        unkillable=UnkillableProcesses(
-            store=store, clock=clock, random=random, settling=settling, group=group
-        ),
-        lost_claims=LostClaims(
-            store=store, clock=clock, lease=lease, local_jobs=local_jobs, settling=settling
-        ),
-    )
 
 
 def build_workers(
@@ -110,6 +56,7 @@ def build_workers(
     slots: Slots,
     lease: Lease,
     local_jobs: LocalJobs,
+    direct_starts: DirectStarts,
     job_events: JobEvents,
     intervals: Intervals,
     node_url: str,
@@ -130,6 +77,7 @@ def build_workers(
         lease=lease,
         local_jobs=local_jobs,
         slot_line=slot_line,
+        direct_starts=direct_starts,
         drain=drain,
         idle_window_s=intervals.idle_window_s,
     )

@@ -1,7 +1,8 @@
 """Claiming: from a ticket in the line for slots to claims on jobs.
 
     enter the line ─▶ dequeue ids ─▶ claim their jobs ─▶ execution ─▶ acknowledge the ids
-                          └─ none came: look in the store
+                          ├─ none came: look in the store
+                          └─ reserved for a job that is being stored: its claim comes ready
 
 An id is only a hint; the claim is what counts: without one nothing runs, however often an id comes.
 Where no id comes for a while, the store is asked for a waiting job. So jobs also run, only later,
@@ -11,7 +12,7 @@ with an empty queue or without any.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -23,6 +24,7 @@ from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
+from scheduler.worker.direct_starts import DirectStarts, IdleClaimer, Reservation
 from scheduler.worker.drain import Drain
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJob, LocalJobs
@@ -62,6 +64,7 @@ class Claiming:
         lease: Lease,
         local_jobs: LocalJobs,
         slot_line: SlotLine,
+        direct_starts: DirectStarts,
         drain: Drain,
         idle_window_s: float,
     ) -> None:
@@ -72,6 +75,7 @@ class Claiming:
         self._lease = lease
         self._local_jobs = local_jobs
         self._slot_line = slot_line
+        self._direct_starts = direct_starts
         self._drain = drain
         self._idle_window_s = idle_window_s
         self._look_at = 0.0
@@ -83,7 +87,11 @@ class Claiming:
         Raises:
             StoreUnavailable, QueueUnavailable: the caller should pause before the next try.
         """
-        job_ids = await self._drain.unless(self._dequeue(ticket))
+        with IdleClaimer() as claimer:
+            job_ids = await self._drain.unless(self._dequeue(ticket, claimer))
+            if claimer.reservation is not None:
+                await self._begin_reserved(claimer.reservation, ticket, execute)
+                return
         if not job_ids:
             await self._look_in_store(ticket, execute)
         elif self._drain.begun:
@@ -92,20 +100,32 @@ class Claiming:
             ticket.keep(len(job_ids))
             await self._claim(job_ids, ticket, execute, dequeued=True)
 
-    async def _dequeue(self, ticket: SlotTicket) -> Sequence[str]:
-        """The next ids; none after a random part of the idle window."""
+    async def _dequeue(self, ticket: SlotTicket, claimer: IdleClaimer) -> Sequence[str]:
+        """The next ids; none after a random part of the idle window, or once it is reserved."""
         idle = idle_s(window_s=self._idle_window_s, random=self._random)
         await ticket.enter()
         await self._lease.held()
         since = self._clock.monotonic()
         try:
-            return await self._queue.dequeue(wait_s=ticket.wait_s(idle), limit=ticket.jobs)
+            with nullcontext() if ticket.ahead else self._direct_starts.idle(claimer):
+                return await self._queue.dequeue(wait_s=ticket.wait_s(idle), limit=ticket.jobs)
         except QueueUnavailable:  # then the store is asked, as often as an idle worker would
             ticket.failed()
             await self._clock.sleep(idle)
         finally:
             self._slot_line.prefetch.fetched(within_s=self._clock.monotonic() - since)
         return []
+
+    async def _begin_reserved(
+        self, reservation: Reservation, ticket: SlotTicket, execute: Execute
+    ) -> None:
+        """Execute the job that this claimer is reserved for, once it is stored and claimed."""
+        ticket.keep(1)
+        begun = await reservation.claimed()
+        if begun is not None:
+            self._queue.announce([running(begun.claim, begun.at)])
+            local_job, mark = reservation.local_job, reservation.mark
+            await execute([Claimed(begun.claim, local_job, self._lease, mark)], ticket)
 
     async def _look_in_store(self, ticket: SlotTicket, execute: Execute) -> None:
         """Claim a job that waits in the store: its id was lost, or the queue is unavailable."""

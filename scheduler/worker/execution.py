@@ -33,9 +33,9 @@ from scheduler.worker.claiming import Claimed
 from scheduler.worker.drain import Drain
 from scheduler.worker.job_logs.writer import JobLogWriter
 from scheduler.worker.lot_run import LotRun, Member, Ways
-from scheduler.worker.settling import Settling
+from scheduler.worker.settlements.settling import Settling
+from scheduler.worker.settlements.unkillable import UnkillableProcesses
 from scheduler.worker.slot_line import SlotTicket
-from scheduler.worker.unkillable import UnkillableProcesses
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
 ENDED_BY_ITSELF: Final = Death(signal=None, processes=1, survivors=0)

@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.chaos.skewed import OFFSET
 from tests.support.nodes import Node
+from tests.support.process_table import proc_file
 
 PROGRAM: Final = Path(__file__).with_name("skewed.py")
 GONE_S: Final = 10.0
@@ -88,7 +89,7 @@ class Member:
     def kill_queue(self) -> None:
         """SIGKILL the embedded queue's server."""
         for pid in self.node.processes():
-            program = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0]
+            program = proc_file(pid, "cmdline").partition(b"\0")[0]
             if b"valkey-server" in program or b"redis-server" in program:
                 os.kill(pid, signal.SIGKILL)
 

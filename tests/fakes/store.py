@@ -45,7 +45,7 @@ class MemoryStore:
         if self.away:
             raise StoreUnavailable("the store does not answer")
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
         self._answer()
         keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key]
         if len(set(keys)) < len(keys):
@@ -55,7 +55,12 @@ class MemoryStore:
             for new in filter(self._refused, jobs):
                 raise ParentAborted(f"{new.parent} was aborted with its children")
             self.rows |= {new.id: new_row(new) for new in jobs}
-            return Inserted([self.rows[new.id].job for new in jobs], created=True)
+            stored = [self.rows[new.id].job for new in jobs]
+            node = self._nodes.get(claimer or "")
+            if node is None:
+                return Inserted(stored, created=True)
+            claims = tuple(claim_of(self.rows[new.id], node, new.created_at) for new in jobs)
+            return Inserted(stored, created=True, claims=claims)
         if len(earlier) < len(jobs):
             raise Conflict("this idempotency key came with a request of other jobs before")
         created = [row.job.id for row in earlier] == [new.id for new in jobs]

@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, Final, cast
 
 from scheduler.basics.clock import id_before, new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason, Submission
+from scheduler.core.ports.direct_start import Reservation
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
@@ -109,6 +110,8 @@ class Member(NodeUnderTest):
             retention_s=0,
             job_events=self.job_events,
         )
+        self._members = town.members
+        self._members.append(self)
         self.life = town.group.create_task(self.live(), name=f"node {name}")
 
     def on_lease_lost(self) -> None:
@@ -137,6 +140,7 @@ class Member(NodeUnderTest):
 
     async def kill(self) -> None:
         """Kill the node and, as its warden does, its processes; it makes no more calls."""
+        self._members.remove(self)
         self.store.cut = self.gated_queue.cut = True
         for process in self.slots.given:
             process.die(-signal.SIGKILL)
@@ -144,6 +148,7 @@ class Member(NodeUnderTest):
         await asyncio.wait({self.life})
 
     async def drain(self) -> None:
+        self._members.remove(self)
         self.workers.drain()
         self.local_jobs.stop_all(StopReason.DRAIN)
         await self.life
@@ -157,6 +162,10 @@ class Town:
     def __init__(self, group: asyncio.TaskGroup, trouble: Trouble) -> None:
         self.group, self.trouble = group, trouble
         self.witness = Witness()
+        self.members: list[Member] = []
+        """The nodes that live, oldest first."""
+        self.idle = 0
+        """How many jobs were submitted to one that idled."""
         self.server = MemoryServer()
         self.store = WatchedStore(self.witness)
         self.accepted: dict[str, str] = {}
@@ -176,8 +185,14 @@ class Town:
             new_id=new_id,
             tasks=TASKS,
             draining=asyncio.Event(),
+            direct_start=self,
             job_events=Counting(clock),
         )
+
+    def reserve(self, job_id: str) -> AbstractContextManager[Reservation]:
+        """See `DirectStart`: the user reaches the oldest node that lives."""
+        self.idle += bool(self.members[0].direct_starts.waiting())
+        return self.members[0].direct_starts.reserve(job_id)
 
     async def submit(self, name: str, task: str = "task1") -> None:
         """Submit as a user does: again with the same key, until it is answered."""
@@ -244,6 +259,7 @@ async def story(trouble: Trouble) -> None:
     async with asyncio.TaskGroup() as group:
         town = Town(group, trouble)
         first, second = Member("a", town), Member("b", town)
+        await asyncio.sleep(1)  # they idle: the first job begins without a trip through the queue
         for name in ("one", "two", "three"):
             await town.submit(name)
         await town.submit("undone", "undoable")
@@ -262,4 +278,5 @@ async def story(trouble: Trouble) -> None:
         await town.only(last)
         await last.drain()
         town.check()
+        assert town.idle or trouble.nth, "no job began directly"
     assert len(asyncio.all_tasks()) == 1, "guarantee 8: a task"

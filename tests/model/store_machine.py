@@ -78,6 +78,8 @@ class StoreMachine(RuleBasedStateMachine):
         """The beat that a sweeper first saw of each member, and when."""
         self.now = 0.0
         self.told = 0
+        self.begun_directly: list[tuple[Member, Claim]] = []
+        """What members were given with insertions, until `held` has it."""
         self.witness = Witness()
 
     # What users do
@@ -169,6 +171,28 @@ class StoreMachine(RuleBasedStateMachine):
         ids = self.run(self.store.waiting(limit=ALL)) if job_ids is None else job_ids
         held = self._claim(member, ids)
         return multiple(*(() if lost else self._begun(member, held)))
+
+    @precondition(lambda self: len(self.lives) < JOBS_MAX)
+    @rule(target=jobs, member=members, undoable=st.booleans(), lost=SELDOM)
+    def insert_claimed(self, member: Member, undoable: bool, lost: bool) -> str:  # noqa: FBT001
+        """Insert and claim at once, as for an idle worker. Some answers are lost."""
+        job = new(UID, undoable=undoable)
+        inserted = self.run(self.store.insert([job], claimer=member.id))
+        self.lives[job.id] = Life(job.id, undoable)
+        assert (inserted.created, inserted.jobs) == (True, [job.stored()])
+        assert [claim.id for claim in inserted.claims] == [job.id] * self._known(member)
+        for claim in inserted.claims:
+            self._claimed(member, claim)
+        assert not self.run(self.store.insert([job], claimer=member.id)).claims
+        if not lost:
+            self.begun_directly += self._begun(member, inserted.claims)
+        return job.id
+
+    @precondition(lambda self: self.begun_directly)
+    @rule(target=held)
+    def hold_what_began_directly(self) -> tuple[Member, Claim]:
+        """So that other rules may settle it."""
+        return self.begun_directly.pop()
 
     @rule(of=held, more=st.lists(held, max_size=2), status=st.sampled_from(ENDS))
     def settle(

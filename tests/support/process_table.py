@@ -19,13 +19,13 @@ def mark_of(trial: str) -> str:
 def bearers(trial: str) -> list[int]:
     """Every process that has the trial's variable in its environment."""
     wanted = f"TRIAL={trial}".encode()
-    return [pid for pid in _pids() if wanted in _read(pid, "environ")]
+    return [pid for pid in _pids() if wanted in proc_file(pid, "environ")]
 
 
 def members(trial: str) -> list[int]:
     """Every process of the trial, even those without an environment."""
     wanted = mark_of(trial).encode()
-    arguments = {pid for pid in _pids() if wanted in _read(pid, "cmdline")}
+    arguments = {pid for pid in _pids() if wanted in proc_file(pid, "cmdline")}
     return sorted(arguments | set(bearers(trial)) | _headless(trial))
 
 
@@ -56,6 +56,14 @@ def command_of(pid: int) -> str:
     return f"{command[:200]} ({' '.join(re.findall('(?:State|PPid):(.*)', status))})"
 
 
+def proc_file(pid: int, name: str) -> bytes:
+    """A file of a process below /proc; empty once the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
 def _headless(trial: str) -> set[int]:
     """Processes whose first thread has ended; in the table they look like zombies."""
     wanted = f"TRIAL={trial}".encode()
@@ -63,13 +71,13 @@ def _headless(trial: str) -> set[int]:
         pid
         for pid in _pids()
         for thread in _threads(pid)
-        if thread != pid and wanted in _read(thread, "environ")
+        if thread != pid and wanted in proc_file(thread, "environ")
     }
 
 
 def states() -> dict[int, tuple[str, int]]:
     """State and parent of every process."""
-    texts = {pid: _read(pid, "stat").rpartition(b") ")[2].split() for pid in _pids()}
+    texts = {pid: proc_file(pid, "stat").rpartition(b") ")[2].split() for pid in _pids()}
     return {pid: (text[0].decode(), int(text[1])) for pid, text in texts.items() if text}
 
 
@@ -82,10 +90,3 @@ def _threads(pid: int) -> list[int]:
         return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return []
-
-
-def _read(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""

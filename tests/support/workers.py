@@ -1,7 +1,7 @@
 """The workers of a node in this process, on fake slots: a test can hold each step of a job.
 
-The workers see store and queue through gates; the service that the tests call does not. Time passes
-only when a test lets it.
+The workers see store and queue through gates, and the service the store through another one. Time
+passes only when a test lets it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
-from scheduler.worker import build_settlements, build_workers
+from scheduler.worker import build_workers
+from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.prefetch import AT_ONCE_S
+from scheduler.worker.settlements import build_settlements
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.support.eventually import eventually
@@ -87,8 +90,13 @@ class NodeUnderTest:
             on_held=lambda _: None,
             on_lost=self.on_lease_lost,
         )
+        self.direct_starts = DirectStarts(
+            lease=self.lease, local_jobs=self.local_jobs, clock=self.clock
+        )
+        self.insertion = Gate(behind, error=StoreUnavailable)
+        """The store as the service sees it."""
         self.service = Service(
-            store=behind,
+            store=cast("Any", self.insertion),
             queue=self.queue,
             change_feed=ChangeFeed(store=behind, queue=self.queue, clock=self.clock),
             looks=JobLooks(behind),
@@ -96,6 +104,7 @@ class NodeUnderTest:
             new_id=new_id,
             tasks=TASKS,
             draining=asyncio.Event(),
+            direct_start=self.direct_starts,
             job_events=self.job_events,
         )
         random = Random(1)  # noqa: S311 - spreads backoffs
@@ -122,6 +131,7 @@ class NodeUnderTest:
             slots=cast("Slots", self.slots),
             lease=self.lease,
             local_jobs=self.local_jobs,
+            direct_starts=self.direct_starts,
             job_events=self.job_events,
             intervals=intervals,
             node_url="http://127.0.0.1:8000",
@@ -137,6 +147,11 @@ class NodeUnderTest:
             [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)]
         )
         return inserted.jobs[0].id
+
+    async def idles(self) -> None:
+        """Wait until a worker has waited in vain: the next job begins directly."""
+        await eventually(self.direct_starts.waiting, saying="a worker waits for an id")
+        self.clock.advance(AT_ONCE_S)
 
     async def abort(self, job_id: str) -> Job:
         """Request the abort of a job, and give its node the hint."""

@@ -4,6 +4,7 @@
     worker  ─┤
     sweeper ─┴─▶ Queue   hints: ids to run, abort flags, wake-ups
     all     ───▶ Clock   the time of day, durations and sleep
+    service ───▶ DirectStart   an idle worker, for a job that is being stored
 
 Read them as the specification. Each has one contract suite in `tests/contract`, which every
 implementation passes. All methods of `Store` raise `StoreUnavailable`, and all of `Queue`

@@ -28,7 +28,10 @@ class Inserted(NamedTuple):
     """The jobs that `Store.insert` stored, or found stored under the same idempotency keys."""
 
     jobs: Sequence[Job]
+    """As they were submitted, or as they are found."""
     created: bool
+    claims: Sequence[Claim] = ()
+    """Of the jobs that are stored as claimed."""
 
 
 class Released(NamedTuple):
@@ -50,8 +53,11 @@ class Store(Protocol):
     identity: str
     """A random id made with the database: by it nodes know whether they share a store."""
 
-    async def insert(self, jobs: Sequence[NewJob]) -> Inserted:
+    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
+
+        With `claimer`, the id of a node, they are stored as claimed by it from their creation on,
+        exactly as if `claim` had followed, if it is registered.
 
         Where `(uid, idempotency_key)` of all of them is stored already, with the same fingerprints,
         nothing is stored and the earlier jobs are the answer, with `created` false.

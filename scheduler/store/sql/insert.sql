@@ -1,4 +1,4 @@
--- Store jobs as queued, unless an id or idempotency key is stored already or a parent refuses them.
+-- Store jobs as queued or claimed, unless an id or key is stored already or a parent refuses them.
 -- $1 jobs (JSON object of rows, see arguments.new_job)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
@@ -12,8 +12,13 @@ WITH batch AS (
            CAST(value ->> 'undoable' AS boolean) AS undoable,
            CAST(value ->> 'created_at' AS bigint) AS created_at,
            value ->> 'idempotency_key' AS idempotency_key,
-           value ->> 'fingerprint' AS fingerprint
+           value ->> 'fingerprint' AS fingerprint,
+           value ->> 'claimer' AS claimer
       FROM json_each($1)
+), claimers AS (
+    -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
+    SELECT id, name FROM nodes WHERE id IN (SELECT claimer FROM batch)
+       FOR KEY SHARE -- PostgreSQL only
 ), parents AS (
     -- The lock makes `refuse_children` wait for us: either we see that the parent refuses, or the
     -- abort that made it refuse finds our jobs below it. In the order of ids, as all locks of jobs.
@@ -23,9 +28,18 @@ WITH batch AS (
      ORDER BY jobs.id FOR SHARE -- PostgreSQL only
 )
 INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_at,
-                  idempotency_key, fingerprint, status)
-SELECT id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_at, idempotency_key, fingerprint, 'queued'
+                  idempotency_key, fingerprint,
+                  status, owner, node, token, attempt, started_at)
+SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_at,
+       idempotency_key, fingerprint,
+       CASE WHEN claimers.id IS NULL THEN 'queued' ELSE 'running' END,
+       claimers.id,
+       claimers.name,
+       CASE WHEN claimers.id IS NULL THEN 0 ELSE 1 END,
+       CASE WHEN claimers.id IS NULL THEN 0 ELSE 1 END,
+       CASE WHEN claimers.id IS NULL THEN NULL ELSE created_at END
   FROM batch
+  LEFT JOIN claimers ON claimers.id = batch.claimer
  WHERE NOT EXISTS (SELECT 1 FROM batch AS again JOIN jobs ON jobs.id = again.id)
    AND NOT EXISTS (SELECT 1
                      FROM batch AS again
@@ -35,4 +49,4 @@ SELECT id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_
                      FROM batch AS child
                      JOIN parents ON parents.id = child.parent AND parents.uid = child.uid
                     WHERE parents.children_refused)
-RETURNING id
+RETURNING id, owner

@@ -16,7 +16,7 @@ from scheduler.core.ports.store import Store
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import ABORTS_AT_ONCE_MAX, Service
-from tests.fakes import FakeClock, MemoryQueue
+from tests.fakes import FakeClock, MemoryQueue, NoDirectStart
 from tests.support.job_events import Counting
 from tests.support.stores import BYTES_MAX, claimed, end, known
 
@@ -35,6 +35,7 @@ def service(store: Store) -> Service:
         new_id=new_id,
         tasks={"task1": HandlerOptions(name="task1")},
         draining=asyncio.Event(),
+        direct_start=NoDirectStart(),
         job_events=Counting(clock),
     )
 

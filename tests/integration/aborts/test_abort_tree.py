@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
-from tests.support.process_table import there
+from tests.support.process_table import proc_file, there
 from tests.support.trees import COUNTABLE, KINDS, plant, seeds
 
 FAR = 3600
@@ -132,5 +132,5 @@ def wardens(node: Node) -> list[int]:
     return [
         pid
         for pid in node.processes()
-        if b"scheduler.processes.warden" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"scheduler.processes.warden" in proc_file(pid, "cmdline")
     ]

@@ -15,6 +15,7 @@ from scheduler import JobAborted
 from tests.support.eventually import eventually
 from tests.support.handlers.folders import serving
 from tests.support.nodes import Body, Node
+from tests.support.process_table import proc_file
 
 HEAD = """\
 import asyncio, concurrent.futures, gc, queue, select, selectors, signal, socket, sqlite3
@@ -313,10 +314,7 @@ async def aborted(node: Node, task: str, begun: Path, query: str = "grace_s=20&w
 
 
 def _is_sleep(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep")
-    except OSError:
-        return False
+    return proc_file(pid, "cmdline").startswith(b"sleep")
 
 
 def test_an_abort_is_an_interrupt_that_libraries_know() -> None:

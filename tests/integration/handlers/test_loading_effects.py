@@ -15,6 +15,7 @@ from tests.integration.jobs.test_job_logs import read
 from tests.integration.nodes.test_node import refusal
 from tests.support.handlers.folders import serving
 from tests.support.nodes import Node, Nodes
+from tests.support.process_table import proc_file
 
 MIB = 1024 * 1024
 REFUSED_S = 10.0
@@ -230,7 +231,7 @@ async def test_what_only_other_programs_in_the_folder_import_is_not_loaded(tmp_p
 def test_what_the_node_wrote_for_its_processes_is_kept_from_cleaners(own_node: Node) -> None:
     """A node runs for months, and what cleans temporary folders removes what is ten days old."""
     mark = f"{SCRATCH}=".encode()
-    environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in own_node.processes()]
+    environments = [proc_file(pid, "environ") for pid in own_node.processes()]
     (scratch,) = {
         each.removeprefix(mark)
         for environment in environments

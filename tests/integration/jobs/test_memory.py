@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.handlers.greedy import LIMIT_BYTES
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
+from tests.support.process_table import proc_file
 
 
 async def test_after_a_job_with_a_limit_the_next_one_has_none(start_node: Nodes) -> None:
@@ -58,7 +59,11 @@ async def test_when_memory_is_short_the_kernel_kills_a_job_and_not_the_node(
     usual = int(Path("/proc/self/oom_score_adj").read_text())
 
     def scores() -> dict[int, int]:
-        return {pid: _score(pid) for pid in own_node.processes()}
+        return {
+            pid: int(score)
+            for pid in own_node.processes()
+            if (score := proc_file(pid, "oom_score_adj"))
+        }
 
     pools = own_node.workers + 1
     await own_node.alone()
@@ -67,7 +72,3 @@ async def test_when_memory_is_short_the_kernel_kills_a_job_and_not_the_node(
     assert len(scores()) == len(rest) + pools
     assert own_node.process.pid in rest
     assert job not in rest
-
-
-def _score(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())

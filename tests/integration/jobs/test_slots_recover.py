@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tests.support.eventually import eventually
 from tests.support.nodes import Node
+from tests.support.process_table import proc_file
 
 ABORTS = int(os.environ.get("ABORTS", "200"))
 """How many aborts in a row; `ABORTS=500` for the long form."""
@@ -108,5 +109,5 @@ async def status_is(node: Node, job: dict[str, object], status: str) -> bool:
 
 def used(node: Node) -> int:
     """Clock ticks of CPU that all processes of the node have used."""
-    stats = [Path(f"/proc/{pid}/stat").read_text() for pid in node.processes()]
-    return sum(sum(map(int, stat.rpartition(") ")[2].split()[11:13])) for stat in stats)
+    stats = [proc_file(pid, "stat") for pid in node.processes()]
+    return sum(sum(map(int, stat.rpartition(b") ")[2].split()[11:13])) for stat in stats)

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import HANDLERS, ROOT, Node, Nodes
+from tests.support.process_table import proc_file
 
 TWINS = """
 from scheduler import handler
@@ -313,7 +314,7 @@ async def test_processes_that_outlived_node_and_warden_end_when_the_node_starts_
     await eventually(begun.exists)
     node.signal(signal.SIGSTOP)  # else it would start another warden
     for pid in node.processes():
-        if b"scheduler.processes.warden" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"scheduler.processes.warden" in proc_file(pid, "cmdline"):
             os.kill(pid, signal.SIGKILL)
     node.kill()
     assert node.processes()

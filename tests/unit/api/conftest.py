@@ -33,7 +33,7 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
-from tests.fakes import FakeClock, MemoryQueue, MemoryStore
+from tests.fakes import FakeClock, MemoryQueue, MemoryStore, NoDirectStart
 from tests.support.job_events import Counting
 from tests.support.stores import node
 
@@ -143,6 +143,7 @@ def build() -> Parts:
         new_id=new_id,
         tasks=TASKS,
         draining=draining,
+        direct_start=NoDirectStart(),
         job_events=Counting(clock),
     )
     app = build_app(

@@ -30,7 +30,7 @@ from scheduler.core.job import (
     Unknown,
     Unreturnable,
 )
-from scheduler.worker.settling import cleaned
+from scheduler.worker.settlements.settling import cleaned
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 DEATH = Death(signal="SIGKILL", processes=3, survivors=0)

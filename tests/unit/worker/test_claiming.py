@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from scheduler.processes.slots import Slots
 from scheduler.worker.claiming import STORE_LOOK_S, Claiming
+from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
@@ -57,6 +58,7 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
             lease=lease,
             local_jobs=local_jobs,
             slot_line=line,
+            direct_starts=DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock),
             drain=Drain(),
             idle_window_s=0.001,
         )

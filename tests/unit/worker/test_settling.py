@@ -18,7 +18,7 @@ from scheduler.core.job import (
     Stopped,
     StopReason,
 )
-from scheduler.worker.settling import cleaned
+from scheduler.worker.settlements.settling import cleaned
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
 from tests.unit.worker.test_attempt import KILLED

@@ -21,7 +21,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.processes import tree
 from scheduler.worker.attempt import Attempt
-from scheduler.worker.settling import Settling
+from scheduler.worker.settlements.settling import Settling
 
 LOOKS_LONGEST_S: Final = 30.0
 """The longest pause between two tries: such a process may live for days."""

@@ -17,7 +17,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
-from scheduler.worker.settling import Settling
+from scheduler.worker.settlements.settling import Settling
 
 LOST_CLAIMS_LOOK_S: Final = 1.0
 """How often to look for lost claims: their users wait that long."""

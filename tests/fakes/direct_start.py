@@ -1,0 +1,16 @@
+"""A `DirectStart` of a node whose workers never idle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scheduler.worker.direct_starts import NoReservation
+
+
+class NoDirectStart:
+    """Reserves nothing."""
+
+    @contextmanager
+    def reserve(self, _job_id: str) -> Iterator[NoReservation]:
+        yield NoReservation()
