@@ -22,11 +22,10 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.worker import build_workers
-from scheduler.worker.direct_starts import DirectStarts
+from scheduler.worker.direct_starts import IN_VAIN_S, DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
-from scheduler.worker.prefetch import AT_ONCE_S
 from scheduler.worker.settlements import build_settlements
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
@@ -151,7 +150,7 @@ class NodeUnderTest:
     async def idles(self) -> None:
         """Wait until a worker has waited in vain: the next job begins directly."""
         await eventually(self.direct_starts.waiting, saying="a worker waits for an id")
-        self.clock.advance(AT_ONCE_S)
+        self.clock.advance(IN_VAIN_S)
 
     async def abort(self, job_id: str) -> Job:
         """Request the abort of a job, and give its node the hint."""
