@@ -9,6 +9,7 @@ import pytest
 from scheduler.core.change import ChangeKind
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, JsonText, StopReason, Submission
+from scheduler.worker.prefetch import STREAK
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
 
@@ -170,6 +171,7 @@ async def test_a_lease_lost_amid_it_gives_the_job_back(workers: NodeUnderTest) -
         workers.lease._hold_from(workers.clock.monotonic())
         held.let()
     await runs_to_its_end(workers, submitting.result())
+    assert (await workers.job(submitting.result())).token == 2, "it was claimed once more"
 
 
 async def test_without_the_lease_no_worker_is_reserved(workers: NodeUnderTest) -> None:
@@ -198,3 +200,17 @@ async def test_a_node_that_was_buried_runs_it_through_the_queue(workers: NodeUnd
     job_id = await workers.submit()
     await workers.idle()
     assert (await workers.job(job_id)).owner is None
+
+
+async def test_a_worker_that_waits_ahead_of_the_slots_is_not_reserved(
+    workers: NodeUnderTest,
+) -> None:
+    """All slots may be busy: its job would wait behind theirs, and no other node could take it."""
+    await workers.submit()
+    await workers.running()
+    dequeue = workers.gated_queue.hold("dequeue", "before")
+    workers.slot_line.prefetch._streak = STREAK
+    workers.slot_line._admit()
+    await dequeue.reached.wait()
+    assert not workers.direct_starts.waiting()
+    dequeue.let()

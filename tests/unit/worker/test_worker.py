@@ -105,7 +105,8 @@ async def test_a_job_whose_claim_is_answered_after_the_lease_was_lost_does_not_b
     workers.lease._hold_from(workers.clock.monotonic())  # and is held again before the answer comes
     claim.let()
     (await workers.running()).finish()
-    assert (await workers.becomes(job_id, "successful")).attempt == 1
+    job = await workers.becomes(job_id, "successful")
+    assert (job.attempt, job.token) == (1, 2), "it was claimed once more"
     assert len(workers.slots.frames) == 1
 
 
