@@ -70,14 +70,19 @@ async def skip_body(request: web.Request) -> None:
 
 
 def _require_json(request: web.Request) -> None:
+    if request.headers.get("Content-Type") != "application/json":
+        _require_declared(request)
+    _require_plain(request, "Content-Encoding", "identity")
+    _require_plain(request, "Transfer-Encoding", "chunked")
+
+
+def _require_declared(request: web.Request) -> None:
     charset = request.charset or "utf-8"
     if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
         declared = request.headers.get("Content-Type", "nothing")[:100]
         raise web.HTTPUnsupportedMediaType(
             text=f"the Content-Type says {declared!r}; allowed is application/json in UTF-8"
         )
-    _require_plain(request, "Content-Encoding", "identity")
-    _require_plain(request, "Transfer-Encoding", "chunked")
 
 
 def _require_plain(request: web.Request, header: str, plain: str) -> None:
@@ -96,9 +101,9 @@ async def _read(request: web.Request, *, object_max: int, array_max: int) -> byt
     body = _Body(request[SHARE], object_max=object_max, array_max=array_max)
     content = request.content
     try:
-        if content.is_eof():  # nearly always: a small body comes with its header
-            while piece := await content.readany():
-                body.add(piece)
+        if content.is_eof() and content.exception() is None:
+            while not content.at_eof():  # nearly always: a small body comes with its header
+                body.add(content.read_nowait())
         else:
             await _invite(request)
             await _read_in_time(content, body)
