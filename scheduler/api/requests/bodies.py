@@ -100,13 +100,14 @@ async def _read(request: web.Request, *, object_max: int, array_max: int) -> byt
     _require_below(array_max, request.content_length or 0)
     body = _Body(request[SHARE], object_max=object_max, array_max=array_max)
     content = request.content
+    if content.is_eof() and content.exception() is None:
+        # Nearly always: a small body comes with its header.
+        whole = content.read_nowait()
+        body.admit(whole)
+        return whole
     try:
-        if content.is_eof() and content.exception() is None:
-            while not content.at_eof():  # nearly always: a small body comes with its header
-                body.add(content.read_nowait())
-        else:
-            await _invite(request)
-            await _read_in_time(content, body)
+        await _invite(request)
+        await _read_in_time(content, body)
     except TimeoutError:
         detail = f"only {len(body.bytes)} bytes of the body came"
         raise web.HTTPRequestTimeout(text=detail) from None
@@ -135,7 +136,12 @@ class _Body:
         self._is_blank = True
 
     def add(self, piece: bytes) -> None:
-        """Keep one more piece, if it may come.
+        """Keep one more piece, if it may come; raises as `admit`."""
+        self.admit(piece)
+        self.bytes += piece
+
+    def admit(self, piece: bytes) -> None:
+        """Count one more piece, if it may come.
 
         Raises:
             TooLarge, HTTPServiceUnavailable: it may not.
@@ -147,7 +153,6 @@ class _Body:
         _require_below(self._bytes_max, len(self.bytes) + len(piece))
         if not self._share.grow(len(piece)):
             raise web.HTTPServiceUnavailable(text=TOO_MANY_BYTES)
-        self.bytes += piece
 
 
 async def _invite(request: web.Request) -> None:
