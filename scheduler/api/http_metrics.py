@@ -38,15 +38,21 @@ def metrics_middleware(registry: CollectorRegistry) -> Any:  # noqa: ANN401 - ai
         registry=registry,
     )
 
-    answered, seconds = cache(counter.labels), cache(histogram.labels)
+    @cache
+    def answered(route: str, method: str, status: int) -> Callable[[], None]:
+        return counter.labels(route, method, str(status)).inc
+
+    @cache
+    def took(route: str, method: str) -> Callable[[float], None]:
+        return histogram.labels(route, method).observe
 
     @web.middleware
     async def measure(request: web.Request, handler: NextHandler) -> web.StreamResponse:
         began = perf_counter()
         answer = await handler(request)
         route, method = _route(request), _method(request)
-        answered(route, method, str(answer.status)).inc()
-        seconds(route, method).observe(perf_counter() - began)
+        answered(route, method, answer.status)()
+        took(route, method)(perf_counter() - began)
         return answer
 
     return measure

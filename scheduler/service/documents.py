@@ -110,7 +110,7 @@ def task_document(options: HandlerOptions) -> Document:
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with exactly milliseconds, so that the texts sort like the times."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)
-    return f"{utc.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+    return utc.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def _instant_or_none(at: datetime | None) -> str | None:

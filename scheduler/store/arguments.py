@@ -73,6 +73,18 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
     }
 
 
+def success(end: Settlement) -> Mapping[str, Any]:
+    """The columns of the end of an attempt whose handler returned."""
+    return {
+        "id": end.id,
+        "token": end.token,
+        "at": milliseconds(end.at),
+        "result": end.result,
+        "progress": None if end.progress is None else json(end.progress),
+        "bytes": _bytes(end.result),
+    }
+
+
 def page(written: Written) -> Mapping[str, Any]:
     """The columns of a page of a job's log; each of its blocks is a time, a stream and a text."""
     page = written.page

@@ -6,9 +6,9 @@ Each write is one guarded statement; the rows that it returns say what took effe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from scheduler.core.job import (
     FINAL,
@@ -142,12 +142,21 @@ class SqlStore:
         # Two statements are fine, because each settlement is independent of the others.
         given_back = [end for end in ends if end.status is Status.QUEUED]
         final = [end for end in ends if end.status is not Status.QUEUED]
-        return await self._end("settle", final) | await self._end("give_back", given_back)
+        if all(end.status is Status.SUCCESSFUL for end in final):
+            ended = await self._end("succeed", final, arguments.success)
+        else:
+            ended = await self._end("settle", final, arguments.settlement)
+        return ended | await self._end("give_back", given_back, arguments.settlement)
 
-    async def _end(self, name: str, ends: Sequence[Settlement]) -> dict[tuple[str, int], Status]:
+    async def _end(
+        self,
+        name: str,
+        ends: Sequence[Settlement],
+        columns: Callable[[Settlement], Mapping[str, Any]],
+    ) -> dict[tuple[str, int], Status]:
         if not ends:
             return {}
-        ended = await self._fetch(name, arguments.batch(map(arguments.settlement, ends)))
+        ended = await self._fetch(name, arguments.batch(map(columns, ends)))
         return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
 
     async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:

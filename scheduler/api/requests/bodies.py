@@ -70,14 +70,19 @@ async def skip_body(request: web.Request) -> None:
 
 
 def _require_json(request: web.Request) -> None:
+    if request.headers.get("Content-Type") != "application/json":
+        _require_declared(request)
+    _require_plain(request, "Content-Encoding", "identity")
+    _require_plain(request, "Transfer-Encoding", "chunked")
+
+
+def _require_declared(request: web.Request) -> None:
     charset = request.charset or "utf-8"
     if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
         declared = request.headers.get("Content-Type", "nothing")[:100]
         raise web.HTTPUnsupportedMediaType(
             text=f"the Content-Type says {declared!r}; allowed is application/json in UTF-8"
         )
-    _require_plain(request, "Content-Encoding", "identity")
-    _require_plain(request, "Transfer-Encoding", "chunked")
 
 
 def _require_plain(request: web.Request, header: str, plain: str) -> None:
@@ -95,13 +100,14 @@ async def _read(request: web.Request, *, object_max: int, array_max: int) -> byt
     _require_below(array_max, request.content_length or 0)
     body = _Body(request[SHARE], object_max=object_max, array_max=array_max)
     content = request.content
+    if content.is_eof() and content.exception() is None:
+        # Nearly always: a small body comes with its header.
+        whole = content.read_nowait()
+        body.admit(whole)
+        return whole
     try:
-        if content.is_eof():  # nearly always: a small body comes with its header
-            while piece := await content.readany():
-                body.add(piece)
-        else:
-            await _invite(request)
-            await _read_in_time(content, body)
+        await _invite(request)
+        await _read_in_time(content, body)
     except TimeoutError:
         detail = f"only {len(body.bytes)} bytes of the body came"
         raise web.HTTPRequestTimeout(text=detail) from None
@@ -130,7 +136,12 @@ class _Body:
         self._is_blank = True
 
     def add(self, piece: bytes) -> None:
-        """Keep one more piece, if it may come.
+        """Keep one more piece, if it may come; raises as `admit`."""
+        self.admit(piece)
+        self.bytes += piece
+
+    def admit(self, piece: bytes) -> None:
+        """Count one more piece, if it may come.
 
         Raises:
             TooLarge, HTTPServiceUnavailable: it may not.
@@ -142,7 +153,6 @@ class _Body:
         _require_below(self._bytes_max, len(self.bytes) + len(piece))
         if not self._share.grow(len(piece)):
             raise web.HTTPServiceUnavailable(text=TOO_MANY_BYTES)
-        self.bytes += piece
 
 
 async def _invite(request: web.Request) -> None:

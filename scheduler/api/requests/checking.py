@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final, TypeVar
@@ -38,16 +39,24 @@ def checked(model: type[M], value: Mapping[str, object], *, prefix: str, noun: s
         Invalid: with a flaw for each field that is unknown, missing or wrong.
     """
     fields = model.model_fields
+    if len(value) <= len(fields):  # pydantic would report each of a million unknown fields
+        with suppress(ValidationError):
+            return model.model_validate(value)
+    raise _refused(model, value, prefix=prefix, noun=noun)
+
+
+def _refused(
+    model: type[BaseModel], value: Mapping[str, object], *, prefix: str, noun: str
+) -> Invalid:
+    """What is wrong with a value that the model does not take."""
+    fields = model.model_fields
     unknown = (name for name in value if name not in fields)
-    # Only as many as are listed: pydantic would report each of a million fields.
     flaws = [_unknown_field(name, fields, prefix, noun) for name in islice(unknown, FLAWS_MAX)]
     try:
-        instance = model.model_validate({key: value[key] for key in fields if key in value})
+        model.model_validate({key: value[key] for key in fields if key in value})
     except ValidationError as error:
         flaws += [_flaw(each, model, value, prefix) for each in error.errors(include_url=False)]
-    if flaws:
-        raise refusal(flaws)
-    return instance
+    return refusal(flaws)
 
 
 def refusal(flaws: Sequence[Flaw]) -> Invalid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
@@ -75,7 +76,13 @@ async def list_hook_calls(request: web.Request) -> web.Response:
 
 def _location(request: web.Request, job: Job) -> dict[str, str]:
     prefix = request.app[PATH_PREFIX]
-    return {"Location": f"{prefix}/{quote(job.uid, safe='')}/{job.id}"}
+    return {"Location": f"{prefix}/{_quoted(job.uid)}/{job.id}"}
+
+
+@lru_cache(maxsize=1024)
+def _quoted(uid: str) -> str:
+    """A uid in a path. Users submit many jobs, and quoting takes as long as the JSON of a job."""
+    return quote(uid, safe="")
 
 
 def _next(request: web.Request, page: JobPage) -> dict[str, str]:

@@ -239,6 +239,23 @@ async def test_survivors_are_shown_while_the_abort_is_under_way(store: Store) ->
     assert (job.status, job.abort and job.abort.death) == (Status.ABORTED, DEATH)
 
 
+async def test_survivors_are_forgotten_where_the_attempt_succeeds_all_the_same(
+    store: Store,
+) -> None:
+    """A death is told of an abort only: here the handler returned before it was reached."""
+    claim = await running(store)
+    await abort(store, claim.id)
+    stuck = Death(signal="SIGKILL", processes=3, survivors=2)
+    await store.note_survivors(claim.id, token=claim.token, death=stuck)
+
+    await store.settle([end(claim)])
+
+    job = await known(store, claim.id)
+    assert job.status is Status.SUCCESSFUL
+    assert job.abort is not None
+    assert job.abort.death is None
+
+
 async def test_survivors_are_not_shown_for_another_attempt_nor_without_an_abort(
     store: Store,
 ) -> None:

@@ -9,12 +9,14 @@ import pytest
 from scheduler.core.job import (
     FINAL,
     NOTHING_RAN,
+    Claim,
     Cleanup,
     Failure,
     FailureKind,
     JsonText,
     Progress,
     Purpose,
+    Settlement,
     Status,
 )
 from scheduler.core.ports.store import Store
@@ -148,6 +150,26 @@ async def test_each_settlement_of_a_batch_is_independent(store: Store) -> None:
 
     assert set(settled) == {good.id}
     assert (await known(store, late.id)).status is Status.RUNNING
+
+
+async def test_a_success_is_stored_alike_alone_and_beside_other_ends(store: Store) -> None:
+    """Successes alone have a statement of their own, which is shorter."""
+    alone, beside, failing = [await running(store) for _ in range(3)]
+    progress = Progress(done=1, total=2, message="half")
+
+    def success(claim: Claim) -> Settlement:
+        return replace(end(claim), result=JsonText('"ü"'), progress=progress)
+
+    assert await store.settle([success(alone)]) == {alone.id: Status.SUCCESSFUL}
+    assert await store.settle(
+        [success(beside), end(failing, Status.TERMINATED, error=FAILURE)]
+    ) == {
+        beside.id: Status.SUCCESSFUL,
+        failing.id: Status.TERMINATED,
+    }
+
+    one, other = await known(store, alone.id), await known(store, beside.id)
+    assert replace(one, id=other.id) == other
 
 
 async def test_of_two_ends_of_one_attempt_in_a_batch_the_first_counts(store: Store) -> None:
