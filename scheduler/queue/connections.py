@@ -152,7 +152,7 @@ async def _is_ready(connection: AbstractConnection) -> bool:
     """Whether a command can be sent on it: it is open, and nothing is left to be read."""
     try:
         return connection.is_connected and not await connection.can_read()
-    except OSError:
+    except (ConnectionLost, OSError):
         return False
 
 
