@@ -108,7 +108,7 @@ async def test_ids_survive_a_restart_of_the_node(tmp_path: Path) -> None:
         await one_of(queue, wait_s=5)
 
     async with embedded(tmp_path, "b") as queue:
-        assert [await one_of(queue, wait_s=5) for _ in range(2)] == ["1", "2"]
+        assert [await one_of(queue, wait_s=30) for _ in range(2)] == ["1", "2"]
 
 
 async def test_when_it_is_killed_it_is_restarted_and_the_queue_works_again(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ async def test_when_it_is_killed_it_is_restarted_and_the_queue_works_again(tmp_p
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: not lives(pid))
 
-        assert await patiently(lambda: one_of(queue, wait_s=5)) == "1"
+        assert await patiently(lambda: one_of(queue, wait_s=30)) == "1"
         assert await queue.forgetful()
 
 
@@ -138,7 +138,7 @@ async def test_a_machine_out_of_pids_or_files_only_delays_the_restart(
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: not lives(pid))
 
-        assert await patiently(lambda: one_of(queue, wait_s=5)) == "1"
+        assert await patiently(lambda: one_of(queue, wait_s=30)) == "1"
         assert not refusals
 
 
@@ -173,7 +173,7 @@ async def test_the_server_of_a_killed_node_is_ended_and_its_ids_are_kept(tmp_pat
     async with embedded(tmp_path, "b") as queue:
         await eventually(lambda: not lives(stale))
         assert await queue.recover([]) == 1
-        assert [await one_of(queue, wait_s=5) for _ in range(2)] == ["1", "2"]
+        assert [await one_of(queue, wait_s=30) for _ in range(2)] == ["1", "2"]
 
 
 async def test_two_nodes_never_share_it(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ async def test_two_nodes_never_share_it(tmp_path: Path) -> None:
 
         assert await pid_of(tmp_path) == pid
         await queue.enqueue(["1"])
-        assert await one_of(queue, wait_s=5) == "1"
+        assert await one_of(queue, wait_s=30) == "1"
 
 
 async def test_a_data_dir_too_long_for_a_socket_path_works(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ async def test_a_data_dir_too_long_for_a_socket_path_works(tmp_path: Path) -> No
     data_dir = tmp_path / ("a folder with a long name % ? # " * 5) / "é"
     async with embedded(data_dir) as queue:
         await queue.enqueue(["1"])
-        assert await one_of(queue, wait_s=5) == "1"
+        assert await one_of(queue, wait_s=30) == "1"
         socket = stored_socket(data_dir)
         assert names(socket.parent) == {"queue.sock"}
         assert mode(socket.parent) == 0o700
@@ -223,7 +223,7 @@ async def test_a_truncated_file_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[:-10])
 
     async with embedded(tmp_path, "b") as queue:
-        assert await one_of(queue, wait_s=5) == "1"
+        assert await one_of(queue, wait_s=30) == "1"
 
 
 async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:

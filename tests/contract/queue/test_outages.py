@@ -107,7 +107,7 @@ async def test_calls_to_a_hanging_server_fail_after_a_few_seconds(
         own_redis.thaw()
 
     await patiently(lambda: queue.enqueue(["2"]))
-    assert await patiently(lambda: one_of(queue, wait_s=1)) is not None
+    assert await patiently(lambda: one_of(queue, wait_s=30)) is not None
 
 
 async def test_writes_to_a_replica_fail(own_redis: RedisServer, queue: Queue) -> None:
@@ -160,7 +160,7 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(
 ) -> None:
     for _ in range(2):
         await queue.enqueue(["1"])
-        assert await one_of(queue, wait_s=1) == "1"
+        assert await one_of(queue, wait_s=30) == "1"
         await queue.give_back("1")
         own_redis.command("SCRIPT", "FLUSH")
 
@@ -234,13 +234,13 @@ async def test_an_id_that_could_not_be_acknowledged_comes_again(
 ) -> None:
     """Its job has ended, so the next claim is refused: better than an id in flight for ever."""
     await queue.enqueue(["1"])
-    assert await one_of(queue, wait_s=1) == "1"
+    assert await one_of(queue, wait_s=30) == "1"
     own_redis.command("REPLICAOF", "127.0.0.1", "1")
     async with refused(within_s=1):
         await queue.acknowledge(["1"])
 
     own_redis.command("REPLICAOF", "NO", "ONE")
-    assert await patiently(lambda: one_of(queue, wait_s=5)) == "1"
+    assert await patiently(lambda: one_of(queue, wait_s=30)) == "1"
 
 
 async def test_the_background_tasks_end_with_the_block_also_on_an_error(
