@@ -147,16 +147,20 @@ class LotRun:
         for attempt in attempts:
             attempt.send_in(None)
         self._waiting = [*sent[lot.begun :], *self._waiting]
-        await self._part_with([*odd, *sent[known : lot.begun]], process)
+        await self._part_with([*odd, *sent[known : lot.begun]], process, ran=lot.begun)
 
-    async def _part_with(self, begun: Sequence[Member], process: PoolProcess) -> None:
-        """Settle those that have ended. The last one may go on, or have broken its process."""
-        ended, others = _by_end(begun)
+    async def _part_with(self, rest: Sequence[Member], process: PoolProcess, *, ran: int) -> None:
+        """Settle those of the rest that have ended. The last may go on, or have broken its process.
+
+        Args:
+            ran: how many began, with those that are settled already.
+        """
+        ended, others = _by_end(rest)
         if others:
             ticket = self._ticket.hand_over(len(others))
             name = f"run {others[0].claimed.claim.id} on"
             self._tasks.create_task(self._ways.run_on(others, process, ticket), name=name)
-        self._ticket.ran(len(begun))
+        self._ticket.ran(ran)
         self._ticket.keep(len(self._waiting))
         if self._waiting:
             self._settle_soon(ended)

@@ -215,8 +215,9 @@ class SlotTicket:
         return SlotTicket(self._line, jobs=jobs)
 
     def hand_over(self, jobs: int) -> SlotTicket:
-        """A ticket of its own for some of the jobs, with the slot of this one."""
-        own = SlotTicket(self._line, jobs=jobs, since=self._since, process=self._process)
+        """A ticket of its own for some of the jobs, with the slot of this one from now on."""
+        since = None if self._since is None else self._line.clock.monotonic()
+        own = SlotTicket(self._line, jobs=jobs, since=since, process=self._process)
         self.jobs -= jobs
         self._since = self._process = None
         return own

@@ -81,6 +81,20 @@ async def test_one_that_has_ended_is_settled_while_the_others_run(workers: NodeU
     assert await _all_are(workers, ids[1:], Status.RUNNING)
 
 
+async def test_the_time_in_the_slot_is_shared_by_all_that_ran(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even by those that were settled before the end: else short jobs would be taken for long."""
+    process, ids = await sent(workers)
+    began = workers.clock.monotonic()
+    took: list[float] = []
+    monkeypatch.setattr(workers.slot_line.prefetch, "ran", lambda for_s: took.append(for_s))
+    process.finish()
+    await eventually(lambda: _all_are(workers, ids[:1], Status.SUCCESSFUL))
+    await finish(workers, ids[1:])
+    assert took == [(workers.clock.monotonic() - began) / LOT]
+
+
 async def test_one_that_is_aborted_before_its_turn_never_begins(workers: NodeUnderTest) -> None:
     process, ids = await sent(workers)
     await workers.abort(ids[2])
