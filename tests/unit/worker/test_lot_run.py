@@ -87,8 +87,12 @@ async def test_the_time_in_the_slot_is_shared_by_all_that_ran(
     """Even by those that were settled before the end: else short jobs would be taken for long."""
     process, ids = await sent(workers)
     began = workers.clock.monotonic()
-    took: list[float] = []
-    monkeypatch.setattr(workers.slot_line.prefetch, "ran", lambda for_s: took.append(for_s))
+    took = []
+
+    def ran(*, for_s: float) -> None:
+        took.append(for_s)
+
+    monkeypatch.setattr(workers.slot_line.prefetch, "ran", ran)
     process.finish()
     await eventually(lambda: _all_are(workers, ids[:1], Status.SUCCESSFUL))
     await finish(workers, ids[1:])
