@@ -51,10 +51,10 @@ from scheduler.processes.child.results import returned
 
 Message = Mapping[str, object]
 
-TRACEPARENT: Final = "TRACEPARENT"
+TRACEPARENT: Final = b"TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
-URL: Final = "ATLANSCHEDULER_URL"
-JOB: Final = "ATLANSCHEDULER_JOB"
+URL: Final = b"ATLANSCHEDULER_URL"
+JOB: Final = b"ATLANSCHEDULER_JOB"
 """What `scheduler.client.address` looks for; not imported from there, to stay light."""
 NOT_LOADED: Final = "[handlers] path: the fork server could not import what loads the handlers"
 
@@ -312,7 +312,7 @@ async def _awaited(result: Awaitable[object]) -> object:
     return await result
 
 
-def _named(job: Mapping[str, str | None]) -> Mapping[str, str | None]:
+def _named(job: Mapping[str, str | None]) -> Mapping[bytes, str | None]:
     """What names a job, its node and its trace in the environment, also for what the job starts.
 
     What is unknown is removed: the node itself may have been started by a job, or with a trace. A
