@@ -25,6 +25,8 @@ class Environment:
     def __init__(self) -> None:
         self._variables = dict(_copy())
         self._named: dict[bytes, str | None] = {}
+        self._first: int | None = None
+        self._block = _NOTHING
         self._note()
 
     def set_variables(self, variables: Mapping[bytes, str | None]) -> None:
@@ -59,9 +61,10 @@ class Environment:
 
     def _note(self) -> None:
         """Note where the variables are: a changed one is somewhere else."""
-        self._first = first = _original.value
-        size = POINTER_BYTES * (len(self._variables) + 1)
-        self._block = _NOTHING if first is None else (ctypes.c_char * size).from_address(first)
+        first, size = _original.value, POINTER_BYTES * (len(self._variables) + 1)
+        if first != self._first or size != len(self._block):
+            self._first = first
+            self._block = _NOTHING if first is None else (ctypes.c_char * size).from_address(first)
         self._pointers = self._block.raw
 
 
