@@ -54,6 +54,8 @@ class Leaks:
         few = soft // DESCRIPTORS_SHARE if soft >= 0 else DESCRIPTORS_MAX
         self._jobs = 0
         self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        self._told = b""
+        self._data_bytes_told = 0
         self._descriptors = Descriptors()
         self._descriptors_max = self._descriptors.count() + min(DESCRIPTORS_MAX, few)
         self._peak_bytes = _peak_bytes()
@@ -103,7 +105,9 @@ class Leaks:
 
     def _data_bytes_now(self) -> int:
         """What RLIMIT_DATA counts, and the stack (proc_pid_statm(5))."""
-        return int(os.pread(self._statm, 200, 0).split()[5]) * PAGE_BYTES
+        if (told := os.pread(self._statm, 200, 0)) != self._told:
+            self._told, self._data_bytes_told = told, int(told.split()[5]) * PAGE_BYTES
+        return self._data_bytes_told
 
 
 class Descriptors:
