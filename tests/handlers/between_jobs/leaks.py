@@ -102,6 +102,13 @@ def leave_descriptors(data: Any) -> Any:
     LEFT.extend(DESCRIPTORS[data]() for _ in range(60))
 
 
+@handler("leave_many_descriptors")
+def leave_many_descriptors(data: Any) -> Any:
+    """Leave more descriptors than all jobs of a process together may."""
+    LEFT.extend(_duplicate() for _ in range(110))
+    return os.getpid()
+
+
 def _start(*, daemon: bool) -> None:
     threading.Thread(target=time.sleep, args=(1000,), daemon=daemon).start()
 

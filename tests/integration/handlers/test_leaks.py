@@ -77,6 +77,12 @@ async def test_descriptors_that_jobs_leave_do_not_add_up_to_the_limit(
     await check(scarce, "leave_descriptors", kind, jobs=20)
 
 
+async def test_a_process_with_far_more_descriptors_runs_no_other_job(fresh: Node) -> None:
+    """Not even once: a single job may leave as many as the next one needs."""
+    process = (await fresh.outcome("leave_many_descriptors"))["result"]
+    assert (await fresh.outcome("leave_many_descriptors"))["result"] != process
+
+
 async def test_sixty_jobs_in_a_row_may_leave_sixty_files(scarce: Node) -> None:
     """A process that is replaced must not leave them to the next."""
     await check(scarce, "leave_descriptors", "files", jobs=60)

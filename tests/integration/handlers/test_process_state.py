@@ -46,6 +46,7 @@ SURROUNDINGS = [
     "a variable of the C library",
     "none in the C library",
     "nothing in the C library",
+    "others in the C library",
     "a time zone",
     "a changed folder",
     "a changed umask",
