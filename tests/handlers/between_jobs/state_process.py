@@ -34,6 +34,12 @@ def _set(name: str, value: str) -> Callable[[], object]:
     return lambda: os.environ.__setitem__(name, value)
 
 
+def _set_in_python() -> None:
+    """Set a variable that C and the children do not get."""
+    os.environ["LEFT"] = "1"
+    os.unsetenv("LEFT")
+
+
 def _replace_variables() -> None:
     """Have C find other variables, as its programs may; those from before stay where they are."""
     ctypes.c_void_p.in_dll(LIBC, "environ").value = ctypes.addressof(OTHER_VARIABLES)
@@ -82,6 +88,7 @@ STATES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
     "a removed variable": (lambda: os.environ.pop("PATH"), _environment),
     "no variables": (os.environ.clear, _environment),
     "no variables of children": (os.environ.clear, _environment_of_a_child),
+    "a variable of Python alone": (_set_in_python, _environment),
     "a variable of the C library": (lambda: os.putenv("LEFT", "1"), _environment_of_a_child),
     "none in the C library": (lambda: os.unsetenv("PATH"), _environment_of_a_child),
     "nothing in the C library": (LIBC.clearenv, _environment_of_a_child),

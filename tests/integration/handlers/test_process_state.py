@@ -43,6 +43,7 @@ SURROUNDINGS = [
     "a removed variable",
     "no variables",
     "no variables of children",
+    "a variable of Python alone",
     "a variable of the C library",
     "none in the C library",
     "nothing in the C library",
