@@ -29,6 +29,8 @@ def encode(value: object, *, bytes_max: int) -> bytes:
         NotJson: a part of the value has no JSON form.
         TooLong: the text would be longer than `bytes_max`.
     """
+    if value is None:  # what most handlers return
+        return b"null"
     try:
         text = _fast(value)
         encoded = text.encode()

@@ -33,21 +33,39 @@ def frame(body: bytes) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def receive(connection: socket.socket) -> bytes | None:
-    """The next frame's body, blocking; None when the other side has closed."""
-    header = _exactly(connection, HEADER.size)
-    return None if header is None else _exactly(connection, HEADER.unpack(header)[0])
+class FrameReader:
+    """Receives one frame after the other, blocking.
 
+    With a frame comes the length of the next one, if that is there already: so one call is enough
+    for each frame of a lot. The rest stays in the socket, out of the reach of a job.
+    """
 
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    """So many bytes: what comes after them stays in the socket, out of the reach of a job."""
-    received = connection.recv(size)
-    while len(received) < size:
-        chunk = connection.recv(size - len(received))
-        if not chunk:
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._header = b""
+
+    def read(self) -> bytes | None:
+        """The next frame's body; None when the other side has closed."""
+        header = self._header
+        if len(header) < HEADER.size:
+            header = self._exactly(header, HEADER.size)
+        if len(header) < HEADER.size:
             return None
-        received += chunk
-    return received
+        (size,) = HEADER.unpack(header)
+        received = self._connection.recv(size + HEADER.size)
+        if len(received) < size:
+            received = self._exactly(received, size)
+        self._header = received[size:]
+        return None if len(received) < size else received[:size]
+
+    def _exactly(self, received: bytes, size: int) -> bytes:
+        """What is received, and as much more as makes so many bytes; less when there is no more."""
+        while len(received) < size:
+            chunk = self._connection.recv(size - len(received))
+            if not chunk:
+                break
+            received += chunk
+        return received
 
 
 def is_half_closed(connection: socket.socket) -> bool:

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import asdict, dataclass
 from multiprocessing import resource_tracker, set_start_method
@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.queues import Queue
 from types import ModuleType
 from typing import Any, Final
+
+import orjson
 
 from scheduler.core.callback import Callback
 from scheduler.core.context import JobContext
@@ -41,7 +43,7 @@ from scheduler.processes.child.event_loop import EventLoop
 from scheduler.processes.child.executor_ends import close_calls
 from scheduler.processes.child.exit_functions import tidy
 from scheduler.processes.child.failures import described
-from scheduler.processes.child.frames import is_half_closed, receive
+from scheduler.processes.child.frames import FrameReader, is_half_closed
 from scheduler.processes.child.loading.importing import import_all
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.child.lot import LotPipes
@@ -51,10 +53,13 @@ from scheduler.processes.child.results import returned
 
 Message = Mapping[str, object]
 
-TRACEPARENT: Final = "TRACEPARENT"
+_parsed: Final = json.JSONDecoder().decode
+"""Reads the data of a job; not by `orjson`, which makes floats of long integers."""
+
+TRACEPARENT: Final = b"TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
-URL: Final = "ATLANSCHEDULER_URL"
-JOB: Final = "ATLANSCHEDULER_JOB"
+URL: Final = b"ATLANSCHEDULER_URL"
+JOB: Final = b"ATLANSCHEDULER_JOB"
 """What `scheduler.client.address` looks for; not imported from there, to stay light."""
 NOT_LOADED: Final = "[handlers] path: the fork server could not import what loads the handlers"
 
@@ -158,6 +163,7 @@ class JobLoop:
         result_bytes_max: int,
     ) -> None:
         self._connection = connection
+        self._frames = FrameReader(connection)
         self._handlers = handlers
         self._stdio = stdio
         self._lot_pipes = lot_pipes
@@ -172,6 +178,13 @@ class JobLoop:
         limits = [each.options.memory_bytes for each in handlers.values()]
         lowest = min((each for each in limits if each is not None), default=None)
         self._before = BeforeFirstJob(memory_bytes=lowest)
+        self._restoring: Sequence[Callable[[], bool | None]] = (
+            self._before.restore_interpreter,
+            self._event_loop.settle,
+            self._stdio.flush,  # output that comes after the end frame belongs to no job
+            self._stdio.restore,
+            self._before.restore_process,
+        )
 
     def say_hello(self, fault: str | None) -> None:
         """Send the process ids, and the options of the handlers or why they did not load."""
@@ -186,8 +199,8 @@ class JobLoop:
     def serve(self) -> None:
         """Read and run jobs until the node closes the channel."""
         close_calls(self._calls)
-        while (body := receive(self._connection)) is not None:
-            if self._run_lot(json.loads(body)):
+        while (body := self._frames.read()) is not None:
+            if self._run_lot(orjson.loads(body)):
                 self._await_end()
             self._before.collect_when_idle(self._connection)
 
@@ -201,7 +214,7 @@ class JobLoop:
         self._lot_pipes.begin()
         while self._lot_pipes.take():
             if job is None:
-                job, unread = json.loads(receive(self._connection) or "null"), unread - 1
+                job, unread = orjson.loads(self._frames.read() or b"null"), unread - 1
             if job is None:
                 return False  # the node is gone
             leftovers, goes_on = self._run(job, is_last=not unread)
@@ -218,7 +231,7 @@ class JobLoop:
     def _skip(self, frames: int) -> None:
         """Read the frames of jobs that the node has taken back."""
         for _ in range(frames):
-            receive(self._connection)
+            self._frames.read()
 
     def _run(self, job: dict[str, Any], *, is_last: bool) -> tuple[bool, bool]:
         """Run a job and send its end frame; whether it left something behind, and its lot goes on.
@@ -248,13 +261,7 @@ class JobLoop:
         The job is over and its result counts, whatever its objects raise while that is done.
         """
         clean = True
-        for restore in (
-            self._before.restore_interpreter,
-            self._event_loop.settle,
-            self._stdio.flush,  # output that comes after the end frame belongs to no job
-            self._stdio.restore,
-            self._before.restore_process,
-        ):
+        for restore in self._restoring:
             try:
                 clean &= restore() is not False
             except BaseException:  # noqa: BLE001 - loggers, streams and callbacks of the job's own
@@ -283,7 +290,7 @@ class JobLoop:
             send=job_outbox.send,
         )
         try:
-            data = json.loads(job["data"])
+            data = _parsed(job["data"])
             context = self._before.context(_named(job))
             with self._memory.limited(handler.options.memory_bytes):
                 result = self._call(function, data, job_context, context)
@@ -312,7 +319,7 @@ async def _awaited(result: Awaitable[object]) -> object:
     return await result
 
 
-def _named(job: Mapping[str, str | None]) -> Mapping[str, str | None]:
+def _named(job: Mapping[str, str | None]) -> Mapping[bytes, str | None]:
     """What names a job, its node and its trace in the environment, also for what the job starts.
 
     What is unknown is removed: the node itself may have been started by a job, or with a trace. A

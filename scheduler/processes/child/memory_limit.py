@@ -9,8 +9,8 @@ both are outcomes like others.
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,17 +36,22 @@ class Memory:
         _, hard = self._before
         if memory_bytes is None or 0 <= hard < memory_bytes:
             return UNLIMITED
-        return self._limited(memory_bytes, hard)
+        return _Limited((memory_bytes, hard), self._before)
 
-    @contextmanager
-    def _limited(self, memory_bytes: int, hard: int) -> Iterator[None]:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, hard))
-        try:
-            yield
-        finally:
-            # Fails where the handler lowered the hard limit: then this process is replaced.
-            with suppress(ValueError, OSError):
-                resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+class _Limited:
+    """A block with a limit."""
+
+    def __init__(self, limits: tuple[int, int], before: tuple[int, int]) -> None:
+        self._limits, self._before = limits, before
+
+    def __enter__(self) -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, self._limits)
+
+    def __exit__(self, *_: object) -> None:
+        # Fails where the handler lowered the hard limit: then this process is replaced.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, self._before)
 
 
 def check_limits(handlers: Iterable[Handler]) -> None:

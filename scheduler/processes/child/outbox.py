@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import orjson
+
 from scheduler.processes.child.abort_signal import AbortSignal
 from scheduler.processes.child.frames import frame
 
@@ -25,9 +27,6 @@ Message = Mapping[str, object]
 
 PROGRESS_EVERY_S: Final = 0.1
 """The least time between two progress messages: a tight loop may report each item at no cost."""
-
-# Made once: `json.dumps` with options makes a new encoder for each call.
-_text_of: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Outbox:
@@ -69,7 +68,10 @@ class Outbox:
 
 def encoded(message: Message) -> bytes:
     """The frame of a message."""
-    return frame(_text_of(message).encode(errors="replace"))
+    try:
+        return frame(orjson.dumps(message))
+    except orjson.JSONEncodeError:  # a lone surrogate in an exception, or a number beyond 64 bits
+        return frame(json.dumps(message, ensure_ascii=False).encode(errors="replace"))
 
 
 class JobOutbox:

@@ -14,6 +14,8 @@ from scheduler import handler
 
 ROOT = logging.getLogger()
 OURS = logging.getLogger("state")
+NEW = "state.new"
+"""A logger that no file makes."""
 
 
 class Strange(logging.Logger):
@@ -29,6 +31,7 @@ def _state_of_logging() -> list[object]:
     return [
         OURS.isEnabledFor(logging.INFO),
         OURS.getEffectiveLevel(),
+        logging.getLogger(NEW).level,
         [type(each).__name__ for each in ROOT.handlers + OURS.handlers],
         [len(each.filters) for each in [ROOT, OURS, *ROOT.handlers]],
         [_format(each) for each in ROOT.handlers],
@@ -72,6 +75,7 @@ def _shutdown() -> None:
 LOGGING: dict[str, Callable[[], object]] = {
     "a level of the root logger": lambda: ROOT.setLevel(logging.ERROR),
     "a level of a logger": lambda: OURS.setLevel(logging.CRITICAL),
+    "a level of a new logger": lambda: logging.getLogger(NEW).setLevel(logging.CRITICAL),
     "a level of all loggers": lambda: logging.disable(logging.CRITICAL),
     "no handlers": _no_handlers,
     "one more handler": lambda: ROOT.addHandler(logging.StreamHandler(io.StringIO())),

@@ -15,6 +15,7 @@ from typing import Any
 from scheduler import handler
 
 LIBC = ctypes.CDLL(None)
+OTHER_VARIABLES = (ctypes.c_char_p * 2)(b"LEFT=1", None)
 JOB = "ATLANSCHEDULER_JOB"
 """Each job has another one."""
 
@@ -31,6 +32,17 @@ def _environment_of_a_child() -> list[str]:
 
 def _set(name: str, value: str) -> Callable[[], object]:
     return lambda: os.environ.__setitem__(name, value)
+
+
+def _set_in_python() -> None:
+    """Set a variable that C and the children do not get."""
+    os.environ["LEFT"] = "1"
+    os.unsetenv("LEFT")
+
+
+def _replace_variables() -> None:
+    """Have C find other variables, as its programs may; those from before stay where they are."""
+    ctypes.c_void_p.in_dll(LIBC, "environ").value = ctypes.addressof(OTHER_VARIABLES)
 
 
 def _move_to_tokyo() -> None:
@@ -76,9 +88,11 @@ STATES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
     "a removed variable": (lambda: os.environ.pop("PATH"), _environment),
     "no variables": (os.environ.clear, _environment),
     "no variables of children": (os.environ.clear, _environment_of_a_child),
+    "a variable of Python alone": (_set_in_python, _environment),
     "a variable of the C library": (lambda: os.putenv("LEFT", "1"), _environment_of_a_child),
     "none in the C library": (lambda: os.unsetenv("PATH"), _environment_of_a_child),
     "nothing in the C library": (LIBC.clearenv, _environment_of_a_child),
+    "others in the C library": (_replace_variables, _environment_of_a_child),
     "a time zone": (_move_to_tokyo, lambda: time.localtime(0).tm_hour),
     "a changed folder": (lambda: os.chdir("/"), lambda: str(Path.cwd())),
     "a changed umask": (lambda: os.umask(0o123), _umask),

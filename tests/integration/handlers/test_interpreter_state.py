@@ -48,6 +48,7 @@ STATES = [
 LOGGING = [
     "a level of the root logger",
     "a level of a logger",
+    "a level of a new logger",
     "a level of all loggers",
     "no handlers",
     "one more handler",

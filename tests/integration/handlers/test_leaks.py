@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scheduler.processes.child.between_jobs.leaks import COUNT_EVERY
 from tests.support.nodes import Node, Nodes
 
 DESCRIPTORS_MAX = 1024
@@ -75,6 +76,18 @@ async def test_descriptors_that_jobs_leave_do_not_add_up_to_the_limit(
     """From the 17th on all would fail, at once, and so very many."""
     await scarce.outcome("crash", 0)
     await check(scarce, "leave_descriptors", kind, jobs=20)
+
+
+async def test_a_process_with_far_more_descriptors_runs_no_other_job(fresh: Node) -> None:
+    """Not even once: a single job may leave as many as the next one needs."""
+    process = (await fresh.outcome("leave_many_descriptors", 0))["result"]
+    assert (await fresh.outcome("leave_many_descriptors", 0))["result"] != process
+
+
+async def test_descriptors_with_high_numbers_are_counted_too(fresh: Node) -> None:
+    """That is seen from time to time, since the lowest that is free tells nothing of them."""
+    ran = [await fresh.outcome("leave_many_descriptors", 400) for _ in range(COUNT_EVERY + 1)]
+    assert len({job["result"] for job in ran}) > 1
 
 
 async def test_sixty_jobs_in_a_row_may_leave_sixty_files(scarce: Node) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.jobs.test_job_logs import followed, read
 from tests.support.eventually import eventually
+from tests.support.handlers.folders import serving
 from tests.support.nodes import ROOT, Node
 
 BREAKS = [
@@ -49,6 +50,22 @@ subprocess.run(["sh", "-c", "tail -n +1 -f stdout.txt &"])
 os.dup2(log, 1)
 os.execv(sys.executable, [sys.executable, "-W", "error", MAIN])
 """
+CLOSING = {
+    "closing.py": """
+        import sys
+        from sys import stderr as kept
+        from scheduler import handler
+
+        @handler("close_errors")
+        def close_errors(data):
+            sys.stderr.close()
+
+        @handler("speak")
+        def speak(data):
+            print("here", file=sys.stderr)
+            print("there", file=kept)
+    """
+}
 SPOKEN = [("stderr", "INFO streams: logged"), ("stderr", "to stderr"), ("stdout", "printed ü")]
 
 
@@ -84,6 +101,17 @@ async def test_whatever_a_job_does_to_its_streams_the_next_one_prints_and_logs(
     bob = await either.outcome("speak", uid="bob")
     assert (bob["status"], bob["result"]) == ("successful", [True, True]), bob["error"]
     assert sorted(await read(either, bob)) == SPOKEN
+
+
+async def test_the_next_job_can_print_to_a_kept_stream_that_another_has_closed(
+    tmp_path: Path,
+) -> None:
+    """Where nothing else has changed, and the process began with that stream."""
+    with serving(tmp_path, CLOSING, NODE__WORKERS=1) as node:
+        await node.outcome("close_errors")
+        job = await node.outcome("speak")
+        assert job["status"] == "successful", job["error"]
+        assert await read(node, job) == [("stderr", "here"), ("stderr", "there")]
 
 
 @pytest.mark.parametrize("way", ALL_WAYS)

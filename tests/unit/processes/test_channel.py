@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scheduler.processes.channel import Channel
-from scheduler.processes.child.frames import HEADER, frame, receive
+from scheduler.processes.child.frames import HEADER, FrameReader, frame
 from tests.support.eventually import eventually
 
 BYTES_MAX = 1000
@@ -60,7 +60,7 @@ async def test_frames_are_received_one_by_one_in_whatever_pieces_they_come(ends:
 
 async def test_what_is_sent_arrives(ends: Ends) -> None:
     ends.channel.send({"task": "ä"})
-    assert await asyncio.to_thread(receive, ends.far) == '{"task":"ä"}'.encode()
+    assert await asyncio.to_thread(FrameReader(ends.far).read) == '{"task":"ä"}'.encode()
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ async def test_a_broken_frame_closes_the_channel(ends: Ends, sent: bytes) -> Non
     ends.far.send(frame(b'{"a":1}') + sent + frame(b'{"b":2}'))
     await ends.receives({"a": 1}, None)
     assert ends.channel.broken
-    assert await asyncio.to_thread(receive, ends.far) is None
+    assert await asyncio.to_thread(FrameReader(ends.far).read) is None
 
 
 async def test_a_message_without_a_listener_closes_the_channel(ends: Ends) -> None:
     """A second end frame would otherwise be taken for the end of the next job."""
     ends.channel.listen(None)
     ends.far.send(frame(b'{"a":1}'))
-    assert await asyncio.to_thread(receive, ends.far) is None
+    assert await asyncio.to_thread(FrameReader(ends.far).read) is None
     ends.channel.listen(ends.received.append)
     await ends.receives(None)
 

@@ -26,7 +26,7 @@ class BeforeFirstJob:
         self._leaks = Leaks(memory_bytes=memory_bytes)
         self._garbage = Garbage()
 
-    def context(self, environment: Mapping[str, str | None]) -> Context:
+    def context(self, environment: Mapping[bytes, str | None]) -> Context:
         """The context variables for the next job.
 
         Args:

@@ -52,9 +52,12 @@ class Leaks:
         self._children = _children()
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         few = soft // DESCRIPTORS_SHARE if soft >= 0 else DESCRIPTORS_MAX
-        self._descriptors_max = len(os.listdir("/proc/self/fd")) + min(DESCRIPTORS_MAX, few)  # noqa: PTH208
         self._jobs = 0
         self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        self._told = b""
+        self._data_bytes_told = 0
+        self._descriptors = Descriptors()
+        self._descriptors_max = self._descriptors.count() + min(DESCRIPTORS_MAX, few)
         self._peak_bytes = _peak_bytes()
         self._limited = memory_bytes is not None
         self._data_bytes = self._data_bytes_now()
@@ -75,6 +78,8 @@ class Leaks:
 
     def _has_threads(self) -> bool:
         """Whether there are more threads of Python; those of C libraries are pools, and idle."""
+        if _thread._count() <= self._threads:  # noqa: SLF001
+            return False
         give_up_at = time.monotonic() + THREADS_END_S
         while (more := _thread._count() > self._threads) and time.monotonic() < give_up_at:  # noqa: SLF001
             time.sleep(THREADS_END_S / 50)
@@ -84,7 +89,7 @@ class Leaks:
         """Whether too many are open. Those that a job leaves mostly have the lowest numbers."""
         self._jobs += 1
         if self._jobs % COUNT_EVERY == 0:
-            return len(os.listdir("/proc/self/fd")) > self._descriptors_max  # noqa: PTH208
+            return self._descriptors.count() > self._descriptors_max
         os.close(lowest := os.dup(0))
         return lowest > self._descriptors_max
 
@@ -100,7 +105,25 @@ class Leaks:
 
     def _data_bytes_now(self) -> int:
         """What RLIMIT_DATA counts, and the stack (proc_pid_statm(5))."""
-        return int(os.pread(self._statm, 200, 0).split()[5]) * PAGE_BYTES
+        if (told := os.pread(self._statm, 200, 0)) != self._told:
+            self._told, self._data_bytes_told = told, int(told.split()[5]) * PAGE_BYTES
+        return self._data_bytes_told
+
+
+class Descriptors:
+    """Counts the open descriptors of this process."""
+
+    def __init__(self) -> None:
+        self._folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)
+        self._is_told = os.fstat(self._folder).st_size == self._listed()
+        """Whether the size of the folder is the count (proc_pid_fd(5): from Linux 6.2 on)."""
+
+    def count(self) -> int:
+        """How many there are; one more is open meanwhile where they must be listed."""
+        return os.fstat(self._folder).st_size if self._is_told else self._listed()
+
+    def _listed(self) -> int:
+        return len(os.listdir(self._folder)) - 1  # noqa: PTH208 - `listdir` opens one itself
 
 
 def _children() -> set[str]:

@@ -13,21 +13,22 @@ import ctypes
 import fcntl
 import logging
 import os
-import struct
 import sys
 import termios
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, Final, TextIO
 
 LOG_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
+ERRORS: Final = "backslashreplace"
 SETTINGS: Final[Mapping[str, Any]] = {
     "encoding": "utf-8",
-    "errors": "backslashreplace",
+    "errors": ERRORS,
     "line_buffering": True,
 }
-_INT: Final = struct.Struct("i")
+_SYS: Final = vars(sys)
 _flush_c_streams: Final = ctypes.PyDLL(None).fflush  # it takes less than to release the GIL
 
 
@@ -42,7 +43,9 @@ class Stdio:
         """
         # Kept open: a handler may close or replace descriptors 0 to 2.
         self._sources = (os.open(os.devnull, os.O_RDONLY), *(each.fileno() for each in pipes))
+        self._redirected = tuple(enumerate(self._sources))
         self._pipes = pipes
+        self._unread = array("i", [0])
         self._first = (sys.stdout, sys.stderr)
         """What handler files, and the packages that they import, may have kept."""
         self._stdin = sys.stdin
@@ -54,11 +57,12 @@ class Stdio:
 
         It is not where it closed a stream that handler files have kept since they were loaded.
         """
-        for descriptor, source in enumerate(self._sources):
+        for descriptor, source in self._redirected:
             os.dup2(source, descriptor)
             if not os.get_blocking(descriptor):  # the same for all who have the pipe
                 os.set_blocking(descriptor, True)
-        if not self._are_ours() or not all(map(_is_whole, self._streams)):
+        output, error = self._streams
+        if not (self._are_ours() and _is_whole(output) and _is_whole(error)):
             for stream in self._first:
                 with suppress(ValueError):  # it is closed or detached
                     stream.reconfigure(**SETTINGS)  # type: ignore[union-attr]
@@ -68,26 +72,34 @@ class Stdio:
             self._stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
         sys.stdin = self._stdin
         STANDARD_ERROR.replaced = None
-        return not any(map(_is_closed, self._first))
+        return self._streams is self._first or not any(map(_is_closed, self._first))
 
     def flush(self) -> None:
         """Flush all streams, also those with which the job replaced ours, and C's."""
         streams: tuple[Any, ...] = self._first
         if self._streams is not self._first or not self._are_ours():
-            streams += (*self._streams, vars(sys).get("stdout"), vars(sys).get("stderr"))
+            streams += (*self._streams, _SYS.get("stdout"), _SYS.get("stderr"))
         for stream in streams:
-            with suppress(BaseException):  # a job's own stream may raise anything
+            try:  # noqa: SIM105 - `suppress` takes longer than to flush
                 stream.flush()
+            except BaseException:  # noqa: BLE001, S110 - a job's own stream may raise anything
+                pass
         _flush_c_streams(None)
 
     def has_unread(self) -> bool:
         """Whether there is output in the pipes that the node has not read yet."""
-        return any(_size(source) for source in self._sources[1:])
+        _, output, error = self._sources
+        return self._size(output) > 0 or self._size(error) > 0
+
+    def _size(self, pipe: int) -> int:
+        """How many bytes are in a pipe."""
+        fcntl.ioctl(pipe, termios.FIONREAD, self._unread)
+        return self._unread[0]
 
     def _are_ours(self) -> bool:
         """Whether the streams are those of this object; a job may also have deleted them."""
-        namespace, (output, error) = vars(sys), self._streams
-        return namespace.get("stdout") is output and namespace.get("stderr") is error
+        output, error = self._streams
+        return _SYS.get("stdout") is output and _SYS.get("stderr") is error
 
 
 class StandardError(logging.StreamHandler[TextIO]):
@@ -156,12 +168,6 @@ def output_as_errors() -> Iterator[None]:
         os.close(kept)
 
 
-def _size(pipe: int) -> int:
-    """How many bytes are in a pipe."""
-    (size,) = _INT.unpack(fcntl.ioctl(pipe, termios.FIONREAD, _INT.pack(0)))
-    return int(size)
-
-
 def _is_closed(stream: TextIO) -> bool:
     try:
         return stream.closed
@@ -174,7 +180,7 @@ def _is_whole(stream: TextIO) -> bool:
     try:
         return bool(
             stream.line_buffering
-            and stream.errors == SETTINGS["errors"]
+            and stream.errors == ERRORS
             and sys.getrefcount(stream.buffer) == UNSHARED
             and not stream.closed
         )

@@ -109,3 +109,14 @@ def test_after_its_end_frame_a_job_sends_nothing(pair: Pair) -> None:
         {"returned": "null", "progress": 2, "key": "k"},
         {"returned": "1", "progress": None, "key": "l"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "received"), [("a\ud800b", "a?b"), (2**70, 2**70)], ids=["surrogate", "long integer"]
+)
+def test_what_the_fast_encoder_refuses_is_sent(pair: Pair, value: object, received: object) -> None:
+    """The message of an exception may hold any text, and an option of a handler any number."""
+    outbox, theirs = pair
+    with outbox:
+        outbox.send({"text": value})
+    assert frames(theirs, 1) == [{"text": received}]
