@@ -21,10 +21,17 @@ SETTINGS: Final = "-c log_min_messages=warning"
 @asynccontextmanager
 async def open_redis(folder: Path) -> AsyncIterator[str]:
     """The URL of a Redis-compatible server of our own."""
+    async with open_redis_server(folder) as server:
+        yield server.url
+
+
+@asynccontextmanager
+async def open_redis_server(folder: Path) -> AsyncIterator[RedisServer]:
+    """A Redis-compatible server of our own, for callers that need its process."""
     server = RedisServer(await find_program(), folder)
     await asyncio.to_thread(server.start)
     try:
-        yield server.url
+        yield server
     finally:
         server.stop()
 
@@ -60,6 +67,11 @@ class DurablePostgres(PostgresServer):
         super().__init__(folder)
         self._settings = settings
         self.log = self._data / "log"
+
+    @property
+    def pid(self) -> int:
+        """Its first process, the parent of all others."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
 
     async def add_schema(self, name: str) -> str:
         """Create a schema; the URL that makes it a database of its own."""
