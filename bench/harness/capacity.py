@@ -1,9 +1,9 @@
 """A model of how many short jobs a second some nodes on one PostgreSQL run.
 
 Each part takes its processor time for each job, and a node's loop has one core at most. So the
-lowest of these is the limit: the loops, the cores of the nodes' machines, the cores of the database;
-where all share a machine, its cores. Commits are no limit: many jobs share one, and a node waits for
-it while others work.
+lowest of these is the limit: the loops, the cores of the nodes' machines, those of the database;
+where all share a machine, its cores. Commits are no limit: many jobs share one, and a node does
+other work while it waits for it.
 """
 
 from __future__ import annotations
