@@ -27,6 +27,13 @@ def talk(data: Any) -> Any:
     os.write(1, b"by descriptor\n")
 
 
+@handler("say_to")
+def say_to(data: Any) -> Any:
+    """Print one line to a stream."""
+    stream, line = data
+    print(line, file=getattr(sys, stream))
+
+
 @handler("talk_until")
 def talk_until(data: Any) -> Any:
     """Print that it begins, and end once a file exists."""

@@ -18,6 +18,8 @@ from tests.support.nodes import Body, Node, Nodes
 
 __all__ = ["member"]
 
+WARM_UP = 40
+"""So many short jobs make the node send them in lots."""
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (stdout|stderr|notice) (.*)")
 
 
@@ -46,6 +48,19 @@ async def followed(node: Node, job: Body) -> AsyncIterator[aiohttp.StreamReader]
         session.get(f"{node.url}/{job['uid']}/{job['id']}/log?follow=true") as answer,
     ):
         yield answer.content
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+async def test_what_a_job_of_a_lot_prints_is_in_its_own_log(start_node: Nodes, stream: str) -> None:
+    """Though they follow each other faster than the node reads."""
+    node = start_node(NODE__WORKERS=1)
+    jobs = [{"uid": "lot", "task": "say_to", "data": [stream, n]} for n in range(WARM_UP + 60)]
+    for together in (jobs[:WARM_UP], jobs[WARM_UP:]):  # the first ones make it send lots
+        status, submitted = await node.call("POST", "/", together)
+        assert status == 202, submitted
+        ended = [await node.job(job, wait_s=30) for job in submitted]
+    logs = [await read(node, job) for job in ended]
+    assert logs == [[(stream, str(job["data"][1]))] for job in jobs[WARM_UP:]]
 
 
 async def test_all_output_of_a_handler_is_in_its_log(node: Node) -> None:
