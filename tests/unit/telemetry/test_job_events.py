@@ -141,7 +141,11 @@ def test_warnings_and_errors_name_their_job_as_well(job_events: Counting, lines:
 
 
 @pytest.mark.parametrize(
-    "module", ["lost_claims", "unkillable", "attempt", "settling", "claiming", "execution"]
+    "module",
+    [
+        *("attempt", "claiming", "direct_starts", "execution", "lot_run"),
+        *("settlements/lost_claims", "settlements/settling", "settlements/unkillable"),
+    ],
 )
 def test_no_other_module_logs_events_of_jobs(module: str) -> None:
     """Otherwise some line would lack the job, user, task or attempt."""
