@@ -20,22 +20,28 @@ COMPUTING_WORKERS: Final = (CORES, 2 * CORES, 4 * CORES)
 COMPUTING_PROCESSES: Final = (CORES, 2 * CORES)
 """The same for jobs that compute: workers of our node, processes of a peer."""
 NOOPS: Final = {
-    "huey": 8000,
-    "taskiq": 8000,
+    "pgqueuer": 40_000,
+    "chancy": 40_000,
+    "procrastinate": 1000,
     "saq": 4000,
     "arq": 3000,
     "celery": 2000,
-    "dramatiq": 8000,
-    "procrastinate": 1000,
     "rq": 100,
+    "huey": 8000,
+    "taskiq": 8000,
+    "dramatiq": 8000,
 }
-"""How many jobs each peer gets: as many as it drains in some seconds."""
+"""How many jobs each peer gets: as many as it drains in some seconds.
+
+Chancy stores what became of its jobs once a second. With jobs for less than several seconds, most
+would have run before it stores anything.
+"""
 OUR_NOOPS: Final = 8000
 COMPUTING: Final = {1: 3000, 10: 400, 100: 60}
 """The number of jobs, by the milliseconds that each computes."""
 COMPUTERS: Final = ("huey", "celery")
 """A fast peer with a process for each core, and the best known one."""
-STARTERS: Final = ("huey", "taskiq", "saq", "celery", "rq")
+STARTERS: Final = ("pgqueuer", "chancy", "saq", "celery", "rq", "huey", "taskiq")
 CONNECTIONS: Final = (1, 32, 256)
 
 
