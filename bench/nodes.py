@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.harness.run import RESULTS, about, end_with, run, say
-from bench.harness.series import Series, table, write
+from bench.harness.series import Series, write
+from bench.harness.series_table import table
 from bench.harness.servers import DurablePostgres, open_postgres_server, open_redis
 from bench.harness.throughput import jobs_done, jobs_per_s
 from bench.ours.node import OurNode, open_node
