@@ -71,7 +71,7 @@ bench-plots: .venv/bench.stamp
 	@$(BIN)/python -m bench.plots
 
 # How fast jobs are accepted and run, ours and the peers': writes bench/results/speed.json. Needs wrk.
-# ROUNDS=3 takes a quarter of an hour; ONLY="single submits" runs the measures whose name begins so,
+# ROUNDS=3 takes twenty minutes; ONLY="single submits" runs the measures whose name begins so,
 # and keeps nothing.
 bench: .venv/dev.stamp
 	@$(BIN)/python -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")

@@ -16,7 +16,8 @@ from typing import Final
 
 from bench.cases.footprint_parts import idle, memory, running, statements
 from bench.harness.run import RESULTS, about, end_with, run, say
-from bench.harness.series import Series, table, write
+from bench.harness.series import Series, write
+from bench.harness.series_table import table
 
 ROUNDS: Final = 1
 WINDOW_S: Final = 20.0

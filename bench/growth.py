@@ -19,7 +19,8 @@ from typing import Final
 from bench.cases.growth_node import JOBS, UNITS, WORKERS, StoredJobs, measure_round
 from bench.cases.growth_store import compare_stores
 from bench.harness.run import RESULTS, about, end_with, run, say
-from bench.harness.series import Series, table, write
+from bench.harness.series import Series, write
+from bench.harness.series_table import table
 from bench.harness.servers import open_postgres_server
 
 ROUNDS: Final = 3

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 
 from bench.harness.capacity import PerJob, apart, shared
 from bench.harness.run import CORES, RESULTS, about, end_with, run, say
-from bench.harness.series import Series, table, write
+from bench.harness.series import Series, write
+from bench.harness.series_table import table
 from bench.harness.servers import DurablePostgres, open_postgres_server, open_redis_server
 from bench.harness.throughput import jobs_done, jobs_per_s
 from bench.ours.node import OurNode, open_node

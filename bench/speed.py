@@ -19,7 +19,8 @@ from bench.cases.speed_setup import open_setup
 from bench.cases.speed_submit import find_wrk
 from bench.harness.rounds import run_rounds
 from bench.harness.run import RESULTS, about, end_with, run, say
-from bench.harness.series import Series, ratios, regressions, table, write
+from bench.harness.series import Series, ratios, regressions, write
+from bench.harness.series_table import table
 
 ROUNDS: Final = 3
 CHECKED: Final = ("no-op jobs", "submit to start", "single submits")

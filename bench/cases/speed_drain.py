@@ -29,7 +29,7 @@ async def peer(
     setup: Setup, name: str, workers: int, *, jobs: int, ms: float = 0
 ) -> Sequence[float]:
     """Jobs per second of a peer, whose workers start once the backlog is queued."""
-    peer, before = setup.peer(name, workers), jobs_done()
+    peer, before = await setup.peer(name, workers), jobs_done()
     await peer.submit(jobs, ms)
     async with peer.running_workers():
         return [await jobs_per_s(jobs, after=before)]

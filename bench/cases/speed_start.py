@@ -39,7 +39,8 @@ async def loaded(setup: Setup, workers: int) -> Sequence[float]:
 
 async def peer(setup: Setup, name: str, workers: int) -> Sequence[float]:
     """The percentiles of a peer while it is idle, in seconds."""
-    peer = setup.peer(name, workers)
+    peer = await setup.peer(name, workers)
+    await peer.submit(0, 0)  # creates the tables that its workers look for
     async with peer.running_workers():
         return _figures(await peer.start_delays_s(SAMPLES))
 

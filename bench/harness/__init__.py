@@ -5,7 +5,8 @@ servers       Redis and PostgreSQL with durable writes
 rounds        runs the cases in turn, each with its best number of workers
 throughput    jobs per second, by the jobs that were counted
 
-series        measured values by measure and case; ratios, table, JSON
+series        measured values by measure and case; ratios, JSON
+series_table  a table of them; cases that do less than our node are apart
 samples       the samples of aborts; percentiles, table
 abort_report  results/aborts.json and the table in docs/aborts.md
 charts        the data of each plot, without a library that draws

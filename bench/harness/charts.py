@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
+from bench.harness.series import States
+
 Medians = Mapping[str, Mapping[str, float]]
 """By measure, then by case."""
 
@@ -44,7 +46,7 @@ def charts(folder: Path) -> Mapping[str, Sequence[Chart]]:
         _medians(folder / f"{name}.json") for name in ("speed", "growth", "footprint", "nodes")
     )
     found: Mapping[str, Sequence[Chart]] = {
-        "drains": _drains(speed),
+        "drains": _drains(speed, _stateless(folder / "speed.json")),
         "starts": _starts(speed),
         "submits": _submits(speed),
         "growth": _growth(growth),
@@ -57,17 +59,29 @@ def charts(folder: Path) -> Mapping[str, Sequence[Chart]]:
 def _medians(file: Path) -> Medians:
     """The medians of the values in a file; empty where there is no such file yet."""
     found: dict[str, dict[str, float]] = {}
-    rows: Sequence[Mapping[str, Any]] = (
-        json.loads(file.read_text())["rows"] if file.exists() else ()
-    )
-    for row in rows:
+    for row in _rows(file):
         found.setdefault(row["measure"], {})[row["case"]] = median(row["values"])
     return found
 
 
-def _drains(speed: Medians) -> Sequence[Chart]:
-    bars = _descending(speed.get("no-op jobs", {}))
-    return [Bars(f"No-op jobs worked off ({MORE})", "jobs/s", bars)] if bars else []
+def _stateless(file: Path) -> frozenset[str]:
+    """The cases that store no state of a job."""
+    return frozenset(row["case"] for row in _rows(file) if row.get("states") == States.NOWHERE)
+
+
+def _rows(file: Path) -> Sequence[Mapping[str, Any]]:
+    return json.loads(file.read_text())["rows"] if file.exists() else ()
+
+
+def _drains(speed: Medians, stateless: frozenset[str]) -> Sequence[Chart]:
+    """A panel for those that store states, and one for the others, with ours beside them."""
+    drains = speed.get("no-op jobs", {})
+    same = {case: value for case, value in drains.items() if case not in stateless}
+    less = {case: value for case, value in drains.items() if case in stateless | {OURS}}
+    panels = {f"No-op jobs worked off ({MORE})": same}
+    if stateless & drains.keys():
+        panels["The same by those that store no state of a job"] = less
+    return [Bars(title, "jobs/s", _descending(bars)) for title, bars in panels.items() if bars]
 
 
 def _starts(speed: Medians) -> Sequence[Chart]:

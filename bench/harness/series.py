@@ -1,22 +1,31 @@
-"""Values by measure and case, and what is computed from them: medians, ratios, a table, JSON."""
+"""Values by measure and case, and what is computed from them: medians, ratios, JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-HEAD: Final = (
-    "| measure | case | workers | median | min | max | unit | ours is better by |\n"
-    "|---|---|--:|--:|--:|--:|---|--:|"
-)
+KEPT: Final = ("measure", "case", "states", "unit", "workers", "values")
+"""What of a series is written; `states` only where there are any."""
 LESS_IS_BETTER: Final = ("ms",)
 """Units of measures where a smaller value is better."""
 LOSS_MIN: Final = 0.25
 """A ratio that fell by at least this share of the saved one is a regression."""
+
+
+class States(StrEnum):
+    """Where a case stores the states of jobs: what a fast one may have left out."""
+
+    ON_DISK = "on disk"
+    """A job that was accepted outlives a crash of the server."""
+    IN_MEMORY = "in memory"
+    NOWHERE = "nowhere"
+    """The case does less than our node, and is shown apart."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +37,8 @@ class Series:
     unit: str
     ours: bool = False
     """Whether the other cases of this measure are compared with this one."""
+    states: States | None = None
+    """None where all cases of a benchmark do the same."""
     workers: int = 0
     """The number of workers it was measured with; 0 while unknown, and where it does not matter."""
     values: list[float] = field(default_factory=list)
@@ -48,17 +59,11 @@ def ratios(all_series: Sequence[Series]) -> Mapping[str, float]:
     }
 
 
-def table(all_series: Sequence[Series], *, compared: str = "ours") -> str:
-    """A Markdown table; `compared` is the name in its head for the case compared with."""
-    found = ratios(all_series)
-    return "\n".join([HEAD.replace("ours", compared), *(_line(each, found) for each in all_series)])
-
-
 def write(file: Path, all_series: Sequence[Series], about: Mapping[str, Any]) -> None:
     """Write all values, the ratios, and what they were measured on, as JSON."""
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = [
-        {name: getattr(each, name) for name in ("measure", "case", "unit", "workers", "values")}
+        {name: getattr(each, name) for name in KEPT if getattr(each, name) is not None}
         for each in all_series
     ]
     document = {**about, "ratios": ratios(all_series), "rows": rows}
@@ -78,21 +83,3 @@ def _advantage(ours: Series, other: Series) -> float:
     if ours.unit in LESS_IS_BETTER:
         return other.median / ours.median
     return ours.median / other.median
-
-
-def _line(each: Series, found: Mapping[str, float]) -> str:
-    ratio = found.get(f"{each.measure}: {each.case}")
-    cells = (
-        each.measure,
-        each.case,
-        str(each.workers or ""),
-        *(_figure(value) for value in (each.median, min(each.values), max(each.values))),
-        each.unit,
-        "" if ratio is None else f"{ratio:.2f}",
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def _figure(value: float) -> str:
-    """The value with three digits, or without decimals from 100 on."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -79,6 +79,12 @@ class DurablePostgres(PostgresServer):
             await connection.execute(f"CREATE SCHEMA {name}")
         return self.url(schema=name)
 
+    async def add_database(self, name: str) -> str:
+        """Create a database; its URL, without options that only some drivers know."""
+        async with self.connection() as connection:
+            await connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
     def start(self) -> None:
         """Start it."""
         listen = f"-h 127.0.0.1 -p {self.port} -k {self._data}"

@@ -7,6 +7,7 @@ work           become its worker, with BENCH_WORKERS processes
 `commands` is what all of them share. The modules' own names are also in strings: they are how the
 peers' workers find their app, queue, broker or settings.
 
-Each peer is set up as its documentation advises for many short jobs, and stores no results where
-that can be turned off. The best number of processes is found by trying.
+Each peer is set up as its documentation advises for many short jobs. Whoever can store the state of
+each job does so, as our node does. Huey, Taskiq and Dramatiq do less: they have no state of a job
+to store, and store no results here either. The best number of processes is found by trying.
 """

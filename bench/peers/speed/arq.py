@@ -1,6 +1,6 @@
 """arq, which has no pool of processes, so several workers are started.
 
-It polls its queue, at short intervals here, and stores no results.
+It polls its queue, at short intervals here, and stores results for an hour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ class WorkerSettings:
     functions = (count,)
     redis_settings = RedisSettings.from_dsn(REDIS)
     queue_name = QUEUE
-    keep_result = 0
     max_jobs = 100
     poll_delay = 0.01
 

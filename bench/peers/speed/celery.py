@@ -1,4 +1,7 @@
-"""Celery, prefork, with the prefetch that its documentation advises for short tasks."""
+"""Celery, prefork, with the prefetch that its documentation advises for short tasks.
+
+It stores states and results in Redis, its result backend.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ from celery import Celery
 
 from bench.peers.speed.commands import JOBS, REDIS, WORKERS, main
 
-app = Celery("bench", broker=REDIS)
+app = Celery("bench", broker=REDIS, backend=REDIS)
 app.conf.update(
-    task_ignore_result=True,
     task_default_queue="bench-celery",
     worker_prefetch_multiplier=64,
 )

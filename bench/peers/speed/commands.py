@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 from bench.jobs import counting, start_delay
 
 Submit = Callable[[str, float], Awaitable[object]]
+SubmitMany = Callable[[int, float], Awaitable[object]]
 
 REDIS: Final = os.environ["BENCH_REDIS"]
 POSTGRES: Final = os.environ["BENCH_POSTGRES"]
@@ -26,17 +28,20 @@ JOBS: Final = {"count": counting.count, "report_delay": start_delay.report_delay
 def main(
     submit: Submit,
     *worker: str,
+    submit_many: SubmitMany | None = None,
     session: AbstractAsyncContextManager[Any] | None = None,
     copies: int = 1,
 ) -> None:
     """Submit jobs within a session, or become the worker.
 
+    `submit_many` submits a backlog, for a peer that would take long to submit it job by job.
     `worker` is the module and the arguments of the peer's worker. A peer without a pool of
     processes has `copies` workers.
     """
     match sys.argv[1:]:
         case ["submit", jobs, ms]:
-            asyncio.run(_submit(submit, session or nullcontext(), int(jobs), float(ms)))
+            submitting = (submit_many or partial(_one_by_one, submit))(int(jobs), float(ms))
+            asyncio.run(_within(session or nullcontext(), submitting))
         case ["starts", samples]:
             print(json.dumps(asyncio.run(_starts(submit, session or nullcontext(), int(samples)))))
         case ["work"]:
@@ -46,12 +51,14 @@ def main(
             os.execv(sys.executable, command)  # noqa: S606 - no shell
 
 
-async def _submit(
-    submit: Submit, session: AbstractAsyncContextManager[Any], jobs: int, ms: float
-) -> None:
+async def _within(session: AbstractAsyncContextManager[Any], submitting: Awaitable[object]) -> None:
     async with session:
-        for _ in range(jobs):
-            await submit("count", ms)
+        await submitting
+
+
+async def _one_by_one(submit: Submit, jobs: int, ms: float) -> None:
+    for _ in range(jobs):
+        await submit("count", ms)
 
 
 async def _starts(

@@ -1,4 +1,7 @@
-"""RQ, with a pool of the forking workers that its documentation asks for in production."""
+"""RQ, with a pool of the forking workers that its documentation asks for in production.
+
+It stores states and results for some minutes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ queue = Queue("bench-rq", connection=Redis.from_url(REDIS))
 
 async def submit(task: str, value: float) -> None:
     """Put a job into the queue."""
-    queue.enqueue(JOBS[task], value, result_ttl=0)
+    queue.enqueue(JOBS[task], value)
 
 
 if __name__ == "__main__":

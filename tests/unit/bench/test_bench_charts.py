@@ -16,6 +16,24 @@ def test_peers_are_in_order_by_the_medians_of_their_rounds(tmp_path: Path) -> No
     assert list(panel.bars.items()) == [("ours", {"": 50}), ("slow", {"": 11})]
 
 
+def test_those_that_store_no_state_of_a_job_have_a_panel_beside_ours(tmp_path: Path) -> None:
+    """A bar that is longer because it does less is not to look better."""
+    rows = [
+        {"measure": "no-op jobs", "case": case, "states": states, "values": [value]}
+        for case, states, value in (
+            ("ours", "on disk", 5),
+            ("kept", "in memory", 3),
+            ("less", "nowhere", 9),
+        )
+    ]
+    (tmp_path / "speed.json").write_text(json.dumps({"rows": rows}))
+    same, less = charts(tmp_path)["drains"]
+    assert isinstance(same, Bars)
+    assert isinstance(less, Bars)
+    assert list(same.bars) == ["ours", "kept"]
+    assert list(less.bars) == ["less", "ours"]
+
+
 def test_percentiles_of_one_case_are_in_one_panel(tmp_path: Path) -> None:
     """In the saved figures, each percentile is a measure of its own."""
     start = "submit to start, idle, "
