@@ -46,8 +46,8 @@ CALM_S: Final = 0.1
 """How long a start may be put off while processes are being ended: it takes 9 ms of a core, and the
 users of aborted jobs wait for their answers."""
 ANSWER_S: Final = 0.01
-"""How long after a stop the next start may be: the receipt and the answer take 3 ms without one,
-and 8 ms beside it. The slot itself gets the spare at once."""
+"""How long after a stop no process starts: receipt and answer take 2 ms then, and 4 ms beside a
+start; several times that under load. The slot itself gets the spare at once."""
 ESCAPED_LOOK_S: Final = 1.0
 """The longest life of an escaped process; it ends earlier where a stop comes first."""
 
