@@ -47,10 +47,11 @@ flights: .venv/dev.stamp
 chaos: .venv/dev.stamp
 	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
-# How long an abort takes, ours and the peers': writes bench/results/aborts.json and docs/aborts.md.
-# ROUNDS=3 takes two minutes.
+# How long an abort takes, ours and the peers', and what ours waits for: writes docs/aborts.md,
+# bench/results/aborts.json and abort_stages.json. ROUNDS=3 takes two minutes; ONLY=cases or stages
+# measures one of the two.
 bench-abort: .venv/dev.stamp
-	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS))
+	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
 # What a million jobs, queued or finished, slow down: writes bench/results/growth.json. Takes three
 # minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.

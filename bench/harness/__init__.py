@@ -8,6 +8,7 @@ throughput    jobs per second, by the jobs that were counted
 series        measured values by measure and case; ratios, JSON
 series_table  a table of them; cases that do less than our node are apart
 samples       the samples of aborts; percentiles, table
-abort_report  results/aborts.json and the table in docs/aborts.md
+stages        the stages of aborts; means and percentiles, table
+abort_report  results/abort….json and the tables in docs/aborts.md
 charts        the data of each plot, without a library that draws
 """

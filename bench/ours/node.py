@@ -17,7 +17,7 @@ from bench.harness.samples import Sample
 from bench.jobs.endless import RUN_S
 from bench.jobs.process_table import GONE, state
 from tests.support.eventually import eventually
-from tests.support.nodes import Body, Node
+from tests.support.nodes import ROOT, Body, Node
 
 HANDLERS: Final = Path(__file__).parent / "handlers"
 WAIT_S: Final = 30
@@ -116,9 +116,12 @@ class OurNode:
 
 
 @asynccontextmanager
-async def open_node(folder: Path, **settings: object) -> AsyncIterator[OurNode]:
+async def open_node(
+    folder: Path, program: Path = ROOT / "main.py", /, **settings: object
+) -> AsyncIterator[OurNode]:
     """A node while the block runs: `NODE__WORKERS=4` sets `[node] workers`."""
-    node = await asyncio.to_thread(Node, folder, {"HANDLERS__PATH": HANDLERS, **settings})
+    settings = {"HANDLERS__PATH": HANDLERS, **settings}
+    node = await asyncio.to_thread(Node, folder, settings, program=program)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=OPEN_S)
     timeout = aiohttp.ClientTimeout(2 * WAIT_S)
     try:

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from stat import S_IWUSR
@@ -53,8 +54,13 @@ def entries() -> frozenset[str]:
     return frozenset()
 
 
-def used_by(root: tree.Process, *, before: Collection[str]) -> Collection[str]:
-    """What a process, or one below it, may write to, and what was not there before."""
+def used_by(root: tree.Process, *, before: AbstractSet[str]) -> Collection[str]:
+    """What a process, or one below it, may write to, and what was not there before.
+
+    Mostly nothing is new, and then no process is looked at.
+    """
+    if entries() <= before:
+        return frozenset()
     processes = [root, *tree.below(root)[:PROCESSES_MAX]]
     return {
         name

@@ -295,7 +295,7 @@ class Attempt:
                     await process.tidied()
             self._grace = None
         unwound = self._ended.is_set()
-        ended = await self._slots.end(process)
+        ended = await self._slots.stop(process)
         self.survivors = ended.survivors
         # The pool process, idle or dead after SIGTERM, did not need SIGKILL; other processes did.
         others = ended.processes - ended.held

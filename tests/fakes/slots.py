@@ -244,6 +244,9 @@ class FakeSlots:
     async def discard(self, process: FakeProcess) -> Ended:
         return await self.end(process)
 
+    async def stop(self, process: FakeProcess) -> Ended:
+        return await self.end(process)
+
     async def end(self, process: FakeProcess) -> Ended:
         held = process.alive
         process.die(-signal.SIGKILL)

@@ -166,6 +166,22 @@ async def test_processes_start_once_none_is_being_ended(
         await asyncio.wait(ends)
 
 
+async def test_no_process_starts_while_the_user_of_an_abort_waits(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receipt is written and answered after the end: a start beside that doubles its time."""
+    monkeypatch.setattr(slots_module, "CALM_S", 3600.0)
+    monkeypatch.setattr(slots_module, "ANSWER_S", 0.1)
+    loop = asyncio.get_running_loop()
+    async with opened(starter) as slots:
+        await slots.stop(await slots.ready(None))
+        stopped_at = loop.time()
+        starter.let_start(2)
+        await slots.ready(None)  # the spare, which was being started before
+        await slots.ready(None)
+        assert loop.time() - stopped_at > 0.09
+
+
 async def test_processes_that_take_long_to_end_hold_up_no_start_for_long(
     starter: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
