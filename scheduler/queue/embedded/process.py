@@ -26,6 +26,9 @@ START_S: Final = 30.0
 LOOK_S: Final = 0.01
 """Interval of PINGs while it starts: it gives no sign when it is ready."""
 
+REPLY_S: Final = 1.0
+"""How long a command may take."""
+
 END_S: Final = 5.0
 """How long it may take to write the rest of its file and end, before it is killed."""
 
@@ -149,11 +152,16 @@ class ServerProcess:
 
 async def replies(socket: Path, *command: str) -> bool:
     """Whether a server on this socket accepts the command; false also while it loads its file."""
-    async with aioredis.Redis(
-        unix_socket_path=str(socket), socket_timeout=1, retry=Retry(NoBackoff(), 0)
-    ) as client:
-        try:
+    # No timeout of redis-py: see `queue.server`.
+    client = aioredis.Redis(
+        unix_socket_path=str(socket),
+        socket_timeout=None,
+        socket_connect_timeout=None,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        async with asyncio.timeout(REPLY_S), client:
             await client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except (RedisError, OSError):
-            return False
+    except (RedisError, OSError):
+        return False
     return True

@@ -15,6 +15,7 @@ import redis.asyncio as aioredis
 from scheduler.core.errors import StartError
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
+from scheduler.queue.embedded.process import replies
 from tests.support.eventually import eventually
 from tests.support.queues import CHANCE, PAUSE_S, embedded_url, one_of, patiently
 from tests.support.refusal import refuse_once
@@ -140,6 +141,19 @@ async def test_a_machine_out_of_pids_or_files_only_delays_the_restart(
 
         assert await patiently(lambda: one_of(queue, wait_s=30)) == "1"
         assert not refusals
+
+
+async def test_a_command_can_be_cancelled_at_each_step(tmp_path: Path) -> None:
+    """A supervisor that did not notice would wait for the server, and the node's end for it."""
+    async with embedded(tmp_path), asyncio.TaskGroup() as group:
+        socket = stored_socket(tmp_path)
+        for steps in range(60):
+            asking = group.create_task(replies(socket, "PING"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if asking.cancel():
+                await asyncio.wait({asking})
+                assert asking.cancelled(), f"after {steps} turns of the loop"
 
 
 async def test_one_that_does_not_end_is_killed(
