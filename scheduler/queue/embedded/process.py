@@ -10,11 +10,7 @@ from random import Random
 from subprocess import DEVNULL, STDOUT
 from typing import Final
 
-import redis.asyncio as aioredis
 import structlog
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from scheduler.basics.retry import Backoff, retried
 from scheduler.core.errors import QueueUnavailable, StartError
@@ -152,16 +148,14 @@ class ServerProcess:
 
 async def replies(socket: Path, *command: str) -> bool:
     """Whether a server on this socket accepts the command; false also while it loads its file."""
-    # No timeout of redis-py: see `queue.server`.
-    client = aioredis.Redis(
-        unix_socket_path=str(socket),
-        socket_timeout=None,
-        socket_connect_timeout=None,
-        retry=Retry(NoBackoff(), 0),
-    )
+    # Not through redis-py, which may lose a cancellation: then the node's end would wait for ever.
     try:
-        async with asyncio.timeout(REPLY_S), client:
-            await client.execute_command(*command)  # type: ignore[no-untyped-call]
-    except (RedisError, OSError):
+        async with asyncio.timeout(REPLY_S):
+            reader, writer = await asyncio.open_unix_connection(socket)
+            try:
+                writer.write(f"{' '.join(command)}\r\n".encode())
+                return (await reader.readline()).startswith(b"+")
+            finally:
+                writer.close()
+    except OSError:
         return False
-    return True
