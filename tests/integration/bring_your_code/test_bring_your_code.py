@@ -200,7 +200,7 @@ async def runs_and_ends(
         await node.alone()
         await eventually(nothing_left, within_s=TIDY_S, saying="its transaction has ended")
         with suppress(AssertionError):
-            await eventually(lambda: entries(node.trial) == before, within_s=TIDY_S)
+            await eventually(lambda: entries(node.trial) <= before, within_s=TIDY_S)
         assert entries(node.trial) - before == set()
 
     for _ in range(2):
