@@ -290,6 +290,7 @@ def _lease(basis: _Basis, local_jobs: LocalJobs) -> Lease:
         on_abort_requested=local_jobs.hint,
         on_held=basis.warden.hold,
         on_lost=lose,
+        calm=basis.warden.calm,
         shared=not is_private(basis.config.store.url),
     )
 

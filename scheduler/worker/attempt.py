@@ -215,7 +215,13 @@ class Attempt:
         if self._over.is_set():
             return None
         self._limit_time()
-        process.begin([self.frame()], [self], on_change=_pass_over)
+        jobs = process.jobs
+
+        def look_whether_it_began() -> None:
+            if process.jobs == jobs:
+                self._on_unbegun()
+
+        process.begin([self.frame()], [self], on_change=look_whether_it_began)
         return process
 
     def _limit_time(self) -> None:
@@ -249,6 +255,11 @@ class Attempt:
             self._malformed = self._end is None
         self._ended.set()
         self._over.set()
+
+    def _on_unbegun(self) -> None:
+        """Give the job back: its process died before it took the job, which did no harm to it."""
+        self.stop(StopReason.DRAIN)
+        self._ended.set()
 
     def on_message(self, message: Message) -> None:
         """Record the progress, or store the notification, that the handler sent."""
@@ -301,7 +312,3 @@ class Attempt:
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
-
-
-def _pass_over() -> None:
-    """Nothing: the attempt is told itself."""

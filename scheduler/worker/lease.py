@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -50,6 +50,7 @@ class Lease:
         on_abort_requested: Callable[[str], None],
         on_held: Callable[[float], None],
         on_lost: Callable[[], None],
+        calm: Callable[[], Awaitable[object]],
         shared: bool = True,
     ) -> None:
         """Collaborators.
@@ -62,6 +63,8 @@ class Lease:
             on_held: called at each renewal with the instant of `monotonic` until which this node
                 may run jobs; never where there is no deadline.
             on_lost: must stop everything that runs here.
+            calm: waits, after a loss, until nobody ends jobs for an earlier deadline any more. What
+                began before would be ended as well.
             shared: whether other nodes may use the store, and so take the jobs of a silent node.
         """
         self.node = node
@@ -74,6 +77,7 @@ class Lease:
         self._on_abort_requested = on_abort_requested
         self._on_held = on_held
         self._on_lost = on_lost
+        self._calm = calm
         self._beat = node.beat
         """The highest beat that the store may have: each renewal that was sent may have arrived."""
         self._held_until = 0.0
@@ -99,7 +103,7 @@ class Lease:
         """Register the node; from then on it may claim jobs."""
         sent = self._clock.monotonic()
         await self._store.register(self.node)
-        self._hold_from(sent)
+        await self._hold_from(sent)
 
     async def keep(self) -> None:
         """Renew the lease, and notice its loss; for ever."""
@@ -153,17 +157,20 @@ class Lease:
         sent = self._clock.monotonic()
         self._beat += 1
         if await self._store.renew(self.node.id, running=self._running()):
-            self._hold_from(sent)
+            await self._hold_from(sent)
         else:
             await self._rejoin()
 
-    def _hold_from(self, sent: float) -> None:
+    async def _hold_from(self, sent: float) -> None:
         self._notice_loss()  # the answer may have come after the lease had ended
-        self._held_until = sent + self._fence_s
-        if self._clock.monotonic() < self._held_until:
+        until = sent + self._fence_s
+        if self._clock.monotonic() < until and self._shared:
+            self._on_held(until)
+        if self._times_lost and not self._held.is_set():
+            await self._calm()
+        self._held_until = until
+        if self._clock.monotonic() < until:
             self._held.set()
-            if self._shared:
-                self._on_held(self._held_until)
 
     def _notice_loss(self) -> None:
         if self._held.is_set() and self._clock.monotonic() >= self._held_until:
@@ -186,5 +193,5 @@ class Lease:
         sent = self._clock.monotonic()
         self._beat += 1
         await self._store.register(replace(self.node, beat=self._beat))
-        self._hold_from(sent)
+        await self._hold_from(sent)
         log.warning("the node was presumed dead, and is back")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -88,6 +89,7 @@ class NodeUnderTest:
             on_abort_requested=self.local_jobs.hint,
             on_held=lambda _: None,
             on_lost=self.on_lease_lost,
+            calm=partial(asyncio.sleep, 0),
         )
         self.direct_starts = DirectStarts(
             lease=self.lease, local_jobs=self.local_jobs, clock=self.clock

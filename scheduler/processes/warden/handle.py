@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -26,15 +27,27 @@ class Warden:
         self._process = process
         self._random = random
         self._until: float | None = None
+        self._taken = asyncio.Condition()
+        self._taken_until = -math.inf
+        """The last deadline that it has taken: it has ended what it ended for earlier ones."""
 
     def hold(self, until: float) -> None:
         """Let jobs run until this instant of the monotonic clock; each call replaces the last."""
         self._until = until
         self._send(until)
 
+    async def calm(self) -> None:
+        """Wait until it ends nothing any more for a deadline before the last one."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGCONT)  # a job may have stopped it
+        until = self._until
+        async with self._taken:
+            await self._taken.wait_for(lambda: until is None or self._taken_until >= until)
+
     async def keep(self) -> None:
         """Start another warden whenever one dies; for ever."""
         while True:
+            await self._read_answers()
             await self._process.wait()
             log.error("the warden died; starting another one")
             self._process = await self._start_another()
@@ -47,6 +60,16 @@ class Warden:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGCONT)  # a job may have stopped it
         await self._process.wait()
+
+    async def _read_answers(self) -> None:
+        """Note which deadlines it has taken, until it dies."""
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                answer = await self._process.stdout.readexactly(MESSAGE.size)
+                async with self._taken:
+                    (self._taken_until,) = MESSAGE.unpack(answer)
+                    self._taken.notify_all()
 
     async def _start_another(self) -> Process:
         """Start another warden; tried until it succeeds, since the machine may be out of pids."""
@@ -84,5 +107,6 @@ async def _start() -> Process:
         "-m",
         watch.__name__,
         stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # so that Ctrl-C in a terminal does not reach it
     )

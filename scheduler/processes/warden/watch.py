@@ -1,4 +1,7 @@
-"""The warden's process: waits for messages on standard input, and acts when they stay away."""
+"""The warden's process: waits for messages on standard input, and acts when they stay away.
+
+It repeats each deadline that it takes on standard output: then it has ended what it ended before.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import shutil
 import signal
 import struct
 import time
+from contextlib import suppress
 from typing import Final
 
 from scheduler.processes import shared_memory
@@ -24,6 +28,7 @@ def main() -> None:
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, signal.SIG_IGN)  # it must outlive its node
     node, node_id = os.getppid(), os.environ[NODE]
+    os.set_blocking(1, False)
     before = shared_memory.entries()
     deadline: float | None = None
     while (message := _next_message(deadline)) != SHUTDOWN:
@@ -37,6 +42,8 @@ def main() -> None:
             deadline = None
         else:
             deadline = message
+            with suppress(BlockingIOError):  # nobody waits for more answers than a pipe holds
+                os.write(1, MESSAGE.pack(deadline))
     end_jobs(node_id, node)
 
 

@@ -161,7 +161,7 @@ async def test_while_it_goes_back_to_the_queue_the_abort_ends_it_there(
     assert (await workers.abort(job_id)).status is Status.RUNNING
     settle.let()
     await workers.becomes(job_id, "aborted")
-    workers.lease._hold_from(workers.clock.monotonic())
+    await workers.lease._hold_from(workers.clock.monotonic())
     await workers.idle()
     assert len(workers.slots.frames) == 1
 
@@ -179,7 +179,7 @@ async def test_waiting_for_another_attempt_it_is_aborted_at_once_and_cleaned_up(
     assert (answer.status, answer.attempt) == (Status.ABORTED, 1)
     assert answer.abort is not None
     assert (answer.abort.death, answer.abort.cleanup) == (NOTHING_RAN, Cleanup.PENDING)
-    workers.lease._hold_from(workers.clock.monotonic())
+    await workers.lease._hold_from(workers.clock.monotonic())
     (await workers.running()).finish()
     await workers.idle()
     assert [frame["purpose"] for frame in workers.slots.frames] == ["run", "clean"]

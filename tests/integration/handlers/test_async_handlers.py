@@ -10,24 +10,19 @@ import pytest
 
 from tests.integration.jobs.test_job_logs import read
 from tests.support.nodes import Node
+from tests.support.servers.stream_server import stream_server
 
 
 @pytest.fixture
 async def echo() -> AsyncIterator[int]:
     """The port of a server that returns each line."""
-    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
         while line := await reader.readline():
             writer.write(line)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        for each in writers:  # those whose clients live on in idle processes
-            each.close()
-            await each.wait_closed()
+    async with stream_server(serve) as port:  # clients live on in idle processes
+        yield port
 
 
 async def test_a_client_that_a_module_keeps_serves_each_job(fresh: Node, echo: int) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.nodes import HANDLERS, ROOT, Node, Nodes
-from tests.support.process_table import proc_file
+from tests.support.process_table import living, proc_file, states
 
 TWINS = """
 from scheduler import handler
@@ -210,10 +210,11 @@ async def test_jobs_wait_while_the_handlers_no_longer_load(
     )
     node = start_node(HANDLERS__PATH=tmp_path / "handlers", NODE__WORKERS=1)
     fork_server = (await node.outcome("parent"))["result"]
+    processes = [pid for pid, (_, parent) in states().items() if parent == fork_server]
     bad.touch()
     os.kill(fork_server, signal.SIGKILL)
+    await eventually(lambda: not living(processes))  # until then, one may take the job
     job = await node.submit("parent")
-    # The processes of the dead fork server are retired first, for up to 5 s each.
     await eventually(lambda: "the handlers do not load any more" in node.log, within_s=60)
     bad.unlink()
     job = await node.job(job, wait_s=30)

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.support.servers.stream_server import turns
+
 CHUNK_BYTES = 65536
 
 
@@ -110,14 +112,14 @@ class Proxy:
         ready.set()
         await self._end.wait()
         server.close()
-        await _turns()  # those that have just been accepted begin
+        await turns()  # those that have just been accepted begin
         for link in list(self._links):
             link.reset()
         for task in (tasks := set(self._tasks)):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await _turns()  # what was aborted is closed
+        await turns()  # what was aborted is closed
 
     async def _link(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve a client until either side closes."""
@@ -158,12 +160,6 @@ class Proxy:
                 writer.write(said if lie is None else lie)
                 await writer.drain()
         link.reset()
-
-
-async def _turns() -> None:
-    """Let the event loop do what is due, and what follows from that."""
-    for _ in range(3):
-        await asyncio.sleep(0)
 
 
 @contextmanager

@@ -23,10 +23,15 @@ from uuid import uuid4
 import pytest
 import redis
 import redis.asyncio as aioredis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from scheduler.queue.embedded.program import find_program
 
-BOOT_S = 10.0
+BOOT_S = 30.0
+ANSWER_S = 30.0
+"""A command that writes to a disk may take long on a busy machine."""
+ONCE = Retry(NoBackoff(), 0)
 
 
 class RedisServer:
@@ -106,15 +111,18 @@ class RedisServer:
         self._is_frozen = False
 
     def command(self, *words: str | bytes) -> object:
-        """Send one command from outside the event loop, such as CONFIG SET or REPLICAOF."""
-        with redis.Redis(port=self.port, socket_timeout=5) as client:
+        """Send one command from outside the event loop, such as CONFIG SET or REPLICAOF.
+
+        It is never sent twice: some, such as CLUSTER SET-CONFIG-EPOCH, are refused the second time.
+        """
+        with redis.Redis(port=self.port, socket_timeout=ANSWER_S, retry=ONCE) as client:
             answer: object = client.execute_command(*words)
             return answer
 
     def ask(self, *words: str) -> Any:  # noqa: ANN401 - what the server says
         """Its answer as it came: of some, redis-py makes something else."""
-        options: Any = {"protocol": 2, "socket_timeout": 5, "decode_responses": True}
-        with redis.Redis(port=self.port, **options) as client:
+        options: Any = {"protocol": 2, "socket_timeout": ANSWER_S, "decode_responses": True}
+        with redis.Redis(port=self.port, retry=ONCE, **options) as client:
             client.response_callbacks.clear()
             return client.execute_command(*words)
 

@@ -19,7 +19,7 @@ async def stream_server(handle: Handle) -> AsyncIterator[int]:
         assert task is not None
         tasks.add(task)
         try:
-            with suppress(OSError):
+            with suppress(OSError, asyncio.CancelledError):  # the end of the block cancels it
                 await handle(reader, writer)
         finally:
             writer.transport.abort()
@@ -30,9 +30,19 @@ async def stream_server(handle: Handle) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        await asyncio.sleep(0.01)  # those that have just been accepted begin
+        await turns()  # those that have just been accepted begin
         for task in tuple(tasks):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await asyncio.sleep(0.01)  # what was aborted is closed
+        await turns()  # what was aborted is closed
+
+
+async def turns() -> None:
+    """Let what the event loop has begun go on as far as it can without waiting for anything.
+
+    From the accepting of a connection to the first line that serves it, asyncio takes four turns of
+    the loop. A sleep is no bound: after a stall of the machine it ends at the next turn.
+    """
+    for _ in range(10):
+        await asyncio.sleep(0)

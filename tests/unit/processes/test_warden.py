@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -85,6 +86,12 @@ def line_of(process: subprocess.Popen[bytes]) -> str:
     return process.stdout.readline().decode().strip()
 
 
+def answers_of(warden: subprocess.Popen[bytes], number: int) -> list[float]:
+    """So many answers of a warden."""
+    assert warden.stdout is not None
+    return [MESSAGE.unpack(warden.stdout.read(MESSAGE.size))[0] for _ in range(number)]
+
+
 def test_when_the_node_dies_all_that_it_started_is_ended(ward: Ward) -> None:
     """The pipe closes when the node dies, whatever killed it."""
     bystander = ward.start("node-11", "-c", "input()")
@@ -111,6 +118,15 @@ def test_a_deadline_that_is_moved_in_time_ends_nothing(ward: Ward) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         ward.warden.wait(0.6)
     assert living([ward.job])
+
+
+def test_a_deadline_is_taken_once_what_was_ended_before_is_dead(ward: Ward) -> None:
+    """From then on jobs may begin again."""
+    late, later = time.monotonic(), time.monotonic() + 1000
+    ward.send(late)
+    assert line_of(ward.fork_server) == "over"
+    ward.send(later)
+    assert answers_of(ward.warden, 2) == [late, later]
 
 
 def test_a_shutdown_ends_what_jobs_left_and_the_warden(ward: Ward) -> None:
@@ -170,3 +186,24 @@ async def test_a_machine_out_of_pids_only_delays_the_next_warden(
         first.kill()
         await eventually(lambda: warden._process is not first)
         assert not refusals
+
+
+@pytest.mark.usefixtures("cookies")
+@pytest.mark.parametrize("signal_", [signal.SIGSTOP, signal.SIGKILL])
+async def test_a_warden_that_is_stopped_or_dies_delays_no_job_for_ever(
+    signal_: signal.Signals,
+) -> None:
+    """After a lost lease, jobs begin once it has ended what it ends; a job may signal it."""
+    async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
+        warden.hold(time.monotonic() + 1000)
+        warden._process.send_signal(signal_)
+        warden.hold(time.monotonic() + 2000)
+        async with asyncio.timeout(END_S):
+            await warden.calm()
+
+
+@pytest.mark.usefixtures("cookies")
+async def test_nothing_is_waited_for_where_jobs_have_no_deadline() -> None:
+    """A node with a store of its own sends none."""
+    async with open_warden(random=Random(1)) as warden:  # noqa: S311 - spreads backoffs
+        await warden.calm()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -46,6 +47,7 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
         on_abort_requested=lambda _: None,
         on_held=lambda _: None,
         on_lost=lambda: None,
+        calm=partial(asyncio.sleep, 0),
     )
     await lease.begin()
     async with asyncio.TaskGroup() as group:

@@ -168,7 +168,7 @@ async def test_a_lease_lost_amid_it_gives_the_job_back(workers: NodeUnderTest) -
         submitting = group.create_task(workers.submit())
         await held.reached.wait()
         workers.lease._lose()
-        workers.lease._hold_from(workers.clock.monotonic())
+        await workers.lease._hold_from(workers.clock.monotonic())
         held.let()
     await runs_to_its_end(workers, submitting.result())
     assert (await workers.job(submitting.result())).token == 2, "it was claimed once more"

@@ -38,6 +38,8 @@ class Installation:
         self.aborts: list[str] = []
         self.held: list[float] = []
         self.losses = 0
+        self.calm = asyncio.Event()
+        self.calm.set()
         self.lease = Lease(
             node(),
             store=cast("Any", self.store),
@@ -47,6 +49,7 @@ class Installation:
             on_abort_requested=self.aborts.append,
             on_held=self.held.append,
             on_lost=self._lose,
+            calm=self.calm.wait,
             shared=shared,
         )
 
@@ -302,6 +305,20 @@ async def test_a_node_that_came_back_is_not_presumed_dead_by_an_old_beat(
         await installation.renews(3)
         assert not await installation.behind.bury("a1", beat=0)
         assert not await installation.behind.bury("a1", beat=1)
+
+
+async def test_after_a_loss_nothing_begins_before_nobody_ends_jobs_any_more(
+    installation: Installation,
+) -> None:
+    """The warden ends what it finds when it comes to it: it would take a new attempt for an old."""
+    installation.calm.clear()
+    async with installation.kept():
+        installation.lease._lose()
+        await installation.renews(1)
+        assert not installation.lease.unbroken(installation.lease.mark())
+        installation.calm.set()
+        async with asyncio.timeout(20):
+            await installation.lease.held()
 
 
 async def test_a_job_not_taken_over_stays_with_a_node_that_came_back(

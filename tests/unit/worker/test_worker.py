@@ -102,7 +102,8 @@ async def test_a_job_whose_claim_is_answered_after_the_lease_was_lost_does_not_b
     job_id = await workers.submit()
     await claim.reached.wait()
     workers.lease._lose()
-    workers.lease._hold_from(workers.clock.monotonic())  # and is held again before the answer comes
+    # And is held again before the answer comes.
+    await workers.lease._hold_from(workers.clock.monotonic())
     claim.let()
     (await workers.running()).finish()
     job = await workers.becomes(job_id, "successful")
@@ -151,7 +152,7 @@ async def test_without_a_lease_nothing_is_claimed(workers: NodeUnderTest) -> Non
     await workers.idle()
     workers.clock.advance(1)
     assert (await workers.job(second)).attempt == 0
-    workers.lease._hold_from(workers.clock.monotonic())
+    await workers.lease._hold_from(workers.clock.monotonic())
     (await workers.running()).finish()
     assert (await workers.becomes(second, "successful")).attempt == 1
 
@@ -197,7 +198,7 @@ async def test_a_clean_up_runs_in_a_fresh_process(workers: NodeUnderTest) -> Non
     await workers.abort(job_id)
     other_id = await workers.submit()
     await workers.queue.enqueue([other_id], ahead=True)
-    workers.lease._hold_from(workers.clock.monotonic())
+    await workers.lease._hold_from(workers.clock.monotonic())
     (await workers.running()).finish()
     await workers.becomes(other_id, "successful")
     (await workers.running()).finish()

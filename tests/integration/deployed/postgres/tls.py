@@ -12,9 +12,9 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from tests.support.programs import program
+from tests.support.servers.stream_server import stream_server
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 CHUNK_BYTES = 65536
@@ -64,20 +64,9 @@ class TlsProxy:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[TlsProxy]:
-        links: list[asyncio.Task[None]] = []
-        async with asyncio.TaskGroup() as group:
-
-            def accept(*streams: Any) -> None:  # noqa: ANN401 - a reader and a writer
-                links.append(group.create_task(self._serve(*streams)))
-
-            server = await asyncio.start_server(accept, "127.0.0.1", 0)
-            self.port = server.sockets[0].getsockname()[1]
-            try:
-                yield self
-            finally:
-                server.close()
-                for link in links:
-                    link.cancel()
+        async with stream_server(self._serve) as port:
+            self.port = port
+            yield self
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, EOFError), closing(writer):
@@ -89,10 +78,11 @@ class TlsProxy:
                     await writer.start_tls(self._context)
                     self.secured += 1
             within, out = await asyncio.open_connection("127.0.0.1", self._behind)
-            out.write(begin)
-            async with asyncio.TaskGroup() as both_ways:
-                both_ways.create_task(passed(reader, out))
-                both_ways.create_task(passed(within, writer))
+            with closing(out):
+                out.write(begin)
+                async with asyncio.TaskGroup() as both_ways:
+                    both_ways.create_task(passed(reader, out))
+                    both_ways.create_task(passed(within, writer))
 
 
 async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
