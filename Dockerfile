@@ -12,9 +12,10 @@ COPY requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
 COPY main.py config.toml ./
 COPY scheduler ./scheduler
+COPY atlanscheduler_client ./atlanscheduler_client
 COPY handlers ./handlers
 # Compile here: the node's user may not write to these folders, so each process would compile again.
-RUN python -m compileall -q scheduler handlers \
+RUN python -m compileall -q scheduler atlanscheduler_client handlers \
     && mkdir data files && chown scheduler data files
 
 USER scheduler

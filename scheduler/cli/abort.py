@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from atlanscheduler_client import Client, Status
+from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.options import AsJson, Name, Uid, Url
 from scheduler.cli.read import Statuses, TaskFilter
 from scheduler.cli.terminal import print_json, print_rich
-from scheduler.client import Client, Status
-from scheduler.client.address import DEFAULT_URL
 
 
 def abort(

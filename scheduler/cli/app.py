@@ -7,12 +7,12 @@ from typing import Annotated, Final
 
 import typer
 
+from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 from scheduler import __version__
 from scheduler.cli import abort, follow, migrate, read, submit
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.run_node import run_node
 from scheduler.cli.terminal import print_error
-from scheduler.client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 
 NODE_EPILOG: Final = (
     "SIGTERM or SIGINT drains the node; a second one ends it at once. "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
-from scheduler.core.job import Status
+from atlanscheduler_client import Status
 
 
 class Exit(IntEnum):

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from atlanscheduler_client import Changed, Client, JobEnded, JobState
+from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import EXIT_BY_STATUS, Exit
 from scheduler.cli.options import AsJson, JobName, Name, Url
 from scheduler.cli.progress import display_for
 from scheduler.cli.terminal import print_error, print_json, print_log_line, print_rich
-from scheduler.client import Changed, Client, JobEnded, JobState
-from scheduler.client.address import DEFAULT_URL
 
 
 def wait(

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from scheduler.client.address import URL_VARIABLE, address
+from atlanscheduler_client.address import URL_VARIABLE, address
 
 
 class JobName(NamedTuple):

@@ -11,11 +11,11 @@ from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from atlanscheduler_client import Changed, Event, JobState, Printed, Progress, Progressed
 from scheduler.basics.visible import plain
 from scheduler.cli import rendering
 from scheduler.cli.options import JobName
 from scheduler.cli.terminal import STYLES, console, print_json, print_log_line, print_rich
-from scheduler.client import Changed, Event, JobState, Printed, Progress, Progressed
 
 
 class Display(Protocol):

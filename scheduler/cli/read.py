@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from atlanscheduler_client import Client, Status
+from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.options import AsJson, Name, Parent, Uid, Url
 from scheduler.cli.terminal import print_json, print_rich
-from scheduler.client import Client, Status
-from scheduler.client.address import DEFAULT_URL
 
 
 def _statuses(texts: list[str] | None) -> list[str]:

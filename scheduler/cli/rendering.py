@@ -11,9 +11,8 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
+from atlanscheduler_client import Abort, Failure, Job, JobState, Node, Progress, Status, Task
 from scheduler.basics.visible import plain
-from scheduler.client import Abort, Failure, Job, JobState, Node, Progress, Task
-from scheduler.core.job import Status
 from scheduler.core.json_values.encoding import encode
 
 COLOURS: Final[Mapping[Status, str]] = {

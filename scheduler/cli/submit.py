@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from atlanscheduler_client import Client, ClientError
+from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
 from scheduler.cli.options import AsJson, JobName, Parent, Uid, Url
 from scheduler.cli.terminal import print_json, print_rich
-from scheduler.client import Client, ClientError
-from scheduler.client.address import DEFAULT_URL
 
 
 def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

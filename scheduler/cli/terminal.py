@@ -11,8 +11,8 @@ from typing import Final
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from atlanscheduler_client import LogLine
 from scheduler.basics.visible import escaped_json, plain
-from scheduler.client import LogLine
 from scheduler.core.json_values.encoding import encode
 
 WIDE: Final = 10_000

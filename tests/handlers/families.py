@@ -10,8 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from atlanscheduler_client import Client
 from scheduler import JobContext, handler
-from scheduler.client import Client
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("ATLANSCHEDULER_JOB", "ATLANSCHEDULER_URL")

@@ -60,7 +60,7 @@ TRACEPARENT: Final = b"TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
 URL: Final = b"ATLANSCHEDULER_URL"
 JOB: Final = b"ATLANSCHEDULER_JOB"
-"""What `scheduler.client.address` looks for; not imported from there, to stay light."""
+"""What `atlanscheduler_client.address` looks for; not imported from there, to stay light."""
 NOT_LOADED: Final = "[handlers] path: the fork server could not import what loads the handlers"
 
 

@@ -60,7 +60,7 @@ async def test_an_abort_with_children_ends_a_family_that_keeps_growing(start_nod
     await eventually(lambda: _all_over(node), within_s=20)
     _, jobs = await node.call("GET", "/u1?limit=1000&status=successful,terminated")
     # A running one may have met the refusal before its own abort.
-    assert {each["error"]["type"] for each in jobs} <= {"scheduler.client.problems.Problem"}
+    assert {each["error"]["type"] for each in jobs} <= {"atlanscheduler_client.problems.Problem"}
 
 
 async def test_a_parent_that_waits_for_its_child_is_aborted_before_it(

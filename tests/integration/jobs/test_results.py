@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.client import Client
-from scheduler.core.json_values.parsing import integer
+from atlanscheduler_client import Client
+from atlanscheduler_client.json_text import integer
 from tests.support.commands import command
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.receiver import LOOPBACK, Receiver

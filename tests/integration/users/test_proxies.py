@@ -16,8 +16,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from scheduler.client import AsyncClient, Client, NewJob
-from scheduler.client.events import Progressed
+from atlanscheduler_client import AsyncClient, Client, NewJob
+from atlanscheduler_client.events import Progressed
 from tests.support.commands import Terminal, command
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.fronts import in_front

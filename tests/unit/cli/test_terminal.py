@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from atlanscheduler_client import LogLine
 from scheduler.cli.terminal import print_error, print_json, print_log_line
-from scheduler.client import LogLine
 
 HARMFUL = "a\x9b31mb\u202ec\u2066d\u200fe\x7f"
 ACTING = set("\x9b\u202e\u2066\u200f\x7f")

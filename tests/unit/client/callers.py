@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Barrier, Event, Thread
 from typing import Any
 
-from scheduler.client import Client, ClientError
+from atlanscheduler_client import Client, ClientError
 
 CALLS_BEFORE_FORK = 3
 

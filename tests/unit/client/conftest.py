@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.client import AsyncClient, Client
+from atlanscheduler_client import AsyncClient, Client
 from tests.support.servers.stream_server import stream_server
 from tests.unit.api.conftest import Api, api
 

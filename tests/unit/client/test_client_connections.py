@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scheduler.client import Changed, Client, Status, Unreachable
-from scheduler.client.idle import IDLE_MAX
+from atlanscheduler_client import Changed, Client, Status, Unreachable
+from atlanscheduler_client.idle import IDLE_MAX
 from tests.support.eventually import eventually
 from tests.unit.client.conftest import reply
 from tests.unit.client.test_client_outages import job

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.client import Changed, Printed, Progressed, Status
-from scheduler.client.events import RECONNECT_S, Event, EventReader
-from scheduler.core.job import Progress
+from atlanscheduler_client import Changed, Printed, Progress, Progressed, Status
+from atlanscheduler_client.events import RECONNECT_S, Event, EventReader
 
 AT = "2026-11-25T15:42:54.123Z"
 ABORT = {

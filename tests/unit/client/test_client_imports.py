@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
+from atlanscheduler_client import shapes
+from scheduler.core import job as core
 from tests.support.nodes import ROOT
 
 SERVER = {
@@ -24,7 +27,7 @@ SERVER = {
     "structlog",
     "uvloop",
 }
-COMMAND_LINE = {"argparse", "rich", "scheduler.client", "typer"}
+COMMAND_LINE = {"argparse", "rich", "atlanscheduler_client", "typer"}
 
 
 def loaded(code: str) -> set[str]:
@@ -38,8 +41,8 @@ def loaded(code: str) -> set[str]:
 
 def test_the_client_loads_nothing_of_the_server() -> None:
     """A program that submits a job needs no database driver, and for `Client` no aiohttp."""
-    assert not loaded("import scheduler.client") & {*SERVER, "aiohttp"}
-    assert not loaded("from scheduler.client import AsyncClient") & SERVER
+    assert not loaded("import atlanscheduler_client") & {*SERVER, "aiohttp"}
+    assert not loaded("from atlanscheduler_client import AsyncClient") & SERVER
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["submit", "--help"], ["wait", "--help"]])
@@ -53,3 +56,19 @@ def test_help_loads_neither_the_server_nor_anything_as_heavy(arguments: list[str
 def test_a_pool_process_loads_no_command_line() -> None:
     """Each one imports main.py, and would spend time and memory on it."""
     assert not loaded("import main") & {*SERVER, *COMMAND_LINE, "aiohttp"}
+
+
+@pytest.mark.parametrize("name", ["Status", "FailureKind", "Cleanup"])
+def test_the_client_has_each_word_for_a_job(name: str) -> None:
+    """It has its own, since it stands alone: a new one must be in both."""
+    assert list(getattr(shapes, name)) == list(getattr(core, name))
+
+
+@pytest.mark.parametrize("name", ["Progress", "Failure"])
+def test_the_client_has_each_field_of_a_job(name: str) -> None:
+    mine, its = (fields(getattr(module, name)) for module in (shapes, core))
+    assert [(each.name, each.default) for each in mine] == [(e.name, e.default) for e in its]
+
+
+def test_the_client_knows_which_statuses_are_final() -> None:
+    assert shapes.FINAL == core.FINAL

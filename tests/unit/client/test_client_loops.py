@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.client import AsyncClient
+from atlanscheduler_client import AsyncClient
 from tests.support.eventually import eventually
 from tests.unit.client.whims import Node, connected, in_child, node_fixture
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.client import Client, ClientError, Problem, Unavailable, Unreachable
-from scheduler.client.waiting import pauses
+from atlanscheduler_client import Client, ClientError, Problem, Unavailable, Unreachable
+from atlanscheduler_client.waiting import pauses
 from tests.support.servers.stream_server import stream_server
 from tests.unit.client.conftest import reply
 

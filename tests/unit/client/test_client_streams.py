@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.client import Changed, LogLine, Lost, NoSuchJob, Status
-from scheduler.client.lines import LineSplitter
+from atlanscheduler_client import Changed, LogLine, Lost, NoSuchJob, Status
+from atlanscheduler_client.lines import LineSplitter
 from tests.unit.client.conftest import reply
 from tests.unit.client.test_client_events import block, job
 

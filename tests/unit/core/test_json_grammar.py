@@ -1,9 +1,8 @@
-"""Which texts are JSON, and their values: against `json` as the judge."""
+"""Which texts are JSON: against `json` as the judge."""
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scheduler.core.json_values.grammar import is_json
-from scheduler.core.json_values.parsing import integer, loads, parse
 
 JSON = [
     "[" * 100_000 + "]" * 100_000,
@@ -75,8 +73,6 @@ def test_every_json_text_is_one_whatever_its_depth_and_digits(text: str) -> None
 def test_nothing_else_is(text: str) -> None:
     """It is spliced into answers: one such text would break a whole list of jobs."""
     assert not is_json(text)
-    with pytest.raises(ValueError, match="not JSON"):
-        parse(text)
 
 
 def judged(text: str) -> bool:
@@ -108,36 +104,15 @@ json_values = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(json_values, st.sampled_from([{"indent": 1}, {"ensure_ascii": False}, {}]), st.data())
-def test_values_are_read_as_json_reads_them(
+def test_texts_of_values_are_judged_as_json_does(
     value: object, options: dict[str, Any], data: st.DataObject
 ) -> None:
-    """And a text with one character less is judged as `json` does."""
+    """And those with one character less."""
     text = json.dumps(value, **options).replace("Infinity", "1e400")
     assert is_json(text)
-    assert parse(text) == json.loads(text)
     cut = data.draw(st.integers(0, len(text)))
     less = text[:cut] + text[cut + 1 :]
     assert is_json(less) == judged(less)
-
-
-def test_what_python_refuses_to_read_is_read() -> None:
-    """Any depth and any number of digits, as the node sends them."""
-    deep = loads(b'{"a":' + b"[" * 5000 + b"1" + b"]" * 5000 + b"}")["a"]
-    for _ in range(5000):
-        (deep,) = deep
-    assert deep == 1
-    assert loads(b"[" + b"7" * 5000 + b',"\\n",1.5,null]') == [integer("7" * 5000), "\n", 1.5, None]
-    with pytest.raises(ValueError, match="Expecting"):
-        loads(b"<html>")
-    with pytest.raises(ValueError, match="utf-8"):
-        loads(b'"\xff"')
-
-
-def test_an_integer_of_any_length_is_exact() -> None:
-    """In halves it must be the same number."""
-    assert integer("-1" + "0" * 5000 + "7") == -(10**5001 + 7)
-    assert integer("0" * 700) == 0
-    assert math.log10(integer("9" * 10_000)) == pytest.approx(10_000)
 
 
 @pytest.mark.parametrize("part", ["[", '{"a":', '[{"a":', "[[],", "[1e400,"])

@@ -30,7 +30,8 @@ COLLABORATORS_MAX = 10
 """Of one constructor."""
 
 PACKAGE = ROOT / "scheduler"
-MODULES = sorted(PACKAGE.rglob("*.py"))
+CLIENT = ROOT / "atlanscheduler_client"
+MODULES = sorted([*PACKAGE.rglob("*.py"), *CLIENT.rglob("*.py")])
 
 
 def names(modules: list[Path]) -> list[str]:
@@ -67,7 +68,7 @@ def test_every_file_that_the_map_names_is_there() -> None:
     """A name that leads nowhere costs more than none."""
     page = (ROOT / "docs" / "inside.md").read_text("utf-8")
     named = re.findall(r"`([a-z_/]+\.(?:py|sql|toml|json|md))(?:: \w+)?`", page)
-    folders = ("scheduler", "docs", "tests")
+    folders = ("scheduler", "atlanscheduler_client", "docs", "tests")
     files = {str(file.relative_to(ROOT)) for each in folders for file in (ROOT / each).rglob("*.*")}
     files |= {file.name for file in ROOT.iterdir()}
     lost = [name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in files)]

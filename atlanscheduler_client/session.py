@@ -13,12 +13,12 @@ from typing import NamedTuple
 import aiohttp
 from yarl import URL
 
-from scheduler.client.address import address
-from scheduler.client.calls import Request
-from scheduler.client.forks import keep_from_children
-from scheduler.client.lines import LineSplitter
-from scheduler.client.problems import Lost, Unreachable
-from scheduler.client.responses import Response, raise_for_problem
+from atlanscheduler_client.address import address
+from atlanscheduler_client.calls import Request
+from atlanscheduler_client.forks import keep_from_children
+from atlanscheduler_client.lines import LineSplitter
+from atlanscheduler_client.problems import Lost, Unreachable
+from atlanscheduler_client.responses import Response, raise_for_problem
 
 
 class AsyncLineStream(NamedTuple):

@@ -5,8 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from scheduler.client.shapes import Abort, Aborts, Job, JobState, LogLine, Node, Task
-from scheduler.core.job import Cleanup, Failure, FailureKind, Progress, Status
+from atlanscheduler_client.shapes import (
+    Abort,
+    Aborts,
+    Cleanup,
+    Failure,
+    FailureKind,
+    Job,
+    JobState,
+    LogLine,
+    Node,
+    Progress,
+    Status,
+    Task,
+)
 
 Document = dict[str, Any]
 

@@ -14,11 +14,10 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from scheduler.client.address import running_job
-from scheduler.client.reading import aborts_of, job_of, node_of, task_of
-from scheduler.client.responses import Response
-from scheduler.client.shapes import Aborts, Job, NewJob, Node, Task
-from scheduler.core.job import Status
+from atlanscheduler_client.address import running_job
+from atlanscheduler_client.reading import aborts_of, job_of, node_of, task_of
+from atlanscheduler_client.responses import Response
+from atlanscheduler_client.shapes import Aborts, Job, NewJob, Node, Status, Task
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from http.client import HTTPConnection, HTTPSConnection
 from ssl import SSLSocket
 from typing import Final
 
-from scheduler.client.address import Address
-from scheduler.client.forks import keep_from_children
+from atlanscheduler_client.address import Address
+from atlanscheduler_client.forks import keep_from_children
 
 IDLE_MAX: Final = 32
 """How many idle connections are kept; as many as a program has threads, if it has many."""

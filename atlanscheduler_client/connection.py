@@ -9,12 +9,12 @@ from errno import EBADF
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final, NamedTuple
 
-from scheduler.client.address import address
-from scheduler.client.calls import Request
-from scheduler.client.idle import IdleConnections, connection_to
-from scheduler.client.lines import LineSplitter
-from scheduler.client.problems import Lost, Unreachable
-from scheduler.client.responses import Response, raise_for_problem
+from atlanscheduler_client.address import address
+from atlanscheduler_client.calls import Request
+from atlanscheduler_client.idle import IdleConnections, connection_to
+from atlanscheduler_client.lines import LineSplitter
+from atlanscheduler_client.problems import Lost, Unreachable
+from atlanscheduler_client.responses import Response, raise_for_problem
 
 PIECE_BYTES: Final = 65_536
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from scheduler.client.shapes import Job
+from atlanscheduler_client.shapes import Job
 
 
 class Flaw(NamedTuple):

@@ -16,17 +16,16 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from scheduler.client import calls
-from scheduler.client.address import default_url
-from scheduler.client.calls import Call, Request
-from scheduler.client.events import Event, EventReader, Printed
-from scheduler.client.problems import Lost, Unavailable, Unreachable
-from scheduler.client.reading import log_line_of
-from scheduler.client.responses import value_of
-from scheduler.client.session import AsyncLineStream, Session
-from scheduler.client.shapes import Aborts, Job, LogLine, NewJob, Node, Task
-from scheduler.client.waiting import Deadline, pauses
-from scheduler.core.job import Status
+from atlanscheduler_client import calls
+from atlanscheduler_client.address import default_url
+from atlanscheduler_client.calls import Call, Request
+from atlanscheduler_client.events import Event, EventReader, Printed
+from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
+from atlanscheduler_client.reading import log_line_of
+from atlanscheduler_client.responses import value_of
+from atlanscheduler_client.session import AsyncLineStream, Session
+from atlanscheduler_client.shapes import Aborts, Job, LogLine, NewJob, Node, Status, Task
+from atlanscheduler_client.waiting import Deadline, pauses
 
 T = TypeVar("T")
 

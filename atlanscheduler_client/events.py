@@ -11,10 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from scheduler.client import calls
-from scheduler.client.reading import instant, progress_of, state_of
-from scheduler.client.shapes import JobState, LogLine
-from scheduler.core.job import Cleanup, Progress
+from atlanscheduler_client import calls
+from atlanscheduler_client.reading import instant, progress_of, state_of
+from atlanscheduler_client.shapes import Cleanup, JobState, LogLine, Progress
 
 RECONNECT_S: Final = 0.5
 """The pause before a stream is opened again, so that a node that keeps ending it is not flooded."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from scheduler.client.problems import JobEnded, NoSuchJob, Problem, Unavailable, Unreachable
-from scheduler.client.reading import job_of
-from scheduler.core.json_values.parsing import loads
+from atlanscheduler_client.json_text import loads
+from atlanscheduler_client.problems import JobEnded, NoSuchJob, Problem, Unavailable, Unreachable
+from atlanscheduler_client.reading import job_of
 
 GATEWAY: Final = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 """What a proxy answers when no node does. Unlike a node's, its answers are no problem documents."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from scheduler.client.calls import WAIT_S_MAX
+from atlanscheduler_client.calls import WAIT_S_MAX
 
 FIRST_PAUSE_S: Final = 0.1
 """Between the first two tries: a node that is just restarting is back in a moment."""

@@ -12,16 +12,15 @@ Shared by both clients, and without I/O:
     reading     the API's JSON as values          shapes      these values: jobs, nodes, log lines
     events      Server-Sent Events as values      lines       cuts a stream of bytes into lines
     waiting     retries, and the end of a wait    address     takes a node's URL apart
-    problems    the errors that are raised
+    problems    the errors that are raised    json_text  reads JSON of any depth
 
-Of the server, only the types that describe a job are imported. aiohttp is loaded on the first use
-of `AsyncClient`, so that the command line does not wait for it.
+It needs nothing but the standard library. aiohttp is loaded on the first use of `AsyncClient`.
 """
 
 from typing import TYPE_CHECKING
 
-from scheduler.client.events import Changed, Event, Printed, Progressed
-from scheduler.client.problems import (
+from atlanscheduler_client.events import Changed, Event, Printed, Progressed
+from atlanscheduler_client.problems import (
     ClientError,
     JobEnded,
     Lost,
@@ -30,12 +29,25 @@ from scheduler.client.problems import (
     Unavailable,
     Unreachable,
 )
-from scheduler.client.shapes import Abort, Aborts, Job, JobState, LogLine, NewJob, Node, Task
-from scheduler.client.sync import Client
-from scheduler.core.job import Cleanup, Failure, FailureKind, Progress, Status
+from atlanscheduler_client.shapes import (
+    Abort,
+    Aborts,
+    Cleanup,
+    Failure,
+    FailureKind,
+    Job,
+    JobState,
+    LogLine,
+    NewJob,
+    Node,
+    Progress,
+    Status,
+    Task,
+)
+from atlanscheduler_client.sync import Client
 
 if TYPE_CHECKING:
-    from scheduler.client.aio import AsyncClient
+    from atlanscheduler_client.aio import AsyncClient
 
 __all__ = [
     "Abort",
@@ -70,6 +82,6 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name != "AsyncClient":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from scheduler.client.aio import AsyncClient  # noqa: PLC0415 - see above: aiohttp is heavy
+    from atlanscheduler_client.aio import AsyncClient  # noqa: PLC0415 - see above: aiohttp is heavy
 
     return AsyncClient

@@ -5,9 +5,66 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
-from scheduler.core.job import FINAL, Cleanup, Failure, Progress, Status
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESSFUL = "successful"
+    TERMINATED = "terminated"
+    ABORTED = "aborted"
+
+
+FINAL: Final = frozenset({Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED})
+"""The statuses that never change again."""
+
+
+class FailureKind(StrEnum):
+    """Why a job ended `terminated`."""
+
+    EXCEPTION = "exception"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+    RESULT = "result"
+    LOST = "lost"
+    UNKNOWN_TASK = "unknown_task"
+
+
+class Cleanup(StrEnum):
+    """How far the `on_abort` of a job got that was aborted after it had begun."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a handler says it is, in its own units."""
+
+    done: float
+    total: float | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job ended without success."""
+
+    kind: FailureKind
+    message: str
+    type: str | None = None
+    """The class of the exception, where one was raised."""
+    traceback: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """The message; for an exception, with its type in front."""
+        return f"{self.type}: {self.message}" if self.type else self.message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,72 @@
+"""JSON texts of any depth and with integers of any length are read, as `json` reads others."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from atlanscheduler_client.json_text import integer, loads, parse
+from tests.unit.core.test_json_grammar import JSON, NOT_JSON, json_values, judged
+
+
+@pytest.mark.parametrize("text", [text for text in NOT_JSON if text.isprintable()], ids=ascii)
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not JSON"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", JSON, ids=lambda text: ascii(text[:20]))
+def test_what_is_json_is_read_whatever_its_depth_and_digits(text: str) -> None:
+    parse(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet='[]{}:,"\\u0d8e.-+1 \ntrfalsn', max_size=12))
+@example('{"a":[1,2.5e-3,"\\n"]}')
+def test_short_texts_are_read_as_json_reads_them(text: str) -> None:
+    """Most of them are wrong, in many ways."""
+    if judged(text):
+        assert parse(text) == json.loads(text)
+    else:
+        with pytest.raises(ValueError, match="not JSON"):
+            parse(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(json_values, st.sampled_from([{"indent": 1}, {"ensure_ascii": False}, {}]))
+def test_values_are_read_as_json_reads_them(value: object, options: dict[str, Any]) -> None:
+    text = json.dumps(value, **options).replace("Infinity", "1e400")
+    assert parse(text) == json.loads(text)
+
+
+def test_a_long_text_takes_a_time_that_grows_with_its_length() -> None:
+    """Quadratic, this would take minutes."""
+    begun = time.monotonic()
+    parse("[" * 500_000 + "]" * 500_000)
+    assert time.monotonic() - begun < 20
+
+
+def test_what_python_refuses_to_read_is_read() -> None:
+    """Any depth and any number of digits, as the node sends them."""
+    deep = loads(b'{"a":' + b"[" * 5000 + b"1" + b"]" * 5000 + b"}")["a"]
+    for _ in range(5000):
+        (deep,) = deep
+    assert deep == 1
+    assert loads(b"[" + b"7" * 5000 + b',"\\n",1.5,null]') == [integer("7" * 5000), "\n", 1.5, None]
+    with pytest.raises(ValueError, match="Expecting"):
+        loads(b"<html>")
+    with pytest.raises(ValueError, match="utf-8"):
+        loads(b'"\xff"')
+
+
+def test_an_integer_of_any_length_is_exact() -> None:
+    """In halves it must be the same number."""
+    assert integer("-1" + "0" * 5000 + "7") == -(10**5001 + 7)
+    assert integer("0" * 700) == 0
+    assert math.log10(integer("9" * 10_000)) == pytest.approx(10_000)
