@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from tests.support.servers.stream_server import turns
+from tests.support.servers.stream_server import close, turns
 
 CHUNK_BYTES = 65536
 
@@ -111,8 +111,7 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._end.wait()
-        server.close()
-        await turns()  # those that have just been accepted begin
+        await close(server)
         for link in list(self._links):
             link.reset()
         for task in (tasks := set(self._tasks)):

@@ -29,13 +29,23 @@ async def stream_server(handle: Handle) -> AsyncIterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
-        await turns()  # those that have just been accepted begin
+        await close(server)
         for task in tuple(tasks):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         await turns()  # what was aborted is closed
+
+
+async def close(server: asyncio.Server) -> None:
+    """Close a server once those that it has just accepted have begun.
+
+    asyncio would lose one that it has accepted, and has no transport for yet.
+    """
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    await turns()
+    server.close()
 
 
 async def turns() -> None:
