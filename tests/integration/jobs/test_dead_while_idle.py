@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 from tests.support.eventually import eventually
@@ -58,4 +59,5 @@ def _signal_idle(node: Node, signal_: signal.Signals) -> None:
     ]
     for pid, parent in parents.items():
         if parent == fork_server:
-            os.kill(pid, signal_)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal_)
