@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 from tests.support.eventually import eventually
@@ -49,13 +50,14 @@ async def _given_to_a_stopped_process(node: Node) -> Any:  # noqa: ANN401 - JSON
 
 def _signal_idle(node: Node, signal_: signal.Signals) -> None:
     """Signal each pool process of the node."""
-    table = states()
+    parents = {pid: parent for pid, (_, parent) in states().items()}
     [fork_server] = [
         pid
         for pid in node.processes()
         if b"multiprocessing.forkserver" in proc_file(pid, "cmdline")
-        and table[pid][1] == node.process.pid
+        and parents.get(pid) == node.process.pid
     ]
-    for pid, (_, parent) in table.items():
+    for pid, parent in parents.items():
         if parent == fork_server:
-            os.kill(pid, signal_)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal_)
