@@ -6,8 +6,8 @@ from hashlib import sha256
 from itertools import islice
 from reprlib import repr as brief
 
-from handlers.files import file_below, files_below, open_below
 from scheduler import JobContext, handler
+from scheduler.paths import file_below, files_below, open_below
 
 FILES_MAX = 5_000
 NAMES_BYTES_MAX = 500_000

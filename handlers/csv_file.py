@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import BinaryIO
 
-from handlers.files import open_below
+from scheduler.paths import open_below
 
 LINE_BYTES_MAX = 256 * 1024
 RECORD_BYTES_MAX = 1024 * 1024

@@ -12,9 +12,9 @@ from reprlib import repr as brief
 from typing import NamedTuple
 
 from handlers.csv_file import CsvFile, open_csv
-from handlers.files import file_below, writable_below
 from handlers.job_table import JOB_ID, JobTable, connected
 from scheduler import JobContext, handler
+from scheduler.paths import file_below, writable_below
 
 BATCH_ROWS = 5_000
 """Rows in one transaction: few enough that other jobs can write in between, enough to be fast."""

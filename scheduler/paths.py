@@ -1,4 +1,4 @@
-"""File access of the shipped handlers: they open only what is below `files_dir`.
+"""Paths for handlers: of what a job's data names, only what is below `files_dir` is opened.
 
     "a/link.csv" ─▶ follow all links ─▶ still below files_dir? ─▶ open without following links
 
@@ -21,7 +21,7 @@ ENTRIES_MAX = 100_000
 
 
 def files_dir() -> Path:
-    """The folder that contains all files of the shipped handlers, with its own links resolved."""
+    """The folder of `[handlers] files_dir`, with its own links resolved."""
     return _resolved(Path(os.environ.get("SCHEDULER_HANDLERS__FILES_DIR", "files")), "files_dir")
 
 
@@ -43,12 +43,7 @@ def path_below(path: str) -> Path:
         ValueError: the path is absolute, has a `..`, or leads out of `files_dir`.
         OSError: there is no such file or folder, or it cannot be accessed.
     """
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise ValueError(f"a path must be a text of at least one character, not {path!r}")
-    relative = PurePosixPath(path)
-    if relative.is_absolute() or ".." in relative.parts:
-        raise ValueError(f"{path!r} must be relative to files_dir and without '..'")
-    top = files_dir()
+    relative, top = _relative(path), files_dir()
     resolved = _resolved(top / relative, path)
     if not resolved.is_relative_to(top):
         raise ValueError(f"{path!r} leads out of files_dir")
@@ -66,6 +61,28 @@ def file_below(path: str) -> Path:
     resolved = path_below(path)
     if not stat.S_ISREG(resolved.stat().st_mode):
         raise ValueError(f"{path!r} is not a regular file")
+    return resolved
+
+
+def folder_below(path: str, *, create: bool = False) -> Path:
+    """The absolute path of a folder, with all links resolved.
+
+    Args:
+        create: whether to make it, and the folders that it is in, where they are missing.
+
+    Raises:
+        ValueError, OSError: as `path_below`; or it is not a folder.
+    """
+    if create:
+        _relative(path)
+        for folder in reversed([each := PurePosixPath(path), *each.parents]):
+            try:
+                path_below(str(folder))
+            except FileNotFoundError:
+                (path_below(str(folder.parent)) / folder.name).mkdir(exist_ok=True)
+    resolved = path_below(path)
+    if not resolved.is_dir():
+        raise ValueError(f"{path!r} is not a folder")
     return resolved
 
 
@@ -115,6 +132,20 @@ def files_below(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         path_below(path)  # as it was given: `PurePosixPath` takes no number, and drops a "."
         yield from walk(PurePosixPath(path), frozenset())
+
+
+def _relative(path: str) -> PurePosixPath:
+    """The path, where it is relative and leads nowhere up.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ValueError(f"a path must be a text of at least one character, not {path!r}")
+    relative = PurePosixPath(path)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise ValueError(f"{path!r} must be relative to files_dir and without '..'")
+    return relative
 
 
 def _names_in(folder: Path, path: PurePosixPath) -> list[str]:
