@@ -9,7 +9,7 @@ import typer
 
 from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 from scheduler import __version__
-from scheduler.cli import abort, follow, migrate, read, submit
+from scheduler.cli import abort, follow, init, migrate, read, submit
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.run_node import run_node
 from scheduler.cli.terminal import print_error
@@ -63,6 +63,7 @@ def build_app() -> typer.Typer:
     app.command("abort-all")(abort.abort_all)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
+    app.command("init")(init.init)
     app.command("migrate")(migrate.migrate)
     return app
 

@@ -31,12 +31,12 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import Config
+from scheduler.node.folders import Folders, occupied
 from scheduler.node.http_server import open_http
 from scheduler.node.preflight import (
     forget_predecessors,
     is_private,
     mark_descendants,
-    occupied,
     reach,
     start_tracker,
     warn_no_handlers,
@@ -75,6 +75,7 @@ class _Basis:
     """The parts that all other parts of a node need."""
 
     config: Config
+    folders: Folders
     node: Node
     clock: Clock
     random: Random
@@ -120,6 +121,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             sweeper.release_dead_nodes()
         )  # else its jobs would come after those that were queued later
     await lease.begin()
+    basis.folders.keep()
     return RunningNode(
         config=config,
         urls=urls,
@@ -149,12 +151,12 @@ async def _open_basis(
     metrics, clock = Metrics(registry), SystemClock()
     random = Random()  # noqa: S311 - spreads waits, protects no secrets
     node_id = f"{name}-{secrets.token_hex(4)}"
-    data_dir = stack.enter_context(occupied(config.node.data_dir))
-    mark_descendants(config, data_dir, node_id)
+    folders = stack.enter_context(occupied(config.node.data_dir))
+    mark_descendants(config, folders, node_id)
     start_tracker()
     warden = await stack.enter_async_context(open_warden(random=random))
-    store = await _reach_store(config, data_dir, metrics, stack)
-    queue = await _reach_queue(config, data_dir, node_id, random, stack)
+    store = await _reach_store(config, folders.data_dir, metrics, stack)
+    queue = await _reach_queue(config, folders.data_dir, node_id, random, stack)
     await queue.join(store.identity)
     slots = await stack.enter_async_context(_slots(config, clock, random, metrics))
     if not slots.tasks:
@@ -171,6 +173,7 @@ async def _open_basis(
     )
     return _Basis(
         config=config,
+        folders=folders,
         node=node,
         clock=clock,
         random=random,

@@ -8,12 +8,10 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
-    ExitStack,
-    contextmanager,
     suppress,
 )
 from multiprocessing import resource_tracker
@@ -23,15 +21,14 @@ from typing import Final, TypeVar
 
 import structlog
 
-from scheduler.basics.file_lock import locked
-from scheduler.basics.private_files import close_to_others, users_umask
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import VARIABLES, Config
+from scheduler.node.folders import Folders
 from scheduler.node.machine import require_kernel
 from scheduler.node.scratch import make_scratch
 from scheduler.processes.child.loading.snapshot import Snapshot
-from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH, end_all
+from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH
 
 T = TypeVar("T")
 
@@ -98,54 +95,20 @@ def allow_descriptors(*, workers: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-@contextmanager
-def occupied(folder: str) -> Iterator[Path]:
-    """Lock a data_dir for this node, and end the processes that a killed node of it left running.
-
-    Raises:
-        StartError: the folder cannot be created or written to, or another node has locked it.
-    """
-    data_dir = Path(folder).resolve()
-    with ExitStack() as stack:
-        try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            close_to_others(data_dir)
-            stack.enter_context(locked(data_dir / "node.lock", guards=data_dir))
-        except OSError as error:
-            raise StartError(f"[node] data_dir {data_dir}: {error.strerror}") from error
-        end_all(DATA_DIR, str(data_dir))  # under the lock, no living node has processes of it
-        yield data_dir
-
-
-def make_files_dir(folder: str) -> Path:
-    """The folder below which the shipped handlers read and write; created if it is missing.
-
-    Raises:
-        StartError: it cannot be created.
-    """
-    files_dir = Path(folder).resolve()
-    try:
-        with users_umask():
-            files_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(f"[handlers] files_dir {files_dir}: {error.strerror}") from error
-    return files_dir
-
-
 def warn_no_handlers(folder: str) -> None:
     """Warn about a handlers folder without a handler: every job will be refused."""
     log.warning("no file in the handlers folder has a @handler", folder=str(Path(folder).resolve()))
 
 
-def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
+def mark_descendants(config: Config, folders: Folders, node_id: str) -> None:
     """Set the environment variables for all processes that this node starts.
 
     Raises:
         StartError: the handlers folder is missing, or the folder for files cannot be made.
     """
     os.environ[NODE] = node_id
-    os.environ[DATA_DIR] = str(data_dir)
-    os.environ[SCRATCH] = make_scratch(data_dir)
+    os.environ[DATA_DIR] = str(folders.data_dir)
+    os.environ[SCRATCH] = make_scratch(folders.data_dir)
     _keep(os.environ[SCRATCH])
     # The fork server and the warden are new interpreters, and the node may have been started in any
     # folder. (A fork server that cannot import its preload module reports no error.)
@@ -155,7 +118,8 @@ def mark_descendants(config: Config, data_dir: Path, node_id: str) -> None:
     os.environ["ATLANSCHEDULER_HANDLERS"] = str(_written_snapshot(config.handlers.path))
     for variable in VARIABLES:  # passwords and secrets are not for handlers
         os.environ.pop(variable, None)
-    os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(make_files_dir(config.handlers.files_dir))
+    files_dir = folders.make_files_dir(config.handlers.files_dir)
+    os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(files_dir)
 
 
 def start_tracker() -> None:

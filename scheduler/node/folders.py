@@ -1,0 +1,79 @@
+"""The folders that a node makes; those that a start made are removed again where it fails."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from scheduler.basics.file_lock import locked
+from scheduler.basics.private_files import close_to_others, users_umask
+from scheduler.core.errors import StartError
+from scheduler.processes.warden.cookie import DATA_DIR, end_all
+
+
+class Folders:
+    """A node's data_dir, and what else it makes."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._made: list[Path] = []
+        """The outer ones first."""
+
+    def make(self, folder: Path) -> None:
+        """Make a folder, and those that it is in, where they are missing.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self._made += (each for each in reversed([folder, *folder.parents]) if not each.exists())
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def make_files_dir(self, path: str) -> Path:
+        """The folder below which handlers read and write; with the rights that the user gives.
+
+        Raises:
+            StartError: it cannot be made.
+        """
+        files_dir = Path(path).resolve()
+        try:
+            with users_umask():
+                self.make(files_dir)
+        except OSError as error:
+            raise StartError(f"[handlers] files_dir {files_dir}: {error.strerror}") from error
+        return files_dir
+
+    def keep(self) -> None:
+        """Keep what was made: the node has started."""
+        self._made.clear()
+
+    def remove(self) -> None:
+        """Remove what was made; of other folders than data_dir only those that are empty."""
+        for folder in reversed(self._made):
+            if folder == self.data_dir:
+                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def occupied(path: str) -> Iterator[Folders]:
+    """Lock a data_dir for this node, and end the processes that a killed node of it left running.
+
+    Raises:
+        StartError: the folder cannot be created or written to, or another node has locked it.
+    """
+    folders = Folders(Path(path).resolve())
+    with ExitStack() as stack:
+        try:
+            folders.make(folders.data_dir)
+            close_to_others(folders.data_dir)
+            lock = locked(folders.data_dir / "node.lock", guards=folders.data_dir)
+            stack.enter_context(lock)
+        except OSError as error:
+            raise StartError(f"[node] data_dir {folders.data_dir}: {error.strerror}") from error
+        stack.callback(folders.remove)  # under the lock
+        # Under the lock, no living node has processes of it.
+        end_all(DATA_DIR, str(folders.data_dir))
+        yield folders
