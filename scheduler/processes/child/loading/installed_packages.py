@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scheduler.processes.child.containment import has_children
-from scheduler.processes.child.loading.snapshot import PACKAGE, Source
+from scheduler.processes.child.loading.snapshot import OWN_PACKAGES, PACKAGE, Source
 
 TRY_S: Final = 20.0
 """How long to try: packages that take longer are left to the handlers. Trying takes as long as
@@ -60,7 +60,7 @@ def imports_of(sources: Iterable[Source]) -> Sequence[Import]:
     for source in sources:
         with suppress(SyntaxError, ValueError):  # the pool process says so
             found.update(dict.fromkeys(_imports(ast.parse(source.text))))
-    own = (PACKAGE, "scheduler", "__main__")
+    own = (PACKAGE, *OWN_PACKAGES, "__main__")
     return [each for each in found if each.module.partition(".")[0] not in own]
 
 

@@ -2,7 +2,7 @@
 
     SNAPSHOT/sources.json          name of the module ─▶ path and text
     SNAPSHOT/path/handlers/        stands for the folder on the path of any interpreter
-    SNAPSHOT/path/scheduler        a link to this package, which handlers import
+    SNAPSHOT/path/scheduler        a link to this package, which handlers import; and to the client
 
 A file that is edited while the node runs changes nothing: a process that starts later must not mix
 old handlers with new ones. Tracebacks and `__file__` name the real files, and what is no Python
@@ -30,6 +30,7 @@ PACKAGE: Final = "handlers"
 SOURCES: Final = "sources.json"
 PATH: Final = "path"
 """The folder in a snapshot that goes onto the module search path."""
+OWN_PACKAGES: Final = ("scheduler", "atlanscheduler_client")
 STAND_IN: Final = '''"""Imports the handlers folder as it was when the node started."""
 
 from pathlib import Path
@@ -100,7 +101,8 @@ class Snapshot:
         stand_in = to / PATH / PACKAGE
         stand_in.mkdir(parents=True)
         (stand_in / "__init__.py").write_text(STAND_IN, encoding="utf-8")
-        (to / PATH / "scheduler").symlink_to(Path(__file__).parents[3])
+        for name in OWN_PACKAGES:
+            (to / PATH / name).symlink_to(Path(__file__).parents[4] / name)
         sources = self.sources.items()
         texts = {name: (each.path, each.text.decode("latin-1")) for name, each in sources}
         (to / SOURCES).write_text(json.dumps([str(self.folder), texts]), encoding="ascii")
