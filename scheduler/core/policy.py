@@ -118,7 +118,8 @@ def crash_message(exit_status: int | None) -> str:
 
 def lost_failure(losses: int) -> Failure:
     """The error of a job that is not tried again because its node died under it `losses` times."""
-    return Failure(kind=FailureKind.LOST, message=f"the job's node died {losses} times")
+    times = "once" if losses == 1 else f"{losses} times"
+    return Failure(kind=FailureKind.LOST, message=f"the job's node died {times}")
 
 
 def grace_s(*candidates: float | None) -> float:

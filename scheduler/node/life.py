@@ -42,17 +42,19 @@ def run(config: Config) -> None:
     keep_private(Path(config.node.data_dir))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(config))
+            ended_in_time = runner.run(serve(config))
     except BaseExceptionGroup as group:
         raise _sole_start_error(group) or group from None
     if threading.active_count() > 1:
         # It waits for a pool process that survives SIGKILL, and the interpreter would wait for it.
         say("ended, but for a process that cannot be killed; see the log")
         os._exit(0)
+    if ended_in_time:
+        say("drained")
 
 
-async def serve(config: Config) -> None:
-    """Start, serve and drain a node."""
+async def serve(config: Config) -> bool:
+    """Start, serve and drain a node; whether all jobs ended in time."""
     name = config.node.name or socket.gethostname()
     log_lines.configure(node=name)
     async with AsyncExitStack() as stack:
@@ -79,6 +81,7 @@ async def serve(config: Config) -> None:
         # to end them here, and survivors of SIGKILL have as long to die.
         if ended_in_time and not node.unkillable:
             await node.lease.end()
+    return ended_in_time
 
 
 def _sole_start_error(error: BaseException) -> StartError | None:

@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from scheduler.basics.counted import counted
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import VARIABLES, Config
@@ -86,8 +87,8 @@ def allow_descriptors(*, workers: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= hard < (needed := OWN_DESCRIPTORS + workers * WORKER_DESCRIPTORS):
         raise StartError(
-            f"this process may have {hard} files open (ulimit -Hn), and a node with {workers}"
-            f" workers needs {needed}: allow more, or set fewer [node] workers"
+            f"this process may have {hard} files open (ulimit -Hn), and a node with"
+            f" {counted(workers, 'worker')} needs {needed}: allow more, or set fewer [node] workers"
         )
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     os.environ["ATLANSCHEDULER_DESCRIPTORS"] = str(soft)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from scheduler.api.dashboard import DASHBOARD
+from scheduler.basics.counted import counted
 from scheduler.basics.urls import redacted
 from scheduler.core.job import StopReason
 from scheduler.node.config.loading import Config
@@ -60,8 +61,10 @@ class RunningNode:
 
     def _drain(self, patience: asyncio.Timeout) -> None:
         loop, drain_s = asyncio.get_running_loop(), self.config.node.drain_s
+        jobs = len(self.local_jobs)
         say(
-            f"draining: {len(self.local_jobs)} running jobs get {drain_s:g} s; again to end at once"
+            f"draining: {counted(jobs, 'running job')} {'gets' if jobs == 1 else 'get'}"
+            f" {drain_s:g} s; again to end at once"
         )
         self.workers.drain()
         loop.call_later(drain_s, self.local_jobs.stop_all, StopReason.DRAIN)
@@ -73,7 +76,7 @@ class RunningNode:
         return (
             f"AtlanScheduler {node.version} is ready on {url}, "
             f"dashboard {url}{DASHBOARD} (node {node.name}, "
-            f"{node.workers} workers, {len(node.tasks)} handlers, "
+            f"{counted(node.workers, 'worker')}, {counted(len(node.tasks), 'handler')}, "
             f"store {redacted(config.store.url)}, queue {redacted(config.queue.url)})"
             + "".join(f", also on {other}" for other in others)
         )

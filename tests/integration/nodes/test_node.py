@@ -253,6 +253,22 @@ async def test_a_drain_lets_running_jobs_finish_and_leaves_nothing(
     assert (await again.job(job))["attempt"] == 1
 
 
+async def test_a_drain_says_what_it_waits_for_and_that_it_is_over(
+    start_node: Nodes, begun: Path
+) -> None:
+    """A person is watching; and numbers are said as people say them."""
+    node = start_node(NODE__DRAIN_S=0.1, NODE__WORKERS=1)
+    assert "1 worker, " in node.ready_line
+    await node.submit("wait", {"file": str(begun)})
+    await eventually(begun.exists)
+    assert node.drain() == 0
+    assert node.process.stdout is not None
+    assert node.process.stdout.read().splitlines() == [
+        "draining: 1 running job gets 0.1 s; again to end at once",
+        "drained",
+    ]
+
+
 async def test_a_job_that_outlasts_the_drain_runs_again_without_counting_as_lost(
     start_node: Nodes, begun: Path
 ) -> None:
