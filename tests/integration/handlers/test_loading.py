@@ -253,7 +253,7 @@ VERSIONS = {
 
         @handler("script")
         def script(data):
-            code = "import atlanscheduler_client; from handlers.parts.late import VALUE; print(VALUE)"
+            code = "import atlanscheduler_client; from handlers.parts import late as a; print(a.VALUE)"
             return subprocess.check_output([sys.executable, "-c", code], text=True).strip()
 
         @handler("fail")
