@@ -253,7 +253,7 @@ VERSIONS = {
 
         @handler("script")
         def script(data):
-            code = "import atlanscheduler_client; from handlers.parts import late as a; print(a.VALUE)"
+            code = "import atlanscheduler_client, handlers.parts.late as late; print(late.VALUE)"
             return subprocess.check_output([sys.executable, "-c", code], text=True).strip()
 
         @handler("fail")
