@@ -8,6 +8,7 @@
     app             builds the aiohttp application from all of this
     state           what views find in the application: the service, the limits
     views/          one function for each route
+    access/         who is let in: other hosts and other web sites are not
     requests/       reads and checks what requests contain
     description/    the table of routes, the OpenAPI document and its page
     dashboard/      the web page at `/-/ui/`

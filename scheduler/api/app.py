@@ -13,6 +13,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from scheduler.api import http_metrics, problems, state
+from scheduler.api.access.browsers import refuse_other_sites
+from scheduler.api.access.hosts import Hosts
 from scheduler.api.dashboard import add_dashboard
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
@@ -34,6 +36,7 @@ def build_app(
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
+    hosts: Hosts,
     path_prefix: str = "",
 ) -> web.Application:
     """The HTTP API over a service, ready for a runner.
@@ -43,6 +46,7 @@ def build_app(
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
+        hosts: the names by which the node may be asked.
         path_prefix: `[http] path_prefix`, for the `Location` of a job.
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
@@ -51,10 +55,12 @@ def build_app(
             http_metrics.metrics_middleware(registry),
             admit,
             problems.answer_problems,
+            refuse_other_sites,
         ]
     )
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
+    app[state.HOSTS] = hosts
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry

@@ -15,9 +15,11 @@ from aiohttp.http import HttpVersion11
 
 COMMON_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""Forbid caching, since job data is private and changes, and guessing of content types."""
+"""Forbid caching, since job data is private and changes, use in pages of other sites, and guessing
+of content types."""
 
 
 class JsonResponse(web.Response):

@@ -52,6 +52,7 @@ class Kind(NamedTuple):
 
 
 INVALID: Final = Kind("invalid-request", 400, "The request is malformed or invalid")
+CROSS_SITE: Final = Kind("cross-site", 403, "Another web site may not change anything here")
 NO_SUCH_JOB: Final = Kind("no-such-job", 404, "This user has no such job")
 NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
 WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not support the method")
@@ -62,6 +63,7 @@ TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
 NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
 UNMET: Final = Kind("expectation-failed", 417, "Only 100-continue can be expected")
+MISDIRECTED: Final = Kind("misdirected", 421, "The request is for another host")
 HEADER_TOO_LARGE: Final = Kind("header-too-large", 431, "The header is larger than allowed")
 INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log says more")
 UNAVAILABLE: Final = Kind("unavailable", 503, "The store cannot take the request now")
@@ -71,6 +73,7 @@ TOO_MANY_STREAMS: Final = Kind("too-many-streams", 503, "This node has as many s
 
 KINDS: Final = (
     INVALID,
+    CROSS_SITE,
     NO_SUCH_JOB,
     NO_SUCH_PATH,
     WRONG_METHOD,
@@ -81,6 +84,7 @@ KINDS: Final = (
     TOO_LARGE,
     NOT_JSON,
     UNMET,
+    MISDIRECTED,
     HEADER_TOO_LARGE,
     INTERNAL,
     UNAVAILABLE,
@@ -99,15 +103,17 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     QueueUnavailable: UNAVAILABLE,
 }
 BY_STATUS: Final[Mapping[int, Kind]] = {
+    403: CROSS_SITE,
     404: NO_SUCH_PATH,
     405: WRONG_METHOD,
     408: TOO_SLOW,
     415: NOT_JSON,
     417: UNMET,
+    421: MISDIRECTED,
     503: BUSY,
 }
 """The kinds for errors of aiohttp: those that it raises itself, and those that `bodies` raises."""
-EXPLAINED: Final = frozenset({TOO_SLOW, NOT_JSON, BUSY})
+EXPLAINED: Final = frozenset({CROSS_SITE, TOO_SLOW, NOT_JSON, MISDIRECTED, BUSY})
 """The kinds that only we raise, so that the error's text is for the user."""
 
 

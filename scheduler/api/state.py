@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from scheduler.api.access.hosts import Hosts
 from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
 from scheduler.service.service import Service
@@ -45,6 +46,8 @@ class OpenStreams:
 
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
+HOSTS: Final = web.AppKey("hosts", Hosts)
+"""The names by which the node may be asked."""
 LIMITS: Final = web.AppKey("limits", Limits)
 PATH_PREFIX: Final = web.AppKey("path_prefix", str)
 """The path below which a proxy serves the node, without a slash at its end; empty for the root."""

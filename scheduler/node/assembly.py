@@ -21,6 +21,7 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from scheduler import __version__
+from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.basics.background import background
 from scheduler.basics.clock import SystemClock, id_before, new_id
@@ -273,6 +274,7 @@ def _api(
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
+        hosts=Hosts(config.http.addresses, config.http.hosts),
         path_prefix=config.http.path_prefix,
     )
     return open_http(app, hosts=config.http.addresses, port=config.http.port)

@@ -58,7 +58,7 @@ def request(
     method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> bytes:
     """A request as bytes; with a body, of its length unless the headers say another one."""
-    fields = {"Host": "attack.example", **(headers or {})}
+    fields = {"Host": "localhost", **(headers or {})}
     if body is not None:
         fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **fields}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

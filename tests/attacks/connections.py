@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.attacks.attack import Target, hold, listed, request, unread, until_closed
 
-HALF = b"GET /-/health HTTP/1.1\r\nHost: attack.exa"
+HALF = b"GET /-/health HTTP/1.1\r\nHost: local"
 
 
 async def half_headers(target: Target, standing: Callable[[], None]) -> None:

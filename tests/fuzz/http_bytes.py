@@ -11,7 +11,7 @@ import orjson
 from hypothesis import strategies as st
 
 BODY = b'{"uid":"fuzz","task":"echo"}'
-HOST = b"Host: x\r\n"
+HOST = b"Host: localhost\r\n"
 JSON = b"Content-Type: application/json\r\n"
 SOUND = [
     b"GET /-/health HTTP/1.1\r\n" + HOST + b"\r\n",

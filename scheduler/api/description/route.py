@@ -9,8 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
+from scheduler.api.access.browsers import READING
 from scheduler.api.limits.admission import is_urgent
-from scheduler.api.problems import BUSY, INTERNAL, TOO_SLOW, Kind
+from scheduler.api.problems import BUSY, CROSS_SITE, INTERNAL, MISDIRECTED, TOO_SLOW, Kind
 from scheduler.api.requests.models import Query
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,7 +57,8 @@ class Route:
         """Its own problems, and those that come with its kind."""
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
-        return (*self.problems, *of_body, *of_load, INTERNAL)
+        of_writes = () if self.method in READING else (CROSS_SITE,)
+        return (*self.problems, *of_body, *of_writes, *of_load, MISDIRECTED, INTERNAL)
 
     @property
     def name(self) -> str:

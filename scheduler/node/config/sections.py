@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from scheduler.api.access.hosts import AUTHORITY
 from scheduler.basics.sql_names import SCHEMA_WORDS, is_schema
 from scheduler.basics.urls import redacted
 
@@ -53,20 +54,37 @@ HOSTS_MAX: Final = 32
 
 
 def _hosts(given: object) -> str | tuple[str, ...]:
-    """One host, or several; a text may have them separated by commas, as the environment does."""
-    several = given.split(",") if isinstance(given, str) else given
-    if not isinstance(several, list | tuple) or not 1 <= len(several) <= HOSTS_MAX:
-        raise ValueError(given)
-    hosts = tuple(each.strip() if isinstance(each, str) else "" for each in several)
-    if not all(map(HOST.fullmatch, hosts)) or not "".join(hosts).isprintable():
+    """One host, or several."""
+    hosts = _listed(given, HOST)
+    if not hosts:
         raise ValueError(given)
     return hosts[0] if len(hosts) == 1 else hosts
+
+
+def _host_names(given: object) -> tuple[str, ...]:
+    return () if given == "" else _listed(given, AUTHORITY)
+
+
+def _listed(given: object, form: re.Pattern[str]) -> tuple[str, ...]:
+    """Texts of a form; one text may have them separated by commas, as the environment does."""
+    several = given.split(",") if isinstance(given, str) else given
+    if not isinstance(several, list | tuple) or len(several) > HOSTS_MAX:
+        raise ValueError(given)
+    hosts = tuple(each.strip() if isinstance(each, str) else "" for each in several)
+    if not all(map(form.fullmatch, hosts)) or not "".join(hosts).isprintable():
+        raise ValueError(given)
+    return hosts
 
 
 Hosts = Annotated[
     str | tuple[str, ...],
     PlainValidator(_hosts),
     Words("a host name or an IP address, or a list of them"),
+]
+HostNames = Annotated[
+    tuple[str, ...],
+    PlainValidator(_host_names),
+    Words('a list of host names, each perhaps with a port, such as ["jobs.example"]'),
 ]
 PathPrefix = Annotated[
     str,
@@ -184,6 +202,8 @@ class HttpSection(Section):
     """the address to listen on, or a list of them; `::` = all, IPv4 too"""
     port: int = Field(8000, ge=0, le=65_535)
     """0 = any free port, printed in the ready line"""
+    hosts: HostNames = ()
+    """more names by which the node may be asked, of a proxy or a container: `["jobs.example"]`"""
     path_prefix: PathPrefix = ""
     """the path below which a proxy serves the node, such as `/jobs`, for the header `Location`"""
 

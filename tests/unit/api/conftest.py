@@ -21,6 +21,7 @@ from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
 from scheduler.api.description.routes import ROUTES
@@ -152,6 +153,7 @@ def build() -> Parts:
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
+        hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
     )
     return Parts(app, store, queue, clock, draining, looks)
 

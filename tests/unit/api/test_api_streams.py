@@ -22,7 +22,7 @@ from tests.support.eventually import eventually
 from tests.unit.api.conftest import Api
 
 PART = b"x" * 65_536
-REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Flood:
@@ -116,7 +116,7 @@ async def test_an_answer_that_fails_in_its_middle_is_broken_off(
     monkeypatch.setattr(Service, "log", failing)
     with capture_logs() as logs:
         reader, writer = await asyncio.open_connection(api.client.host, api.client.port)
-        writer.write(f"GET /u1/{job_id}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET /u1/{job_id}/log HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         async with asyncio.timeout(5):
             answer = await reader.read()
     writer.close()

@@ -180,7 +180,8 @@ def test_every_documented_kind_of_url_is_accepted(file: Path, section: str, url:
 def test_a_misspelt_key_is_an_error_with_the_one_that_was_meant(file: Path) -> None:
     """An operator would believe that the key has an effect."""
     assert complaint(file, "[http]\nprt = 80") == (
-        'own.toml: [http] unknown key "prt"; did you mean port? (known: host, port, path_prefix)'
+        'own.toml: [http] unknown key "prt"; did you mean port?'
+        " (known: host, port, hosts, path_prefix)"
     )
 
 

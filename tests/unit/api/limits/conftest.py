@@ -106,7 +106,7 @@ class Served:
 def request(
     method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> bytes:
-    fields = {"Host": "test", **(headers or {})}
+    fields = {"Host": "localhost", **(headers or {})}
     if body is not None:
         fields = {**JSON, "Content-Length": str(len(body)), **fields}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

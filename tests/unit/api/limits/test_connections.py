@@ -14,7 +14,7 @@ from scheduler.api.limits.budget import Budget
 from tests.support.eventually import eventually
 from tests.unit.api.limits.conftest import Peer, Served, request, submission
 
-HALF = b"GET /-/health HTTP/1.1\r\nHost: te"
+HALF = b"GET /-/health HTTP/1.1\r\nHost: local"
 HEALTH = request("GET", "/-/health")
 LIST = request("GET", "/u1")
 ABORT = request("DELETE", "/u1/019ab000-0000-7000-8000-000000000001")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.api.limits.conftest import Peer, Served, request
 
-HOST = b"Host: x\r\n"
+HOST = b"Host: localhost\r\n"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ HOST = b"Host: x\r\n"
 async def test_what_is_no_request_is_answered_with_a_problem(
     served: Served, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By default they answers are HTTP/1.0 and plain text, with its version and Python's."""
+    """By default they are HTTP/1.0 and plain text, with its version and Python's."""
     peer = await served.connect()
     peer.send(data)
 
