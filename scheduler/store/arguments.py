@@ -23,6 +23,11 @@ def milliseconds(at: datetime) -> int:
     return (at - EPOCH) // MILLISECOND
 
 
+def maybe_milliseconds(at: datetime | None) -> int | None:
+    """An instant as it is stored, if there is one."""
+    return None if at is None else milliseconds(at)
+
+
 def json(value: Failure | Progress | Sequence[str]) -> str:
     """An object as it is stored: as JSON."""
     return orjson.dumps(value).decode()

@@ -22,7 +22,9 @@ from scheduler.core.job import (
     Submission,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
+from scheduler.core.principal import Role
 from scheduler.core.statistics import FinishedCount, JobCounts
+from scheduler.core.token import Token
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
 from scheduler.store.database import Row
@@ -112,6 +114,22 @@ def call(row: Row) -> HookCall:
         created_at=_instant(row["created_at"]),
         due_at=_maybe_instant(row["due_at"]),
         answer=row["answer"],
+    )
+
+
+def token(row: Row) -> Token:
+    """The token in a row."""
+    return Token(
+        id=row["id"],
+        digest=row["digest"],
+        name=row["name"],
+        role=Role(row["role"]),
+        uids=tuple(orjson.loads(row["uids"])),
+        created_at=_instant(row["created_at"]),
+        created_by=row["created_by"],
+        expires_at=_maybe_instant(row["expires_at"]),
+        revoked_at=_maybe_instant(row["revoked_at"]),
+        used_at=_maybe_instant(row["used_at"]),
     )
 
 

@@ -32,6 +32,7 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.sql_tokens import SqlTokens
 
 BEFORE_ALL_IDS: Final = ""
 AFTER_ALL_IDS: Final = "~"
@@ -43,6 +44,7 @@ class SqlStore:
 
     def __init__(self, database: Database) -> None:
         self.identity = database.identity
+        self.tokens = SqlTokens(database)
         self._fetch = database.fetch
 
     async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:

@@ -29,6 +29,7 @@ from scheduler.core.ports.store import Inserted, Released
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
+from tests.fakes.tokens import MemoryTokens
 
 
 class MemoryStore:
@@ -40,6 +41,7 @@ class MemoryStore:
         self.rows: dict[str, Row] = {}
         self.hook_calls: dict[str, HookCall] = {}
         self._nodes: dict[str, Node] = {}
+        self.tokens = MemoryTokens(self._answer)
 
     def _answer(self) -> None:
         if self.away:

@@ -1,5 +1,5 @@
 """Who is let in.
 
-    hosts       the host names by which a node may be asked
-    browsers    refuses requests for other hosts, and writes that come from other web sites
+hosts       the host names by which a node may be asked
+browsers    refuses requests for other hosts, and writes that come from other web sites
 """

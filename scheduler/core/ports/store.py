@@ -20,6 +20,7 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -52,6 +53,11 @@ class Store(Protocol):
 
     identity: str
     """A random id made with the database: by it nodes know whether they share a store."""
+
+    @property
+    def tokens(self) -> TokenStore:
+        """The tokens of clients."""
+        ...
 
     async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.

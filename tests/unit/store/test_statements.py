@@ -23,7 +23,7 @@ from tests.support.nodes import ROOT
 
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
-SOURCE = (HOME / "sql_store.py").read_text("utf-8")
+SOURCE = "\n".join((HOME / name).read_text("utf-8") for name in ("sql_store.py", "sql_tokens.py"))
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
 READS = {
@@ -45,6 +45,8 @@ READS = {
     "durations",
     "counts",
     "stored",
+    "token",
+    "tokens",
     "unaborted",
     "unfinished",
     "unfinished_by_user",

@@ -1,0 +1,36 @@
+"""The port to the stored tokens, a part of the store. The package says what all ports promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from scheduler.core.token import Token
+
+
+class TokenStore(Protocol):
+    """The tokens by which clients say who they are. None is ever deleted."""
+
+    async def add(self, token: Token) -> None:
+        """Store a token. Where one with its id is stored already, nothing changes."""
+        ...
+
+    async def get(self, token_id: str) -> Token | None:
+        """The token with this id, whether it has force or not."""
+        ...
+
+    async def page(self, *, before_id: str | None = None, limit: int) -> Sequence[Token]:
+        """Tokens, newest first; with `before_id`, those that were made before that one."""
+        ...
+
+    async def revoke(self, token_id: str, *, at: datetime) -> Token | None:
+        """Take a token its force for ever, and return it; None where there is none with this id.
+
+        One that is revoked already keeps the time of that.
+        """
+        ...
+
+    async def note_use(self, uses: Mapping[str, datetime]) -> None:
+        """Note when tokens were last used. An earlier time than the noted one changes nothing."""
+        ...

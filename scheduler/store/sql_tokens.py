@@ -1,0 +1,55 @@
+"""The `TokenStore` port in SQL. `core/ports/token_store.py` says what each call promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from scheduler.core.token import Token
+from scheduler.store import arguments, rows
+from scheduler.store.database import Database
+
+
+class SqlTokens:
+    """The tokens, on a database. Every method is documented at the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._fetch = database.fetch
+
+    async def add(self, token: Token) -> None:
+        """See `TokenStore`."""
+        await self._fetch(
+            "add_token",
+            token.id,
+            token.digest,
+            token.name,
+            token.role,
+            arguments.json(token.uids),
+            arguments.milliseconds(token.created_at),
+            token.created_by,
+            arguments.maybe_milliseconds(token.expires_at),
+        )
+
+    async def get(self, token_id: str) -> Token | None:
+        """See `TokenStore`."""
+        found = await self._fetch("token", token_id)
+        return rows.token(found[0]) if found else None
+
+    async def page(self, *, before_id: str | None = None, limit: int) -> Sequence[Token]:
+        """See `TokenStore`."""
+        return [rows.token(row) for row in await self._fetch("tokens", before_id, limit)]
+
+    async def revoke(self, token_id: str, *, at: datetime) -> Token | None:
+        """See `TokenStore`."""
+        revoked = await self._fetch("revoke_token", token_id, arguments.milliseconds(at))
+        return rows.token(revoked[0]) if revoked else None
+
+    async def note_use(self, uses: Mapping[str, datetime]) -> None:
+        """See `TokenStore`."""
+        await self._fetch(
+            "note_token_use",
+            arguments.batch(
+                {"id": token_id, "used_at": arguments.milliseconds(at)}
+                for token_id, at in uses.items()
+            ),
+        )

@@ -1,0 +1,108 @@
+"""What the port `TokenStore` promises."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from scheduler.core.ports.token_store import TokenStore
+from scheduler.core.principal import Role
+from scheduler.core.token import Token, new_secret
+from scheduler.store import open_store
+from tests.fakes import MemoryStore
+from tests.support.stores import AT, later
+
+
+@pytest.fixture(name="url", params=["sqlite", "postgres", "memory"])
+def url_fixture(request: pytest.FixtureRequest) -> str:
+    """The URL of a store; "memory" for the fake that other tests use."""
+    url: str = request.param
+    return request.getfixturevalue("postgres_url") if url == "postgres" else url
+
+
+@pytest.fixture(name="tokens")
+async def tokens_fixture(url: str, tmp_path: Path) -> AsyncIterator[TokenStore]:
+    """The tokens of a store."""
+    if url == "memory":
+        yield MemoryStore().tokens
+        return
+    async with open_store(url, data_dir=tmp_path) as store:
+        yield store.tokens
+
+
+def made(*, at: datetime = AT, name: str = "web", expires_at: datetime | None = None) -> Token:
+    """A token that is not stored yet."""
+    secret = new_secret()
+    return Token(
+        id=secret.id,
+        digest=secret.digest,
+        name=name,
+        role=Role.USER,
+        uids=("ada", "team-a.*"),
+        created_at=at,
+        created_by="root",
+        expires_at=expires_at,
+    )
+
+
+async def test_a_token_comes_back_as_it_was_stored(tokens: TokenStore) -> None:
+    """Each of its fields decides what its bearer may do."""
+    plain, expiring = made(), made(expires_at=later(60))
+    for token in (plain, expiring):
+        await tokens.add(token)
+        assert await tokens.get(token.id) == token
+
+
+async def test_there_is_no_token_with_another_id(tokens: TokenStore) -> None:
+    await tokens.add(made())
+    assert await tokens.get("0" * 12) is None
+    assert await tokens.revoke("0" * 12, at=AT) is None
+
+
+async def test_a_token_that_is_stored_again_stays_as_it_is(tokens: TokenStore) -> None:
+    """The answer to the first call may have been lost; and none may replace another's."""
+    token, other = made(), made(name="evil")
+    await tokens.add(token)
+    await tokens.revoke(token.id, at=later(1))
+    await tokens.add(replace(other, id=token.id))
+    found = await tokens.get(token.id)
+    assert found is not None
+    assert (found.name, found.digest, found.revoked_at) == ("web", token.digest, later(1))
+
+
+async def test_a_revoked_token_keeps_the_time_of_its_first_revocation(tokens: TokenStore) -> None:
+    """From then on, whatever was done with it was not its owner's."""
+    token = made()
+    await tokens.add(token)
+    first = await tokens.revoke(token.id, at=later(1))
+    again = await tokens.revoke(token.id, at=later(2))
+    assert first is not None
+    assert first.revoked_at == later(1)
+    assert again == first == await tokens.get(token.id)
+
+
+async def test_pages_have_each_token_once_from_the_newest_on(tokens: TokenStore) -> None:
+    """Also where several were made at the same time."""
+    all_tokens = [made(at=later(number // 3)) for number in range(7)]
+    for token in all_tokens:
+        await tokens.add(token)
+    found: list[Token] = []
+    while page := await tokens.page(before_id=found[-1].id if found else None, limit=2):
+        found += page
+    assert found == sorted(all_tokens, key=lambda each: (each.created_at, each.id), reverse=True)
+    assert await tokens.page(before_id="0" * 12, limit=2) == []
+
+
+async def test_the_last_use_is_noted_and_never_an_earlier_one(tokens: TokenStore) -> None:
+    """Nodes note late, and not in order."""
+    one, two = made(), made()
+    for token in (one, two):
+        await tokens.add(token)
+    await tokens.note_use({one.id: later(2), two.id: later(1), "0" * 12: later(3)})
+    await tokens.note_use({one.id: later(1)})
+    found = [await tokens.get(token.id) for token in (one, two)]
+    assert [token and token.used_at for token in found] == [later(2), later(1)]

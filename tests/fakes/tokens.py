@@ -1,0 +1,55 @@
+"""A `TokenStore` in a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from scheduler.core.token import Token
+
+
+class MemoryTokens:
+    """A `TokenStore` in a dictionary.
+
+    Args:
+        answer: called first by each method; it raises while the store is away.
+    """
+
+    def __init__(self, answer: Callable[[], None]) -> None:
+        self.tokens: dict[str, Token] = {}
+        self._answer = answer
+
+    async def add(self, token: Token) -> None:
+        self._answer()
+        self.tokens.setdefault(token.id, token)
+
+    async def get(self, token_id: str) -> Token | None:
+        self._answer()
+        return self.tokens.get(token_id)
+
+    async def page(self, *, before_id: str | None = None, limit: int) -> Sequence[Token]:
+        self._answer()
+        newest = sorted(self.tokens.values(), key=_age, reverse=True)
+        if before_id is not None:
+            before = self.tokens.get(before_id)
+            newest = [each for each in newest if before and _age(each) < _age(before)]
+        return newest[:limit]
+
+    async def revoke(self, token_id: str, *, at: datetime) -> Token | None:
+        self._answer()
+        if (token := self.tokens.get(token_id)) is not None:
+            token = replace(token, revoked_at=token.revoked_at or at)
+            self.tokens[token_id] = token
+        return token
+
+    async def note_use(self, uses: Mapping[str, datetime]) -> None:
+        self._answer()
+        for token_id, at in uses.items():
+            token = self.tokens.get(token_id)
+            if token is not None and (token.used_at is None or token.used_at < at):
+                self.tokens[token_id] = replace(token, used_at=at)
+
+
+def _age(token: Token) -> tuple[datetime, str]:
+    return token.created_at, token.id
