@@ -6,6 +6,8 @@ SchedulerError
 │   ├── StoreUnavailable
 │   │   └── StoreRefused   nobody: a defect; the node goes on as if the store were unavailable
 │   └── QueueUnavailable
+├── Unauthenticated     the client: say who you are, with a token that has force
+├── Forbidden           the client: ask somebody who may do this
 ├── Invalid             the client: send something else; it says what, field by field
 ├── TooLarge            the client: send less
 ├── NotFound            the client: there is no such job for this user
@@ -43,6 +45,14 @@ class StoreRefused(StoreUnavailable):
 
 class QueueUnavailable(Unavailable):
     """The queue did not answer, or answered that it cannot take the call now."""
+
+
+class Unauthenticated(SchedulerError):
+    """The request brings no token, or one that has no force."""
+
+
+class Forbidden(SchedulerError):
+    """Whoever asks may not do this, or not for this user."""
 
 
 class Flaw(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from scheduler.core.token import Token
@@ -30,10 +30,10 @@ class SqlTokens:
             arguments.maybe_milliseconds(token.expires_at),
         )
 
-    async def get(self, token_id: str) -> Token | None:
+    async def find(self, token_ids: Collection[str]) -> Sequence[Token]:
         """See `TokenStore`."""
-        found = await self._fetch("token", token_id)
-        return rows.token(found[0]) if found else None
+        found = await self._fetch("tokens_with", arguments.keys(token_ids))
+        return [rows.token(row) for row in found]
 
     async def page(self, *, before_id: str | None = None, limit: int) -> Sequence[Token]:
         """See `TokenStore`."""

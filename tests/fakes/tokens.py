@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,9 +24,9 @@ class MemoryTokens:
         self._answer()
         self.tokens.setdefault(token.id, token)
 
-    async def get(self, token_id: str) -> Token | None:
+    async def find(self, token_ids: Collection[str]) -> Sequence[Token]:
         self._answer()
-        return self.tokens.get(token_id)
+        return [self.tokens[each] for each in set(token_ids) if each in self.tokens]
 
     async def page(self, *, before_id: str | None = None, limit: int) -> Sequence[Token]:
         self._answer()

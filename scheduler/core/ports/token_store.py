@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,8 +16,8 @@ class TokenStore(Protocol):
         """Store a token. Where one with its id is stored already, nothing changes."""
         ...
 
-    async def get(self, token_id: str) -> Token | None:
-        """The token with this id, whether it has force or not."""
+    async def find(self, token_ids: Collection[str]) -> Sequence[Token]:
+        """Those of the tokens that exist, whether they have force or not."""
         ...
 
     async def page(self, *, before_id: str | None = None, limit: int) -> Sequence[Token]:

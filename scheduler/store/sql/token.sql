@@ -1,3 +1,0 @@
--- A token.
--- $1 token_id
-SELECT * FROM tokens WHERE id = $1

@@ -1,0 +1,84 @@
+"""What a role and the uids of a token allow."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.core.principal import EVERYBODY, Principal, Right, Role, may
+
+RIGHTS = {
+    Role.VIEWER: {Right.OPEN, Right.READ},
+    Role.USER: {Right.OPEN, Right.READ, Right.CHANGE},
+    Role.OPERATOR: {Right.OPEN, Right.READ, Right.CHANGE, Right.OPERATE},
+    Role.ADMIN: set(Right),
+}
+
+
+def who(role: Role, *uids: str) -> Principal:
+    """Somebody with a role for some users."""
+    return Principal(name="web", role=role, uids=uids)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("right", Right)
+def test_each_role_has_its_rights_and_those_of_all_before_it(role: Role, right: Right) -> None:
+    """The table of the roles, for a user that the token acts for."""
+    expected = right in RIGHTS[role]
+    assert may(who(role, "ada"), right) is expected
+    assert may(who(role, "ada"), right, "ada") is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "uid", "covered"),
+    [
+        ("ada", "ada", True),
+        ("ada", "adam", False),
+        ("ada", "Ada", False),
+        ("ada", "", False),
+        ("team-a.*", "team-a.bob", True),
+        ("team-a.*", "team-a.", True),
+        ("team-a.*", "team-a", False),
+        ("team-a.*", "team-ab", False),
+        ("team-a.*", "team-a.*", True),
+        ("*", "anybody", True),
+        ("", "ada", False),
+    ],
+)
+def test_a_pattern_is_a_uid_or_the_beginning_of_uids(
+    pattern: str, uid: str, *, covered: bool
+) -> None:
+    """A dot is a dot: no other sign means more than itself."""
+    for role, right in ((Role.VIEWER, Right.READ), (Role.USER, Right.CHANGE)):
+        assert may(who(role, pattern), right, uid) is covered
+        assert may(who(role, "other", pattern), right, uid) is covered
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.ADMIN])
+def test_an_operator_acts_for_all_users(role: Role) -> None:
+    """Whatever users its token names."""
+    assert may(who(role, "ada"), Right.CHANGE, "bob")
+    assert who(role, "ada").for_all
+    assert may(who(role), Right.CHANGE, "bob")
+
+
+def test_a_token_without_users_acts_for_none() -> None:
+    """What is forgotten must not be taken for all."""
+    assert not may(who(Role.USER), Right.READ, "ada")
+    assert not who(Role.USER).for_all
+
+
+def test_everybody_may_do_everything_in_mode_none() -> None:
+    """A node without authentication goes on as it always did."""
+    assert all(may(EVERYBODY, right, "ada") for right in Right)
+    assert EVERYBODY.for_all
+    assert EVERYBODY.only_uid is None
+
+
+@pytest.mark.parametrize(
+    ("uids", "only"),
+    [(("ada",), "ada"), (("ada", "bob"), None), (("team-a.*",), None), (("*",), None), ((), None)],
+)
+def test_one_single_user_is_meant_where_none_is_named(uids: tuple[str, ...], only: str) -> None:
+    """A pattern names no user, though only one may match today."""
+    assert who(Role.USER, *uids).only_uid == only
+    assert who(Role.OPERATOR, *uids).only_uid is None
