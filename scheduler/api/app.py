@@ -13,12 +13,14 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from scheduler.api import http_metrics, problems, state
+from scheduler.api.access.authentication import Authentication
 from scheduler.api.access.browsers import refuse_other_sites
+from scheduler.api.access.gate import View, guarded
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.dashboard import add_dashboard
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
-from scheduler.api.description.route import Route, View
+from scheduler.api.description.route import Route
 from scheduler.api.description.routes import ROUTES, UID_SEGMENT
 from scheduler.api.json_response import COMMON_HEADERS
 from scheduler.api.limits.admission import admit
@@ -36,6 +38,7 @@ def build_app(
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
+    authentication: Authentication,
     hosts: Hosts,
     path_prefix: str = "",
 ) -> web.Application:
@@ -46,6 +49,7 @@ def build_app(
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
+        authentication: finds out who asks.
         hosts: the names by which the node may be asked.
         path_prefix: `[http] path_prefix`, for the `Location` of a job.
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
@@ -60,6 +64,7 @@ def build_app(
     )
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
+    app[state.AUTHENTICATION] = authentication
     app[state.HOSTS] = hosts
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
@@ -78,6 +83,7 @@ def build_app(
 def _add(app: web.Application, route: Route) -> None:
     path = route.path.replace("{uid}", UID_SEGMENT)
     view = route.function if route.body is not None else _without_body(route.function)
+    view = guarded(view, route.right)
     for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
         app.router.add_route(method, path, view, expect_handler=_expect)
 

@@ -20,6 +20,7 @@ from scheduler.api.json_response import json_response
 from scheduler.api.state import PATH_PREFIX
 from scheduler.core.errors import (
     Conflict,
+    Forbidden,
     Invalid,
     NotFound,
     ParentAborted,
@@ -28,6 +29,7 @@ from scheduler.core.errors import (
     StoreRefused,
     StoreUnavailable,
     TooLarge,
+    Unauthenticated,
 )
 
 NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -52,6 +54,8 @@ class Kind(NamedTuple):
 
 
 INVALID: Final = Kind("invalid-request", 400, "The request is malformed or invalid")
+UNAUTHENTICATED: Final = Kind("unauthenticated", 401, "The request needs a token that has force")
+FORBIDDEN: Final = Kind("forbidden", 403, "The token does not allow this")
 CROSS_SITE: Final = Kind("cross-site", 403, "Another web site may not change anything here")
 NO_SUCH_JOB: Final = Kind("no-such-job", 404, "This user has no such job")
 NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
@@ -73,6 +77,8 @@ TOO_MANY_STREAMS: Final = Kind("too-many-streams", 503, "This node has as many s
 
 KINDS: Final = (
     INVALID,
+    UNAUTHENTICATED,
+    FORBIDDEN,
     CROSS_SITE,
     NO_SUCH_JOB,
     NO_SUCH_PATH,
@@ -93,6 +99,8 @@ KINDS: Final = (
     TOO_MANY_STREAMS,
 )
 BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
+    Unauthenticated: UNAUTHENTICATED,
+    Forbidden: FORBIDDEN,
     Invalid: INVALID,
     TooLarge: TOO_LARGE,
     NotFound: NO_SUCH_JOB,
@@ -124,6 +132,8 @@ def problem(
     document = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": str(RETRY_AFTER_S), **(headers or {})}
+    if kind.status == HTTPStatus.UNAUTHORIZED:
+        headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
     return json_response(
         document | members,
         status=kind.status,

@@ -11,9 +11,11 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from scheduler.api.access.authentication import Authentication
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
+from scheduler.core.principal import Principal
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -46,6 +48,9 @@ class OpenStreams:
 
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
+AUTHENTICATION: Final = web.AppKey("authentication", Authentication)
+PRINCIPAL: Final = web.RequestKey("principal", Principal)
+"""Who asks; only where the route needs a right."""
 HOSTS: Final = web.AppKey("hosts", Hosts)
 """The names by which the node may be asked."""
 LIMITS: Final = web.AppKey("limits", Limits)

@@ -21,6 +21,7 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from scheduler import __version__
+from scheduler.api.access.authentication import NoAuthentication
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.basics.background import background
@@ -274,6 +275,7 @@ def _api(
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
+        authentication=NoAuthentication(),
         hosts=Hosts(config.http.addresses, config.http.hosts),
         path_prefix=config.http.path_prefix,
     )

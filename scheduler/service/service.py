@@ -37,12 +37,20 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
+from scheduler.core.principal import Principal, Right
 from scheduler.core.webhook import HookCall
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.event_feed import EventFeed
 from scheduler.service.events import Event
 from scheduler.service.job_follower import JobFollower
 from scheduler.service.job_looks import LOOK_AGAIN_S, JobLooks
+from scheduler.service.rights import (
+    no_such_job,
+    require,
+    require_job,
+    require_uid_or_all,
+    require_users,
+)
 from scheduler.telemetry.job_events import JobEvents
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -104,6 +112,7 @@ class Service:
 
     async def submit(
         self,
+        by: Principal,
         submissions: Sequence[Submission],
         *,
         idempotency_key: str | None = None,
@@ -119,10 +128,12 @@ class Service:
             traceparent: of the trace that the request belongs to; the jobs continue it.
 
         Raises:
+            Forbidden: somebody may not submit for one of the users.
             Conflict: the key was used before, with another fingerprint.
             ParentAborted: the parent of a job was aborted with its children.
             StoreUnavailable: nothing is stored.
         """
+        require_users(by, Right.CHANGE, {submission.uid for submission in submissions})
         now = self._clock.now()
         uids = (submission.uid for submission in submissions)
         keys = repeat(None) if idempotency_key is None else _keys(idempotency_key, uids)
@@ -159,28 +170,29 @@ class Service:
                 worker.begin(inserted.claims, at=new.created_at)
         return inserted
 
-    async def get(self, uid: str, job_id: str, *, wait_s: float = 0.0) -> Job:
+    async def get(self, by: Principal, uid: str, job_id: str, *, wait_s: float = 0.0) -> Job:
         """The job; with `wait_s`, as soon as it is final, or when the time is up.
 
         Raises:
             NotFound: no such job, or another user's.
         """
+        require_job(by, Right.READ, uid, job_id)
         job = await self._store.get(job_id)
         if job is None or job.uid != uid:
-            raise NotFound(f"user {uid!r} has no job {job_id!r}")
+            raise no_such_job(uid, job_id)
         return job if wait_s <= 0 else await self._final(job, wait_s=wait_s)
 
-    async def hook_calls(self, uid: str, job_id: str) -> Sequence[HookCall]:
+    async def hook_calls(self, by: Principal, uid: str, job_id: str) -> Sequence[HookCall]:
         """The calls of a job's hook so far, oldest first.
 
         Raises:
             NotFound: no such job, or another user's.
         """
-        await self.get(uid, job_id)
+        await self.get(by, uid, job_id)
         return await self._store.calls(job_id, limit=CALLS_MAX)
 
     async def log(
-        self, uid: str, job_id: str, *, follow: bool
+        self, by: Principal, uid: str, job_id: str, *, follow: bool
     ) -> AsyncGenerator[Sequence[Line], None]:
         """The lines that a job printed: first those that there are now, perhaps none.
 
@@ -189,7 +201,7 @@ class Service:
         Raises:
             NotFound: no such job, or another user's.
         """
-        job: Job | None = await self.get(uid, job_id)
+        job: Job | None = await self.get(by, uid, job_id)
         found, end = await self._lines(job_id, after=0)
         yield found
         if not follow:
@@ -211,14 +223,14 @@ class Service:
         return found, found[-1].end if found else after
 
     async def follow(
-        self, uid: str, job_id: str, *, after: Position | None, log: bool
+        self, by: Principal, uid: str, job_id: str, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
         """The events of a job until it is over, beginning with its current state; see `events`.
 
         Raises:
             NotFound: no such job, or another user's.
         """
-        job = await self.get(uid, job_id)
+        job = await self.get(by, uid, job_id)
         follower = JobFollower(
             job,
             after=after,
@@ -229,13 +241,20 @@ class Service:
         return follower.events()
 
     def follow_all(
-        self, uid: str | None, *, after: Position | None, log: bool
+        self, by: Principal, uid: str | None, *, after: Position | None, log: bool
     ) -> AsyncGenerator[Sequence[Event], None]:
-        """The events of all jobs, or of one user's, from now on or after a position."""
+        """The events of all jobs, or of one user's, from now on or after a position.
+
+        Raises:
+            Forbidden: somebody may not read these.
+        """
+        uid = uid or by.only_uid
+        require_uid_or_all(by, Right.READ, uid)
         return self._event_feed.of_jobs(uid, after=after, log=log)
 
     async def page(
         self,
+        by: Principal,
         uid: str | None,
         *,
         statuses: Collection[Status],
@@ -244,7 +263,13 @@ class Service:
         before_id: str | None,
         limit: int,
     ) -> JobPage:
-        """Some jobs of one user, or of all, newest first; none for an unknown user."""
+        """Some jobs of one user, or of all, newest first; none for an unknown user.
+
+        Raises:
+            Forbidden: somebody may not read these.
+        """
+        uid = uid or by.only_uid
+        require_uid_or_all(by, Right.READ, uid)
         page_before = partial(self._store.page, uid, statuses=statuses, task=task, parent=parent)
         jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
         if not jobs:
@@ -256,6 +281,7 @@ class Service:
 
     async def abort(
         self,
+        by: Principal,
         uid: str,
         job_id: str,
         *,
@@ -272,39 +298,49 @@ class Service:
         Raises:
             NotFound: no such job, or another user's.
         """
+        require_job(by, Right.CHANGE, uid, job_id)
         now = self._clock.now()
         job = await self._store.request_abort(
             job_id, uid=uid, reason=reason, grace_s=grace_s, at=now
         )
         if job is None:
-            raise NotFound(f"user {uid!r} has no job {job_id!r}")
+            raise no_such_job(uid, job_id)
         if job.status is Status.ABORTED and job.finished_at == now:
             self._job_events.aborted_in_queue(job)
         await self._announce(job)
         if children:
-            await self._abort_below(job, reason=reason, grace_s=grace_s)
+            await self._abort_below(by, job, reason=reason, grace_s=grace_s)
         return await self._final(job, wait_s=wait_s)
 
     async def abort_all(
-        self, uid: str, *, statuses: Collection[Status], task: str | None
+        self, by: Principal, uid: str, *, statuses: Collection[Status], task: str | None
     ) -> Aborts:
         """Abort every job of a user that matches, is not final and existed when this began.
 
         Later jobs are left out: a user who keeps submitting would keep this busy for ever.
+
+        Raises:
+            Forbidden: somebody may not abort jobs of this user.
         """
+        require_users(by, Right.CHANGE, [uid])
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
         unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)
         # The newest id comes from the store: one made here, by this node's clock, would miss jobs
         # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):
             while ids := await unfinished(last_id=newest.id, limit=ABORTS_AT_ONCE_MAX):
-                for job in await self._abort_each(ids, partial(self.abort, uid)):
+                for job in await self._abort_each(ids, partial(self.abort, by, uid)):
                     if job.status in counts:
                         counts[job.status] += 1
         return Aborts(aborted=counts[Status.ABORTED], aborting=counts[Status.RUNNING])
 
-    async def nodes(self) -> Sequence[Node]:
-        """The nodes that are up, by name."""
+    async def nodes(self, by: Principal) -> Sequence[Node]:
+        """The nodes that are up, by name.
+
+        Raises:
+            Forbidden: somebody may not see them.
+        """
+        require(by, Right.OPERATE)
         return await self._store.nodes()
 
     async def not_ready_reasons(self) -> Mapping[str, str]:
@@ -318,7 +354,9 @@ class Service:
                 found[name] = str(error) or f"no answer within {PROBE_S} s"
         return found
 
-    async def _abort_below(self, job: Job, *, reason: str | None, grace_s: float | None) -> None:
+    async def _abort_below(
+        self, by: Principal, job: Job, *, reason: str | None, grace_s: float | None
+    ) -> None:
         """Abort all that is below a job, also what is submitted meanwhile.
 
         First nothing more may come: else this would race with handlers that go on submitting. Both
@@ -327,7 +365,7 @@ class Service:
         uid, limit = job.uid, REFUSALS_AT_ONCE_MAX
         while await self._store.refuse_children(job.id, uid=uid, limit=limit):
             pass
-        abort = partial(self.abort, uid, reason=reason, grace_s=grace_s)
+        abort = partial(self.abort, by, uid, reason=reason, grace_s=grace_s)
         unaborted = partial(self._store.unaborted, job.id, uid=uid, grace_s=grace_s)
         while found := await unaborted(limit=ABORTS_AT_ONCE_MAX):
             await self._abort_each(found, abort)

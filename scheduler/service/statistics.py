@@ -14,7 +14,9 @@ from scheduler.core import statistics
 from scheduler.core.job import FINAL, Status
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
+from scheduler.core.principal import Principal, Right
 from scheduler.core.statistics import Statistics
+from scheduler.service.rights import require_uid_or_all
 
 MINUTES: Final = 30
 """How far the chart of finished jobs per minute reaches back."""
@@ -34,8 +36,13 @@ class StatisticsService:
         self._store = store
         self._clock = clock
 
-    async def statistics(self) -> Statistics:
-        """How many jobs wait, run and end, and how long that takes."""
+    async def statistics(self, by: Principal) -> Statistics:
+        """How many jobs wait, run and end, and how long that takes.
+
+        Raises:
+            Forbidden: somebody may not read the jobs of all users.
+        """
+        require_uid_or_all(by, Right.READ, None)
         now = self._clock.now()
         since = (now - timedelta(minutes=MINUTES - 1)).replace(second=0, microsecond=0)
         counts = await self._store.counts(count_max=COUNT_MAX)
@@ -55,9 +62,15 @@ class StatisticsService:
         )
 
     async def unfinished(
-        self, uid: str | None, *, statuses: Collection[Status], task: str | None
+        self, by: Principal, uid: str | None, *, statuses: Collection[Status], task: str | None
     ) -> Mapping[str, int]:
-        """How many jobs of each user an abort of all that match would affect: up to `COUNT_MAX`."""
+        """How many jobs of each user an abort of all that match would affect: up to `COUNT_MAX`.
+
+        Raises:
+            Forbidden: somebody may not abort these.
+        """
+        uid = uid or by.only_uid
+        require_uid_or_all(by, Right.CHANGE, uid)
         wanted = frozenset(statuses or Status) - FINAL
         if not wanted:
             return {}

@@ -22,6 +22,7 @@ from scheduler.basics.clock import id_before, new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason, Submission
 from scheduler.core.ports.direct_start import Reservation
+from scheduler.core.principal import EVERYBODY
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
@@ -198,6 +199,7 @@ class Town:
         """Submit as a user does: again with the same key, until it is answered."""
         inserted = await insist(
             lambda: self.service.submit(
+                EVERYBODY,
                 [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)],
                 idempotency_key=name,
                 fingerprint=name,
@@ -206,7 +208,7 @@ class Town:
         self.accepted[name] = inserted.jobs[0].id
 
     async def abort(self, name: str) -> None:
-        job = await insist(lambda: self.service.abort("u1", self.accepted[name]))
+        job = await insist(lambda: self.service.abort(EVERYBODY, "u1", self.accepted[name]))
         self.witness.abort_answered(job)
         if job.abort is not None:
             self.aborted.add(job.id)

@@ -18,6 +18,7 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
 from scheduler.core.ports.store import Store
+from scheduler.core.principal import EVERYBODY
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
@@ -145,7 +146,7 @@ class NodeUnderTest:
     async def submit(self, task: str = "task1") -> str:
         """Submit a job; its id."""
         inserted = await self.service.submit(
-            [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)]
+            EVERYBODY, [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)]
         )
         return inserted.jobs[0].id
 
@@ -156,7 +157,7 @@ class NodeUnderTest:
 
     async def abort(self, job_id: str) -> Job:
         """Request the abort of a job, and give its node the hint."""
-        job = await self.service.abort("u1", job_id)
+        job = await self.service.abort(EVERYBODY, "u1", job_id)
         self.local_jobs.hint(job_id)
         return job
 

@@ -13,7 +13,7 @@ from scheduler.api.limits.lines import in_line
 from scheduler.api.requests import cursor
 from scheduler.api.requests.models import MatchQuery, PageQuery, Query, Uid
 from scheduler.api.requests.queries import query
-from scheduler.api.state import LOAD, SERVICE, STATISTICS
+from scheduler.api.state import LOAD, PRINCIPAL, SERVICE, STATISTICS
 from scheduler.service.documents import job_outline, node_document
 from scheduler.service.statistics import COUNT_MAX
 
@@ -35,7 +35,9 @@ class ListAllQuery(PageQuery):
 async def overview(request: web.Request) -> web.Response:
     """The statistics of the whole installation."""
     query(request, Query)
-    return json_response(statistics_document(await request.app[STATISTICS].statistics()))
+    return json_response(
+        statistics_document(await request.app[STATISTICS].statistics(request[PRINCIPAL]))
+    )
 
 
 async def jobs(request: web.Request) -> web.Response:
@@ -43,6 +45,7 @@ async def jobs(request: web.Request) -> web.Response:
     wanted = query(request, ListAllQuery)
     async with in_line(request, request.app[LOAD].lists):
         page = await request.app[SERVICE].page(
+            request[PRINCIPAL],
             wanted.uid,
             statuses=wanted.status,
             task=wanted.task,
@@ -61,14 +64,14 @@ async def unfinished(request: web.Request) -> web.Response:
     """How many jobs of each user an abort of all that match would affect."""
     which = query(request, MatchAllQuery)
     users = await request.app[STATISTICS].unfinished(
-        which.uid, statuses=which.status, task=which.task
+        request[PRINCIPAL], which.uid, statuses=which.status, task=which.task
     )
     return json_response({"users": users, "exact": sum(users.values()) < COUNT_MAX})
 
 
 async def nodes(request: web.Request) -> web.Response:
     """The nodes with their heartbeat counters: a node whose counter changes is alive."""
-    nodes = await request.app[SERVICE].nodes()
+    nodes = await request.app[SERVICE].nodes(request[PRINCIPAL])
     return json_response(
         {
             "lease_s": request.app[STATISTICS].lease_s,

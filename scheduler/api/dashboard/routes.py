@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 
+from scheduler.api.access.gate import View, guarded
 from scheduler.api.dashboard import data
 from scheduler.api.dashboard.files import files
+from scheduler.core.principal import Right
 
 DASHBOARD: Final = "/-/ui/"
-DATA: Final[Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]] = {
-    "overview": data.overview,
-    "jobs": data.jobs,
-    "unfinished": data.unfinished,
-    "nodes": data.nodes,
+DATA: Final[Mapping[str, tuple[View, Right]]] = {
+    "overview": (data.overview, Right.READ),
+    "jobs": (data.jobs, Right.READ),
+    "unfinished": (data.unfinished, Right.CHANGE),
+    "nodes": (data.nodes, Right.OPERATE),
 }
+"""What the page asks for, and what whoever asks must have."""
 
 
 async def page(request: web.Request) -> web.Response:
@@ -28,8 +31,8 @@ def add_dashboard(app: web.Application) -> None:
     """Add the routes of what the page loads; the page itself is in the table of routes."""
     files()  # read them now: the event loop must not be blocked later
     app.router.add_get(DASHBOARD.rstrip("/"), _to_page)
-    for name, view in DATA.items():
-        app.router.add_get(f"{DASHBOARD}data/{name}", view)
+    for name, (view, right) in DATA.items():
+        app.router.add_get(f"{DASHBOARD}data/{name}", guarded(view, right))
     app.router.add_get(DASHBOARD + "{path:.+}", _file)
 
 

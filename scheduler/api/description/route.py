@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
-
 from scheduler.api.access.browsers import READING
+from scheduler.api.access.gate import View
 from scheduler.api.limits.admission import is_urgent
-from scheduler.api.problems import BUSY, CROSS_SITE, INTERNAL, MISDIRECTED, TOO_SLOW, Kind
+from scheduler.api.problems import (
+    BUSY,
+    CROSS_SITE,
+    FORBIDDEN,
+    INTERNAL,
+    MISDIRECTED,
+    TOO_SLOW,
+    UNAUTHENTICATED,
+    Kind,
+)
 from scheduler.api.requests.models import Query
-
-View = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from scheduler.core.principal import Right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +46,8 @@ class Route:
     method: str
     path: str
     function: View
+    right: Right
+    """What whoever asks must have."""
     responses: Mapping[int, ResponseDescription]
     problems: tuple[Kind, ...] = ()
     body: Any = None
@@ -58,7 +67,9 @@ class Route:
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
         of_writes = () if self.method in READING else (CROSS_SITE,)
-        return (*self.problems, *of_body, *of_writes, *of_load, MISDIRECTED, INTERNAL)
+        of_rights = () if self.right is Right.OPEN else (UNAUTHENTICATED, FORBIDDEN)
+        of_kind = (*of_body, *of_rights, *of_writes, *of_load)
+        return (*self.problems, *of_kind, MISDIRECTED, INTERNAL)
 
     @property
     def name(self) -> str:

@@ -41,6 +41,7 @@ from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.views import aborts, events, job_logs, jobs, operations
 from scheduler.api.views.events import LAST_EVENT_ID
+from scheduler.core.principal import Right
 
 UID_SEGMENT: Final = "{uid:(?!-(?:/|$))[^/]+}"
 """The pattern of `{uid}` in a path: anything but `-` alone, which is reserved for the node."""
@@ -64,6 +65,7 @@ ROUTES: Final = (
         method="POST",
         path="/",
         function=jobs.submit,
+        right=Right.CHANGE,
         body=NewJob | Annotated[list[NewJob], Field(min_length=1)],
         headers={
             IDEMPOTENCY_KEY: "1 to 200 visible ASCII characters: the same key and uid again "
@@ -90,6 +92,7 @@ ROUTES: Final = (
         method="DELETE",
         path="/",
         function=aborts.abort_ordered,
+        right=Right.CHANGE,
         body=AbortOrder,
         query=WaitQuery,
         responses={200: ABORTED, 202: ABORTING},
@@ -99,6 +102,7 @@ ROUTES: Final = (
         method="GET",
         path="/{uid}",
         function=jobs.list_jobs,
+        right=Right.READ,
         path_parameters=UserPath,
         query=ListQuery,
         responses={
@@ -114,6 +118,7 @@ ROUTES: Final = (
         method="DELETE",
         path="/{uid}",
         function=aborts.abort_jobs,
+        right=Right.CHANGE,
         path_parameters=UserPath,
         query=MatchQuery,
         responses={
@@ -125,6 +130,7 @@ ROUTES: Final = (
         method="GET",
         path="/{uid}/{id}",
         function=jobs.get_job,
+        right=Right.READ,
         path_parameters=JobPath,
         query=WaitQuery,
         responses={200: ResponseDescription(description="The job", shape=shapes.Job)},
@@ -134,6 +140,7 @@ ROUTES: Final = (
         method="DELETE",
         path="/{uid}/{id}",
         function=aborts.abort_job,
+        right=Right.CHANGE,
         path_parameters=JobPath,
         query=AbortQuery,
         responses={200: ABORTED, 202: ABORTING},
@@ -143,6 +150,7 @@ ROUTES: Final = (
         method="GET",
         path="/{uid}/{id}/hooks",
         function=jobs.list_hook_calls,
+        right=Right.READ,
         path_parameters=JobPath,
         responses={
             200: ResponseDescription(
@@ -155,6 +163,7 @@ ROUTES: Final = (
         method="GET",
         path="/{uid}/{id}/events",
         function=events.follow_job,
+        right=Right.READ,
         path_parameters=JobPath,
         query=EventsQuery,
         headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
@@ -170,6 +179,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/events",
         function=events.follow_jobs,
+        right=Right.READ,
         query=UserEventsQuery,
         headers={LAST_EVENT_ID: "the id of the last event that came: go on behind it"},
         responses={200: EVENTS},
@@ -179,6 +189,7 @@ ROUTES: Final = (
         method="GET",
         path="/{uid}/{id}/log",
         function=job_logs.read_log,
+        right=Right.READ,
         path_parameters=JobPath,
         query=LogQuery,
         responses={
@@ -195,12 +206,14 @@ ROUTES: Final = (
         method="GET",
         path="/-/health",
         function=operations.health,
+        right=Right.OPEN,
         responses={200: ResponseDescription(description="It lives", shape=shapes.Health)},
     ),
     Route(
         method="GET",
         path="/-/ready",
         function=operations.ready,
+        right=Right.OPEN,
         responses={200: ResponseDescription(description="It takes work", shape=shapes.Ready)},
         problems=(NOT_READY,),
     ),
@@ -208,6 +221,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/tasks",
         function=operations.list_tasks,
+        right=Right.READ,
         responses={
             200: ResponseDescription(description="The handlers, by name", shape=list[shapes.Task])
         },
@@ -216,6 +230,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/nodes",
         function=operations.list_nodes,
+        right=Right.OPERATE,
         responses={
             200: ResponseDescription(description="The nodes, by name", shape=list[shapes.Node])
         },
@@ -225,6 +240,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/metrics",
         function=operations.metrics,
+        right=Right.OPERATE,
         responses={
             200: ResponseDescription(
                 description="The metrics of this node", shape=str, media="text/plain"
@@ -235,12 +251,14 @@ ROUTES: Final = (
         method="GET",
         path="/-/openapi.json",
         function=operations.openapi,
+        right=Right.READ,
         responses={200: ResponseDescription(description="This document", shape=dict[str, Any])},
     ),
     Route(
         method="GET",
         path="/-/docs",
         function=operations.docs,
+        right=Right.READ,
         responses={
             200: ResponseDescription(description="A page of HTML", shape=str, media="text/html")
         },
@@ -249,6 +267,7 @@ ROUTES: Final = (
         method="GET",
         path="/-/ui/",
         function=dashboard.page,
+        right=Right.OPEN,
         responses={
             200: ResponseDescription(description="The dashboard", shape=str, media="text/html")
         },

@@ -18,7 +18,7 @@ from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import AbortOrder, AbortQuery, MatchQuery, WaitQuery
 from scheduler.api.requests.queries import job_id, job_in_path, query, user_in_path
-from scheduler.api.state import SERVICE
+from scheduler.api.state import PRINCIPAL, SERVICE
 from scheduler.core.errors import Flaw
 from scheduler.core.job import FINAL, Job, Status
 from scheduler.service.documents import job_document
@@ -32,6 +32,7 @@ async def abort_ordered(request: web.Request) -> web.Response:
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with uid and id")])
     order = checked(AbortOrder, body, prefix="/")
     job = await request.app[SERVICE].abort(
+        request[PRINCIPAL],
         order.uid,
         job_id(order.uid, order.id),
         reason=order.reason,
@@ -47,6 +48,7 @@ async def abort_job(request: web.Request) -> web.Response:
     uid, wanted_id = job_in_path(request)
     how = query(request, AbortQuery)
     job = await request.app[SERVICE].abort(
+        request[PRINCIPAL],
         uid,
         wanted_id,
         reason=how.reason,
@@ -60,7 +62,9 @@ async def abort_job(request: web.Request) -> web.Response:
 async def abort_jobs(request: web.Request) -> web.Response:
     """Abort all of a user's jobs that match and have not ended."""
     uid, which = user_in_path(request), query(request, MatchQuery)
-    aborts = await request.app[SERVICE].abort_all(uid, statuses=which.status, task=which.task)
+    aborts = await request.app[SERVICE].abort_all(
+        request[PRINCIPAL], uid, statuses=which.status, task=which.task
+    )
     return json_response({"aborted": aborts.aborted, "aborting": aborts.aborting})
 
 

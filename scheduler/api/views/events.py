@@ -17,7 +17,7 @@ from aiohttp import web
 
 from scheduler.api.requests.models import EventsQuery, UserEventsQuery
 from scheduler.api.requests.queries import job_in_path, query
-from scheduler.api.state import SERVICE
+from scheduler.api.state import PRINCIPAL, SERVICE
 from scheduler.api.streams import stream
 from scheduler.core.change import Position, position
 from scheduler.service.documents import job_outline, line_document, progress_document
@@ -45,7 +45,7 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
     uid, job_id = job_in_path(request)
     wanted = query(request, EventsQuery)
     events = await request.app[SERVICE].follow(
-        uid, job_id, after=_after(request, wanted), log=wanted.log
+        request[PRINCIPAL], uid, job_id, after=_after(request, wanted), log=wanted.log
     )
     return await stream(request, _text(events), content_type="text/event-stream")
 
@@ -54,7 +54,7 @@ async def follow_jobs(request: web.Request) -> web.StreamResponse:
     """Follow what happens to all jobs, or to a user's, from now on."""
     wanted = query(request, UserEventsQuery)
     events = request.app[SERVICE].follow_all(
-        wanted.uid, after=_after(request, wanted), log=wanted.log
+        request[PRINCIPAL], wanted.uid, after=_after(request, wanted), log=wanted.log
     )
     return await stream(request, _text(events), content_type="text/event-stream")
 

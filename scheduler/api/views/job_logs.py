@@ -9,8 +9,9 @@ from aiohttp import web
 
 from scheduler.api.requests.models import LogQuery
 from scheduler.api.requests.queries import job_in_path, query
-from scheduler.api.state import SERVICE
+from scheduler.api.state import PRINCIPAL, SERVICE
 from scheduler.api.streams import stream
+from scheduler.core.principal import Principal
 from scheduler.service.documents import instant
 from scheduler.service.service import Service
 
@@ -19,14 +20,14 @@ async def read_log(request: web.Request) -> web.StreamResponse:
     """Read what a job printed and logged, as far as it got or until it is over."""
     uid, job_id = job_in_path(request)
     follow = query(request, LogQuery).follow
-    text = _text(request.app[SERVICE], uid, job_id, follow=follow)
+    text = _text(request.app[SERVICE], request[PRINCIPAL], uid, job_id, follow=follow)
     return await stream(request, text, content_type="text/plain")
 
 
 async def _text(
-    service: Service, uid: str, job_id: str, *, follow: bool
+    service: Service, by: Principal, uid: str, job_id: str, *, follow: bool
 ) -> AsyncGenerator[bytes, None]:
-    async with aclosing(service.log(uid, job_id, follow=follow)) as log:
+    async with aclosing(service.log(by, uid, job_id, follow=follow)) as log:
         async for lines in log:
             shown = (f"{instant(line.at)} {line.stream} {line.text}\n" for line in lines)
             yield "".join(shown).encode()

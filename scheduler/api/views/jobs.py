@@ -14,7 +14,7 @@ from scheduler.api.requests.intake import read_jobs
 from scheduler.api.requests.models import ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LOAD, PATH_PREFIX, SERVICE
+from scheduler.api.state import LOAD, PATH_PREFIX, PRINCIPAL, SERVICE
 from scheduler.core.job import FINAL, Job
 from scheduler.service.documents import call_document, job_document
 from scheduler.service.service import JobPage
@@ -26,6 +26,7 @@ async def submit(request: web.Request) -> web.Response:
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
     inserted = await request.app[SERVICE].submit(
+        request[PRINCIPAL],
         intake.submissions,
         idempotency_key=key,
         fingerprint=intake.fingerprint,
@@ -43,6 +44,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     uid, wanted = user_in_path(request), query(request, ListQuery)
     async with in_line(request, request.app[LOAD].lists):
         page = await request.app[SERVICE].page(
+            request[PRINCIPAL],
             uid,
             statuses=wanted.status,
             task=wanted.task,
@@ -56,13 +58,13 @@ async def list_jobs(request: web.Request) -> web.Response:
 
 async def get_job(request: web.Request) -> web.Response:
     """Get a job, at once or when it is final."""
-    uid, job_id = job_in_path(request)
+    by, (uid, job_id) = request[PRINCIPAL], job_in_path(request)
     wait_s, service = query(request, WaitQuery).wait, request.app[SERVICE]
     async with in_line(request, request.app[LOAD].reads):
-        job = await service.get(uid, job_id)
+        job = await service.get(by, uid, job_id)
         if wait_s == 0 or job.status in FINAL:
             return json_response(job_document(job))
-    return json_response(job_document(await service.get(uid, job_id, wait_s=wait_s)))
+    return json_response(job_document(await service.get(by, uid, job_id, wait_s=wait_s)))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
@@ -70,7 +72,7 @@ async def list_hook_calls(request: web.Request) -> web.Response:
     uid, job_id = job_in_path(request)
     query(request, Query)
     async with in_line(request, request.app[LOAD].reads):
-        calls = await request.app[SERVICE].hook_calls(uid, job_id)
+        calls = await request.app[SERVICE].hook_calls(request[PRINCIPAL], uid, job_id)
     return json_response([call_document(call) for call in calls])
 
 

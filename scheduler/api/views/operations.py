@@ -8,7 +8,7 @@ from prometheus_client.exposition import choose_encoder
 from scheduler.api.description.docs import POLICY
 from scheduler.api.json_response import json_response
 from scheduler.api.problems import NOT_READY, problem
-from scheduler.api.state import DOCS, OPENAPI, REGISTRY, SERVICE
+from scheduler.api.state import DOCS, OPENAPI, PRINCIPAL, REGISTRY, SERVICE
 from scheduler.service.documents import node_document, task_document
 
 
@@ -34,7 +34,9 @@ async def list_tasks(request: web.Request) -> web.Response:
 
 async def list_nodes(request: web.Request) -> web.Response:
     """List the nodes that are up."""
-    return json_response([node_document(node) for node in await request.app[SERVICE].nodes()])
+    return json_response(
+        [node_document(node) for node in await request.app[SERVICE].nodes(request[PRINCIPAL])]
+    )
 
 
 async def metrics(request: web.Request) -> web.Response:

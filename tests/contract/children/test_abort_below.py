@@ -13,6 +13,7 @@ from scheduler.core.errors import ParentAborted
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import FINAL, Job, JsonText, Status, Submission
 from scheduler.core.ports.store import Store
+from scheduler.core.principal import EVERYBODY
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import ABORTS_AT_ONCE_MAX, Service
@@ -42,7 +43,7 @@ def service(store: Store) -> Service:
 
 async def submit(service: Service, parent: str | None = None, uid: str = "u1") -> str:
     job = Submission(uid=uid, task="task1", data=JsonText("1"), hook=None, parent=parent)
-    return (await service.submit([job])).jobs[0].id
+    return (await service.submit(EVERYBODY, [job])).jobs[0].id
 
 
 async def jobs_of(store: Store, uid: str = "u1") -> list[Job]:
@@ -60,7 +61,7 @@ async def test_all_below_a_job_is_aborted_and_nothing_else(store: Store, service
     await store.settle([end(done)])
     runs = await claimed(store, await submit(service, done.id))
 
-    job = await service.abort("u1", root, reason="enough", grace_s=2, children=True)
+    job = await service.abort(EVERYBODY, "u1", root, reason="enough", grace_s=2, children=True)
 
     assert (job.id, job.status) == (root, Status.ABORTED)
     assert [(await known(store, each)).status for each in (other, under_other, foreign)] == [
@@ -82,7 +83,7 @@ async def test_what_is_below_a_job_that_had_ended_is_aborted_too(
     below = await submit(service, root.id)
     await store.settle([end(root)])
 
-    job = await service.abort("u1", root.id, children=True)
+    job = await service.abort(EVERYBODY, "u1", root.id, children=True)
 
     assert (job.status, job.abort) == (Status.SUCCESSFUL, None)
     assert (await known(store, below)).status is Status.ABORTED
@@ -93,9 +94,9 @@ async def test_more_jobs_than_are_aborted_at_a_time_are_all_aborted(
 ) -> None:
     root = await submit(service)
     job = Submission(uid="u1", task="task1", data=JsonText("1"), hook=None, parent=root)
-    await service.submit([job] * (2 * ABORTS_AT_ONCE_MAX + 1))
+    await service.submit(EVERYBODY, [job] * (2 * ABORTS_AT_ONCE_MAX + 1))
 
-    await service.abort("u1", root, children=True)
+    await service.abort(EVERYBODY, "u1", root, children=True)
 
     assert {job.status for job in await jobs_of(store)} == {Status.ABORTED}
 
@@ -107,11 +108,11 @@ async def test_an_abort_with_children_can_be_repeated_where_it_broke_off(
     root = await submit(service)
     middle = await submit(service, root)
     last = await submit(service, middle)
-    await service.abort("u1", root)
-    await service.abort("u1", middle)
+    await service.abort(EVERYBODY, "u1", root)
+    await service.abort(EVERYBODY, "u1", middle)
     await store.refuse_children(root, uid="u1", limit=2)
 
-    await service.abort("u1", root, children=True)
+    await service.abort(EVERYBODY, "u1", root, children=True)
 
     assert (await known(store, last)).status is Status.ABORTED
 
@@ -119,8 +120,8 @@ async def test_an_abort_with_children_can_be_repeated_where_it_broke_off(
 async def test_a_more_urgent_abort_reaches_what_is_below(store: Store, service: Service) -> None:
     root = await submit(service)
     below = await claimed(store, await submit(service, root))
-    await service.abort("u1", root, grace_s=30, children=True)
-    await service.abort("u1", root, grace_s=0, children=True)
+    await service.abort(EVERYBODY, "u1", root, grace_s=30, children=True)
+    await service.abort(EVERYBODY, "u1", root, grace_s=0, children=True)
 
     job = await known(store, below.id)
     assert job.abort is not None
@@ -149,7 +150,7 @@ async def test_of_children_submitted_meanwhile_none_is_left(
         for _ in range(SUBMITTERS):
             group.create_task(submit_meanwhile())
         await grown.wait()
-        await service.abort("u1", root, children=True)
+        await service.abort(EVERYBODY, "u1", root, children=True)
         answered.set()
 
     assert {job.status for job in await jobs_of(store)} == {Status.ABORTED}

@@ -21,6 +21,7 @@ from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.access.authentication import NoAuthentication
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
@@ -153,6 +154,7 @@ def build() -> Parts:
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
+        authentication=NoAuthentication(),
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
     )
     return Parts(app, store, queue, clock, draining, looks)

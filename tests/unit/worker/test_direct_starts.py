@@ -9,6 +9,7 @@ import pytest
 from scheduler.core.change import ChangeKind
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, JsonText, StopReason, Submission
+from scheduler.core.principal import EVERYBODY
 from scheduler.worker.prefetch import STREAK
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
@@ -70,7 +71,7 @@ async def test_several_at_once_go_through_the_queue(workers: NodeUnderTest) -> N
     """Other nodes may have idle workers, too, and one node runs them faster in lots."""
     job = Submission(uid="u1", task="task1", data=JsonText("null"), hook=None)
     claim = workers.store.hold("claim", "before")
-    await workers.service.submit([job, job])
+    await workers.service.submit(EVERYBODY, [job, job])
     await claim.reached.wait()
     claim.let()
 
