@@ -29,6 +29,7 @@ from scheduler.api.requests.bodies import skip_body
 from scheduler.api.streams import end_streams
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
+from scheduler.service.tokens import Tokens
 
 
 def build_app(
@@ -38,6 +39,7 @@ def build_app(
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
+    tokens: Tokens,
     authentication: Authentication,
     hosts: Hosts,
     path_prefix: str = "",
@@ -49,6 +51,7 @@ def build_app(
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
+        tokens: the use cases of tokens.
         authentication: finds out who asks.
         hosts: the names by which the node may be asked.
         path_prefix: `[http] path_prefix`, for the `Location` of a job.
@@ -64,6 +67,7 @@ def build_app(
     )
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
+    app[state.TOKENS] = tokens
     app[state.AUTHENTICATION] = authentication
     app[state.HOSTS] = hosts
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)

@@ -22,6 +22,7 @@ from scheduler.core.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    NoSuchToken,
     NotFound,
     ParentAborted,
     QueueUnavailable,
@@ -58,6 +59,7 @@ UNAUTHENTICATED: Final = Kind("unauthenticated", 401, "The request needs a token
 FORBIDDEN: Final = Kind("forbidden", 403, "The token does not allow this")
 CROSS_SITE: Final = Kind("cross-site", 403, "Another web site may not change anything here")
 NO_SUCH_JOB: Final = Kind("no-such-job", 404, "This user has no such job")
+NO_SUCH_TOKEN: Final = Kind("no-such-token", 404, "There is no such token")
 NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
 WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not support the method")
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
@@ -81,6 +83,7 @@ KINDS: Final = (
     FORBIDDEN,
     CROSS_SITE,
     NO_SUCH_JOB,
+    NO_SUCH_TOKEN,
     NO_SUCH_PATH,
     WRONG_METHOD,
     CONFLICT,
@@ -104,6 +107,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     Invalid: INVALID,
     TooLarge: TOO_LARGE,
     NotFound: NO_SUCH_JOB,
+    NoSuchToken: NO_SUCH_TOKEN,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
     StoreRefused: INTERNAL,

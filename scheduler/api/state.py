@@ -18,6 +18,7 @@ from scheduler.api.limits.load import Load
 from scheduler.core.principal import Principal
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
+from scheduler.service.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class OpenStreams:
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 AUTHENTICATION: Final = web.AppKey("authentication", Authentication)
+TOKENS: Final = web.AppKey("tokens", Tokens)
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 """Who asks; only where the route needs a right."""
 HOSTS: Final = web.AppKey("hosts", Hosts)

@@ -11,6 +11,7 @@ SchedulerError
 ├── Invalid             the client: send something else; it says what, field by field
 ├── TooLarge            the client: send less
 ├── NotFound            the client: there is no such job for this user
+├── NoSuchToken         the client: there is no such token
 ├── Conflict            the client: the job or the key is already something else
 └── ParentAborted       the client: nothing, its job is not wanted any more
 
@@ -78,6 +79,10 @@ class TooLarge(SchedulerError):
 
 class NotFound(SchedulerError):
     """There is no such job, or it is another user's: the client cannot tell which."""
+
+
+class NoSuchToken(SchedulerError):
+    """There is no token with this id."""
 
 
 class Conflict(SchedulerError):

@@ -21,7 +21,6 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from scheduler import __version__
-from scheduler.api.access.authentication import NoAuthentication
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.basics.background import background
@@ -32,6 +31,7 @@ from scheduler.core.job import Node, StopReason
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
+from scheduler.node.authentication import authentication, make_first_token, require_safe
 from scheduler.node.config.loading import Config
 from scheduler.node.folders import Folders, occupied
 from scheduler.node.http_server import open_http
@@ -52,6 +52,7 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
+from scheduler.service.tokens import Tokens
 from scheduler.store import open_store
 from scheduler.telemetry.gauges import Gauges
 from scheduler.telemetry.job_events import JobEvents
@@ -85,6 +86,7 @@ class _Basis:
     job_events: JobEvents
     store: Store
     queue: Queue
+    tokens: Tokens
     slots: Slots
     warden: Warden
 
@@ -139,6 +141,8 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "receive aborts": partial(receive_aborts, queue, local_jobs),
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
+            "look for tokens": basis.tokens.run,
+            "note the use of tokens": basis.tokens.note_uses,
             "look for stalls": _stalls(basis, local_jobs).run,
             "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
         },
@@ -153,6 +157,7 @@ async def _open_basis(
     metrics, clock = Metrics(registry), SystemClock()
     random = Random()  # noqa: S311 - spreads waits, protects no secrets
     node_id = f"{name}-{secrets.token_hex(4)}"
+    require_safe(config.auth, config.http.addresses)
     folders = stack.enter_context(occupied(config.node.data_dir))
     mark_descendants(config, folders, node_id)
     start_tracker()
@@ -160,6 +165,7 @@ async def _open_basis(
     store = await _reach_store(config, folders.data_dir, metrics, stack)
     queue = await _reach_queue(config, folders.data_dir, node_id, random, stack)
     await queue.join(store.identity)
+    await make_first_token(config.auth, store.tokens, clock, folders.data_dir)
     slots = await stack.enter_async_context(_slots(config, clock, random, metrics))
     if not slots.tasks:
         warn_no_handlers(config.handlers.path)
@@ -183,6 +189,7 @@ async def _open_basis(
         job_events=JobEvents(metrics, clock=clock),
         store=store,
         queue=queue,
+        tokens=Tokens(store.tokens, clock),
         slots=slots,
         warden=warden,
     )
@@ -253,7 +260,7 @@ def _api(
     registry: CollectorRegistry,
     draining: asyncio.Event,
 ) -> AbstractAsyncContextManager[Sequence[str]]:
-    config = basis.config
+    config, tokens = basis.config, basis.tokens
     service = Service(
         store=basis.store,
         queue=basis.queue,
@@ -275,7 +282,8 @@ def _api(
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
-        authentication=NoAuthentication(),
+        tokens=tokens,
+        authentication=authentication(config.auth, tokens),
         hosts=Hosts(config.http.addresses, config.http.hosts),
         path_prefix=config.http.path_prefix,
     )

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from scheduler.core.errors import StartError
@@ -46,6 +47,16 @@ def listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
         f"[http] port: {in_use} is in use;"
         " choose another with SCHEDULER_HTTP__PORT (0: any that is free)"
     )
+
+
+def reaches_others(hosts: Sequence[str]) -> str | None:
+    """The first of some hosts by which other machines reach a node; None if there is none.
+
+    Raises:
+        StartError: a host is unknown.
+    """
+    addresses = _addresses(hosts)
+    return next((each.host for each in addresses if not ip_address(each.ip).is_loopback), None)
 
 
 def url_of(bound: socket.socket) -> str:

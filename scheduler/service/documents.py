@@ -14,6 +14,7 @@ from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Abort, Failure, Job, JsonText, Node, Progress
 from scheduler.core.job_log import Line
+from scheduler.core.token import Token
 from scheduler.core.webhook import HookCall
 
 Document = dict[str, Any]
@@ -104,6 +105,21 @@ def task_document(options: HandlerOptions) -> Document:
         "grace_s": options.grace_s,
         "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
+    }
+
+
+def token_document(token: Token) -> Document:
+    """A token without its secret, which nobody knows any more."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "uids": token.uids,
+        "created_at": instant(token.created_at),
+        "created_by": token.created_by,
+        "expires_at": _instant_or_none(token.expires_at),
+        "used_at": _instant_or_none(token.used_at),
+        "revoked_at": _instant_or_none(token.revoked_at),
     }
 
 

@@ -17,11 +17,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
-from scheduler.core.errors import NotFound, StoreUnavailable, Unauthenticated
+from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import Principal, Role
+from scheduler.core.principal import Principal, Right, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
+from scheduler.service.rights import require
 
 KNOWN_S: Final = 5.0
 """How long a node trusts what it has read of a token: so long may a revoked one have force."""
@@ -111,7 +112,12 @@ class Tokens:
         uids: Sequence[str],
         expires_at: datetime | None,
     ) -> NewToken:
-        """Make a token."""
+        """Make a token.
+
+        Raises:
+            Forbidden: somebody may not. Who may has all rights, so no token has more than he.
+        """
+        require(by, Right.ADMINISTER)
         secret = new_secret()
         token = Token(
             id=secret.id,
@@ -126,19 +132,26 @@ class Tokens:
         await self._store.add(token)
         return NewToken(secret=secret, token=token)
 
-    async def page(self, *, before_id: str | None, limit: int) -> Sequence[Token]:
-        """Tokens, newest first."""
+    async def page(self, by: Principal, *, before_id: str | None, limit: int) -> Sequence[Token]:
+        """Tokens, newest first.
+
+        Raises:
+            Forbidden: somebody may not see them.
+        """
+        require(by, Right.ADMINISTER)
         return await self._store.page(before_id=before_id, limit=limit)
 
-    async def revoke(self, token_id: str) -> Token:
+    async def revoke(self, by: Principal, token_id: str) -> Token:
         """Take a token its force: here at once, on other nodes within `KNOWN_S`.
 
         Raises:
-            NotFound: there is no such token.
+            Forbidden: somebody may not.
+            NoSuchToken: there is no such token.
         """
+        require(by, Right.ADMINISTER)
         token = await self._store.revoke(token_id, at=self._clock.now())
         if token is None:
-            raise NotFound(f"there is no token {token_id!r}")
+            raise NoSuchToken(f"there is no token {token_id!r}")
         self._know(token_id, token, self._clock.monotonic() + KNOWN_S)
         return token
 

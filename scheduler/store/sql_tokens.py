@@ -16,9 +16,9 @@ class SqlTokens:
     def __init__(self, database: Database) -> None:
         self._fetch = database.fetch
 
-    async def add(self, token: Token) -> None:
+    async def add(self, token: Token) -> bool:
         """See `TokenStore`."""
-        await self._fetch(
+        added = await self._fetch(
             "add_token",
             token.id,
             token.digest,
@@ -29,6 +29,7 @@ class SqlTokens:
             token.created_by,
             arguments.maybe_milliseconds(token.expires_at),
         )
+        return bool(added)
 
     async def find(self, token_ids: Collection[str]) -> Sequence[Token]:
         """See `TokenStore`."""

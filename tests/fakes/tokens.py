@@ -20,9 +20,9 @@ class MemoryTokens:
         self.tokens: dict[str, Token] = {}
         self._answer = answer
 
-    async def add(self, token: Token) -> None:
+    async def add(self, token: Token) -> bool:
         self._answer()
-        self.tokens.setdefault(token.id, token)
+        return self.tokens.setdefault(token.id, token) is token
 
     async def find(self, token_ids: Collection[str]) -> Sequence[Token]:
         self._answer()

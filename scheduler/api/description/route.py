@@ -18,6 +18,7 @@ from scheduler.api.problems import (
     MISDIRECTED,
     TOO_SLOW,
     UNAUTHENTICATED,
+    UNAVAILABLE,
     Kind,
 )
 from scheduler.api.requests.models import Query
@@ -67,9 +68,9 @@ class Route:
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
         of_writes = () if self.method in READING else (CROSS_SITE,)
-        of_rights = () if self.right is Right.OPEN else (UNAUTHENTICATED, FORBIDDEN)
+        of_rights = () if self.right is Right.OPEN else (UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE)
         of_kind = (*of_body, *of_rights, *of_writes, *of_load)
-        return (*self.problems, *of_kind, MISDIRECTED, INTERNAL)
+        return tuple(dict.fromkeys((*self.problems, *of_kind, MISDIRECTED, INTERNAL)))
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ from scheduler.api.problems import (
     INVALID,
     JOB_ENDED,
     NO_SUCH_JOB,
+    NO_SUCH_TOKEN,
     NOT_JSON,
     NOT_READY,
     PARENT_ABORTED,
@@ -33,13 +34,16 @@ from scheduler.api.requests.models import (
     LogQuery,
     MatchQuery,
     NewJob,
+    NewToken,
+    TokenPath,
+    TokensQuery,
     UserEventsQuery,
     UserPath,
     WaitQuery,
 )
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
-from scheduler.api.views import aborts, events, job_logs, jobs, operations
+from scheduler.api.views import aborts, events, job_logs, jobs, operations, tokens
 from scheduler.api.views.events import LAST_EVENT_ID
 from scheduler.core.principal import Right
 
@@ -235,6 +239,43 @@ ROUTES: Final = (
             200: ResponseDescription(description="The nodes, by name", shape=list[shapes.Node])
         },
         problems=(UNAVAILABLE,),
+    ),
+    Route(
+        method="POST",
+        path="/-/tokens",
+        function=tokens.create_token,
+        right=Right.ADMINISTER,
+        body=NewToken,
+        responses={
+            201: ResponseDescription(
+                description="The token, with its secret", shape=shapes.NewToken
+            )
+        },
+        problems=(INVALID, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/tokens",
+        function=tokens.list_tokens,
+        right=Right.ADMINISTER,
+        query=TokensQuery,
+        responses={
+            200: ResponseDescription(
+                description="The tokens",
+                shape=list[shapes.Token],
+                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+            )
+        },
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="DELETE",
+        path="/-/tokens/{id}",
+        function=tokens.revoke_token,
+        right=Right.ADMINISTER,
+        path_parameters=TokenPath,
+        responses={200: ResponseDescription(description="The revoked token", shape=shapes.Token)},
+        problems=(INVALID, NO_SUCH_TOKEN, UNAVAILABLE),
     ),
     Route(
         method="GET",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.job import Cleanup, FailureKind, Status
+from scheduler.core.principal import Role
 from scheduler.core.webhook import CallStatus, Event
 
 Instant = Annotated[
@@ -141,6 +142,26 @@ class Node(Shape):
     running: Annotated[int, Field(description="jobs it was running at its last heartbeat")]
     tasks: list[str]
     started_at: Instant
+
+
+class Token(Shape):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    uids: Annotated[list[str], Field(description="the users it acts for; `*` at an end: all such")]
+    created_at: Instant
+    created_by: Annotated[str | None, Field(description="the token that made it")]
+    expires_at: Instant | None
+    used_at: Annotated[Instant | None, Field(description="its last use, to the minute")]
+    revoked_at: Instant | None
+
+
+class NewToken(Token):
+    """A token that was just made."""
+
+    token: Annotated[str, Field(description="what its bearer sends; it is shown only now")]
 
 
 class Flaw(Shape):

@@ -15,7 +15,7 @@ from scheduler.api.requests.bodies import object_bytes_max, read_json
 from scheduler.api.requests.json_array import Element, elements
 from scheduler.api.requests.json_text import parse
 from scheduler.api.requests.submissions import Intake, require_number
-from scheduler.api.state import LIMITS, LOAD, SERVICE, Limits
+from scheduler.api.state import LIMITS, LOAD, PRINCIPAL, SERVICE, Limits
 
 AT_ONCE_BYTES_MAX: Final = 64 * 1024
 """What is parsed and checked without a pause: at most some 3 ms."""
@@ -32,6 +32,7 @@ async def read_jobs(request: web.Request, *, digested: bool) -> Intake:
     intake = Intake(
         tasks=request.app[SERVICE].tasks,
         data_bytes_max=limits.data_bytes_max,
+        only_uid=request[PRINCIPAL].only_uid,
         several=body.lstrip().startswith(b"["),
         digested=digested,
     )

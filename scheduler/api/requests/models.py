@@ -7,6 +7,7 @@ Bodies are strict: no value is converted to another type. Paths and queries are 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -23,6 +24,7 @@ from pydantic import (
 
 from scheduler.api.requests import cursor
 from scheduler.core.job import Status
+from scheduler.core.principal import Role
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
@@ -32,6 +34,7 @@ REASON_CHARS_MAX: Final = 500
 GRACE_S_MAX: Final = 3600
 WAIT_S_MAX: Final = 60
 """Proxies break longer waits; a client that wants to wait longer asks again."""
+UIDS_MAX: Final = 100
 LIMIT_MAX: Final = 1000
 LIMIT_DEFAULT: Final = 100
 
@@ -66,6 +69,24 @@ def _names(text: object) -> object:
     return text.split(",") if isinstance(text, str) else text
 
 
+def _role(value: object) -> object:
+    return Role(value) if isinstance(value, str) and value in set(Role) else value
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _instant(value: object) -> object:
+    """A text of RFC 3339 as a time; a local time, whose offset nobody knows, is refused."""
+    if isinstance(value, str):
+        at = datetime.fromisoformat(value)
+        if at.tzinfo is None:
+            raise ValueError(value)
+        return at.astimezone(UTC)
+    return value
+
+
 Uid = Annotated[
     str,
     StringConstraints(strict=True, pattern=UID_PATTERN),
@@ -82,6 +103,10 @@ Uid = Annotated[
         description="1 to 200 characters without '/' and control characters, not starting with "
         "'-'; an integer is taken as its decimal text"
     ),
+]
+UidPattern = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\*|[^/*\-\x00-\x1f\x7f-\x9f][^/*\x00-\x1f\x7f-\x9f]{0,199}\*?)$"),
 ]
 Hook = Annotated[
     str,
@@ -116,6 +141,11 @@ Wait = Annotated[
     Field(ge=0, le=WAIT_S_MAX, description=f"seconds to wait for the end, 0 to {WAIT_S_MAX}"),
     BeforeValidator(_plain_number),
 ]
+Limit = Annotated[
+    int,
+    Field(ge=1, le=LIMIT_MAX, description=f"how many at most, 1 to {LIMIT_MAX}"),
+    BeforeValidator(_plain_number),
+]
 Statuses = Annotated[
     frozenset[Status],
     BeforeValidator(_names),
@@ -143,7 +173,9 @@ class Query(BaseModel):
 
 
 class NewJob(Body):
-    """A job to submit."""
+    """A job to submit. The `uid` may be left out by whoever acts for one user alone."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["task"]})
 
     uid: Uid
     task: Task
@@ -166,6 +198,48 @@ class AbortOrder(Body):
     reason: Reason = None
     grace_s: Grace = None
     children: Children = False
+
+
+class NewToken(Body):
+    """A token to make."""
+
+    name: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"),
+        Field(description="1 to 200 characters without control characters"),
+    ]
+    role: Annotated[Role, BeforeValidator(_role), Field(description=f"one of {', '.join(Role)}")]
+    uids: Annotated[
+        tuple[UidPattern, ...],
+        BeforeValidator(_tuple),
+        Field(
+            min_length=1,
+            max_length=UIDS_MAX,
+            description=f"a list of 1 to {UIDS_MAX} users: a uid, the beginning of uids with * at "
+            'its end, or "*" for all',
+        ),
+    ]
+    expires_at: Annotated[
+        datetime | None,
+        BeforeValidator(_instant),
+        WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+        Field(description="a time in the future with its offset (RFC 3339), or null for never"),
+    ] = None
+
+
+class TokenPath(Query):
+    """The token in a path."""
+
+    id: Annotated[str, Field(description="the id of a token")]
+
+
+class TokensQuery(Query):
+    """Selects tokens, page by page."""
+
+    limit: Limit = LIMIT_DEFAULT
+    after: Annotated[
+        str | None, Field(description="where the page before ended, taken from its Link header")
+    ] = None
 
 
 class UserPath(Query):
@@ -204,11 +278,7 @@ class MatchQuery(Query):
 class PageQuery(MatchQuery):
     """Selects jobs, page by page."""
 
-    limit: Annotated[
-        int,
-        Field(ge=1, le=LIMIT_MAX, description=f"how many jobs at most, 1 to {LIMIT_MAX}"),
-        BeforeValidator(_plain_number),
-    ] = LIMIT_DEFAULT
+    limit: Limit = LIMIT_DEFAULT
     after: Annotated[
         str | None,
         AfterValidator(lambda text: None if text is None else cursor.decode(text)),

@@ -22,19 +22,27 @@ class Intake:
     """The jobs of one request, taken one by one: checked, written as text, and let go."""
 
     def __init__(
-        self, *, tasks: Collection[str], data_bytes_max: int, several: bool, digested: bool
+        self,
+        *,
+        tasks: Collection[str],
+        data_bytes_max: int,
+        only_uid: str | None,
+        several: bool,
+        digested: bool,
     ) -> None:
         """How the jobs are checked.
 
         Args:
             tasks: the names of the handlers.
             data_bytes_max: limit for the data of one job as JSON.
+            only_uid: the user of jobs that name none; None: each must name one.
             several: whether the body is an array.
             digested: whether a fingerprint is wanted, which costs as much as the check.
         """
         self.submissions: list[Submission] = []
         self._tasks = tasks
         self._data_bytes_max = data_bytes_max
+        self._only_uid = only_uid
         self.several = several
         self._digest = sha256(b"array" if several else b"object") if digested else None
         self._flaws: list[Flaw] = []
@@ -49,7 +57,7 @@ class Intake:
         pointer = f"/{self._taken}" if self.several else ""
         self._taken += 1
         try:
-            job = _checked_job(body, self._tasks, pointer)
+            job = self._checked_job(body, pointer)
             if not self._flaws:
                 self._keep(job, pointer)
         except Invalid as invalid:
@@ -72,6 +80,16 @@ class Intake:
         Without the parent, which says who asks: the same request by another job is still the same.
         """
         return None if self._digest is None else self._digest.hexdigest()
+
+    def _checked_job(self, body: object, pointer: str) -> NewJob:
+        if not isinstance(body, dict):
+            raise refusal([Flaw(pointer, f"got {shown(body)}; allowed: a job as a JSON object")])
+        if self._only_uid is not None:
+            body = {"uid": self._only_uid, **body}
+        job = checked(NewJob, body, prefix=f"{pointer}/")
+        if job.task not in self._tasks:
+            raise refusal([_unknown_task(job.task, self._tasks, pointer)])
+        return job
 
     def _keep(self, job: NewJob, pointer: str) -> None:
         self.submissions.append(
@@ -114,15 +132,6 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
         hook=job.hook,
         parent=job.parent,
     )
-
-
-def _checked_job(body: object, tasks: Collection[str], pointer: str) -> NewJob:
-    if not isinstance(body, dict):
-        raise refusal([Flaw(pointer, f"got {shown(body)}; allowed: a job as a JSON object")])
-    job = checked(NewJob, body, prefix=f"{pointer}/")
-    if job.task not in tasks:
-        raise refusal([_unknown_task(job.task, tasks, pointer)])
-    return job
 
 
 def _unknown_task(task: str, tasks: Collection[str], pointer: str) -> Flaw:

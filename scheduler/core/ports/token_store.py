@@ -12,8 +12,8 @@ from scheduler.core.token import Token
 class TokenStore(Protocol):
     """The tokens by which clients say who they are. None is ever deleted."""
 
-    async def add(self, token: Token) -> None:
-        """Store a token. Where one with its id is stored already, nothing changes."""
+    async def add(self, token: Token) -> bool:
+        """Store a token, and say whether. Where one has its id already, nothing changes."""
         ...
 
     async def find(self, token_ids: Collection[str]) -> Sequence[Token]:

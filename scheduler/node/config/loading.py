@@ -29,6 +29,7 @@ from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
 from scheduler.node.config.sections import (
     AbortSection,
+    AuthSection,
     HandlersSection,
     HooksSection,
     HttpSection,
@@ -61,6 +62,7 @@ class Config(Section):
 
     node: NodeSection = NodeSection()
     http: HttpSection = HttpSection()
+    auth: AuthSection = AuthSection()
     store: StoreSection = StoreSection()
     queue: QueueSection = QueueSection()
     abort: AbortSection = AbortSection()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 from scheduler.api.access.hosts import AUTHORITY
 from scheduler.basics.sql_names import SCHEMA_WORDS, is_schema
 from scheduler.basics.urls import redacted
+from scheduler.core.token import FORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,13 @@ SigningKeys = Annotated[
     AfterValidator(_signing_keys),
     Words("empty, or whsec_ and 24 to 64 bytes in base64; several are separated by blanks"),
 ]
+AdminToken = Annotated[
+    str,
+    StringConstraints(pattern=rf"^({FORM.pattern})?$"),
+    Words(
+        "empty, or a token: atl_, 12 hexadecimal digits, _, and 43 random characters in base64url"
+    ),
+]
 Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...],
     Field(strict=False),  # TOML has lists, and a frozen section has tuples
@@ -211,6 +219,21 @@ class HttpSection(Section):
     def addresses(self) -> tuple[str, ...]:
         """What `host` has, as a list."""
         return (self.host,) if isinstance(self.host, str) else self.host
+
+
+class AuthSection(Section):
+    """Who may use the API."""
+
+    mode: Literal["none", "tokens"] = "none"
+    """`none` = everybody may do everything · `tokens` = each request brings a token"""
+    insecure: bool = False
+    """whether a node that other machines reach may have mode `none`"""
+    admin_token: AdminToken = ""
+    """the first token, best by SCHEDULER_AUTH__ADMIN_TOKEN; empty = made in data_dir/admin-token"""
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for key, value in super().__repr_args__():
+            yield key, "***" if key == "admin_token" and value else value
 
 
 with warnings.catch_warnings():

@@ -66,9 +66,9 @@ async def test_there_is_no_token_with_another_id(tokens: TokenStore) -> None:
 async def test_a_token_that_is_stored_again_stays_as_it_is(tokens: TokenStore) -> None:
     """The answer to the first call may have been lost; and none may replace another's."""
     token, other = made(), made(name="evil")
-    await tokens.add(token)
+    assert await tokens.add(token)
     await tokens.revoke(token.id, at=later(1))
-    await tokens.add(replace(other, id=token.id))
+    assert not await tokens.add(replace(other, id=token.id))
     (found,) = await tokens.find([token.id])
     assert (found.name, found.digest, found.revoked_at) == ("web", token.digest, later(1))
 

@@ -21,7 +21,7 @@ from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
-from scheduler.api.access.authentication import NoAuthentication
+from scheduler.api.access.authentication import NoAuthentication, TokenAuthentication
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
@@ -35,6 +35,7 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
+from scheduler.service.tokens import Tokens
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore, NoDirectStart
 from tests.support.job_events import Counting
 from tests.support.stores import node
@@ -131,9 +132,10 @@ class Parts:
     clock: FakeClock
     draining: asyncio.Event
     looks: JobLooks
+    tokens: Tokens
 
 
-def build() -> Parts:
+def build(*, with_tokens: bool = False) -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
@@ -148,16 +150,18 @@ def build() -> Parts:
         direct_start=NoDirectStart(),
         job_events=Counting(clock),
     )
+    tokens = Tokens(store.tokens, clock)
     app = build_app(
         service=service,
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
-        authentication=NoAuthentication(),
+        tokens=tokens,
+        authentication=TokenAuthentication(tokens) if with_tokens else NoAuthentication(),
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
     )
-    return Parts(app, store, queue, clock, draining, looks)
+    return Parts(app, store, queue, clock, draining, looks, tokens)
 
 
 @pytest.fixture
@@ -183,6 +187,8 @@ def _compare(method: str, response: ClientResponse, answer: Response) -> None:
 
 def _template(path: str) -> str:
     parts = path.split("/")[1:]
+    if parts[:2] == ["-", "tokens"]:
+        return "/-/tokens/{id}" if parts[2:] else "/-/tokens"
     if "" in parts or parts[0] == "-":
         return path
     templates = {1: "/{uid}", 2: "/{uid}/{id}", 3: f"/{{uid}}/{{id}}/{parts[-1]}"}

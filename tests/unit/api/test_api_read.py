@@ -258,7 +258,7 @@ async def test_lists_are_filtered_by_status(api: Api) -> None:
         ("status=done", "status", 'got "done"; allowed: one or more of queued, running'),
         ("status=", "status", 'got ""; allowed: one or more of queued'),
         ("status=queued,,running", "status", 'got "queued,,running"'),
-        ("limit=0", "limit", 'got "0"; allowed: how many jobs at most, 1 to 1000'),
+        ("limit=0", "limit", 'got "0"; allowed: how many at most, 1 to 1000'),
         ("limit=1001", "limit", "1 to 1000"),
         ("limit=ten", "limit", "1 to 1000"),
         ("limit=1.5", "limit", "1 to 1000"),

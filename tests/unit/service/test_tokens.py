@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from scheduler.basics.background import background
-from scheduler.core.errors import NotFound, StoreUnavailable, Unauthenticated
+from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import Secret, Token, new_secret
 from scheduler.service import tokens as module
@@ -66,7 +66,7 @@ async def test_an_unknown_expired_revoked_and_wrong_token_are_refused_alike(
     """Who guesses must not learn which ids there are."""
     expired = await at.made(expires_at=at.clock.now())
     revoked = await at.made()
-    await at.node.revoke(revoked.token.id)
+    await at.node.revoke(EVERYBODY, revoked.token.id)
     wrong = Secret((await at.made()).token.id, new_secret().secret)
     for secret in (new_secret(), expired.secret, revoked.secret, wrong):
         with pytest.raises(Unauthenticated) as refused:
@@ -114,7 +114,7 @@ async def test_a_revoked_token_loses_its_force_here_at_once_and_elsewhere_soon(
     made = await at.made()
     for node in (at.node, at.other_node):
         await node.principal(made.secret.text)
-    await at.node.revoke(made.token.id)
+    await at.node.revoke(EVERYBODY, made.token.id)
     assert not await at.node.has_force(made.token.id)
     at.clock.advance(KNOWN_S)
     for node in (at.node, at.other_node):
@@ -138,7 +138,7 @@ async def test_a_look_that_began_before_the_revocation_does_not_undo_it(
     async with asyncio.TaskGroup() as group:
         late = group.create_task(at.node.has_force(made.token.id))
         await asked.wait()
-        await at.node.revoke(made.token.id)
+        await at.node.revoke(EVERYBODY, made.token.id)
         answer.set()
     assert not late.result()
     assert not await at.node.has_force(made.token.id)
@@ -146,8 +146,8 @@ async def test_a_look_that_began_before_the_revocation_does_not_undo_it(
 
 async def test_an_unknown_token_cannot_be_revoked(at: Installation) -> None:
     """An operator who mistypes an id must hear that the token still has force."""
-    with pytest.raises(NotFound, match="no token 'x'"):
-        await at.node.revoke("x")
+    with pytest.raises(NoSuchToken, match="no token 'x'"):
+        await at.node.revoke(EVERYBODY, "x")
 
 
 async def test_a_node_knows_a_bounded_number_of_tokens(

@@ -1,0 +1,53 @@
+"""The views of tokens: make, list, revoke."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from scheduler.api.json_response import json_response
+from scheduler.api.requests.bodies import read_order
+from scheduler.api.requests.checking import checked, refusal, shown
+from scheduler.api.requests.models import NewToken, Query, TokenPath, TokensQuery
+from scheduler.api.requests.queries import query
+from scheduler.api.state import PRINCIPAL, TOKENS
+from scheduler.core.errors import Flaw
+from scheduler.service.documents import token_document
+
+
+async def create_token(request: web.Request) -> web.Response:
+    """Make a token, and show its secret this once."""
+    query(request, Query)
+    body = await read_order(request)
+    if not isinstance(body, dict):
+        raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with name and role")])
+    order = checked(NewToken, body, prefix="/")
+    made = await request.app[TOKENS].create(
+        request[PRINCIPAL],
+        name=order.name,
+        role=order.role,
+        uids=order.uids,
+        expires_at=order.expires_at,
+    )
+    return json_response({**token_document(made.token), "token": made.secret.text}, status=201)
+
+
+async def list_tokens(request: web.Request) -> web.Response:
+    """List tokens, newest first, whether they have force or not."""
+    wanted = query(request, TokensQuery)
+    found = await request.app[TOKENS].page(
+        request[PRINCIPAL], before_id=wanted.after, limit=wanted.limit + 1
+    )
+    page = found[: wanted.limit]
+    following = urlencode({**request.query, "after": page[-1].id}) if len(found) > len(page) else ""
+    headers = {"Link": f'<?{following}>; rel="next"'} if following else {}
+    return json_response([token_document(each) for each in page], headers=headers)
+
+
+async def revoke_token(request: web.Request) -> web.Response:
+    """Revoke a token: it has no force any more, on all nodes within seconds."""
+    path = checked(TokenPath, request.match_info, prefix="")
+    query(request, Query)
+    revoked = await request.app[TOKENS].revoke(request[PRINCIPAL], path.id)
+    return json_response(token_document(revoked))

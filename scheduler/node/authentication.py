@@ -1,0 +1,111 @@
+"""Who may ask this node: the mode of `[auth]`, and the first token of an installation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from scheduler.api.access.authentication import (
+    Authentication,
+    NoAuthentication,
+    TokenAuthentication,
+)
+from scheduler.core.errors import StartError
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.token_store import TokenStore
+from scheduler.core.principal import ALL, Role
+from scheduler.core.token import Secret, Token, new_secret, parsed
+from scheduler.node.config.sections import AuthSection
+from scheduler.node.listening import reaches_others
+from scheduler.node.running_node import say
+from scheduler.service.tokens import Tokens
+
+FILE: Final = "admin-token"
+"""In data_dir: the first token, for whoever may read that folder."""
+FIRST_ID: Final = "0" * 12
+"""The first token's id: of several nodes that start at once, one stores it."""
+OUTSIDE: Final = "SCHEDULER_AUTH__ADMIN_TOKEN"
+
+
+def require_safe(auth: AuthSection, hosts: Sequence[str]) -> None:
+    """Refuse to let everybody who reaches a node do everything, unless that is wanted.
+
+    Raises:
+        StartError: other machines reach the node, and it asks nobody who he is.
+    """
+    if auth.mode == "none" and not auth.insecure and (host := reaches_others(hosts)):
+        raise StartError(
+            f"[http] host = {host!r}: other machines reach the node, and [auth] mode = 'none' lets"
+            " everybody do everything; set mode = 'tokens', or listen on 127.0.0.1, or set"
+            " insecure = true if only those whom you trust reach it"
+        )
+
+
+def authentication(auth: AuthSection, tokens: Tokens) -> Authentication:
+    """What finds out who asks."""
+    return NoAuthentication() if auth.mode == "none" else TokenAuthentication(tokens)
+
+
+async def make_first_token(
+    auth: AuthSection, store: TokenStore, clock: Clock, data_dir: Path
+) -> None:
+    """See to it that somebody can make tokens: store the one from outside, or else make one.
+
+    Raises:
+        StartError: data_dir cannot be written to.
+    """
+    if auth.mode == "none":
+        return
+    if auth.admin_token:
+        given = parsed(auth.admin_token)
+        assert given is not None  # noqa: S101 - the section has checked its form
+        await _store_given(given, store, clock)
+    elif not await store.page(limit=1):
+        await _make(store, clock, data_dir / FILE)
+
+
+async def _store_given(given: Secret, store: TokenStore, clock: Clock) -> None:
+    if await store.add(_admin(given, OUTSIDE, clock)):
+        return
+    (stored,) = await store.find([given.id])
+    if not stored.is_of(given) or not stored.valid(clock.now()):
+        raise StartError(
+            f"[auth] admin_token: the token with the id {given.id} was revoked, or has another"
+            " secret; give one with a new id"
+        )
+
+
+async def _make(store: TokenStore, clock: Clock, file: Path) -> None:
+    secret = Secret(FIRST_ID, new_secret().secret)
+    # The file first: a token that is stored, and that nobody has, would keep all others out.
+    _write(secret, file)
+    if await store.add(_admin(secret, "first start", clock)):
+        say(f"the first token, with the role admin, is in {file}")
+    else:  # another node was faster
+        await asyncio.to_thread(file.unlink)
+
+
+def _write(secret: Secret, file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)  # it may be a link, or open to others
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="ascii") as out:  # noqa: PTH123 - opened above
+            out.write(f"{secret.text}\n")
+    except OSError as error:
+        raise StartError(f"{file}: the first token cannot be written: {error.strerror}") from error
+
+
+def _admin(secret: Secret, name: str, clock: Clock) -> Token:
+    return Token(
+        id=secret.id,
+        digest=secret.digest,
+        name=name,
+        role=Role.ADMIN,
+        uids=(ALL,),
+        created_at=clock.now(),
+        created_by=None,
+        expires_at=None,
+    )

@@ -1,0 +1,247 @@
+"""Every operation, for everybody who may ask: the one table of who may do what."""
+
+# ruff: noqa: ANN401 - bodies have any type
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pytest
+from pytest_aiohttp.plugin import AiohttpClient
+
+from scheduler.basics.background import background
+from scheduler.core.principal import EVERYBODY, Role
+from scheduler.core.token import new_secret
+from scheduler.service.tokens import Tokens
+from tests.unit.api.conftest import DOCUMENT, Api, Response, build
+
+OWN, FOREIGN = "ada", "bob"
+
+
+class Operation(NamedTuple):
+    """What an operation needs, and what it answers about another user."""
+
+    method: str
+    path: str
+    least: Role | None
+    """The least role; None: nobody is asked for a token."""
+    foreign: int | None = None
+    """The status for another user's; None where it concerns no user."""
+    body: Any = None
+    whole: bool = False
+    """Whether it concerns the jobs of all users: then a token for some of them does not do."""
+
+
+def job(uid: str = "{uid}") -> Any:
+    return {"uid": uid, "task": "task1"}
+
+
+OPERATIONS = {
+    "submit": Operation("POST", "/", Role.USER, 403, job()),
+    "abort_ordered": Operation("DELETE", "/", Role.USER, 404, {"uid": "{uid}", "id": "{id}"}),
+    "list_jobs": Operation("GET", "/{uid}", Role.VIEWER, 403),
+    "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
+    "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
+    "abort_job": Operation("DELETE", "/{uid}/{id}", Role.USER, 404),
+    "list_hook_calls": Operation("GET", "/{uid}/{id}/hooks", Role.VIEWER, 404),
+    "follow_job": Operation("HEAD", "/{uid}/{id}/events", Role.VIEWER, 404),
+    "read_log": Operation("GET", "/{uid}/{id}/log", Role.VIEWER, 404),
+    "follow_jobs": Operation("HEAD", "/-/events?uid={uid}", Role.VIEWER, 403),
+    "health": Operation("GET", "/-/health", None),
+    "ready": Operation("GET", "/-/ready", None),
+    "list_tasks": Operation("GET", "/-/tasks", Role.VIEWER),
+    "list_nodes": Operation("GET", "/-/nodes", Role.OPERATOR),
+    "create_token": Operation(
+        "POST", "/-/tokens", Role.ADMIN, body={"name": "n", "role": "viewer", "uids": ["ada"]}
+    ),
+    "list_tokens": Operation("GET", "/-/tokens", Role.ADMIN),
+    "revoke_token": Operation("DELETE", "/-/tokens/000000000000", Role.ADMIN),
+    "metrics": Operation("GET", "/-/metrics", Role.OPERATOR),
+    "openapi": Operation("GET", "/-/openapi.json", Role.VIEWER),
+    "docs": Operation("GET", "/-/docs", Role.VIEWER),
+    "page": Operation("GET", "/-/ui/", None),
+}
+"""By the id of the operation in the OpenAPI document."""
+OTHERS = {
+    "events of all": Operation("HEAD", "/-/events", Role.VIEWER, whole=True),
+    "data/overview": Operation("GET", "/-/ui/data/overview", Role.VIEWER, whole=True),
+    "data/jobs": Operation("GET", "/-/ui/data/jobs?uid={uid}", Role.VIEWER, 403),
+    "data/jobs of all": Operation("GET", "/-/ui/data/jobs", Role.VIEWER, whole=True),
+    "data/unfinished": Operation("GET", "/-/ui/data/unfinished?uid={uid}", Role.USER, 403),
+    "data/unfinished of all": Operation("GET", "/-/ui/data/unfinished", Role.USER, whole=True),
+    "data/nodes": Operation("GET", "/-/ui/data/nodes", Role.OPERATOR),
+}
+"""What is not in the document, and the same operations for all users."""
+EVERY = {**OPERATIONS, **OTHERS}
+ROLES = list(Role)
+
+
+@dataclass
+class Town:
+    """A node in mode `tokens`, a job of each of two users, and tokens."""
+
+    api: Api
+    tokens: Tokens
+    jobs: dict[str, str] = field(default_factory=dict)
+
+    async def token(self, role: Role, *uids: str, **fields: Any) -> str:
+        """The text of a new token."""
+        usual = {"name": f"the {role}", "expires_at": None}
+        made = await self.tokens.create(EVERYBODY, role=role, uids=uids, **{**usual, **fields})
+        return made.secret.text
+
+    async def ask(self, operation: Operation, token: str | None, uid: str = OWN) -> Response:
+        """Send the operation, about a user."""
+        path, body = self._filled(operation, uid)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return await self.api.ask(operation.method, path, json=body, headers=headers)
+
+    def _filled(self, operation: Operation, uid: str) -> tuple[str, Any]:
+        names = {"{uid}": uid, "{id}": self.jobs[uid]}
+
+        def filled(text: Any) -> Any:
+            for name, value in names.items():
+                text = text.replace(name, value) if isinstance(text, str) else text
+            return text
+
+        body = operation.body
+        whole = {key: filled(each) for key, each in body.items()} if body else body
+        return filled(operation.path), whole
+
+
+@pytest.fixture(name="town")
+async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
+    parts = build(with_tokens=True)
+    async with background(looks=parts.looks.run(), tokens=parts.tokens.run()):
+        client = await aiohttp_client(parts.app)
+        api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
+        town = Town(api, parts.tokens)
+        admin = await town.token(Role.ADMIN, "*")
+        for uid in (OWN, FOREIGN):
+            answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
+            town.jobs[uid] = answer.json["id"]
+        yield town
+
+
+def test_every_operation_is_in_the_table() -> None:
+    """One that is forgotten here is not tested, and may be open to all."""
+    described = {
+        operation["operationId"]: f"{method.upper()} {path}"
+        for path, operations in DOCUMENT["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert set(described) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", EVERY)
+async def test_nobody_is_served_without_a_token_that_has_force(town: Town, name: str) -> None:
+    """Anonymous, unknown, expired, revoked and malformed: all get the same 401."""
+    operation = EVERY[name]
+    expired = await town.token(Role.ADMIN, "*", expires_at=town.api.clock.now())
+    revoked = await town.token(Role.ADMIN, "*")
+    await town.tokens.revoke(EVERYBODY, revoked.split("_")[1])
+    for token in (None, new_secret().text, expired, revoked, "nonsense", ""):
+        answer = await town.ask(operation, token)
+        if operation.least is None:
+            assert answer.status == 200
+        else:
+            assert answer.status == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+            kind = "urn:atlanscheduler:problem:unauthenticated"
+            assert operation.method == "HEAD" or answer.json["type"] == kind
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", EVERY)
+async def test_each_role_does_what_the_table_says(town: Town, name: str, role: Role) -> None:
+    """For its own user; one who acts for a user sees nothing that concerns all."""
+    operation = EVERY[name]
+    answer = await town.ask(operation, await town.token(role, OWN, "team-a.*"))
+    may = operation.least is None or ROLES.index(role) >= ROLES.index(operation.least)
+    if operation.whole and role in (Role.VIEWER, Role.USER):
+        may = False
+    if may:
+        assert answer.status not in (401, 403), answer.text
+    else:
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.USER])
+@pytest.mark.parametrize("name", [name for name, each in EVERY.items() if each.foreign])
+async def test_what_is_another_users_is_refused(town: Town, name: str, role: Role) -> None:
+    """A job looks as if it were not there; a list or an order says that it is not allowed."""
+    operation = EVERY[name]
+    answer = await town.ask(operation, await town.token(role, OWN, "team-a.*"), FOREIGN)
+    assert operation.least is not None
+    may = ROLES.index(role) >= ROLES.index(operation.least)
+    assert answer.status == (operation.foreign if may else 403)
+
+
+@pytest.mark.parametrize("name", [name for name, each in EVERY.items() if each.foreign])
+async def test_an_operator_acts_for_everybody(town: Town, name: str) -> None:
+    """Whatever users its token names."""
+    answer = await town.ask(EVERY[name], await town.token(Role.OPERATOR, OWN), FOREIGN)
+    assert answer.status not in (401, 403, 404), answer.text
+
+
+@pytest.mark.parametrize("name", [name for name, each in EVERY.items() if each.foreign == 404])
+async def test_a_job_of_another_user_cannot_be_told_from_none(
+    town: Town, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status, header and body are the same, and the store is asked for neither."""
+    token = await town.token(Role.USER, OWN)
+    there = await town.ask(EVERY[name], token, FOREIGN)
+    town.api.store.away = True
+    known = town.jobs[FOREIGN]
+    answers = []
+    for job_id in (known, "019ab000-0000-7000-8000-ffffffffffff"):
+        monkeypatch.setitem(town.jobs, FOREIGN, job_id)
+        answer = await town.ask(EVERY[name], token, FOREIGN)
+        headers = {key: value for key, value in answer.headers.items() if key != "Date"}
+        answers.append((answer.status, headers, answer.text.replace(job_id, "ID")))
+    assert answers[0] == answers[1]
+    assert there.status == answers[0][0] == 404
+
+
+async def test_who_acts_for_one_user_need_not_name_him(town: Town) -> None:
+    """A token of its own for each user is the plain way to use the API."""
+    token = {"Authorization": f"Bearer {await town.token(Role.USER, OWN)}"}
+    answer = await town.api.post({"task": "task1"}, **token)
+    assert (answer.status, answer.json["uid"]) == (202, OWN)
+    answer = await town.api.post([{"task": "task1"}, {"uid": OWN, "task": "task2"}], **token)
+    assert [each["uid"] for each in answer.json] == [OWN, OWN]
+    answer = await town.api.get("/-/ui/data/jobs", headers=token)
+    assert {each["uid"] for each in answer.json["jobs"]} == {OWN}
+
+
+@pytest.mark.parametrize("uids", [("*",), ("team-a.*",), ("ada", "bob")])
+async def test_who_acts_for_several_users_must_name_one(town: Town, uids: tuple[str, ...]) -> None:
+    """Which of them is meant cannot be guessed."""
+    token = {"Authorization": f"Bearer {await town.token(Role.USER, *uids)}"}
+    answer = await town.api.post({"task": "task1"}, **token)
+    assert answer.flaws["/uid"].startswith("missing; allowed: ")
+
+
+async def test_one_job_for_a_foreign_user_refuses_all_of_the_array(town: Town) -> None:
+    """All or none, as for every other reason."""
+    token = {"Authorization": f"Bearer {await town.token(Role.USER, OWN)}"}
+    answer = await town.api.post([job(OWN), job(FOREIGN)], **token)
+    assert (answer.status, answer.json["type"]) == (403, "urn:atlanscheduler:problem:forbidden")
+    assert "'bob'" in answer.json["detail"]
+    assert len(town.api.store.rows) == 2
+
+
+async def test_no_body_is_read_before_it_is_known_who_sends_it(town: Town) -> None:
+    """Who has no token must not make a node hold megabytes."""
+    headers = {"Content-Type": "application/json", "Content-Length": "1000000"}
+    answer = await town.api.ask("POST", "/", headers=headers, data=_never())
+    assert (answer.status, answer.headers["Connection"]) == (401, "close")
+
+
+async def _never() -> AsyncIterator[bytes]:
+    """A body whose rest never comes: the answer must not wait for it."""
+    yield b"["
+    await asyncio.Event().wait()
