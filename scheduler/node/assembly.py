@@ -125,6 +125,8 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             sweeper.release_dead_nodes()
         )  # else its jobs would come after those that were queued later
     await lease.begin()
+    # At last: what a start that is refused has written is removed again.
+    await make_first_token(config.auth, store.tokens, clock, basis.folders.data_dir)
     basis.folders.keep()
     return RunningNode(
         config=config,
@@ -165,7 +167,6 @@ async def _open_basis(
     store = await _reach_store(config, folders.data_dir, metrics, stack)
     queue = await _reach_queue(config, folders.data_dir, node_id, random, stack)
     await queue.join(store.identity)
-    await make_first_token(config.auth, store.tokens, clock, folders.data_dir)
     slots = await stack.enter_async_context(_slots(config, clock, random, metrics))
     if not slots.tasks:
         warn_no_handlers(config.handlers.path)

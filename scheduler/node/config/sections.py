@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -153,6 +154,15 @@ SigningKeys = Annotated[
     AfterValidator(_signing_keys),
     Words("empty, or whsec_ and 24 to 64 bytes in base64; several are separated by blanks"),
 ]
+
+
+def _flag(given: object) -> object:
+    """The environment may write it in capitals, as shells and Python do."""
+    return {"true": True, "false": False}.get(given.lower()) if isinstance(given, str) else given
+
+
+Flag = Annotated[bool, BeforeValidator(_flag), Words("true or false")]
+Mode = Annotated[Literal["none", "tokens"], Words("none or tokens")]
 AdminToken = Annotated[
     str,
     StringConstraints(pattern=rf"^({FORM.pattern})?$"),
@@ -224,16 +234,12 @@ class HttpSection(Section):
 class AuthSection(Section):
     """Who may use the API."""
 
-    mode: Literal["none", "tokens"] = "none"
+    mode: Mode = "none"
     """`none` = everybody may do everything · `tokens` = each request brings a token"""
-    insecure: bool = False
+    insecure: Flag = False
     """whether a node that other machines reach may have mode `none`"""
-    admin_token: AdminToken = ""
+    admin_token: AdminToken = Field("", repr=False)
     """the first token, best by SCHEDULER_AUTH__ADMIN_TOKEN; empty = made in data_dir/admin-token"""
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        for key, value in super().__repr_args__():
-            yield key, "***" if key == "admin_token" and value else value
 
 
 with warnings.catch_warnings():
