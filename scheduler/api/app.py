@@ -13,9 +13,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from scheduler.api import http_metrics, problems, state
-from scheduler.api.access.authentication import Authentication
 from scheduler.api.access.browsers import refuse_other_sites
-from scheduler.api.access.gate import View, guarded
+from scheduler.api.access.gate import Gate, View
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.dashboard import add_dashboard
 from scheduler.api.description import docs
@@ -40,7 +39,7 @@ def build_app(
     bulk_jobs_max: int,
     registry: CollectorRegistry,
     tokens: Tokens,
-    authentication: Authentication,
+    gate: Gate,
     hosts: Hosts,
     path_prefix: str = "",
 ) -> web.Application:
@@ -52,7 +51,7 @@ def build_app(
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
         tokens: the use cases of tokens.
-        authentication: finds out who asks.
+        gate: finds out who asks.
         hosts: the names by which the node may be asked.
         path_prefix: `[http] path_prefix`, for the `Location` of a job.
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
@@ -68,7 +67,6 @@ def build_app(
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
     app[state.TOKENS] = tokens
-    app[state.AUTHENTICATION] = authentication
     app[state.HOSTS] = hosts
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
@@ -79,15 +77,15 @@ def build_app(
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
     for route in ROUTES:
-        _add(app, route)
-    add_dashboard(app)
+        _add(app, route, gate)
+    add_dashboard(app, gate)
     return app
 
 
-def _add(app: web.Application, route: Route) -> None:
+def _add(app: web.Application, route: Route, gate: Gate) -> None:
     path = route.path.replace("{uid}", UID_SEGMENT)
     view = route.function if route.body is not None else _without_body(route.function)
-    view = guarded(view, route.right)
+    view = gate.guarded(view, route.right)
     for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
         app.router.add_route(method, path, view, expect_handler=_expect)
 

@@ -11,7 +11,6 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from scheduler.api.access.authentication import Authentication
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
@@ -49,7 +48,6 @@ class OpenStreams:
 
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
-AUTHENTICATION: Final = web.AppKey("authentication", Authentication)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 """Who asks; only where the route needs a right."""

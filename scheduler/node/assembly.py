@@ -21,6 +21,7 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from scheduler import __version__
+from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.basics.background import background
@@ -87,6 +88,7 @@ class _Basis:
     store: Store
     queue: Queue
     tokens: Tokens
+    gate: Gate
     slots: Slots
     warden: Warden
 
@@ -144,6 +146,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
             "look for tokens": basis.tokens.run,
+            "end what lost its token": basis.gate.run,
             "note the use of tokens": basis.tokens.note_uses,
             "look for stalls": _stalls(basis, local_jobs).run,
             "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
@@ -180,6 +183,7 @@ async def _open_basis(
         beat=0,
         started_at=clock.now(),
     )
+    tokens = Tokens(store.tokens, clock)
     return _Basis(
         config=config,
         folders=folders,
@@ -190,7 +194,8 @@ async def _open_basis(
         job_events=JobEvents(metrics, clock=clock),
         store=store,
         queue=queue,
-        tokens=Tokens(store.tokens, clock),
+        tokens=tokens,
+        gate=Gate(authentication(config.auth, tokens), tokens, clock),
         slots=slots,
         warden=warden,
     )
@@ -284,7 +289,7 @@ def _api(
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
         tokens=tokens,
-        authentication=authentication(config.auth, tokens),
+        gate=basis.gate,
         hosts=Hosts(config.http.addresses, config.http.hosts),
         path_prefix=config.http.path_prefix,
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from scheduler.api.access.gate import View, guarded
+from scheduler.api.access.gate import Gate, View
 from scheduler.api.dashboard import data
 from scheduler.api.dashboard.files import files
 from scheduler.core.principal import Right
@@ -27,12 +27,12 @@ async def page(request: web.Request) -> web.Response:
     return files()["index.html"].answer(request)
 
 
-def add_dashboard(app: web.Application) -> None:
+def add_dashboard(app: web.Application, gate: Gate) -> None:
     """Add the routes of what the page loads; the page itself is in the table of routes."""
     files()  # read them now: the event loop must not be blocked later
     app.router.add_get(DASHBOARD.rstrip("/"), _to_page)
     for name, (view, right) in DATA.items():
-        app.router.add_get(f"{DASHBOARD}data/{name}", guarded(view, right))
+        app.router.add_get(f"{DASHBOARD}data/{name}", gate.guarded(view, right))
     app.router.add_get(DASHBOARD + "{path:.+}", _file)
 
 

@@ -77,13 +77,15 @@ def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _instant(value: object) -> object:
-    """A text of RFC 3339 as a time; a local time, whose offset nobody knows, is refused."""
+def _future(value: object) -> object:
+    """A text of RFC 3339 as a time to come; a local one, whose offset nobody knows, is refused."""
     if isinstance(value, str):
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError(value)
-        return at.astimezone(UTC)
+        value = at.astimezone(UTC)
+        if value <= datetime.now(UTC):
+            raise ValueError(value)
     return value
 
 
@@ -221,7 +223,7 @@ class NewToken(Body):
     ]
     expires_at: Annotated[
         datetime | None,
-        BeforeValidator(_instant),
+        BeforeValidator(_future),
         WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
         Field(description="a time in the future with its offset (RFC 3339), or null for never"),
     ] = None

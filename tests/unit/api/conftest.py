@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.authentication import NoAuthentication, TokenAuthentication
+from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
@@ -133,6 +134,7 @@ class Parts:
     draining: asyncio.Event
     looks: JobLooks
     tokens: Tokens
+    gate: Gate
 
 
 def build(*, with_tokens: bool = False) -> Parts:
@@ -151,6 +153,8 @@ def build(*, with_tokens: bool = False) -> Parts:
         job_events=Counting(clock),
     )
     tokens = Tokens(store.tokens, clock)
+    authentication = TokenAuthentication(tokens) if with_tokens else NoAuthentication()
+    gate = Gate(authentication, tokens, clock)
     app = build_app(
         service=service,
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
@@ -158,10 +162,10 @@ def build(*, with_tokens: bool = False) -> Parts:
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
         tokens=tokens,
-        authentication=TokenAuthentication(tokens) if with_tokens else NoAuthentication(),
+        gate=gate,
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
     )
-    return Parts(app, store, queue, clock, draining, looks, tokens)
+    return Parts(app, store, queue, clock, draining, looks, tokens, gate)
 
 
 @pytest.fixture

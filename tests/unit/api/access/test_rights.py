@@ -7,15 +7,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from aiohttp import ClientPayloadError
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import new_secret
 from scheduler.service.tokens import Tokens
+from tests.support.eventually import eventually
 from tests.unit.api.conftest import DOCUMENT, Api, Response, build
 
 OWN, FOREIGN = "ada", "bob"
@@ -85,6 +89,7 @@ class Town:
 
     api: Api
     tokens: Tokens
+    gate: Gate
     jobs: dict[str, str] = field(default_factory=dict)
 
     async def token(self, role: Role, *uids: str, **fields: Any) -> str:
@@ -118,7 +123,7 @@ async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
     async with background(looks=parts.looks.run(), tokens=parts.tokens.run()):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        town = Town(api, parts.tokens)
+        town = Town(api, parts.tokens, parts.gate)
         admin = await town.token(Role.ADMIN, "*")
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
@@ -232,6 +237,40 @@ async def test_one_job_for_a_foreign_user_refuses_all_of_the_array(town: Town) -
     assert (answer.status, answer.json["type"]) == (403, "urn:atlanscheduler:problem:forbidden")
     assert "'bob'" in answer.json["detail"]
     assert len(town.api.store.rows) == 2
+
+
+@pytest.mark.parametrize(
+    "path", ["/{uid}/{id}/events", "/-/events?uid={uid}", "/{uid}/{id}/log?follow=true"]
+)
+async def test_a_stream_ends_when_its_token_loses_its_force(town: Town, path: str) -> None:
+    """Else somebody who was shut out could go on reading for days."""
+    token = await town.token(Role.VIEWER, OWN)
+    url = path.replace("{uid}", OWN).replace("{id}", town.jobs[OWN])
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        background(gate=town.gate.run()),
+        asyncio.timeout(20),
+        town.api.client.get(url, headers=headers) as answer,
+    ):
+        assert answer.status == 200
+        await town.tokens.revoke(EVERYBODY, token.split("_")[1])
+        await town.api.clock.pass_until(lambda: not town.gate._open)
+        with pytest.raises(ClientPayloadError):
+            await answer.read()
+
+
+async def test_a_wait_ends_when_its_token_expires(town: Town) -> None:
+    """What it waits for is not told to somebody who may not know it any more."""
+    expires_at = town.api.clock.now() + timedelta(seconds=3)
+    token = await town.token(Role.VIEWER, OWN, expires_at=expires_at)
+    path = f"/{OWN}/{town.jobs[OWN]}?wait=60"
+    async with background(gate=town.gate.run()), asyncio.timeout(20), asyncio.TaskGroup() as group:
+        waits = group.create_task(
+            town.api.get(path, headers={"Authorization": f"Bearer {token}"}), name="wait"
+        )
+        await eventually(lambda: town.gate._open)
+        await town.api.clock.pass_until(waits.done)
+    assert waits.result().status == 401
 
 
 async def test_no_body_is_read_before_it_is_known_who_sends_it(town: Town) -> None:
