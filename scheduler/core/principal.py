@@ -13,10 +13,10 @@ call: views, streams and lists have no check of their own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 ALL: Final = "*"
 """The pattern of all uids; at the end of another pattern, whatever follows."""
@@ -44,45 +44,61 @@ class Right(Enum):
     ADMINISTER = Role.ADMIN
 
 
+class Grant(NamedTuple):
+    """A role for the jobs of some users."""
+
+    role: Role
+    uids: tuple[str, ...]
+    """Uids, beginnings of uids with `*` at their end, or `*`."""
+
+    @property
+    def for_all(self) -> bool:
+        """Whether it is for all users."""
+        return ALL in self.uids or has_role(self.role, Role.OPERATOR)
+
+    def covers(self, uid: str) -> bool:
+        """Whether it is for a user."""
+        return self.for_all or any(_covers(each, uid) for each in self.uids)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """Who asks."""
 
     name: str | None
     """The token's, or the user's that a proxy names; None for everybody, in mode `none`."""
-    role: Role
-    uids: tuple[str, ...]
-    """The users whose jobs it acts for: uids, beginnings of uids with `*` at their end, or `*`."""
+    grants: tuple[Grant, ...]
+    """What it may do: a token has one grant, a user behind a proxy one for each of its groups."""
     token_id: str | None = None
     """The token that it brought."""
-    expires_at: datetime | None = None
-    """When the token loses its force; None: never."""
-
-    @property
-    def for_all(self) -> bool:
-        """Whether it acts for all users."""
-        return ALL in self.uids or has_role(self.role, Role.OPERATOR)
 
     @property
     def only_uid(self) -> str | None:
         """The user that is meant where none is named; None where there is no single one."""
-        if self.for_all or len(self.uids) != 1 or self.uids[0].endswith(ALL):
+        if any(grant.for_all for grant in self.grants):
             return None
-        return self.uids[0]
+        uids = {uid for grant in self.grants for uid in grant.uids}
+        return None if len(uids) != 1 or next(iter(uids)).endswith(ALL) else uids.pop()
 
 
-EVERYBODY: Final = Principal(name=None, role=Role.ADMIN, uids=(ALL,))
+EVERYBODY: Final = Principal(name=None, grants=(Grant(Role.ADMIN, (ALL,)),))
 """Who asks in mode `none`: everybody may do everything."""
 
 
 def may(principal: Principal, right: Right, uid: str | None = None) -> bool:
-    """Whether a principal has a right over a user's jobs; without `uid`, over what has no user.
+    """Whether a principal has a right over a user's jobs; without `uid`, over what has no user."""
+    return any(uid is None or grant.covers(uid) for grant in _with(right, principal))
 
-    For what concerns the jobs of all users, see `Principal.for_all`.
-    """
-    if right.value is not None and not has_role(principal.role, right.value):
-        return False
-    return uid is None or principal.for_all or any(_covers(each, uid) for each in principal.uids)
+
+def may_for_all(principal: Principal, right: Right) -> bool:
+    """Whether a principal has a right over the jobs of all users."""
+    return any(grant.for_all for grant in _with(right, principal))
+
+
+def _with(right: Right, principal: Principal) -> Iterator[Grant]:
+    """The grants that have a right."""
+    least = right.value
+    return (each for each in principal.grants if least is None or has_role(each.role, least))
 
 
 def has_role(role: Role, least: Role) -> bool:

@@ -16,7 +16,7 @@ from hmac import compare_digest
 from secrets import token_hex, token_urlsafe
 from typing import Final, NamedTuple
 
-from scheduler.core.principal import Principal, Role
+from scheduler.core.principal import Grant, Principal, Role
 
 PREFIX: Final = "atl"
 """By this, scanners that look for leaked secrets recognize ours."""
@@ -63,7 +63,7 @@ class Token:
     name: str
     role: Role
     uids: tuple[str, ...]
-    """See `Principal`."""
+    """See `Grant`."""
     created_at: datetime
     created_by: str | None
     """The name of who made it; None: a node at its first start, or everybody."""
@@ -83,10 +83,4 @@ class Token:
     @property
     def principal(self) -> Principal:
         """Who its bearer is."""
-        return Principal(
-            name=self.name,
-            role=self.role,
-            uids=self.uids,
-            token_id=self.id,
-            expires_at=self.expires_at,
-        )
+        return Principal(name=self.name, grants=(Grant(self.role, self.uids),), token_id=self.id)

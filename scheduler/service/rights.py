@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scheduler.core.errors import Forbidden, NotFound
-from scheduler.core.principal import Principal, Right, may
+from scheduler.core.principal import Principal, Right, may, may_for_all
 
 
 def require(by: Principal, right: Right) -> None:
@@ -20,7 +20,8 @@ def require(by: Principal, right: Right) -> None:
     """
     if not may(by, right):
         least = right.value
-        raise Forbidden(f"this needs the role {least}; {by.name!r} has the role {by.role}")
+        roles = " and ".join(grant.role for grant in by.grants) or "no role"
+        raise Forbidden(f"this needs the role {least}; {by.name!r} is {roles}")
 
 
 def require_users(by: Principal, right: Right, uids: Iterable[str]) -> None:
@@ -45,7 +46,7 @@ def require_uid_or_all(by: Principal, right: Right, uid: str | None) -> None:
         require_users(by, right, [uid])
         return
     require(by, right)
-    if not by.for_all:
+    if not may_for_all(by, right):
         raise Forbidden(f"{by.name!r} does not act for all users; name one by uid=…")
 
 

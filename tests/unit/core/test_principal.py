@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.principal import EVERYBODY, Principal, Right, Role, may
+from scheduler.core.principal import EVERYBODY, Grant, Principal, Right, Role, may, may_for_all
 
 RIGHTS = {
     Role.VIEWER: {Right.OPEN, Right.READ},
@@ -16,7 +16,7 @@ RIGHTS = {
 
 def who(role: Role, *uids: str) -> Principal:
     """Somebody with a role for some users."""
-    return Principal(name="web", role=role, uids=uids)
+    return Principal(name="web", grants=(Grant(role, uids),))
 
 
 @pytest.mark.parametrize("role", Role)
@@ -57,20 +57,20 @@ def test_a_pattern_is_a_uid_or_the_beginning_of_uids(
 def test_an_operator_acts_for_all_users(role: Role) -> None:
     """Whatever users its token names."""
     assert may(who(role, "ada"), Right.CHANGE, "bob")
-    assert who(role, "ada").for_all
+    assert may_for_all(who(role, "ada"), Right.CHANGE)
     assert may(who(role), Right.CHANGE, "bob")
 
 
 def test_a_token_without_users_acts_for_none() -> None:
     """What is forgotten must not be taken for all."""
     assert not may(who(Role.USER), Right.READ, "ada")
-    assert not who(Role.USER).for_all
+    assert not may_for_all(who(Role.USER), Right.READ)
 
 
 def test_everybody_may_do_everything_in_mode_none() -> None:
     """A node without authentication goes on as it always did."""
     assert all(may(EVERYBODY, right, "ada") for right in Right)
-    assert EVERYBODY.for_all
+    assert may_for_all(EVERYBODY, Right.ADMINISTER)
     assert EVERYBODY.only_uid is None
 
 
@@ -82,3 +82,23 @@ def test_one_single_user_is_meant_where_none_is_named(uids: tuple[str, ...], onl
     """A pattern names no user, though only one may match today."""
     assert who(Role.USER, *uids).only_uid == only
     assert who(Role.OPERATOR, *uids).only_uid is None
+
+
+def test_each_of_several_grants_counts_for_its_own_users() -> None:
+    """A role in one group gives nothing over what another group may only look at."""
+    both = Principal(
+        name="ada",
+        grants=(Grant(Role.VIEWER, ("team-a.*",)), Grant(Role.USER, ("team-b.*",))),
+    )
+    assert may(both, Right.READ, "team-a.x")
+    assert not may(both, Right.CHANGE, "team-a.x")
+    assert may(both, Right.CHANGE, "team-b.x")
+    assert not may_for_all(both, Right.READ)
+    assert both.only_uid is None
+
+
+def test_who_has_no_grant_may_do_nothing() -> None:
+    """Somebody whom a proxy knows, and who is in none of the groups."""
+    nobody = Principal(name="eve", grants=())
+    assert not any(may(nobody, right) for right in Right)
+    assert nobody.only_uid is None

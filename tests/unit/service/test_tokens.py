@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.basics.background import background
 from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
-from scheduler.core.principal import EVERYBODY, Role
+from scheduler.core.principal import EVERYBODY, Grant, Role
 from scheduler.core.token import Secret, Token, new_secret
 from scheduler.service import tokens as module
 from scheduler.service.tokens import KNOWN_S, NOTE_USE_EVERY_S, NewToken, Tokens
@@ -48,7 +48,7 @@ async def test_a_token_says_who_brings_it(at: Installation) -> None:
     """Name, role and users come from the store, never from the client."""
     made = await at.made()
     principal = await at.other_node.principal(made.secret.text)
-    assert (principal.name, principal.role, principal.uids) == ("web", Role.USER, ("ada",))
+    assert (principal.name, principal.grants) == ("web", (Grant(Role.USER, ("ada",)),))
     assert principal.token_id == made.token.id
 
 
