@@ -22,6 +22,10 @@ ALL: Final = "*"
 """The pattern of all uids; at the end of another pattern, whatever follows."""
 
 
+PATTERN: Final = r"^(\*|[^/*\-\x00-\x1f\x7f-\x9f][^/*\x00-\x1f\x7f-\x9f]{0,199}\*?)$"
+"""What a pattern of uids looks like: a uid, which may end in `*`, or `*` alone."""
+
+
 class Role(StrEnum):
     """What a token lets its bearer do, from the least to the most."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
 from scheduler.api.access.authentication import (
     Authentication,
     NoAuthentication,
+    ProxyAuthentication,
     TokenAuthentication,
 )
 from scheduler.core.errors import StartError
@@ -18,7 +20,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import ALL, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
-from scheduler.node.config.sections import AuthSection
+from scheduler.node.config.auth import AuthSection
 from scheduler.node.listening import reaches_others
 from scheduler.node.running_node import say
 from scheduler.service.tokens import Tokens
@@ -46,7 +48,13 @@ def require_safe(auth: AuthSection, hosts: Sequence[str]) -> None:
 
 def authentication(auth: AuthSection, tokens: Tokens) -> Authentication:
     """What finds out who asks."""
-    return NoAuthentication() if auth.mode == "none" else TokenAuthentication(tokens)
+    if auth.mode == "none":
+        return NoAuthentication()
+    by_token = TokenAuthentication(tokens)
+    if auth.mode == "tokens":
+        return by_token
+    groups = {name: rights.grant for name, rights in auth.groups.items()}
+    return ProxyAuthentication([ip_network(each) for each in auth.proxies], groups, by_token)
 
 
 async def make_first_token(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Protocol
 
 from aiohttp import web
 
 from scheduler.core.errors import Unauthenticated
-from scheduler.core.principal import EVERYBODY, Principal
+from scheduler.core.principal import EVERYBODY, Grant, Principal
 from scheduler.service.tokens import Tokens
 
 SCHEME: Final = "bearer "
 """Of the header `Authorization` (RFC 6750); its case does not matter."""
+USER: Final = "X-Forwarded-User"
+GROUPS: Final = "X-Forwarded-Groups"
+"""With commas between them, as OAuth2 Proxy and others write it."""
 
 
 class Authentication(Protocol):
@@ -49,6 +54,60 @@ class TokenAuthentication:
                 "this needs a token, in the header Authorization: Bearer atl_…;"
                 " main.py token create makes one"
             )
-        if not header[: len(SCHEME)].lower() == SCHEME:
+        if not _is_bearer(header):
             raise Unauthenticated("the header Authorization has another scheme than Bearer")
         return await self._tokens.principal(header[len(SCHEME) :].strip(" "))
+
+
+class ProxyAuthentication:
+    """Mode `proxy`: a proxy in front has found out who asks, and says so in two headers.
+
+    Requests from elsewhere, and those of programs, bring a token.
+
+    Args:
+        proxies: the networks of the proxies. From anywhere else the headers mean nothing.
+        groups: what the members of a group may do.
+        tokens: finds out who brings a token.
+    """
+
+    def __init__(
+        self,
+        proxies: Sequence[IPv4Network | IPv6Network],
+        groups: Mapping[str, Grant],
+        tokens: TokenAuthentication,
+    ) -> None:
+        self._proxies = proxies
+        self._groups = groups
+        self._tokens = tokens
+
+    async def principal(self, request: web.Request) -> Principal:
+        """See `Authentication`."""
+        header = request.headers.get("Authorization", "")
+        if _is_bearer(header) or not self._is_proxy(request):
+            return await self._tokens.principal(request)
+        user = _once(request, USER)
+        if not user:
+            raise Unauthenticated(f"the proxy sent no {USER}, and the request brings no token")
+        names = {name.strip() for name in _once(request, GROUPS).split(",")}
+        grants = tuple(grant for group, grant in self._groups.items() if group in names)
+        return Principal(name=user, grants=grants)
+
+    def _is_proxy(self, request: web.Request) -> bool:
+        peer = request.transport and request.transport.get_extra_info("peername")
+        if not peer:
+            return False
+        address = ip_address(peer[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self._proxies)
+
+
+def _once(request: web.Request, name: str) -> str:
+    """A header of a proxy; twice, one of them may be the client's."""
+    given = request.headers.getall(name, ())
+    if len(given) > 1:
+        raise Unauthenticated(f"the header {name} came {len(given)} times: the proxy must set it")
+    return given[0].strip() if given else ""
+
+
+def _is_bearer(header: str) -> bool:
+    return header[: len(SCHEME)].lower() == SCHEME

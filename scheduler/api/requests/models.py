@@ -24,7 +24,7 @@ from pydantic import (
 
 from scheduler.api.requests import cursor
 from scheduler.core.job import Status
-from scheduler.core.principal import Role
+from scheduler.core.principal import PATTERN, Role
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
@@ -106,10 +106,7 @@ Uid = Annotated[
         "'-'; an integer is taken as its decimal text"
     ),
 ]
-UidPattern = Annotated[
-    str,
-    StringConstraints(pattern=r"^(\*|[^/*\-\x00-\x1f\x7f-\x9f][^/*\x00-\x1f\x7f-\x9f]{0,199}\*?)$"),
-]
+UidPattern = Annotated[str, StringConstraints(pattern=PATTERN)]
 Hook = Annotated[
     str,
     StringConstraints(

@@ -27,9 +27,9 @@ from pydantic_core import ErrorDetails
 
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
+from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.sections import (
     AbortSection,
-    AuthSection,
     HandlersSection,
     HooksSection,
     HttpSection,

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -30,7 +29,6 @@ from pydantic.fields import FieldInfo
 from scheduler.api.access.hosts import AUTHORITY
 from scheduler.basics.sql_names import SCHEMA_WORDS, is_schema
 from scheduler.basics.urls import redacted
-from scheduler.core.token import FORM
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +154,6 @@ SigningKeys = Annotated[
 ]
 
 
-def _flag(given: object) -> object:
-    """The environment may write it in capitals, as shells and Python do."""
-    return {"true": True, "false": False}.get(given.lower()) if isinstance(given, str) else given
-
-
-Flag = Annotated[bool, BeforeValidator(_flag), Words("true or false")]
-Mode = Annotated[Literal["none", "tokens"], Words("none or tokens")]
-AdminToken = Annotated[
-    str,
-    StringConstraints(pattern=rf"^({FORM.pattern})?$"),
-    Words(
-        "empty, or a token: atl_, 12 hexadecimal digits, _, and 43 random characters in base64url"
-    ),
-]
 Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...],
     Field(strict=False),  # TOML has lists, and a frozen section has tuples
@@ -229,17 +213,6 @@ class HttpSection(Section):
     def addresses(self) -> tuple[str, ...]:
         """What `host` has, as a list."""
         return (self.host,) if isinstance(self.host, str) else self.host
-
-
-class AuthSection(Section):
-    """Who may use the API."""
-
-    mode: Mode = "none"
-    """`none` = everybody may do everything · `tokens` = each request brings a token"""
-    insecure: Flag = False
-    """whether a node that other machines reach may have mode `none`"""
-    admin_token: AdminToken = Field("", repr=False)
-    """the first token, best by SCHEDULER_AUTH__ADMIN_TOKEN; empty = made in data_dir/admin-token"""
 
 
 with warnings.catch_warnings():

@@ -8,7 +8,7 @@ Every response that a test gets is checked against the OpenAPI document first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -21,7 +21,7 @@ from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
-from scheduler.api.access.authentication import NoAuthentication, TokenAuthentication
+from scheduler.api.access.authentication import Authentication, NoAuthentication
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
@@ -137,7 +137,7 @@ class Parts:
     gate: Gate
 
 
-def build(*, with_tokens: bool = False) -> Parts:
+def build(authentication: Callable[[Tokens], Authentication] | None = None) -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
@@ -153,8 +153,8 @@ def build(*, with_tokens: bool = False) -> Parts:
         job_events=Counting(clock),
     )
     tokens = Tokens(store.tokens, clock)
-    authentication = TokenAuthentication(tokens) if with_tokens else NoAuthentication()
-    gate = Gate(authentication, tokens, clock)
+    found = NoAuthentication() if authentication is None else authentication(tokens)
+    gate = Gate(found, tokens, clock)
     app = build_app(
         service=service,
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),

@@ -382,3 +382,51 @@ def test_a_configuration_cannot_be_changed() -> None:
     """Code that has read a value can rely on it."""
     with pytest.raises(ValueError, match="frozen"):
         Config().http.port = 1  # type: ignore[misc]
+
+
+def test_mode_proxy_names_its_proxies(file: Path) -> None:
+    """Without them nobody would be believed, or, worse, everybody."""
+    assert '[auth] mode = "proxy" needs proxies' in complaint(file, '[auth]\nmode = "proxy"')
+
+
+def test_groups_have_a_role_and_users(file: Path) -> None:
+    """In the file as tables, in the environment as one."""
+    file.write_text('[auth.groups]\nops = {role = "operator", uids = ["*"]}\n')
+    assert load(file, {}).auth.groups["ops"].role == "operator"
+    groups = '{ops = {role = "user", uids = ["ada", "team-a.*"]}}'
+    config = load(None, {"SCHEDULER_AUTH__GROUPS": groups})
+    assert config.auth.groups["ops"].grant.covers("team-a.x")
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        '{role = "root", uids = ["*"]}',
+        '{role = "user"}',
+        '{uids = ["ada"]}',
+        '{role = "user", uids = []}',
+        '{role = "user", uids = ["a*b"]}',
+        '{role = "user", uids = ["ada"], more = 1}',
+        '"user"',
+    ],
+)
+def test_a_group_that_says_too_little_or_nonsense_is_an_error(file: Path, rights: str) -> None:
+    """A right that an operator believes to have given or withheld must be what he meant."""
+    said = complaint(file, f"[auth.groups]\nops = {rights}")
+    assert "[auth] groups = " in said
+    assert "must be groups with a role and users, such as ops = " in said
+
+
+@pytest.mark.parametrize("text", ["true", "True", "FALSE"])
+def test_a_flag_may_be_written_as_shells_and_python_do(text: str) -> None:
+    assert load(None, {"SCHEDULER_AUTH__INSECURE": text}).auth.insecure is (text != "FALSE")
+
+
+def test_the_admin_token_is_never_shown(file: Path) -> None:
+    """Messages and logs are read by more people than the configuration."""
+    token = f"atl_{'0' * 12}_{'s' * 43}"
+    file.write_text(f'[auth]\nadmin_token = "{token}"')
+    assert "sss" not in repr(load(file, {}))
+    said = complaint(file, f'[auth]\nadmin_token = "{token}sss"')
+    assert "sss" not in said
+    assert "a token: atl_" in said

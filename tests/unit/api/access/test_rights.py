@@ -14,6 +14,7 @@ import pytest
 from aiohttp import ClientPayloadError
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.access.authentication import TokenAuthentication
 from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
 from scheduler.core.principal import EVERYBODY, Role
@@ -119,7 +120,7 @@ class Town:
 
 @pytest.fixture(name="town")
 async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
-    parts = build(with_tokens=True)
+    parts = build(TokenAuthentication)
     async with background(looks=parts.looks.run(), tokens=parts.tokens.run()):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)

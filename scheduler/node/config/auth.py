@@ -1,0 +1,79 @@
+"""The section `[auth]`: who may use the API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from scheduler.core.principal import PATTERN, Grant, Role
+from scheduler.core.token import FORM
+from scheduler.node.config.sections import Networks, Section, Words
+
+
+def _flag(given: object) -> object:
+    """The environment may write it in capitals, as shells and Python do."""
+    return {"true": True, "false": False}.get(given.lower()) if isinstance(given, str) else given
+
+
+Flag = Annotated[bool, BeforeValidator(_flag), Words("true or false")]
+Mode = Annotated[Literal["none", "tokens", "proxy"], Words("none, tokens or proxy")]
+UidPatterns = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=PATTERN)], ...],
+    Field(strict=False, min_length=1),
+]
+
+
+class GroupRights(BaseModel):
+    """What the members of a group of the proxy may do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Role
+    uids: UidPatterns
+
+    @property
+    def grant(self) -> Grant:
+        """These rights."""
+        return Grant(self.role, self.uids)
+
+
+Groups = Annotated[
+    dict[str, GroupRights],
+    Words('groups with a role and users, such as ops = {role = "operator", uids = ["*"]}'),
+]
+AdminToken = Annotated[
+    str,
+    StringConstraints(pattern=rf"^({FORM.pattern})?$"),
+    Words(
+        "empty, or a token: atl_, 12 hexadecimal digits, _, and 43 random characters in base64url"
+    ),
+]
+
+
+class AuthSection(Section):
+    """Who may use the API."""
+
+    mode: Mode = "none"
+    """`none` = everybody may do everything · `tokens` · `proxy` = a proxy or a token says who asks"""
+    insecure: Flag = False
+    """whether a node that other machines reach may have mode `none`"""
+    proxies: Networks = ()
+    """networks of the proxies whose X-Forwarded-User and -Groups count: `["10.0.0.7/32"]`"""
+    groups: Groups = Field(default_factory=dict)
+    """what members of a group may do: `{ops = {role = "operator", uids = ["*"]}}`"""
+    admin_token: AdminToken = Field("", repr=False)
+    """the first token, best by SCHEDULER_AUTH__ADMIN_TOKEN; empty = made in data_dir/admin-token"""
+
+    @model_validator(mode="after")
+    def _a_proxy_must_be_known(self) -> Self:
+        if self.mode == "proxy" and not self.proxies:
+            raise ValueError('mode = "proxy" needs proxies, the networks that the proxy asks from')
+        return self
