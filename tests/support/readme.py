@@ -1,4 +1,4 @@
-"""Reads the tables, the code and the terminal sessions of README.md."""
+"""Reads the code and the terminal sessions of README.md, and the tables of the pages in docs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def blocks(page: str = TEXT) -> list[Block]:
     return [Block(language, text) for language, text in FENCED.findall(page)]
 
 
-def table(first_head: str) -> list[list[str]]:
-    """The cells of each row of the table whose first column has this heading."""
-    lines = dropwhile(lambda line: not line.startswith(f"| {first_head} |"), TEXT.splitlines())
+def table(page: str, first_head: str) -> list[list[str]]:
+    """The cells of each row of the table of a page whose first column has this heading."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lines = dropwhile(lambda line: not line.startswith(f"| {first_head} |"), text.splitlines())
     rows = list(takewhile(lambda line: line.startswith("|"), lines))[2:]
-    assert rows, f"no table that begins with {first_head!r}"
+    assert rows, f"{page} has no table that begins with {first_head!r}"
     return [[cell.strip() for cell in row.strip("|").split(" |")] for row in rows]
