@@ -89,6 +89,8 @@ lock:
 		--constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group bench \
 		--constraint requirements-dev.txt --output-file requirements-bench.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group handlers \
+		--constraint requirements-dev.txt --output-file requirements-handlers.txt pyproject.toml
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
