@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort bench-growth \
-	bench-footprint bench-nodes bench-plots lock clean
+	bench-footprint bench-nodes bench-plots bench-receipt lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -52,6 +52,10 @@ chaos: .venv/dev.stamp
 # measures one of the two.
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
+
+# Aborts one job, and draws its receipt for the README, as docs/images/receipt.svg.
+bench-receipt: .venv/dev.stamp
+	@$(BIN)/python -m bench.receipt
 
 # What a million jobs, queued or finished, slow down: writes bench/results/growth.json. Takes three
 # minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.

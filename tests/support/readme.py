@@ -1,4 +1,4 @@
-"""Reads the code and the terminal sessions of README.md, and the tables of the pages in docs."""
+"""Reads the code, the terminal sessions and the tables of README.md and the pages in docs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 
 from tests.support.nodes import ROOT
 
-TEXT: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -26,8 +25,8 @@ class Block:
         return [(command, output) for command, _, output in (c.partition("\n") for c in commands)]
 
 
-def blocks(page: str = TEXT) -> list[Block]:
-    """All fenced blocks of a page, in their order."""
+def blocks(page: str) -> list[Block]:
+    """All fenced blocks of a page's text, in their order."""
     return [Block(language, text) for language, text in FENCED.findall(page)]
 
 

@@ -1,4 +1,4 @@
-"""The pages in `docs`: files that a reader is asked to save are saved, and commands are typed.
+"""The README and the pages in `docs`: files to save are saved, and commands are typed.
 
 SQL is run by `tests/integration/deployed/postgres/test_roles.py`, and web apps by
 `test_web_frameworks.py`.
@@ -19,18 +19,20 @@ from typing import Final
 
 import pytest
 
-from tests.integration.users.test_readme_commands import check_curl
 from tests.support.commands import environment
+from tests.support.curl import check_curl
 from tests.support.nodes import ROOT, Node, Nodes
 from tests.support.readme import Block, blocks
 from tests.support.shell import Shell, shell
 
-PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
+PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_BY: Final = {
     "make run": ".ci/smoke.py",
     "make bench": "Makefile",
-    "docker compose": "tests/unit/repository/test_compose.py",
+    "docker ": "tests/unit/repository/test_compose.py",
     "pip install ": "tests/integration/users/test_installed.py",
+    "pip wheel ": "tests/integration/users/test_installed.py",
+    "atlanscheduler": "tests/integration/users/test_installed.py",
     "export SCHEDULER_": "tests/integration/nodes/test_several_nodes.py",
     "SCHEDULER_STORE__URL=": "tests/integration/deployed/postgres/test_roles.py",
     "SCHEDULER_NODE__NAME=": "tests/integration/nodes/test_several_nodes.py",
@@ -81,9 +83,7 @@ async def _use(block: Block, node: Node, terminal: Shell) -> None:
             await _run(block.text.replace("http://127.0.0.1:8000", node.url))
         case "ini":
             configparser.RawConfigParser(strict=True).read_string(block.text)
-        case (
-            "python" | "sql" | "text" | ""
-        ):  # handlers, which the node has loaded; apps; drawings
+        case "python" | "sql" | "text" | "":  # handlers, which the node has loaded; apps; drawings
             pass
         case other:
             pytest.fail(f"nothing checks blocks of {other}")
