@@ -20,10 +20,10 @@ from typing import Final
 import pytest
 
 from tests.support.commands import environment
-from tests.support.curl import check_curl
 from tests.support.nodes import ROOT, Node, Nodes
+from tests.support.pages.curl import check_curl
+from tests.support.pages.shell import Shell, shell
 from tests.support.readme import Block, blocks
-from tests.support.shell import Shell, shell
 
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_BY: Final = {

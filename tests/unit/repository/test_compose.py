@@ -18,23 +18,13 @@ import yaml
 
 from scheduler.node.config.loading import VARIABLES, Config, load
 from tests.support.nodes import ROOT
+from tests.support.pages.dockerfile import arguments, instructions
 from tests.support.readme import blocks
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: Final[dict[str, Any]] = COMPOSE["services"]
 NODE: Final[dict[str, Any]] = SERVICES["node"]
 SECONDS: Final = {"s": 1, "m": 60}
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The lines of the Dockerfile as instruction and argument, continued lines joined."""
-    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    lines = filter(None, text.replace("\\\n", " ").splitlines())
-    return [(word, argument) for word, _, argument in (line.partition(" ") for line in lines)]
-
-
-def arguments(wanted: str) -> list[str]:
-    return [argument for word, argument in instructions() if word == wanted]
 
 
 def node_environment() -> dict[str, str]:
