@@ -43,12 +43,16 @@ APPS: Final = {
 }
 SETTINGS: Final = """
 import contextlib, sys
+from concurrent.futures import ThreadPoolExecutor
 bind, workers, threads = "127.0.0.1:0", 2, 8
 
-def when_ready(_):  # the client has a connection when the workers are forked
+def when_ready(_):  # the client has connections when the workers are forked
     reports = sys.modules["reports"]
-    with contextlib.suppress(reports.Problem, reports.Unreachable):
-        reports.scheduler.tasks()
+    with (
+        contextlib.suppress(reports.Problem, reports.Unreachable),
+        ThreadPoolExecutor(threads) as calls,
+    ):
+        list(calls.map(lambda _: reports.scheduler.tasks(), range(8 * threads)))
 """
 READY: Final = re.compile(r"(?:Listening at:|running on) (http://[\d.]+:\d+)")
 PEOPLE: Final = 8
