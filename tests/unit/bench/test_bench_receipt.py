@@ -10,7 +10,7 @@ from tests.support.nodes import ROOT
 from tests.support.readme import table
 
 MEASURED = {
-    "AtlanScheduler": "ours, tree of 10",
+    "AtlanScheduler, `grace_s=0`": "ours, tree of 10",
     "Celery, `revoke(terminate=True, signal=SIGKILL)`": (
         "Celery, revoke(terminate=True, signal=SIGKILL), tree of 10"
     ),
@@ -31,6 +31,6 @@ def test_the_picture_is_drawn_from_the_figures_of_a_run() -> None:
 def test_the_comparison_has_the_figures_of_the_benchmark() -> None:
     """They are on the page about aborts too, and a new measurement changes both."""
     measured = {row["case"]: row for row in json.loads(CASES.file.read_text())["rows"]}
-    for name, p50_ms, _, alive in table("README.md", "a job of ten processes is aborted"):
+    for name, p50_ms, _, alive in table("README.md", "abort of a job with nine children"):
         row = measured[MEASURED[name]]
         assert (p50_ms, alive) == (str(row["ms"]["p50"]), str(row["survivors_max"]))
