@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort bench-growth \
-	bench-footprint bench-nodes bench-plots lock clean
+	bench-footprint bench-nodes bench-plots bench-receipt lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -53,6 +53,10 @@ chaos: .venv/dev.stamp
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
+# Aborts one job, and draws its receipt for the README, as docs/images/receipt.svg.
+bench-receipt: .venv/dev.stamp
+	@$(BIN)/python -m bench.receipt
+
 # What a million jobs, queued or finished, slow down: writes bench/results/growth.json. Takes three
 # minutes; ONLY=queued, finished or calls measures one of the three, and keeps nothing.
 bench-growth: .venv/dev.stamp
@@ -89,6 +93,8 @@ lock:
 		--constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group bench \
 		--constraint requirements-dev.txt --output-file requirements-bench.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group handlers \
+		--constraint requirements-dev.txt --output-file requirements-handlers.txt pyproject.toml
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

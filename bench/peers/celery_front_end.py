@@ -42,7 +42,7 @@ database.execute("PRAGMA synchronous = FULL")
 database.execute(TABLE)
 
 
-@app.post("/", status_code=202)  # type: ignore[untyped-decorator]  # not in our environment
+@app.post("/", status_code=202)
 async def submit(new: NewJob) -> dict[str, Any]:
     """Store a job, and put it into Celery's queue.
 

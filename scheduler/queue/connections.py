@@ -24,7 +24,7 @@ ANSWER_S: Final = 2.0
 """How long a command may take; a slower server counts as away."""
 
 CONNECTIONS_MAX: Final = 16
-"""Connections for commands; more callers than these wait in line, for at most `ANSWER_S`."""
+"""Connections for commands; more callers wait in line, for as long as `answering` lets them."""
 
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """The longest answer: 30 MB is what a full page of changes may take. A server allows entries of
@@ -54,7 +54,7 @@ def open_pools(
             address,
             key=key,
             max_connections=CONNECTIONS_MAX,
-            timeout=ANSWER_S,
+            timeout=None,
             retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
         )
         # Without any error to retry, redis-py does not reconnect pub/sub by itself either.

@@ -1,4 +1,4 @@
-"""Reads the tables, the code and the terminal sessions of README.md."""
+"""Reads the code, the terminal sessions and the tables of README.md and the pages in docs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final
 
 from tests.support.nodes import ROOT
 
-TEXT: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED: Final = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -26,14 +25,15 @@ class Block:
         return [(command, output) for command, _, output in (c.partition("\n") for c in commands)]
 
 
-def blocks(page: str = TEXT) -> list[Block]:
-    """All fenced blocks of a page, in their order."""
+def blocks(page: str) -> list[Block]:
+    """All fenced blocks of a page's text, in their order."""
     return [Block(language, text) for language, text in FENCED.findall(page)]
 
 
-def table(first_head: str) -> list[list[str]]:
-    """The cells of each row of the table whose first column has this heading."""
-    lines = dropwhile(lambda line: not line.startswith(f"| {first_head} |"), TEXT.splitlines())
+def table(page: str, first_head: str) -> list[list[str]]:
+    """The cells of each row of the table of a page whose first column has this heading."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lines = dropwhile(lambda line: not line.startswith(f"| {first_head} |"), text.splitlines())
     rows = list(takewhile(lambda line: line.startswith("|"), lines))[2:]
-    assert rows, f"no table that begins with {first_head!r}"
+    assert rows, f"{page} has no table that begins with {first_head!r}"
     return [[cell.strip() for cell in row.strip("|").split(" |")] for row in rows]

@@ -62,12 +62,12 @@ class AuthSection(Section):
     """Who may use the API."""
 
     mode: Mode = "none"
-    """`none` = everybody may do everything · `tokens` · `proxy` = a proxy or a token says who asks"""
+    """`none` = everybody may do everything · `tokens` · `proxy` = a proxy or token says who asks"""
     insecure: Flag = False
     """whether a node that other machines reach may have mode `none`"""
     proxies: Networks = ()
     """networks of the proxies whose X-Forwarded-User and -Groups count: `["10.0.0.7/32"]`"""
-    groups: Groups = Field(default_factory=dict)
+    groups: Groups = Field({})
     """what members of a group may do: `{ops = {role = "operator", uids = ["*"]}}`"""
     admin_token: AdminToken = Field("", repr=False)
     """the first token, best by SCHEDULER_AUTH__ADMIN_TOKEN; empty = made in data_dir/admin-token"""

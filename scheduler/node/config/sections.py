@@ -1,6 +1,6 @@
 """The sections of the configuration: each key with its default, its bounds and its description.
 
-Validation, error messages and the table in the README all follow from these lines. Bounds are wide:
+Validation, error messages and docs/configuration.md all follow from these lines. Bounds are wide:
 they exclude only values that cannot be meant.
 """
 
@@ -162,7 +162,7 @@ Networks = Annotated[
 
 
 class Section(BaseModel):
-    """One `[section]` of the file. The docstring of a key is its line in the README's table."""
+    """One `[section]` of the file. The docstring of a key is its line in docs/configuration.md."""
 
     model_config = ConfigDict(
         strict=True,

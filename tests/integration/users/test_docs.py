@@ -1,6 +1,7 @@
-"""The pages in `docs`: files that a reader is asked to save are saved, and commands are typed.
+"""The README and the pages in `docs`: files to save are saved, and commands are typed.
 
-SQL is run by `tests/integration/deployed/postgres/test_roles.py`.
+SQL is run by `tests/integration/deployed/postgres/test_roles.py`, and web apps by
+`test_web_frameworks.py`.
 
 Each page has a node of its own, with the handlers that the page defines. The output must be as the
 page shows, except for what differs each time: ids, instants, durations.
@@ -18,17 +19,23 @@ from typing import Final
 
 import pytest
 
-from tests.integration.users.test_readme_commands import check_curl
 from tests.support.commands import environment
 from tests.support.nodes import ROOT, Node, Nodes
+from tests.support.pages.curl import check_curl
+from tests.support.pages.shell import Shell, shell
 from tests.support.readme import Block, blocks
-from tests.support.shell import Shell, shell
 
-PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
+PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_BY: Final = {
     "make run": ".ci/smoke.py",
     "make bench": "Makefile",
-    "docker compose": "tests/unit/repository/test_compose.py",
+    "docker ": "tests/unit/repository/test_compose.py",
+    "pip install ": "tests/integration/users/test_installed.py",
+    "pip wheel ": "tests/integration/users/test_installed.py",
+    "python3 -m venv ": "tests/integration/users/test_installed.py",
+    ". environment": "tests/integration/users/test_installed.py",
+    "cd first": "tests/integration/users/test_installed.py",
+    "atlanscheduler": "tests/integration/users/test_installed.py",
     "export SCHEDULER_": "tests/integration/nodes/test_several_nodes.py",
     "SCHEDULER_STORE__URL=": "tests/integration/deployed/postgres/test_roles.py",
     "SCHEDULER_NODE__NAME=": "tests/integration/nodes/test_several_nodes.py",
@@ -75,11 +82,11 @@ async def _use(block: Block, node: Node, terminal: Shell) -> None:
                 elif _is_typed(command):
                     typed = await terminal.type(command)
                     assert (typed.status, _steady(typed.output)) == (0, _steady(output)), command
-        case "python" if not _is_handler(block):
+        case "python" if not (_is_handler(block) or _is_app(block)):
             await _run(block.text.replace("http://127.0.0.1:8000", node.url))
         case "ini":
             configparser.RawConfigParser(strict=True).read_string(block.text)
-        case "python" | "sql" | "text" | "":  # a handler, which the node has loaded; a drawing
+        case "python" | "sql" | "text" | "":  # handlers, which the node has loaded; apps; drawings
             pass
         case other:
             pytest.fail(f"nothing checks blocks of {other}")
@@ -94,11 +101,17 @@ async def _run(program: str) -> None:
 
 
 def _needs_a_node(block: Block) -> bool:
-    return block.language == "python" or any(_is_typed(command) for command, _ in block.sessions())
+    if block.language == "python":
+        return not _is_app(block)
+    return any(_is_typed(command) for command, _ in block.sessions())
 
 
 def _is_handler(block: Block) -> bool:
     return block.language == "python" and "@handler(" in block.text
+
+
+def _is_app(block: Block) -> bool:
+    return block.language == "python" and "\napp = " in block.text
 
 
 def _is_typed(command: str) -> bool:

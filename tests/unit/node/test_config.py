@@ -40,7 +40,7 @@ def test_the_shipped_file_shows_every_key_at_its_default() -> None:
 
 
 def test_every_key_has_a_description_and_bounds() -> None:
-    """The README's table and the error messages are made from these."""
+    """The table in docs/configuration.md and the error messages are made from these."""
     for model in SECTIONS.values():
         for field in model.model_fields.values():
             assert field.description

@@ -10,6 +10,7 @@ import re
 import shlex
 import tomllib
 from fnmatch import fnmatch
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -17,22 +18,13 @@ import yaml
 
 from scheduler.node.config.loading import VARIABLES, Config, load
 from tests.support.nodes import ROOT
+from tests.support.pages.dockerfile import arguments, instructions
+from tests.support.readme import blocks
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: Final[dict[str, Any]] = COMPOSE["services"]
 NODE: Final[dict[str, Any]] = SERVICES["node"]
 SECONDS: Final = {"s": 1, "m": 60}
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The lines of the Dockerfile as instruction and argument, continued lines joined."""
-    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    lines = filter(None, text.replace("\\\n", " ").splitlines())
-    return [(word, argument) for word, _, argument in (line.partition(" ") for line in lines)]
-
-
-def arguments(wanted: str) -> list[str]:
-    return [argument for word, argument in instructions() if word == wanted]
 
 
 def node_environment() -> dict[str, str]:
@@ -172,3 +164,39 @@ def test_the_image_keeps_its_folders_where_the_configuration_has_them() -> None:
     assert arguments("WORKDIR") == ["/app"]
     owned = re.findall(r"chown scheduler ([\w ]+)", " ".join(arguments("RUN")))
     assert {f"/app/{folder}" for line in owned for folder in line.split()} == folders
+
+
+def docker_run() -> list[str]:
+    """The words of the one `docker run` of the README."""
+    sessions = (
+        each for block in blocks((ROOT / "README.md").read_text()) for each in block.sessions()
+    )
+    (line,) = (command for command, _ in sessions if command.startswith("docker run "))
+    return shlex.split(line)
+
+
+def options_of(words: list[str], name: str) -> list[str]:
+    """What follows each `--name`."""
+    return [value for option, value in pairwise(words) if option == f"--{name}"]
+
+
+def test_the_docker_line_of_the_readme_fits_the_image() -> None:
+    """It is copied as it stands: each path, port and time in it is one of the image."""
+    words = docker_run()
+    (port,) = options_of(words, "publish")
+    assert port == f"127.0.0.1:8000:{arguments('EXPOSE')[0]}"
+    mounted = dict(volume.split(":", 1) for volume in options_of(words, "volume"))
+    handlers = mounted.pop("./handlers")
+    assert handlers == f"/app/{Config().handlers.path}:ro"
+    assert set(mounted.values()) == set(yaml.safe_load(*arguments("VOLUME")))
+    assert not any("/" in volume for volume in mounted)  # named: Docker gives them to the user
+    assert int(*options_of(words, "stop-timeout")) > Config().node.drain_s
+    assert words[-1] == "atlanscheduler"
+    assert "docker build --tag atlanscheduler ." in (ROOT / "README.md").read_text()
+
+
+def test_the_health_check_of_the_image_asks_where_the_node_listens() -> None:
+    """The node listens on all addresses of its container; the check needs no more than one."""
+    (check,) = arguments("HEALTHCHECK")
+    assert f"http://127.0.0.1:{arguments('EXPOSE')[0]}/-/health" in check
+    assert "SCHEDULER_HTTP__HOST=0.0.0.0" in " ".join(arguments("ENV"))

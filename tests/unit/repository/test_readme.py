@@ -21,7 +21,7 @@ from tests.unit.handlers.shipped import FOLDER, Job
 FIRST = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 """The pages for whoever opens the repository: they name its files and its commands."""
 PAGES = [*FIRST, *sorted((ROOT / "docs").glob("*.md"))]
-NOT_THERE = {"README.md": {"handlers/pack.py"}, "CONTRIBUTING.md": set()}
+NOT_THERE = {"README.md": {"handlers/greet.py"}, "CONTRIBUTING.md": set()}
 """Files that a page names and its reader writes."""
 
 
@@ -33,7 +33,7 @@ def headings(page: Path) -> set[str]:
 
 def test_the_configuration_table_shows_every_key_with_its_default_and_meaning() -> None:
     """Whoever operates a node reads the table, not the code."""
-    assert table("key") == [
+    assert table("docs/configuration.md", "key") == [
         [f"`[{section}]` `{key}`", f"`{json.dumps(field.default)}`", field.description]
         for section, model in SECTIONS.items()
         for key, field in model.model_fields.items()
@@ -45,7 +45,7 @@ def test_the_dependency_table_shows_every_package_in_the_order_of_its_list() -> 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"].values()
     wanted = [*project["project"]["dependencies"], *(each for group in groups for each in group)]
-    rows = [row for row in table("package") if row[0].startswith("`")]
+    rows = [row for row in table("docs/dependencies.md", "package") if row[0].startswith("`")]
     assert [name.strip("`") for name, *_ in rows] == list(
         dict.fromkeys(re.split("[<>=~!]", requirement)[0] for requirement in wanted)
     )
@@ -54,7 +54,7 @@ def test_the_dependency_table_shows_every_package_in_the_order_of_its_list() -> 
 
 def test_the_table_of_routes_shows_every_route() -> None:
     """What is not in it would be found by nobody, and what is gone would be tried in vain."""
-    assert sorted(row[0] for row in table("route")) == sorted(
+    assert sorted(row[0] for row in table("docs/http.md", "route")) == sorted(
         f"`{route.method} {re.sub(r':[^/]*', '}', route.path)}`" for route in ROUTES
     )
 
@@ -80,7 +80,8 @@ def test_the_make_targets_that_are_named_are_there(page: Path) -> None:
 @pytest.mark.usefixtures("fresh_handlers")
 def test_the_example_handler_loads_packs_and_cleans_up(below: Path, tmp_path: Path) -> None:
     """It is what a newcomer's first handler is copied from."""
-    (example,) = (block.text for block in blocks() if block.language == "python")
+    page = (ROOT / "docs" / "handlers.md").read_text()
+    (example,) = (each.text for each in blocks(page) if '@handler("pack"' in each.text)
     folder = shutil.copytree(FOLDER, tmp_path / "handlers")
     (folder / "pack.py").write_text(example)
     pack = load(folder)["pack"]

@@ -1,7 +1,7 @@
-"""The terminal sessions of the README, typed one after the other, as a reader would.
+"""Sends the requests of curl commands that a page shows; curl itself is not needed.
 
-curl is not needed: its request is sent, by its arguments. The output must be as the README shows,
-except for what differs each time: ids, instants, the name of the node, the progress of a job.
+The answer must be as the page shows, except for what differs each time: ids, instants, the name of
+the node, the progress of a job.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 
 from tests.support.eventually import eventually
-from tests.support.nodes import ROOT, Node, Nodes
-from tests.support.readme import blocks
+from tests.support.nodes import Node
 
 VOLATILE = {
     "id",
@@ -39,26 +36,6 @@ class Curl(NamedTuple):
     headers: dict[str, str]
     body: str | None
     shows_head: bool
-
-
-async def test_each_command_does_what_the_readme_shows(start_node: Nodes, tmp_path: Path) -> None:
-    """Users whose first try fails often do not try again."""
-    handlers = shutil.copytree(ROOT / "handlers", tmp_path / "handlers")
-    folder = tmp_path / "node"
-    (folder / "files").mkdir(parents=True)
-    (folder / "files/airlines.csv").write_text("AA,American Airlines\n")
-    node = start_node(HANDLERS__PATH=handlers)
-    typed = 0
-    for block in blocks():
-        if block.language == "python":  # "Save this as handlers/pack.py and start the node again"
-            (handlers / "pack.py").write_text(block.text)
-            assert node.drain() == 0
-            node = start_node(HANDLERS__PATH=handlers)
-        for command, output in block.sessions():
-            if command.startswith("curl"):
-                await check_curl(node, command, output)
-                typed += 1
-    assert typed >= 6
 
 
 async def check_curl(node: Node, command: str, output: str) -> None:
@@ -101,7 +78,7 @@ def _steady(answer: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _parsed(command: str) -> Curl:
-    """Parse the few options that the README uses; fail on any other one."""
+    """Parse the few options that our pages use; fail on any other one."""
     words = iter(shlex.split(command)[1:])
     method, url, headers, body, shows_head = None, "", {}, None, False
     for word in words:
