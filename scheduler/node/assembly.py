@@ -34,6 +34,7 @@ from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.node.authentication import authentication, make_first_token, require_safe
 from scheduler.node.config.loading import Config
+from scheduler.node.config.sections import HttpSection
 from scheduler.node.folders import Folders, occupied
 from scheduler.node.http_server import open_http
 from scheduler.node.preflight import (
@@ -46,6 +47,7 @@ from scheduler.node.preflight import (
 )
 from scheduler.node.running_node import RunningNode
 from scheduler.node.sweeper import Sweeper
+from scheduler.node.tls import Certificate
 from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
@@ -293,7 +295,23 @@ def _api(
         hosts=Hosts(config.http.addresses, config.http.hosts),
         path_prefix=config.http.path_prefix,
     )
-    return open_http(app, hosts=config.http.addresses, port=config.http.port)
+    return open_http(
+        app,
+        hosts=config.http.addresses,
+        port=config.http.port,
+        certificate=certificate(config.http),
+    )
+
+
+def certificate(http: HttpSection) -> Certificate | None:
+    """The certificate for https, if there is to be https.
+
+    Raises:
+        StartError: it cannot be used.
+    """
+    if not http.tls_certificate:
+        return None
+    return Certificate(Path(http.tls_certificate), Path(http.tls_key) if http.tls_key else None)
 
 
 def _lease(basis: _Basis, local_jobs: LocalJobs) -> Lease:

@@ -59,10 +59,11 @@ def reaches_others(hosts: Sequence[str]) -> str | None:
     return next((each.host for each in addresses if not ip_address(each.ip).is_loopback), None)
 
 
-def url_of(bound: socket.socket) -> str:
+def url_of(bound: socket.socket, *, secure: bool) -> str:
     """The URL of a node that listens on this socket."""
     ip, port, *_ = bound.getsockname()
-    return f"http://{f'[{ip}]' if ':' in ip else ip}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://{f'[{ip}]' if ':' in ip else ip}:{port}"
 
 
 class _InUse(Exception):

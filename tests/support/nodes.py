@@ -172,7 +172,7 @@ class Node:
         """The URL in its ready line."""
         assert self.process.stdout is not None
         self.ready_line = line = self.process.stdout.readline()
-        found = re.search(r"ready on (http://[^\s,]+), dashboard \1/-/ui/ ", line)
+        found = re.search(r"ready on (https?://[^\s,]+), dashboard \1/-/ui/ ", line)
         if found is None:
             status = self.ended()
             self.close()

@@ -96,6 +96,11 @@ Folder = Annotated[
     StringConstraints(max_length=4000, pattern=r"^\P{Cc}+$"),
     Words("a path of 1 to 4000 characters"),
 ]
+MaybeFile = Annotated[
+    str,
+    StringConstraints(max_length=4000, pattern=r"^\P{Cc}*$"),
+    Words("empty, or the path of a file"),
+]
 Namespace = Annotated[
     str,
     StringConstraints(max_length=100, pattern=r"^[^{}\s\p{C}]+$"),
@@ -208,6 +213,17 @@ class HttpSection(Section):
     """more names by which the node may be asked, of a proxy or a container: `["jobs.example"]`"""
     path_prefix: PathPrefix = ""
     """the path below which a proxy serves the node, such as `/jobs`, for the header `Location`"""
+
+    tls_certificate: MaybeFile = ""
+    """the certificate chain in PEM, for https; empty = http"""
+    tls_key: MaybeFile = ""
+    """its private key in PEM, without a password; empty = it is in the same file"""
+
+    @model_validator(mode="after")
+    def _a_key_is_a_certificates(self) -> Self:
+        if self.tls_key and not self.tls_certificate:
+            raise ValueError(f"tls_key = {self.tls_key!r} needs a tls_certificate")
+        return self
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ def test_a_misspelt_key_is_an_error_with_the_one_that_was_meant(file: Path) -> N
     """An operator would believe that the key has an effect."""
     assert complaint(file, "[http]\nprt = 80") == (
         'own.toml: [http] unknown key "prt"; did you mean port?'
-        " (known: host, port, hosts, path_prefix)"
+        " (known: host, port, hosts, path_prefix, tls_certificate, tls_key)"
     )
 
 

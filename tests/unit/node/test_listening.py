@@ -21,7 +21,7 @@ ALL_IPV4 = "0.0.0.0"  # noqa: S104
 def bound(*hosts: str, port: int = 0) -> Iterator[list[str]]:
     """What is listened on for these hosts, as URLs."""
     with ExitStack() as stack:
-        yield [url_of(stack.enter_context(each)) for each in listen(hosts, port)]
+        yield [url_of(stack.enter_context(each), secure=False) for each in listen(hosts, port)]
 
 
 def answers(host: str, url: str) -> bool:

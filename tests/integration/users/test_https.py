@@ -1,0 +1,78 @@
+"""A node that speaks https itself is used like any other, and takes up a renewed certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from atlanscheduler_client import Client
+from tests.support.commands import command
+from tests.support.eventually import eventually
+from tests.support.nodes import Node, Nodes
+from tests.support.servers.certificates import Authority
+
+
+@pytest.fixture(name="authority")
+def authority_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """What node, jobs and clients trust."""
+    authority = Authority(tmp_path / "authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    return authority
+
+
+@pytest.fixture(name="secure")
+def secure_fixture(authority: Authority, start_node: Nodes, tmp_path: Path) -> Node:
+    """A node with a certificate."""
+    for source, name in zip(authority.sign("first"), ("node.pem", "node.key"), strict=True):
+        shutil.copy(source, tmp_path / name)
+    files = {"TLS_CERTIFICATE": tmp_path / "node.pem", "TLS_KEY": tmp_path / "node.key"}
+    return start_node(**{f"HTTP__{key}": path for key, path in files.items()})
+
+
+async def test_programs_commands_and_jobs_use_it(secure: Node) -> None:
+    """A job that submits others finds its node by https as well."""
+    assert secure.url.startswith("https://127.0.0.1:")
+
+    def use() -> None:
+        with Client(secure.url) as client:
+            job = client.submit("ada", "submit", ["echo"])
+            assert client.wait("ada", job.id, timeout_s=60).status == "successful"
+
+    await asyncio.to_thread(use)
+    assert (await command(secure, "list", "ada")).output.count("echo") >= 2
+
+
+async def test_a_renewed_certificate_is_taken_up(
+    secure: Node, authority: Authority, tmp_path: Path
+) -> None:
+    """While jobs run: nothing is restarted."""
+    for source, name in zip(authority.sign("second"), ("node.pem", "node.key"), strict=True):
+        shutil.copy(source, tmp_path / name)
+    await eventually(lambda: shown_name(secure, authority) == "second", within_s=30)
+
+
+async def test_a_client_that_says_nothing_is_let_go(secure: Node) -> None:
+    """As one that sends no header by http: else a few hundred of them keep all others out."""
+    port = int(secure.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(40):
+        assert await reader.read() == b""
+    writer.close()
+
+
+def shown_name(node: Node, authority: Authority) -> str:
+    """The name in the certificate that a new client is shown."""
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    address = "127.0.0.1", int(node.url.rpartition(":")[2])
+    with (
+        socket.create_connection(address, 10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        certificate = connection.getpeercert()
+    assert certificate is not None
+    return str(dict(each[0] for each in certificate["subject"])["commonName"])  # type: ignore[misc]
