@@ -30,8 +30,9 @@ def secure_fixture(authority: Authority, start_node: Nodes, tmp_path: Path) -> N
     """A node with a certificate."""
     for source, name in zip(authority.sign("first"), ("node.pem", "node.key"), strict=True):
         shutil.copy(source, tmp_path / name)
-    files = {"TLS_CERTIFICATE": tmp_path / "node.pem", "TLS_KEY": tmp_path / "node.key"}
-    return start_node(**{f"HTTP__{key}": path for key, path in files.items()})
+    return start_node(
+        HTTP__TLS_CERTIFICATE=tmp_path / "node.pem", HTTP__TLS_KEY=tmp_path / "node.key"
+    )
 
 
 async def test_programs_commands_and_jobs_use_it(secure: Node) -> None:
