@@ -31,7 +31,7 @@ from typing import Final
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import FINAL, Cleanup, Job, NewJob, Node, Status, Submission
+from scheduler.core.job import FINAL, Job, NewJob, Node, Status, Submission
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
@@ -357,7 +357,7 @@ class Service:
         with suppress(QueueUnavailable):
             if job.status is Status.RUNNING and job.owner is not None:
                 await self._queue.announce_abort(job.id, node_id=job.owner)
-            elif job.abort.cleanup is Cleanup.PENDING and job.owner is None:
+            elif job.cleanup_waits:
                 await self._queue.enqueue([job.id], ahead=True)
 
     async def _final(self, job: Job, *, wait_s: float) -> Job:

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from scheduler.core.cleanup import CleanupEnd
 from scheduler.core.job import (
     Abort,
     Claim,
@@ -26,6 +27,7 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Released
 from scheduler.core.webhook import CallStatus, HookCall, Verdict
 from scheduler.telemetry.metrics import Metrics
 
@@ -113,19 +115,34 @@ class JobEvents:
         """A job was aborted while it was queued."""
         self._log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
 
-    def cleanup_ended(self, claim: Claim, cleanup: Cleanup, error: Failure | None) -> None:
-        """A clean-up has ended, or has failed and will be tried again."""
+    def cleanup_ended(self, claim: Claim, end: CleanupEnd, error: Failure | None) -> None:
+        """A try of a clean-up has ended, or was cut short."""
+        if end.tries is None:
+            self._log.info("clean-up given back", **_fields(claim))
+            return
+        again = end.cleanup is Cleanup.PENDING
+        self._metrics.cleanup_tries(claim.task, "retried" if again else end.cleanup).inc()
+        fields = {**_fields(claim), "tries": end.tries.ended, "tries_max": end.tries.allowed}
         if error is None:
-            self._log.info(f"clean-up {cleanup}", **_fields(claim))
+            self._log.info("clean-up done", **fields)
+        elif again:
+            text = "clean-up failed, and is tried again"
+            self._log.warning(text, **fields, error=error.summary, next_try_at=end.tries.next_at)
         else:
-            self._log.error(f"clean-up {cleanup}", **_fields(claim), error=error.summary)
+            self._log.error("clean-up failed", **fields, error=error.summary)
 
-    def released(self, to_enqueue: Iterable[str], ended: Iterable[str]) -> None:
+    def released(self, released: Released) -> None:
         """Jobs were taken back from dead nodes: enqueued again, or ended."""
-        for text, job_ids in (("job taken back", to_enqueue), ("job ended with its node", ended)):
+        for text, job_ids in (
+            ("job taken back", released.to_enqueue),
+            ("job ended with its node", released.ended),
+        ):
             for job_id in job_ids:
                 self._metrics.released.inc()
                 self._log.warning(text, job=job_id)
+        for job_id in released.left_undone:
+            self._metrics.released.inc()
+            self._log.error("clean-up failed: its nodes died too often", job=job_id)
 
     def hook_tried(self, call: HookCall, job: Job, follows: Verdict, answer: str) -> None:
         """A call of a hook was tried."""

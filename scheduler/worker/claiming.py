@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from scheduler.core.change import running
+from scheduler.core.change import changed, running
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Claim, Purpose
 from scheduler.core.policy import idle_s
@@ -167,7 +167,12 @@ class Claiming:
                     await self._give_back(job_ids)
             raise
         self._queue.announce(
-            [running(claim, now) for claim in claims if claim.purpose is Purpose.RUN]
+            [
+                running(claim, now)
+                if claim.purpose is Purpose.RUN
+                else changed(claim.id, claim.uid)
+                for claim in claims
+            ]
         )
         return claims
 

@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from scheduler.api.http_metrics import metrics_middleware
 from scheduler.basics.clock import id_before
+from scheduler.core.cleanup import CleanupEnd
 from scheduler.core.job import (
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Failure,
     FailureKind,
@@ -166,16 +168,38 @@ def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
     clean = replace(CLAIM, purpose=Purpose.CLEAN)
     job_events.claimed([clean])
     job_events.started(clean)
-    job_events.cleanup_ended(clean, Cleanup.DONE, None)
     error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback="at\nlength")
-    job_events.cleanup_ended(clean, Cleanup.FAILED, error)
+    at = later(3)
+    again = CleanupTries(ended=1, allowed=2, next_at=at, error=error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.PENDING, again), error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.PENDING, None), None)
+    last = CleanupTries(ended=2, allowed=2, error=error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.FAILED, last), error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.DONE, replace(last, error=None)), None)
 
+    tried = {"tries": 1, "tries_max": 2, "error": "E: why", "next_try_at": at}
     assert lines == [
         {"event": "clean-up claimed", "log_level": "info", **NAMES},
-        {"event": "clean-up done", "log_level": "info", **NAMES},
-        {"event": "clean-up failed", "log_level": "error", **NAMES, "error": "E: why"},
+        {
+            "event": "clean-up failed, and is tried again",
+            "log_level": "warning",
+            **NAMES,
+            **tried,
+        },
+        {"event": "clean-up given back", "log_level": "info", **NAMES},
+        {
+            "event": "clean-up failed",
+            "log_level": "error",
+            **NAMES,
+            "tries": 2,
+            "tries_max": 2,
+            "error": "E: why",
+        },
+        {"event": "clean-up done", "log_level": "info", **NAMES, "tries": 2, "tries_max": 2},
     ]
     assert job_events.count("job_waiting_seconds_count", task="task1") == 0
+    for outcome in ("retried", "failed", "done"):
+        assert job_events.count("cleanup_tries_total", task="task1", outcome=outcome) == 1
 
 
 async def test_the_queue_is_measured_while_the_store_is_there(clock: FakeClock) -> None:

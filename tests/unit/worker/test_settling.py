@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from structlog.testing import capture_logs
 
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import (
-    Cleanup,
-    Crashed,
-    JsonText,
-    Outcome,
-    Returned,
     Status,
-    Stopped,
-    StopReason,
 )
-from scheduler.worker.settlements.settling import cleaned
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
-from tests.unit.worker.test_attempt import KILLED
 
 LOST = StoreUnavailable("the answer was lost")
 
@@ -106,21 +96,6 @@ async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTe
     await workers.becomes(job_id, "aborted")
     await workers.idle()
     assert workers.job_events.count("abort_seconds_count", signal="SIGKILL") == 1
-
-
-@pytest.mark.parametrize(
-    ("outcome", "cleanup"),
-    [
-        (Returned(JsonText("null")), Cleanup.DONE),
-        (Stopped(StopReason.DRAIN, KILLED), Cleanup.PENDING),
-        (Stopped(StopReason.LEASE_LOST, KILLED), Cleanup.PENDING),
-        (Stopped(StopReason.TIME_LIMIT, KILLED), Cleanup.FAILED),
-        (Crashed(1), Cleanup.FAILED),
-    ],
-)
-def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cleanup) -> None:
-    """A clean-up that a drain or a lost lease stopped has not failed."""
-    assert cleaned(outcome) is cleanup
 
 
 async def test_a_job_that_only_other_nodes_can_run_is_left_to_them(workers: NodeUnderTest) -> None:
