@@ -69,6 +69,15 @@ class Cleanup(StrEnum):
     FAILED = "failed"
 
 
+class Until(StrEnum):
+    """What a client waits for."""
+
+    FINAL = "final"
+    """The job's status does not change any more."""
+    OVER = "over"
+    """Nothing more happens to the job: after an abort, its clean-up has ended, too."""
+
+
 class Purpose(StrEnum):
     """What a claim is for."""
 
@@ -206,6 +215,10 @@ class Job(Submission):
         """Whether nothing more happens to it: it is final, and no clean-up is pending."""
         cleaning = self.abort is not None and self.abort.cleanup is Cleanup.PENDING
         return self.status in FINAL and not cleaning
+
+    def reached(self, until: Until) -> bool:
+        """Whether it is as far as somebody waits for."""
+        return self.over if until is Until.OVER else self.status in FINAL
 
     @property
     def cleanup_waits(self) -> bool:

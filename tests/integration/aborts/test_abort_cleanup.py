@@ -57,8 +57,9 @@ async def test_the_clean_up_begins_when_the_whole_tree_is_dead(node: Node, begun
     assert left == "[]"
 
 
-async def test_a_clean_up_has_a_time_limit_of_its_own(own_node: Node, begun: Path) -> None:
+async def test_a_clean_up_has_a_time_limit_of_its_own(start_node: Nodes, begun: Path) -> None:
     """It may hang like any handler. Then the log says so, and the worker goes on."""
+    own_node = start_node(ABORT__CLEANUP_TRIES=1)
     await own_node.alone()
     job = await own_node.submit("undone_for_ever", {"file": str(begun)})
     await eventually(begun.exists)
@@ -74,9 +75,10 @@ async def test_a_clean_up_has_a_time_limit_of_its_own(own_node: Node, begun: Pat
 
 
 async def test_a_failed_clean_up_is_shown_in_the_receipt_and_in_the_log(
-    own_node: Node, begun: Path
+    start_node: Nodes, begun: Path
 ) -> None:
     """A person has to clean up by hand then, and needs to know why."""
+    own_node = start_node(ABORT__CLEANUP_TRIES=1)
     job = await own_node.submit("not_undoable", {"file": str(begun)})
     await eventually(begun.exists)
     await own_node.abort(job)
