@@ -21,10 +21,10 @@ import structlog
 
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
-from scheduler.core.job import Node
+from scheduler.core.job import Job, Node
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.store import Released, Store
 from scheduler.telemetry.job_events import JobEvents
 
 log = structlog.get_logger()
@@ -147,11 +147,19 @@ class Sweeper:
         released = await self._store.release_orphans(
             losses_max=self._losses_max, at=self._clock.now()
         )
-        self._job_events.released(released)
         taken_back = (*released.to_enqueue, *released.ended, *released.left_undone)
         self._queue.announce(list(map(changed, taken_back)))
+        await self._tell(released)
         await self._queue.recover(present)
         await self._queue.enqueue(released.to_enqueue, ahead=True)
+
+    async def _tell(self, released: Released) -> None:
+        """Log what became of the jobs; without their names where the store is away."""
+        found: Sequence[Job] = ()
+        with suppress(StoreUnavailable):
+            if ids := {*released.ended, *released.left_undone}:
+                found = await self._store.outlines(ids)
+        self._job_events.released(released, {job.id: job for job in found})
 
     async def _enqueue_all(self) -> None:
         """Enqueue all waiting jobs; stop if the queue is emptied again or another node does it."""

@@ -67,7 +67,7 @@ async def test_a_clean_up_has_a_time_limit_of_its_own(start_node: Nodes, begun: 
     await eventually(lambda: cleanup_is(own_node, job, "failed"), within_s=10)
     assert not there(map(int, undone(begun)))
     reason = "it ran longer than its limit of 0.7 s"
-    assert complaint(own_node, job)["error"] == reason
+    assert complaint(own_node, job)["message"] == reason
     assert (await notices(own_node, job))[-1] == f"the clean-up failed: {reason}"
     for _ in range(own_node.workers):
         assert (await own_node.outcome("echo", 1))["status"] == "successful"
@@ -83,7 +83,9 @@ async def test_a_failed_clean_up_is_shown_in_the_receipt_and_in_the_log(
     await eventually(begun.exists)
     await own_node.abort(job)
     await eventually(lambda: cleanup_is(own_node, job, "failed"))
-    assert complaint(own_node, job)["error"] == "RuntimeError: cannot be undone"
+    error = complaint(own_node, job)
+    assert (error["type"], error["message"]) == ("RuntimeError", "cannot be undone")
+    assert error["where"].endswith(" in _fail_to_undo")
     heading, failed, *traceback = await notices(own_node, job)
     assert heading == "the clean-up begins"
     assert failed == "the clean-up failed: RuntimeError: cannot be undone"
