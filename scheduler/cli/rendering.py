@@ -134,8 +134,8 @@ def receipt(abort: Abort) -> str:
     else:
         noun = "process" if abort.processes == 1 else "processes"
         ended = f"{abort.signal}, {abort.processes} {noun} ended, {abort.survivors} survived"
-    after = f"{abort.latency_ms} ms after the request"
-    return ", ".join(filter(None, (ended, after, undone(abort)))) + _reason(abort)
+    after = f"{abort.latency_ms} ms after the request{_reason(abort)}"
+    return ", ".join(filter(None, (ended, after, undone(abort))))
 
 
 def undone(abort: Abort) -> str:

@@ -19,6 +19,7 @@ from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Failure,
     Job,
@@ -135,10 +136,15 @@ class JobEvents:
             self._log.info("clean-up done", **fields)
         elif again:
             text = "clean-up failed, and is tried again"
-            at = end.tries.next_at
-            self._log.warning(text, **fields, **failure_fields(error), next_try_at=at)
+            self._log.warning(text, **fields, **failure_fields(error), **self._pause(end.tries))
         else:
             self._log.error(LEFT_UNDONE, **fields, **failure_fields(error))
+
+    def _pause(self, tries: CleanupTries) -> dict[str, float]:
+        if tries.next_at is None:
+            return {}
+        pause_s = (tries.next_at - self._clock.now()).total_seconds()
+        return {"next_try_in_s": round(pause_s, 1)}
 
     def released(self, released: Released, jobs: Mapping[str, Job]) -> None:
         """Jobs were taken back from dead nodes: enqueued again, or ended.
