@@ -24,6 +24,7 @@ from scheduler.core.job import (
     Cleanup,
     Job,
     Progress,
+    Purpose,
     Status,
 )
 
@@ -85,6 +86,13 @@ def running(claim: Claim, at: datetime) -> Change:
     )
 
 
+def claimed(claim: Claim, at: datetime) -> Change | None:
+    """The change for a claim; None for the first try of a clean-up, which is no news."""
+    if claim.purpose is Purpose.RUN:
+        return running(claim, at)
+    return changed(claim.id, claim.uid) if claim.cleanup_tries else None
+
+
 def changed(job_id: str, uid: str | None = None) -> Change:
     """The change for anything else about a job."""
     return Change(kind=ChangeKind.STATUS, job_id=job_id, uid=uid)
@@ -140,10 +148,14 @@ def stage(job: Job) -> int:
 
 
 def _cleanup_step(job: Job, abort: Abort) -> int:
-    """How far the clean-up of an aborted job is: the beginning and the end of each try count."""
+    """How far the clean-up of an aborted job is: its tries count, each repetition twice.
+
+    The beginning of the first try does not: it follows the abort at once.
+    """
     if abort.cleanup in {Cleanup.DONE, Cleanup.FAILED}:
         return UNDONE
-    return 2 * abort.tries.ended + (job.owner is not None)
+    ended = abort.tries.ended
+    return 2 * ended + (ended > 0 and job.owner is not None)
 
 
 def may_run(change: Change, last_stage: int) -> bool:
