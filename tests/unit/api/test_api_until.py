@@ -24,6 +24,8 @@ from tests.unit.api.conftest import Api, Response
 
 KILLED = Death(signal="SIGKILL", processes=1, survivors=0)
 NO_SPACE = Failure(kind=FailureKind.EXCEPTION, type="OSError", message="disk full")
+LOOKED_S = 0.2
+"""A wait that does not end by itself has looked by then."""
 NOBODYS = "019ab000-0000-7000-8000-ffffffffffff"
 UNTIL = "final (its status does not change any more) or over (its clean-up has ended, too)"
 
@@ -75,11 +77,12 @@ async def test_a_wait_until_over_ends_with_the_last_try(
     clean = await dead(api, claim)
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         waiting = group.create_task(ask(api, claim.id, "wait=60&until=over"))
-        await api.queue.server.watched.wait()
+        await asyncio.wait({waiting}, timeout=LOOKED_S)
         at = api.clock.now() + timedelta(seconds=1)
         await tried(api, clean, Cleanup.PENDING, CleanupTries(ended=1, allowed=2, next_at=at))
         assert await api.store.resume_cleanups(at=at, limit=1) == [claim.id]
         last = await api.start(claim.id)
+        await asyncio.wait({waiting}, timeout=LOOKED_S)
         assert not waiting.done(), "a try that failed is not the last"
         await tried(api, last, cleanup, CleanupTries(ended=2, allowed=2, error=None))
 

@@ -215,6 +215,8 @@ async def test_an_abort_waits_until_the_job_is_undone(client: Either, api: Api) 
         death = Death(signal="SIGKILL", processes=3, survivors=0)
         await api.end(claim, core.Status.ABORTED, death=death)
         clean = await api.start(job_id)
+        ended, _ = await asyncio.wait({aborting, waiting}, timeout=0.5)
+        assert not ended, "dead, but not undone"
         failure = Failure(kind=FailureKind.CRASH, message="signal 11")
         tries = core.CleanupTries(ended=5, allowed=5, error=failure)
         await api.store.settle_cleanup(

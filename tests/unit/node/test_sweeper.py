@@ -342,3 +342,24 @@ async def test_a_clean_up_whose_next_try_is_due_is_enqueued(installation: Instal
 
     assert installation.clock.now() >= at
     assert list(await installation.store.waiting(limit=1)) == [clean.id]
+
+
+async def test_jobs_that_are_lost_or_left_undone_with_their_nodes_are_errors(
+    installation: Installation,
+) -> None:
+    """Their own nodes can log nothing any more; each names its user, who may have to act."""
+    lost = await running(installation.store, node_id="dead")
+    clean = await cleaning(installation.store, node_id="dead")
+    for row in installation.store.rows.values():
+        row.losses = 2
+    await installation.store.bury("dead")
+
+    with capture_logs() as logged:
+        await installation.sweep(after_s=0)
+
+    errors = {line["job"]: line for line in logged if line["log_level"] == "error"}
+    assert {job: line["event"] for job, line in errors.items()} == {
+        lost.id: "job terminated",
+        clean.id: "clean-up failed",
+    }
+    assert {(line["user"], line["kind"]) for line in errors.values()} == {("u1", "lost")}
