@@ -298,5 +298,5 @@ async def story(trouble: Trouble) -> None:
         await last.drain()
         town.check()
         assert town.idle or trouble.nth, "no job began directly"
-        assert town.tried, "no clean-up failed"
+        assert town.tried or trouble.nth, "no clean-up failed"
     assert len(asyncio.all_tasks()) == 1, "guarantee 8: a task"
