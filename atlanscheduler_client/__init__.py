@@ -33,6 +33,7 @@ from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
     Cleanup,
+    CleanupState,
     Failure,
     FailureKind,
     Job,
@@ -40,9 +41,11 @@ from atlanscheduler_client.shapes import (
     LogLine,
     NewJob,
     Node,
+    OnAbort,
     Progress,
     Status,
     Task,
+    Until,
 )
 from atlanscheduler_client.sync import Client
 
@@ -55,6 +58,7 @@ __all__ = [
     "AsyncClient",
     "Changed",
     "Cleanup",
+    "CleanupState",
     "Client",
     "ClientError",
     "Event",
@@ -68,6 +72,7 @@ __all__ = [
     "NewJob",
     "NoSuchJob",
     "Node",
+    "OnAbort",
     "Printed",
     "Problem",
     "Progress",
@@ -76,6 +81,7 @@ __all__ = [
     "Task",
     "Unavailable",
     "Unreachable",
+    "Until",
 ]
 
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 from atlanscheduler_client.address import running_job
 from atlanscheduler_client.reading import aborts_of, job_of, node_of, task_of
 from atlanscheduler_client.responses import Response
-from atlanscheduler_client.shapes import Aborts, Job, NewJob, Node, Status, Task
+from atlanscheduler_client.shapes import Aborts, Job, NewJob, Node, Status, Task, Until
 
 T = TypeVar("T")
 
@@ -76,9 +76,9 @@ def page(
     return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
 
 
-def get(uid: str, job_id: str, *, wait_s: float = 0.0) -> Call[Job]:
-    """Get a job; with `wait_s`, as soon as it is final or when the time is up."""
-    path = _path(uid, job_id, wait=_decimals(wait_s))
+def get(uid: str, job_id: str, *, wait_s: float = 0.0, until: Until = "final") -> Call[Job]:
+    """Get a job; with `wait_s`, as soon as it is final or over, or when the time is up."""
+    path = _path(uid, job_id, **_wait(wait_s, until))
     return Call(method="GET", path=path, read=_job, wait_s=wait_s)
 
 
@@ -90,6 +90,7 @@ def abort(
     grace_s: float | None,
     children: bool,
     wait_s: float,
+    until: Until,
 ) -> Call[Job]:
     """Abort a job, and wait for its end."""
     wait_s = min(wait_s, WAIT_S_MAX)
@@ -100,7 +101,7 @@ def abort(
         reason=reason,
         grace_s=grace,
         children="true" if children else None,
-        wait=_decimals(wait_s),
+        **_wait(wait_s, until),
     )
     return Call(method="DELETE", path=path, read=_job, wait_s=wait_s)
 
@@ -184,6 +185,12 @@ def _match(statuses: Collection[Status] | str, task: str | None) -> dict[str, st
     """The query; a text may have several statuses separated by commas, as in the API."""
     wanted = statuses if isinstance(statuses, str) else ",".join(statuses)
     return {"status": wanted or None, "task": task}
+
+
+def _wait(wait_s: float, until: Until) -> dict[str, str | None]:
+    """The query of a wait; a node of an earlier version knows no `until`."""
+    over = until if until != "final" and wait_s > 0 else None
+    return {"wait": _decimals(wait_s), "until": over}
 
 
 def _path(*segments: str, **query: object) -> str:

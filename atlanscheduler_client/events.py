@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from atlanscheduler_client import calls
 from atlanscheduler_client.reading import instant, progress_of, state_of
-from atlanscheduler_client.shapes import Cleanup, JobState, LogLine, Progress
+from atlanscheduler_client.shapes import JobState, LogLine, Progress
 
 RECONNECT_S: Final = 0.5
 """The pause before a stream is opened again, so that a node that keeps ending it is not flooded."""
@@ -80,17 +80,12 @@ class EventReader:
         self._last_id = fields.get("id", self._last_id)
         event = _event(fields.get("event"), fields.get("data", ""))
         if isinstance(event, Changed):
-            self._job_over = _is_over(event.job)
+            self._job_over = event.job.over
         return event
 
     def end(self, status: int) -> None:
         """Note that the node ended the stream: the job is over, or the reader was too slow."""
         self.over = self._job_over or status == calls.NOTHING_MORE
-
-
-def _is_over(job: JobState) -> bool:
-    """Whether the job is final and no clean-up after an abort is pending."""
-    return job.final and (job.abort is None or job.abort.cleanup is not Cleanup.PENDING)
 
 
 def _event(name: str | None, data: str) -> Event | None:

@@ -9,12 +9,14 @@ from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
     Cleanup,
+    CleanupState,
     Failure,
     FailureKind,
     Job,
     JobState,
     LogLine,
     Node,
+    OnAbort,
     Progress,
     Status,
     Task,
@@ -86,22 +88,33 @@ def _failure(document: Document | None) -> Failure | None:
         kind=FailureKind(document["kind"]),
         message=document["message"],
         type=document["type"],
-        traceback=document["traceback"],
+        traceback=document.get("traceback"),
     )
 
 
 def _abort(document: Document | None) -> Abort | None:
     if document is None:
         return None
-    fields = {name: document[name] for name in Abort.__slots__}
-    cleanup = document["cleanup"]
+    fields: Document = {name: document.get(name) for name in Abort.__slots__}
+    cleanup, on_abort = document["cleanup"], document.get("on_abort")
     return Abort(
         **fields
         | {
             "requested_at": instant(document["requested_at"]),
             "finished_at": _instant_or_none(document["finished_at"]),
             "cleanup": None if cleanup is None else Cleanup(cleanup),
+            "on_abort": None if on_abort is None else _on_abort(on_abort),
         }
+    )
+
+
+def _on_abort(document: Document) -> OnAbort:
+    return OnAbort(
+        state=CleanupState(document["state"]),
+        tries=document["tries"],
+        tries_max=document["tries_max"],
+        next_try_at=_instant_or_none(document["next_try_at"]),
+        error=_failure(document["error"]),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 
 class Status(StrEnum):
@@ -40,6 +40,19 @@ class Cleanup(StrEnum):
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
+
+
+class CleanupState(StrEnum):
+    """What the `on_abort` of an aborted job does now; `done` and `failed` are for good."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+Until = Literal["final", "over"]
+"""What to wait for: a final status, or that the clean-up after an abort has ended, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,21 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnAbort:
+    """How far the handler's `on_abort` is, which undoes what an aborted job did."""
+
+    state: CleanupState
+    tries: int
+    """How many tries have ended."""
+    tries_max: int | None
+    """How many there are at most; None before the first has ended."""
+    next_try_at: datetime | None
+    """When the next try is due, after one that failed."""
+    error: Failure | None
+    """Why the last try failed; the job's log has the traceback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
     """An abort, from its request; once `finished_at` is set, the proof of death."""
 
@@ -97,6 +125,8 @@ class Abort:
     survivors: int | None
     """How many processes were still alive at the last check."""
     cleanup: Cleanup | None
+    on_abort: OnAbort | None = None
+    """None where there is nothing to undo, or the node is of an earlier version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +154,11 @@ class JobState:
     def final(self) -> bool:
         """Whether the status will not change any more."""
         return self.status in FINAL
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more happens to it: it is final, and no clean-up is pending."""
+        return self.final and (self.abort is None or self.abort.cleanup is not Cleanup.PENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from atlanscheduler_client.events import Event, EventReader, Printed
 from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
 from atlanscheduler_client.reading import log_line_of
 from atlanscheduler_client.responses import value_of
-from atlanscheduler_client.shapes import Aborts, Job, LogLine, NewJob, Node, Status, Task
+from atlanscheduler_client.shapes import Aborts, Job, LogLine, NewJob, Node, Status, Task, Until
 from atlanscheduler_client.waiting import Deadline, pauses
 
 T = TypeVar("T")
@@ -94,16 +94,19 @@ class Client:
             yield from page.jobs
             call = page.next
 
-    def wait(self, uid: str, job_id: str, *, timeout_s: float | None = None) -> Job:
-        """Wait until the job is final, and return it.
+    def wait(
+        self, uid: str, job_id: str, *, timeout_s: float | None = None, until: Until = "final"
+    ) -> Job:
+        """Wait until the job is final, or with `until="over"` also undone, and return it.
 
         Raises:
-            TimeoutError: it is not final within `timeout_s`.
+            TimeoutError: it is not that far within `timeout_s`.
         """
         deadline = Deadline(timeout_s)
         while True:
-            job = self._ask(calls.get(uid, job_id, wait_s=deadline.wait_s()))
-            if job.final:
+            wait_s = deadline.wait_s()
+            job = self._ask(calls.get(uid, job_id, wait_s=wait_s, until=until))
+            if job.over if until == "over" else job.final:
                 return job
 
     def abort(
@@ -115,10 +118,12 @@ class Client:
         grace_s: float | None = None,
         children: bool = False,
         wait_s: float = 50.0,
+        until: Until = "final",
     ) -> Job:
         """Abort a job, and wait for up to `wait_s` (≤ 50) until it is aborted.
 
-        Returns the job: aborted, with the proof of death, or still being stopped. With `children`,
+        Returns the job: aborted, with the proof of death, or still being stopped. With
+        `until="over"`, waits until the handler's `on_abort` has ended, too. With `children`,
         the jobs that it submitted are aborted too, theirs, and so on, even if it had ended before.
 
         Raises:
@@ -126,7 +131,13 @@ class Client:
         """
         return self._ask(
             calls.abort(
-                uid, job_id, reason=reason, grace_s=grace_s, children=children, wait_s=wait_s
+                uid,
+                job_id,
+                reason=reason,
+                grace_s=grace_s,
+                children=children,
+                wait_s=wait_s,
+                until=until,
             )
         )
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from atlanscheduler_client import Client, Status
+from atlanscheduler_client import Cleanup, Client, Job, Status
 from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.options import AsJson, Name, Uid, Url
 from scheduler.cli.read import Statuses, TaskFilter
 from scheduler.cli.terminal import print_json, print_rich
+
+
+class Until(StrEnum):
+    """What to wait for, as an option."""
+
+    FINAL = "final"
+    OVER = "over"
 
 
 def abort(
@@ -25,8 +33,13 @@ def abort(
         ),
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, max=60, metavar="SECONDS", help="How long to wait for its end.")
+        float,
+        typer.Option(min=0, max=60, metavar="SECONDS", help="How long to wait; 0: not at all."),
     ] = 60.0,
+    until: Annotated[
+        Until,
+        typer.Option(help="Wait until nothing of it lives, or until its on_abort has ended, too."),
+    ] = Until.OVER,
     url: Url = DEFAULT_URL,
     *,
     children: Annotated[
@@ -34,14 +47,28 @@ def abort(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Abort a job, and print the receipt: proof that nothing of it lives."""
+    """Abort a job, and print the receipt: proof that nothing of it lives, and is undone."""
     with Client(url) as client:
-        job = client.abort(*name, reason=reason, grace_s=grace, children=children, wait_s=wait)
+        job = client.abort(
+            *name,
+            reason=reason,
+            grace_s=grace,
+            children=children,
+            wait_s=wait,
+            until=until.value,
+        )
     if as_json:
         print_json(job)
     else:
         print_rich(rendering.summary(job))
-    return Exit.DONE if job.status is Status.ABORTED else Exit.TIME_UP
+    return _exit_status(job, until)
+
+
+def _exit_status(job: Job, until: Until) -> Exit:
+    if job.status is not Status.ABORTED or (until is Until.OVER and not job.over):
+        return Exit.TIME_UP
+    failed = job.abort is not None and job.abort.cleanup is Cleanup.FAILED
+    return Exit.NOT_UNDONE if failed else Exit.DONE
 
 
 def abort_all(

@@ -22,6 +22,10 @@ JOB_EPILOG: Final = (
     "Exit status: 0 successful, 3 terminated, 4 aborted, 5 time up, 6 no such job, "
     "7 no node answers, 1 refused by the node, 2 wrong usage."
 )
+ABORT_EPILOG: Final = (
+    "Exit status: 0 aborted and undone, 1 it had ended before, 5 time up, 6 no such job, "
+    "7 no node answers, 8 aborted but its clean-up failed, 2 wrong usage."
+)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it by position
@@ -59,7 +63,7 @@ def build_app() -> typer.Typer:
     app.command("wait", epilog=JOB_EPILOG)(follow.wait)
     app.command("watch", epilog=JOB_EPILOG)(follow.watch)
     app.command("logs")(follow.logs)
-    app.command("abort")(abort.abort)
+    app.command("abort", epilog=ABORT_EPILOG)(abort.abort)
     app.command("abort-all")(abort.abort_all)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)

@@ -20,6 +20,7 @@ class Exit(IntEnum):
     TIME_UP = 5
     NO_SUCH_JOB = 6
     UNREACHABLE = 7
+    NOT_UNDONE = 8
     INTERRUPTED = 130
 
 

@@ -11,7 +11,17 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from atlanscheduler_client import Abort, Failure, Job, JobState, Node, Progress, Status, Task
+from atlanscheduler_client import (
+    Abort,
+    CleanupState,
+    Failure,
+    Job,
+    JobState,
+    Node,
+    Progress,
+    Status,
+    Task,
+)
 from scheduler.basics.visible import plain
 from scheduler.core.json_values.encoding import encode
 
@@ -124,8 +134,29 @@ def receipt(abort: Abort) -> str:
     else:
         noun = "process" if abort.processes == 1 else "processes"
         ended = f"{abort.signal}, {abort.processes} {noun} ended, {abort.survivors} survived"
-    undone = f", clean-up {abort.cleanup}" if abort.cleanup else ""
-    return f"{ended}, {abort.latency_ms} ms after the request{undone}{_reason(abort)}"
+    after = f"{abort.latency_ms} ms after the request{_reason(abort)}"
+    return ", ".join(filter(None, (ended, after, undone(abort))))
+
+
+def undone(abort: Abort) -> str:
+    """How far the clean-up is, in words; empty where there is nothing to undo."""
+    run = abort.on_abort
+    if abort.cleanup is None or run is None:
+        return f"clean-up {abort.cleanup}" if abort.cleanup else ""
+    of = f" of {run.tries_max}" if run.tries_max else ""
+    failed = f"failed {run.tries}{of} times" if run.tries else "failed"
+    why = f": {run.error.summary}" if run.error else ""
+    match run.state:
+        case CleanupState.DONE:
+            return "undone"
+        case CleanupState.FAILED:
+            return f"the clean-up {failed} and is given up{why}"
+        case CleanupState.RUNNING:
+            return f"the clean-up runs (try {run.tries + 1}{of})"
+        case _ if run.next_try_at is not None:
+            return f"the clean-up {failed}, next try at {run.next_try_at:%H:%M:%S} UTC{why}"
+        case _:
+            return "the clean-up waits for a worker"
 
 
 def duration(length: timedelta) -> str:

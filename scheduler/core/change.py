@@ -15,7 +15,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from scheduler.core.job import FINAL, NOTHING_RAN, Claim, Cleanup, Job, Progress, Status
+from scheduler.core.job import (
+    FINAL,
+    NOT_TRIED,
+    NOTHING_RAN,
+    Abort,
+    Claim,
+    Cleanup,
+    Job,
+    Progress,
+    Purpose,
+    Status,
+)
 
 
 class ChangeKind(StrEnum):
@@ -75,6 +86,13 @@ def running(claim: Claim, at: datetime) -> Change:
     )
 
 
+def claimed(claim: Claim, at: datetime) -> Change | None:
+    """The change for a claim; None for the first try of a clean-up, which is no news."""
+    if claim.purpose is Purpose.RUN:
+        return running(claim, at)
+    return changed(claim.id, claim.uid) if claim.cleanup_tries else None
+
+
 def changed(job_id: str, uid: str | None = None) -> Change:
     """The change for anything else about a job."""
     return Change(kind=ChangeKind.STATUS, job_id=job_id, uid=uid)
@@ -110,6 +128,8 @@ QUEUED_AGAIN: Final = 2
 ENDED: Final = 900_000_000
 """The stage of an end: greater than the stages of more claims than a job will ever have. Not
 computed from the token, which grows with the claim of a clean-up: an old end would look new."""
+UNDONE: Final = 1000
+"""How far beyond `ENDED` the end of a clean-up is: farther than that of any of its tries."""
 CLAIMED: Final = frozenset({Status.RUNNING, Status.SUCCESSFUL, Status.TERMINATED})
 """Statuses that a job has only after a claim; an aborted job may never have been claimed."""
 
@@ -118,14 +138,24 @@ def stage(job: Job) -> int:
     """How far a job is in its life; grows with each thing that happens to it.
 
     token 0     1                                2
-    queued ▶ running ▶ aborting ▶ queued again ▶ running ▶ … ▶ ended ▶ cleaned up
+    queued ▶ running ▶ aborting ▶ queued again ▶ running ▶ … ▶ ended ▶ tries ▶ cleaned up
     """
     if job.status in FINAL:
-        cleaned = job.abort is not None and job.abort.cleanup in {Cleanup.DONE, Cleanup.FAILED}
-        return ENDED + cleaned
+        return ENDED + (0 if job.abort is None else _cleanup_step(job, job.abort))
     if job.status is Status.RUNNING:
         return STAGES * job.token + (0 if job.abort is None else 1)
     return STAGES * job.token + QUEUED_AGAIN
+
+
+def _cleanup_step(job: Job, abort: Abort) -> int:
+    """How far the clean-up of an aborted job is: its tries count, each repetition twice.
+
+    The beginning of the first try does not: it follows the abort at once.
+    """
+    if abort.cleanup in {Cleanup.DONE, Cleanup.FAILED}:
+        return UNDONE
+    ended = abort.tries.ended
+    return 2 * ended + (ended > 0 and job.owner is not None)
 
 
 def may_run(change: Change, last_stage: int) -> bool:
@@ -164,7 +194,8 @@ def _between(job: Job, last_stage: int) -> Iterator[Job]:
     if step == 0 and (requested := _requested(job)) is not None:
         yield requested
     if stage(job) > ENDED and job.abort is not None:
-        yield replace(job, abort=replace(job.abort, cleanup=Cleanup.PENDING))
+        pending = replace(job.abort, cleanup=Cleanup.PENDING, tries=NOT_TRIED)
+        yield replace(job, owner=None, abort=pending)
 
 
 def _requested(job: Job) -> Job | None:

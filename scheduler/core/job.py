@@ -69,6 +69,15 @@ class Cleanup(StrEnum):
     FAILED = "failed"
 
 
+class Until(StrEnum):
+    """What a client waits for."""
+
+    FINAL = "final"
+    """The job's status does not change any more."""
+    OVER = "over"
+    """Nothing more happens to the job: after an abort, its clean-up has ended, too."""
+
+
 class Purpose(StrEnum):
     """What a claim is for."""
 
@@ -127,6 +136,23 @@ NOTHING_RAN: Final = Death(signal=None, processes=0, survivors=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupTries:
+    """The tries of a clean-up so far; `core.cleanup` says what follows from each."""
+
+    ended: int = 0
+    """How many came to an end: not those that a drain or the death of their node cut short."""
+    allowed: int | None = None
+    """How many there are at most; None until the first has ended."""
+    next_at: datetime | None = None
+    """When the next one is due, while the clean-up waits after a failure."""
+    error: Failure | None = None
+    """Why the last one failed."""
+
+
+NOT_TRIED: Final = CleanupTries()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
     """An abort, from the request on; once `finished_at` is set, the proof of death."""
 
@@ -137,6 +163,7 @@ class Abort:
     finished_at: datetime | None = None
     death: Death | None = None
     cleanup: Cleanup | None = None
+    tries: CleanupTries = NOT_TRIED
 
     @property
     def latency_ms(self) -> int | None:
@@ -188,6 +215,17 @@ class Job(Submission):
         """Whether nothing more happens to it: it is final, and no clean-up is pending."""
         cleaning = self.abort is not None and self.abort.cleanup is Cleanup.PENDING
         return self.status in FINAL and not cleaning
+
+    def reached(self, until: Until) -> bool:
+        """Whether it is as far as somebody waits for."""
+        return self.over if until is Until.OVER else self.status in FINAL
+
+    @property
+    def cleanup_waits(self) -> bool:
+        """Whether its clean-up waits for a worker, and not for the time of its next try."""
+        abort = self.abort
+        pending = abort is not None and abort.cleanup is Cleanup.PENDING
+        return pending and self.owner is None and (abort is None or abort.tries.next_at is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +283,8 @@ class Claim(Submission):
     purpose: Purpose
     traceparent: str | None = None
     """The trace in which the job was submitted."""
+    cleanup_tries: int = 0
+    """How many tries of its clean-up have ended before this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,19 +90,6 @@ def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stop
             assert_never(outcome)
 
 
-def cleanup_failure(task: str, outcome: Outcome) -> Failure | None:
-    """Why a clean-up failed; None where it succeeded, or is to be tried again."""
-    match outcome:
-        case Returned() | Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, _):
-            return None
-        case Stopped(limit_s=float() | int() as limit_s):
-            return Failure(
-                kind=FailureKind.TIMEOUT, message=f"it ran longer than its limit of {limit_s:g} s"
-            )
-        case _:
-            return failure(task, outcome)
-
-
 def crash_message(exit_status: int | None) -> str:
     """How a process died, from its exit status (negative: a signal's number; None: unknown)."""
     if exit_status is None:

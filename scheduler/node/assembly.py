@@ -346,6 +346,7 @@ async def _open_workers(
         local_jobs=local_jobs,
         job_events=basis.job_events,
         on_call_due=on_call_due,
+        cleanup_tries=config.abort.cleanup_tries,
     )
     stack.callback(settlements.unkillable.give_up)
     workers = build_workers(

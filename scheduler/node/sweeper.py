@@ -4,6 +4,7 @@ It runs on every node, every second, or less often for what is not urgent: an id
 next to nothing. Each step is guarded, so any number of nodes may do it at the same time.
 
     dead nodes    a node whose beat did not change for lease_s is removed; its jobs are released
+    clean-ups     those that failed wait for a worker again once their next try is due
     lost ids      after the queue's server was emptied, one node enqueues all waiting ids again; the
                   oldest waiting ids are checked regularly
     old jobs      deleted in small steps once they have been final for the retention time
@@ -20,10 +21,10 @@ import structlog
 
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
-from scheduler.core.job import Node
+from scheduler.core.job import Job, Node
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.store import Released, Store
 from scheduler.telemetry.job_events import JobEvents
 
 log = structlog.get_logger()
@@ -49,6 +50,10 @@ DELETE_BYTES_MAX: Final = 16 * 1024 * 1024
 (500 jobs of 1 MB each took 3.8 s, longer than the renewal of a lease may wait.)"""
 DELETE_PAUSE_S: Final = 10.0
 """The pause after a look that found no old jobs: compared to days of retention it is short."""
+
+
+CLEANUPS_MAX: Final = 500
+"""How many clean-ups are resumed at a time: after an outage of what they need, many are due."""
 
 
 class Sweeper:
@@ -92,7 +97,12 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep for ever. A step that fails because store or queue are away is repeated later."""
         while True:
-            for step in (self.release_dead_nodes, self.restore_ids, self.delete_old_jobs):
+            for step in (
+                self.release_dead_nodes,
+                self.resume_cleanups,
+                self.restore_ids,
+                self.delete_old_jobs,
+            ):
                 with suppress(Unavailable):
                     await step()
             await self._clock.sleep(SWEEP_EVERY_S)
@@ -109,6 +119,12 @@ class Sweeper:
             await self._release(present)
             self._present = present
             self._release_at = self._clock.monotonic() + RELEASE_EVERY_S
+
+    async def resume_cleanups(self) -> None:
+        """Enqueue the clean-ups whose next try is due."""
+        due = await self._store.resume_cleanups(at=self._clock.now(), limit=CLEANUPS_MAX)
+        if due:
+            await self._queue.enqueue(due, ahead=True)
 
     async def restore_ids(self) -> None:
         """Enqueue the waiting jobs that are, or may be, missing in the queue."""
@@ -131,10 +147,19 @@ class Sweeper:
         released = await self._store.release_orphans(
             losses_max=self._losses_max, at=self._clock.now()
         )
-        self._job_events.released(released.to_enqueue, released.ended)
-        self._queue.announce(list(map(changed, (*released.to_enqueue, *released.ended))))
+        taken_back = (*released.to_enqueue, *released.ended, *released.left_undone)
+        self._queue.announce(list(map(changed, taken_back)))
+        await self._tell(released)
         await self._queue.recover(present)
         await self._queue.enqueue(released.to_enqueue, ahead=True)
+
+    async def _tell(self, released: Released) -> None:
+        """Log what became of the jobs; without their names where the store is away."""
+        found: Sequence[Job] = ()
+        with suppress(StoreUnavailable):
+            if ids := {*released.ended, *released.left_undone}:
+                found = await self._store.outlines(ids)
+        self._job_events.released(released, {job.id: job for job in found})
 
     async def _enqueue_all(self) -> None:
         """Enqueue all waiting jobs; stop if the queue is emptied again or another node does it."""

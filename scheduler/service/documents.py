@@ -12,7 +12,16 @@ import orjson
 
 from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import Abort, Failure, Job, JsonText, Node, Progress
+from scheduler.core.job import (
+    Abort,
+    Cleanup,
+    CleanupTries,
+    Failure,
+    Job,
+    JsonText,
+    Node,
+    Progress,
+)
 from scheduler.core.job_log import Line
 from scheduler.core.webhook import HookCall
 
@@ -37,7 +46,7 @@ def job_document(job: Job) -> Document:
         "created_at": instant(job.created_at),
         "started_at": _instant_or_none(job.started_at),
         "finished_at": _instant_or_none(job.finished_at),
-        "abort": _abort(job.abort),
+        "abort": None if job.abort is None else _abort(job.abort, job),
     }
 
 
@@ -147,9 +156,7 @@ def _shortest(number: float) -> float:
     return int(number) if float(number).is_integer() and abs(number) < 2**53 else number
 
 
-def _abort(abort: Abort | None) -> Document | None:
-    if abort is None:
-        return None
+def _abort(abort: Abort, job: Job) -> Document:
     death = abort.death
     return {
         "requested_at": instant(abort.requested_at),
@@ -160,4 +167,18 @@ def _abort(abort: Abort | None) -> Document | None:
         "processes": death.processes if death else None,
         "survivors": death.survivors if death else None,
         "cleanup": abort.cleanup,
+        "on_abort": None if abort.cleanup is None else _on_abort(abort.cleanup, abort.tries, job),
+    }
+
+
+def _on_abort(cleanup: Cleanup, tries: CleanupTries, job: Job) -> Document:
+    """How far the handler's `on_abort` is; what is pending runs where the job has an owner."""
+    running = cleanup is Cleanup.PENDING and job.owner is not None
+    error = tries.error
+    return {
+        "state": "running" if running else cleanup,
+        "tries": tries.ended,
+        "tries_max": tries.allowed,
+        "next_try_at": _instant_or_none(tries.next_at),
+        "error": error and {"kind": error.kind, "type": error.type, "message": error.message},
     }

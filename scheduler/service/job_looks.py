@@ -1,8 +1,8 @@
 """Looks at jobs in the store for all who wait for them, together.
 
-    a wait ─┐                              ┌─▶ is it over?
-    a wait ─┼─ over ─▶ one statement ──────┤
-    a wait ─┘                              └─▶ is it over?
+    a wait ─┐                              ┌─▶ is it final?
+    a wait ─┼─ final ─▶ one statement ─────┤
+    a wait ─┘                              └─▶ is it final?
 
     every `LOOK_AGAIN_S`: one look at all jobs that are waited for, in case a message was lost
 
@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import Job
+from scheduler.core.job import Job, Until
 from scheduler.core.job_log import LogPage
 from scheduler.core.ports.store import Store
 
@@ -50,22 +50,25 @@ class JobLooks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: dict[str, set[Event]] = {}
-        self._over = Batch(self._all_over, weight_max=IDS_MAX)
+        self._final = Batch(self._all_final, weight_max=IDS_MAX)
         self._outline = Batch(self._all_outlines, weight_max=OUTLINES_MAX, pause_s=OUTLINES_PAUSE_S)
         self._log = Batch(self._all_logs, weight_max=LOGS_MAX, pause_s=OUTLINES_PAUSE_S)
 
     async def run(self) -> None:
         """Look for ever, while there is something to look for; a background task."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._over.serve(), name="look whether jobs are over")
+            group.create_task(self._final.serve(), name="look whether jobs are final")
             group.create_task(self._outline.serve(), name="look at jobs that are followed")
             group.create_task(self._log.serve(), name="read logs that are followed")
             group.create_task(self._look_regularly(), name="look again")
 
-    async def over(self, job_id: str) -> bool:
-        """Whether a job is final or was deleted; false where the store is away."""
+    async def reached(self, job_id: str, until: Until) -> bool:
+        """Whether a job is final or over, or was deleted; false where the store is away."""
         with suppress(StoreUnavailable):
-            return await self._over(job_id)
+            if until is Until.FINAL:
+                return await self._final(job_id)
+            job = await self._outline(job_id)
+            return job is None or job.over
         return False
 
     async def outline(self, job_id: str) -> Job | None:
@@ -86,7 +89,10 @@ class JobLooks:
 
     @contextmanager
     def waiting(self, job_id: str, event: Event) -> Iterator[None]:
-        """Set the event within `LOOK_AGAIN_S` after the job is over, while the block runs."""
+        """Set the event within `LOOK_AGAIN_S` after the job is final, while the block runs.
+
+        Once it is final, the event is set at each such look: its clean-up may have ended.
+        """
         self._waiting.setdefault(job_id, set()).add(event)
         try:
             yield
@@ -108,9 +114,9 @@ class JobLooks:
         for event in self._waiting.get(job_id, ()):
             event.set()
 
-    async def _all_over(self, job_ids: Sequence[str]) -> Sequence[bool]:
-        over = await self._store.final(set(job_ids))
-        return [each in over for each in job_ids]
+    async def _all_final(self, job_ids: Sequence[str]) -> Sequence[bool]:
+        final = await self._store.final(set(job_ids))
+        return [each in final for each in job_ids]
 
     async def _all_outlines(self, job_ids: Sequence[str]) -> Sequence[Job | None]:
         found = {job.id: job for job in await self._store.outlines(set(job_ids))}

@@ -31,7 +31,7 @@ from typing import Final
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import FINAL, Cleanup, Job, NewJob, Node, Status, Submission
+from scheduler.core.job import Job, NewJob, Node, Status, Submission, Until
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
@@ -159,8 +159,10 @@ class Service:
                 worker.begin(inserted.claims, at=new.created_at)
         return inserted
 
-    async def get(self, uid: str, job_id: str, *, wait_s: float = 0.0) -> Job:
-        """The job; with `wait_s`, as soon as it is final, or when the time is up.
+    async def get(
+        self, uid: str, job_id: str, *, wait_s: float = 0.0, until: Until = Until.FINAL
+    ) -> Job:
+        """The job; with `wait_s`, as soon as it is final or over, or when the time is up.
 
         Raises:
             NotFound: no such job, or another user's.
@@ -168,7 +170,7 @@ class Service:
         job = await self._store.get(job_id)
         if job is None or job.uid != uid:
             raise NotFound(f"user {uid!r} has no job {job_id!r}")
-        return job if wait_s <= 0 else await self._final(job, wait_s=wait_s)
+        return job if wait_s <= 0 else await self._waited(job, wait_s=wait_s, until=until)
 
     async def hook_calls(self, uid: str, job_id: str) -> Sequence[HookCall]:
         """The calls of a job's hook so far, oldest first.
@@ -263,11 +265,13 @@ class Service:
         grace_s: float | None = None,
         children: bool = False,
         wait_s: float = 0.0,
+        until: Until = Until.FINAL,
     ) -> Job:
         """Request an abort durably, and return the job: aborted, being stopped, or ended before.
 
         With `children`, the abort of all jobs below it is requested as well, whatever became of
-        the job itself. With `wait_s`, returns as soon as the job is final, or when the time is up.
+        the job itself. With `wait_s`, returns as soon as the job is final or over, or when the time
+        is up.
 
         Raises:
             NotFound: no such job, or another user's.
@@ -283,7 +287,7 @@ class Service:
         await self._announce(job)
         if children:
             await self._abort_below(job, reason=reason, grace_s=grace_s)
-        return await self._final(job, wait_s=wait_s)
+        return await self._waited(job, wait_s=wait_s, until=until)
 
     async def abort_all(
         self, uid: str, *, statuses: Collection[Status], task: str | None
@@ -357,18 +361,18 @@ class Service:
         with suppress(QueueUnavailable):
             if job.status is Status.RUNNING and job.owner is not None:
                 await self._queue.announce_abort(job.id, node_id=job.owner)
-            elif job.abort.cleanup is Cleanup.PENDING and job.owner is None:
+            elif job.cleanup_waits:
                 await self._queue.enqueue([job.id], ahead=True)
 
-    async def _final(self, job: Job, *, wait_s: float) -> Job:
-        """The job as soon as it is final, or in its current state when the time is up."""
-        if job.status in FINAL or wait_s <= 0:
+    async def _waited(self, job: Job, *, wait_s: float, until: Until) -> Job:
+        """The job as soon as it is final or over, or in its current state when the time is up."""
+        if job.reached(until) or wait_s <= 0:
             return job
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s), self._queue.watch(job.id) as changed_event:
                 with self._looks.waiting(job.id, changed_event):
                     # Look only after watching began: a change in between would be missed.
-                    while not await self._looks.over(job.id):
+                    while not await self._looks.reached(job.id, until):
                         await changed_event.wait()
                         changed_event.clear()
         return await self._now(job)

@@ -11,7 +11,15 @@ from typing import Any, Final
 
 import orjson
 
-from scheduler.core.job import NOTHING_RAN, Failure, NewJob, Progress, Settlement
+from scheduler.core.job import (
+    NOTHING_RAN,
+    Cleanup,
+    CleanupTries,
+    Failure,
+    NewJob,
+    Progress,
+    Settlement,
+)
 from scheduler.core.job_log import Written
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,6 +91,18 @@ def success(end: Settlement) -> Mapping[str, Any]:
         "progress": None if end.progress is None else json(end.progress),
         "bytes": _bytes(end.result),
     }
+
+
+def cleanup(
+    state: Cleanup, tries: CleanupTries | None
+) -> tuple[Cleanup, int | None, int | None, int | None, str | None]:
+    """The columns of a clean-up after a try; see `rows` for one that waits for its next try."""
+    if tries is None:
+        return state, None, None, None, None
+    error = None if tries.error is None else json(tries.error)
+    if tries.next_at is None:
+        return state, None, tries.ended, tries.allowed, error
+    return Cleanup.FAILED, milliseconds(tries.next_at), tries.ended, tries.allowed, error
 
 
 def page(written: Written) -> Mapping[str, Any]:

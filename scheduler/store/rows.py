@@ -11,6 +11,7 @@ from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Failure,
     FailureKind,
@@ -53,14 +54,19 @@ def abort(row: Row) -> Abort | None:
     if row["abort_requested_at"] is None:
         return None
     ended = row["status"] == Status.ABORTED
-    cleanup = row["cleanup"]
     return Abort(
         requested_at=_instant(row["abort_requested_at"]),
         reason=row["abort_reason"],
         grace_s=row["abort_grace_s"],
         finished_at=_instant(row["finished_at"]) if ended else None,
         death=None if row["abort_processes"] is None else _death(row),
-        cleanup=None if cleanup is None else Cleanup(cleanup),
+        cleanup=_cleanup(row),
+        tries=CleanupTries(
+            ended=row["cleanup_tries"],
+            allowed=row["cleanup_tries_max"],
+            next_at=_maybe_instant(row["cleanup_due_at"]),
+            error=_failure(row["cleanup_error"]),
+        ),
     )
 
 
@@ -73,6 +79,7 @@ def claim(row: Row) -> Claim:
         attempt=row["attempt"],
         token=row["token"],
         purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,
+        cleanup_tries=row["cleanup_tries"],
     )
 
 
@@ -127,6 +134,13 @@ def page(row: Row) -> LogPage:
 def _submitted(row: Row) -> dict[str, Any]:
     """The fields of the submission, which have columns of their names."""
     return {name: row[name] for name in Submission.__slots__}
+
+
+def _cleanup(row: Row) -> Cleanup | None:
+    """The state of a clean-up; one that waits for its next try is stored as failed."""
+    if row["cleanup_due_at"] is not None:
+        return Cleanup.PENDING
+    return None if row["cleanup"] is None else Cleanup(row["cleanup"])
 
 
 def _death(row: Row) -> Death:

@@ -15,6 +15,7 @@ from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Job,
     JsonText,
@@ -159,9 +160,19 @@ class SqlStore:
         ended = await self._fetch(name, arguments.batch(map(columns, ends)))
         return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
 
-    async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
+    async def settle_cleanup(
+        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+    ) -> bool:
         """See `Store`."""
-        return bool(await self._fetch("settle_cleanup", job_id, token, cleanup))
+        state, due_at, ended, allowed, error = arguments.cleanup(cleanup, tries)
+        return bool(
+            await self._fetch("settle_cleanup", job_id, token, state, due_at, ended, allowed, error)
+        )
+
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
+        """See `Store`."""
+        resumed = await self._fetch("resume_cleanups", arguments.milliseconds(at), limit)
+        return [row["id"] for row in resumed]
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
         """See `Store`."""
@@ -335,6 +346,7 @@ class SqlStore:
         return Released(
             to_enqueue=sorted(row["id"] for row in released if row["waiting"]),
             ended=sorted(row["id"] for row in released if row["ended"]),
+            left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )
 
     async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:

@@ -1,8 +1,9 @@
 """The events of jobs for operators: a log line and a count for each.
 
 Such lines are written only here, so that all of them name the job, user, task and attempt, and none
-of them contains what a user sent. `log_lines` adds the node's name. The jobs of a lot share a line
-where they differ in nothing else: to write it takes longer than such a job.
+of them contains what a user sent, except where the message of an exception quotes it. `log_lines`
+adds the node's name. The jobs of a lot share a line where they differ in nothing else: to write it
+takes longer than such a job. A job that failed has a line of its own, at the level `error`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ from typing import Final
 
 import structlog
 
+from scheduler.core.cleanup import CleanupEnd
 from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Failure,
-    FailureKind,
     Job,
     Purpose,
     Settlement,
     Status,
 )
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Released
 from scheduler.core.webhook import CallStatus, HookCall, Verdict
+from scheduler.telemetry.failures import failure_fields
 from scheduler.telemetry.metrics import Metrics
 
 TEXTS: Final[Mapping[Status, str]] = {
@@ -35,6 +39,8 @@ TEXTS: Final[Mapping[Status, str]] = {
     Status.TERMINATED: "job terminated",
     Status.ABORTED: "job aborted",
 }
+
+LEFT_UNDONE: Final = "clean-up failed"
 
 
 class JobEvents:
@@ -69,17 +75,22 @@ class JobEvents:
 
     def ended(self, ends: Iterable[tuple[Claim, Settlement]]) -> None:
         """Attempts have ended, and their outcomes are stored."""
-        lines = defaultdict[tuple[Status, FailureKind | None, _Kin], list[Claim]](list)
+        lines = defaultdict[tuple[Status, _Kin], list[Claim]](list)
         now = self._clock.monotonic()
         for claim, settlement in ends:
-            kind = settlement.error.kind if settlement.error else None
-            lines[settlement.status, kind, _kin(claim)].append(claim)
+            if settlement.error is None:
+                lines[settlement.status, _kin(claim)].append(claim)
+            else:
+                self._metrics.jobs(claim.task, settlement.status).inc()
+                self._failed(_fields(claim), settlement.error)
             if (started := self._started.pop(claim.id, None)) is not None:
                 self._metrics.running(claim.task).observe(now - started)
-        for (status, kind, _), alike in lines.items():
+        for (status, _), alike in lines.items():
             self._metrics.jobs(alike[0].task, status).inc(len(alike))
-            error = {"error": kind} if kind else {}
-            self._log.info(TEXTS[status], **_fields(*alike), **error)
+            self._log.info(TEXTS[status], **_fields(*alike))
+
+    def _failed(self, fields: Mapping[str, object], error: Failure) -> None:
+        self._log.error(TEXTS[Status.TERMINATED], **fields, **failure_fields(error))
 
     def taken_over(self, claim: Claim) -> None:
         """An attempt ended here after another node had taken the job over or settled it."""
@@ -111,28 +122,56 @@ class JobEvents:
 
     def aborted_in_queue(self, job: Job) -> None:
         """A job was aborted while it was queued."""
-        self._log.info("job aborted", job=job.id, user=job.uid, task=job.task, attempt=job.attempt)
+        self._log.info(TEXTS[Status.ABORTED], **_fields_of(job))
 
-    def cleanup_ended(self, claim: Claim, cleanup: Cleanup, error: Failure | None) -> None:
-        """A clean-up has ended, or has failed and will be tried again."""
+    def cleanup_ended(self, claim: Claim, end: CleanupEnd, error: Failure | None) -> None:
+        """A try of a clean-up has ended, or was cut short."""
+        if end.tries is None:
+            self._log.info("clean-up given back", **_fields(claim))
+            return
+        again = end.cleanup is Cleanup.PENDING
+        self._metrics.cleanup_tries(claim.task, "retried" if again else end.cleanup).inc()
+        fields = {**_fields(claim), "tries": end.tries.ended, "tries_max": end.tries.allowed}
         if error is None:
-            self._log.info(f"clean-up {cleanup}", **_fields(claim))
+            self._log.info("clean-up done", **fields)
+        elif again:
+            text = "clean-up failed, and is tried again"
+            self._log.warning(text, **fields, **failure_fields(error), **self._pause(end.tries))
         else:
-            self._log.error(f"clean-up {cleanup}", **_fields(claim), error=error.summary)
+            self._log.error(LEFT_UNDONE, **fields, **failure_fields(error))
 
-    def released(self, to_enqueue: Iterable[str], ended: Iterable[str]) -> None:
-        """Jobs were taken back from dead nodes: enqueued again, or ended."""
-        for text, job_ids in (("job taken back", to_enqueue), ("job ended with its node", ended)):
-            for job_id in job_ids:
-                self._metrics.released.inc()
-                self._log.warning(text, job=job_id)
+    def _pause(self, tries: CleanupTries) -> dict[str, float]:
+        if tries.next_at is None:
+            return {}
+        pause_s = (tries.next_at - self._clock.now()).total_seconds()
+        return {"next_try_in_s": round(pause_s, 1)}
+
+    def released(self, released: Released, jobs: Mapping[str, Job]) -> None:
+        """Jobs were taken back from dead nodes: enqueued again, or ended.
+
+        Args:
+            jobs: those that ended and those that are left undone, as far as they are known.
+        """
+        self._metrics.released.inc(sum(map(len, released)))
+        for job_id in released.to_enqueue:
+            self._log.warning("job taken back", job=job_id)
+        for job_id in released.ended:
+            job = jobs.get(job_id)
+            if job is None or job.error is None:
+                self._log.warning("job ended with its node", job=job_id)
+            else:
+                self._failed(_fields_of(job), job.error)
+        for job_id in released.left_undone:
+            job = jobs.get(job_id)
+            error = job.abort.tries.error if job and job.abort else None
+            fields = _fields_of(job) if job else {"job": job_id}
+            self._log.error(LEFT_UNDONE, **fields, **(failure_fields(error) if error else {}))
 
     def hook_tried(self, call: HookCall, job: Job, follows: Verdict, answer: str) -> None:
         """A call of a hook was tried."""
         self._metrics.hook_calls(call.event, follows.status).inc()
         if follows.status is CallStatus.GIVEN_UP:
-            fields = {"job": job.id, "user": job.uid, "task": job.task, "attempt": job.attempt}
-            self._log.warning("hook given up", **fields, tries=call.tries, answer=answer)
+            self._log.warning("hook given up", **_fields_of(job), tries=call.tries, answer=answer)
 
 
 _Kin = tuple[str, str, int, str | None]
@@ -154,6 +193,11 @@ def _fields(claim: Claim, *others: Claim) -> dict[str, object]:
     if claim.traceparent:
         fields["trace_id"] = claim.traceparent.split("-")[1]
     return fields
+
+
+def _fields_of(job: Job) -> dict[str, object]:
+    """The fields of a line about a job that nobody claims."""
+    return {"job": job.id, "user": job.uid, "task": job.task, "attempt": job.attempt}
 
 
 def _submitted_s(job_id: str) -> float:

@@ -15,7 +15,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict
 
-from scheduler.basics.visible import escaped, escaped_json
+from scheduler.basics.visible import escaped_json
+from scheduler.telemetry.terminal import TerminalRenderer
 
 
 class LossyWriter:
@@ -59,11 +60,6 @@ def _json(_logger: object, _level: str, line: EventDict) -> str:
         return json.dumps({**line, "timestamp": stamp}, default=repr)
 
 
-def _visible(_logger: object, _level: str, line: EventDict) -> EventDict:
-    """The line without what would act on the terminal; other values are shown by `repr`."""
-    return {name: escaped(each) if isinstance(each, str) else each for name, each in line.items()}
-
-
 class _Stamp:
     """Adds the node's name, the level and the time to every line."""
 
@@ -87,7 +83,7 @@ def configure(*, node: str) -> None:
         processors=[
             _Stamp(node),
             structlog.processors.format_exc_info,
-            *((_visible, structlog.dev.ConsoleRenderer()) if on_terminal else (_json,)),
+            TerminalRenderer() if on_terminal else _json,
         ],
         logger_factory=lambda *_: file,
         cache_logger_on_first_use=True,

@@ -48,6 +48,9 @@ class Metrics:
         self.hook_calls = cache(
             counter("hook_calls", "Tries of hook calls, by outcome.", "event", "status").labels
         )
+        self.cleanup_tries = cache(
+            counter("cleanup_tries", "Tries of clean-ups, by outcome.", "task", "outcome").labels
+        )
         self.leases_lost = counter("leases_lost", "How often this node lost its lease.")
         self.released = counter("jobs_released", "Jobs taken back from dead nodes.")
         self.processes = counter("pool_processes_started", "Pool processes started.")

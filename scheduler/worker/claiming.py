@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from scheduler.core.change import running
+from scheduler.core.change import claimed, running
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-from scheduler.core.job import Claim, Purpose
+from scheduler.core.job import Claim
 from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -166,9 +166,8 @@ class Claiming:
                 with suppress(QueueUnavailable):
                     await self._give_back(job_ids)
             raise
-        self._queue.announce(
-            [running(claim, now) for claim in claims if claim.purpose is Purpose.RUN]
-        )
+        changes = (claimed(claim, now) for claim in claims)
+        self._queue.announce([change for change in changes if change is not None])
         return claims
 
     async def _give_back(self, job_ids: Sequence[str]) -> None:

@@ -198,6 +198,24 @@ def test_the_clean_up_after_an_abort_is_followed_to_its_end(
     expect(page.get_by_text("is undone")).to_be_visible()
 
 
+def test_a_clean_up_that_fails_is_shown_with_its_reason_and_its_next_try(
+    visit: Visit, uid: str, tmp_path: Path
+) -> None:
+    """Its user sees that somebody still cares, or can repair what hinders it meanwhile."""
+    job = visit.submit("undone_at_last", {"file": str(tmp_path / "file")}, uid=uid)
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    wait_for(tmp_path / "file")
+
+    visit.ask("DELETE", f"/{uid}/{job['id']}?wait=30")
+    receipt = page.locator(".receipt")
+    expect(receipt).to_contain_text(
+        re.compile("failed 1 of 5 times, next try at .*: RuntimeError: not yet")
+    )
+
+    expect(receipt).to_contain_text("failed 2 of 5 times", timeout=10_000)
+    expect(receipt).to_contain_text("is undone", timeout=20_000)
+
+
 def test_an_abort_that_comes_too_late_says_so(visit: Visit, uid: str, script: Path) -> None:
     job = visit.submit("step", {"file": str(script), "total": 1}, uid=uid)
     visit.page.route("**/events", lambda _: None)  # the page gets no event of the end

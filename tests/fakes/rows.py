@@ -10,9 +10,11 @@ import orjson
 
 from scheduler.core.job import (
     FINAL,
+    NOT_TRIED,
     NOTHING_RAN,
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Job,
     JsonText,
@@ -50,7 +52,21 @@ class Row:
     @property
     def waits(self) -> bool:
         """Whether it waits for a worker: for a run or for its clean-up."""
-        return self.job.status is Status.QUEUED or (self.cleaning and self.job.owner is None)
+        return self.job.status is Status.QUEUED or self.job.cleanup_waits
+
+    @property
+    def next_try_at(self) -> datetime | None:
+        """When the next try of its clean-up is due."""
+        return None if self.job.abort is None else self.job.abort.tries.next_at
+
+    @property
+    def left_undone(self) -> bool:
+        return self.job.abort is not None and self.job.abort.cleanup is Cleanup.FAILED
+
+    def resume_cleanup(self) -> None:
+        assert self.job.abort is not None
+        tries = replace(self.job.abort.tries, next_at=None)
+        self.change(abort=replace(self.job.abort, tries=tries))
 
     def finish_abort(self, *, at: datetime, death: Death) -> None:
         """Become aborted; the clean-up is pending if an attempt began and the job is undoable."""
@@ -72,9 +88,10 @@ class Row:
         attempt = self.job.attempt if begun else self.job.attempt - 1
         self.change(status=Status.QUEUED, owner=None, started_at=None, attempt=attempt)
 
-    def set_cleanup(self, cleanup: Cleanup) -> None:
+    def set_cleanup(self, cleanup: Cleanup, tries: CleanupTries | None = None) -> None:
         assert self.job.abort is not None
-        self.change(owner=None, abort=replace(self.job.abort, cleanup=cleanup))
+        kept = self.job.abort.tries if tries is None else tries
+        self.change(owner=None, abort=replace(self.job.abort, cleanup=cleanup, tries=kept))
 
 
 def new_row(new: NewJob) -> Row:
@@ -104,6 +121,7 @@ def claim_as_it_is(row: Row) -> Claim:
         attempt=job.attempt,
         token=job.token,
         purpose=Purpose.RUN if job.status is Status.RUNNING else Purpose.CLEAN,
+        cleanup_tries=0 if job.abort is None else job.abort.tries.ended,
     )
 
 
@@ -114,7 +132,11 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
         return True
     row.losses += 1
     if row.job.status is Status.ABORTED:
-        row.set_cleanup(Cleanup.FAILED if row.losses >= losses_max else Cleanup.PENDING)
+        tries = row.job.abort.tries if row.job.abort else NOT_TRIED
+        if row.losses < losses_max:
+            row.set_cleanup(Cleanup.PENDING)
+        else:
+            row.set_cleanup(Cleanup.FAILED, replace(tries, error=lost_failure(losses_max)))
         return False
     if row.losses < losses_max:
         row.requeue()

@@ -15,6 +15,7 @@ from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Job,
     JsonText,
@@ -174,13 +175,27 @@ class MemoryStore:
         holds = row is not None and row.job.token == token and row.job.status is Status.RUNNING
         return row if holds else None
 
-    async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
+    async def settle_cleanup(
+        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+    ) -> bool:
         self._answer()
         row = self.rows.get(job_id)
         if row is None or row.job.token != token or not row.cleaning or row.job.owner is None:
             return False
-        row.set_cleanup(cleanup)
+        row.set_cleanup(cleanup, tries)
         return True
+
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
+        self._answer()
+        due = [
+            (row.next_try_at, job_id)
+            for job_id, row in self.rows.items()
+            if row.next_try_at is not None and row.next_try_at <= at
+        ]
+        ids = [job_id for _, job_id in sorted(due)[:limit]]
+        for job_id in ids:
+            self.rows[job_id].resume_cleanup()
+        return ids
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
         self._answer()
@@ -420,7 +435,11 @@ class MemoryStore:
             if row.job.owner is not None and row.job.owner not in self._nodes
         ]
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
-        return Released(sorted(row.job.id for row in orphans if row.waits), sorted(ended))
+        return Released(
+            sorted(row.job.id for row in orphans if row.waits),
+            sorted(ended),
+            tuple(sorted(row.job.id for row in orphans if row.left_undone)),
+        )
 
     async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
         self._answer()

@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 
 from scheduler.basics.clock import id_before, new_id
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import FINAL, Job, JsonText, Status, StopReason, Submission
+from scheduler.core.job import FINAL, Cleanup, Job, JsonText, Status, StopReason, Submission
 from scheduler.core.ports.direct_start import Reservation
 from scheduler.node.sweeper import Sweeper
 from scheduler.service.change_feed import ChangeFeed
@@ -33,7 +33,7 @@ from tests.faults.virtual import VirtualClock
 from tests.support.gate import Gate, Trouble
 from tests.support.job_events import Counting
 from tests.support.witness import Witness
-from tests.support.workers import NODE, TASKS, NodeUnderTest
+from tests.support.workers import CLEANUP_TRIES, NODE, TASKS, NodeUnderTest
 
 LEASE_S: Final = 6.0
 INTERVALS: Final = Intervals(idle_window_s=3.0, first_look_s=0.5, longest_look_s=0.5, grace_s=0)
@@ -60,11 +60,15 @@ class WatchedStore(MemoryStore):
 
 
 class WatchedProcess(FakeProcess):
-    """A process whose handler works for its time, and which reports to the witness."""
+    """A process whose handler works for its time, and which reports to the witness.
 
-    def __init__(self, witness: Witness) -> None:
+    The first try of each clean-up crashes it.
+    """
+
+    def __init__(self, witness: Witness, tried: set[str]) -> None:
         super().__init__()
         self._witness = witness
+        self._tried = tried
         self._over: asyncio.TimerHandle | None = None
 
     def job_begins(self, job: Mapping[str, Any]) -> None:
@@ -72,9 +76,14 @@ class WatchedProcess(FakeProcess):
         self._witness.begins(job["id"], self)
         if runs:
             self._witness.attempts(job["id"])
-        self._over = asyncio.get_running_loop().call_later(
-            LASTS_S[job["task"]] if runs else 0.1, self.finish, f'"{job["id"]}"'
-        )
+        loop = asyncio.get_running_loop()
+        if runs:
+            self._over = loop.call_later(LASTS_S[job["task"]], self.finish, f'"{job["id"]}"')
+        elif job["id"] in self._tried:
+            self._over = loop.call_later(0.1, self.finish)
+        else:
+            self._tried.add(job["id"])
+            self._over = loop.call_later(0.1, self.die, -signal.SIGSEGV)
 
     def job_ends(self, job: Mapping[str, Any]) -> None:
         if self._over is not None:
@@ -93,7 +102,7 @@ class Member(NodeUnderTest):
             town.group,
             queue=queue,
             clock=VirtualClock(),
-            slots=FakeSlots(make=lambda: WatchedProcess(town.witness)),
+            slots=FakeSlots(make=lambda: WatchedProcess(town.witness, town.tried)),
             record=replace(NODE, id=name, name=name, tasks=tuple(TASKS)),
             lease_s=LEASE_S,
             intervals=INTERVALS,
@@ -171,6 +180,8 @@ class Town:
         self.accepted: dict[str, str] = {}
         """Job ids by the user's names for them."""
         self.aborted: set[str] = set()
+        self.tried: set[str] = set()
+        """Ids of the jobs whose clean-up began."""
         store = Gate(self.store, trouble=trouble, error=StoreUnavailable)
         queue = Gate(
             MemoryQueue(self.server, node_id="user"), trouble=trouble, error=QueueUnavailable
@@ -236,6 +247,7 @@ class Town:
         for job in self.jobs():
             if job.id in self.aborted:
                 assert job.status is Status.ABORTED, f"guarantee 5: {job}"
+                self._check_cleanup(job)
             else:
                 assert job.status is Status.SUCCESSFUL, f"guarantee 6: {job}"
                 assert job.result == f'"{job.id}"', "guarantee 7"
@@ -244,6 +256,13 @@ class Town:
         assert not [row for row in rows if row.job.owner], "guarantee 8: an owner"
         assert not any(self.server.inflight.values()), "guarantee 8: an id in flight"
         assert not self.witness.alive, "guarantee 8: a process"
+
+    def _check_cleanup(self, job: Job) -> None:
+        """It is tried until it succeeds, although its first try fails."""
+        assert job.abort is not None
+        began = job.id in self.tried
+        assert (job.abort.cleanup is Cleanup.DONE) == began, f"a clean-up was given up: {job}"
+        assert job.abort.tries.ended <= CLEANUP_TRIES
 
 
 async def insist(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - the call's
@@ -279,4 +298,5 @@ async def story(trouble: Trouble) -> None:
         await last.drain()
         town.check()
         assert town.idle or trouble.nth, "no job began directly"
+        assert town.tried or trouble.nth, "no clean-up failed"
     assert len(asyncio.all_tasks()) == 1, "guarantee 8: a task"

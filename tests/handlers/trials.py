@@ -226,6 +226,23 @@ def not_undoable(data: Any) -> Any:
     time.sleep(3600)
 
 
+def _undo_at_last(data: Any, job: JobContext) -> None:
+    """Raise, then crash, then undo; append a line each time."""
+    _undo(data, job)
+    tries = len(Path(data["file"] + ".undone").read_text().splitlines())
+    if tries == 1:
+        raise RuntimeError("not yet")
+    if tries == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@handler("undone_at_last", on_abort=_undo_at_last)
+def undone_at_last(data: Any) -> Any:
+    """Wait for ever; its clean-up succeeds at the third try."""
+    Path(data["file"]).write_text("begun")
+    time.sleep(3600)
+
+
 @handler("notify")
 def notify(data: Any, job: JobContext) -> Any:
     """Notify the hook, with a number that some JSON readers would round."""

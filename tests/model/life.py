@@ -13,6 +13,8 @@ from typing import Any, Final
 from scheduler.core.job import FINAL, Cleanup, Job, Status
 
 LOSSES_MAX: Final = 3
+TRIES_MAX: Final = 3
+"""Of a clean-up."""
 
 
 @dataclass
@@ -30,12 +32,16 @@ class Life:
     owner: str | None = None
     abort_asked: bool = False
     cleanup: Cleanup | None = None
+    tries: int = 0
+    """Of its clean-up: those that ended."""
+    next_try_at: datetime | None = None
     result: str | None = None
     finished_at: datetime | None = None
 
     @property
     def waits(self) -> bool:
-        return self.status is Status.QUEUED or (self.cleaning and self.owner is None)
+        unowned = self.cleaning and self.owner is None
+        return self.status is Status.QUEUED or (unowned and self.next_try_at is None)
 
     @property
     def cleaning(self) -> bool:
@@ -84,8 +90,18 @@ class Life:
         elif too_often:
             self.cleanup = Cleanup.FAILED
 
-    def finish_cleanup(self, cleanup: Cleanup) -> None:
-        self.cleanup, self.owner = cleanup, None
+    def give_back_cleanup(self) -> None:
+        self.owner = None
+
+    def end_try(self, *, succeeded: bool, next_try_at: datetime) -> None:
+        """A clean-up is tried until it succeeds, but not more often than allowed."""
+        self.owner, self.tries = None, self.tries + 1
+        if succeeded:
+            self.cleanup = Cleanup.DONE
+        elif self.tries == TRIES_MAX:
+            self.cleanup = Cleanup.FAILED
+        else:
+            self.next_try_at = next_try_at
 
     def _become_aborted(self, at: datetime) -> None:
         self._end(Status.ABORTED, at)
@@ -104,6 +120,8 @@ class Life:
             "owner": self.owner,
             "abort_asked": self.abort_asked,
             "cleanup": self.cleanup,
+            "tries": self.tries,
+            "next_try_at": self.next_try_at,
             "result": self.result,
             "finished_at": self.finished_at,
         }
@@ -118,6 +136,8 @@ def shown(job: Job) -> dict[str, Any]:
         "owner": job.owner,
         "abort_asked": job.abort is not None,
         "cleanup": job.abort and job.abort.cleanup,
+        "tries": job.abort.tries.ended if job.abort else 0,
+        "next_try_at": job.abort and job.abort.tries.next_at,
         "result": job.result,
         "finished_at": job.finished_at,
     }

@@ -31,6 +31,7 @@ from scheduler.core.job import (
     FINAL,
     Claim,
     Cleanup,
+    CleanupTries,
     Failure,
     FailureKind,
     JsonText,
@@ -42,7 +43,7 @@ from scheduler.core.job import (
 from scheduler.core.job import Progress as Made
 from scheduler.core.ports.store import Store
 from tests.model.effort import Run
-from tests.model.life import LOSSES_MAX, Life, shown
+from tests.model.life import LOSSES_MAX, TRIES_MAX, Life, shown
 from tests.model.member import LEASE_S, Member
 from tests.support.stores import AT, DEATH, new, node
 from tests.support.witness import Witness
@@ -53,6 +54,8 @@ ALL: Final = 10_000
 JOBS_MAX: Final = 4
 MEMBERS_MAX: Final = 3
 """Few, so that they work on the same jobs."""
+PAUSE_S: Final = 4
+"""Between two tries of a clean-up."""
 SELDOM: Final = st.sampled_from([False, False, False, True])
 ENDS: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED, Status.QUEUED)
 RAISED: Final = Failure(kind=FailureKind.EXCEPTION, message="no")
@@ -207,20 +210,31 @@ class StoreMachine(RuleBasedStateMachine):
         settled = self.run(self.store.settle([_settlement(*each) for each in batch]))
         assert set(settled) == {claim.id for claim, *_ in batch if self._settled(claim, batch)}
 
-    @rule(of=held, cleanup=st.sampled_from(Cleanup))
-    def write(self, of: tuple[Member, Claim], cleanup: Cleanup) -> None:
-        """The other writes of an attempt: progress, survivors, the end of a clean-up."""
+    @rule(of=held, succeeds=st.booleans())
+    def write(self, of: tuple[Member, Claim], succeeds: bool) -> None:  # noqa: FBT001 - hypothesis'
+        """The other writes of an attempt: progress, survivors, the end of a try of a clean-up."""
         member, claim = of
         if member.id not in self.up:
             return
         self._tell(claim)
         self._ended(member, claim)
-        done = self.run(self.store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup))
+        next_try_at = member.clock.now() + timedelta(seconds=PAUSE_S)
+        done = self.run(_try_ended(self.store, claim, next_try_at, succeeds=succeeds))
         life = self.lives.get(claim.id)
         cleans = life is not None and life.cleans(claim.token)
         assert done == cleans
         if life is not None and cleans:
-            life.finish_cleanup(cleanup)
+            life.end_try(succeeded=succeeds, next_try_at=next_try_at)
+
+    @rule(member=members)
+    def resume_cleanups(self, member: Member) -> None:
+        """By its own wall clock, as for all that waits for a time."""
+        at = member.clock.now()
+        due = [life for life in self.lives.values() if life.next_try_at and life.next_try_at <= at]
+        resumed = self.run(self.store.resume_cleanups(at=at, limit=ALL))
+        assert sorted(resumed) == sorted(life.id for life in due)
+        for life in due:
+            life.next_try_at = None
 
     @rule(member=members, lost=SELDOM)
     def do_the_chores(self, member: Member, lost: bool) -> None:  # noqa: FBT001 - hypothesis'
@@ -271,7 +285,7 @@ class StoreMachine(RuleBasedStateMachine):
         waiting = self.run(self.store.waiting(limit=ALL))
         held = self._begun(heir, self._claim(heir, waiting))
         for each in late:
-            self.write(each, Cleanup.DONE)
+            self.write(each, succeeds=True)
             self.settle(each, [], status)
         return multiple(*late, *held)
 
@@ -321,6 +335,7 @@ class StoreMachine(RuleBasedStateMachine):
             await store.bury(each.id)
         await store.release_orphans(losses_max=LOSSES_MAX, at=AT)
         await store.register(node("last"))
+        await store.resume_cleanups(at=AT + timedelta(days=9), limit=ALL)
         ids = await store.waiting(limit=ALL)
         claims = await store.claim(ids, node_id="last", at=AT)
         runs = [claim for claim in claims if claim.purpose is Purpose.RUN]
@@ -328,11 +343,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert set(settled) == {claim.id for claim in runs}
         for claim in claims:
             if claim.purpose is Purpose.CLEAN:
-                assert await store.settle_cleanup(claim.id, token=claim.token, cleanup=Cleanup.DONE)
+                assert await _try_ended(store, claim, AT, succeeds=True)
         for life in self.lives.values():
             job = await store.get(life.id)
             assert job is not None
             assert job.status in FINAL
+            assert job.over, "every clean-up ends, too"
             assert job.owner is None
             self.witness.see(job)
         await store.bury("last")
@@ -443,6 +459,7 @@ class StoreMachine(RuleBasedStateMachine):
         life.claim(member.id)
         assert (claim.token, claim.attempt) == (life.token, life.attempt)
         assert (claim.purpose is Purpose.RUN) == was_queued
+        assert claim.cleanup_tries == life.tries
 
     def _begun(self, member: Member, claims: Sequence[Claim]) -> list[tuple[Member, Claim]]:
         """The claims that a node got run there, unless its lease is over."""
@@ -491,7 +508,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert self.run(
                     self.store.settle_cleanup(claim.id, token=claim.token, cleanup=Cleanup.PENDING)
                 )
-                self.lives[claim.id].finish_cleanup(Cleanup.PENDING)
+                self.lives[claim.id].give_back_cleanup()
 
     def _release(self, at: datetime) -> None:
         for life in self.lives.values():
@@ -509,6 +526,19 @@ def _settlement(claim: Claim, status: Status, at: datetime) -> Settlement:
         error=RAISED if status is Status.TERMINATED else None,
         death=DEATH if status in {Status.ABORTED, Status.QUEUED} else None,
     )
+
+
+async def _try_ended(store: Store, claim: Claim, next_try_at: datetime, *, succeeds: bool) -> bool:
+    """Settle a try of a clean-up, as a node does that allows `TRIES_MAX`."""
+    ended = claim.cleanup_tries + 1
+    end = Cleanup.DONE if succeeds else Cleanup.FAILED if ended == TRIES_MAX else Cleanup.PENDING
+    tries = CleanupTries(
+        ended=ended,
+        allowed=TRIES_MAX,
+        next_at=next_try_at if end is Cleanup.PENDING else None,
+        error=None if succeeds else RAISED,
+    )
+    return await store.settle_cleanup(claim.id, token=claim.token, cleanup=end, tries=tries)
 
 
 def _is_old(life: Life, before: datetime) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from scheduler.core.job import FINAL, TRANSITIONS, Claim, Job, Purpose, Status
+from scheduler.core.job import FINAL, NOT_TRIED, TRANSITIONS, Claim, Job, Purpose, Status
 
 
 class Witness:
@@ -86,4 +86,5 @@ def _reachable(status: Status) -> Collection[Status]:
 
 def _lasting(job: Job) -> Job:
     """The lasting part of a final job: all but the state and the owner of its clean-up."""
-    return replace(job, owner=None, token=0, abort=job.abort and replace(job.abort, cleanup=None))
+    abort = job.abort and replace(job.abort, cleanup=None, tries=NOT_TRIED)
+    return replace(job, owner=None, token=0, abort=abort)

@@ -48,6 +48,7 @@ STILL = Intervals(idle_window_s=IDLE_S, first_look_s=NEVER_S, longest_look_s=NEV
 NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
 
 
+CLEANUP_TRIES = 3
 TASKS = {
     "task1": HandlerOptions(name="task1"),
     "undoable": HandlerOptions(name="undoable", undoable=True),
@@ -119,6 +120,7 @@ class NodeUnderTest:
             local_jobs=self.local_jobs,
             job_events=self.job_events,
             on_call_due=lambda: None,
+            cleanup_tries=CLEANUP_TRIES,
         )
         self.settling, self.lost_claims = settlements.settling, settlements.lost_claims
         self.unkillable = settlements.unkillable

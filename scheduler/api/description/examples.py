@@ -19,7 +19,14 @@ RECEIPT: Final = {
     "signal": "SIGTERM",
     "processes": 1,
     "survivors": 0,
-    "cleanup": None,
+    "cleanup": "pending",
+    "on_abort": {
+        "state": "pending",
+        "tries": 1,
+        "tries_max": 5,
+        "next_try_at": "2026-11-23T14:08:51.600Z",
+        "error": {"kind": "exception", "type": "OSError", "message": "disk full"},
+    },
 }
 JOB: Final = {
     "id": "01a208bc-e538-7404-822a-df0cc3d7b9b4",

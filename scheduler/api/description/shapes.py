@@ -50,6 +50,31 @@ class Progress(Shape):
     message: str | None
 
 
+class CleanupError(Shape):
+    """Why a try of an `on_abort` failed; the job's log has the traceback."""
+
+    kind: FailureKind
+    type: str | None
+    message: Annotated[str, Field(description="cut to 500 characters")]
+
+
+class OnAbort(Shape):
+    """How far the handler's `on_abort` is, which undoes what the job did."""
+
+    state: Annotated[
+        Literal["pending", "running", "done", "failed"],
+        Field(description="done and failed are for good; pending waits for a worker or a time"),
+    ]
+    tries: Annotated[int, Field(description="how many tries have ended")]
+    tries_max: Annotated[
+        int | None, Field(description="how many there are at most; null before the first has ended")
+    ]
+    next_try_at: Annotated[
+        Instant | None, Field(description="when the next try is due, after one that failed")
+    ]
+    error: Annotated[CleanupError | None, Field(description="why the last try failed")]
+
+
 class Abort(Shape):
     """An abort, from the moment it is requested; once it is finished, the proof of death."""
 
@@ -62,7 +87,10 @@ class Abort(Shape):
     signal: Annotated[str | None, Field(description="the last one needed; null if nothing ran")]
     processes: Annotated[int | None, Field(description="how many were ended")]
     survivors: Annotated[int | None, Field(description="how many were still alive at last")]
-    cleanup: Cleanup | None
+    cleanup: Annotated[
+        Cleanup | None, Field(description="pending until the last try of `on_abort` has ended")
+    ]
+    on_abort: Annotated[OnAbort | None, Field(description="null where there is nothing to undo")]
 
 
 class Job(Shape):

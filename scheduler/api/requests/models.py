@@ -18,11 +18,12 @@ from pydantic import (
     HttpUrl,
     StringConstraints,
     TypeAdapter,
+    ValidationInfo,
     WithJsonSchema,
 )
 
 from scheduler.api.requests import cursor
-from scheduler.core.job import Status
+from scheduler.core.job import Status, Until
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
@@ -116,6 +117,22 @@ Wait = Annotated[
     Field(ge=0, le=WAIT_S_MAX, description=f"seconds to wait for the end, 0 to {WAIT_S_MAX}"),
     BeforeValidator(_plain_number),
 ]
+
+
+def _beside_wait(until: Until, info: ValidationInfo) -> Until:
+    if info.data.get("wait", 1) == 0:
+        raise ValueError(until)
+    return until
+
+
+UntilFinalOrOver = Annotated[
+    Until,
+    AfterValidator(_beside_wait),
+    Field(
+        description="final (its status does not change any more) or over (its clean-up has ended, "
+        "too), only together with wait above 0"
+    ),
+]
 Statuses = Annotated[
     frozenset[Status],
     BeforeValidator(_names),
@@ -181,9 +198,10 @@ class JobPath(UserPath):
 
 
 class WaitQuery(Query):
-    """How long to wait for a job to be final."""
+    """How long to wait for a job, and until when."""
 
     wait: Wait = 0.0
+    until: UntilFinalOrOver = Until.FINAL
 
 
 class AbortQuery(WaitQuery):

@@ -26,7 +26,7 @@ from scheduler.service.documents import job_document
 
 async def abort_ordered(request: web.Request) -> web.Response:
     """Abort a job named in the body."""
-    wait_s = query(request, WaitQuery).wait
+    how_long = query(request, WaitQuery)
     body = await read_order(request)
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with uid and id")])
@@ -37,7 +37,8 @@ async def abort_ordered(request: web.Request) -> web.Response:
         reason=order.reason,
         grace_s=order.grace_s,
         children=order.children,
-        wait_s=wait_s,
+        wait_s=how_long.wait,
+        until=how_long.until,
     )
     return _answer(job)
 
@@ -53,6 +54,7 @@ async def abort_job(request: web.Request) -> web.Response:
         grace_s=how.grace_s,
         children=how.children,
         wait_s=how.wait,
+        until=how.until,
     )
     return _answer(job)
 

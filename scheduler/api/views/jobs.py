@@ -15,7 +15,7 @@ from scheduler.api.requests.models import ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LOAD, PATH_PREFIX, SERVICE
-from scheduler.core.job import FINAL, Job
+from scheduler.core.job import Job
 from scheduler.service.documents import call_document, job_document
 from scheduler.service.service import JobPage
 
@@ -55,14 +55,15 @@ async def list_jobs(request: web.Request) -> web.Response:
 
 
 async def get_job(request: web.Request) -> web.Response:
-    """Get a job, at once or when it is final."""
+    """Get a job, at once, or when it is final or over."""
     uid, job_id = job_in_path(request)
-    wait_s, service = query(request, WaitQuery).wait, request.app[SERVICE]
+    how_long, service = query(request, WaitQuery), request.app[SERVICE]
     async with in_line(request, request.app[LOAD].reads):
         job = await service.get(uid, job_id)
-        if wait_s == 0 or job.status in FINAL:
+        if how_long.wait == 0 or job.reached(how_long.until):
             return json_response(job_document(job))
-    return json_response(job_document(await service.get(uid, job_id, wait_s=wait_s)))
+    job = await service.get(uid, job_id, wait_s=how_long.wait, until=how_long.until)
+    return json_response(job_document(job))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:

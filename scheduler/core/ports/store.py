@@ -10,6 +10,7 @@ from scheduler.core.job import (
     Abort,
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Job,
     JsonText,
@@ -41,6 +42,8 @@ class Released(NamedTuple):
     """Ids that wait for a worker now: queued again, or aborted with their clean-up pending."""
     ended: Sequence[str]
     """Ids that are final now: aborted, or terminated because their nodes died too often."""
+    left_undone: Sequence[str] = ()
+    """Ids whose clean-up has failed, because its nodes died too often."""
 
 
 class Store(Protocol):
@@ -139,10 +142,21 @@ class Store(Protocol):
         """
         ...
 
-    async def settle_cleanup(self, job_id: str, *, token: int, cleanup: Cleanup) -> bool:
-        """End a clean-up: `done` and `failed` are final, `pending` gives it back for another try.
+    async def settle_cleanup(
+        self, job_id: str, *, token: int, cleanup: Cleanup, tries: CleanupTries | None = None
+    ) -> bool:
+        """End a try of a clean-up: `done` and `failed` are final, `pending` gives it back.
 
-        False, and no effect, where the token does not hold or the clean-up is not pending.
+        Without `tries`, those that are stored stay. Where `tries` has a time for the next one, the
+        clean-up waits for no worker until `resume_cleanups` finds that it is due. False, and no
+        effect, where the token does not hold or the clean-up is not pending.
+        """
+        ...
+
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
+        """Let up to `limit` clean-ups wait for a worker whose next try is due at `at`; their ids.
+
+        Those that have been due longest come first. Concurrent callers get different ids.
         """
         ...
 
@@ -322,8 +336,8 @@ class Store(Protocol):
 
         A running job whose abort is requested becomes aborted, with `NOTHING_RAN`. For any other
         running job a loss is counted: with the `losses_max`-th it ends terminated with kind lost,
-        before that it is queued again. A pending clean-up loses its owner, and counts a loss, too:
-        with the `losses_max`-th it has failed.
+        before that it is queued again. A clean-up with an owner loses it, and counts a loss, too,
+        but no try: with the `losses_max`-th loss it has failed.
         """
         ...
 
@@ -345,7 +359,7 @@ class Store(Protocol):
 
         No more once their JSON texts and logs together pass `bytes_max`, so that one call does not
         delay the writes behind it, however large the jobs are; but always one where there is one.
-        Their logs are deleted with them. A job is kept while its clean-up is pending or a call of
-        its hook is due.
+        Their logs are deleted with them. A job is kept while its clean-up is pending, with or
+        without a time for the next try, or a call of its hook is due.
         """
         ...

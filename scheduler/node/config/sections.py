@@ -232,6 +232,8 @@ class AbortSection(Section):
     """the watcher's longest sleep"""
     grace_s: float = Field(2.0, ge=0, le=3_600)
     """between SIGTERM and SIGKILL; 0 = SIGKILL at once"""
+    cleanup_tries: int = Field(5, ge=1, le=100)
+    """how often an `on_abort` that fails is tried; 1 = once, without a repetition"""
 
     @model_validator(mode="after")
     def _looks_grow(self) -> Self:

@@ -26,4 +26,4 @@ UPDATE jobs
   FROM free
  WHERE jobs.id = free.id
 RETURNING jobs.id, jobs.uid, jobs.task, jobs.data, jobs.hook, jobs.parent,
-          jobs.traceparent, jobs.attempt, jobs.token, jobs.status
+          jobs.traceparent, jobs.attempt, jobs.token, jobs.status, jobs.cleanup_tries

@@ -1,7 +1,8 @@
 -- The claims that a node holds, except those on some jobs.
 -- $1 node_id
 -- $2 but (job ids: the keys of a JSON object)
-SELECT id, uid, task, data, hook, parent, traceparent, attempt, token, status
+SELECT id, uid, task, data, hook, parent, traceparent, attempt, token, status,
+       cleanup_tries
   FROM jobs
  WHERE owner = $1
    AND id NOT IN (SELECT key FROM json_each($2))

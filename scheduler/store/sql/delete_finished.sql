@@ -8,6 +8,7 @@ WITH old AS (
       FROM jobs
      WHERE finished_at < $1
        AND (cleanup IS NULL OR cleanup <> 'pending')
+       AND cleanup_due_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM hook_calls WHERE job_id = jobs.id AND due_at IS NOT NULL)
      ORDER BY finished_at
      LIMIT $2

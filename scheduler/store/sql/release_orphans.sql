@@ -1,7 +1,7 @@
 -- Take back the jobs whose owners are not registered any more.
 -- $1 losses_max
 -- $2 at (ms since 1970)
--- $3 error (JSON, of a job with losses_max losses)
+-- $3 error (JSON, of a job or a clean-up with losses_max losses)
 WITH orphans AS (
     SELECT id, token FROM jobs WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM nodes)
 ), held AS (
@@ -37,7 +37,9 @@ UPDATE jobs
        abort_survivors = CASE WHEN jobs.abort_requested_at IS NOT NULL THEN 0 END,
        cleanup = CASE WHEN jobs.abort_requested_at IS NULL OR NOT jobs.undoable THEN NULL
                       WHEN jobs.status = 'aborted' AND jobs.losses + 1 >= $1 THEN 'failed'
-                      ELSE 'pending' END
+                      ELSE 'pending' END,
+       cleanup_error = CASE WHEN jobs.status = 'aborted' AND jobs.losses + 1 >= $1
+                            THEN CAST($3 AS text) ELSE jobs.cleanup_error END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.waiting, jobs.finished_at = $2 AS ended
+RETURNING jobs.id, jobs.waiting, jobs.finished_at = $2 AS ended, jobs.cleanup

@@ -1,10 +1,19 @@
--- End a clean-up whose token holds, or give it back.
+-- End a try of a clean-up whose token holds, or give the clean-up back.
 -- $1 job_id
 -- $2 token
--- $3 cleanup (pending: give it back)
+-- $3 cleanup (pending: give it back; with due_at: failed)
+-- $4 due_at (ms since 1970; NULL: no further try, or at once)
+-- $5 tries (NULL: they stay as they are)
+-- $6 tries_max
+-- $7 error (JSON)
 UPDATE jobs
    SET cleanup = $3,
-       owner = NULL
+       owner = NULL,
+       cleanup_due_at = CAST($4 AS bigint),
+       cleanup_tries = coalesce(CAST($5 AS integer), cleanup_tries),
+       cleanup_tries_max = coalesce(CAST($6 AS integer), cleanup_tries_max),
+       cleanup_error = CASE WHEN CAST($5 AS integer) IS NULL THEN cleanup_error
+                            ELSE CAST($7 AS text) END
  WHERE id = $1
    AND token = $2
    AND cleanup = 'pending'

@@ -47,12 +47,14 @@ def build_settlements(
     local_jobs: LocalJobs,
     job_events: JobEvents,
     on_call_due: Callable[[], None],
+    cleanup_tries: int,
 ) -> Settlements:
     """Build the parts that write how the claims of the lease's node end.
 
     Args:
         group: runs the tasks of `unkillable`.
         on_call_due: called when a call of a hook may be due.
+        cleanup_tries: how often a clean-up is tried that fails.
     """
     job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
     settling = Settling(
@@ -63,6 +65,7 @@ def build_settlements(
         job_log_writer=job_log_writer,
         job_events=job_events,
         on_call_due=on_call_due,
+        cleanup_tries=cleanup_tries,
     )
     return Settlements(
         job_log_writer=job_log_writer,

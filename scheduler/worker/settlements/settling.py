@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from scheduler.basics.retry import Backoff, retried
 from scheduler.core.change import changed
+from scheduler.core.cleanup import after_try, cleanup_failure
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import (
     NOTHING_RAN,
@@ -25,7 +26,6 @@ from scheduler.core.job import (
     Outcome,
     Progress,
     Purpose,
-    Returned,
     Settlement,
     Status,
     Stopped,
@@ -33,7 +33,7 @@ from scheduler.core.job import (
     Unknown,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.policy import cleanup_failure, conclude
+from scheduler.core.policy import conclude
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
@@ -62,7 +62,14 @@ class Settling:
         job_log_writer: JobLogWriter,
         job_events: JobEvents,
         on_call_due: Callable[[], None],
+        cleanup_tries: int,
     ) -> None:
+        """Collaborators.
+
+        Args:
+            on_call_due: called when a call of a hook may be due.
+            cleanup_tries: how often a clean-up is tried that fails.
+        """
         self._store = store
         self._queue = queue
         self._clock = clock
@@ -70,6 +77,7 @@ class Settling:
         self._job_log_writer = job_log_writer
         self._job_events = job_events
         self._on_call_due = on_call_due
+        self._cleanup_tries = cleanup_tries
 
     async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
         """Write the end of an attempt at a job or a clean-up, after the rest of its output."""
@@ -124,18 +132,24 @@ class Settling:
             await self.settle(claim, Unknown(), None)
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
-        cleanup, error = cleaned(outcome), cleanup_failure(claim.task, outcome)
-        if error is not None:  # only the log has the reason
+        error = cleanup_failure(claim.task, outcome)
+        if error is not None:  # only the log has all of it
             self._job_log_writer.write(claim, LogStream.NOTICE, _notice(error))
         await self._retry(lambda: self._job_log_writer.finish(claim))
-        written = await self._retry(
-            lambda: self._store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
+        end = after_try(
+            claim,
+            error,
+            outcome,
+            at=self._clock.now(),
+            tries_max=self._cleanup_tries,
+            random=self._random,
         )
-        if written:
-            self._job_events.cleanup_ended(claim, cleanup, error)
+        settle = partial(self._store.settle_cleanup, claim.id, token=claim.token)
+        if await self._retry(lambda: settle(cleanup=end.cleanup, tries=end.tries)):
+            self._job_events.cleanup_ended(claim, end, error)
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
-        if cleanup is Cleanup.PENDING:
+        if end.cleanup is Cleanup.PENDING and end.tries is None:
             await self._enqueue(claim)
         self._announce([claim])
 
@@ -165,17 +179,6 @@ def _as_written(settlement: Settlement, status: Status | None) -> Settlement:
     if status in {None, settlement.status}:
         return settlement
     return replace(settlement, status=status)
-
-
-def cleaned(outcome: Outcome) -> Cleanup:
-    """The state of a clean-up with this outcome."""
-    match outcome:
-        case Returned():
-            return Cleanup.DONE
-        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, _):
-            return Cleanup.PENDING
-        case _:
-            return Cleanup.FAILED
 
 
 def _notice(error: Failure) -> bytes:

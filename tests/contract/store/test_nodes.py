@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.job import NOTHING_RAN, Cleanup, FailureKind, Status
+from scheduler.core.job import NOTHING_RAN, Cleanup, CleanupTries, FailureKind, Status
+from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Released, Store
 from tests.support.stores import abort, claimed, cleaning, end, known, later, node, queued, running
 
@@ -173,9 +174,11 @@ async def test_a_clean_up_whose_node_died_waits_again_and_fails_at_last(store: S
 
     late = await claimed(store, clean.id, node_id="b1")
     await store.bury("b1")
-    assert await _release(store, losses_max=2) == NONE
+    assert await _release(store, losses_max=2) == NONE._replace(left_undone=(clean.id,))
     assert before.abort is not None
-    assert (await known(store, clean.id)).abort == replace(before.abort, cleanup=Cleanup.FAILED)
+    tries = CleanupTries(error=lost_failure(2))
+    left = replace(before.abort, cleanup=Cleanup.FAILED, tries=tries)
+    assert (await known(store, clean.id)).abort == left
     assert not await store.settle_cleanup(late.id, token=late.token, cleanup=Cleanup.DONE)
 
 

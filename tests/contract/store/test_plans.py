@@ -22,7 +22,7 @@ from scheduler.store.statements import Dialect, migrations, statements
 from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
-SPARSE: Final = "jobs_(owned|waiting)|hook_calls_due"
+SPARSE: Final = "jobs_(owned|waiting|cleanup_due)|hook_calls_due"
 """Indexes that have only the rows in question, and so may be read whole."""
 FILL: Final = """
 INSERT INTO jobs (id, uid, task, hook, status, attempt, token, undoable, node, created_at,
@@ -47,6 +47,7 @@ LIMITED: Final = {
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_parent": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
+    "resume_cleanups": "1000, 10",
     "take_calls": "1000, 2000, 10, '{}', '{}'",
     "unfinished_by_user": "'queued', NULL, 10",
 }

@@ -57,8 +57,9 @@ async def test_the_clean_up_begins_when_the_whole_tree_is_dead(node: Node, begun
     assert left == "[]"
 
 
-async def test_a_clean_up_has_a_time_limit_of_its_own(own_node: Node, begun: Path) -> None:
+async def test_a_clean_up_has_a_time_limit_of_its_own(start_node: Nodes, begun: Path) -> None:
     """It may hang like any handler. Then the log says so, and the worker goes on."""
+    own_node = start_node(ABORT__CLEANUP_TRIES=1)
     await own_node.alone()
     job = await own_node.submit("undone_for_ever", {"file": str(begun)})
     await eventually(begun.exists)
@@ -66,7 +67,7 @@ async def test_a_clean_up_has_a_time_limit_of_its_own(own_node: Node, begun: Pat
     await eventually(lambda: cleanup_is(own_node, job, "failed"), within_s=10)
     assert not there(map(int, undone(begun)))
     reason = "it ran longer than its limit of 0.7 s"
-    assert complaint(own_node, job)["error"] == reason
+    assert complaint(own_node, job)["message"] == reason
     assert (await notices(own_node, job))[-1] == f"the clean-up failed: {reason}"
     for _ in range(own_node.workers):
         assert (await own_node.outcome("echo", 1))["status"] == "successful"
@@ -74,14 +75,17 @@ async def test_a_clean_up_has_a_time_limit_of_its_own(own_node: Node, begun: Pat
 
 
 async def test_a_failed_clean_up_is_shown_in_the_receipt_and_in_the_log(
-    own_node: Node, begun: Path
+    start_node: Nodes, begun: Path
 ) -> None:
     """A person has to clean up by hand then, and needs to know why."""
+    own_node = start_node(ABORT__CLEANUP_TRIES=1)
     job = await own_node.submit("not_undoable", {"file": str(begun)})
     await eventually(begun.exists)
     await own_node.abort(job)
     await eventually(lambda: cleanup_is(own_node, job, "failed"))
-    assert complaint(own_node, job)["error"] == "RuntimeError: cannot be undone"
+    error = complaint(own_node, job)
+    assert (error["type"], error["message"]) == ("RuntimeError", "cannot be undone")
+    assert error["where"].endswith(" in _fail_to_undo")
     heading, failed, *traceback = await notices(own_node, job)
     assert heading == "the clean-up begins"
     assert failed == "the clean-up failed: RuntimeError: cannot be undone"

@@ -34,7 +34,7 @@ async def test_lines_and_counts_are_about_jobs_and_never_show_data(
 ) -> None:
     node = start_node(NODE__NAME="node-a", NODE__WORKERS=1)
     good = await node.outcome("echo", "a secret")
-    bad = await node.outcome("fail", "a secret")
+    bad = await node.outcome("fail", "what its author says")
     running = await node.submit("wait", {"file": str(begun)})
     await eventually(begun.exists)
     queued = await node.submit("echo", "a secret")
@@ -56,6 +56,12 @@ async def test_lines_and_counts_are_about_jobs_and_never_show_data(
         "node": "node-a",
         "level": "info",
     }
+    error = lines(node, bad)[-1]
+    assert (error["level"], error["kind"], error["message"]) == (
+        "error",
+        "exception",
+        "what its author says",
+    )
     assert "secret" not in node.log
 
     async def the_abort_counts() -> bool:

@@ -24,6 +24,7 @@ KEYS = [
     "processes",
     "survivors",
     "cleanup",
+    "on_abort",
 ]
 
 
@@ -50,6 +51,7 @@ async def test_a_queued_job_is_aborted_at_once(api: Api) -> None:
         "processes": 0,
         "survivors": 0,
         "cleanup": None,
+        "on_abort": None,
     }
 
 

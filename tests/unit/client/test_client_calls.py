@@ -16,6 +16,7 @@ from atlanscheduler_client import (
     Aborts,
     AsyncClient,
     Cleanup,
+    CleanupState,
     Client,
     JobEnded,
     NewJob,
@@ -25,6 +26,7 @@ from atlanscheduler_client import (
 )
 from scheduler.cli.terminal import print_json
 from scheduler.core import job as core
+from scheduler.core.change import changed
 from scheduler.core.job import Death, Failure, FailureKind, Progress
 from tests.support.stores import node
 from tests.unit.client.conftest import Api, Either
@@ -200,6 +202,33 @@ async def test_an_abort_brings_the_proof_of_death(client: Either, api: Api) -> N
     assert (abort.signal, abort.processes, abort.survivors) == ("SIGKILL", 3, 0)
     assert (abort.reason, abort.cleanup) == ("wrong", Cleanup.PENDING)
     assert abort.latency_ms == 0
+
+
+async def test_an_abort_waits_until_the_job_is_undone(client: Either, api: Api) -> None:
+    """With `until="over"`; how often it was tried, and why it failed, comes typed."""
+    job_id = await api.submit("ada", task="task2")
+    claim = await api.start(job_id)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        aborting = group.create_task(client.do("abort", "ada", job_id, until="over"))
+        waiting = group.create_task(client.do("wait", "ada", job_id, until="over"))
+        await api.queue.server.watched.wait()
+        death = Death(signal="SIGKILL", processes=3, survivors=0)
+        await api.end(claim, core.Status.ABORTED, death=death)
+        clean = await api.start(job_id)
+        ended, _ = await asyncio.wait({aborting, waiting}, timeout=0.5)
+        assert not ended, "dead, but not undone"
+        failure = Failure(kind=FailureKind.CRASH, message="signal 11")
+        tries = core.CleanupTries(ended=5, allowed=5, error=failure)
+        await api.store.settle_cleanup(
+            job_id, token=clean.token, cleanup=core.Cleanup.FAILED, tries=tries
+        )
+        api.queue.announce([changed(job_id)])
+
+    on_abort = aborting.result().abort.on_abort
+    assert (on_abort.state, on_abort.tries, on_abort.tries_max) == (CleanupState.FAILED, 5, 5)
+    assert (on_abort.error.summary, on_abort.next_try_at) == ("signal 11", None)
+    assert aborting.result() == waiting.result()
+    assert aborting.result().over
 
 
 async def test_a_job_that_ended_before_its_abort_comes_with_the_problem(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -10,6 +11,7 @@ from scheduler.core.change import (
     Position,
     as_of,
     changed,
+    claimed,
     may_run,
     position,
     progressed,
@@ -18,7 +20,18 @@ from scheduler.core.change import (
     stage,
     unseen_states,
 )
-from scheduler.core.job import NOTHING_RAN, Abort, Cleanup, Job, JsonText, Progress, Status
+from scheduler.core.job import (
+    NOT_TRIED,
+    NOTHING_RAN,
+    Abort,
+    Cleanup,
+    CleanupTries,
+    Job,
+    JsonText,
+    Progress,
+    Purpose,
+    Status,
+)
 from tests.fakes import AT
 from tests.support.stores import DEATH
 from tests.unit.worker.test_attempt import CLAIM
@@ -111,6 +124,34 @@ def test_between_running_and_aborted_its_abort_was_requested() -> None:
     assert unseen_states(cleaned, stage(RUNNING)) == [asked, pending, cleaned]
     assert unseen_states(cleaned, stage(killed)) == [cleaned]
     assert unseen_states(cleaned, -1) == [cleaned]
+
+
+def test_each_repetition_of_a_clean_up_is_shown_while_it_waits_and_runs() -> None:
+    """A person who watches sees that it failed, when it is tried next, and that it runs."""
+    assert ABORTED.abort is not None
+    pending = replace(ABORTED, owner=None, token=2)
+    first = replace(pending, owner="a1")
+    once = CleanupTries(ended=1, allowed=2, next_at=AT)
+    waits = replace(pending, abort=replace(ABORTED.abort, tries=once))
+    due = replace(once, next_at=None)
+    runs = replace(pending, owner="a1", token=3, abort=replace(ABORTED.abort, tries=due))
+    left = replace(ABORTED.abort, cleanup=Cleanup.FAILED, tries=replace(due, ended=2))
+    failed = replace(pending, token=3, abort=left)
+    assert unseen_states(first, stage(pending)) == [], "it follows the abort at once"
+    for before, after in pairwise([first, waits, runs, failed]):
+        assert unseen_states(after, stage(before)) == [after]
+        assert unseen_states(before, stage(after)) == []
+    assert unseen_states(failed, stage(RUNNING))[-2:] == [
+        replace(failed, abort=replace(left, cleanup=Cleanup.PENDING, tries=NOT_TRIED)),
+        failed,
+    ]
+
+
+def test_only_a_repetition_of_a_clean_up_is_announced() -> None:
+    clean = replace(CLAIM, purpose=Purpose.CLEAN)
+    assert claimed(CLAIM, AT) == running(CLAIM, AT)
+    assert claimed(clean, AT) is None
+    assert claimed(replace(clean, cleanup_tries=1), AT) == changed(CLAIM.id, CLAIM.uid)
 
 
 def test_progress_of_an_earlier_attempt_is_ignored() -> None:

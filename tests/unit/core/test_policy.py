@@ -14,7 +14,6 @@ from scheduler.core import policy
 from scheduler.core.job import (
     TRANSITIONS,
     Claim,
-    Cleanup,
     Crashed,
     Death,
     FailureKind,
@@ -30,7 +29,6 @@ from scheduler.core.job import (
     Unknown,
     Unreturnable,
 )
-from scheduler.worker.settlements.settling import cleaned
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 DEATH = Death(signal="SIGKILL", processes=3, survivors=0)
@@ -145,13 +143,6 @@ def test_an_exception_keeps_its_traceback() -> None:
     raised = Raised(type="KeyError", message="'n'", traceback="Traceback …")
     error = policy.failure("resize", raised)
     assert (error.type, error.message, error.traceback) == ("KeyError", "'n'", "Traceback …")
-
-
-@given(outcomes)
-def test_a_clean_up_that_failed_and_no_other_has_a_reason(outcome: Outcome) -> None:
-    """Then somebody has to clean up by hand."""
-    error = policy.cleanup_failure("resize", outcome)
-    assert (error is not None) is (cleaned(outcome) is Cleanup.FAILED)
 
 
 def test_a_job_that_is_not_tried_again_says_how_often_its_node_died() -> None:

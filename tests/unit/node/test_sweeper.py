@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from scheduler.basics.clock import id_before
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-from scheduler.core.job import Node, Status
+from scheduler.core.job import Cleanup, CleanupTries, Node, Status
 from scheduler.core.ports.queue import Queue
 from scheduler.node.sweeper import (
     DELETE_PAUSE_S,
@@ -26,7 +26,7 @@ from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.support.gate import Gate
 from tests.support.job_events import Counting
 from tests.support.queues import one_of
-from tests.support.stores import end, known, new, node, queued, running
+from tests.support.stores import cleaning, end, known, new, node, queued, running
 
 LEASE_S = 6.0
 
@@ -322,3 +322,44 @@ async def test_a_step_that_fails_does_not_prevent_the_others(
         sweeping = group.create_task(installation.sweeper.run())
         await installation.clock.pass_until(lambda: claim.id not in installation.store.rows)
         sweeping.cancel()
+
+
+async def test_a_clean_up_whose_next_try_is_due_is_enqueued(installation: Installation) -> None:
+    """Its node may be gone: every node looks, so that no clean-up waits for a certain one."""
+    at = installation.clock.now() + timedelta(seconds=4)
+    clean = await cleaning(installation.store, node_id="me")
+    await installation.store.settle_cleanup(
+        clean.id,
+        token=clean.token,
+        cleanup=Cleanup.PENDING,
+        tries=CleanupTries(ended=1, allowed=2, next_at=at),
+    )
+
+    async with asyncio.TaskGroup() as group:
+        sweeping = group.create_task(installation.sweeper.run())
+        await installation.clock.pass_until(lambda: clean.id in installation.server.ids)
+        sweeping.cancel()
+
+    assert installation.clock.now() >= at
+    assert list(await installation.store.waiting(limit=1)) == [clean.id]
+
+
+async def test_jobs_that_are_lost_or_left_undone_with_their_nodes_are_errors(
+    installation: Installation,
+) -> None:
+    """Their own nodes can log nothing any more; each names its user, who may have to act."""
+    lost = await running(installation.store, node_id="dead")
+    clean = await cleaning(installation.store, node_id="dead")
+    for row in installation.store.rows.values():
+        row.losses = 2
+    await installation.store.bury("dead")
+
+    with capture_logs() as logged:
+        await installation.sweep(after_s=0)
+
+    errors = {line["job"]: line for line in logged if line["log_level"] == "error"}
+    assert {job: line["event"] for job, line in errors.items()} == {
+        lost.id: "job terminated",
+        clean.id: "clean-up failed",
+    }
+    assert {(line["user"], line["kind"]) for line in errors.values()} == {("u1", "lost")}

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from scheduler.basics.background import background
-from scheduler.core.job import Job
+from scheduler.core.job import Job, Until
 from scheduler.core.job_log import Block, LogPage, LogStream, Written
 from scheduler.service import job_looks
 from scheduler.service.job_looks import IDS_MAX, JobLooks
@@ -60,7 +60,10 @@ async def test_waits_that_look_at_once_share_a_look(store: CountingStore, looks:
     await store.settle([end(claim)])
     ids = [claim.id, await queued(store), "unknown"]
     async with asyncio.TaskGroup() as group:
-        found = [group.create_task(looks.over(ids[number % 3])) for number in range(WAITS)]
+        found = [
+            group.create_task(looks.reached(ids[number % 3], Until.FINAL))
+            for number in range(WAITS)
+        ]
 
     assert [each.result() for each in found[:3]] == [True, False, True]
     assert store.asked <= 4
@@ -118,7 +121,8 @@ async def test_a_store_that_is_away_says_that_nothing_is_over(
     """A wait outlasts a restart of the store, and ends after it."""
     event = asyncio.Event()
     store.away = True
-    assert not await looks.over("unknown")
+    assert not await looks.reached("unknown", Until.FINAL)
+    assert not await looks.reached("unknown", Until.OVER)
     with looks.waiting("unknown", event):
         await eventually(lambda: store.asked > 2)
         assert not event.is_set()

@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from scheduler.api.http_metrics import metrics_middleware
 from scheduler.basics.clock import id_before
+from scheduler.core.cleanup import CleanupEnd
 from scheduler.core.job import (
     Claim,
     Cleanup,
+    CleanupTries,
     Death,
     Failure,
     FailureKind,
@@ -25,6 +27,8 @@ from scheduler.core.job import (
     Settlement,
     Status,
 )
+from scheduler.core.policy import lost_failure
+from scheduler.core.ports.store import Released
 from scheduler.telemetry.gauges import Gauges
 from scheduler.telemetry.metrics import Metrics
 from tests.fakes import AT, FakeClock, MemoryStore
@@ -42,6 +46,12 @@ CLAIM = Claim(
     token=1,
     purpose=Purpose.RUN,
 )
+TRACEBACK = """Traceback (most recent call last):
+  File "/lib/loop.py", line 3, in run
+  File "a.py", line 7, in undo
+    raise E("why")
+E: why
+"""
 NAMES = {"job": CLAIM.id, "user": "ada", "task": "task1", "attempt": 1}
 
 
@@ -91,14 +101,15 @@ def test_each_way_to_end_has_its_line_and_count(
 ) -> None:
     if status is Status.RUNNING:
         return
-    error = Failure(kind=FailureKind.CRASH, message="a secret")
+    error = Failure(kind=FailureKind.CRASH, message="signal 9")
     failure = error if status is Status.TERMINATED else None
     job_events.ended([(CLAIM, settlement(status, failure))])
 
     (line,) = lines
     said = "given back" if status is Status.QUEUED else status.value
     assert line["event"] == f"job {said}"
-    assert line.get("error") == ("crash" if status is Status.TERMINATED else None)
+    assert line["log_level"] == ("error" if status is Status.TERMINATED else "info")
+    assert line.get("kind") == ("crash" if status is Status.TERMINATED else None)
     assert "secret" not in str(line)
     assert job_events.count("jobs_total", task="task1", status=status.value) == 1
 
@@ -121,6 +132,54 @@ def test_jobs_of_a_lot_share_a_line_where_they_differ_in_nothing_else(
         {"event": "job successful", **other},
     ]
     assert job_events.count("jobs_total", task="task1", status="successful") == 3
+
+
+def test_each_failed_job_of_a_lot_has_an_error_of_its_own(
+    job_events: Counting, lines: list[Any]
+) -> None:
+    """Who reads only errors sees each job that failed, and why; aborts are no failures."""
+    claims = [replace(CLAIM, id=each) for each in ("1", "2", "3", "4")]
+    error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback=TRACEBACK)
+    ends = [
+        settlement(Status.TERMINATED, error),
+        settlement(Status.SUCCESSFUL),
+        settlement(Status.TERMINATED, error),
+        settlement(Status.ABORTED),
+    ]
+    job_events.ended(zip(claims, ends, strict=True))
+
+    why = {"kind": "exception", "type": "E", "message": "why", "where": "a.py:7 in undo"}
+    failed = {"event": "job terminated", "log_level": "error", **why}
+    assert [line for line in lines if line["log_level"] == "error"] == [
+        {**NAMES, "job": "1", **failed},
+        {**NAMES, "job": "3", **failed},
+    ]
+    assert {line["event"] for line in lines if line["log_level"] == "info"} == {
+        "job successful",
+        "job aborted",
+    }
+    assert job_events.count("jobs_total", task="task1", status="terminated") == 2
+
+
+def test_a_job_that_is_lost_with_its_nodes_is_an_error_like_any_other(
+    job_events: Counting, lines: list[Any]
+) -> None:
+    """Its node can log nothing any more: the one that takes it back does."""
+    lost = replace(new().stored(), id="1", status=Status.TERMINATED, error=lost_failure(3))
+    released = Released(to_enqueue=["3"], ended=["1", "2"], left_undone=("4",))
+    job_events.released(released, {"1": lost})
+
+    by_job = {line["job"]: (line["log_level"], line["event"]) for line in lines}
+    assert by_job == {
+        "1": ("error", "job terminated"),
+        "2": ("warning", "job ended with its node"),
+        "3": ("warning", "job taken back"),
+        "4": ("error", "clean-up failed"),
+    }
+    (error,) = [line for line in lines if line["job"] == "1"]
+    assert (error["user"], error["kind"]) == ("u1", "lost")
+    assert "3 times" in error["message"]
+    assert job_events.count("jobs_released_total") == 4
 
 
 def test_warnings_and_errors_name_their_job_as_well(job_events: Counting, lines: list[Any]) -> None:
@@ -166,16 +225,41 @@ def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
     clean = replace(CLAIM, purpose=Purpose.CLEAN)
     job_events.claimed([clean])
     job_events.started(clean)
-    job_events.cleanup_ended(clean, Cleanup.DONE, None)
-    error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback="at\nlength")
-    job_events.cleanup_ended(clean, Cleanup.FAILED, error)
+    error = Failure(kind=FailureKind.EXCEPTION, type="E", message="why", traceback=TRACEBACK)
+    at = later(3)
+    again = CleanupTries(ended=1, allowed=2, next_at=at, error=error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.PENDING, again), error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.PENDING, None), None)
+    last = CleanupTries(ended=2, allowed=2, error=error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.FAILED, last), error)
+    job_events.cleanup_ended(clean, CleanupEnd(Cleanup.DONE, replace(last, error=None)), None)
 
+    why = {"kind": "exception", "type": "E", "message": "why", "where": "a.py:7 in undo"}
     assert lines == [
         {"event": "clean-up claimed", "log_level": "info", **NAMES},
-        {"event": "clean-up done", "log_level": "info", **NAMES},
-        {"event": "clean-up failed", "log_level": "error", **NAMES, "error": "E: why"},
+        {
+            "event": "clean-up failed, and is tried again",
+            "log_level": "warning",
+            **NAMES,
+            **why,
+            "tries": 1,
+            "tries_max": 2,
+            "next_try_in_s": 3.0,
+        },
+        {"event": "clean-up given back", "log_level": "info", **NAMES},
+        {
+            "event": "clean-up failed",
+            "log_level": "error",
+            **NAMES,
+            "tries": 2,
+            "tries_max": 2,
+            **why,
+        },
+        {"event": "clean-up done", "log_level": "info", **NAMES, "tries": 2, "tries_max": 2},
     ]
     assert job_events.count("job_waiting_seconds_count", task="task1") == 0
+    for outcome in ("retried", "failed", "done"):
+        assert job_events.count("cleanup_tries_total", task="task1", outcome=outcome) == 1
 
 
 async def test_the_queue_is_measured_while_the_store_is_there(clock: FakeClock) -> None:

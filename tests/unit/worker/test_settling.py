@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
-import pytest
 from structlog.testing import capture_logs
 
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import (
-    Cleanup,
-    Crashed,
-    JsonText,
-    Outcome,
-    Returned,
-    Status,
-    Stopped,
-    StopReason,
-)
-from scheduler.worker.settlements.settling import cleaned
+from scheduler.core.job import NOT_TRIED, Cleanup, Status, StopReason
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
-from tests.unit.worker.test_attempt import KILLED
 
 LOST = StoreUnavailable("the answer was lost")
 
@@ -98,6 +87,44 @@ async def test_a_clean_up_that_was_taken_over_is_not_logged_as_done(
     assert [entry["event"] for entry in logged] == ["clean-up taken over"]
 
 
+async def cleaning(workers: NodeUnderTest) -> str:
+    """A job whose clean-up runs in the last process that was given out."""
+    job_id = await workers.submit("undoable")
+    await workers.running()
+    await workers.abort(job_id)
+    await workers.becomes(job_id, "aborted")
+    await workers.clock.pass_until(lambda: len(workers.slots.frames) == 2)
+    return job_id
+
+
+async def test_a_clean_up_that_failed_waits_without_a_slot_and_without_an_id_in_the_queue(
+    workers: NodeUnderTest,
+) -> None:
+    """The pause may be minutes, and other jobs need the slot."""
+    job_id = await cleaning(workers)
+    workers.slots.given[-1].die(-signal.SIGSEGV)
+    await workers.idle()
+    abort = (await workers.job(job_id)).abort
+    assert abort is not None
+    assert (abort.cleanup, abort.tries.ended) == (Cleanup.PENDING, 1)
+    assert abort.tries.next_at is not None
+    assert abort.tries.error is not None
+    assert "SIGSEGV" in abort.tries.error.message
+    assert not workers.queue.server.ids
+
+
+async def test_a_clean_up_that_is_cut_short_is_enqueued_at_once(workers: NodeUnderTest) -> None:
+    """Another node, or the next start, goes on with it; no try is used up."""
+    job_id = await cleaning(workers)
+    workers.workers.drain()
+    workers.local_jobs.stop_all(StopReason.DRAIN)
+    await workers.idle()
+    abort = (await workers.job(job_id)).abort
+    assert abort is not None
+    assert (abort.cleanup, abort.tries) == (Cleanup.PENDING, NOT_TRIED)
+    assert list(workers.queue.server.ids) == [job_id]
+
+
 async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTest) -> None:
     """The histogram must count only aborts that took effect."""
     job_id = await workers.submit()
@@ -106,21 +133,6 @@ async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTe
     await workers.becomes(job_id, "aborted")
     await workers.idle()
     assert workers.job_events.count("abort_seconds_count", signal="SIGKILL") == 1
-
-
-@pytest.mark.parametrize(
-    ("outcome", "cleanup"),
-    [
-        (Returned(JsonText("null")), Cleanup.DONE),
-        (Stopped(StopReason.DRAIN, KILLED), Cleanup.PENDING),
-        (Stopped(StopReason.LEASE_LOST, KILLED), Cleanup.PENDING),
-        (Stopped(StopReason.TIME_LIMIT, KILLED), Cleanup.FAILED),
-        (Crashed(1), Cleanup.FAILED),
-    ],
-)
-def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cleanup) -> None:
-    """A clean-up that a drain or a lost lease stopped has not failed."""
-    assert cleaned(outcome) is cleanup
 
 
 async def test_a_job_that_only_other_nodes_can_run_is_left_to_them(workers: NodeUnderTest) -> None:

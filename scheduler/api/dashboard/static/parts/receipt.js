@@ -2,11 +2,15 @@
 import { html } from "../vendor/htm-preact.js";
 import { count, duration, time } from "../core/format.js";
 
-const CLEANUPS = {
-  pending: "What the job did is being undone (on_abort) …",
-  done: "What the job did is undone (on_abort)",
-  failed: "Undoing what the job did failed (on_abort): the node's log says why",
-};
+// How far the handler's on_abort is; the key of a list item's colour is `abort.cleanup`.
+function undoing({ on_abort: { state, tries, tries_max, next_try_at, error } }) {
+  const times = tries_max ? `${count(tries)} of ${count(tries_max)} times` : "";
+  const why = error ? `: ${error.type ? `${error.type}: ` : ""}${error.message}` : "";
+  if (state === "done") return "What the job did is undone (on_abort)";
+  if (state === "failed") return `Undoing what the job did (on_abort) failed ${times} and is given up${why}`;
+  if (next_try_at) return `Undoing what the job did (on_abort) failed ${times}, next try at ${time(next_try_at)}${why}`;
+  return `What the job did is being undone (on_abort)${tries ? `, try ${count(tries + 1)} of ${count(tries_max)}` : ""} …`;
+}
 
 export function Receipt({ job }) {
   const { abort } = job;
@@ -20,7 +24,7 @@ export function Receipt({ job }) {
         ${late
           ? html`<li data-state="failed">The job had ended before: it is ${job.status}</li>`
           : html`<li data-state=${dead ? "done" : "pending"}>${dead ? ended(abort) : "Its processes are being ended …"}</li>`}
-        ${abort.cleanup && html`<li data-state=${abort.cleanup}>${CLEANUPS[abort.cleanup]}</li>`}
+        ${abort.on_abort && html`<li data-state=${abort.cleanup}>${undoing(abort)}</li>`}
       </ul>
       ${abort.processes !== null && !late && html`<${Figures} abort=${abort} />`}
     </section>

@@ -1,0 +1,14 @@
+-- Let those clean-ups wait for a worker that have been due longest for their next try.
+-- $1 at (ms since 1970)
+-- $2 limit
+UPDATE jobs
+   SET cleanup = 'pending',
+       cleanup_due_at = NULL
+ WHERE id IN (SELECT id
+                FROM jobs
+               WHERE cleanup_due_at <= $1
+               ORDER BY cleanup_due_at
+               LIMIT $2
+                 FOR UPDATE SKIP LOCKED -- PostgreSQL only
+             )
+RETURNING id
