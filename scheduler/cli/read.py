@@ -10,7 +10,7 @@ import typer
 from atlanscheduler_client import Client, Status
 from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
-from scheduler.cli.options import AsJson, Name, Parent, Uid, Url
+from scheduler.cli.options import AsJson, Name, Parent, Url
 from scheduler.cli.terminal import print_json, print_rich
 
 
@@ -35,7 +35,9 @@ TaskFilter = Annotated[str | None, typer.Option("--task", help="Only those of th
 
 
 def list_jobs(
-    uid: Uid,
+    uid: Annotated[
+        str | None, typer.Argument(metavar="UID", help="The user; without it, all users.")
+    ] = None,
     status: Statuses = None,
     task: TaskFilter = None,
     parent: Parent = None,
@@ -44,9 +46,15 @@ def list_jobs(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List a user's jobs, newest first."""
+    """List a user's jobs, or those of all users, newest first."""
+    if parent is not None and uid is None:
+        raise typer.BadParameter("it needs the UID too", param_hint="--parent")
+    statuses = ",".join(status or ())
     with Client(url) as client:
-        jobs = client.list(uid, statuses=",".join(status or ()), task=task, parent=parent)
+        if uid is None:
+            jobs = client.list_all(statuses=statuses, task=task)
+        else:
+            jobs = client.list(uid, statuses=statuses, task=task, parent=parent)
         found = list(islice(jobs, limit))
     if as_json:
         print_json(found)

@@ -65,17 +65,15 @@ class Abort(Shape):
     cleanup: Cleanup | None
 
 
-class Job(Shape):
-    """A job."""
+class JobOutline(Shape):
+    """A job without its data and result."""
 
     id: Id
     uid: str
     status: Status
     task: str
-    data: Annotated[Any, Field(description="what was submitted")]
     hook: str | None
     parent: Annotated[Id | None, Field(description="the job that submitted it")]
-    result: Annotated[Any, Field(description="what the handler returned")]
     error: Error | None
     progress: Progress | None
     attempt: Annotated[int, Field(description="0 before the first")]
@@ -84,6 +82,13 @@ class Job(Shape):
     started_at: Instant | None
     finished_at: Instant | None
     abort: Abort | None
+
+
+class Job(JobOutline):
+    """A job."""
+
+    data: Annotated[Any, Field(description="what was submitted")]
+    result: Annotated[Any, Field(description="what the handler returned")]
 
 
 class HookCall(Shape):
