@@ -76,9 +76,11 @@ def page(
     return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
 
 
-def page_of_all(*, statuses: Collection[Status] | str, task: str | None) -> Call[ListPage]:
+def page_of_all(
+    *, statuses: Collection[Status] | str, task: str | None, parent: str | None
+) -> Call[ListPage]:
     """List the newest of all users' jobs."""
-    return _page(_path("-", "jobs", **_match(statuses, task), limit=PAGE_JOBS))
+    return _page(_path("-", "jobs", **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
 
 
 def get(uid: str, job_id: str, *, wait_s: float = 0.0) -> Call[Job]:

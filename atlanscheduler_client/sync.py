@@ -89,10 +89,14 @@ class Client:
         return self._pages(calls.page(uid, statuses=statuses, task=task, parent=parent))
 
     def list_all(
-        self, *, statuses: Collection[Status] | str = (), task: str | None = None
+        self,
+        *,
+        statuses: Collection[Status] | str = (),
+        task: str | None = None,
+        parent: str | None = None,
     ) -> Iterator[Job]:
         """The jobs of all users, newest first; pages are fetched during the iteration."""
-        return self._pages(calls.page_of_all(statuses=statuses, task=task))
+        return self._pages(calls.page_of_all(statuses=statuses, task=task, parent=parent))
 
     def wait(self, uid: str, job_id: str, *, timeout_s: float | None = None) -> Job:
         """Wait until the job is final, and return it.

@@ -47,12 +47,10 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List a user's jobs, or those of all users, newest first."""
-    if parent is not None and uid is None:
-        raise typer.BadParameter("it needs the UID too", param_hint="--parent")
     statuses = ",".join(status or ())
     with Client(url) as client:
         if uid is None:
-            jobs = client.list_all(statuses=statuses, task=task)
+            jobs = client.list_all(statuses=statuses, task=task, parent=parent)
         else:
             jobs = client.list(uid, statuses=statuses, task=task, parent=parent)
         found = list(islice(jobs, limit))

@@ -49,8 +49,11 @@ async def test_a_list_of_all_can_be_cut_to_one_user(api: Api) -> None:
     child = await api.submit("u2", parent=mine)
 
     assert [job["id"] for job in (await api.get("/-/jobs?uid=u2")).json] == [child, mine]
+    foreign = await api.submit("u3", parent=mine)
     children = (await api.get(f"/-/jobs?uid=u2&parent={mine}")).json
     assert [job["id"] for job in children] == [child]
+    everybodys = (await api.get(f"/-/jobs?parent={mine}")).json
+    assert [job["id"] for job in everybodys] == [foreign, child]
     assert (await api.get("/-/jobs?uid=nobody")).json == []
 
 
@@ -74,7 +77,7 @@ async def test_a_list_may_leave_out_what_is_large(api: Api, path: str) -> None:
         ("after=x", "after", "Link header"),
         ("data=some", "data", "true or false"),
         ("user=ada", "user", "unknown parameter"),
-        ("parent=019ab000-0000-7000-8000-ffffffffffff", "uid", "the user of the children"),
+        ("parent=ada", "parent", "the id of a job"),
     ],
 )
 async def test_a_wrong_query_of_the_list_is_named(
