@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from atlanscheduler_client import Client, Status
-from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
-from scheduler.cli.options import AsJson, Name, Uid, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Uid, Url
 from scheduler.cli.read import Statuses, TaskFilter
 from scheduler.cli.terminal import print_json, print_rich
 
@@ -27,7 +26,7 @@ def abort(
     wait: Annotated[
         float, typer.Option(min=0, max=60, metavar="SECONDS", help="How long to wait for its end.")
     ] = 60.0,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     children: Annotated[
         bool, typer.Option("--children", help="Abort all that it submitted, too, and so on down.")
@@ -48,7 +47,7 @@ def abort_all(
     uid: Uid,
     status: Statuses = None,
     task: TaskFilter = None,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     as_json: AsJson = False,
 ) -> None:

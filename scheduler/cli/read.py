@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from atlanscheduler_client import Client, Status
-from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
-from scheduler.cli.options import AsJson, Name, Parent, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Url
 from scheduler.cli.terminal import print_json, print_rich
 
 
@@ -42,7 +41,7 @@ def list_jobs(
     task: TaskFilter = None,
     parent: Parent = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +59,7 @@ def list_jobs(
         print_rich(rendering.jobs(found))
 
 
-def show(name: Name, url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+def show(name: Name, url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
     """Show all about a job."""
     with Client(url) as client:
         job = client.get(*name)
@@ -70,7 +69,7 @@ def show(name: Name, url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None
         print_rich(rendering.job(job))
 
 
-def tasks(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+def tasks(url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
     """List the handlers that jobs can be submitted to."""
     with Client(url) as client:
         found = client.tasks()
@@ -80,7 +79,7 @@ def tasks(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
         print_rich(rendering.tasks(found))
 
 
-def nodes(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+def nodes(url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
     """List the live nodes."""
     with Client(url) as client:
         found = client.nodes()
