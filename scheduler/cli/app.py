@@ -9,7 +9,7 @@ import typer
 
 from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 from scheduler import __version__
-from scheduler.cli import abort, follow, init, migrate, read, submit
+from scheduler.cli import abort, doctor, follow, init, migrate, read, submit
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.node_url import Tried
 from scheduler.cli.options import ELSEWHERE
@@ -25,6 +25,7 @@ JOB_EPILOG: Final = (
     "Exit status: 0 successful, 3 terminated, 4 aborted, 5 time up, 6 no such job, "
     "7 no node answers, 1 refused by the node, 2 wrong usage."
 )
+DOCTOR_EPILOG: Final = "Exit status: 0 a node would start, 1 something is missing for that."
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it by position
@@ -68,6 +69,7 @@ def build_app() -> typer.Typer:
     app.command("nodes")(read.nodes)
     app.command("init")(init.init)
     app.command("migrate")(migrate.migrate)
+    app.command("doctor", epilog=DOCTOR_EPILOG)(doctor.doctor)
     return app
 
 

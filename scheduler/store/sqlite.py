@@ -134,7 +134,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
         StoreUnavailable: another program holds a lock on it.
     """
     async with AsyncExitStack() as stack:
-        with _usable(path):
+        with usable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
             _create(path)
@@ -207,14 +207,23 @@ def _create(path: Path) -> None:
     path.open("ab").close()
 
 
-@contextmanager
-def _usable(path: Path) -> Iterator[None]:
-    """Turn errors of the opening into ones that tell the operator what is wrong."""
+def require_version() -> None:
+    """Refuse a SQLite that lacks what the statements use.
+
+    Raises:
+        StartError: it is too old.
+    """
     if sqlite3.sqlite_version_info < VERSION_MIN:
         raise StartError(
             f"this Python has SQLite {sqlite3.sqlite_version}, which is older than"
             f" {'.'.join(map(str, VERSION_MIN))}: use another Python, or PostgreSQL as the store"
         )
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Turn errors of the opening into ones that tell the operator what is wrong."""
+    require_version()
     try:
         yield
     except OSError as error:
