@@ -80,7 +80,7 @@ def _refusal(folder: str) -> str | None:
 
 
 def _refusal_by_rights(folder: str) -> str | None:
-    writable = os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)  # noqa: PTH112
+    writable = os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK, effective_ids=True)  # noqa: PTH112
     return _excess(folder) or (None if writable else "cannot be written to")
 
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from redis.exceptions import AuthenticationError
+
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.core.finding import Finding, missing, ok, within
@@ -21,6 +23,7 @@ ROUND_TRIPS: Final = 7
 ROUND_TRIP_S: Final = 0.02
 """Each job takes some round trips, and its start waits for them."""
 UNREACHABLE: Final = "start the server, and look at host, port and firewall between here and there"
+CREDENTIALS: Final = "correct user and password in [queue] url, or the user on the server"
 CORRECT: Final = "correct [queue] in the configuration, or the server that it names"
 
 
@@ -43,7 +46,9 @@ async def inspect_queue(url: str, *, namespace: str, store_identity: str) -> Seq
             findings += [ok("queue rights", "each command that a node sends is allowed")]
             findings += await _of_store(server, keys, store_identity)
     except QueueUnavailable as error:
-        findings.append(missing(_next(findings), redacted(str(error)), UNREACHABLE))
+        is_password = isinstance(error.__cause__, AuthenticationError)
+        mend = CREDENTIALS if is_password else UNREACHABLE
+        findings.append(missing(_next(findings), redacted(str(error)), mend))
     except StartError as error:
         findings.append(missing(_next(findings), redacted(str(error)), CORRECT))
     return findings

@@ -207,23 +207,14 @@ def _create(path: Path) -> None:
     path.open("ab").close()
 
 
-def require_version() -> None:
-    """Refuse a SQLite that lacks what the statements use.
-
-    Raises:
-        StartError: it is too old.
-    """
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Turn errors of the opening into ones that tell the operator what is wrong."""
     if sqlite3.sqlite_version_info < VERSION_MIN:
         raise StartError(
             f"this Python has SQLite {sqlite3.sqlite_version}, which is older than"
             f" {'.'.join(map(str, VERSION_MIN))}: use another Python, or PostgreSQL as the store"
         )
-
-
-@contextmanager
-def usable(path: Path) -> Iterator[None]:
-    """Turn errors of the opening into ones that tell the operator what is wrong."""
-    require_version()
     try:
         yield
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from scheduler.basics.cpus import usable_cpus
-from scheduler.core.finding import Finding, warning
+from scheduler.core.finding import Finding, missing, warning
 from scheduler.node.config.loading import Config
 from scheduler.node.doctor.folders import folder_findings
 from scheduler.node.doctor.handlers import handlers_finding
@@ -16,6 +16,7 @@ from scheduler.node.doctor.machine import machine_findings
 from scheduler.node.doctor.port import port_finding
 from scheduler.queue.inspecting import inspect_queue
 from scheduler.store.inspecting import inspect_store
+from scheduler.telemetry import log_lines
 
 CHECK_S: Final = 5.0
 """How long a check may take."""
@@ -23,6 +24,7 @@ CHECK_S: Final = 5.0
 
 def examine(config: Config) -> Sequence[Finding]:
     """What each check found. Nothing is changed, and a node may run meanwhile."""
+    log_lines.configure(node="doctor")  # to standard error
     workers = config.node.workers or usable_cpus()
     here = [*machine_findings(workers=workers), *folder_findings(config)]
     examination = Examination(config, Path(config.node.data_dir).resolve())
@@ -71,3 +73,5 @@ async def _in_time(check: str, look: Awaitable[Iterable[Finding]]) -> Iterable[F
     except TimeoutError:
         found = f"not done within {CHECK_S:g} s"
         return [warning(check, found, "look why it takes so long: a start may wait as well")]
+    except OSError as error:
+        return [missing(check, str(error), "let the user of the node have these rights")]

@@ -40,11 +40,13 @@ def is_used(data_dir: Path) -> bool:
 
 
 def _folder(name: str, folder: Path, used: str) -> Finding:
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    # Not `Path.exists`, which raises an error where a folder above may not be entered.
+    there = next(each for each in (folder, *folder.parents) if os.path.exists(each))  # noqa: PTH110
     is_new = there != folder
-    if not there.is_dir():
+    if not os.path.isdir(there):  # noqa: PTH112
         return missing(name, f"{folder}: {there} is no folder", "name another folder")
-    if not os.access(there, os.R_OK * (not is_new) | os.W_OK | os.X_OK):
+    rights = os.W_OK | os.X_OK if is_new else os.R_OK | os.W_OK | os.X_OK
+    if not os.access(there, rights, effective_ids=True):
         verb = f"cannot be made, since {there} cannot be written to" if is_new else "no rights"
         return missing(name, f"{folder}: {verb}", RIGHTS)
     free = shutil.disk_usage(there).free

@@ -17,7 +17,7 @@ def main() -> None:
     os.dup2(2, 1)  # what is printed at import
     try:
         names, fault = sorted(load(Path(sys.argv[1]))), None
-    except StartError as error:
+    except (StartError, OSError) as error:
         names, fault = [], str(error)
     os.write(answer, json.dumps([names, fault]).encode())
     os._exit(0)  # threads that the files have started do not delay the end

@@ -25,7 +25,7 @@ CLOCK_S: Final = 1.0
 _MAY_MIGRATE: Final = """
 SELECT CASE
   WHEN to_regnamespace($1) IS NULL THEN has_database_privilege(current_database(), 'CREATE')
-  WHEN to_regclass($1 || '.jobs') IS NULL THEN has_schema_privilege($1, 'CREATE')
+  WHEN to_regclass($1 || '.jobs') IS NULL THEN has_schema_privilege(to_regnamespace($1), 'CREATE')
   ELSE pg_has_role((SELECT relowner FROM pg_class WHERE oid = to_regclass($1 || '.jobs')), 'USAGE')
 END
 """

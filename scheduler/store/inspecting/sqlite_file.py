@@ -12,7 +12,7 @@ from typing import Final
 from scheduler.core.errors import StartError
 from scheduler.core.finding import Finding, missing, ok
 from scheduler.store.schema import LOOK, latest, must_be_known
-from scheduler.store.sqlite import BUSY_S, require_version, usable
+from scheduler.store.sqlite import BUSY_S, usable
 from scheduler.store.statements import Dialect
 
 MIB: Final = 1024 * 1024
@@ -25,14 +25,16 @@ def inspect_file(path: Path) -> tuple[Sequence[Finding], str]:
     Raises:
         StartError, StoreUnavailable: it cannot be used.
     """
-    require_version()
-    name = f"SQLite {sqlite3.sqlite_version}, {path}"
+    with usable(path):
+        return _inspected(path, f"SQLite {sqlite3.sqlite_version}, {path}")
+
+
+def _inspected(path: Path, name: str) -> tuple[Sequence[Finding], str]:
     if not path.exists():
         return [ok("store", f"{name}: not there yet, the start makes it")], ""
-    if not os.access(path, os.R_OK | os.W_OK):
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
         return [missing("store", f"{name}: it cannot be read and written", RIGHTS)], ""
-    with usable(path):
-        identity, version = _installation(path)
+    identity, version = _installation(path)
     found = ok("store", f"{name}, {path.stat().st_size / MIB:.1f} MiB")
     return [found, _of_schema(version, path)], identity
 
