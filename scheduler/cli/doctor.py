@@ -50,6 +50,6 @@ def _table(found: Sequence[Finding]) -> Table:
         table.add_column(head, no_wrap=head != "FOUND", overflow="fold")
     for check, status, what, mend in found:
         style = STYLES[status]
-        line = Text(plain(what)).append(f" → {plain(mend)}" if mend else "", style=style)
+        line = Text(plain(what)).append(f" → {plain(mend)}" if mend else "", style="bold")
         table.add_row(Text(status, style=style), check, line)
     return table

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+UNREACHABLE: Final = "start the server, and look at host, port and firewall between here and there"
+"""The mend where a server does not answer."""
 
 
 class Level(StrEnum):

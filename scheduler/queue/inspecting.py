@@ -13,7 +13,7 @@ from redis.exceptions import AuthenticationError
 
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
-from scheduler.core.finding import Finding, missing, ok, within
+from scheduler.core.finding import UNREACHABLE, Finding, missing, ok, within
 from scheduler.queue.embedded.program import find_program
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server, open_server
@@ -22,7 +22,6 @@ from scheduler.queue.start_check import check_server
 ROUND_TRIPS: Final = 7
 ROUND_TRIP_S: Final = 0.02
 """Each job takes some round trips, and its start waits for them."""
-UNREACHABLE: Final = "start the server, and look at host, port and firewall between here and there"
 CREDENTIALS: Final = "correct user and password in [queue] url, or the user on the server"
 CORRECT: Final = "correct [queue] in the configuration, or the server that it names"
 

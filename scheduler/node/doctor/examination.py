@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from scheduler.basics.cpus import usable_cpus
-from scheduler.core.finding import Finding, missing, warning
+from scheduler.core.finding import UNREACHABLE, Finding, missing, warning
 from scheduler.node.config.loading import Config
 from scheduler.node.doctor.folders import folder_findings
 from scheduler.node.doctor.handlers import handlers_finding
@@ -20,6 +20,9 @@ from scheduler.telemetry import log_lines
 
 CHECK_S: Final = 5.0
 """How long a check may take."""
+
+SERVERS: Final = ("store", "queue")
+"""What does not answer so long keeps a node from starting; handlers may just take long to load."""
 
 
 def examine(config: Config) -> Sequence[Finding]:
@@ -72,6 +75,8 @@ async def _in_time(check: str, look: Awaitable[Iterable[Finding]]) -> Iterable[F
             return await look
     except TimeoutError:
         found = f"not done within {CHECK_S:g} s"
-        return [warning(check, found, "look why it takes so long: a start may wait as well")]
+        if check in SERVERS:
+            return [missing(check, found, UNREACHABLE)]
+        return [warning(check, found, "look why it takes so long: a start waits as well")]
     except OSError as error:
         return [missing(check, str(error), "let the user of the node have these rights")]

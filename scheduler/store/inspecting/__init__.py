@@ -12,14 +12,13 @@ from typing import Final, NamedTuple
 
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError, StoreUnavailable
-from scheduler.core.finding import Finding, missing
+from scheduler.core.finding import UNREACHABLE, Finding, missing
 from scheduler.store import file_of
 from scheduler.store.inspecting.postgres_server import inspect_server
 from scheduler.store.inspecting.sqlite_file import inspect_file
 
 __all__ = ["Inspected", "inspect_store"]
 
-UNREACHABLE: Final = "start the server, and look at host, port and firewall between here and there"
 CORRECT: Final = "correct [store] in the configuration, or the server or file that it names"
 
 

@@ -21,6 +21,7 @@ from tests.support.nodes import Nodes
 from tests.support.servers.pgbouncer import PgBouncers, start_pgbouncer
 from tests.support.servers.postgres import PostgresServer, free_port
 from tests.support.servers.redis import RedisServer
+from tests.support.servers.redis_groups import RedisCluster, SentinelGroup
 
 __all__ = ["start_pgbouncer"]
 
@@ -167,6 +168,39 @@ async def test_a_handler_that_does_not_end_loading_is_waited_for_only_so_long(
     configured()
     (tmp_path / "handlers" / "x.py").write_text("import time; time.sleep(3600)")
     assert (await examined(tmp_path))["handlers"]["found"] == "not done within 5 s"
+
+
+async def test_servers_that_are_silent_are_waited_for_only_so_long(
+    configured: Configured, tmp_path: Path
+) -> None:
+    """Such as behind a firewall that drops packets: a node would not start either."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        configured(
+            STORE__URL=f"postgresql://ada:s3cret@127.0.0.1:{port}/jobs",
+            QUEUE__URL=f"redis://:s3cret@127.0.0.1:{port}/0",
+        )
+        found = await missing(tmp_path)
+    assert set(found) == {"store", "queue"}
+    assert found["store"] == "not done within 5 s"
+    assert "nothing came within 2.0 s" in found["queue"]
+
+
+async def test_sentinels_and_clusters_are_named_as_such(
+    configured: Configured,
+    sentinel_group: SentinelGroup,
+    redis_cluster: RedisCluster,
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    """So an operator sees that the URL means what he thinks."""
+    for group, words in ((sentinel_group, "found by Sentinel"), (redis_cluster, "of a Cluster")):
+        configured(QUEUE__URL=group.url, QUEUE__NAMESPACE=namespace)
+        found = await examined(tmp_path)
+        assert words in found["queue"]["found"]
+        assert found["queue rights"]["status"] == "ok"
 
 
 async def test_what_the_handlers_get_has_no_settings_of_the_node(

@@ -1,4 +1,4 @@
-"""How many CPUs and how much memory count, on trees of control groups as kernels and containers show them."""
+"""How many CPUs and how much memory count, on trees of control groups as containers show them."""
 
 from __future__ import annotations
 
