@@ -32,7 +32,7 @@ from scheduler.store.postgres_statements import (
     StatementNames,
     connections,
 )
-from scheduler.store.postgres_url import Address, Connector, read
+from scheduler.store.postgres_url import Address, Connector, Remark, read
 from scheduler.store.statements import ABORTS, LEASE, Dialect, statements
 
 log = structlog.get_logger()
@@ -75,6 +75,8 @@ class ServerConnection(NamedTuple):
     """The URL without its password."""
     schema: str
     """The one that is named for the tables; empty for the first of the search path."""
+    remarks: Sequence[Remark]
+    """What of the URL is not taken as it is."""
 
 
 class PostgresDatabase:
@@ -160,7 +162,7 @@ async def connected(url: str, *, schema: str) -> AsyncIterator[ServerConnection]
         with available(f"PostgreSQL at {where}", refused), startable(where):
             async with pool.acquire(timeout=address.connect_s) as connection:
                 await _require_search_path(connection, address)
-                yield ServerConnection(connection, where, schema)
+                yield ServerConnection(connection, where, schema, address.remarks)
 
 
 @asynccontextmanager

@@ -10,10 +10,11 @@ from typing import Final
 import asyncpg
 
 from scheduler.core.errors import StartError
-from scheduler.core.finding import Finding, missing, ok, within
+from scheduler.core.finding import Finding, missing, ok, warning, within
 from scheduler.store.database import Migrated
 from scheduler.store.postgres import ServerConnection, connected
 from scheduler.store.postgres_schema import LATEST, look, must_have_rights
+from scheduler.store.postgres_url import Remark
 from scheduler.store.statements import quoted
 
 ROUND_TRIPS: Final = 7
@@ -40,7 +41,8 @@ async def inspect_server(url: str, *, schema: str) -> tuple[Sequence[Finding], s
     """
     async with connected(url, schema=schema) as server:
         connection = server.connection
-        findings = [await _version(server), await _round_trip(connection)]
+        findings = [await _version(server), *map(_remark, server.remarks)]
+        findings += [await _round_trip(connection)]
         findings += [await _clock(connection), *await _pooler(connection)]
         try:
             found = await look(connection, server.schema, server.where)
@@ -57,6 +59,12 @@ async def _version(server: ServerConnection) -> Finding:
     if await server.connection.fetchval("SELECT pg_is_in_recovery()"):
         return missing("store", f"{found}: a standby, which only reads", "name the primary")
     return ok("store", found)
+
+
+def _remark(remark: Remark) -> Finding:
+    parameter, value, why = remark
+    found = f"{parameter} = {value} is not taken as it is: {why}"
+    return warning("store url", found, f"leave {parameter} out of [store] url")
 
 
 async def _round_trip(connection: asyncpg.Connection) -> Finding:

@@ -264,10 +264,11 @@ async def test_servers_are_looked_at_and_left_as_they_are(
     tmp_path: Path,
 ) -> None:
     """Version, rights, schema, clock and round trip, of both."""
-    configured(STORE__URL=postgres_url, QUEUE__URL=own_redis.url)
+    configured(STORE__URL=f"{postgres_url}&client_encoding=latin1", QUEUE__URL=own_redis.url)
     found = await examined(tmp_path)
 
     assert found["store"]["found"].startswith("PostgreSQL ")
+    assert found["store url"]["mend"] == "leave client_encoding out of [store] url"
     assert found["store schema"]["found"].startswith("not there yet; the start makes version")
     assert found["store clock"]["status"] == "ok"
     assert found["store round trip"]["found"].endswith(" ms")
