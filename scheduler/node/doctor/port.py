@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,11 @@ from scheduler.core.errors import StartError
 from scheduler.core.finding import Finding, missing, ok
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.doctor.folders import is_used
-from scheduler.node.listening import listen
+from scheduler.node.listening import EVERY, listen
 
 ANSWER_S: Final = 2.0
 BYTES_MAX: Final = 4 * 1024 * 1024
-ANOTHER: Final = "choose another [http] port, or stop what listens there"
+ANOTHER: Final = "choose another [http] host or port, or stop what listens there"
 
 
 def port_finding(http_: HttpSection, *, data_dir: Path) -> Sequence[Finding]:
@@ -58,4 +59,6 @@ def _version_there(url: str) -> str | None:
 
 
 def _bracketed(host: str) -> str:
+    if host == "::":  # which takes IPv4 too, and a machine may have nothing else
+        return EVERY[socket.AF_INET]
     return f"[{host}]" if ":" in host else host
