@@ -70,7 +70,7 @@ def test_an_old_list_is_shown_with_what_happened_since(
     page = visit.open(path)
     progress = page.locator(f"tr:has-text('{uid}') .progress")
     expect(progress).to_contain_text("25 %")
-    held = HeldResponses(page, re.compile("data/jobs"))
+    held = HeldResponses(page, re.compile("-/jobs"))
     visit.turn(hidden=False)
     held.wait()
 

@@ -174,7 +174,7 @@ def test_a_list_is_loaded_as_soon_as_somebody_looks_again(visit: Visit, uid: str
     visit.page.clock.install()
     page = visit.open(f"jobs?uid={uid}")
     expect(page.get_by_role("heading", name="No job matches")).to_be_visible()
-    with page.expect_response("**/data/jobs?*"):
+    with page.expect_response("**/-/jobs?*"):
         visit.turn(hidden=True)
         page.clock.fast_forward(10_000)  # after which it loads its list again
     visit.submit("echo", uid=uid)

@@ -13,7 +13,6 @@ from scheduler.api.dashboard.files import files
 DASHBOARD: Final = "/-/ui/"
 DATA: Final[Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]] = {
     "overview": data.overview,
-    "jobs": data.jobs,
     "unfinished": data.unfinished,
     "nodes": data.nodes,
 }

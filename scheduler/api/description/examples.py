@@ -51,6 +51,7 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
     "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
     "Job": JOB,
+    "JobOutline": {name: value for name, value in JOB.items() if name not in {"data", "result"}},
     "Abort": RECEIPT,
     "Aborts": {"aborted": 3, "aborting": 1},
     "HookCall": {

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from scheduler.api.limits.admission import is_urgent
-from scheduler.api.problems import BUSY, INTERNAL, TOO_SLOW, Kind
+from scheduler.api.problems import BUSY, INTERNAL, NO_SUCH_PATH, TOO_SLOW, Kind
 from scheduler.api.requests.models import Query
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -54,9 +54,10 @@ class Route:
     @property
     def every_problem(self) -> tuple[Kind, ...]:
         """Its own problems, and those that come with its kind."""
+        of_path = () if self.path_parameters is None else (NO_SUCH_PATH,)
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
-        return (*self.problems, *of_body, *of_load, INTERNAL)
+        return (*self.problems, *of_path, *of_body, *of_load, INTERNAL)
 
     @property
     def name(self) -> str:

@@ -93,17 +93,15 @@ class Abort(Shape):
     on_abort: Annotated[OnAbort | None, Field(description="null where there is nothing to undo")]
 
 
-class Job(Shape):
-    """A job."""
+class JobOutline(Shape):
+    """A job without its data and result."""
 
     id: Id
     uid: str
     status: Status
     task: str
-    data: Annotated[Any, Field(description="what was submitted")]
     hook: str | None
     parent: Annotated[Id | None, Field(description="the job that submitted it")]
-    result: Annotated[Any, Field(description="what the handler returned")]
     error: Error | None
     progress: Progress | None
     attempt: Annotated[int, Field(description="0 before the first")]
@@ -112,6 +110,13 @@ class Job(Shape):
     started_at: Instant | None
     finished_at: Instant | None
     abort: Abort | None
+
+
+class Job(JobOutline):
+    """A job."""
+
+    data: Annotated[Any, Field(description="what was submitted")]
+    result: Annotated[Any, Field(description="what the handler returned")]
 
 
 class HookCall(Shape):

@@ -21,8 +21,11 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests import cursor
+from scheduler.api.requests.checking import EXPLAINED
+from scheduler.api.reserved import RESERVED, why_reserved
 from scheduler.core.job import Status, Until
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
@@ -50,6 +53,12 @@ def _decimal_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
+def _not_reserved(text: str) -> str:
+    if text in RESERVED:
+        raise PydanticCustomError(EXPLAINED, "{why}", {"why": why_reserved(text)})
+    return text
+
+
 def _url(text: str) -> str:
     """The unchanged text of a valid URL: a hook is returned as it was sent."""
     _URL.validate_python(text)
@@ -67,22 +76,34 @@ def _names(text: object) -> object:
     return text.split(",") if isinstance(text, str) else text
 
 
+_UID_SCHEMA: Final = {"type": "string", "pattern": UID_PATTERN, "not": {"enum": [*RESERVED]}}
 Uid = Annotated[
     str,
     StringConstraints(strict=True, pattern=UID_PATTERN),
     BeforeValidator(_decimal_text),
+    AfterValidator(_not_reserved),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": UID_PATTERN},
+                _UID_SCHEMA,
                 {"type": "integer", "minimum": 0, "maximum": INTEGER_MAX},
             ]
         }
     ),
     Field(
         description="1 to 200 characters without '/' and control characters, not starting with "
-        "'-'; an integer is taken as its decimal text"
+        f"'-', and none of {', '.join(RESERVED)}; an integer is taken as its decimal text"
     ),
+]
+OneOrAll = Annotated[
+    Annotated[
+        str,
+        StringConstraints(pattern=UID_PATTERN),
+        AfterValidator(_not_reserved),
+        WithJsonSchema(_UID_SCHEMA),
+    ]
+    | None,
+    Field(description="the user, 1 to 200 characters; without it, the jobs of all"),
 ]
 Hook = Annotated[
     str,
@@ -219,8 +240,8 @@ class MatchQuery(Query):
     task: TaskFilter = None
 
 
-class PageQuery(MatchQuery):
-    """Selects jobs, page by page."""
+class ListQuery(MatchQuery):
+    """Selects a user's jobs, page by page."""
 
     limit: Annotated[
         int,
@@ -232,12 +253,16 @@ class PageQuery(MatchQuery):
         AfterValidator(lambda text: None if text is None else cursor.decode(text)),
         Field(description="where the page before ended, taken from its Link header"),
     ] = None
-
-
-class ListQuery(PageQuery):
-    """Selects a user's jobs, page by page."""
-
     parent: Parent = None
+    data: Annotated[
+        bool, Field(description="true or false: whether to list jobs with their data and result")
+    ] = True
+
+
+class ListAllQuery(ListQuery):
+    """Selects jobs of all users, or of one, page by page."""
+
+    uid: OneOrAll = None
 
 
 class EventsQuery(Query):
@@ -255,10 +280,7 @@ class EventsQuery(Query):
 class UserEventsQuery(EventsQuery):
     """Whose jobs' events to send, and after which one to begin."""
 
-    uid: Annotated[
-        Annotated[str, StringConstraints(pattern=UID_PATTERN)] | None,
-        Field(description="the user; without it, the jobs of all"),
-    ] = None
+    uid: OneOrAll = None
 
 
 class LogQuery(Query):

@@ -11,12 +11,12 @@ from scheduler.api.json_response import json_response
 from scheduler.api.limits.lines import in_line
 from scheduler.api.requests import cursor
 from scheduler.api.requests.intake import read_jobs
-from scheduler.api.requests.models import ListQuery, Query, WaitQuery
+from scheduler.api.requests.models import ListAllQuery, ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LOAD, PATH_PREFIX, SERVICE
 from scheduler.core.job import Job
-from scheduler.service.documents import call_document, job_document
+from scheduler.service.documents import call_document, job_document, job_outline
 from scheduler.service.service import JobPage
 
 
@@ -40,7 +40,16 @@ async def submit(request: web.Request) -> web.Response:
 
 async def list_jobs(request: web.Request) -> web.Response:
     """List a user's jobs, newest first; the older ones behind the `Link` header."""
-    uid, wanted = user_in_path(request), query(request, ListQuery)
+    return await _listed(request, user_in_path(request), query(request, ListQuery))
+
+
+async def list_all_jobs(request: web.Request) -> web.Response:
+    """List the jobs of all users, or of one, newest first; the older ones as for one user."""
+    wanted = query(request, ListAllQuery)
+    return await _listed(request, wanted.uid, wanted)
+
+
+async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> web.Response:
     async with in_line(request, request.app[LOAD].lists):
         page = await request.app[SERVICE].page(
             uid,
@@ -50,7 +59,8 @@ async def list_jobs(request: web.Request) -> web.Response:
             before_id=wanted.after,
             limit=wanted.limit,
         )
-        documents = [job_document(job) for job in page.jobs]
+        documented = job_document if wanted.data else job_outline
+        documents = [documented(job) for job in page.jobs]
         return json_response(documents, headers=_next(request, page))
 
 

@@ -24,6 +24,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
 from scheduler.api.description.routes import ROUTES
+from scheduler.api.reserved import RESERVED
 from scheduler.basics.background import background
 from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
@@ -131,7 +132,7 @@ class Parts:
     looks: JobLooks
 
 
-def build() -> Parts:
+def build(path_prefix: str = "") -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
@@ -152,6 +153,7 @@ def build() -> Parts:
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
+        path_prefix=path_prefix,
     )
     return Parts(app, store, queue, clock, draining, looks)
 
@@ -162,6 +164,14 @@ async def api(aiohttp_client: AiohttpClient) -> AsyncIterator[Api]:
     async with background(looks=parts.looks.run()):
         client = await aiohttp_client(parts.app)
         yield Api(client, parts.store, parts.queue, parts.clock, parts.draining)
+
+
+@pytest.fixture
+async def api_below(aiohttp_client: AiohttpClient) -> Api:
+    """The API of a node that a proxy serves below `/jobs`."""
+    parts = build("/jobs")
+    client = await aiohttp_client(parts.app)
+    return Api(client, parts.store, parts.queue, parts.clock, parts.draining)
 
 
 def _compare(method: str, response: ClientResponse, answer: Response) -> None:
@@ -179,7 +189,7 @@ def _compare(method: str, response: ClientResponse, answer: Response) -> None:
 
 def _template(path: str) -> str:
     parts = path.split("/")[1:]
-    if "" in parts or parts[0] == "-":
+    if "" in parts or parts[0] in {"-", *RESERVED}:
         return path
     templates = {1: "/{uid}", 2: "/{uid}/{id}", 3: f"/{{uid}}/{{id}}/{parts[-1]}"}
     return templates.get(len(parts), path)

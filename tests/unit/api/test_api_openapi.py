@@ -74,6 +74,7 @@ def test_the_parameters_of_a_route_are_those_that_are_checked() -> None:
         ("query", "limit"),
         ("query", "after"),
         ("query", "parent"),
+        ("query", "data"),
     ]
     assert listed[3]["schema"]["maximum"] == 1000
     assert all(each["description"] for each in listed)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scheduler.api.description.routes import ROUTES
+from scheduler.api.reserved import RESERVED
 from tests.support.nodes import ROOT
 
 PATTERNS = {(route.method, re.sub(r"\{\w+\}", r"[^/]+", route.path)) for route in ROUTES}
@@ -29,6 +30,8 @@ def test_every_request_of_the_collection_meets_a_route() -> None:
 
     assert len(asked) > 15
     for method, path in asked:
+        if path.removeprefix("/") in RESERVED:  # it shows the answer to a mistyped path
+            continue
         assert any(method == verb and re.fullmatch(each, path) for verb, each in PATTERNS), path
 
 

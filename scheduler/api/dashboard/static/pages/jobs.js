@@ -1,6 +1,6 @@
 // The jobs of one user or of all, newest first.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { queryOf } from "../core/api.js";
+import { jobPage, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { useKeys } from "../core/keys.js";
@@ -16,7 +16,7 @@ export function Jobs({ query }) {
   const { uid, task, status, after } = query;
   const filter = { uid, task, status };
   const tasks = useData("/-/tasks");
-  const list = useData("/-/ui/data/jobs" + queryOf({ ...filter, after, limit: PAGE }));
+  const list = useData("/-/jobs" + queryOf({ ...filter, after, limit: PAGE, data: "false" }), { read: jobPage });
   const [asked, setAsked] = useState(null); // the filter at the moment when the user chose to abort
   const begin = () => setAsked(filter);
   useEffect(() => setAsked(null), [uid, task, status]);

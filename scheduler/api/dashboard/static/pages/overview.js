@@ -1,5 +1,6 @@
 // The installation at a glance: how many jobs wait, run and end, and how long that takes.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { jobPage } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { count, duration, secondsBetween, time } from "../core/format.js";
@@ -14,7 +15,7 @@ const SAMPLES_MAX = 360;
 
 export function Overview() {
   const figures = useData("/-/ui/data/overview", { everyMs: AGE_MS });
-  const newest = useData("/-/ui/data/jobs?limit=8");
+  const newest = useData("/-/jobs?limit=8&data=false", { read: jobPage });
   const reload = () => [figures, newest].forEach((each) => each.reload());
   useEvents("/-/events", {
     status: reload,
