@@ -7,7 +7,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from scheduler.api.dashboard.documents import statistics_document
+from scheduler.api.dashboard.documents import samples_document, statistics_document
 from scheduler.api.json_response import json_response
 from scheduler.api.limits.lines import in_line
 from scheduler.api.requests import cursor
@@ -36,6 +36,12 @@ async def overview(request: web.Request) -> web.Response:
     """The statistics of the whole installation."""
     query(request, Query)
     return json_response(statistics_document(await request.app[STATISTICS].statistics()))
+
+
+async def samples(request: web.Request) -> web.Response:
+    """How many jobs were queued and ran lately, as far as this node remembers."""
+    query(request, Query)
+    return json_response(samples_document(request.app[STATISTICS].samples()))
 
 
 async def jobs(request: web.Request) -> web.Response:

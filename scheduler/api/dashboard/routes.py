@@ -13,6 +13,7 @@ from scheduler.api.dashboard.files import files
 DASHBOARD: Final = "/-/ui/"
 DATA: Final[Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]] = {
     "overview": data.overview,
+    "samples": data.samples,
     "jobs": data.jobs,
     "unfinished": data.unfinished,
     "nodes": data.nodes,

@@ -43,10 +43,11 @@ function stacked(series) {
   );
 }
 
-// The range of times: bars get half a minute of room at each side; lines show at least two minutes.
+// The range of times: bars get half a minute of room at each side; lines fill the chart, however few
+// minutes they have, and one point alone still has a width.
 const spans = {
   bars: (_, first, last) => [first - 30, last + 30],
-  lines: (_, first, last) => [Math.min(first, last - 120), last],
+  lines: (_, first, last) => [Math.min(first, last - 1), last],
 };
 const labels = { bars: "{HH}:{mm}", lines: "{HH}:{mm}:{ss}" };
 
