@@ -21,7 +21,10 @@ DATA: Final[Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]] = {
 
 
 async def page(request: web.Request) -> web.Response:
-    """Show the dashboard, a page for a browser."""
+    """Show the dashboard, a page for a browser.
+
+    It loads everything it needs from this node.
+    """
     return files()["index.html"].answer(request)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from scheduler.api.limits.admission import is_urgent
-from scheduler.api.problems import BUSY, INTERNAL, TOO_SLOW, Kind
+from scheduler.api.problems import BUSY, HEADER_TOO_LARGE, INTERNAL, TOO_SLOW, Kind
 from scheduler.api.requests.models import Query
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,7 +32,8 @@ class ResponseDescription:
 class Route:
     """A method of a path, and the view that serves it.
 
-    The first line of the view's docstring is the route's summary in the OpenAPI document.
+    The first line of the view's docstring is the route's summary in the OpenAPI document, and the
+    paragraphs after it are its description.
     """
 
     method: str
@@ -56,7 +57,7 @@ class Route:
         """Its own problems, and those that come with its kind."""
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
-        return (*self.problems, *of_body, *of_load, INTERNAL)
+        return (*self.problems, HEADER_TOO_LARGE, *of_body, *of_load, INTERNAL)
 
     @property
     def name(self) -> str:
@@ -67,3 +68,8 @@ class Route:
     def summary(self) -> str:
         """What it does, in one line: the first line of its view's docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What a caller must know besides: the other paragraphs of its view's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[2].strip()

@@ -21,7 +21,11 @@ from scheduler.service.service import JobPage
 
 
 async def submit(request: web.Request) -> web.Response:
-    """Submit a job, or several at once: all or none of them."""
+    """Submit a job, or several at once: all or none of them.
+
+    With 202 the jobs are stored: they will run, whatever happens to this node. Send an
+    `Idempotency-Key` to be able to repeat the request after a lost answer.
+    """
     query(request, Query)
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
@@ -39,7 +43,10 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """List a user's jobs, newest first; the older ones behind the `Link` header."""
+    """List a user's jobs, newest first; the older ones behind the `Link` header.
+
+    A user without jobs has an empty list. Filters can be combined.
+    """
     uid, wanted = user_in_path(request), query(request, ListQuery)
     async with in_line(request, request.app[LOAD].lists):
         page = await request.app[SERVICE].page(
@@ -55,7 +62,11 @@ async def list_jobs(request: web.Request) -> web.Response:
 
 
 async def get_job(request: web.Request) -> web.Response:
-    """Get a job, at once or when it is final."""
+    """Get a job, at once or when it is final.
+
+    With `wait` the answer comes as soon as the job is final, or when the time is up: look at
+    its `status`, and ask again if it is not final.
+    """
     uid, job_id = job_in_path(request)
     wait_s, service = query(request, WaitQuery).wait, request.app[SERVICE]
     async with in_line(request, request.app[LOAD].reads):
@@ -66,7 +77,10 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
-    """List the calls of a job's hook: what was told or is to be, and how that went."""
+    """List the calls of a job's hook: what was told or is to be, and how that went.
+
+    A call that fails is tried again with growing pauses, up to a day by default.
+    """
     uid, job_id = job_in_path(request)
     query(request, Query)
     async with in_line(request, request.app[LOAD].reads):
