@@ -93,7 +93,9 @@ def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit,
     job = visit.submit("echo", {"big": 9007199254740993, "small": 1.50}, uid=uid)
     visit.ended(job)
     page = visit.open(f"jobs/{uid}/{job['id']}")
-    page.get_by_role("button", name="Run again").click()
+    again = page.get_by_role("button", name="Run again")
+    expect(again).to_have_css("background-color", "rgb(52, 72, 197)")  # grey would look disabled
+    again.click()
 
     expect(page.get_by_label("User")).to_have_value(uid)
     expect(page.get_by_label("Task")).to_have_value("echo")

@@ -146,6 +146,11 @@ def test_a_form_opens_over_the_page_and_closes_back_to_what_opened_it(
         expect(page).to_have_url(re.compile(re.escape(f"#/{path}") + "$"))
         expect(button).to_be_focused()
 
+    page = visit.open(f"jobs?uid={uid}&submit=echo")  # a link that somebody sent
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(re.compile(f"jobs.uid={uid}$"))
+
 
 def test_a_handler_that_is_gone_is_not_replaced_by_another(visit: Visit) -> None:
     page = visit.open("handlers?submit=no_more")

@@ -91,7 +91,7 @@ def test_a_filter_is_kept_in_the_url(visit: Visit, uid: str) -> None:
 def test_a_filter_that_is_chosen_changes_nothing_but_itself(visit: Visit) -> None:
     """Pico draws a search as one pill: a ring around all of it, and no borders inside."""
     page = visit.open("jobs")
-    form = page.get_by_role("form", name="Which jobs")
+    form = page.locator("form.filters")
     look = """(form) => [form, ...form.querySelectorAll("input, select")].map((each) => {
         const { borderRadius, borderColor, boxShadow } = getComputedStyle(each);
         return [borderRadius, borderColor, boxShadow];
