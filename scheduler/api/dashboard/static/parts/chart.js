@@ -61,7 +61,7 @@ function options(container, series, kind, width) {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 30, 0, 0], // room for half of the last label
     scales: { x: { range: spans[kind] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
       { ...axis, grid: { show: false }, size: 30, gap: 8, values: labels[kind], space: 70 },
