@@ -85,6 +85,7 @@ class _Basis:
     queue: Queue
     slots: Slots
     warden: Warden
+    gauges: Gauges
 
 
 async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningNode:
@@ -138,7 +139,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
             "look for stalls": _stalls(basis, local_jobs).run,
-            "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
+            "set gauges": basis.gauges.run,
         },
         draining=draining,
     )
@@ -183,6 +184,7 @@ async def _open_basis(
         queue=queue,
         slots=slots,
         warden=warden,
+        gauges=Gauges(metrics, store=store, clock=clock),
     )
 
 
@@ -265,7 +267,10 @@ def _api(
         job_events=basis.job_events,
     )
     statistics = StatisticsService(
-        store=basis.store, clock=basis.clock, lease_s=config.node.lease_s
+        store=basis.store,
+        clock=basis.clock,
+        lease_s=config.node.lease_s,
+        samples=basis.gauges.samples,
     )
     app = build_app(
         service=service,

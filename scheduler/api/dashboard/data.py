@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from scheduler.api.dashboard.documents import statistics_document
+from scheduler.api.dashboard.documents import samples_document, statistics_document
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.models import MatchQuery, OneOrAll, Query
 from scheduler.api.requests.queries import query
@@ -23,6 +23,12 @@ async def overview(request: web.Request) -> web.Response:
     """The statistics of the whole installation."""
     query(request, Query)
     return json_response(statistics_document(await request.app[STATISTICS].statistics()))
+
+
+async def samples(request: web.Request) -> web.Response:
+    """How many jobs were queued and ran lately, as far as this node remembers."""
+    query(request, Query)
+    return json_response(samples_document(request.app[STATISTICS].samples()))
 
 
 async def unfinished(request: web.Request) -> web.Response:

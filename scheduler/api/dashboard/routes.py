@@ -13,13 +13,17 @@ from scheduler.api.dashboard.files import files
 DASHBOARD: Final = "/-/ui/"
 DATA: Final[Mapping[str, Callable[[web.Request], Awaitable[web.Response]]]] = {
     "overview": data.overview,
+    "samples": data.samples,
     "unfinished": data.unfinished,
     "nodes": data.nodes,
 }
 
 
 async def page(request: web.Request) -> web.Response:
-    """Show the dashboard, a page for a browser."""
+    """Show the dashboard, a page for a browser.
+
+    It loads everything it needs from this node.
+    """
     return files()["index.html"].answer(request)
 
 

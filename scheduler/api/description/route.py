@@ -10,7 +10,14 @@ from typing import Any
 from aiohttp import web
 
 from scheduler.api.limits.admission import is_urgent
-from scheduler.api.problems import BUSY, INTERNAL, NO_SUCH_PATH, TOO_SLOW, Kind
+from scheduler.api.problems import (
+    BUSY,
+    HEADER_TOO_LARGE,
+    INTERNAL,
+    NO_SUCH_PATH,
+    TOO_SLOW,
+    Kind,
+)
 from scheduler.api.requests.models import Query
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,7 +39,8 @@ class ResponseDescription:
 class Route:
     """A method of a path, and the view that serves it.
 
-    The first line of the view's docstring is the route's summary in the OpenAPI document.
+    The first line of the view's docstring is the route's summary in the OpenAPI document, and the
+    paragraphs after it are its description.
     """
 
     method: str
@@ -57,7 +65,8 @@ class Route:
         of_path = () if self.path_parameters is None else (NO_SUCH_PATH,)
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
-        return (*self.problems, *of_path, *of_body, *of_load, INTERNAL)
+        of_kind = (*of_path, *of_body, *of_load)
+        return (*self.problems, HEADER_TOO_LARGE, *of_kind, INTERNAL)
 
     @property
     def name(self) -> str:
@@ -68,3 +77,8 @@ class Route:
     def summary(self) -> str:
         """What it does, in one line: the first line of its view's docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What a caller must know besides: the other paragraphs of its view's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[2].strip()

@@ -21,7 +21,11 @@ from scheduler.service.service import JobPage
 
 
 async def submit(request: web.Request) -> web.Response:
-    """Submit a job, or several at once: all or none of them."""
+    """Submit a job, or several at once: all or none of them.
+
+    With 202 the jobs are stored: they will run, whatever happens to this node. Send an
+    `Idempotency-Key` to be able to repeat the request after a lost answer.
+    """
     query(request, Query)
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
@@ -39,12 +43,18 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """List a user's jobs, newest first; the older ones behind the `Link` header."""
+    """List a user's jobs, newest first; the older ones behind the `Link` header.
+
+    A user without jobs has an empty list. Filters can be combined.
+    """
     return await _listed(request, user_in_path(request), query(request, ListQuery))
 
 
 async def list_all_jobs(request: web.Request) -> web.Response:
-    """List the jobs of all users, or of one, newest first; the older ones as for one user."""
+    """List the jobs of all users, or of one, newest first; the older ones as for one user.
+
+    With `data=false` the answer has neither `data` nor `result`, which may be large.
+    """
     wanted = query(request, ListAllQuery)
     return await _listed(request, wanted.uid, wanted)
 
@@ -65,7 +75,11 @@ async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> w
 
 
 async def get_job(request: web.Request) -> web.Response:
-    """Get a job, at once, or when it is final or over."""
+    """Get a job, at once, or when it is final or over.
+
+    With `wait` the answer comes as soon as the job is final, or with `until=over` also undone,
+    or when the time is up: look at its `status`, and ask again if it is not final.
+    """
     uid, job_id = job_in_path(request)
     how_long, service = query(request, WaitQuery), request.app[SERVICE]
     async with in_line(request, request.app[LOAD].reads):
@@ -77,7 +91,10 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
-    """List the calls of a job's hook: what was told or is to be, and how that went."""
+    """List the calls of a job's hook: what was told or is to be, and how that went.
+
+    A call that fails is tried again with growing pauses, up to a day by default.
+    """
     uid, job_id = job_in_path(request)
     query(request, Query)
     async with in_line(request, request.app[LOAD].reads):

@@ -7,6 +7,7 @@ import { useKeys } from "../core/keys.js";
 import { link } from "../core/route.js";
 import { BulkAbort } from "../parts/bulk_abort.js";
 import { Filters } from "../parts/filters.js";
+import { FormButton } from "../parts/job_form.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
 import { Empty, Loaded } from "../parts/states.js";
 
@@ -30,7 +31,7 @@ export function Jobs({ query }) {
     <div class="head">
       <h1>Jobs</h1>
       <button class="danger outline" title="Abort all that match (a)" onClick=${begin}>Abort all …</button>
-      <a role="button" href=${link(["handlers"], { submit: task || "?" })}>Submit a job</a>
+      <${FormButton} form=${{ submit: task || "?" }}>Submit a job<//>
     </div>
     <${Filters} query=${query} tasks=${tasks.data} />
     <${Loaded} from=${list} rows=${8}>
