@@ -1,4 +1,7 @@
-"""Starts a node by `make run` and uses it: one job, one abort, Postman's collection, SIGTERM."""
+"""Starts a node by `make run` and uses it: one job, one abort, SIGTERM.
+
+Before the end, Postman's collection is run against it, and its OpenAPI document is linted.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import openapi_lint
 import postman
 
 
@@ -28,8 +32,8 @@ def call(method: str, url: str, body: object = None) -> Any:  # noqa: ANN401 - J
         return json.load(answer)
 
 
-def run(program: list[str], *, collection: bool = False) -> None:
-    """Start, use, stop; any surprise raises. With `collection`, run Postman's too."""
+def run(program: list[str], *, npm_tools: bool = False) -> None:
+    """Start, use, stop; any surprise raises. With `npm_tools`, run what npm brings, too."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         started = subprocess.Popen(
@@ -50,8 +54,9 @@ def run(program: list[str], *, collection: bool = False) -> None:
             print(f"{time.monotonic() - began:.1f} s: {line.strip()}")
             url = re.findall(r"ready on ([^\s,]+)", line)[0]
             use(url)
-            if collection:
+            if npm_tools:
                 postman.run(url)
+                openapi_lint.run(url)
             os.kill(_node(started.pid, program), signal.SIGTERM)
             status = started.wait(timeout=60)
             assert status == 0, status
@@ -86,4 +91,4 @@ def use(url: str) -> None:
 
 
 if __name__ == "__main__":
-    run(["make", "--silent", "run"], collection=True)
+    run(["make", "--silent", "run"], npm_tools=True)

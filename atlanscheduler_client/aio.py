@@ -78,7 +78,7 @@ class AsyncClient:
         """The job in its current state."""
         return await self._ask(calls.get(uid, job_id))
 
-    async def list(
+    def list(
         self,
         uid: str,
         *,
@@ -90,14 +90,17 @@ class AsyncClient:
 
         With `parent`, only those that this job submitted.
         """
-        call: Call[calls.ListPage] | None = calls.page(
-            uid, statuses=statuses, task=task, parent=parent
-        )
-        while call is not None:
-            page = await self._ask(call)
-            for job in page.jobs:
-                yield job
-            call = page.next
+        return self._pages(calls.page(uid, statuses=statuses, task=task, parent=parent))
+
+    def list_all(
+        self,
+        *,
+        statuses: Collection[Status] | str = (),
+        task: str | None = None,
+        parent: str | None = None,
+    ) -> AsyncIterator[Job]:
+        """The jobs of all users, newest first; pages are fetched during the iteration."""
+        return self._pages(calls.page_of_all(statuses=statuses, task=task, parent=parent))
 
     async def wait(
         self, uid: str, job_id: str, *, timeout_s: float | None = None, until: Until = "final"
@@ -205,6 +208,14 @@ class AsyncClient:
         traceback: TracebackType | None,
     ) -> None:
         await self._session.close()
+
+    async def _pages(self, first: Call[calls.ListPage]) -> AsyncIterator[Job]:
+        call: Call[calls.ListPage] | None = first
+        while call is not None:
+            page = await self._ask(call)
+            for job in page.jobs:
+                yield job
+            call = page.next
 
     async def _ask(self, call: Call[T]) -> T:
         async def attempt() -> T:

@@ -76,6 +76,13 @@ def page(
     return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
 
 
+def page_of_all(
+    *, statuses: Collection[Status] | str, task: str | None, parent: str | None
+) -> Call[ListPage]:
+    """List the newest of all users' jobs."""
+    return _page(_path("-", "jobs", **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
+
+
 def get(uid: str, job_id: str, *, wait_s: float = 0.0, until: Until = "final") -> Call[Job]:
     """Get a job; with `wait_s`, as soon as it is final or over, or when the time is up."""
     path = _path(uid, job_id, **_wait(wait_s, until))

@@ -26,7 +26,7 @@ class Client:
     """A client of one node, or of a proxy in front of several. For many threads, and after a fork.
 
     Each call has a connection to itself; up to 32 are kept open for the next calls. A forked
-    process opens its own. An iterator (`list`, `watch`, `log`) is for one thread at a time.
+    process opens its own. Iterators (of `list`, `watch`, `log`) are for one thread at a time.
 
     Every method raises `Problem` if the node refuses the call, and `Unreachable` if no node
     answers, after retrying for `retry_s`. `timeout_s` limits how long a response may take, beyond
@@ -86,13 +86,17 @@ class Client:
 
         With `parent`, only those that this job submitted.
         """
-        call: Call[calls.ListPage] | None = calls.page(
-            uid, statuses=statuses, task=task, parent=parent
-        )
-        while call is not None:
-            page = self._ask(call)
-            yield from page.jobs
-            call = page.next
+        return self._pages(calls.page(uid, statuses=statuses, task=task, parent=parent))
+
+    def list_all(
+        self,
+        *,
+        statuses: Collection[Status] | str = (),
+        task: str | None = None,
+        parent: str | None = None,
+    ) -> Iterator[Job]:
+        """The jobs of all users, newest first; pages are fetched during the iteration."""
+        return self._pages(calls.page_of_all(statuses=statuses, task=task, parent=parent))
 
     def wait(
         self, uid: str, job_id: str, *, timeout_s: float | None = None, until: Until = "final"
@@ -201,6 +205,13 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _pages(self, first: Call[calls.ListPage]) -> Iterator[Job]:
+        call: Call[calls.ListPage] | None = first
+        while call is not None:
+            page = self._ask(call)
+            yield from page.jobs
+            call = page.next
 
     def _ask(self, call: Call[T]) -> T:
         return self._retry(lambda: value_of(call, self._connections.ask(call)))

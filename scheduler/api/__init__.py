@@ -12,6 +12,7 @@
     requests/       reads and checks what requests contain
     description/    the table of routes, the OpenAPI document and its page
     dashboard/      the web page at `/-/ui/`
+    reserved        words that are no uids, since they are taken for paths
     problems        every error as an HTTP response
     streams         responses that continue while there is more to send
     json_response   responses with a JSON body

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from scheduler.api.dashboard.routes import DASHBOARD
 from scheduler.api.json_response import json_response
+from scheduler.api.reserved import RESERVED, why_reserved
 from scheduler.api.state import PATH_PREFIX
 from scheduler.core.errors import (
     Conflict,
@@ -128,6 +129,9 @@ BY_STATUS: Final[Mapping[int, Kind]] = {
 EXPLAINED: Final = frozenset({CROSS_SITE, TOO_SLOW, NOT_JSON, MISDIRECTED, BUSY})
 """The kinds that only we raise, so that the error's text is for the user."""
 
+TO_BROWSERS: Final = {"Vary": "Accept"}
+"""Headers of the answers to GET /, which is a redirect for a browser and a problem for others."""
+
 
 def problem(
     kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
@@ -188,17 +192,42 @@ def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response
 def of_http_error(request: web.BaseRequest, error: web.HTTPException) -> web.Response:
     """An error of aiohttp as a problem."""
     if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(error.allowed_methods | {"OPTIONS"}))
-        if request.method == "OPTIONS":
-            return web.Response(status=204, headers={"Allow": allowed})
-        detail = f"{request.method[:20]} is not allowed here; allowed are {allowed}"
-        at_root = (request.method, request.path) == ("GET", "/")  # probably a user with a browser
-        if at_root and isinstance(request, web.Request):
-            detail += f"; the dashboard is at {request.app[PATH_PREFIX]}{DASHBOARD}"
-        return problem(WRONG_METHOD, detail, headers={"Allow": allowed})
+        return _of_wrong_method(request, error)
     kind = BY_STATUS.get(error.status) or Kind(f"http-{error.status}", error.status, error.reason)
+    if kind is NO_SUCH_PATH:
+        return problem(kind, _what_was_meant(request) or kind.title)
     detail = error.text if kind in EXPLAINED and error.text else kind.title
     return problem(kind, detail)
+
+
+def _of_wrong_method(request: web.BaseRequest, error: web.HTTPMethodNotAllowed) -> web.Response:
+    allowed = ", ".join(sorted(error.allowed_methods | {"OPTIONS"}))
+    if request.method == "OPTIONS":
+        return web.Response(status=204, headers={"Allow": allowed})
+    detail = f"{request.method[:20]} is not allowed here; allowed are {allowed}"
+    headers = {"Allow": allowed}
+    if request.path == "/" and request.method in {"GET", "HEAD"}:  # probably a user with a browser
+        if _takes_html(request):
+            return web.Response(status=302, headers={"Location": f".{DASHBOARD}", **TO_BROWSERS})
+        detail += f"; the dashboard is at {_path_prefix(request)}{DASHBOARD}"
+        headers |= TO_BROWSERS
+    return problem(WRONG_METHOD, detail, headers=headers)
+
+
+def _takes_html(request: web.BaseRequest) -> bool:
+    """Whether the client names HTML as something it takes: browsers do, others rarely."""
+    ranges = request.headers.get("Accept", "").lower().split(",")
+    return any(each.partition(";")[0].strip() == "text/html" for each in ranges)
+
+
+def _what_was_meant(request: web.BaseRequest) -> str | None:
+    """The hint for a path that begins with a word that is no uid."""
+    word = request.path.split("/")[1] if request.path.startswith("/") else ""
+    return why_reserved(word, path_prefix=_path_prefix(request)) if word in RESERVED else None
+
+
+def _path_prefix(request: web.BaseRequest) -> str:
+    return request.app[PATH_PREFIX] if isinstance(request, web.Request) else ""
 
 
 def _from_defect(request: web.Request, error: Exception) -> web.Response:

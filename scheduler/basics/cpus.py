@@ -34,30 +34,34 @@ def usable_cpus(own: Path = OWN) -> int:
     """
     allowed = float(len(os.sched_getaffinity(0)))
     with suppress(OSError):
-        allowed = min([allowed, *_quotas(own)])
+        allowed = min([allowed, *map(_quota, control_groups("cpu", own))])
     return max(1, math.ceil(allowed))
 
 
-def _quotas(own: Path) -> Iterator[float]:
-    """The quota of each group that this process is in, in CPUs (cgroups(7))."""
-    mounts = dict(_mounts((own / "mountinfo").read_text("utf-8")))
+def control_groups(controller: str, own: Path = OWN) -> Iterator[Path]:
+    """The folder of each group that this process is in, for a controller (cgroups(7)).
+
+    Raises:
+        OSError: the machine has none.
+    """
+    mounts = dict(_mounts((own / "mountinfo").read_text("utf-8"), controller))
     for line in (own / "cgroup").read_text("utf-8").splitlines():
         _, controllers, path = line.split(":", 2)
-        mount = mounts.get("cpu" if "cpu" in controllers.split(",") else controllers)
+        mount = mounts.get(controller if controller in controllers.split(",") else controllers)
         if mount is not None:
-            yield from map(_quota, _folders(mount, path))
+            yield from _folders(mount, path)
 
 
-def _mounts(mountinfo: str) -> Iterator[tuple[str, Mount]]:
-    """The hierarchies with quotas, by name: "cpu" is version 1, "" is version 2."""
+def _mounts(mountinfo: str, controller: str) -> Iterator[tuple[str, Mount]]:
+    """The hierarchies with limits, by name: the controller is version 1, "" is version 2."""
     for line in mountinfo.splitlines():
         mount, _, source = line.partition(" - ")
         root, point = mount.split()[3:5]
         kind, _, options = source.split()[:3]
         if kind == "cgroup2":
             yield "", Mount(root, Path(point))
-        elif kind == "cgroup" and "cpu" in options.split(","):
-            yield "cpu", Mount(root, Path(point))
+        elif kind == "cgroup" and controller in options.split(","):
+            yield controller, Mount(root, Path(point))
 
 
 def _folders(mount: Mount, path: str) -> Iterator[Path]:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from scheduler.core.errors import StartError
+
+LOCKS: Final = Path("/proc/locks")
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock, without touching it: a start at this moment must get it."""
+    with suppress(OSError, ValueError, IndexError):
+        inode = path.stat().st_ino
+        locks = (line.split() for line in LOCKS.read_text("ascii").splitlines())
+        return any("FLOCK" in lock and int(lock[-3].split(":")[2]) == inode for lock in locks)
+    return False
 
 
 @contextmanager

@@ -5,6 +5,9 @@
     migrate       brings the schema of the store up to date
     submit, read, follow, abort
                   the commands; `read` has list, show, tasks and nodes
+    doctor        says what keeps a node from starting here
+    init/         makes the files of a first node
+    node_url      where a node is: from an option, the environment, or the configuration
     options       the arguments and options that several commands have
     exit_status   the exit statuses
     terminal      prints JSON, plain text, or colours

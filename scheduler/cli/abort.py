@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from atlanscheduler_client import Cleanup, Client, Job, Status
-from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
-from scheduler.cli.options import AsJson, Name, Uid, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Uid, Url
 from scheduler.cli.read import Statuses, TaskFilter
 from scheduler.cli.terminal import print_json, print_rich
 
@@ -40,7 +39,7 @@ def abort(
         Until,
         typer.Option(help="Wait until nothing of it lives, or until its on_abort has ended, too."),
     ] = Until.OVER,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     children: Annotated[
         bool, typer.Option("--children", help="Abort all that it submitted, too, and so on down.")
@@ -75,7 +74,7 @@ def abort_all(
     uid: Uid,
     status: Statuses = None,
     task: TaskFilter = None,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     as_json: AsJson = False,
 ) -> None:

@@ -9,10 +9,13 @@ import typer
 
 from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 from scheduler import __version__
-from scheduler.cli import abort, follow, init, migrate, read, submit
+from scheduler.cli import abort, doctor, follow, init, migrate, read, submit
 from scheduler.cli.exit_status import Exit
+from scheduler.cli.node_url import Tried
+from scheduler.cli.options import ELSEWHERE
 from scheduler.cli.run_node import run_node
-from scheduler.cli.terminal import print_error
+from scheduler.cli.terminal import print_error, program
+from scheduler.core.errors import StartError
 
 NODE_EPILOG: Final = (
     "SIGTERM or SIGINT drains the node; a second one ends it at once. "
@@ -26,6 +29,7 @@ ABORT_EPILOG: Final = (
     "Exit status: 0 aborted and undone, 1 it had ended before, 5 time up, 6 no such job, "
     "7 no node answers, 8 aborted but its clean-up failed, 2 wrong usage."
 )
+DOCTOR_EPILOG: Final = "Exit status: 0 a node would start, 1 something is missing for that."
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it by position
@@ -48,8 +52,8 @@ def node(
     """Run a node of AtlanScheduler, or, with a command, talk to one."""
     if ctx.invoked_subcommand is None:
         return run_node(config)
-    if config is not None:
-        raise typer.BadParameter("it is for running a node, not for a command to it")
+    if config is not None and ctx.invoked_subcommand == "init":
+        raise typer.BadParameter("it is for a node, and init makes the files of a new one")
     return Exit.DONE
 
 
@@ -69,27 +73,36 @@ def build_app() -> typer.Typer:
     app.command("nodes")(read.nodes)
     app.command("init")(init.init)
     app.command("migrate")(migrate.migrate)
+    app.command("doctor", epilog=DOCTOR_EPILOG)(doctor.doctor)
     return app
 
 
 def run_command() -> int:
     """Run the command that this process's arguments name, and return its exit status."""
+    tried = Tried()
     try:
-        return int(build_app()(standalone_mode=False) or Exit.DONE)
+        return int(build_app()(standalone_mode=False, obj=tried) or Exit.DONE)
     except typer.Abort:
         return Exit.INTERRUPTED
     except typer.TyperException as wrong:
         print_error(f"{wrong.format_message()} (--help says more)")
         return Exit.USAGE
+    except StartError as error:
+        print_error(str(error))
+        return Exit.USAGE
     except ClientError as error:
-        print_error(f"{error}{_hint(error)}")
+        print_error(f"{error}{_hint(error, tried)}")
         return _status_of(error)
 
 
-def _hint(error: ClientError) -> str:
-    """A hint for users whose node has another URL and who may not know the option for it."""
-    never_answered = isinstance(error, Unreachable) and not isinstance(error, Lost)
-    return " (--url or ATLANSCHEDULER_URL names another)" if never_answered else ""
+def _hint(error: ClientError, tried: Tried) -> str:
+    """Where the URL is from at which no node answers, and what to do about it."""
+    if isinstance(error, Lost) or not isinstance(error, Unreachable) or tried.url is None:
+        return ""
+    mend = f"start a node here with {program()}, or {ELSEWHERE}"
+    return (
+        f" (the URL is {tried.url.source}; {mend if tried.url.configured else 'is a node there?'})"
+    )
 
 
 def _status_of(error: ClientError) -> Exit:

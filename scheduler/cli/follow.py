@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from atlanscheduler_client import Changed, Client, JobEnded, JobState
-from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import EXIT_BY_STATUS, Exit
-from scheduler.cli.options import AsJson, JobName, Name, Url
+from scheduler.cli.options import CONFIGURED, AsJson, JobName, Name, Url
 from scheduler.cli.progress import display_for
 from scheduler.cli.terminal import print_error, print_json, print_log_line, print_rich
 
@@ -21,7 +20,7 @@ def wait(
     timeout: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Give up after so long.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     as_json: AsJson = False,
 ) -> int:
@@ -32,7 +31,7 @@ def wait(
 
 def watch(
     name: Name,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     log: Annotated[bool, typer.Option("--log", help="Show what it prints as well.")] = False,
     as_json: AsJson = False,
@@ -47,7 +46,7 @@ def watch(
 
 def logs(
     name: Name,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job's end.")

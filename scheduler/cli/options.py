@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+import os
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from atlanscheduler_client.address import URL_VARIABLE, address
+from scheduler.cli.node_url import NodeUrl, Tried, configured_url
+from scheduler.core.errors import StartError
+
+ELSEWHERE: Final = f"name a node with --url or {URL_VARIABLE}"
+CONFIGURED: Final = ""
+"""The default of `--url`: the node of the configuration that is here."""
 
 
 class JobName(NamedTuple):
@@ -27,12 +35,39 @@ def job_name(text: str) -> JobName:
     return JobName(uid, job_id)
 
 
-def _url(text: str) -> str:
+def _url(ctx: typer.Context, text: str) -> str:
+    found = _named_url(ctx, text) if text else _configured_url(ctx)
+    if isinstance(ctx.obj, Tried):
+        ctx.obj.url = found
+    return found.url
+
+
+def _named_url(ctx: typer.Context, text: str) -> NodeUrl:
+    source = ctx.get_parameter_source("url")
+    is_variable = source is not None and source.name == "ENVIRONMENT"
     try:
         address(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    return text
+    return NodeUrl(text, f"from {URL_VARIABLE if is_variable else '--url'}", configured=False)
+
+
+def _configured_url(ctx: typer.Context) -> NodeUrl:
+    """The URL of the node of the configuration.
+
+    Raises:
+        StartError: the configuration does not say where it is.
+    """
+    try:
+        return configured_url(_config(ctx, None), os.environ)
+    except StartError as error:
+        raise StartError(f"{error}; or {ELSEWHERE}") from None
+
+
+def _config(ctx: typer.Context, path: Path | None) -> Path | None:
+    """The configuration that is named behind the command, or else before it."""
+    before = ctx.find_root().params.get("config")
+    return path or (Path(before) if before else None)
 
 
 Uid = Annotated[str, typer.Argument(metavar="UID", help="The user that jobs belong to.")]
@@ -47,8 +82,16 @@ Url = Annotated[
         envvar=URL_VARIABLE,
         callback=_url,
         metavar="URL",
-        help="Where a node is.",
-        show_default=True,
+        help="Where a node is (default: where config.toml has it).",
+        show_default=False,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        callback=_config,
+        help="Configuration of the node (default: config.toml).",
     ),
 ]
 Parent = Annotated[

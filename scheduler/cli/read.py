@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from atlanscheduler_client import Client, Status
-from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
-from scheduler.cli.options import AsJson, Name, Parent, Uid, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Url
 from scheduler.cli.terminal import print_json, print_rich
 
 
@@ -35,18 +34,24 @@ TaskFilter = Annotated[str | None, typer.Option("--task", help="Only those of th
 
 
 def list_jobs(
-    uid: Uid,
+    uid: Annotated[
+        str | None, typer.Argument(metavar="UID", help="The user; without it, all users.")
+    ] = None,
     status: Statuses = None,
     task: TaskFilter = None,
     parent: Parent = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List a user's jobs, newest first."""
+    """List a user's jobs, or those of all users, newest first."""
+    statuses = ",".join(status or ())
     with Client(url) as client:
-        jobs = client.list(uid, statuses=",".join(status or ()), task=task, parent=parent)
+        if uid is None:
+            jobs = client.list_all(statuses=statuses, task=task, parent=parent)
+        else:
+            jobs = client.list(uid, statuses=statuses, task=task, parent=parent)
         found = list(islice(jobs, limit))
     if as_json:
         print_json(found)
@@ -54,7 +59,7 @@ def list_jobs(
         print_rich(rendering.jobs(found))
 
 
-def show(name: Name, url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+def show(name: Name, url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
     """Show all about a job."""
     with Client(url) as client:
         job = client.get(*name)
@@ -64,7 +69,7 @@ def show(name: Name, url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None
         print_rich(rendering.job(job))
 
 
-def tasks(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+def tasks(url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
     """List the handlers that jobs can be submitted to."""
     with Client(url) as client:
         found = client.tasks()
@@ -74,7 +79,7 @@ def tasks(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
         print_rich(rendering.tasks(found))
 
 
-def nodes(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
+def nodes(url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
     """List the live nodes."""
     with Client(url) as client:
         found = client.nodes()

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 from scheduler.cli.exit_status import Exit
-from scheduler.cli.terminal import print_error
-from scheduler.core.errors import StartError
 
 
 def run_node(config: Path | None) -> Exit:
@@ -16,9 +14,5 @@ def run_node(config: Path | None) -> Exit:
     from scheduler.node.config.loading import load  # noqa: PLC0415
     from scheduler.node.life import run  # noqa: PLC0415
 
-    try:
-        run(load(config, os.environ))
-    except StartError as error:
-        print_error(str(error))
-        return Exit.USAGE
+    run(load(config, os.environ))
     return Exit.DONE

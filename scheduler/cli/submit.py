@@ -13,7 +13,7 @@ from atlanscheduler_client import Client, ClientError
 from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
-from scheduler.cli.options import AsJson, JobName, Parent, Uid, Url
+from scheduler.cli.options import CONFIGURED, AsJson, JobName, Parent, Uid, Url
 from scheduler.cli.terminal import print_json, print_rich
 
 
@@ -51,7 +51,7 @@ def submit(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
     ] = False,
-    url: Url = DEFAULT_URL,
+    url: Url = CONFIGURED,
     as_json: AsJson = False,
 ) -> int:
     """Submit a job, and print its name."""

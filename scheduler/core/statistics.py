@@ -28,6 +28,14 @@ class JobCounts(NamedTuple):
     oldest_queued_at: datetime | None
 
 
+class CountSample(NamedTuple):
+    """How many jobs were queued and ran at one time, as far as they were counted."""
+
+    at: datetime
+    queued: int
+    running: int
+
+
 class FinishedCount(NamedTuple):
     """How many jobs reached a final status within one `STEP`."""
 

@@ -7,5 +7,6 @@ life ─▶ preflight     checks what a node needs: Linux, its data_dir, store a
 http_server    serves the API, on the sockets of `listening`
 migrating      brings the schema of the store up to date, without a node
 sweeper        recovers the jobs of dead nodes and lost ids, deletes old jobs
+doctor/        says what keeps a node from starting, without a node
 config/        reads and validates the configuration
 """

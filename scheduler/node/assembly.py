@@ -93,6 +93,7 @@ class _Basis:
     gate: Gate
     slots: Slots
     warden: Warden
+    gauges: Gauges
 
 
 async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningNode:
@@ -151,7 +152,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "end what lost its token": basis.gate.run,
             "note the use of tokens": basis.tokens.note_uses,
             "look for stalls": _stalls(basis, local_jobs).run,
-            "set gauges": Gauges(basis.metrics, store=store, clock=clock).run,
+            "set gauges": basis.gauges.run,
         },
         draining=draining,
     )
@@ -200,6 +201,7 @@ async def _open_basis(
         gate=Gate(authentication(config.auth, tokens), tokens, clock),
         slots=slots,
         warden=warden,
+        gauges=Gauges(metrics, store=store, clock=clock),
     )
 
 
@@ -282,7 +284,10 @@ def _api(
         job_events=basis.job_events,
     )
     statistics = StatisticsService(
-        store=basis.store, clock=basis.clock, lease_s=config.node.lease_s
+        store=basis.store,
+        clock=basis.clock,
+        lease_s=config.node.lease_s,
+        samples=basis.gauges.samples,
     )
     app = build_app(
         service=service,

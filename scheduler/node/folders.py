@@ -6,11 +6,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from scheduler.basics.file_lock import locked
 from scheduler.basics.private_files import close_to_others, users_umask
 from scheduler.core.errors import StartError
 from scheduler.processes.warden.cookie import DATA_DIR, end_all
+
+LOCK: Final = "node.lock"
+"""The file in data_dir that a node has locked while it runs."""
 
 
 class Folders:
@@ -69,7 +73,7 @@ def occupied(path: str) -> Iterator[Folders]:
         try:
             folders.make(folders.data_dir)
             close_to_others(folders.data_dir)
-            lock = locked(folders.data_dir / "node.lock", guards=folders.data_dir)
+            lock = locked(folders.data_dir / LOCK, guards=folders.data_dir)
             stack.enter_context(lock)
         except OSError as error:
             raise StartError(f"[node] data_dir {folders.data_dir}: {error.strerror}") from error

@@ -85,15 +85,25 @@ def allow_descriptors(*, workers: int) -> None:
         StartError: there may be fewer than the node itself takes.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = descriptors(workers=workers)
+    os.environ["ATLANSCHEDULER_DESCRIPTORS"] = str(soft)
+    if 0 <= soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def descriptors(*, workers: int) -> int:
+    """How many files a node will be allowed to open.
+
+    Raises:
+        StartError: fewer than the node itself takes.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= hard < (needed := OWN_DESCRIPTORS + workers * WORKER_DESCRIPTORS):
         raise StartError(
             f"this process may have {hard} files open (ulimit -Hn), and a node with"
             f" {counted(workers, 'worker')} needs {needed}: allow more, or set fewer [node] workers"
         )
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
-    os.environ["ATLANSCHEDULER_DESCRIPTORS"] = str(soft)
-    if 0 <= soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
 
 
 def warn_no_handlers(folder: str) -> None:

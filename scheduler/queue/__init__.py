@@ -12,6 +12,7 @@ connections     what redis-py is told about connections
 addresses       what the URL may say
 locating        finds the master, by sentinels or nodes of a cluster
 start_check     tries at the start what the node needs later
+inspecting      what the server offers, for `doctor`
 repair          deletes keys that are of another type than ours
 embedded/       the server that a node runs for itself
 """

@@ -6,7 +6,7 @@ result says when the limit was reached.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ from scheduler.core.job import FINAL, Status
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.principal import Principal, Right
-from scheduler.core.statistics import Statistics
+from scheduler.core.statistics import CountSample, Statistics
 from scheduler.service.rights import require_uid_or_all
 
 MINUTES: Final = 30
@@ -31,8 +31,12 @@ DURATIONS_MAX: Final = 1_000
 class StatisticsService:
     """The dashboard's use cases; all of them only read."""
 
-    def __init__(self, *, store: Store, clock: Clock, lease_s: float) -> None:
+    def __init__(
+        self, *, store: Store, clock: Clock, lease_s: float, samples: Collection[CountSample] = ()
+    ) -> None:
+        """Show the `samples` that the node takes meanwhile, too."""
         self.lease_s = lease_s
+        self._samples = samples
         self._store = store
         self._clock = clock
 
@@ -60,6 +64,15 @@ class StatisticsService:
             waiting=statistics.quantiles(each.waited_s for each in durations),
             running=statistics.quantiles(each.ran_s for each in durations),
         )
+
+    def samples(self, by: Principal) -> Sequence[CountSample]:
+        """How many jobs were queued and ran lately, oldest first, as far as this node remembers.
+
+        Raises:
+            Forbidden: somebody may not read the jobs of all users.
+        """
+        require_uid_or_all(by, Right.READ, None)
+        return tuple(self._samples)
 
     async def unfinished(
         self, by: Principal, uid: str | None, *, statuses: Collection[Status], task: str | None

@@ -14,6 +14,7 @@
 
     sql/*.sql          the statements, one text for both databases
     migrations/*.sql   the schema; `schema` applies them
+    inspecting/        looks at a store, and changes nothing
     statements         reads both in the dialect of a database
     arguments, rows    jobs as arguments of statements; rows as jobs
     idempotency        what happens when a job is stored already
@@ -38,7 +39,7 @@ from scheduler.store.grouped import GroupedStore
 from scheduler.store.postgres import open_postgres
 from scheduler.store.sqlite import open_sqlite
 
-__all__ = ["Migrated", "migrated_store", "open_store"]
+__all__ = ["Migrated", "file_of", "migrated_store", "open_store"]
 
 FILE_NAME: Final = "scheduler.db"
 PATH_SCHEME: Final = "sqlite:///"
@@ -84,13 +85,23 @@ async def migrated_store(url: str, *, data_dir: Path, schema: str = "") -> Async
 
 
 def _database(url: str, data_dir: Path, schema: str) -> AbstractAsyncContextManager[Database]:
+    path = file_of(url, data_dir=data_dir)
+    return open_postgres(url, schema=schema) if path is None else open_sqlite(path)
+
+
+def file_of(url: str, *, data_dir: Path) -> Path | None:
+    """The file of a SQLite; None for a PostgreSQL.
+
+    Raises:
+        StartError: the URL is neither's.
+    """
     path = url.removeprefix(PATH_SCHEME)
     if url == "sqlite":
-        return open_sqlite((data_dir / FILE_NAME).resolve())
+        return (data_dir / FILE_NAME).resolve()
     if url.startswith(PATH_SCHEME) and path:
-        return open_sqlite(Path(path).resolve())
+        return Path(path).resolve()
     if url.startswith(("postgresql://", "postgres://")):
-        return open_postgres(url, schema=schema)
+        return None
     raise StartError(
         f"[store] url = {redacted(url)!r}: must be 'sqlite', 'sqlite:///path' or 'postgresql://…'"
     )

@@ -32,7 +32,7 @@ from scheduler.store.postgres_statements import (
     StatementNames,
     connections,
 )
-from scheduler.store.postgres_url import Address, Connector, read
+from scheduler.store.postgres_url import Address, Connector, Remark, read
 from scheduler.store.statements import ABORTS, LEASE, Dialect, statements
 
 log = structlog.get_logger()
@@ -65,6 +65,18 @@ class Pools(NamedTuple):
         if name in LEASE:
             return self.lease
         return self.aborts if name in ABORTS else self.common
+
+
+class ServerConnection(NamedTuple):
+    """A connection to a database, and where it leads."""
+
+    connection: asyncpg.Connection
+    where: str
+    """The URL without its password."""
+    schema: str
+    """The one that is named for the tables; empty for the first of the search path."""
+    remarks: Sequence[Remark]
+    """What of the URL is not taken as it is."""
 
 
 class PostgresDatabase:
@@ -135,6 +147,22 @@ def _terminate(connection: asyncpg.Connection) -> None:
     """Close a connection at once; without effect where its loss has taken it out of the pool."""
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
+
+
+@asynccontextmanager
+async def connected(url: str, *, schema: str) -> AsyncIterator[ServerConnection]:
+    """One connection, for a look at the database that a URL names; nothing in it is changed.
+
+    Raises:
+        StartError, StoreUnavailable: as `open_postgres`.
+    """
+    address = read(url, os.environ)
+    where, schema = address.where, _agreed(schema, address)
+    async with _pool(Connector(address), ANSWER_S, StatementNames(), size=1) as pool:
+        with available(f"PostgreSQL at {where}", refused), startable(where):
+            async with pool.acquire(timeout=address.connect_s) as connection:
+                await _require_search_path(connection, address)
+                yield ServerConnection(connection, where, schema, address.remarks)
 
 
 @asynccontextmanager

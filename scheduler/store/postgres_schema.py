@@ -54,7 +54,7 @@ async def prepared(connection: asyncpg.Connection, *, schema: str, where: str) -
     Raises:
         StartError: it is newer, or the role lacks the rights to change it or to use it.
     """
-    found = await _look(connection, schema, where)
+    found = await look(connection, schema, where)
     if found.version < LATEST:
         try:
             async with connection.transaction():
@@ -66,12 +66,16 @@ async def prepared(connection: asyncpg.Connection, *, schema: str, where: str) -
                 f" which this role may not make ({error}): run `python main.py migrate` with the"
                 " role that owns the tables"
             ) from error
-    await _must_have_rights(connection, schema, where)
+    await must_have_rights(connection, schema, where)
     return found
 
 
-async def _look(connection: asyncpg.Connection, schema: str, where: str) -> Migrated:
-    """The version that is there; 0: none."""
+async def look(connection: asyncpg.Connection, schema: str, where: str) -> Migrated:
+    """The version that is there; 0: none. It changes nothing.
+
+    Raises:
+        StartError: it is newer than this scheduler, or must not be read.
+    """
     table = f"{_prefix(schema)}installation"
     try:
         there = await connection.fetchval("SELECT to_regclass($1)", table)
@@ -88,12 +92,16 @@ async def _look(connection: asyncpg.Connection, schema: str, where: str) -> Migr
 async def _updated(connection: asyncpg.Connection, schema: str, where: str) -> Migrated:
     """Migrate, unless another one has while this one waited for it."""
     await connection.execute(LOCK, schema, MIGRATION_LOCK, timeout=MIGRATE_S)
-    found = await _look(connection, schema, where)
+    found = await look(connection, schema, where)
     return found if found.version == LATEST else await _migrated(connection, schema, where)
 
 
-async def _must_have_rights(connection: asyncpg.Connection, schema: str, where: str) -> None:
-    """Check the rights that each statement needs: a node without one would fail at it later."""
+async def must_have_rights(connection: asyncpg.Connection, schema: str, where: str) -> None:
+    """Check the rights that each statement needs: a node without one would fail at it later.
+
+    Raises:
+        StartError: the role lacks one.
+    """
     wanted = [[table, right] for table, rights in RIGHTS.items() for right in rights]
     missing = await connection.fetchval(_MISSING, json.dumps(wanted), _prefix(schema))
     if missing:

@@ -13,7 +13,7 @@ from scheduler.store.statements import Dialect, migrations
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS installation (identity text NOT NULL, version integer NOT NULL)
 """
-_LOOK: Final = "SELECT identity, version FROM installation"
+LOOK: Final = "SELECT identity, version FROM installation"
 
 
 async def migrate(
@@ -37,9 +37,9 @@ async def migrate(
         StartError: the schema is newer than this version knows.
     """
     await run(_TABLE)
-    if not list(await fetch(_LOOK)):
+    if not list(await fetch(LOOK)):
         await run(f"INSERT INTO installation VALUES ('{secrets.token_hex(16)}', 0)")  # noqa: S608
-    (installation,) = await fetch(_LOOK)
+    (installation,) = await fetch(LOOK)
     scripts, before = migrations(dialect), installation["version"]
     must_be_known(dialect, before, where=where)
     for number, script in enumerate(scripts[before:], before + 1):

@@ -113,12 +113,15 @@ class SqlStore:
         wanted = arguments.keys(statuses or Status)
         before = AFTER_ALL_IDS if before_id is None else before_id
         selection = (wanted, before, task, limit, bytes_max)
-        if uid is None:
-            page = await self._fetch("page_of_all", *selection)
-        elif parent is not None:
-            page = await self._fetch("page_of_parent", uid, *selection, parent)
-        else:
-            page = await self._fetch("page", uid, *selection)
+        match uid, parent:
+            case None, None:
+                page = await self._fetch("page_of_all", *selection)
+            case None, _:
+                page = await self._fetch("page_of_children", *selection, parent)
+            case _, None:
+                page = await self._fetch("page", uid, *selection)
+            case _:
+                page = await self._fetch("page_of_parent", uid, *selection, parent)
         return [rows.job(row) for row in page]
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:

@@ -134,7 +134,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[Database]:
         StoreUnavailable: another program holds a lock on it.
     """
     async with AsyncExitStack() as stack:
-        with _usable(path):
+        with usable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path.with_name(f"{path.name}.lock"), guards=path))
             _create(path)
@@ -208,7 +208,7 @@ def _create(path: Path) -> None:
 
 
 @contextmanager
-def _usable(path: Path) -> Iterator[None]:
+def usable(path: Path) -> Iterator[None]:
     """Turn errors of the opening into ones that tell the operator what is wrong."""
     if sqlite3.sqlite_version_info < VERSION_MIN:
         raise StartError(

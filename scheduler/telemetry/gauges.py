@@ -1,8 +1,12 @@
-"""What a node measures at intervals for Prometheus: its event loop's lag, and the queued jobs."""
+"""What a node measures at intervals: its event loop's lag, and the queued and running jobs.
+
+Prometheus asks for the last measurements. The dashboard also shows what was counted before.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from contextlib import suppress
 from itertools import count
 from typing import Final
@@ -10,6 +14,7 @@ from typing import Final
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
+from scheduler.core.statistics import CountSample
 from scheduler.telemetry.metrics import Metrics
 
 EVERY_S: Final = 0.5
@@ -20,10 +25,16 @@ COUNT_MAX: Final = 10_000
 """Queued jobs are counted up to this number: beyond it the queue is too long, however long."""
 
 
+SAMPLES_MAX: Final = 360
+"""How many counts a node remembers: those of half an hour, as far as the dashboard's charts go."""
+
+
 class Gauges:
     """Measurements of what no event reports."""
 
     def __init__(self, metrics: Metrics, *, store: Store, clock: Clock) -> None:
+        self.samples: Final = deque[CountSample](maxlen=SAMPLES_MAX)
+        """The last counts of queued and running jobs, oldest first."""
         self._metrics = metrics
         self._store = store
         self._clock = clock
@@ -38,10 +49,13 @@ class Gauges:
             self._metrics.lag.observe(max(0.0, self._clock.monotonic() - due))
 
     async def measure_queue(self) -> None:
-        """Count the queued jobs; while the store is away the gauges are NaN: unknown."""
+        """Count the jobs; while the store is away the gauges are NaN: unknown."""
         queued = oldest_s = math.nan
         with suppress(StoreUnavailable):
             counts = await self._store.counts(count_max=COUNT_MAX)
+            self.samples.append(
+                CountSample(self._clock.now(), queued=counts.queued, running=counts.running)
+            )
             queued, oldest_s = counts.queued, 0.0
             if (since := counts.oldest_queued_at) is not None:
                 oldest_s = max(0.0, (self._clock.now() - since).total_seconds())

@@ -93,7 +93,9 @@ def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit,
     job = visit.submit("echo", {"big": 9007199254740993, "small": 1.50}, uid=uid)
     visit.ended(job)
     page = visit.open(f"jobs/{uid}/{job['id']}")
-    page.get_by_role("button", name="Submit another").click()
+    again = page.get_by_role("button", name="Run again")
+    expect(again).to_have_css("background-color", "rgb(52, 72, 197)")  # grey would look disabled
+    again.click()
 
     expect(page.get_by_label("User")).to_have_value(uid)
     expect(page.get_by_label("Task")).to_have_value("echo")
@@ -182,6 +184,22 @@ def test_a_job_is_aborted_with_a_reason_and_its_receipt_is_shown(
     expect(page.get_by_role("heading", name="children")).to_contain_text("aborted")
     abort = visit.ended(job)["abort"]
     assert (abort["reason"], abort["processes"]) == ("wrong input", 4)
+
+
+def test_the_grace_period_of_an_abort_is_ended_by_a_button(
+    visit: Visit, uid: str, begun: Path
+) -> None:
+    """Who sees that a handler hangs in its clean-up need not wait for the rest of an hour."""
+    job = visit.submit("hard", {"way": "catching", "file": str(begun)}, uid=uid)
+    wait_for(begun)
+    visit.ask("DELETE", f"/{uid}/{job['id']}?grace_s=3600")
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_role("heading", name="hard")).to_contain_text("aborting")
+
+    page.get_by_role("button", name="Kill now").click()
+    expect(page.locator(".receipt")).to_contain_text("SIGKILL")
+    expect(page.get_by_role("heading", name="hard")).to_contain_text("aborted")
+    expect(page.get_by_role("button", name="Kill now")).to_have_count(0)
 
 
 def test_the_clean_up_after_an_abort_is_followed_to_its_end(

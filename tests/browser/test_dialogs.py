@@ -118,9 +118,38 @@ def test_back_does_not_open_a_form_again(visit: Visit, uid: str) -> None:
 
     page.keyboard.press("n")
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-    expect(page).to_have_url(re.compile("#/handlers$"))
+    expect(page).to_have_url(re.compile("#/nodes$"))
+    page.go_forward()  # as far as the form, which the browser remembers
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
+
+
+def test_a_form_opens_over_the_page_and_closes_back_to_what_opened_it(
+    visit: Visit, uid: str
+) -> None:
+    """A user who only looked at the form is where he was, and goes on by keys from there."""
+    job = visit.ended(visit.submit("echo", uid=uid))
+    for path, heading, name in (
+        (f"jobs/{uid}/{job['id']}", "echo", "Run again"),
+        (f"jobs?uid={uid}", "Jobs", "Submit a job"),
+        ("handlers", "Handlers", "Submit …"),
+    ):
+        page = visit.open(path)
+        button = page.get_by_role("button", name=name).last
+        button.click()
+        expect(page.get_by_role("dialog", name="Submit a job")).to_be_visible()
+        expect(page.locator("h1").filter(has_text=heading)).to_have_count(1)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page).to_have_url(re.compile(re.escape(f"#/{path}") + "$"))
+        expect(button).to_be_focused()
+
+    page = visit.open(f"jobs?uid={uid}&submit=echo")  # a link that somebody sent
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(re.compile(f"jobs.uid={uid}$"))
 
 
 def test_a_handler_that_is_gone_is_not_replaced_by_another(visit: Visit) -> None:

@@ -70,7 +70,7 @@ def test_an_old_list_is_shown_with_what_happened_since(
     page = visit.open(path)
     progress = page.locator(f"tr:has-text('{uid}') .progress")
     expect(progress).to_contain_text("25 %")
-    held = HeldResponses(page, re.compile("data/jobs"))
+    held = HeldResponses(page, re.compile("-/jobs"))
     visit.turn(hidden=False)
     held.wait()
 
@@ -87,10 +87,11 @@ def test_an_old_list_is_shown_with_what_happened_since(
 def test_the_data_of_another_job_do_not_replace_what_is_typed(visit: Visit, uid: str) -> None:
     job = visit.ended(visit.submit("echo", [1], uid=uid))
     held = HeldResponses(visit.page, re.compile(f"{job['id']}$"))
-    page = visit.open(f"handlers?submit=echo&uid={uid}&id={job['id']}")
+    page = visit.open(f"jobs/{uid}/{job['id']}?submit=echo&again=yes")
     held.wait()
     expect(page.get_by_label("Data")).to_be_disabled()
 
+    held.release()  # the page asks for the job as well
     held.release()
     expect(page.get_by_label("Data")).to_be_enabled()
     expect(page.get_by_label("Data")).to_have_value("[\n  1\n]")

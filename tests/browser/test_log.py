@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import HeldResponses, Visit, advance, drawn, wait_for
@@ -117,3 +118,38 @@ def test_a_long_log_does_not_move_for_a_reader_in_its_middle(
     visit.ended(job)
     expect(log).to_contain_text("5099")
     assert log.evaluate(first) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "rank"),
+    [
+        ("WARNING:root:the disk is nearly full", "WARNING", "warning"),
+        ("2026-11-23 14:08:50,682 ERROR db: it is away", "ERROR", "error"),
+        ("2026-11-23 14:08:50 [info     ] begun", "info", "plain"),
+        ('{"event": "asked", "level": "debug"}', "debug", "low"),
+        ("level=critical msg=lost", "critical", "error"),
+        ("an error in a sentence, and INFORMATION", None, None),
+    ],
+)
+def test_a_line_shows_its_level_and_its_stream_as_a_mark(
+    visit: Visit, uid: str, line: str, level: str | None, rank: str | None
+) -> None:
+    """`logging` writes all levels to stderr: that alone is no reason for red."""
+    job = visit.ended(visit.submit("say_to", ["stderr", line], uid=uid))
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    row = page.get_by_role("log").locator("div")
+
+    expect(row.locator("span")).to_have_text(line)
+    expect(row.get_by_title("It came by stderr")).to_have_text("err")
+    expect(row.locator("b")).to_have_text([level] if level else [])
+    assert row.get_attribute("data-level") == rank
+    colours = "(each) => getComputedStyle(each).color"
+    ink = page.locator("body").evaluate(colours)
+    assert (row.locator("span").evaluate(colours) == ink) is (rank != "low")
+
+
+def test_a_line_of_stdout_has_no_mark(visit: Visit, uid: str) -> None:
+    job = visit.ended(visit.submit("say_to", ["stdout", "printed"], uid=uid))
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.get_by_role("log").locator("span")).to_have_text("printed")
+    expect(page.get_by_title("It came by stderr")).to_have_count(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -84,6 +85,75 @@ def test_a_filter_is_kept_in_the_url(visit: Visit, uid: str) -> None:
     expect(page.get_by_role("heading", name="No job matches")).to_be_visible()
     page.get_by_role("link", name="Show all jobs").click()
     expect(page.get_by_label("User")).to_have_value("")
+
+
+def test_a_filter_that_is_chosen_changes_nothing_but_itself(visit: Visit) -> None:
+    """Pico draws a search as one pill: a ring around all of it, and no borders inside."""
+    page = visit.open("jobs")
+    form = page.locator("form.filters")
+    look = """(form) => [form, ...form.querySelectorAll("input, select")].map((each) => {
+        const { borderRadius, borderColor, boxShadow } = getComputedStyle(each);
+        return [borderRadius, borderColor, boxShadow];
+    })"""
+    before = form.evaluate(look)
+    page.get_by_role("button", name="queued").click()
+
+    expect(page.get_by_role("button", name="queued")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("search")).to_be_visible()
+    assert form.evaluate(look) == before
+    assert [radius for radius, *_ in before] == ["0px", "8px", "8px"]
+
+
+def test_a_terminated_job_is_called_failed_with_its_status_beside(visit: Visit, uid: str) -> None:
+    """`terminated` sounds like an abort; but it is the word that the API takes."""
+    job = visit.ended(visit.submit("fail", uid=uid))
+    page = visit.open(f"jobs?uid={uid}")
+    expect(page.locator("table.jobs .status")).to_have_text("✕failed terminated")
+    expect(page.get_by_role("button", name="failed terminated")).to_be_visible()
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.locator("h1 .status")).to_have_text("✕failed terminated")
+    expect(page.locator(".timeline .what").last).to_have_text("failed terminated")
+
+
+def test_all_times_are_by_one_clock_of_24_hours(browser: Browser, node: Node) -> None:
+    """A time of the log is found in the timeline and in the chart as it stands."""
+    with visiting(browser, node, locale="en-US", timezone_id="Etc/GMT+5") as visit:
+        job = visit.ended(visit.submit("say_to", ["stdout", "at"], uid="clock"))
+        at = datetime.fromisoformat(job["created_at"]).astimezone(timezone(timedelta(hours=-5)))
+        page = visit.open(f"jobs/clock/{job['id']}")
+        submitted = page.locator(".timeline time").first
+        expect(submitted).to_have_text(f"{at:%H:%M:%S}")
+        expect(submitted).to_have_attribute("title", f"{at:%Y-%m-%d %H:%M:%S}")
+        expect(page.get_by_role("log").locator("time")).to_have_text(
+            re.compile(rf"^{at:%H}:\d\d:\d\d\.\d\d\d$")
+        )
+        visit.open("nodes")
+        expect(page.locator("article.card")).to_contain_text(re.compile(r"\d{4}(-\d\d){2} \d\d:"))
+
+
+def test_the_chart_of_now_begins_with_what_the_node_remembers(visit: Visit) -> None:
+    """Whoever opens the page because something is wrong needs to see how it came to that."""
+    samples = visit.ask("GET", "/-/ui/data/samples")
+    assert samples
+    assert set(samples[0]) == {"at", "queued", "running"}
+    page = visit.open()
+    chart = page.get_by_role("figure", name="Queued and running")
+    expect(chart.locator("canvas")).to_be_visible()
+    first_drawn = """(figure) => {
+        const canvas = figure.querySelector("canvas");
+        const key = getComputedStyle(figure.querySelector("[data-status=running]")).color;
+        const wanted = key.match(/\\d+/g).map(Number);
+        const { width, height } = canvas;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        for (let x = 0; x < width; x++)
+            for (let y = 0; y < height; y++)
+                if (wanted.every((each, at) => Math.abs(data[4 * (y * width + x) + at] - each) < 9))
+                    return x / width;
+        return 1;
+    }"""
+    drawn(page)
+    assert chart.evaluate(first_drawn) < 0.15
 
 
 def test_a_job_that_failed_shows_why(visit: Visit, uid: str) -> None:
@@ -174,7 +244,7 @@ def test_a_list_is_loaded_as_soon_as_somebody_looks_again(visit: Visit, uid: str
     visit.page.clock.install()
     page = visit.open(f"jobs?uid={uid}")
     expect(page.get_by_role("heading", name="No job matches")).to_be_visible()
-    with page.expect_response("**/data/jobs?*"):
+    with page.expect_response("**/-/jobs?*"):
         visit.turn(hidden=True)
         page.clock.fast_forward(10_000)  # after which it loads its list again
     visit.submit("echo", uid=uid)

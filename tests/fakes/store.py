@@ -122,7 +122,7 @@ class MemoryStore:
         for job in self._jobs(uid, statuses or Status, task)[::-1]:
             if before_id is not None and job.id >= before_id:
                 continue
-            if uid is not None and parent not in (None, job.parent):
+            if parent not in (None, job.parent):
                 continue
             if len(found) == limit or size > bytes_max:
                 break

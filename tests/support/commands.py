@@ -8,6 +8,7 @@ import os
 import pty
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,12 +38,15 @@ def environment(node: Node | None, **more: str) -> dict[str, str]:
     return {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", **url, **more}
 
 
-async def command(node: Node | None, *arguments: str, stdin: str = "") -> Ended:
+async def command(
+    node: Node | None, *arguments: str, stdin: str = "", folder: Path | None = None
+) -> Ended:
     """Run a command to its end, with pipes for its output."""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         *arguments,
         env=environment(node),
+        cwd=folder,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -48,6 +48,9 @@ def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
     """Skip what no description can make testable, and use a task that exists."""
     new_job = raw_schema["components"]["schemas"]["NewJob"]
     new_job["examples"][0]["task"] = TASK
+    body = raw_schema["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]
+    for example in body["examples"].values():
+        _name_task(example["value"])
     fields = new_job["properties"]
     fields["task"]["enum"] = [TASK]
     fields["hook"]["anyOf"][0] = HOOK
@@ -58,6 +61,11 @@ def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
     raw_schema["paths"] = {
         path: item for path, item in raw_schema["paths"].items() if not _endless(item)
     }
+
+
+def _name_task(example: Any) -> None:  # noqa: ANN401 - a job or several
+    for job in example if isinstance(example, list) else [example]:
+        job["task"] = TASK
 
 
 def _endless(item: dict[str, Any]) -> bool:

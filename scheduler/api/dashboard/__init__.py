@@ -2,7 +2,7 @@
 
     /-/ui/            static/index.html
     /-/ui/…           static/ and vendor/, from memory
-    /-/ui/data/…      statistics, jobs of all users, the extent of a bulk abort, heartbeats
+    /-/ui/data/…      statistics, the extent of a bulk abort, heartbeats
 
     routes      the paths above
     files       serves static/ and vendor/

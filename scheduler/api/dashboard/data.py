@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from aiohttp import web
-from pydantic import Field
 
-from scheduler.api.dashboard.documents import statistics_document
+from scheduler.api.dashboard.documents import samples_document, statistics_document
 from scheduler.api.json_response import json_response
-from scheduler.api.limits.lines import in_line
-from scheduler.api.requests import cursor
-from scheduler.api.requests.models import MatchQuery, PageQuery, Query, Uid
+from scheduler.api.requests.models import MatchQuery, OneOrAll, Query
 from scheduler.api.requests.queries import query
-from scheduler.api.state import LOAD, PRINCIPAL, SERVICE, STATISTICS
-from scheduler.service.documents import job_outline, node_document
+from scheduler.api.state import PRINCIPAL, SERVICE, STATISTICS
+from scheduler.service.documents import node_document
 from scheduler.service.statistics import COUNT_MAX
-
-OneOrAll = Annotated[Uid | None, Field(description="a user, 1 to 200 characters")]
 
 
 class MatchAllQuery(MatchQuery):
     """Selects jobs of one user or of all."""
-
-    uid: OneOrAll = None
-
-
-class ListAllQuery(PageQuery):
-    """Selects jobs of one user or of all, page by page."""
 
     uid: OneOrAll = None
 
@@ -40,24 +27,10 @@ async def overview(request: web.Request) -> web.Response:
     )
 
 
-async def jobs(request: web.Request) -> web.Response:
-    """Jobs of one user or of all, without data and results, and the cursor of the next page."""
-    wanted = query(request, ListAllQuery)
-    async with in_line(request, request.app[LOAD].lists):
-        page = await request.app[SERVICE].page(
-            request[PRINCIPAL],
-            wanted.uid,
-            statuses=wanted.status,
-            task=wanted.task,
-            before_id=wanted.after,
-            limit=wanted.limit,
-        )
-    return json_response(
-        {
-            "jobs": [job_outline(job) for job in page.jobs],
-            "next": page.next_before and cursor.encode(page.next_before),
-        }
-    )
+async def samples(request: web.Request) -> web.Response:
+    """How many jobs were queued and ran lately, as far as this node remembers."""
+    query(request, Query)
+    return json_response(samples_document(request.app[STATISTICS].samples(request[PRINCIPAL])))
 
 
 async def unfinished(request: web.Request) -> web.Response:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from scheduler.core.job import Status
-from scheduler.core.statistics import Quantiles, Statistics
+from scheduler.core.statistics import CountSample, Quantiles, Statistics
 from scheduler.service.documents import instant
 
 FINISHED: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
@@ -28,6 +28,11 @@ def statistics_document(statistics: Statistics) -> dict[str, Any]:
         "minutes": [{"at": instant(at), **_by_status(ended)} for at, ended in statistics.minutes],
         "minutes_since": instant(statistics.minutes_since),
     }
+
+
+def samples_document(samples: Iterable[CountSample]) -> list[dict[str, Any]]:
+    """How many jobs were queued and ran, at several times."""
+    return [{**each._asdict(), "at": instant(each.at)} for each in samples]
 
 
 def _by_status(ended: Mapping[Status, int]) -> dict[str, int]:

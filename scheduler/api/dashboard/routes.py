@@ -15,7 +15,7 @@ from scheduler.core.principal import Right
 DASHBOARD: Final = "/-/ui/"
 DATA: Final[Mapping[str, tuple[View, Right]]] = {
     "overview": (data.overview, Right.READ),
-    "jobs": (data.jobs, Right.READ),
+    "samples": (data.samples, Right.READ),
     "unfinished": (data.unfinished, Right.CHANGE),
     "nodes": (data.nodes, Right.OPERATE),
 }
@@ -23,7 +23,10 @@ DATA: Final[Mapping[str, tuple[View, Right]]] = {
 
 
 async def page(request: web.Request) -> web.Response:
-    """Show the dashboard, a page for a browser."""
+    """Show the dashboard, a page for a browser.
+
+    It loads everything it needs from this node.
+    """
     return files()["index.html"].answer(request)
 
 

@@ -47,10 +47,22 @@ JOB: Final = {
     "abort": RECEIPT,
 }
 
+TOKEN: Final = {
+    "id": "3f0c9a1b7d24",
+    "name": "web",
+    "role": "user",
+    "uids": ["team-a.*"],
+    "created_at": "2026-11-23T14:00:00.000Z",
+    "created_by": "first start",
+    "expires_at": None,
+    "used_at": None,
+    "revoked_at": None,
+}
 BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
     "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
     "Job": JOB,
+    "JobOutline": {name: value for name, value in JOB.items() if name not in {"data", "result"}},
     "Abort": RECEIPT,
     "Aborts": {"aborted": 3, "aborting": 1},
     "HookCall": {
@@ -79,6 +91,9 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "tasks": ["task1"],
         "started_at": "2026-11-23T14:00:00.000Z",
     },
+    "TokenOrder": {"name": "web", "role": "user", "uids": ["team-a.*"]},
+    "Token": TOKEN,
+    "MadeToken": {**TOKEN, "token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
     "Health": {"status": "ok"},
     "Ready": {"status": "ready"},
 }

@@ -15,8 +15,9 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 
 from scheduler import __version__
-from scheduler.api.description import examples, shapes
+from scheduler.api.description import examples, operation_examples, shapes
 from scheduler.api.description.route import ResponseDescription, Route
+from scheduler.api.description.tags import TAGS, tag_of
 from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
 
 Json = dict[str, Any]
@@ -46,8 +47,12 @@ def document(routes: Sequence[Route]) -> Json:
             "version": __version__,
             "description": "Jobs over HTTP, each in a process of its own, each stoppable at once."
             f"\n\nProblems have one of these types:\n\n{_kinds()}",
+            "contact": {"name": "The AtlanScheduler developers"},
+            "license": {"name": "MIT License", "identifier": "MIT"},
         },
-        "servers": [{"url": ".."}],
+        "servers": [{"url": "..", "description": "the node that serves this document"}],
+        "security": [],
+        "tags": [tag._asdict() for tag in TAGS],
         "paths": paths,
         "components": {"schemas": dict(sorted(components.items()))},
     }
@@ -58,7 +63,12 @@ def _kinds() -> str:
 
 
 def _operation(route: Route, components: Json) -> Json:
-    operation: Json = {"operationId": route.name, "summary": route.summary}
+    operation: Json = {
+        "operationId": route.name,
+        "tags": [tag_of(route.function).name],
+        "summary": route.summary,
+        "description": route.description,
+    }
     parameters = [
         *_parameters(route.path_parameters, "path", components),
         *_parameters(route.query, "query", components),
@@ -69,9 +79,12 @@ def _operation(route: Route, components: Json) -> Json:
     if route.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": _content("application/json", route.body, "validation", components),
+            "content": _content(route.name, None, "application/json", route.body, components),
         }
-    responses = {str(code): _response(each, components) for code, each in route.responses.items()}
+    responses = {
+        str(code): _response(route.name, code, each, components)
+        for code, each in route.responses.items()
+    }
     return operation | {"responses": responses | dict(_problems(route, components))}
 
 
@@ -86,10 +99,16 @@ def _parameters(model: type[BaseModel] | None, where: str, components: Json) -> 
             "required": name in schema.get("required", ()),
             "description": of_field.pop("description"),
             "schema": _of_text(of_field),
+            **_example(name),
         }
         if of_field.get("type") == "array":
             described |= {"style": "form", "explode": False}
         yield described
+
+
+def _example(parameter: str) -> Json:
+    values = operation_examples.PARAMETERS
+    return {"example": values[parameter]} if parameter in values else {}
 
 
 def _of_text(schema: Json) -> Json:
@@ -103,17 +122,18 @@ def _headers(route: Route) -> Iterator[Json]:
     for name, meaning in route.headers.items():
         pattern = {"pattern": route.patterns[name]} if name in route.patterns else {}
         schema = {"type": "string", **pattern}
-        yield {"name": name, "in": "header", "description": meaning, "schema": schema}
+        described = {"name": name, "in": "header", "description": meaning, "schema": schema}
+        yield described | _example(name)
 
 
-def _response(response: ResponseDescription, components: Json) -> Json:
+def _response(name: str, code: int, response: ResponseDescription, components: Json) -> Json:
     headers = {
-        name: {"description": meaning, "schema": {"type": "string"}}
-        for name, meaning in response.headers.items()
+        header: {"description": meaning, "schema": {"type": "string"}}
+        for header, meaning in response.headers.items()
     }
     described: Json = {"description": response.description}
     if response.shape is not None:
-        described["content"] = _content(response.media, response.shape, "serialization", components)
+        described["content"] = _content(name, code, response.media, response.shape, components)
     return described | ({"headers": headers} if headers else {})
 
 
@@ -150,8 +170,16 @@ def _problem(kinds: Sequence[Kind], components: Json) -> Json:
     return described
 
 
-def _content(media: str, shape: Any, mode: Any, components: Json) -> Json:  # noqa: ANN401
-    return {media: {"schema": _schema(shape, mode, components)}}
+def _content(
+    name: str,
+    code: int | None,
+    media: str,
+    shape: Any,  # noqa: ANN401 - any type that pydantic knows
+    components: Json,
+) -> Json:
+    """The body of a request (without a `code`) or of a response."""
+    schema = _schema(shape, "validation" if code is None else "serialization", components)
+    return {media: {"schema": schema, **operation_examples.of_body(name, code, schema)}}
 
 
 def _schema(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from scheduler.api.access.browsers import READING
 from scheduler.api.access.gate import View
@@ -14,8 +14,10 @@ from scheduler.api.problems import (
     BUSY,
     CROSS_SITE,
     FORBIDDEN,
+    HEADER_TOO_LARGE,
     INTERNAL,
     MISDIRECTED,
+    NO_SUCH_PATH,
     TOO_SLOW,
     UNAUTHENTICATED,
     UNAVAILABLE,
@@ -23,6 +25,9 @@ from scheduler.api.problems import (
 )
 from scheduler.api.requests.models import Query
 from scheduler.core.principal import Right
+
+ALWAYS: Final = (MISDIRECTED, HEADER_TOO_LARGE, INTERNAL)
+"""The problems that every route may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +46,8 @@ class ResponseDescription:
 class Route:
     """A method of a path, and the view that serves it.
 
-    The first line of the view's docstring is the route's summary in the OpenAPI document.
+    The first line of the view's docstring is the route's summary in the OpenAPI document, and the
+    paragraphs after it are its description.
     """
 
     method: str
@@ -65,12 +71,13 @@ class Route:
     @property
     def every_problem(self) -> tuple[Kind, ...]:
         """Its own problems, and those that come with its kind."""
+        of_path = (NO_SUCH_PATH,) if "{uid}" in self.path else ()
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
         of_writes = () if self.method in READING else (CROSS_SITE,)
         of_rights = () if self.right is Right.OPEN else (UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE)
-        of_kind = (*of_body, *of_rights, *of_writes, *of_load)
-        return tuple(dict.fromkeys((*self.problems, *of_kind, MISDIRECTED, INTERNAL)))
+        of_kind = (*of_path, *of_body, *of_rights, *of_writes, *of_load)
+        return tuple(dict.fromkeys((*self.problems, *ALWAYS, *of_kind)))
 
     @property
     def name(self) -> str:
@@ -81,3 +88,8 @@ class Route:
     def summary(self) -> str:
         """What it does, in one line: the first line of its view's docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What a caller must know besides: the other paragraphs of its view's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[2].strip()

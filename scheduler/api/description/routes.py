@@ -5,6 +5,7 @@ A uid never starts with `-`, so `/-/…` is free for the node's own pages.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -30,11 +31,12 @@ from scheduler.api.requests.models import (
     AbortQuery,
     EventsQuery,
     JobPath,
+    ListAllQuery,
     ListQuery,
     LogQuery,
     MatchQuery,
     NewJob,
-    NewToken,
+    TokenOrder,
     TokenPath,
     TokensQuery,
     UserEventsQuery,
@@ -43,14 +45,22 @@ from scheduler.api.requests.models import (
 )
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
+from scheduler.api.reserved import RESERVED
 from scheduler.api.views import aborts, events, job_logs, jobs, operations, tokens
 from scheduler.api.views.events import LAST_EVENT_ID
 from scheduler.core.principal import Right
 
-UID_SEGMENT: Final = "{uid:(?!-(?:/|$))[^/]+}"
-"""The pattern of `{uid}` in a path: anything but `-` alone, which is reserved for the node."""
+NO_UIDS: Final = "|".join(map(re.escape, ("-", *RESERVED)))
+UID_SEGMENT: Final = f"{{uid:(?!(?:{NO_UIDS})(?:/|$))[^/]+}}"
+"""The pattern of `{uid}` in a path: anything but `-` alone, which is the node's, and the words that
+are taken for paths of the node."""
 
 Submitted = shapes.Job | list[shapes.Job]
+LISTED: Final = ResponseDescription(
+    description="The jobs; a page ends early at 8 MiB",
+    shape=list[shapes.Job] | list[shapes.JobOutline],
+    headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+)
 ABORTED: Final = ResponseDescription(
     description="The job is aborted: no process of it lives", shape=shapes.Job
 )
@@ -109,13 +119,16 @@ ROUTES: Final = (
         right=Right.READ,
         path_parameters=UserPath,
         query=ListQuery,
-        responses={
-            200: ResponseDescription(
-                description="The jobs; a page ends early at 8 MiB",
-                shape=list[shapes.Job],
-                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
-            )
-        },
+        responses={200: LISTED},
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/jobs",
+        function=jobs.list_all_jobs,
+        right=Right.READ,
+        query=ListAllQuery,
+        responses={200: LISTED},
         problems=(INVALID, UNAVAILABLE),
     ),
     Route(
@@ -245,10 +258,10 @@ ROUTES: Final = (
         path="/-/tokens",
         function=tokens.create_token,
         right=Right.ADMINISTER,
-        body=NewToken,
+        body=TokenOrder,
         responses={
             201: ResponseDescription(
-                description="The token, with its secret", shape=shapes.NewToken
+                description="The token, with its secret", shape=shapes.MadeToken
             )
         },
         problems=(INVALID, TOO_LARGE, NOT_JSON, UNAVAILABLE),

@@ -94,17 +94,15 @@ class Abort(Shape):
     on_abort: Annotated[OnAbort | None, Field(description="null where there is nothing to undo")]
 
 
-class Job(Shape):
-    """A job."""
+class JobOutline(Shape):
+    """A job without its data and result."""
 
     id: Id
     uid: str
     status: Status
     task: str
-    data: Annotated[Any, Field(description="what was submitted")]
     hook: str | None
     parent: Annotated[Id | None, Field(description="the job that submitted it")]
-    result: Annotated[Any, Field(description="what the handler returned")]
     error: Error | None
     progress: Progress | None
     attempt: Annotated[int, Field(description="0 before the first")]
@@ -113,6 +111,13 @@ class Job(Shape):
     started_at: Instant | None
     finished_at: Instant | None
     abort: Abort | None
+
+
+class Job(JobOutline):
+    """A job."""
+
+    data: Annotated[Any, Field(description="what was submitted")]
+    result: Annotated[Any, Field(description="what the handler returned")]
 
 
 class HookCall(Shape):
@@ -186,7 +191,7 @@ class Token(Shape):
     revoked_at: Instant | None
 
 
-class NewToken(Token):
+class MadeToken(Token):
     """A token that was just made."""
 
     token: Annotated[str, Field(description="what its bearer sends; it is shown only now")]

@@ -22,6 +22,8 @@ M = TypeVar("M", bound=BaseModel)
 
 FLAWS_MAX: Final = 20
 """Nobody corrects more at once, and a hostile body would produce millions."""
+EXPLAINED: Final = "explained"
+"""The type of the errors whose message says more than the description of their field."""
 SHOWN_CHARS_MAX: Final = 60
 """How much of a wrong value is quoted."""
 
@@ -99,4 +101,6 @@ def _flaw(
 ) -> Flaw:
     field = str(error["loc"][0])
     given = f"got {shown(value[field])}" if field in value else "missing"
+    if error["type"] == EXPLAINED:
+        given += f": {error['msg']}"
     return Flaw(prefix + field, f"{given}; allowed: {model.model_fields[field].description}")

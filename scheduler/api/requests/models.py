@@ -22,8 +22,11 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests import cursor
+from scheduler.api.requests.checking import EXPLAINED
+from scheduler.api.reserved import RESERVED, why_reserved
 from scheduler.core.job import Status, Until
 from scheduler.core.principal import PATTERN, Role
 
@@ -51,6 +54,12 @@ def _decimal_text(value: object) -> object:
     if type(value) is float and value.is_integer() and value <= INTEGER_MAX:
         return str(int(value))
     return str(value) if type(value) is int else value
+
+
+def _not_reserved(text: str) -> str:
+    if text in RESERVED:
+        raise PydanticCustomError(EXPLAINED, "{why}", {"why": why_reserved(text)})
+    return text
 
 
 def _url(text: str) -> str:
@@ -90,24 +99,36 @@ def _future(value: object) -> object:
     return value
 
 
+_UID_SCHEMA: Final = {"type": "string", "pattern": UID_PATTERN, "not": {"enum": [*RESERVED]}}
 Uid = Annotated[
     str,
     StringConstraints(strict=True, pattern=UID_PATTERN),
     BeforeValidator(_decimal_text),
+    AfterValidator(_not_reserved),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": UID_PATTERN},
+                _UID_SCHEMA,
                 {"type": "integer", "minimum": 0, "maximum": INTEGER_MAX},
             ]
         }
     ),
     Field(
         description="1 to 200 characters without '/' and control characters, not starting with "
-        "'-'; an integer is taken as its decimal text"
+        f"'-', and none of {', '.join(RESERVED)}; an integer is taken as its decimal text"
     ),
 ]
 UidPattern = Annotated[str, StringConstraints(pattern=PATTERN)]
+OneOrAll = Annotated[
+    Annotated[
+        str,
+        StringConstraints(pattern=UID_PATTERN),
+        AfterValidator(_not_reserved),
+        WithJsonSchema(_UID_SCHEMA),
+    ]
+    | None,
+    Field(description="the user, 1 to 200 characters; without it, the jobs of all"),
+]
 Hook = Annotated[
     str,
     StringConstraints(
@@ -216,7 +237,7 @@ class AbortOrder(Body):
     children: Children = False
 
 
-class NewToken(Body):
+class TokenOrder(Body):
     """A token to make."""
 
     name: Annotated[
@@ -292,8 +313,8 @@ class MatchQuery(Query):
     task: TaskFilter = None
 
 
-class PageQuery(MatchQuery):
-    """Selects jobs, page by page."""
+class ListQuery(MatchQuery):
+    """Selects a user's jobs, page by page."""
 
     limit: Limit = LIMIT_DEFAULT
     after: Annotated[
@@ -301,12 +322,16 @@ class PageQuery(MatchQuery):
         AfterValidator(lambda text: None if text is None else cursor.decode(text)),
         Field(description="where the page before ended, taken from its Link header"),
     ] = None
-
-
-class ListQuery(PageQuery):
-    """Selects a user's jobs, page by page."""
-
     parent: Parent = None
+    data: Annotated[
+        bool, Field(description="true or false: whether to list jobs with their data and result")
+    ] = True
+
+
+class ListAllQuery(ListQuery):
+    """Selects jobs of all users, or of one, page by page."""
+
+    uid: OneOrAll = None
 
 
 class EventsQuery(Query):
@@ -324,10 +349,7 @@ class EventsQuery(Query):
 class UserEventsQuery(EventsQuery):
     """Whose jobs' events to send, and after which one to begin."""
 
-    uid: Annotated[
-        Annotated[str, StringConstraints(pattern=UID_PATTERN)] | None,
-        Field(description="the user; without it, the jobs of all"),
-    ] = None
+    uid: OneOrAll = None
 
 
 class LogQuery(Query):

@@ -25,7 +25,11 @@ from scheduler.service.documents import job_document
 
 
 async def abort_ordered(request: web.Request) -> web.Response:
-    """Abort a job named in the body."""
+    """Abort a job named in the body.
+
+    With 200 no process of the job lives: `abort` in the answer is the receipt. With 202 it is
+    being stopped. A second abort with a smaller `grace_s` shortens the grace period of the first.
+    """
     how_long = query(request, WaitQuery)
     body = await read_order(request)
     if not isinstance(body, dict):
@@ -45,7 +49,10 @@ async def abort_ordered(request: web.Request) -> web.Response:
 
 
 async def abort_job(request: web.Request) -> web.Response:
-    """Abort a job."""
+    """Abort a job.
+
+    As the abort with a body, for clients that cannot send one with DELETE.
+    """
     uid, wanted_id = job_in_path(request)
     how = query(request, AbortQuery)
     job = await request.app[SERVICE].abort(
@@ -62,7 +69,10 @@ async def abort_job(request: web.Request) -> web.Response:
 
 
 async def abort_jobs(request: web.Request) -> web.Response:
-    """Abort all of a user's jobs that match and have not ended."""
+    """Abort all of a user's jobs that match and have not ended.
+
+    Jobs that are submitted meanwhile may be left: ask again until nothing is aborted.
+    """
     uid, which = user_in_path(request), query(request, MatchQuery)
     aborts = await request.app[SERVICE].abort_all(
         request[PRINCIPAL], uid, statuses=which.status, task=which.task

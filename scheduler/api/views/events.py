@@ -41,7 +41,11 @@ HEARTBEAT: Final = b": heartbeat\n\n"
 
 
 async def follow_job(request: web.Request) -> web.StreamResponse:
-    """Follow what happens to a job, from its present to its end."""
+    """Follow what happens to a job, from its present to its end.
+
+    Server-Sent Events: the first one is the job as it is. Who sends `Last-Event-ID` gets what
+    came after that event.
+    """
     uid, job_id = job_in_path(request)
     wanted = query(request, EventsQuery)
     events = await request.app[SERVICE].follow(
@@ -51,7 +55,10 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
 
 
 async def follow_jobs(request: web.Request) -> web.StreamResponse:
-    """Follow what happens to all jobs, or to a user's, from now on."""
+    """Follow what happens to all jobs, or to a user's, from now on.
+
+    Server-Sent Events. List the jobs once the stream is open: then none is missed.
+    """
     wanted = query(request, UserEventsQuery)
     events = request.app[SERVICE].follow_all(
         request[PRINCIPAL], wanted.uid, after=_after(request, wanted), log=wanted.log

@@ -17,7 +17,11 @@ from scheduler.service.service import Service
 
 
 async def read_log(request: web.Request) -> web.StreamResponse:
-    """Read what a job printed and logged, as far as it got or until it is over."""
+    """Read what a job printed and logged, as far as it got or until it is over.
+
+    Each line begins with its time and its stream. With `follow` the answer goes on until the
+    job is over.
+    """
     uid, job_id = job_in_path(request)
     follow = query(request, LogQuery).follow
     text = _text(request.app[SERVICE], request[PRINCIPAL], uid, job_id, follow=follow)

@@ -11,17 +11,21 @@ from scheduler.api.json_response import json_response
 from scheduler.api.limits.lines import in_line
 from scheduler.api.requests import cursor
 from scheduler.api.requests.intake import read_jobs
-from scheduler.api.requests.models import ListQuery, Query, WaitQuery
+from scheduler.api.requests.models import ListAllQuery, ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LOAD, PATH_PREFIX, PRINCIPAL, SERVICE
 from scheduler.core.job import Job
-from scheduler.service.documents import call_document, job_document
+from scheduler.service.documents import call_document, job_document, job_outline
 from scheduler.service.service import JobPage
 
 
 async def submit(request: web.Request) -> web.Response:
-    """Submit a job, or several at once: all or none of them."""
+    """Submit a job, or several at once: all or none of them.
+
+    With 202 the jobs are stored: they will run, whatever happens to this node. Send an
+    `Idempotency-Key` to be able to repeat the request after a lost answer.
+    """
     query(request, Query)
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
@@ -40,8 +44,23 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """List a user's jobs, newest first; the older ones behind the `Link` header."""
-    uid, wanted = user_in_path(request), query(request, ListQuery)
+    """List a user's jobs, newest first; the older ones behind the `Link` header.
+
+    A user without jobs has an empty list. Filters can be combined.
+    """
+    return await _listed(request, user_in_path(request), query(request, ListQuery))
+
+
+async def list_all_jobs(request: web.Request) -> web.Response:
+    """List the jobs of all users, or of one, newest first; the older ones as for one user.
+
+    With `data=false` the answer has neither `data` nor `result`, which may be large.
+    """
+    wanted = query(request, ListAllQuery)
+    return await _listed(request, wanted.uid, wanted)
+
+
+async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> web.Response:
     async with in_line(request, request.app[LOAD].lists):
         page = await request.app[SERVICE].page(
             request[PRINCIPAL],
@@ -52,12 +71,17 @@ async def list_jobs(request: web.Request) -> web.Response:
             before_id=wanted.after,
             limit=wanted.limit,
         )
-        documents = [job_document(job) for job in page.jobs]
+        documented = job_document if wanted.data else job_outline
+        documents = [documented(job) for job in page.jobs]
         return json_response(documents, headers=_next(request, page))
 
 
 async def get_job(request: web.Request) -> web.Response:
-    """Get a job, at once, or when it is final or over."""
+    """Get a job, at once, or when it is final or over.
+
+    With `wait` the answer comes as soon as the job is final, or with `until=over` also undone,
+    or when the time is up: look at its `status`, and ask again if it is not final.
+    """
     by, (uid, job_id) = request[PRINCIPAL], job_in_path(request)
     how_long, service = query(request, WaitQuery), request.app[SERVICE]
     async with in_line(request, request.app[LOAD].reads):
@@ -69,7 +93,10 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
-    """List the calls of a job's hook: what was told or is to be, and how that went."""
+    """List the calls of a job's hook: what was told or is to be, and how that went.
+
+    A call that fails is tried again with growing pauses, up to a day by default.
+    """
     uid, job_id = job_in_path(request)
     query(request, Query)
     async with in_line(request, request.app[LOAD].reads):

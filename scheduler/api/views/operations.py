@@ -5,20 +5,26 @@ from __future__ import annotations
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from scheduler.api.description.docs import POLICY
+from scheduler.api.description.docs import POLICY, at
 from scheduler.api.json_response import json_response
 from scheduler.api.problems import NOT_READY, problem
-from scheduler.api.state import DOCS, OPENAPI, PRINCIPAL, REGISTRY, SERVICE
+from scheduler.api.state import DOCS, OPENAPI, PATH_PREFIX, PRINCIPAL, REGISTRY, SERVICE
 from scheduler.service.documents import node_document, task_document
 
 
 async def health(_: web.Request) -> web.Response:
-    """Say that the process lives."""
+    """Say that the process lives.
+
+    It does not look at the store or the queue: restart the node only if this fails.
+    """
     return json_response({"status": "ok"})
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Say whether this node can take work, and what keeps it from that."""
+    """Say whether this node can take work, and what keeps it from that.
+
+    For load balancers: a node that drains, or whose store or queue is away, answers 503.
+    """
     reasons = await request.app[SERVICE].not_ready_reasons()
     if reasons:
         detail = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
@@ -27,31 +33,48 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def list_tasks(request: web.Request) -> web.Response:
-    """List the handlers that jobs can name, with their options."""
+    """List the handlers that jobs can name, with their options.
+
+    They are those of this node; other nodes of the installation may have others.
+    """
     tasks = request.app[SERVICE].tasks
     return json_response([task_document(tasks[name]) for name in sorted(tasks)])
 
 
 async def list_nodes(request: web.Request) -> web.Response:
-    """List the nodes that are up."""
+    """List the nodes that are up.
+
+    A node is listed from its start until it ends, or is presumed dead.
+    """
     return json_response(
         [node_document(node) for node in await request.app[SERVICE].nodes(request[PRINCIPAL])]
     )
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Expose this node's metrics to Prometheus."""
+    """Expose this node's metrics to Prometheus.
+
+    They are in the text format, or in OpenMetrics for clients that ask for it.
+    """
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     body = encode(request.app[REGISTRY])
     return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 async def openapi(request: web.Request) -> web.Response:
-    """Describe this API as OpenAPI 3.1."""
+    """Describe this API as OpenAPI 3.1.
+
+    Generate clients from it, or import it into a tool such as Postman.
+    """
     return web.Response(body=request.app[OPENAPI], content_type="application/json")
 
 
 async def docs(request: web.Request) -> web.Response:
-    """Describe this API as a page to read."""
+    """Describe this API as a page to read.
+
+    It is this document, with a command for each request. It loads and runs nothing.
+    """
     headers = {"Content-Security-Policy": POLICY}
-    return web.Response(text=request.app[DOCS], content_type="text/html", headers=headers)
+    here = f"{request.scheme}://{request.host}{request.app[PATH_PREFIX]}"
+    text = at(here, request.app[DOCS])
+    return web.Response(text=text, content_type="text/html", headers=headers)

@@ -9,7 +9,7 @@ from aiohttp import web
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
-from scheduler.api.requests.models import NewToken, Query, TokenPath, TokensQuery
+from scheduler.api.requests.models import Query, TokenOrder, TokenPath, TokensQuery
 from scheduler.api.requests.queries import query
 from scheduler.api.state import PRINCIPAL, TOKENS
 from scheduler.core.errors import Flaw
@@ -17,12 +17,15 @@ from scheduler.service.documents import token_document
 
 
 async def create_token(request: web.Request) -> web.Response:
-    """Make a token, and show its secret this once."""
+    """Make a token, and show its secret this once.
+
+    Keep what `token` has: only its digest is stored. Clients send it as `Authorization: Bearer …`.
+    """
     query(request, Query)
     body = await read_order(request)
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with name and role")])
-    order = checked(NewToken, body, prefix="/")
+    order = checked(TokenOrder, body, prefix="/")
     made = await request.app[TOKENS].create(
         request[PRINCIPAL],
         name=order.name,
@@ -34,7 +37,10 @@ async def create_token(request: web.Request) -> web.Response:
 
 
 async def list_tokens(request: web.Request) -> web.Response:
-    """List tokens, newest first, whether they have force or not."""
+    """List tokens, newest first, whether they have force or not.
+
+    None has its secret, which nobody but its bearer knows.
+    """
     wanted = query(request, TokensQuery)
     found = await request.app[TOKENS].page(
         request[PRINCIPAL], before_id=wanted.after, limit=wanted.limit + 1
@@ -46,7 +52,10 @@ async def list_tokens(request: web.Request) -> web.Response:
 
 
 async def revoke_token(request: web.Request) -> web.Response:
-    """Revoke a token: it has no force any more, on all nodes within seconds."""
+    """Revoke a token: it has no force any more, on all nodes within five seconds.
+
+    What its bearer streams or waits for ends as well. Jobs that it has submitted go on.
+    """
     path = checked(TokenPath, request.match_info, prefix="")
     query(request, Query)
     revoked = await request.app[TOKENS].revoke(request[PRINCIPAL], path.id)

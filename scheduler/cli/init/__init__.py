@@ -17,7 +17,7 @@ MADE: Final = {"config.toml": ROOT / "config.toml", HELLO: Path(__file__).with_n
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where; made if it is missing.")
+        Path, typer.Argument(metavar="FOLDER", help="Where; made if it is missing.")
     ] = Path(),
 ) -> Exit:
     """Make config.toml and a first handler, handlers/hello.py, in a folder."""

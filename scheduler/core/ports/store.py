@@ -113,9 +113,9 @@ class Store(Protocol):
     ) -> Sequence[Job]:
         """A user's jobs with ids below `before_id`, newest first (by id, a UUIDv7).
 
-        Without `uid`, the jobs of all users, whatever their parent. At most `limit` jobs, and no
-        more once their JSON texts together pass `bytes_max`; but always one where there is one.
-        Without `statuses`, all statuses match.
+        Without `uid`, the jobs of all users. With `parent`, only its children. At most `limit`
+        jobs, and no more once their JSON texts together pass `bytes_max`; but always one where
+        there is one. Without `statuses`, all statuses match.
         """
         ...
 

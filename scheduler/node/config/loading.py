@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,6 +27,7 @@ from pydantic_core import ErrorDetails
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
 from scheduler.node.config.auth import AuthSection
+from scheduler.node.config.reading import FILE, document, scalar
 from scheduler.node.config.sections import (
     AbortSection,
     HandlersSection,
@@ -41,9 +41,6 @@ from scheduler.node.config.sections import (
     StoreSection,
     allowed,
 )
-
-FILE: Final = Path("config.toml")
-"""Read if no other file is named; it may be missing."""
 
 FLAWS_SHOWN_MAX: Final = 5
 VALUE_CHARS_MAX: Final = 80
@@ -89,12 +86,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     Raises:
         StartError: one line with all errors, or with the first five and the number of the others.
     """
-    file = path or FILE
-    document = _document(file) if path or FILE.exists() else {}
+    file, found = path or FILE, document(path)
     overrides = {VARIABLES[name]: text for name, text in environ.items() if name in VARIABLES}
     flaws = list(_unknown_variables(environ))
     try:
-        config = Config.model_validate(_merged(document, overrides))
+        config = Config.model_validate(_merged(found, overrides))
     except ValidationError as error:
         flaws += [_flaw(detail, file, overrides) for detail in error.errors()]
     if flaws:  # not raised in the `except`: pydantic's error has the values, even passwords
@@ -105,37 +101,17 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def _document(file: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StartError(f"{file}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise StartError(f"{file}: not a TOML file: {error}") from None
-
-
 def _merged(
-    document: Mapping[str, object], overrides: Mapping[tuple[str, str], str]
+    found: Mapping[str, object], overrides: Mapping[tuple[str, str], str]
 ) -> dict[str, object]:
     """The sections of the file, with the values of the environment."""
-    merged = {
-        name: dict(keys) if isinstance(keys, dict) else keys for name, keys in document.items()
-    }
+    merged = {name: dict(keys) if isinstance(keys, dict) else keys for name, keys in found.items()}
     for (section, key), text in overrides.items():
         keys = merged.setdefault(section, {})
         if isinstance(keys, dict):
             is_text = SECTIONS[section].model_fields[key].annotation is str
-            keys[key] = text if is_text else _scalar(text)
+            keys[key] = text if is_text else scalar(text)
     return merged
-
-
-def _scalar(text: str) -> object:
-    """The text as a TOML value; other text is kept, and validation says what is allowed."""
-    try:
-        document = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
-        return text
-    return document["value"] if len(document) == 1 else text
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

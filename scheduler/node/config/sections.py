@@ -7,13 +7,12 @@ they exclude only values that cannot be meant.
 from __future__ import annotations
 
 import base64
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +28,7 @@ from pydantic.fields import FieldInfo
 from scheduler.api.access.hosts import AUTHORITY
 from scheduler.basics.sql_names import SCHEMA_WORDS, is_schema
 from scheduler.basics.urls import redacted
+from scheduler.node.config.reading import HOSTS_ALLOWED, PORT_MAX, hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +49,21 @@ Line = Annotated[
     StringConstraints(max_length=200, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$"),
     Words("at most 200 printable characters"),
 ]
-HOST: Final = re.compile(r"[^\s,]{1,255}")
-HOSTS_MAX: Final = 32
 
 
 def _hosts(given: object) -> str | tuple[str, ...]:
-    """One host, or several."""
-    hosts = _listed(given, HOST)
-    if not hosts:
-        raise ValueError(given)
-    return hosts[0] if len(hosts) == 1 else hosts
+    found = hosts(given)
+    return found[0] if len(found) == 1 else found
 
 
 def _host_names(given: object) -> tuple[str, ...]:
-    return () if given == "" else _listed(given, AUTHORITY)
-
-
-def _listed(given: object, form: re.Pattern[str]) -> tuple[str, ...]:
-    """Texts of a form; one text may have them separated by commas, as the environment does."""
-    several = given.split(",") if isinstance(given, str) else given
-    if not isinstance(several, list | tuple) or len(several) > HOSTS_MAX:
-        raise ValueError(given)
-    hosts = tuple(each.strip() if isinstance(each, str) else "" for each in several)
-    if not all(map(form.fullmatch, hosts)) or not "".join(hosts).isprintable():
-        raise ValueError(given)
-    return hosts
+    return () if given in ("", [], ()) else hosts(given, AUTHORITY)
 
 
 Hosts = Annotated[
     str | tuple[str, ...],
     PlainValidator(_hosts),
-    Words("a host name or an IP address, or a list of them"),
+    Words(HOSTS_ALLOWED),
 ]
 HostNames = Annotated[
     tuple[str, ...],
@@ -207,7 +191,7 @@ class HttpSection(Section):
 
     host: Hosts = "127.0.0.1"
     """the address to listen on, or a list of them; `::` = all, IPv4 too"""
-    port: int = Field(8000, ge=0, le=65_535)
+    port: int = Field(8000, ge=0, le=PORT_MAX)
     """0 = any free port, printed in the ready line"""
     hosts: HostNames = ()
     """more names by which the node may be asked, of a proxy or a container: `["jobs.example"]`"""

@@ -100,6 +100,26 @@ async def test_a_page_of_children_has_those_of_one_user_and_parent_newest_first(
     assert len(await store.page("u1", parent=root, limit=9, bytes_max=0)) == 1
 
 
+async def test_a_page_of_children_of_all_users_has_those_of_the_parent(store: Store) -> None:
+    """Who runs the service looks for what a job began, in whoever's name."""
+    root = await child(store, None)
+    children = [await child(store, root, uid) for uid in ("u1", "u2", "u1", "u3")]
+    await child(store, children[0])
+    await abort(store, children[2])
+
+    page = await store.page(None, parent=root, limit=3, bytes_max=BYTES_MAX)
+    rest = await store.page(None, parent=root, before_id=page[-1].id, limit=3, bytes_max=BYTES_MAX)
+    queued = await store.page(
+        None, parent=root, statuses=[Status.QUEUED], task="task1", limit=9, bytes_max=BYTES_MAX
+    )
+
+    assert [job.id for job in (*page, *rest)] == children[::-1]
+    assert [job.id for job in queued] == [children[3], children[1], children[0]]
+    assert not await store.page(None, parent=root, task="task9", limit=9, bytes_max=BYTES_MAX)
+    assert not await store.page(None, parent=NOBODYS, limit=9, bytes_max=BYTES_MAX)
+    assert len(await store.page(None, parent=root, limit=9, bytes_max=0)) == 1
+
+
 async def test_what_is_below_a_job_is_found_through_jobs_that_are_over(store: Store) -> None:
     """A job that submits the next stage and returns is over before that stage begins."""
     root = (await running(store)).id

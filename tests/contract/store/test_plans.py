@@ -46,6 +46,7 @@ LIMITED: Final = {
     "delete_finished": "1000, 10, 1000",
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
+    "page_of_children": """'{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
     "page_of_parent": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
     "resume_cleanups": "1000, 10",
     "take_calls": "1000, 2000, 10, '{}', '{}'",

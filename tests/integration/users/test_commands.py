@@ -13,7 +13,8 @@ import pytest
 
 from scheduler.cli.exit_status import Exit
 from tests.support.commands import COMMAND, Terminal, command, environment
-from tests.support.nodes import ROOT, Node
+from tests.support.nodes import ROOT, Node, Nodes
+from tests.support.servers.postgres import free_port
 
 NOBODYS = "ada/01a208bc-e538-7404-822a-df0cc3d7b9b4"
 
@@ -79,7 +80,7 @@ async def test_data_comes_from_a_file_or_from_standard_input_too(
         (["show", "ada"], "'ada' is not like ada/"),
         (["wait", NOBODYS, "--timeout", "-1"], "--timeout"),
         (["nodes", "--url", "localhost"], "is not like http://"),
-        (["--config", "x.toml", "nodes"], "for running a node"),
+        (["--config", "x.toml", "init"], "it is for a node"),
         (["list", "ada", "--status", "running,done"], "'done' is none of queued, running"),
         (["dance"], "dance"),
     ],
@@ -177,8 +178,47 @@ async def test_a_missing_job_and_a_node_that_does_not_answer_differ(
     assert (ended.status, ended.output) == (7, "")
     assert ended.errors == (
         f"atlanscheduler: no node answers at {url}: Connection refused"
-        " (--url or ATLANSCHEDULER_URL names another)\n"
+        " (the URL is from --url; is a node there?)\n"
     )
+
+
+async def test_the_commands_find_the_node_of_the_folder(start_node: Nodes, tmp_path: Path) -> None:
+    """Who changed the port in config.toml need not name it with each command."""
+    port = free_port()
+    started = start_node(HTTP__HOST="0.0.0.0", HTTP__PORT=port)  # noqa: S104 - the host of a real installation
+    name = f"http://127.0.0.1:{port}"
+    (tmp_path / "config.toml").write_text(f'[http]\nhost = "0.0.0.0"\nport = {port}\n')
+    (tmp_path / "own.toml").write_text("[http]\nport = 1\n")
+
+    (there,) = (await command(None, "nodes", "--json", folder=tmp_path)).json
+    assert there["workers"] == 2
+    other = await command(None, "--config", "own.toml", "nodes", folder=tmp_path)
+    assert (other.status, "the URL is from own.toml; start a node here" in other.errors) == (
+        7,
+        True,
+    )
+    named = await command(None, "--config", "own.toml", "nodes", "--url", name, folder=tmp_path)
+    assert named.status == 0
+
+    assert started.drain() == 0
+    gone = await command(None, "nodes", folder=tmp_path)
+    assert gone.errors.startswith(f"atlanscheduler: no node answers at {name}: Connection refused")
+    assert "the URL is from config.toml; start a node here with " in gone.errors
+
+    (tmp_path / "config.toml").write_text("[http\n")
+    broken = await command(None, "nodes", folder=tmp_path)
+    assert (broken.status, broken.errors.count("\n")) == (2, 1)
+    assert "config.toml: not a TOML file: " in broken.errors
+
+
+async def test_the_jobs_of_all_users_are_listed(node: Node, tmp_path: Path) -> None:
+    """Who runs the service does not know the users' names."""
+    names = [await submitted(node, f"{tmp_path.name}-{n}", "echo", "1") for n in range(2)]
+    listed = (await command(node, "list", "--json")).json
+    assert [f"{job['uid']}/{job['id']}" for job in listed[:2]] == names[::-1]
+    refused = await command(node, "submit", "health", "echo")
+    assert (refused.status, "/uid: got" in refused.errors) == (2, True)
+    assert "did you mean /-/health?" in (await command(node, "list", "health")).errors
 
 
 async def test_the_output_of_a_job_is_printed(node: Node) -> None:

@@ -55,6 +55,18 @@ async def test_events_come_when_they_happen(front: Node, tmp_path: Path) -> None
         assert (await events.rest())[-1] == "successful"
 
 
+async def test_the_root_leads_a_browser_to_the_dashboard(front: Node) -> None:
+    """By a relative redirect: the node does not know at which path the proxy shows it."""
+    async with aiohttp.ClientSession(headers={"Accept": "text/html"}) as session:
+        async with session.get(f"{front.url}/") as page:
+            assert (page.status, str(page.url)) == (200, f"{front.url}/-/ui/")
+        async with session.get(f"{front.url}/-/jobs?limit=1") as listed:
+            assert listed.status == 200
+        async with session.get(f"{front.url}/healthz") as mistyped:
+            assert mistyped.status == 404
+            assert "/-/health?" in (await mistyped.json(content_type=None))["detail"]
+
+
 async def test_the_events_of_all_jobs_come_when_they_happen(front: Node, uid: str) -> None:
     async with listening(f"{front.url}/-/events?uid={uid}", for_s=20) as events:
         await events.begun()

@@ -27,6 +27,7 @@ from scheduler.api.access.hosts import Hosts
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
 from scheduler.api.description.routes import ROUTES
+from scheduler.api.reserved import RESERVED
 from scheduler.basics.background import background
 from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
@@ -137,7 +138,9 @@ class Parts:
     gate: Gate
 
 
-def build(authentication: Callable[[Tokens], Authentication] | None = None) -> Parts:
+def build(
+    authentication: Callable[[Tokens], Authentication] | None = None, path_prefix: str = ""
+) -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
@@ -164,6 +167,7 @@ def build(authentication: Callable[[Tokens], Authentication] | None = None) -> P
         tokens=tokens,
         gate=gate,
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
+        path_prefix=path_prefix,
     )
     return Parts(app, store, queue, clock, draining, looks, tokens, gate)
 
@@ -174,6 +178,14 @@ async def api(aiohttp_client: AiohttpClient) -> AsyncIterator[Api]:
     async with background(looks=parts.looks.run()):
         client = await aiohttp_client(parts.app)
         yield Api(client, parts.store, parts.queue, parts.clock, parts.draining)
+
+
+@pytest.fixture
+async def api_below(aiohttp_client: AiohttpClient) -> Api:
+    """The API of a node that a proxy serves below `/jobs`."""
+    parts = build(path_prefix="/jobs")
+    client = await aiohttp_client(parts.app)
+    return Api(client, parts.store, parts.queue, parts.clock, parts.draining)
 
 
 def _compare(method: str, response: ClientResponse, answer: Response) -> None:
@@ -193,7 +205,7 @@ def _template(path: str) -> str:
     parts = path.split("/")[1:]
     if parts[:2] == ["-", "tokens"]:
         return "/-/tokens/{id}" if parts[2:] else "/-/tokens"
-    if "" in parts or parts[0] == "-":
+    if "" in parts or parts[0] in {"-", *RESERVED}:
         return path
     templates = {1: "/{uid}", 2: "/{uid}/{id}", 3: f"/{{uid}}/{{id}}/{parts[-1]}"}
     return templates.get(len(parts), path)

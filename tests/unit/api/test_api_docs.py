@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -14,6 +15,9 @@ from scheduler.api.description.routes import ROUTES
 from tests.unit.api.conftest import DOCUMENT, Api
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+OPERATIONS: list[dict[str, Any]] = [
+    operation for item in DOCUMENT["paths"].values() for operation in item.values()
+]
 
 
 class Elements(HTMLParser):
@@ -33,7 +37,7 @@ async def test_the_page_shows_every_route_and_schema(api: Api) -> None:
 
     for route in ROUTES:
         assert f'id="{route.name}"' in page
-        assert f"<code>{route.method} {route.path}</code>" in page
+        assert f">{route.method}</b> <code>{route.path}</code>" in page
     assert all(f'id="schema-{name}"' in page for name in SCHEMAS)
 
 
@@ -42,7 +46,7 @@ async def test_every_link_of_the_page_leads_somewhere(api: Api) -> None:
     anchors = {f"#{attributes['id']}" for _, attributes in elements if "id" in attributes}
     links = {attributes["href"] for tag, attributes in elements if tag == "a"}
 
-    assert links - anchors == {"openapi.json"}
+    assert links - anchors == {"openapi.json", "ui/"}
 
 
 async def test_the_page_loads_nothing_and_runs_nothing(api: Api) -> None:
@@ -58,10 +62,18 @@ async def test_the_page_loads_nothing_and_runs_nothing(api: Api) -> None:
 
 
 def test_text_of_the_document_is_never_markup() -> None:
-    operation = {"operationId": "a", "summary": "<b>", "responses": {}}
+    operation = {
+        "operationId": "<i>",
+        "tags": ["<u>"],
+        "summary": "<q>",
+        "description": "<s>",
+        "parameters": [{"name": "<i>", "in": "query", "schema": {}, "description": "<q>"}],
+        "responses": {"200": {"description": "<u>"}},
+    }
     document = {
         "info": {"title": "<i>", "version": "1", "description": "- <u>"},
-        "paths": {"/<p>": {"get": operation}},
+        "tags": [{"name": "<u>", "description": "<s>"}],
+        "paths": {"/<q>": {"get": operation}},
         "components": {"schemas": {"X": {"description": "<q>", "examples": ["<s>"]}}},
     }
     assert not re.findall("<[iuqs]>", docs.page(document))
@@ -72,6 +84,58 @@ def test_an_example_is_one_of_its_schema(name: str) -> None:
     schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
     OAS31Validator(schema).validate(examples.BY_SCHEMA[name])
     assert SCHEMAS[name]["examples"] == [examples.BY_SCHEMA[name]]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each["operationId"])
+def test_the_examples_of_an_operation_fit_their_schemas(operation: dict[str, Any]) -> None:
+    """Who copies an example that is refused does not try a second one."""
+    holders = [operation.get("requestBody", {}), *operation["responses"].values()]
+    contents = [each for holder in holders for each in holder.get("content", {}).values()]
+    examples = [
+        (content["schema"], each["value"])
+        for content in contents
+        for each in content.get("examples", {}).values()
+    ]
+    parameters = operation.get("parameters", [])
+    assert [each["name"] for each in parameters if "example" not in each] == []
+    for schema, value in [*examples, *((each["schema"], each["example"]) for each in parameters)]:
+        OAS31Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each["operationId"])
+def test_every_body_of_json_or_text_has_an_example(operation: dict[str, Any]) -> None:
+    """A schema says what is allowed, and an example what is usual."""
+    holders = [operation.get("requestBody", {}), *operation["responses"].values()]
+    without = [
+        media
+        for holder in holders
+        for media, content in holder.get("content", {}).items()
+        if "examples" not in content
+    ]
+    is_page = operation["operationId"] in {"docs", "page", "openapi"}
+    assert bool(without) is is_page
+
+
+async def test_a_command_of_the_page_works_as_it_stands(api: Api) -> None:
+    """It is for the node that shows it, and nothing in it is left to be filled in."""
+    page = unescape((await api.get("/-/docs")).text)
+    host, port = api.client.host, api.client.port
+    here = f"http://{host}:{port}"
+
+    assert f"curl -X POST {here}/ \\\n  -H 'Content-Type: application/json' \\\n  -d '{{" in page
+    job = examples.JOB["id"]
+    assert f"curl '{here}/ada/{job}?wait=30'" in page
+    assert f"curl -X DELETE '{here}/ada?status=queued,running'" in page
+    assert f"curl -N '{here}/-/events?log=true'" in page
+    assert "127.0.0.1:8000" not in page
+
+
+@pytest.mark.parametrize("origin", ["http://a;reboot", "http://a b", "ftp://a", "http://a/`id`"])
+def test_an_address_that_is_no_plain_url_is_not_put_into_commands(origin: str) -> None:
+    """The address is what the client sent as its Host; the commands are for a shell."""
+    page = docs.page(DOCUMENT)
+    assert docs.at(origin, page) == page
+    assert docs.at("https://jobs.example/scheduler", page) != page
 
 
 def test_every_problem_of_every_route_has_an_example() -> None:

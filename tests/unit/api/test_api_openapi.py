@@ -31,6 +31,9 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
 
     assert len({each["operationId"] for each in operations}) == len(operations)
     assert all(each["summary"].endswith(".") for each in operations)
+    assert [each["operationId"] for each in operations if not each["description"]] == []
+    tags = {tag["name"] for tag in DOCUMENT["tags"]}
+    assert {name for each in operations for name in each["tags"]} == tags
 
 
 async def test_every_route_that_is_served_is_in_the_document(api: Api) -> None:
@@ -74,6 +77,7 @@ def test_the_parameters_of_a_route_are_those_that_are_checked() -> None:
         ("query", "limit"),
         ("query", "after"),
         ("query", "parent"),
+        ("query", "data"),
     ]
     assert listed[3]["schema"]["maximum"] == 1000
     assert all(each["description"] for each in listed)

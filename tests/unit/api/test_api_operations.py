@@ -154,13 +154,6 @@ async def test_a_method_that_a_path_does_not_know_is_answered_with_those_it_know
     assert (answer.status, answer.text, answer.headers["Allow"]) == (204, "", allowed)
 
 
-async def test_a_browser_at_the_root_is_shown_the_way_to_the_dashboard(api: Api) -> None:
-    """Only a user with a browser requests this path; jobs are submitted there by POST."""
-    answer = await api.get("/")
-    assert (answer.status, "the dashboard is at /-/ui/" in answer.json["detail"]) == (405, True)
-    assert "dashboard" not in (await api.ask("PUT", "/")).json["detail"]
-
-
 async def test_a_defect_is_logged_and_not_shown_to_clients(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

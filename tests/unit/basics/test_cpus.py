@@ -1,4 +1,4 @@
-"""How many CPUs count, on trees of control groups as kernels and containers show them."""
+"""How many CPUs and how much memory count, on trees of control groups as containers show them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.basics.cpus import usable_cpus
+from scheduler.basics.memory import usable_memory_bytes
 
 
 class Machine:
@@ -23,24 +24,24 @@ class Machine:
     def version_2(self, path: str, *, root: str = "/", **quotas: str) -> int:
         """Quotas by folder, with `_` for `/`: `a_b="max 100000"`."""
         for folder, quota in quotas.items():
-            self._write(folder, "cpu.max", quota)
-        self._own(f"0::{path}", f"30 23 0:26 {root} {self.groups} rw - cgroup2 cgroup2 rw")
+            self.write(folder, "cpu.max", quota)
+        self.own_group(f"0::{path}", f"30 23 0:26 {root} {self.groups} rw - cgroup2 cgroup2 rw")
         return usable_cpus(self.own)
 
     def version_1(self, path: str, *, root: str = "/", **quotas: int) -> int:
         for folder, quota in quotas.items():
-            self._write(folder, "cpu.cfs_quota_us", str(quota))
-            self._write(folder, "cpu.cfs_period_us", "100000")
+            self.write(folder, "cpu.cfs_quota_us", str(quota))
+            self.write(folder, "cpu.cfs_period_us", "100000")
         mount = f"32 31 0:29 {root} {self.groups} rw - cgroup cgroup rw,cpu,cpuacct"
-        self._own(f"4:memory:/else\n2:cpu,cpuacct:{path}\n0::/", mount)
+        self.own_group(f"4:memory:/else\n2:cpu,cpuacct:{path}\n0::/", mount)
         return usable_cpus(self.own)
 
-    def _write(self, folder: str, name: str, text: str) -> None:
+    def write(self, folder: str, name: str, text: str) -> None:
         group = self.groups / folder.strip("_").replace("_", "/")
         group.mkdir(parents=True, exist_ok=True)
         (group / name).write_text(f"{text}\n")
 
-    def _own(self, group: str, mount: str) -> None:
+    def own_group(self, group: str, mount: str) -> None:
         (self.own / "cgroup").write_text(f"{group}\n")
         (self.own / "mountinfo").write_text(f"23 27 0:20 / /proc rw - proc proc rw\n{mount}\n")
 
@@ -90,3 +91,23 @@ def test_affinity_counts() -> None:
     code += "; print(usable_cpus())"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "1\n"
+
+
+def test_memory_is_the_least_limit_on_the_way_up(machine: Machine) -> None:
+    """A container's, or one of a group around it; a machine of 2 MiB would have less."""
+    for folder, limit in (("a_b", "max"), ("a", "1048576"), ("", "2097152")):
+        machine.write(folder, "memory.max", limit)
+    machine.version_2("/a/b")
+    assert usable_memory_bytes(machine.own) == 1048576
+
+
+def test_memory_has_limits_in_version_1_too(machine: Machine) -> None:
+    machine.write("a", "memory.limit_in_bytes", "1048576")
+    mount = f"32 31 0:29 / {machine.groups} rw - cgroup cgroup rw,memory"
+    machine.own_group("4:memory:/a\n2:cpu:/b", mount)
+    assert usable_memory_bytes(machine.own) == 1048576
+
+
+def test_without_control_groups_memory_is_the_machines(tmp_path: Path) -> None:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert usable_memory_bytes(tmp_path) == total

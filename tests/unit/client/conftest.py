@@ -36,7 +36,7 @@ class Either:
     async def all(self, method: str, *args: Any, **options: Any) -> list[Any]:
         """All that a method iterates over."""
         call = getattr(self._client, method)
-        if inspect.isasyncgenfunction(call):
+        if isinstance(self._client, AsyncClient):
             return [each async for each in call(*args, **options)]
         return await asyncio.to_thread(lambda: list(call(*args, **options)))
 

@@ -159,6 +159,33 @@ async def test_a_list_goes_through_all_pages_newest_first(client: Either, api: A
     assert api.stored == 230
 
 
+async def test_a_list_of_all_has_the_jobs_of_every_user(client: Either) -> None:
+    """A method of its own: a uid that is None by mistake must not show others' jobs."""
+    await client.do("submit_all", [NewJob(uid=f"u{n}", task="task1", data=n) for n in range(130)])
+    await client.do("submit", "ada", "task2")
+
+    everybodys = await client.all("list_all", task="task1")
+    assert [(job.uid, job.data) for job in everybodys] == [(f"u{n}", n) for n in range(129, -1, -1)]
+    assert await client.all("list_all", statuses=[Status.RUNNING]) == []
+    assert len(await client.all("list_all", statuses="queued,running")) == 131
+    with pytest.raises(TypeError):
+        await client.all("list", None)
+
+
+async def test_a_word_that_is_no_uid_is_refused_with_the_reason(client: Either) -> None:
+    with pytest.raises(Problem, match=r"/uid: .* did you mean /-/health") as refused:
+        await client.do("submit", "health", "task1")
+    assert refused.value.status == 400
+    for call in (
+        client.do("get", "health", NOBODYS),
+        client.do("abort", "health", NOBODYS),
+        client.all("list", "health"),
+    ):
+        with pytest.raises(Problem, match="no user can be named 'health'") as refused:
+            await call
+        assert (refused.value.status, type(refused.value)) == (404, Problem)
+
+
 async def test_a_uid_may_have_any_characters_that_the_api_allows(client: Either) -> None:
     uid = "a b?c=d&e#f%2Fg;é\\"
     job = await client.do("submit", uid, "task1")

@@ -39,6 +39,7 @@ READS = {
     "outlines",
     "page",
     "page_of_all",
+    "page_of_children",
     "page_of_parent",
     "parents_in_wait",
     "refusing",

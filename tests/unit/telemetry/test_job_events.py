@@ -277,6 +277,7 @@ async def test_the_queue_is_measured_while_the_store_is_there(clock: FakeClock) 
     store.away = True
     await gauges.measure_queue()
     assert str(registry.get_sample_value("scheduler_queued_jobs")) == "nan"
+    assert [(each.queued, each.running) for each in gauges.samples] == [(0, 0), (2, 0)]
 
 
 def test_the_dashboard_shows_every_metric_and_no_other() -> None:

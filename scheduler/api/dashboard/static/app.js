@@ -4,13 +4,14 @@ import { checkHealth } from "./core/api.js";
 import { useConnection } from "./core/connection.js";
 import { time } from "./core/format.js";
 import { useKeys } from "./core/keys.js";
-import { go, link, useRoute } from "./core/route.js";
+import { go, link, openForm, useRoute } from "./core/route.js";
 import { Handlers } from "./pages/handlers.js";
 import { JobPage } from "./pages/job.js";
 import { Jobs } from "./pages/jobs.js";
 import { Nodes } from "./pages/nodes.js";
 import { Overview } from "./pages/overview.js";
 import { Help } from "./parts/help.js";
+import { JobForm } from "./parts/job_form.js";
 import { Empty } from "./parts/states.js";
 
 const HEALTH_CHECK_MS = 5000; // how soon the page notices that the node is away although no connection broke
@@ -27,18 +28,18 @@ function App() {
     "g j": () => turnTo(route, "jobs"),
     "g n": () => turnTo(route, "nodes"),
     "g h": () => turnTo(route, "handlers"),
-    n: () => go(link(["handlers"], { submit: "?" })),
+    n: () => openForm({ submit: "?" }),
     "/": () => toFilter(focusTarget),
     t: () => window.atlanTheme.toggle(),
     "?": () => setHelps(true),
   });
   return html`
-    <a class="skip" href=${location.hash} onClick=${(event) => skip(event, main)}>To the content</a>
-    <${Header} route=${route} lost=${lost} onHelp=${() => setHelps(true)} />
+    <${Header} route=${route} lost=${lost} main=${main} onHelp=${() => setHelps(true)} />
     ${lost && html`<${Lost} since=${since} />`}
     <main class="container" tabindex="-1" ref=${main} data-stale=${lost}>
       <${Page} route=${route} />
     </main>
+    ${route.query.submit && html`<${JobForm} route=${route} />`}
     ${helps && html`<${Help} onClose=${() => setHelps(false)} />`}
   `;
 }
@@ -50,17 +51,19 @@ function Page({ route }) {
   }
   const Shown = PAGES[route.page];
   if (Shown) return html`<${Shown} query=${route.query} />`;
-  return html`<${Empty} title="There is no such page"><a href="#/overview">To the overview</a><//>`;
+  return html`<${Empty} heading="h1" title="There is no such page"><a href="#/overview">To the overview</a><//>`;
 }
 
-function Header({ route, lost, onHelp }) {
+function Header({ route, lost, main, onHelp }) {
   return html`
     <header class="top container">
+      <a class="skip" href=${location.hash} onClick=${(event) => skip(event, main)}>To the content</a>
       <a class="brand" href="#/overview"><img src="icons/atlan.svg" alt="" width="24" height="24" />AtlanScheduler</a>
       <nav aria-label="Pages">
         ${Object.keys(PAGES).map(
           (name) => html`<a href=${link([name])} aria-current=${route.page === name ? "page" : null}>${name}</a>`,
         )}
+        <a href="../docs" title="The API, as a page to read">API</a>
       </nav>
       <span class="line" role="status" data-lost=${lost}>${lost ? "disconnected" : "live"}</span>
       <button class="plain" aria-label="Light or dark" title="Light or dark (t)" onClick=${() => window.atlanTheme.toggle()}>◐</button>

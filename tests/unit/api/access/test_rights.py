@@ -48,6 +48,7 @@ OPERATIONS = {
     "submit": Operation("POST", "/", Role.USER, 403, job()),
     "abort_ordered": Operation("DELETE", "/", Role.USER, 404, {"uid": "{uid}", "id": "{id}"}),
     "list_jobs": Operation("GET", "/{uid}", Role.VIEWER, 403),
+    "list_all_jobs": Operation("GET", "/-/jobs?uid={uid}", Role.VIEWER, 403),
     "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
     "abort_job": Operation("DELETE", "/{uid}/{id}", Role.USER, 404),
@@ -73,8 +74,8 @@ OPERATIONS = {
 OTHERS = {
     "events of all": Operation("HEAD", "/-/events", Role.VIEWER, whole=True),
     "data/overview": Operation("GET", "/-/ui/data/overview", Role.VIEWER, whole=True),
-    "data/jobs": Operation("GET", "/-/ui/data/jobs?uid={uid}", Role.VIEWER, 403),
-    "data/jobs of all": Operation("GET", "/-/ui/data/jobs", Role.VIEWER, whole=True),
+    "data/samples": Operation("GET", "/-/ui/data/samples", Role.VIEWER, whole=True),
+    "jobs of all": Operation("GET", "/-/jobs", Role.VIEWER, whole=True),
     "data/unfinished": Operation("GET", "/-/ui/data/unfinished?uid={uid}", Role.USER, 403),
     "data/unfinished of all": Operation("GET", "/-/ui/data/unfinished", Role.USER, whole=True),
     "data/nodes": Operation("GET", "/-/ui/data/nodes", Role.OPERATOR),
@@ -219,8 +220,8 @@ async def test_who_acts_for_one_user_need_not_name_him(town: Town) -> None:
     assert (answer.status, answer.json["uid"]) == (202, OWN)
     answer = await town.api.post([{"task": "task1"}, {"uid": OWN, "task": "task2"}], **token)
     assert [each["uid"] for each in answer.json] == [OWN, OWN]
-    answer = await town.api.get("/-/ui/data/jobs", headers=token)
-    assert {each["uid"] for each in answer.json["jobs"]} == {OWN}
+    answer = await town.api.get("/-/jobs", headers=token)
+    assert {each["uid"] for each in answer.json} == {OWN}
 
 
 @pytest.mark.parametrize("uids", [("*",), ("team-a.*",), ("ada", "bob")])

@@ -38,15 +38,22 @@ export function exact(text) {
   }
 }
 
-// The JSON of the response. `body`, if there is one, is JSON text.
-export async function ask(method, path, body, read = JSON.parse) {
+// A page of a list of jobs, and the cursor of the next page, if there is one.
+export function jobPage(text, headers) {
+  const [, next] = /<([^>]*)>; rel="next"/.exec(headers.get("Link")) || [];
+  return { jobs: JSON.parse(text), next: next && new URLSearchParams(next).get("after") };
+}
+
+// The JSON of the response, or what `read` makes of its text and headers. `body`, if there is one, is
+// JSON text.
+export async function ask(method, path, body, read = (text) => JSON.parse(text)) {
   const answer = await reach(path, {
     method,
     body,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     signal: AbortSignal.timeout(method === "GET" ? ANSWER_MS : CHANGE_MS),
   });
-  const document = parsed(await answer.text().catch(unreached), read);
+  const document = parsed(await answer.text().catch(unreached), answer, read);
   if (!answer.ok) {
     const detail = document.detail || `The node answered with status ${answer.status}.`;
     throw new Problem(detail, answer.status, document.errors);
@@ -54,9 +61,9 @@ export async function ask(method, path, body, read = JSON.parse) {
   return document;
 }
 
-function parsed(text, read) {
+function parsed(text, answer, read) {
   try {
-    return read(text);
+    return answer.ok ? read(text, answer.headers) : JSON.parse(text);
   } catch {
     return {}; // not JSON: the response of a proxy in front of the node
   }

@@ -8,7 +8,7 @@ const NOTHING = { data: null, at: null, problem: null };
 
 // {data, at, problem, reload, change}: the old data stays while it is loaded again, and if that fails;
 // `at` is when it was loaded, in ms. Events only make updates faster: the data is also loaded again
-// every `everyMs`. `read` parses the text.
+// every `everyMs`. `read` makes the data of the text and the headers of a response.
 export function useData(path, { everyMs = 10_000, read } = {}) {
   const [state, setState] = useState({ path, ...NOTHING });
   const loader = useRef(null);

@@ -1,8 +1,6 @@
 // Numbers and times as text for people.
 
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export const count = (value) => number.format(value);
 
@@ -36,20 +34,21 @@ export function ago(instant, now) {
   return seconds < 1 ? "just now" : `${duration(seconds)} ago`;
 }
 
-const precise = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  fractionalSecondDigits: 3,
-  hourCycle: "h23",
-});
+// All times are in the viewer's zone, by a clock of 24 hours, in whatever language the browser is:
+// "2026-11-23 14:08:50.682".
+function local(instant) {
+  const at = new Date(instant);
+  return new Date(at - at.getTimezoneOffset() * 60_000).toISOString().replace("T", " ").slice(0, -1);
+}
 
-// With milliseconds, in the same time zone as all other times.
-export const lineTime = (instant) => precise.format(new Date(instant));
+// "2026-11-23 14:08:50"
+export const moment = (instant) => local(instant).slice(0, -4);
 
-export const time = (instant) => clock.format(new Date(instant));
+// "14:08:50"
+export const time = (instant) => moment(instant).slice(-8);
 
-export const moment = (instant) => day.format(new Date(instant));
+// "14:08:50.682"
+export const lineTime = (instant) => local(instant).slice(-12);
 
 // The last part of an id, which is random: it differs between two jobs of the same moment.
 export const shortId = (id) => `…${id.slice(-8)}`;

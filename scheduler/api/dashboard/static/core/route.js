@@ -35,6 +35,23 @@ export function go(target) {
   location.hash = target;
 }
 
+// The form that submits a job is a part of the query, whatever page it is opened on.
+export function formLink(form) {
+  const { page, parts, query } = current();
+  return link(parts.length ? parts : [page], { ...query, ...form });
+}
+
+export function openForm(form) {
+  history.pushState({ form: true }, "", formLink(form));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+// Back to the page as it was: also in the browser's history, unless the form was opened by its URL.
+export function closeForm() {
+  if (history.state?.form) history.back();
+  else replace(formLink({ submit: "", again: "" }));
+}
+
 // Go there without an entry in the browser's history: Back does not lead to the current page.
 export function replace(target) {
   history.replaceState(null, "", target);

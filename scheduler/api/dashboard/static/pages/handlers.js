@@ -1,23 +1,20 @@
-// The handlers, and the form that submits a job to one.
+// The handlers, each with its options.
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { duration, size } from "../core/format.js";
-import { link, replace } from "../core/route.js";
-import { Empty, Loaded } from "../parts/states.js";
-import { SubmitForm } from "../parts/submit_form.js";
+import { link } from "../core/route.js";
+import { FormButton } from "../parts/job_form.js";
+import { Loaded, NoHandlers } from "../parts/states.js";
 
-export function Handlers({ query }) {
+export function Handlers() {
   const tasks = useData("/-/tasks");
-  const close = () => replace(link(["handlers"])); // else Back would open the form again
   return html`
     <h1>Handlers</h1>
     <${Loaded} from=${tasks}>
-      ${(data) => html`
-        ${data.length
+      ${(data) =>
+        data.length
           ? html`<div class="cards">${data.map((task) => html`<${TaskCard} key=${task.name} task=${task} />`)}</div>`
-          : html`<${Empty} title="No handlers">Put a file with a handler into the handlers folder, and start the node again.<//>`}
-        ${query.submit && data.length > 0 && html`<${SubmitForm} key=${query.submit} tasks=${data} chosen=${query.submit} like=${query} onClose=${close} />`}
-      `}
+          : html`<${NoHandlers} />`}
     <//>
   `;
 }
@@ -39,7 +36,7 @@ const TaskCard = ({ task }) => html`
     </dl>
     <footer>
       <a href=${link(["jobs"], { task: task.name })}>Its jobs</a>
-      <a role="button" class="outline" href=${link(["handlers"], { submit: task.name })}>Submit …</a>
+      <${FormButton} class="outline" form=${{ submit: task.name }}>Submit …<//>
     </footer>
   </article>
 `;

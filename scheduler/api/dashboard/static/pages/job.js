@@ -6,9 +6,11 @@ import { useEvents } from "../core/events.js";
 import { json } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { useNow } from "../core/now.js";
-import { jobLink, link } from "../core/route.js";
+import { jobLink } from "../core/route.js";
 import { AbortDialog } from "../parts/abort_dialog.js";
 import { HookCalls } from "../parts/hook_calls.js";
+import { FormButton } from "../parts/job_form.js";
+import { KillNow } from "../parts/kill_now.js";
 import { Log } from "../parts/log.js";
 import { Receipt } from "../parts/receipt.js";
 import { Empty, Loaded } from "../parts/states.js";
@@ -29,7 +31,7 @@ export function JobPage({ uid, id }) {
     },
   });
   if (loaded.problem?.status === 404) {
-    return html`<${Empty} title="There is no such job">It may have been deleted: finished jobs are kept for a time only. <a href="#/jobs">To the jobs</a><//>`;
+    return html`<${Empty} heading="h1" title="There is no such job">It may have been deleted: finished jobs are kept for a time only. <a href="#/jobs">To the jobs</a><//>`;
   }
   return html`<${Loaded} from=${loaded} rows=${6}>${(shown) => html`<${JobDetails} job=${shown} merge=${merge} />`}<//>`;
 }
@@ -49,12 +51,13 @@ function JobDetails({ job, merge }) {
   const [aborts, setAborts] = useState(false);
   const now = useNow(isFinal(job) ? 60_000 : 500);
   const open = !isFinal(job) && !job.abort;
+  const update = ({ data, result, ...rest }) => merge(rest);
   useKeys(open ? { a: () => setAborts(true) } : {});
   return html`
     <div class="head">
       <h1>${job.task} <${Status} job=${job} /></h1>
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
-      ${isFinal(job) && html`<a role="button" class="secondary outline" href=${link(["handlers"], { submit: job.task, uid: job.uid, id: job.id })}>Submit another</a>`}
+      ${isFinal(job) ? html`<${FormButton} form=${{ submit: job.task, again: "yes" }}>Run again …<//>` : job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
     </div>
     <${Names} job=${job} />
     ${job.progress && html`<${Progress} progress=${job.progress} ended=${isFinal(job)} />`}
@@ -69,7 +72,7 @@ function JobDetails({ job, merge }) {
       </div>
       <${Log} job=${job} />
     </div>
-    ${aborts && html`<${AbortDialog} job=${job} onAborted=${({ data, result, ...update }) => merge(update)} onClose=${() => setAborts(false)} />`}
+    ${aborts && html`<${AbortDialog} job=${job} onAborted=${update} onClose=${() => setAborts(false)} />`}
   `;
 }
 

@@ -1,12 +1,13 @@
 // The jobs of one user or of all, newest first.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { queryOf } from "../core/api.js";
+import { jobPage, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { useKeys } from "../core/keys.js";
 import { link } from "../core/route.js";
 import { BulkAbort } from "../parts/bulk_abort.js";
 import { Filters } from "../parts/filters.js";
+import { FormButton } from "../parts/job_form.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
 import { Empty, Loaded } from "../parts/states.js";
 
@@ -16,7 +17,7 @@ export function Jobs({ query }) {
   const { uid, task, status, after } = query;
   const filter = { uid, task, status };
   const tasks = useData("/-/tasks");
-  const list = useData("/-/ui/data/jobs" + queryOf({ ...filter, after, limit: PAGE }));
+  const list = useData("/-/jobs" + queryOf({ ...filter, after, limit: PAGE, data: "false" }), { read: jobPage });
   const [asked, setAsked] = useState(null); // the filter at the moment when the user chose to abort
   const begin = () => setAsked(filter);
   useEffect(() => setAsked(null), [uid, task, status]);
@@ -30,7 +31,7 @@ export function Jobs({ query }) {
     <div class="head">
       <h1>Jobs</h1>
       <button class="danger outline" title="Abort all that match (a)" onClick=${begin}>Abort all …</button>
-      <a role="button" href=${link(["handlers"], { submit: task || "?" })}>Submit a job</a>
+      <${FormButton} form=${{ submit: task || "?" }}>Submit a job<//>
     </div>
     <${Filters} query=${query} tasks=${tasks.data} />
     <${Loaded} from=${list} rows=${8}>

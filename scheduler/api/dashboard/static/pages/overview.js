@@ -1,5 +1,6 @@
 // The installation at a glance: how many jobs wait, run and end, and how long that takes.
-import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
+import { ask, jobPage } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { count, duration, secondsBetween, time } from "../core/format.js";
@@ -8,13 +9,14 @@ import { link } from "../core/route.js";
 import { Chart } from "../parts/chart.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
 import { Loaded } from "../parts/states.js";
+import { wordFor } from "../parts/status.js";
 
 const AGE_MS = 5000; // ages and rates change even without events
-const SAMPLES_MAX = 360;
+const SAMPLED_S = 1800; // how far the chart of queued and running jobs reaches back at most
 
 export function Overview() {
   const figures = useData("/-/ui/data/overview", { everyMs: AGE_MS });
-  const newest = useData("/-/ui/data/jobs?limit=8");
+  const newest = useData("/-/jobs?limit=8&data=false", { read: jobPage });
   const reload = () => [figures, newest].forEach((each) => each.reload());
   useEvents("/-/events", {
     status: reload,
@@ -34,15 +36,24 @@ export function Overview() {
   `;
 }
 
-// How many jobs waited and ran, at each load since this page was opened.
+// How many jobs waited and ran: what the node remembers, and what this page has loaded since.
 function useSamples(figures) {
-  const [samples, setSamples] = useState([]);
+  const [remembered, setRemembered] = useState([]);
+  const [seen, setSeen] = useState([]);
+  useEffect(() => {
+    ask("GET", "/-/ui/data/samples").then(setRemembered, () => {}); // then the chart begins here
+  }, []);
   useEffect(() => {
     if (!figures) return;
     const { at, queued, running } = figures;
-    setSamples((old) => [...old, { at: new Date(at) / 1000, queued, running }].slice(-SAMPLES_MAX));
+    setSeen((old) => late([...old, { at, queued, running }]));
   }, [figures?.at]);
-  return samples;
+  return useMemo(() => late([...remembered.filter((each) => !(each.at >= seen[0]?.at)), ...seen]), [remembered, seen]);
+}
+
+function late(samples) {
+  const since = new Date(samples.at(-1)?.at) - SAMPLED_S * 1000;
+  return samples.filter((each) => new Date(each.at) >= since);
 }
 
 const Newest = ({ list }) => html`
@@ -100,14 +111,14 @@ function Charts({ figures, samples }) {
         times=${minutes.map((minute) => new Date(minute.at) / 1000)}
         series=${[
           { name: "successful", label: "successful", values: of("successful") },
-          { name: "terminated", label: "terminated", values: of("terminated") },
+          { name: "terminated", label: wordFor("terminated"), values: of("terminated") },
           { name: "aborted", label: "aborted", values: of("aborted") },
         ]}
       />
       <${Chart}
         title="Queued and running"
         kind="lines"
-        times=${samples.map((sample) => sample.at)}
+        times=${samples.map((sample) => new Date(sample.at) / 1000)}
         series=${[
           { name: "queued", label: "queued", values: samples.map((sample) => sample.queued) },
           { name: "running", label: "running", values: samples.map((sample) => sample.running) },

@@ -4,10 +4,10 @@ import { useAlive } from "../core/alive.js";
 import { ask } from "../core/api.js";
 import { Dialog } from "./dialog.js";
 import { Failed } from "./states.js";
-import { isFinal } from "./status.js";
+import { ended, isFinal } from "./status.js";
 
 function consequence(job) {
-  if (isFinal(job)) return `It has ended meanwhile: it is ${job.status}.`;
+  if (isFinal(job)) return `It has ended meanwhile: ${ended(job.status)}.`;
   if (job.status === "queued") return "It has not begun, and never will.";
   return "All its processes are ended, however they detached themselves.";
 }

@@ -43,10 +43,11 @@ function stacked(series) {
   );
 }
 
-// The range of times: bars get half a minute of room at each side; lines show at least two minutes.
+// The range of times: bars get half a minute of room at each side; lines fill the chart, however few
+// minutes they have, and one point alone still has a width.
 const spans = {
   bars: (_, first, last) => [first - 30, last + 30],
-  lines: (_, first, last) => [Math.min(first, last - 120), last],
+  lines: (_, first, last) => [Math.min(first, last - 1), last],
 };
 const labels = { bars: "{HH}:{mm}", lines: "{HH}:{mm}:{ss}" };
 
@@ -60,7 +61,7 @@ function options(container, series, kind, width) {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 30, 0, 0], // room for half of the last label
     scales: { x: { range: spans[kind] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
       { ...axis, grid: { show: false }, size: 30, gap: 8, values: labels[kind], space: 70 },

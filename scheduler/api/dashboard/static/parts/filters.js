@@ -1,7 +1,7 @@
 // Which jobs to show: user, task, status. The choice is kept in the URL and nowhere else.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { refine } from "../core/route.js";
-import { STATUSES } from "./status.js";
+import { STATUSES, Word } from "./status.js";
 
 const PAUSE_MS = 300; // without typing, after which the list is filtered
 
@@ -38,7 +38,7 @@ export function Filters({ query, tasks }) {
   }
 
   return html`
-    <form class="filters" role="search" aria-label="Which jobs" onSubmit=${(event) => event.preventDefault()}>
+    <search><form class="filters" aria-label="Which jobs" onSubmit=${(event) => event.preventDefault()}>
       <label>User<input name="uid" type="search" value=${typed} placeholder="all users" autocomplete="off" spellcheck=${false} onInput=${(event) => type(event.target.value)} /></label>
       <label>
         Task
@@ -50,10 +50,10 @@ export function Filters({ query, tasks }) {
       <fieldset class="chips">
         <legend>Status</legend>
         ${STATUSES.map(
-          (status) => html`<button type="button" aria-pressed=${chosen.has(status)} data-status=${status} onClick=${() => toggle(status)}>${status}</button>`,
+          (status) => html`<button type="button" aria-pressed=${chosen.has(status)} data-status=${status} onClick=${() => toggle(status)}><${Word} status=${status} /></button>`,
         )}
       </fieldset>
-    </form>
+    </form></search>
   `;
 }
 

@@ -3,6 +3,7 @@ import { html } from "../vendor/htm-preact.js";
 import { ago, duration, moment, secondsBetween, shortId } from "../core/format.js";
 import { go, jobLink, link } from "../core/route.js";
 import { useNow } from "../core/now.js";
+import { FormLink } from "./job_form.js";
 import { Empty } from "./states.js";
 import { Progress, Status } from "./status.js";
 
@@ -19,7 +20,7 @@ export function JobTable({ jobs }) {
 }
 
 export const NoJobs = () => html`
-  <${Empty} title="No jobs yet"><a href=${link(["handlers"], { submit: "?" })}>Submit the first one</a>, from here or by <code>POST /</code><//>
+  <${Empty} title="No jobs yet"><${FormLink} form=${{ submit: "?" }}>Submit the first one<//>, from here or by <code>POST /</code><//>
 `;
 
 // The list with the progress of one event.

@@ -2,6 +2,7 @@
 import { html, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 import { urlOf } from "../core/api.js";
 import { count, lineTime } from "../core/format.js";
+import { levelOf } from "../core/log_level.js";
 import { logPath, useLog } from "../core/log_stream.js";
 import { Loading } from "./states.js";
 import { isMoving } from "./status.js";
@@ -45,5 +46,12 @@ const within = (box, line) => line.getBoundingClientRect().top - box.getBounding
 
 function line(text, number) {
   const [, at, stream, said] = LINE.exec(text) ?? [null, "", "notice", text];
-  return html`<div key=${number} data-stream=${stream}><time>${at && lineTime(at)}</time><span>${said}</span></div>`;
+  const found = stream === "notice" ? null : levelOf(said);
+  return html`
+    <div key=${number} data-stream=${stream} data-level=${found?.rank}>
+      <time>${at && lineTime(at)}</time>
+      ${stream === "stderr" && html`<i title="It came by stderr">err</i>`}
+      <span>${found ? html`${found.before}<b>${found.level}</b>${found.after}` : said}</span>
+    </div>
+  `;
 }

@@ -1,6 +1,7 @@
 // The receipt of an abort, step by step: requested, all processes dead, cleaned up.
 import { html } from "../vendor/htm-preact.js";
 import { count, duration, time } from "../core/format.js";
+import { ended } from "./status.js";
 
 // How far the handler's on_abort is; the key of a list item's colour is `abort.cleanup`.
 function undoing({ on_abort: { state, tries, tries_max, next_try_at, error } }) {
@@ -22,8 +23,8 @@ export function Receipt({ job }) {
       <ul>
         <li data-state="done"><span>Requested at ${time(abort.requested_at)}${abort.reason && html`: <q>${abort.reason}</q>`}</span></li>
         ${late
-          ? html`<li data-state="failed">The job had ended before: it is ${job.status}</li>`
-          : html`<li data-state=${dead ? "done" : "pending"}>${dead ? ended(abort) : "Its processes are being ended …"}</li>`}
+          ? html`<li data-state="failed">The job had ended before: ${ended(job.status)}</li>`
+          : html`<li data-state=${dead ? "done" : "pending"}>${dead ? proof(abort) : "Its processes are being ended …"}</li>`}
         ${abort.on_abort && html`<li data-state=${abort.cleanup}>${undoing(abort)}</li>`}
       </ul>
       ${abort.processes !== null && !late && html`<${Figures} abort=${abort} />`}
@@ -31,7 +32,7 @@ export function Receipt({ job }) {
   `;
 }
 
-const ended = (abort) => (abort.processes ? "Every process of it is dead" : "Nothing of it was running");
+const proof = (abort) => (abort.processes ? "Every process of it is dead" : "Nothing of it was running");
 
 const Figures = ({ abort }) => html`
   <dl class="figures">

@@ -1,12 +1,17 @@
 // What is shown instead of data: there is none, it is loading, or loading failed.
 import { html } from "../vendor/htm-preact.js";
 
-export const Empty = ({ title, children }) => html`
+// `heading`: "h1" where nothing else is on the page.
+export const Empty = ({ title, heading = "h2", children }) => html`
   <div class="empty">
     <img src="icons/empty.svg" alt="" width="72" height="72" />
-    <h2>${title}</h2>
+    <${heading}>${title}<//>
     <p>${children}</p>
   </div>
+`;
+
+export const NoHandlers = () => html`
+  <${Empty} title="No handlers">Put a file with a handler into the handlers folder, and start the node again.<//>
 `;
 
 export const Loading = ({ rows = 3 }) => html`

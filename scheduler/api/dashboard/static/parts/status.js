@@ -1,4 +1,4 @@
-// A job's status as a word, a sign and a colour; and its progress.
+// A job's status as a sign, a word and a colour; and its progress.
 import { html } from "../vendor/htm-preact.js";
 import { count } from "../core/format.js";
 
@@ -8,9 +8,18 @@ export const isFinal = (job) => job.status !== "queued" && job.status !== "runni
 // Whether the job can still change: it has not ended, or its clean-up has not.
 export const isMoving = (job) => !isFinal(job) || job.abort?.cleanup === "pending";
 
+// The word for people: of the API's, "terminated" does not say that the job failed.
+export const wordFor = (status) => (status === "terminated" ? "failed" : status);
+
+// The end of a sentence about a job that has ended.
+export const ended = (status) => (status === "terminated" ? "it failed (terminated)" : `it is ${status}`);
+
+// The word, and beside it the API's where that is another one.
+export const Word = ({ status }) => html`${wordFor(status)}${wordFor(status) !== status && html` <small>${status}</small>`}`;
+
 export function Status({ job }) {
-  const word = !isFinal(job) && job.abort ? "aborting" : job.status;
-  return html`<span class="status" data-status=${job.status}><i aria-hidden="true">${SIGNS[job.status]}</i>${word}</span>`;
+  const aborting = !isFinal(job) && job.abort;
+  return html`<span class="status" data-status=${job.status}><i aria-hidden="true">${SIGNS[job.status]}</i>${aborting ? "aborting" : html`<${Word} status=${job.status} />`}</span>`;
 }
 
 // A job's progress; without a bar once it has ended.

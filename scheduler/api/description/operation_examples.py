@@ -1,0 +1,110 @@
+"""Examples of parameters, requests and answers of each operation, for the OpenAPI document.
+
+An answer without one here has the example of its schema. A test checks each against its schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from scheduler.api.description.examples import BY_SCHEMA, JOB, RECEIPT, TOKEN
+from scheduler.api.requests import cursor
+
+Json = dict[str, Any]
+
+ID: Final = str(JOB["id"])
+QUEUED: Final = {
+    **JOB,
+    "status": "queued",
+    "progress": None,
+    "attempt": 0,
+    "node": None,
+    "started_at": None,
+    "finished_at": None,
+    "abort": None,
+}
+RUNNING: Final = {**JOB, "status": "running", "finished_at": None, "abort": None}
+SUCCESSFUL: Final = {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}
+ABORTING: Final = {
+    **RUNNING,
+    "abort": {
+        **dict.fromkeys(RECEIPT),
+        "requested_at": RECEIPT["requested_at"],
+        "reason": RECEIPT["reason"],
+    },
+}
+NEW: Final = BY_SCHEMA["NewJob"]
+SECOND: Final = "01a208bc-e53d-72b1-9d0f-2a6b8c1e4f70"
+
+EVENTS: Final = """\
+id: 1795939427123-2.0~900000000
+event: progress
+data: {"id": "01a208bc-e538-7404-822a-df0cc3d7b9b4", "uid": "ada", "progress": {"done": 3, \
+"total": 30, "message": null}}
+
+"""
+LOG: Final = """\
+2026-11-23T14:08:46.930Z stdout 1 of 30
+2026-11-23T14:08:47.931Z stderr WARNING task1: slower than usual
+"""
+METRICS: Final = """\
+# HELP scheduler_queued_jobs Queued jobs of all nodes; counted up to ten thousand.
+# TYPE scheduler_queued_jobs gauge
+scheduler_queued_jobs 3.0
+"""
+
+PARAMETERS: Final[Mapping[str, Any]] = {
+    "uid": "ada",
+    "id": ID,
+    "wait": 30,
+    "until": "over",
+    "status": ["queued", "running"],
+    "task": "task1",
+    "limit": 20,
+    "after": cursor.encode(ID),
+    "parent": ID,
+    "reason": "wrong input",
+    "grace_s": 5,
+    "children": True,
+    "log": True,
+    "data": False,
+    "last_event_id": "1795939427123-2.0~900000000",
+    "Last-Event-ID": "1795939427123-2.0~900000000",
+    "follow": True,
+    "Idempotency-Key": "import-2026-11-23",
+    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+}
+"""By the name of the parameter, whatever operation has it."""
+
+BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
+    ("submit", None): {"one": NEW, "several": [NEW, {**NEW, "data": {"n": 60}}]},
+    ("submit", 202): {"one": QUEUED},
+    ("submit", 200): {"one": RUNNING},
+    ("get_job", 200): {"successful": SUCCESSFUL},
+    ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},
+    ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},
+    ("list_tokens", 200): {"newest first": [TOKEN]},
+    ("revoke_token", 200): {"revoked": {**TOKEN, "revoked_at": "2026-11-24T09:30:00.000Z"}},
+    ("abort_ordered", 202): {"being stopped": ABORTING},
+    ("abort_job", 202): {"being stopped": ABORTING},
+    ("follow_job", 200): {"progress": EVENTS},
+    ("follow_jobs", 200): {"progress": EVENTS},
+    ("read_log", 200): {"two lines": LOG},
+    ("metrics", 200): {"a part": METRICS},
+}
+"""By operation and status; None is the request."""
+
+
+def of_body(operation: str, code: int | None, schema: Json) -> Json:
+    """The `examples` of a request or of an answer; nothing where there is none."""
+    found = BODIES.get((operation, code)) or _of_schema(schema)
+    return {"examples": {name: {"value": value} for name, value in found.items()}} if found else {}
+
+
+def _of_schema(schema: Json) -> Mapping[str, Any]:
+    is_list = schema.get("type") == "array"
+    name = (schema["items"] if is_list else schema).get("$ref", "").rpartition("/")[2]
+    if name not in BY_SCHEMA:
+        return {}
+    return {"example": [BY_SCHEMA[name]] if is_list else BY_SCHEMA[name]}
