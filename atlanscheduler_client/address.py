@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,8 +12,14 @@ from urllib.parse import urlsplit
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 URL_VARIABLE: Final = "ATLANSCHEDULER_URL"
 """Names a node in the environment; in a handler's, the node that runs the job."""
+TOKEN_VARIABLE: Final = "ATLANSCHEDULER_TOKEN"  # noqa: S105 - a name
+"""In the environment: the token that is sent with each request."""
 JOB_VARIABLE: Final = "ATLANSCHEDULER_JOB"
 """In the environment of a handler, and of what it starts: the id of the job that runs."""
+
+
+TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""What `Authorization` may have (RFC 6750, section 2.1)."""
 
 
 def default_url() -> str:
@@ -26,6 +34,23 @@ def default_url() -> str:
     except ValueError as error:
         raise ValueError(f"{URL_VARIABLE}: {error}") from error
     return url
+
+
+def with_token(headers: Mapping[str, str] | None, token: str | None) -> Mapping[str, str]:
+    """The headers of each request, with a token: the given one, or that of the environment.
+
+    An `Authorization` among the headers, such as a proxy may want, stays as it is.
+
+    Raises:
+        ValueError: the token has signs that no token has.
+    """
+    given = dict(headers or {})
+    token = token or os.environ.get(TOKEN_VARIABLE)
+    if not token or any(name.lower() == "authorization" for name in given):
+        return given
+    if not TOKEN.fullmatch(token):
+        raise ValueError("the token has signs that no token has; one is like atl_3f0c9a1b7d24_…")
+    return {**given, "Authorization": f"Bearer {token}"}
 
 
 def running_job() -> str | None:

@@ -13,18 +13,31 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from atlanscheduler_client import calls
-from atlanscheduler_client.address import default_url
+from atlanscheduler_client.address import default_url, with_token
 from atlanscheduler_client.calls import Call, Request
 from atlanscheduler_client.events import Event, EventReader, Printed
 from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
 from atlanscheduler_client.reading import log_line_of
 from atlanscheduler_client.responses import value_of
 from atlanscheduler_client.session import AsyncLineStream, Session
-from atlanscheduler_client.shapes import Aborts, Job, LogLine, NewJob, Node, Status, Task, Until
+from atlanscheduler_client.shapes import (
+    Aborts,
+    Job,
+    LogLine,
+    MadeToken,
+    NewJob,
+    Node,
+    Role,
+    Status,
+    Task,
+    Token,
+    Until,
+)
 from atlanscheduler_client.waiting import Deadline, pauses
 
 T = TypeVar("T")
@@ -47,8 +60,11 @@ class AsyncClient:
         timeout_s: float = 30.0,
         retry_s: float = 2.0,
         headers: Mapping[str, str] | None = None,
+        token: str | None = None,
     ) -> None:
-        self._session = Session(url or default_url(), timeout_s=timeout_s, headers=headers or {})
+        self._session = Session(
+            url or default_url(), timeout_s=timeout_s, headers=with_token(headers, token)
+        )
         self._retry_s = retry_s
 
     async def submit(
@@ -162,6 +178,30 @@ class AsyncClient:
     async def nodes(self) -> Sequence[Node]:
         """The live nodes, by name."""
         return await self._ask(calls.nodes())
+
+    async def create_token(
+        self,
+        name: str,
+        *,
+        role: Role | str,
+        uids: Sequence[str],
+        expires_at: datetime | None = None,
+    ) -> MadeToken:
+        """Make a token. Its `token` is shown this once: keep it.
+
+        Where the answer was lost, another one is made, and nobody has the first.
+        """
+        return await self._ask(
+            calls.create_token(name, role=role, uids=uids, expires_at=expires_at)
+        )
+
+    async def tokens(self) -> Sequence[Token]:
+        """The tokens, newest first, whether they have force or not; at most a thousand."""
+        return await self._ask(calls.tokens())
+
+    async def revoke_token(self, token_id: str) -> Token:
+        """Revoke a token: within five seconds it has no force on any node."""
+        return await self._ask(calls.revoke_token(token_id))
 
     async def watch(
         self, uid: str, job_id: str, *, log: bool = False

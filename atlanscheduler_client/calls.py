@@ -10,14 +10,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from atlanscheduler_client.address import running_job
-from atlanscheduler_client.reading import aborts_of, job_of, node_of, task_of
+from atlanscheduler_client.reading import (
+    aborts_of,
+    job_of,
+    made_token_of,
+    node_of,
+    task_of,
+    token_of,
+)
 from atlanscheduler_client.responses import Response
-from atlanscheduler_client.shapes import Aborts, Job, NewJob, Node, Status, Task, Until
+from atlanscheduler_client.shapes import (
+    Aborts,
+    Job,
+    MadeToken,
+    NewJob,
+    Node,
+    Status,
+    Task,
+    Token,
+    Until,
+)
 
 T = TypeVar("T")
 
@@ -134,6 +152,43 @@ def nodes() -> Call[Sequence[Node]]:
         method="GET",
         path="/-/nodes",
         read=lambda response: [node_of(each) for each in response.document],
+    )
+
+
+def create_token(
+    name: str, *, role: str, uids: Sequence[str], expires_at: datetime | None
+) -> Call[MadeToken]:
+    """Make a token."""
+    order = {
+        "name": name,
+        "role": str(role),
+        "uids": list(uids),
+        "expires_at": None if expires_at is None else expires_at.isoformat(),
+    }
+    return Call(
+        method="POST",
+        path="/-/tokens",
+        body=json.dumps(order).encode(),
+        headers={"Content-Type": "application/json"},
+        read=lambda response: made_token_of(response.document),
+    )
+
+
+def tokens() -> Call[Sequence[Token]]:
+    """List the tokens."""
+    return Call(
+        method="GET",
+        path="/-/tokens?limit=1000",
+        read=lambda response: [token_of(each) for each in response.document],
+    )
+
+
+def revoke_token(token_id: str) -> Call[Token]:
+    """Revoke a token."""
+    return Call(
+        method="DELETE",
+        path=_path("-", "tokens", token_id),
+        read=lambda response: token_of(response.document),
     )
 
 

@@ -15,11 +15,14 @@ from atlanscheduler_client.shapes import (
     Job,
     JobState,
     LogLine,
+    MadeToken,
     Node,
     OnAbort,
     Progress,
+    Role,
     Status,
     Task,
+    Token,
 )
 
 Document = dict[str, Any]
@@ -49,6 +52,16 @@ def node_of(document: Document) -> Node:
     """A node from its JSON."""
     fields = {name: document[name] for name in Node.__slots__}
     return Node(**fields | {"started_at": instant(document["started_at"])})
+
+
+def token_of(document: Document) -> Token:
+    """A token from its JSON."""
+    return Token(**_token_fields(document))
+
+
+def made_token_of(document: Document) -> MadeToken:
+    """A token that was just made, from its JSON."""
+    return MadeToken(**_token_fields(document), token=document["token"])
 
 
 def progress_of(document: Document) -> Progress:
@@ -120,3 +133,12 @@ def _on_abort(document: Document) -> OnAbort:
 
 def _instant_or_none(text: str | None) -> datetime | None:
     return None if text is None else instant(text)
+
+
+def _token_fields(document: Document) -> dict[str, Any]:
+    fields = {name: document[name] for name in Token.__slots__}
+    times = {
+        name: None if document[name] is None else instant(document[name])
+        for name in ("created_at", "expires_at", "used_at", "revoked_at")
+    }
+    return {**fields, **times, "role": Role(document["role"])}

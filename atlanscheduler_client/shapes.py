@@ -200,6 +200,42 @@ class Task:
     on_abort: bool
 
 
+class Role(StrEnum):
+    """What a token lets its bearer do, from the least to the most."""
+
+    VIEWER = "viewer"
+    USER = "user"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    uids: Sequence[str]
+    """Uids, beginnings of uids with `*` at their end, or `*`."""
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeToken(Token):
+    """A token that was just made."""
+
+    token: str
+    """What its bearer sends; nobody else has it."""
+
+    def __repr__(self) -> str:
+        return f"MadeToken(id={self.id!r}, name={self.name!r}, role={self.role!r}, token=…)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A live node."""

@@ -5,18 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from atlanscheduler_client import calls
-from atlanscheduler_client.address import default_url
+from atlanscheduler_client.address import default_url, with_token
 from atlanscheduler_client.calls import Call, Request
 from atlanscheduler_client.connection import Connections, LineStream
 from atlanscheduler_client.events import Event, EventReader, Printed
 from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
 from atlanscheduler_client.reading import log_line_of
 from atlanscheduler_client.responses import value_of
-from atlanscheduler_client.shapes import Aborts, Job, LogLine, NewJob, Node, Status, Task, Until
+from atlanscheduler_client.shapes import (
+    Aborts,
+    Job,
+    LogLine,
+    MadeToken,
+    NewJob,
+    Node,
+    Role,
+    Status,
+    Task,
+    Token,
+    Until,
+)
 from atlanscheduler_client.waiting import Deadline, pauses
 
 T = TypeVar("T")
@@ -32,6 +45,7 @@ class Client:
     answers, after retrying for `retry_s`. `timeout_s` limits how long a response may take, beyond
     the time that the node was asked to wait. `headers` are sent with each request. Without `url`,
     it is the node in the environment variable ATLANSCHEDULER_URL: in a handler, the handler's own.
+    `token` says who asks; without it, the one in the environment variable ATLANSCHEDULER_TOKEN.
     """
 
     def __init__(
@@ -41,9 +55,10 @@ class Client:
         timeout_s: float = 30.0,
         retry_s: float = 2.0,
         headers: Mapping[str, str] | None = None,
+        token: str | None = None,
     ) -> None:
         self._connections = Connections(
-            url or default_url(), timeout_s=timeout_s, headers=headers or {}
+            url or default_url(), timeout_s=timeout_s, headers=with_token(headers, token)
         )
         self._retry_s = retry_s
 
@@ -162,6 +177,28 @@ class Client:
     def nodes(self) -> Sequence[Node]:
         """The live nodes, by name."""
         return self._ask(calls.nodes())
+
+    def create_token(
+        self,
+        name: str,
+        *,
+        role: Role | str,
+        uids: Sequence[str],
+        expires_at: datetime | None = None,
+    ) -> MadeToken:
+        """Make a token. Its `token` is shown this once: keep it.
+
+        Where the answer was lost, another one is made, and nobody has the first.
+        """
+        return self._ask(calls.create_token(name, role=role, uids=uids, expires_at=expires_at))
+
+    def tokens(self) -> Sequence[Token]:
+        """The tokens, newest first, whether they have force or not; at most a thousand."""
+        return self._ask(calls.tokens())
+
+    def revoke_token(self, token_id: str) -> Token:
+        """Revoke a token: within five seconds it has no force on any node."""
+        return self._ask(calls.revoke_token(token_id))
 
     def watch(self, uid: str, job_id: str, *, log: bool = False) -> Iterator[Event]:
         """The events of a job, from its current state to its end; with `log`, also its lines.

@@ -10,7 +10,7 @@ import typer
 from atlanscheduler_client import Cleanup, Client, Job, Status
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Uid, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Token, Uid, Url
 from scheduler.cli.read import Statuses, TaskFilter
 from scheduler.cli.terminal import print_json, print_rich
 
@@ -40,6 +40,7 @@ def abort(
         typer.Option(help="Wait until nothing of it lives, or until its on_abort has ended, too."),
     ] = Until.OVER,
     url: Url = CONFIGURED,
+    token: Token = None,
     *,
     children: Annotated[
         bool, typer.Option("--children", help="Abort all that it submitted, too, and so on down.")
@@ -47,7 +48,7 @@ def abort(
     as_json: AsJson = False,
 ) -> int:
     """Abort a job, and print the receipt: proof that nothing of it lives, and is undone."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         job = client.abort(
             *name,
             reason=reason,
@@ -75,11 +76,12 @@ def abort_all(
     status: Statuses = None,
     task: TaskFilter = None,
     url: Url = CONFIGURED,
+    token: Token = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Abort all of a user's jobs that match and have not ended."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         aborts = client.abort_all(uid, statuses=",".join(status or ()), task=task)
     if as_json:
         print_json(aborts)

@@ -9,7 +9,7 @@ import typer
 
 from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable
 from scheduler import __version__
-from scheduler.cli import abort, doctor, follow, init, migrate, read, submit
+from scheduler.cli import abort, doctor, follow, init, migrate, read, submit, token
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.node_url import Tried
 from scheduler.cli.options import ELSEWHERE
@@ -71,6 +71,7 @@ def build_app() -> typer.Typer:
     app.command("abort-all")(abort.abort_all)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
+    app.add_typer(token.app, name="token")
     app.command("init")(init.init)
     app.command("migrate")(migrate.migrate)
     app.command("doctor", epilog=DOCTOR_EPILOG)(doctor.doctor)

@@ -10,7 +10,7 @@ import typer
 from atlanscheduler_client import Changed, Client, JobEnded, JobState
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import EXIT_BY_STATUS, Exit
-from scheduler.cli.options import CONFIGURED, AsJson, JobName, Name, Url
+from scheduler.cli.options import CONFIGURED, AsJson, JobName, Name, Token, Url
 from scheduler.cli.progress import display_for
 from scheduler.cli.terminal import print_error, print_json, print_log_line, print_rich
 
@@ -21,23 +21,25 @@ def wait(
         float | None, typer.Option(min=0, metavar="SECONDS", help="Give up after so long.")
     ] = None,
     url: Url = CONFIGURED,
+    token: Token = None,
     *,
     as_json: AsJson = False,
 ) -> int:
     """Wait for a job's end; the exit status says which one it was."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         return await_end(client, name, timeout_s=timeout, as_json=as_json)
 
 
 def watch(
     name: Name,
     url: Url = CONFIGURED,
+    token: Token = None,
     *,
     log: Annotated[bool, typer.Option("--log", help="Show what it prints as well.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Watch a job until its end; Ctrl-C offers to abort it."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         try:
             return EXIT_BY_STATUS[_watch(client, name, log=log, as_json=as_json).status]
         except KeyboardInterrupt:
@@ -47,6 +49,7 @@ def watch(
 def logs(
     name: Name,
     url: Url = CONFIGURED,
+    token: Token = None,
     *,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job's end.")
@@ -57,7 +60,7 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print what a job printed."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         for line in client.log(*name, follow=follow):
             if as_json:
                 print_json(line)

@@ -8,7 +8,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from atlanscheduler_client.address import URL_VARIABLE, address
+from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address
 from scheduler.cli.node_url import NodeUrl, Tried, configured_url
 from scheduler.core.errors import StartError
 
@@ -84,6 +84,16 @@ Url = Annotated[
         metavar="URL",
         help="Where a node is (default: where config.toml has it).",
         show_default=False,
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar=TOKEN_VARIABLE,
+        show_envvar=False,
+        metavar="TOKEN",
+        help=f"Says who asks; best in {TOKEN_VARIABLE}: others see what a command is started with.",
     ),
 ]
 Config = Annotated[

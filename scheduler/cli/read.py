@@ -9,7 +9,7 @@ import typer
 
 from atlanscheduler_client import Client, Status
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Url
 from scheduler.cli.terminal import print_json, print_rich
 
 
@@ -42,12 +42,13 @@ def list_jobs(
     parent: Parent = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     url: Url = CONFIGURED,
+    token: Token = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """List a user's jobs, or those of all users, newest first."""
     statuses = ",".join(status or ())
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         if uid is None:
             jobs = client.list_all(statuses=statuses, task=task, parent=parent)
         else:
@@ -59,9 +60,11 @@ def list_jobs(
         print_rich(rendering.jobs(found))
 
 
-def show(name: Name, url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
+def show(
+    name: Name, url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False
+) -> None:
     """Show all about a job."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         job = client.get(*name)
     if as_json:
         print_json(job)
@@ -69,9 +72,9 @@ def show(name: Name, url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
         print_rich(rendering.job(job))
 
 
-def tasks(url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
+def tasks(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
     """List the handlers that jobs can be submitted to."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         found = client.tasks()
     if as_json:
         print_json(found)
@@ -79,9 +82,9 @@ def tasks(url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
         print_rich(rendering.tasks(found))
 
 
-def nodes(url: Url = CONFIGURED, *, as_json: AsJson = False) -> None:
+def nodes(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
     """List the live nodes."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         found = client.nodes()
     if as_json:
         print_json(found)

@@ -21,6 +21,7 @@ from atlanscheduler_client import (
     Progress,
     Status,
     Task,
+    Token,
 )
 from scheduler.basics.visible import plain
 from scheduler.core.json_values.encoding import encode
@@ -84,6 +85,37 @@ def nodes(found: Sequence[Node]) -> Table:
             )
             for node in found
         ),
+    )
+
+
+def tokens(found: Sequence[Token]) -> Table:
+    """A table with a row for each token."""
+    now = datetime.now(UTC)
+    return _table(
+        ("id", "name", "role", "users", "last used", "state"),
+        (
+            (
+                token.id,
+                token.name,
+                token.role,
+                ", ".join(token.uids),
+                "never" if token.used_at is None else f"{duration(now - token.used_at)} ago",
+                _force(token, now),
+            )
+            for token in found
+        ),
+    )
+
+
+def _force(token: Token, now: datetime) -> str:
+    """How long a token has force."""
+    if token.revoked_at is not None:
+        return f"revoked {duration(now - token.revoked_at)} ago"
+    if token.expires_at is None:
+        return "does not expire"
+    left = token.expires_at - now
+    return (
+        f"expires in {duration(left)}" if left > timedelta() else f"expired {duration(-left)} ago"
     )
 
 

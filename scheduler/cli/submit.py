@@ -13,14 +13,19 @@ from atlanscheduler_client import Client, ClientError
 from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
-from scheduler.cli.options import CONFIGURED, AsJson, JobName, Parent, Uid, Url
+from scheduler.cli.options import CONFIGURED, AsJson, JobName, Parent, Token, Uid, Url
 from scheduler.cli.terminal import print_json, print_rich
 
 
 def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Handler names for shell completion; none if no node answers at once."""
     try:
-        with Client(ctx.params.get("url") or DEFAULT_URL, timeout_s=1, retry_s=0) as client:
+        with Client(
+            ctx.params.get("url") or DEFAULT_URL,
+            token=ctx.params.get("token"),
+            timeout_s=1,
+            retry_s=0,
+        ) as client:
             known = client.tasks()
     except (ClientError, ValueError):
         return []
@@ -52,10 +57,11 @@ def submit(
         bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
     ] = False,
     url: Url = CONFIGURED,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> int:
     """Submit a job, and print its name."""
-    with Client(url) as client:
+    with Client(url, token=token) as client:
         job = client.submit(
             uid, task, _json_of(data), hook=hook, parent=parent, idempotency_key=key
         )

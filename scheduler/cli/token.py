@@ -1,0 +1,90 @@
+"""The commands `token create`, `token list` and `token revoke`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+import typer
+
+from atlanscheduler_client import Client, Role
+from scheduler.cli import rendering
+from scheduler.cli.options import CONFIGURED, AsJson, Token, Url
+from scheduler.cli.terminal import print_json, print_rich
+
+UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
+
+app = typer.Typer(help="Make, list and revoke tokens.")
+
+
+def _expiry(text: str | None) -> str | None:
+    if text is not None and not DURATION.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is not like 90d; allowed are m, h, d and w")
+    return text
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, or whose it is.")],
+    role: Annotated[Role, typer.Option(help="What its bearer may do.")],
+    uid: Annotated[
+        list[str],
+        typer.Option(
+            metavar="UID",
+            help="A user it acts for: a uid, the beginning of uids with * at its end, or * for"
+            " all; several options give several.",
+        ),
+    ],
+    expires: Annotated[
+        str | None,
+        typer.Option(callback=_expiry, metavar="90d", help="When it expires (default: never)."),
+    ] = None,
+    url: Url = CONFIGURED,
+    token: Token = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token, and print it alone: it is shown this once."""
+    with Client(url, token=token) as client:
+        made = client.create_token(name, role=role, uids=uid, expires_at=_instant(expires))
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo(made.token)
+
+
+@app.command("list")
+def list_tokens(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
+    """List tokens, newest first, whether they have force or not."""
+    with Client(url, token=token) as client:
+        found = client.tokens()
+    if as_json:
+        print_json(found)
+    else:
+        print_rich(rendering.tokens(found))
+
+
+@app.command("revoke")
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, as listed.")],
+    url: Url = CONFIGURED,
+    token: Token = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a token: within five seconds it has no force on any node."""
+    with Client(url, token=token) as client:
+        revoked = client.revoke_token(token_id)
+    if as_json:
+        print_json(revoked)
+    else:
+        typer.echo(f"{revoked.id} ({revoked.name}) is revoked")
+
+
+def _instant(expires: str | None) -> datetime | None:
+    if expires is None:
+        return None
+    number, unit = DURATION.fullmatch(expires).groups()  # type: ignore[union-attr] # see `_expiry`
+    return datetime.now(UTC) + timedelta(**{UNITS[unit]: int(number)})
