@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -39,13 +40,17 @@ def environment(node: Node | None, **more: str) -> dict[str, str]:
 
 
 async def command(
-    node: Node | None, *arguments: str, stdin: str = "", folder: Path | None = None
+    node: Node | None,
+    *arguments: str,
+    stdin: str = "",
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a command to its end, with pipes for its output."""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         *arguments,
-        env=environment(node),
+        env=environment(node, **(environ or {})),
         cwd=folder,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -49,6 +49,8 @@ class Node:
         self.folder = folder
         self.workers = int(str(settings.get("NODE__WORKERS", 2)))
         self.trial = uuid4().hex
+        self.said_first: list[str] = []
+        """What it said before it was ready."""
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "node.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -171,7 +173,11 @@ class Node:
     def _url(self) -> str:
         """The URL in its ready line."""
         assert self.process.stdout is not None
-        self.ready_line = line = self.process.stdout.readline()
+        line = self.process.stdout.readline()
+        while line.startswith("the first token"):
+            self.said_first.append(line)
+            line = self.process.stdout.readline()
+        self.ready_line = line
         found = re.search(r"ready on (https?://[^\s,]+), dashboard \1/-/ui/ ", line)
         if found is None:
             status = self.ended()

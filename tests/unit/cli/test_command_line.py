@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import typer.main
 
@@ -15,20 +17,25 @@ PAGE = (ROOT / "docs" / "command-line.md").read_text()
 
 def test_every_command_is_in_the_table_with_its_arguments() -> None:
     """A command that is missing would not be found; one that was removed would not work."""
-    shown = {
-        words[0]: words[1:]
-        for words in map(str.split, re.findall(r"^\| `([^`]+)` \| [a-z]", PAGE, re.MULTILINE))
-    }
+    shown = re.findall(r"^\| `([^`]+)` \| [a-z]", PAGE, re.MULTILINE)
     group = typer.main.get_command(build_app())
-    assert isinstance(group, typer.core.TyperGroup)
-    assert shown == {
-        name: [
-            f"[{each.metavar}]" if not each.required else each.metavar
-            for each in command.params
-            if each.param_type_name == "argument"
-        ]
-        for name, command in group.commands.items()
-    }
+    assert set(shown) == set(_usages(group))
+
+
+def _usages(command: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - of typer's own click
+    """How each command is called."""
+    if isinstance(command, typer.core.TyperGroup):
+        for each, sub in command.commands.items():
+            yield from _usages(sub, f"{name} {each}".strip())
+        return
+    parts = [name]
+    for each in command.params:
+        is_wanted_option = each.required and each.param_type_name == "option"
+        if each.param_type_name == "argument":
+            parts.append(each.metavar if each.required else f"[{each.metavar}]")
+        elif is_wanted_option:
+            parts.append(f"{each.opts[0]} {each.metavar or each.name.upper()}")
+    yield " ".join(parts)
 
 
 def test_every_exit_status_is_in_the_table() -> None:
