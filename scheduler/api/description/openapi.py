@@ -19,10 +19,18 @@ from scheduler.api.description import examples, operation_examples, shapes
 from scheduler.api.description.route import ResponseDescription, Route
 from scheduler.api.description.tags import TAGS, tag_of
 from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
+from scheduler.core.principal import Right
 
 Json = dict[str, Any]
 
 REF: Final = "#/components/schemas/{model}"
+TOKEN: Final = "token"  # noqa: S105 - a name
+SCHEME: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "atl_<id>_<secret>",
+    "description": "A token of this installation. Where `[auth] mode` is `none`, nobody needs one.",
+}
 SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
     INVALID: shapes.Refusal,
     JOB_ENDED: shapes.Ended,
@@ -51,10 +59,12 @@ def document(routes: Sequence[Route]) -> Json:
             "license": {"name": "MIT License", "identifier": "MIT"},
         },
         "servers": [{"url": "..", "description": "the node that serves this document"}],
-        "security": [],
         "tags": [tag._asdict() for tag in TAGS],
         "paths": paths,
-        "components": {"schemas": dict(sorted(components.items()))},
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "securitySchemes": {TOKEN: SCHEME},
+        },
     }
 
 
@@ -67,7 +77,8 @@ def _operation(route: Route, components: Json) -> Json:
         "operationId": route.name,
         "tags": [tag_of(route.function).name],
         "summary": route.summary,
-        "description": route.description,
+        "description": "\n\n".join(filter(None, (route.description, _role(route)))),
+        "security": [] if route.right is Right.OPEN else [{TOKEN: []}],
     }
     parameters = [
         *_parameters(route.path_parameters, "path", components),
@@ -86,6 +97,11 @@ def _operation(route: Route, components: Json) -> Json:
         for code, each in route.responses.items()
     }
     return operation | {"responses": responses | dict(_problems(route, components))}
+
+
+def _role(route: Route) -> str:
+    """The role that a route needs, in words."""
+    return f"Needs a token with the role `{route.right.value}`." if route.right.value else ""
 
 
 def _parameters(model: type[BaseModel] | None, where: str, components: Json) -> Iterator[Json]:
