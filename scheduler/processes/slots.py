@@ -1,7 +1,8 @@
 """The slots in which jobs run: as many pool processes as there are workers, and a warm spare.
 
-A process is never used again after a job was stopped in it, after a crash, or once it has run its
-share of jobs. The spare replaces it at once, and the next spare starts meanwhile.
+A process is never used again after a job was stopped in it, after a crash, once it has run its
+share of jobs, or once the handlers were loaded anew. The spare replaces it at once, and the next
+spare starts meanwhile.
 
 Ending a process blocks a thread, for seconds where something outlives SIGKILL. There is one thread
 for each process that may be ended at a time, so that no abort waits for another, nor for other uses
@@ -20,7 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -32,6 +33,7 @@ from scheduler.core.job_log import LogStream
 from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, shared_memory, tree
 from scheduler.processes.escaped_processes import EscapedProcesses
+from scheduler.processes.generation import Generation
 from scheduler.processes.lot import LOT_MAX
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.stdio_pipes import SHOWN_BYTES_MAX
@@ -48,6 +50,9 @@ users of aborted jobs wait for their answers."""
 ANSWER_S: Final = 0.01
 """How long after a stop no process starts: receipt and answer take 2 ms then, and 4 ms beside a
 start; several times that under load. The slot itself gets the spare at once."""
+KILL_AGAIN_S: Final = 0.1
+"""How long a start that was given up may take to end once it was killed, before it is killed again:
+it may only be about to begin."""
 ESCAPED_LOOK_S: Final = 1.0
 """The longest life of an escaped process; it ends earlier where a stop comes first."""
 
@@ -97,6 +102,9 @@ class NoProcess(NamedTuple):
     why: str
 
 
+Spare = asyncio.Future[PoolProcess | NoProcess]
+
+
 class Slots:
     """Provides the pool processes of a node, and ends them."""
 
@@ -111,8 +119,14 @@ class Slots:
         jobs_per_process: int,
         on_started: Callable[[], None],
     ) -> None:
-        self.tasks: Mapping[str, HandlerOptions] = {}
-        """The options of each handler, by name, as the first pool process loaded them."""
+        self.tasks: dict[str, HandlerOptions] = {}
+        """The options of each handler, by name, as a pool process loaded them; always this dict."""
+        self.on_switched: Callable[[], None] = _do_nothing
+        """Called when idle processes have become unusable."""
+        self._generation = Generation.first()
+        self._outdated: list[Generation] = []
+        """Those that were used before, as long as they have processes."""
+        self._retiring: set[asyncio.Task[None]] = set()
         self._clock = clock
         self._random = random
         self._group = group
@@ -129,7 +143,7 @@ class Slots:
         self._calm = asyncio.Event()
         """Set while there is none."""
         self._calm.set()
-        self._spare = self._begin_spare(tries_max=TRIES_MAX)
+        self._spare: Spare = self._begin_spare(tries_max=TRIES_MAX)
 
     async def start(self) -> None:
         """Wait for the first process, which reports the handlers.
@@ -141,7 +155,86 @@ class Slots:
         first = await asyncio.shield(self._spare)
         if isinstance(first, NoProcess):
             raise StartError(first.why)
-        self.tasks = {options.name: options for options in first.handlers}
+        self.tasks.update(first.tasks)
+
+    async def load(
+        self,
+        generation: Generation,
+        *,
+        announce: Callable[[Mapping[str, HandlerOptions]], Awaitable[None]],
+    ) -> None:
+        """Use only processes of another generation from now on, once a first one has come up.
+
+        No job begins any more in an older process: those that run go on, and what is left of a lot
+        is taken back. Where this fails or is cancelled, everything is as before.
+
+        Args:
+            announce: called with the new handlers before they are used.
+
+        Raises:
+            StartError: it does not start, or the handlers do not load.
+        """
+        start = self._begin_spare(tries_max=TRIES_MAX, generation=generation)
+        try:
+            first = await asyncio.shield(start)
+            if isinstance(first, NoProcess):
+                raise StartError(first.why)
+            await announce(first.tasks)
+            self._switch(first)
+        finally:
+            if generation is not self._generation:
+                await self._abandon(generation, start)
+
+    def _switch(self, first: PoolProcess) -> None:
+        self._outdated.append(self._generation)
+        self._generation = first.generation
+        self.tasks.clear()
+        self.tasks.update(first.tasks)
+        self._retire_later(self._spare)
+        self._spare = asyncio.get_running_loop().create_future()
+        self._spare.set_result(first)
+        for process in self._live:
+            if process.generation is not self._generation:
+                process.take_back()
+        self.on_switched()
+
+    def _retire_later(self, spare: Spare) -> None:
+        """Retire a spare that may still be starting."""
+
+        async def retire() -> None:
+            process = await spare
+            if not isinstance(process, NoProcess):
+                await self.retire(process)
+
+        retiring = self._group.create_task(retire(), name="retire an outdated spare")
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+
+    async def _abandon(self, generation: Generation, start: Spare) -> None:
+        """End a generation that was only tried, also where it hangs."""
+        generation.abandoned = True
+        while not start.done():
+            await self._in_thread(generation.kill)
+            await asyncio.wait({start}, timeout=KILL_AGAIN_S)
+        process = start.result()
+        if not isinstance(process, NoProcess):
+            await self.end(process)
+        await self._in_thread(generation.end)
+
+    async def _end_unused(self) -> None:
+        """End the outdated generations whose last process has ended."""
+        for generation in tuple(self._outdated):
+            used = any(process.generation is generation for process in self._live)
+            if not (used or generation.starting):
+                self._outdated.remove(generation)
+                await self._in_thread(generation.end)
+
+    def _in_thread(self, call: Callable[[], None]) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def knows(self, options: HandlerOptions) -> bool:
+        """Whether there is still a handler with these options, however often some were loaded."""
+        return self.tasks.get(options.name) == options
 
     async def ready(self, process: PoolProcess | None, *, fresh: bool = False) -> PoolProcess:
         """Return this process where it may run another job; else retire it and return the spare.
@@ -166,7 +259,12 @@ class Slots:
         return sound and self.room(process) > 0
 
     def room(self, process: PoolProcess) -> int:
-        """How many jobs a process may run yet: at most `LOT_MAX` at once."""
+        """How many jobs a process may run yet: at most `LOT_MAX` at once.
+
+        None where the handlers were loaded anew since it started.
+        """
+        if process.generation is not self._generation:
+            return 0
         left = self._jobs_per_process - process.jobs if self._jobs_per_process else LOT_MAX
         return min(left, LOT_MAX)
 
@@ -237,6 +335,7 @@ class Slots:
         while True:
             await self._clock.sleep(ESCAPED_LOOK_S)
             await self._remove_left()
+            await self._end_unused()
             for fork_server in {process.fork_server for process in self._live}:
                 with suppress(*SHORTAGES):
                     await self._escaped.end(fork_server)
@@ -244,10 +343,12 @@ class Slots:
     async def close(self) -> None:
         """Retire all processes, the spare too; a failed start is not tried again."""
         self._closing = True
-        await asyncio.wait({self._spare})
+        starting: set[asyncio.Future[Any]] = {self._spare, *self._retiring}
+        await asyncio.wait(starting)
         async with asyncio.TaskGroup() as group:
             for process in tuple(self._live):
                 group.create_task(self.retire(process), name="retire a pool process")
+        await self._end_unused()
         await self._remove_left()
 
     async def _remove_left(self) -> None:
@@ -257,23 +358,28 @@ class Slots:
             await asyncio.to_thread(shared_memory.remove, left)
 
     def _begin_spare(
-        self, *, tries_max: int | None = None
+        self, *, tries_max: int | None = None, generation: Generation | None = None
     ) -> asyncio.Task[PoolProcess | NoProcess]:
-        return self._group.create_task(self._start(tries_max), name="start a pool process")
+        start = self._start(tries_max, generation)
+        return self._group.create_task(start, name="start a pool process")
 
-    async def _start(self, tries_max: int | None) -> PoolProcess | NoProcess:
+    async def _start(
+        self, tries_max: int | None, generation: Generation | None
+    ) -> PoolProcess | NoProcess:
         """Start a process; tried until it succeeds, since the machine may be out of pids.
 
         Args:
             tries_max: how often at most, for the first process. None: until the slots close.
+            generation: to try; None for the one that is used.
         """
         backoff = Backoff(self._random, sleep=self._clock.sleep)
         for tries in count(1):
             with suppress(TimeoutError):
                 async with asyncio.timeout(CALM_S):
                     await self._calm.wait()
+            wanted = generation or self._generation
             try:
-                process = await self._start_once()
+                process = await self._start_once(wanted)
             except (*SHORTAGES, EOFError, BrokenProcessPool) as error:
                 log.warning("a pool process did not start", error=repr(error))
                 why = (
@@ -289,18 +395,24 @@ class Slots:
                     return NoProcess(process.fault)
                 log.error("the handlers do not load any more: jobs wait", error=process.fault)
                 why = process.fault
-            if self._closing or tries == tries_max:
+            if self._closing or wanted.abandoned or tries == tries_max:
                 return NoProcess(why)
             await backoff.pause()
         raise AssertionError("unreachable")
 
-    async def _start_once(self) -> PoolProcess:
-        process = await pool_process.start(
-            threads=self._threads,
-            result_bytes_max=self.result_bytes_max,
-            escaped=self._escaped,
-            on_output=_pass_over if self.tasks else _log_loading,
-        )
+    async def _start_once(self, generation: Generation) -> PoolProcess:
+        is_first = generation is not self._generation or not self.tasks
+        generation.starting += 1
+        try:
+            process = await pool_process.start(
+                generation,
+                threads=self._threads,
+                result_bytes_max=self.result_bytes_max,
+                escaped=self._escaped,
+                on_output=_log_loading if is_first else _pass_over,
+            )
+        finally:
+            generation.starting -= 1
         self._live.add(process)
         return process
 
@@ -318,6 +430,10 @@ class Slots:
             backoff=Backoff(self._random, sleep=self._clock.sleep),
             failed=lambda error: log.warning("a process cannot be ended yet", error=str(error)),
         )
+
+
+def _do_nothing() -> None:
+    """Nobody wants to know."""
 
 
 def _log_loading(stream: LogStream, data: bytes) -> None:

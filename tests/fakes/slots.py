@@ -214,6 +214,7 @@ class FakeSlots:
         self.open = asyncio.Event()
         self.open.set()
         self.tasks: Mapping[str, HandlerOptions] = {}
+        self.on_switched: Callable[[], None] | None = None
         self.result_bytes_max = 1_000_000
         self.rooms = 100
         self.given: list[FakeProcess] = []
@@ -236,6 +237,9 @@ class FakeSlots:
 
     def usable(self, process: FakeProcess) -> bool:
         return process.alive
+
+    def knows(self, options: HandlerOptions) -> bool:
+        return self.tasks.get(options.name, options) == options
 
     def room(self, process: FakeProcess) -> int:
         del process

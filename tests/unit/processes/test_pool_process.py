@@ -62,6 +62,7 @@ async def test_it_is_ended_once_however_many_end_it(threads: ThreadPoolExecutor)
     """A node that drains retires all processes, among them one that is being retired."""
     handle = Handle()
     process = PoolProcess(
+        generation=Mock(),
         executor=cast("Any", Executor()),
         handle=cast("Any", handle),
         threads=threads,

@@ -26,13 +26,14 @@ from tests.support.eventually import eventually
 class Process:
     """The part of a pool process that slots use."""
 
-    def __init__(self) -> None:
+    def __init__(self, generation: object = None) -> None:
+        self.generation = generation
         self.alive = True
         self.intruded = False
         self.jobs = 0
         self.left = None
         self.fault: str | None = None
-        self.handlers: tuple[HandlerOptions, ...] = ()
+        self.tasks: dict[str, HandlerOptions] = {}
         self.process = self.fork_server = tree.Process(
             pid=2**22 + 1, started=1
         )  # of no real process
@@ -62,11 +63,11 @@ class Starter:
         for _ in range(count):
             self._may_start.release()
 
-    async def start(self, **_options: object) -> Process:
+    async def start(self, generation: object, **_options: object) -> Process:
         await self._may_start.acquire()
         if self.broken:
             raise OSError("out of pids")
-        self.started.append(Process())
+        self.started.append(Process(generation))
         self.started[-1].fault = self.fault
         return self.started[-1]
 
