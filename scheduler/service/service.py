@@ -131,7 +131,7 @@ class Service:
                 **submission.submitted(),
                 id=self._new_id(),
                 traceparent=traceparent,
-                undoable=self.tasks[submission.task].undoable,
+                undoable=self._is_undoable(submission.task),
                 created_at=now,
                 idempotency_key=key,
                 fingerprint=None if key is None else fingerprint,
@@ -145,6 +145,11 @@ class Service:
             with suppress(QueueUnavailable):
                 await self._queue.enqueue([job.id for job in inserted.jobs])
         return inserted
+
+    def _is_undoable(self, task: str) -> bool:
+        """Whether jobs of a handler can be undone; it may have gone since the request was checked."""
+        options = self.tasks.get(task)
+        return options is not None and options.undoable
 
     async def _insert_one(self, new: NewJob) -> Inserted:
         """Store a job, claimed for a worker that idles, if there is one; then that begins with it.
