@@ -16,6 +16,7 @@ from scheduler.cli.terminal import print_error
 
 NODE_EPILOG: Final = (
     "SIGTERM or SIGINT drains the node; a second one ends it at once. "
+    "SIGHUP loads the handlers anew. "
     "Exit status: 0 after a drain, 2 where the node cannot start, 1 for a defect."
 )
 JOB_EPILOG: Final = (
@@ -37,13 +38,21 @@ def node(
         typer.Option(metavar="FILE", help="Configuration of the node (default: config.toml)."),
     ] = None,
     *,
+    reload: Annotated[
+        bool,
+        typer.Option(
+            "--reload",
+            envvar="ATLANSCHEDULER_RELOAD",
+            help="Load the handlers anew whenever one of their files is saved.",
+        ),
+    ] = False,
     version: Annotated[  # noqa: ARG001 - handled by its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
     ] = False,
 ) -> int:
     """Run a node of AtlanScheduler, or, with a command, talk to one."""
     if ctx.invoked_subcommand is None:
-        return run_node(config)
+        return run_node(config, reload=reload)
     if config is not None:
         raise typer.BadParameter("it is for running a node, not for a command to it")
     return Exit.DONE

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
@@ -31,6 +31,7 @@ from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job_log import LogStream
 from scheduler.core.ports.clock import Clock
+from scheduler.core.tasks import Tasks
 from scheduler.processes import pool_process, shared_memory, tree
 from scheduler.processes.escaped_processes import EscapedProcesses
 from scheduler.processes.generation import Generation
@@ -119,8 +120,8 @@ class Slots:
         jobs_per_process: int,
         on_started: Callable[[], None],
     ) -> None:
-        self.tasks: dict[str, HandlerOptions] = {}
-        """The options of each handler, by name, as a pool process loaded them; always this dict."""
+        self.tasks = Tasks({}, loaded_at=clock.now())
+        """The handlers, as a pool process loaded them; always the same mapping."""
         self.on_switched: Callable[[], None] = _do_nothing
         """Called when idle processes have become unusable."""
         self._generation = Generation.first()
@@ -155,13 +156,13 @@ class Slots:
         first = await asyncio.shield(self._spare)
         if isinstance(first, NoProcess):
             raise StartError(first.why)
-        self.tasks.update(first.tasks)
+        self.tasks.load(first.tasks, at=self._clock.now())
 
     async def load(
         self,
         generation: Generation,
         *,
-        announce: Callable[[Mapping[str, HandlerOptions]], Awaitable[None]],
+        announce: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
         """Use only processes of another generation from now on, once a first one has come up.
 
@@ -169,7 +170,7 @@ class Slots:
         is taken back. Where this fails or is cancelled, everything is as before.
 
         Args:
-            announce: called with the new handlers before they are used.
+            announce: called with the names of the handlers before they are used.
 
         Raises:
             StartError: it does not start, or the handlers do not load.
@@ -179,7 +180,7 @@ class Slots:
             first = await asyncio.shield(start)
             if isinstance(first, NoProcess):
                 raise StartError(first.why)
-            await announce(first.tasks)
+            await announce(sorted(first.tasks))
             self._switch(first)
         finally:
             if generation is not self._generation:
@@ -188,8 +189,7 @@ class Slots:
     def _switch(self, first: PoolProcess) -> None:
         self._outdated.append(self._generation)
         self._generation = first.generation
-        self.tasks.clear()
-        self.tasks.update(first.tasks)
+        self.tasks.load(first.tasks, at=self._clock.now())
         self._retire_later(self._spare)
         self._spare = asyncio.get_running_loop().create_future()
         self._spare.set_result(first)
@@ -381,7 +381,8 @@ class Slots:
             try:
                 process = await self._start_once(wanted)
             except (*SHORTAGES, EOFError, BrokenProcessPool) as error:
-                log.warning("a pool process did not start", error=repr(error))
+                if not wanted.abandoned:
+                    log.warning("a pool process did not start", error=repr(error))
                 why = (
                     f"[handlers] path: no pool process comes up ({error}): a file there may end"
                     " its interpreter, or the machine is out of processes"

@@ -30,13 +30,13 @@ from typing import Final
 
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import FINAL, Cleanup, Job, NewJob, Node, Status, Submission
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
+from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.event_feed import EventFeed
@@ -85,7 +85,7 @@ class Service:
         new_id: Callable[[], str],
         change_feed: ChangeFeed,
         looks: JobLooks,
-        tasks: Mapping[str, HandlerOptions],
+        tasks: Tasks,
         draining: asyncio.Event,
         direct_start: DirectStart,
         job_events: JobEvents,
@@ -147,7 +147,7 @@ class Service:
         return inserted
 
     def _is_undoable(self, task: str) -> bool:
-        """Whether jobs of a handler can be undone; it may have gone since the request was checked."""
+        """Whether its jobs can be undone; it may have gone since the request was checked."""
         options = self.tasks.get(task)
         return options is not None and options.undoable
 

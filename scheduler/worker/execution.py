@@ -91,11 +91,11 @@ class Execution:
             await self._run_alone(members[0], ticket, group)
             return
         async with asyncio.TaskGroup() as tasks:
-            known = {member.claimed for member in members}
             for claimed in lot:
-                if claimed not in known:
+                if claimed.claim.task not in (known := self._slots.tasks):
                     name = f"settle {claimed.claim.id}"
-                    tasks.create_task(self._settling.settle_unknown(claimed.claim), name=name)
+                    end = self._settling.settle_unknown(claimed.claim, loaded_at=known.loaded_at)
+                    tasks.create_task(end, name=name)
             ticket.keep(len(members))
             alone = [member for member in members if not _may_share(member)]
             for member in alone:

@@ -10,11 +10,13 @@ from typing import Any
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job_log import LogStream
+from scheduler.core.tasks import Tasks
 from scheduler.processes.child import lot as child
 from scheduler.processes.child.outbox import encoded
 from scheduler.processes.lot import Listener, Lot, LotPipes
 from scheduler.processes.stdio_pipes import OnOutput
 from scheduler.processes.tree import Ended, Process
+from tests.fakes.clock import AT
 
 Message = Mapping[str, Any]
 
@@ -213,7 +215,7 @@ class FakeSlots:
     ) -> None:
         self.open = asyncio.Event()
         self.open.set()
-        self.tasks: Mapping[str, HandlerOptions] = {}
+        self.tasks = Tasks({}, loaded_at=AT)
         self.on_switched: Callable[[], None] | None = None
         self.result_bytes_max = 1_000_000
         self.rooms = 100

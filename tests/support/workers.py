@@ -18,6 +18,7 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
 from scheduler.core.ports.store import Store
+from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
@@ -48,10 +49,13 @@ STILL = Intervals(idle_window_s=IDLE_S, first_look_s=NEVER_S, longest_look_s=NEV
 NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=0, started_at=AT)
 
 
-TASKS = {
-    "task1": HandlerOptions(name="task1"),
-    "undoable": HandlerOptions(name="undoable", undoable=True),
-}
+TASKS = Tasks(
+    {
+        "task1": HandlerOptions(name="task1"),
+        "undoable": HandlerOptions(name="undoable", undoable=True),
+    },
+    loaded_at=AT,
+)
 
 
 class NodeUnderTest:

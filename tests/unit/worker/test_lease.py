@@ -115,10 +115,10 @@ async def test_others_learn_of_new_handlers(installation: Installation) -> None:
 async def test_new_handlers_are_told_also_where_the_node_is_presumed_dead(
     installation: Installation,
 ) -> None:
-    """It may register with the old ones at this very moment: so it is looked at until it is there."""
-    async with installation.kept():
+    """It may register with the old ones at this very moment: so it is told until it is there."""
+    async with installation.kept(), asyncio.TaskGroup() as group:
         await installation.behind.bury(node().id)
-        telling = asyncio.create_task(installation.lease.set_tasks(["new"]))
+        telling = group.create_task(installation.lease.set_tasks(["new"]))
         await eventually(lambda: len(installation.clock._sleepers) == installation.loops + 1)
         await installation.behind.register(node())
         installation.clock.advance(TRY_AGAIN_S)

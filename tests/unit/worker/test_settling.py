@@ -18,7 +18,9 @@ from scheduler.core.job import (
     Stopped,
     StopReason,
 )
+from scheduler.core.tasks import Tasks
 from scheduler.worker.settlements.settling import cleaned
+from tests.fakes import AT
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
 from tests.unit.worker.test_attempt import KILLED
@@ -126,7 +128,7 @@ def test_a_clean_up_is_done_failed_or_tried_again(outcome: Outcome, cleanup: Cle
 async def test_a_job_that_only_other_nodes_can_run_is_left_to_them(workers: NodeUnderTest) -> None:
     """It is kept for a moment: else it would come back here a thousand times a second."""
     await workers.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
-    workers.slots.tasks = {}
+    workers.slots.tasks = Tasks({}, loaded_at=AT)
     job_id = await workers.submit()
 
     async def claimed() -> bool:

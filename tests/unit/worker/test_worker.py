@@ -7,7 +7,8 @@ import signal
 
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, StopReason
-from tests.fakes import MemoryStore
+from scheduler.core.tasks import Tasks
+from tests.fakes import AT, MemoryStore
 from tests.support.eventually import eventually
 from tests.support.workers import END_S, IDLE_S, NODE, NodeUnderTest
 
@@ -182,7 +183,7 @@ async def test_a_crash_under_a_held_lease_ends_the_job(workers: NodeUnderTest) -
 async def test_a_job_whose_handler_is_unknown_everywhere_ends(workers: NodeUnderTest) -> None:
     """Else it would wait for ever."""
     job_id = await workers.submit()
-    workers.slots.tasks = {}
+    workers.slots.tasks = Tasks({}, loaded_at=AT)
     job = await workers.becomes(job_id, "terminated")
     assert job.error is not None
     assert job.error.kind == "unknown_task"

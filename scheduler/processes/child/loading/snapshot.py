@@ -85,7 +85,7 @@ class Snapshot:
         folder = folder.absolute()
         root = folder / "__init__.py"
         sources = {PACKAGE: Source(str(root), b"")}  # also where there is no such file
-        for file in _python_files(folder):
+        for file in python_files(folder):
             parts = file.relative_to(folder).with_suffix("").parts
             # A dot in the name of a file is no dot in the name of a module.
             own = () if parts[-1] == "__init__" else (parts[-1].replace(".", ":"),)
@@ -175,7 +175,7 @@ class _Loader(SourceFileLoader):
         return decode_source(self._source.text)
 
 
-def _python_files(folder: Path) -> Iterator[Path]:
+def python_files(folder: Path) -> Iterator[Path]:
     """Every `*.py` below a folder that is not hidden, in the order of their names.
 
     A virtual environment is passed over: it has thousands, and its own place on the path.
