@@ -29,7 +29,9 @@ async def ready(request: web.Request) -> web.Response:
 async def list_tasks(request: web.Request) -> web.Response:
     """List the handlers that jobs can name, with their options."""
     tasks = request.app[SERVICE].tasks
-    return json_response([task_document(tasks[name]) for name in sorted(tasks)])
+    return json_response(
+        [task_document(tasks[name], loaded_at=tasks.loaded_at) for name in sorted(tasks)]
+    )
 
 
 async def list_nodes(request: web.Request) -> web.Response:

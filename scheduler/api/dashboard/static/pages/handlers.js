@@ -1,7 +1,8 @@
 // The handlers, and the form that submits a job to one.
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
-import { duration, size } from "../core/format.js";
+import { ago, duration, moment, size } from "../core/format.js";
+import { useNow } from "../core/now.js";
 import { link, replace } from "../core/route.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { SubmitForm } from "../parts/submit_form.js";
@@ -9,13 +10,15 @@ import { SubmitForm } from "../parts/submit_form.js";
 export function Handlers({ query }) {
   const tasks = useData("/-/tasks");
   const close = () => replace(link(["handlers"])); // else Back would open the form again
+  const now = useNow();
   return html`
     <h1>Handlers</h1>
     <${Loaded} from=${tasks}>
       ${(data) => html`
+        ${data.length > 0 && html`<p class="note">Loaded <time datetime=${data[0].loaded_at} title=${moment(data[0].loaded_at)}>${ago(data[0].loaded_at, now)}</time>. SIGHUP to the node loads them anew.</p>`}
         ${data.length
           ? html`<div class="cards">${data.map((task) => html`<${TaskCard} key=${task.name} task=${task} />`)}</div>`
-          : html`<${Empty} title="No handlers">Put a file with a handler into the handlers folder, and start the node again.<//>`}
+          : html`<${Empty} title="No handlers">Put a file with a handler into the handlers folder, and send the node SIGHUP: it then loads the folder anew.<//>`}
         ${query.submit && data.length > 0 && html`<${SubmitForm} key=${query.submit} tasks=${data} chosen=${query.submit} like=${query} onClose=${close} />`}
       `}
     <//>
