@@ -43,8 +43,9 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-START_S: Final = 60.0
-"""How long a pool process may take to send its hello; the first waits for the handlers to load."""
+START_S: Final = 90.0
+"""How long a pool process may take to send its hello. Its files may take `importing.IMPORT_S`; the
+first one also waits for the fork server, which tries packages for `installed_packages.TRY_S`."""
 RETIRE_S: Final = 5.0
 """How long an idle process may take to exit."""
 TIDY_S: Final = 1.0

@@ -101,6 +101,8 @@ class NoProcess(NamedTuple):
     """Why no pool process starts, or none with handlers."""
 
     why: str
+    may_pass: bool
+    """Whether it may start if that is tried again."""
 
 
 Spare = asyncio.Future[PoolProcess | NoProcess]
@@ -378,28 +380,36 @@ class Slots:
                 async with asyncio.timeout(CALM_S):
                     await self._calm.wait()
             wanted = generation or self._generation
-            try:
-                process = await self._start_once(wanted)
-            except (*SHORTAGES, EOFError, BrokenProcessPool) as error:
-                if not wanted.abandoned:
-                    log.warning("a pool process did not start", error=repr(error))
-                why = (
-                    f"[handlers] path: no pool process comes up ({error}): a file there may end"
-                    " its interpreter, or the machine is out of processes"
-                )
-            else:
-                if process.fault is None:
-                    self._on_started()
-                    return process
-                await self._refuse(process)
-                if tries_max is not None:  # the same files would fail again
-                    return NoProcess(process.fault)
-                log.error("the handlers do not load any more: jobs wait", error=process.fault)
-                why = process.fault
+            found = await self._try(wanted)
+            if not isinstance(found, NoProcess):
+                self._on_started()
+                return found
             if self._closing or wanted.abandoned or tries == tries_max:
-                return NoProcess(why)
+                return found
+            if not found.may_pass and tries_max is not None:
+                return found
+            if not found.may_pass:
+                log.error("the handlers do not load any more: jobs wait", error=found.why)
             await backoff.pause()
         raise AssertionError("unreachable")
+
+    async def _try(self, generation: Generation) -> PoolProcess | NoProcess:
+        """Start a process once."""
+        try:
+            process = await self._start_once(generation)
+        except (*SHORTAGES, EOFError, BrokenProcessPool) as error:
+            if not generation.abandoned:
+                log.warning("a pool process did not start", error=repr(error))
+            why = (
+                f"[handlers] path: no pool process comes up ({error or repr(error)}): a file there"
+                " may end its interpreter, or the machine is out of processes"
+            )
+            # Who has waited for so long does not want to wait again.
+            return NoProcess(why, may_pass=not isinstance(error, TimeoutError))
+        if process.fault is None:
+            return process
+        await self._refuse(process)
+        return NoProcess(process.fault, may_pass=False)
 
     async def _start_once(self, generation: Generation) -> PoolProcess:
         is_first = generation is not self._generation or not self.tasks
