@@ -80,6 +80,10 @@ class FakeProcess:
             lot.lose()
         return lot
 
+    def take_back(self) -> None:
+        if self._lot is not None:
+            self._lot.take_back()
+
     async def idle(self) -> None:
         await self._is_idle.wait()
 
@@ -221,6 +225,7 @@ class FakeSlots:
         self.rooms = 100
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
+        self.outdated: list[FakeProcess] = []
         self.outliving: tuple[Process, ...] = ()
         """The processes that outlive SIGKILL when the next pool process is ended."""
         self._make = make or partial(FakeProcess, heeds_sigterm=heed_sigterm)
@@ -231,21 +236,30 @@ class FakeSlots:
         return [frame for process in self.given for frame in process.frames]
 
     async def ready(self, process: FakeProcess | None, *, fresh: bool = False) -> FakeProcess:
-        if process is not None and process.alive and not (fresh and process.jobs):
+        sound = process is not None and process.alive and process not in self.outdated
+        if process is not None and sound and not (fresh and process.jobs):
             return process
         await self.open.wait()
         self.given.append(self._make())
         return self.given[-1]
 
     def usable(self, process: FakeProcess) -> bool:
-        return process.alive
+        return process.alive and process not in self.outdated
 
     def knows(self, options: HandlerOptions) -> bool:
-        return self.tasks.get(options.name, options) == options
+        return not self.tasks or self.tasks.get(options.name) == options
 
     def room(self, process: FakeProcess) -> int:
-        del process
-        return self.rooms
+        return 0 if process in self.outdated else self.rooms
+
+    def switch(self, tasks: Mapping[str, HandlerOptions] | None = None) -> None:
+        """Have the processes so far outdated, as when handlers are loaded anew."""
+        self.tasks = Tasks(self.tasks if tasks is None else tasks, loaded_at=AT)
+        self.outdated = [*self.given]
+        for process in self.given:
+            process.take_back()
+        assert self.on_switched is not None
+        self.on_switched()
 
     async def discard(self, process: FakeProcess) -> Ended:
         return await self.end(process)

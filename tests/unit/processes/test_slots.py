@@ -37,9 +37,13 @@ class Process:
         self.process = self.fork_server = tree.Process(
             pid=2**22 + 1, started=1
         )  # of no real process
+        self.taken_back = False
         self.retiring = asyncio.Event()
         self.may_retire = asyncio.Event()
         self.ended = False
+
+    def take_back(self) -> None:
+        self.taken_back = True
 
     async def retire(self) -> None:
         self.retiring.set()
@@ -57,6 +61,7 @@ class Starter:
         self.started: list[Process] = []
         self.broken = False
         self.fault: str | None = None
+        self.tasks: dict[str, HandlerOptions] = {}
         self._may_start = asyncio.Semaphore(0)
 
     def let_start(self, count: int) -> None:
@@ -69,6 +74,7 @@ class Starter:
             raise OSError("out of pids")
         self.started.append(Process(generation))
         self.started[-1].fault = self.fault
+        self.started[-1].tasks = self.tasks
         return self.started[-1]
 
     def close(self) -> None:
