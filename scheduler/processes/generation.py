@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Final
@@ -58,13 +60,29 @@ class Generation:
 
     @contextmanager
     def forking(self) -> Iterator[None]:
-        """Have what `multiprocessing` starts in the block forked here; one block at a time."""
-        path, connect = os.environ.get(HANDLERS), forkserver.connect_to_new_process
-        _use(path if self.path is None else str(self.path), self._server.connect_to_new_process)
+        """Have what `multiprocessing` starts in the block, and in threads of it, forked here."""
+        vars(forkserver)["connect_to_new_process"] = _connect
+        before = _FORKING.set(self)
         try:
             yield
         finally:
-            _use(path, connect)
+            _FORKING.reset(before)
+
+    def connect(self, descriptors: Sequence[int]) -> tuple[int, int]:
+        """Ask the fork server for a process, and start it first where it does not run.
+
+        It may then import for long; other generations fork meanwhile.
+        """
+        with _STARTING:
+            before = os.environ.get(HANDLERS)
+            if self.path is not None:
+                os.environ[HANDLERS] = str(self.path)
+            try:
+                self._server.ensure_running()
+            finally:
+                _restore(before)
+        pipes: tuple[int, int] = self._server.connect_to_new_process(descriptors)
+        return pipes
 
     def kill(self) -> None:
         """Kill the fork server and all that is below it; this blocks."""
@@ -83,9 +101,18 @@ class Generation:
             shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
-def _use(path: str | None, connect: object) -> None:
+def _connect(descriptors: Sequence[int]) -> tuple[int, int]:
+    """Replaces `multiprocessing.forkserver.connect_to_new_process`, which knows only one."""
+    return (_FORKING.get() or Generation.first()).connect(descriptors)
+
+
+def _restore(path: str | None) -> None:
     if path is None:
         os.environ.pop(HANDLERS, None)
     else:
         os.environ[HANDLERS] = path
-    vars(forkserver)["connect_to_new_process"] = connect
+
+
+_FORKING: Final[ContextVar[Generation | None]] = ContextVar("generation", default=None)
+_STARTING: Final = threading.Lock()
+"""Held while the environment has the snapshot of a fork server that starts."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -73,8 +74,9 @@ async def open_slots(
     Raises:
         StartError: the handlers folder does not load, or no process starts.
     """
-    # For each worker its process and one that retires; the spare; the look for escaped processes.
-    size = 2 * workers + 2
+    # For each worker its process and one that retires; the spare, and one that retires; the look for
+    # escaped processes; the first process of other handlers.
+    size = 2 * workers + 4
     with ThreadPoolExecutor(size, "end") as threads:
         all_there = threading.Barrier(size)
         for _ in range(size):  # started now: they are needed most when the machine is out of pids
@@ -139,7 +141,10 @@ class Slots:
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
         self._left: list[shared_memory.Left] = []
-        self._escaped = EscapedProcesses(threads)
+        self._escaped = defaultdict[Generation, EscapedProcesses](
+            partial(EscapedProcesses, threads)
+        )
+        """One for each: an abort must not wait where another one's fork server imports for long."""
         self._closing = False
         self._ending = 0
         """How many processes are being ended, or were until a moment ago."""
@@ -221,6 +226,7 @@ class Slots:
         process = start.result()
         if not isinstance(process, NoProcess):
             await self.end(process)
+        self._escaped.pop(generation, None)
         await self._in_thread(generation.end)
 
     async def _end_unused(self) -> None:
@@ -229,6 +235,7 @@ class Slots:
             used = any(process.generation is generation for process in self._live)
             if not (used or generation.starting):
                 self._outdated.remove(generation)
+                self._escaped.pop(generation, None)
                 await self._in_thread(generation.end)
 
     def _in_thread(self, call: Callable[[], None]) -> asyncio.Future[None]:
@@ -312,9 +319,10 @@ class Slots:
             self._left.append(process.left)
             process.left = None
         self._live.discard(process)
-        self._escaped.forget(process.process)
-        self._escaped.spare(ended.survivors)
-        left = await self._retry(partial(self._escaped.end, process.fork_server))
+        escaped = self._escaped[process.generation]
+        escaped.forget(process.process)
+        escaped.spare(ended.survivors)
+        left = await self._retry(partial(escaped.end, process.fork_server))
         if ended.held:  # then what escaped may come from any job
             return ended
         # A process closes its channel before its children get another parent. One that was killed
@@ -338,9 +346,11 @@ class Slots:
             await self._clock.sleep(ESCAPED_LOOK_S)
             await self._remove_left()
             await self._end_unused()
-            for fork_server in {process.fork_server for process in self._live}:
+            for generation, fork_server in {
+                (each.generation, each.fork_server) for each in self._live
+            }:
                 with suppress(*SHORTAGES):
-                    await self._escaped.end(fork_server)
+                    await self._escaped[generation].end(fork_server)
 
     async def close(self) -> None:
         """Retire all processes, the spare too; a failed start is not tried again."""
@@ -419,7 +429,7 @@ class Slots:
                 generation,
                 threads=self._threads,
                 result_bytes_max=self.result_bytes_max,
-                escaped=self._escaped,
+                escaped=self._escaped[generation],
                 on_output=_log_loading if is_first else _pass_over,
             )
         finally:

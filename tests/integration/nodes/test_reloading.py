@@ -196,6 +196,22 @@ async def test_what_a_job_of_an_old_process_leaves_behind_is_ended(
         await node.alone()
 
 
+async def test_an_abort_does_not_wait_for_packages_that_take_long(tmp_path: Path) -> None:
+    """The new fork server imports them before it forks anything; the old one goes on meanwhile."""
+    began_at = tmp_path / "imported"
+    slow = f"import time\nopen({str(began_at)!r}, 'w').close()\ntime.sleep(1000)\n"
+    with serving(tmp_path, version(1), packages={"slow_package.py": slow}) as node:
+        job = await began(node)
+        lay_out(handlers_of(node), {"uses.py": "import slow_package\n"})
+        node.signal(signal.SIGHUP)
+        await eventually(began_at.exists)
+        status, aborted = await node.abort(job, "grace_s=0&wait=30")
+        assert (status, aborted["status"]) == (200, "aborted")
+        assert aborted["abort"]["latency_ms"] < 5000
+        assert (await node.outcome("version"))["result"] == "1"
+        assert (await node.abort(await began(node), "grace_s=0&wait=30"))[0] == 200
+
+
 async def test_two_signals_at_once_are_enough_for_what_was_saved_between_them(node: Node) -> None:
     lay_out(handlers_of(node), version(2))
     node.signal(signal.SIGHUP)
@@ -260,11 +276,12 @@ async def test_nothing_is_lost_or_run_twice_while_handlers_are_loaded_under_load
     with serving(tmp_path, {"counted.py": counted.replace("VERSION", "0")}, **settings) as node:
         aborted = set[str]()
         for number in range(1, loads + 1):
-            for each in range(60):
-                jobs.append(await node.submit("count", 0.3 if each % 10 == 0 else 0))
-                if each % 10 == 0:
-                    status, _ = await node.abort(jobs[-1], "grace_s=0")
-                    aborted |= {jobs[-1]["id"]} if status in {200, 202} else set()
+            many = [{"uid": "u1", "task": "count", "data": 0}] * 200
+            jobs += (await node.call("POST", "/", many))[1]
+            for _ in range(6):
+                jobs.append(await node.submit("count", 0.3))
+                status, _ = await node.abort(jobs[-1], "grace_s=0")
+                aborted |= {jobs[-1]["id"]} if status in {200, 202} else set()
             options = f'"count", timeout_s={60 + number}' if number % 2 else '"count"'
             text = dedent(counted).replace("VERSION", str(number)).replace('"count"', options)
             await load(node, {"counted.py": text})

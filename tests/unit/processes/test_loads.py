@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
+from contextvars import copy_context
+from multiprocessing import forkserver
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
-from scheduler.processes.generation import Generation
+from scheduler.processes.generation import HANDLERS, Generation
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
 from tests.support.eventually import eventually
@@ -163,13 +167,35 @@ async def test_an_old_generation_ends_with_its_last_process(
         assert ended == [old]
 
 
-def test_the_start_of_a_generation_leaves_others_theirs(
-    generation: Generation, monkeypatch: pytest.MonkeyPatch
+def test_each_generation_is_forked_by_its_own_fork_server(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All of them start processes through the same module and the same variable."""
-    monkeypatch.setenv("ATLANSCHEDULER_HANDLERS", "/old")
-    first = Generation.first()
-    with generation.forking():
-        pass
-    with first.forking():
-        assert Generation.first().path == Path("/old")
+    """Whatever order they begin and end in: one may wait for its fork server for long."""
+    monkeypatch.setenv(HANDLERS, "/old")
+    asked = list[str]()
+
+    def server(name: str) -> SimpleNamespace:
+        def connect(_: object) -> tuple[int, int]:
+            asked.append(name)
+            return (0, 0)
+
+        return SimpleNamespace(
+            set_forkserver_preload=lambda _: None,
+            ensure_running=lambda: asked.append(os.environ[HANDLERS]),
+            connect_to_new_process=connect,
+        )
+
+    old = Generation(Path("/old"), server=server("old"))
+    new = Generation(Path("/new"), server=server("new"))
+
+    def fork(which: Generation) -> None:
+        with which.forking():
+            forkserver.connect_to_new_process([])
+
+    with new.forking():
+        contexts = [copy_context(), copy_context()]
+    contexts[0].run(fork, old)
+    contexts[1].run(forkserver.connect_to_new_process, [])
+
+    assert asked == ["/old", "old", "/new", "new"]
+    assert os.environ[HANDLERS] == "/old"
