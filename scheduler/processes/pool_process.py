@@ -163,8 +163,11 @@ class PoolProcess:
         return self._lot
 
     def take_back(self) -> None:
-        """Have no further job of its lot begin in it."""
-        if self._lot is not None:
+        """Have no further job of its lot begin in it.
+
+        A job that was sent alone has begun: nobody counts on it that its token is still there.
+        """
+        if self._lot is not None and not self._lot.closed:
             self._lot.take_back()
 
     async def idle(self) -> None:

@@ -74,8 +74,8 @@ async def open_slots(
     Raises:
         StartError: the handlers folder does not load, or no process starts.
     """
-    # For each worker its process and one that retires; the spare, and one that retires; the look for
-    # escaped processes; the first process of other handlers.
+    # For each worker its process and one that retires; the spare and one that retires; the look
+    # for escaped processes; the first process of other handlers.
     size = 2 * workers + 4
     with ThreadPoolExecutor(size, "end") as threads:
         all_there = threading.Barrier(size)
@@ -97,6 +97,9 @@ async def open_slots(
                     yield slots
                 finally:
                     await slots.close()
+
+
+NO_HANDLER: Final = "no file in the handlers folder has a @handler"
 
 
 class NoProcess(NamedTuple):
@@ -180,13 +183,16 @@ class Slots:
             announce: called with the names of the handlers before they are used.
 
         Raises:
-            StartError: it does not start, or the handlers do not load.
+            StartError: it does not start, the handlers do not load, or there are none: more likely
+                they are just being replaced than that all jobs are to end as unknown.
         """
         start = self._begin_spare(tries_max=TRIES_MAX, generation=generation)
         try:
             first = await asyncio.shield(start)
             if isinstance(first, NoProcess):
                 raise StartError(first.why)
+            if not first.tasks:
+                raise StartError(f"[handlers] path: {NO_HANDLER}")
             await announce(sorted(first.tasks))
             self._switch(first)
         finally:

@@ -81,7 +81,7 @@ class FakeProcess:
         return lot
 
     def take_back(self) -> None:
-        if self._lot is not None:
+        if self._lot is not None and not self._lot.closed:
             self._lot.take_back()
 
     async def idle(self) -> None:

@@ -60,6 +60,7 @@ def reloading_tasks(
         lease=lease,
         metrics=metrics,
         config_file=triggers.config_file,
+        clock=clock,
         draining=draining,
     )
     watch = FolderWatch(folder, loaded=loaded, clock=clock, on_saved=reloading.request)

@@ -10,17 +10,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
 
 from scheduler.core.errors import StartError
 from scheduler.core.handler import HandlerOptions
+from scheduler.core.ports.clock import Clock
 from scheduler.node.reloading.config_file import ConfigFile
+from scheduler.node.reloading.folder_watch import Stamps, stamps
 from scheduler.node.reloading.snapshots import taken, written
 from scheduler.processes.generation import Generation
 from scheduler.processes.slots import Slots
 from scheduler.telemetry.metrics import Metrics
 from scheduler.worker.lease import Lease
+
+SETTLED_S: Final = 0.1
+"""A file that has not changed for so long is saved."""
+SETTLED_LOOKS_MAX: Final = 20
+"""After so many looks, handlers are loaded all the same: something writes there all the time."""
 
 log = structlog.get_logger()
 
@@ -36,6 +44,7 @@ class Reloading:
         lease: Lease,
         metrics: Metrics,
         config_file: ConfigFile,
+        clock: Clock,
         draining: asyncio.Event,
     ) -> None:
         self._folder = folder
@@ -43,6 +52,7 @@ class Reloading:
         self._lease = lease
         self._metrics = metrics
         self._config_file = config_file
+        self._clock = clock
         self._draining = draining
         self._requested = asyncio.Event()
 
@@ -77,7 +87,18 @@ class Reloading:
             return str(error)
         return None
 
+    async def _settled(self) -> None:
+        """Wait until nobody is saving a file: half of one may load, without its handlers."""
+        before: Stamps | None = None
+        for _ in range(SETTLED_LOOKS_MAX):
+            now = await asyncio.to_thread(stamps, self._folder)
+            if now == before:
+                return
+            before = now
+            await self._clock.sleep(SETTLED_S)
+
     async def _switch(self) -> None:
+        await self._settled()
         snapshot = await asyncio.to_thread(taken, self._folder)
         path = await asyncio.to_thread(written, snapshot)
         generation = Generation.next(path)

@@ -22,7 +22,7 @@ from scheduler.core.tasks import Tasks
 from scheduler.node.reloading import folder_watch
 from scheduler.node.reloading.config_file import ConfigFile
 from scheduler.node.reloading.folder_watch import LOOK_S, FolderWatch
-from scheduler.node.reloading.reloading import Reloading, differences
+from scheduler.node.reloading.reloading import SETTLED_LOOKS_MAX, SETTLED_S, Reloading, differences
 from scheduler.node.reloading.snapshots import taken
 from scheduler.processes.generation import Generation
 from scheduler.processes.warden.cookie import SCRATCH
@@ -88,7 +88,7 @@ class Trial:
     """What loads handlers anew, and what it needs."""
 
     def __init__(self, folder: Path) -> None:
-        self.slots, self.draining = Slots(), asyncio.Event()
+        self.slots, self.draining, self.clock = Slots(), asyncio.Event(), FakeClock()
         self.registry = CollectorRegistry()
         self.config_file = ConfigFile(folder / "config.toml")
         self.reloading = Reloading(
@@ -97,11 +97,18 @@ class Trial:
             lease=cast("Any", self),
             metrics=Metrics(self.registry),
             config_file=self.config_file,
+            clock=self.clock,
             draining=self.draining,
         )
 
     async def set_tasks(self, tasks: object) -> None:
         """As a lease does."""
+
+    async def load(self) -> None:
+        """Load, once nobody has saved anything for long enough."""
+        async with asyncio.TaskGroup() as group:
+            loading = group.create_task(self.reloading.load())
+            await self.clock.pass_until(loading.done)
 
     def count(self, outcome: str) -> float | None:
         return self.registry.get_sample_value("scheduler_handler_loads_total", {"outcome": outcome})
@@ -125,7 +132,7 @@ async def test_a_load_is_told_with_a_hint_to_what_is_not_loaded(trial: Trial) ->
     trial.config_file.path.write_text("[node]\n")
 
     with capture_logs() as lines:
-        await trial.reloading.load()
+        await trial.load()
 
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("the handlers are loaded anew", "info")
@@ -142,7 +149,7 @@ async def test_what_does_not_load_is_told_and_changes_nothing(
     trial.slots.fault = fault
 
     with capture_logs() as lines:
-        await trial.reloading.load()
+        await trial.load()
 
     (line,) = lines
     assert (line["log_level"], line["error"]) == ("error", str(fault))
@@ -154,10 +161,36 @@ async def test_a_folder_that_is_gone_is_told(trial: Trial, tmp_path: Path) -> No
     (tmp_path / "handlers").rename(tmp_path / "elsewhere")
 
     with capture_logs() as lines:
-        await trial.reloading.load()
+        await trial.load()
 
     assert "there is no such folder" in lines[0]["error"]
     assert trial.slots.loads == 0
+
+
+async def test_files_that_are_just_being_saved_are_waited_for(trial: Trial, tmp_path: Path) -> None:
+    """Half of a file may load, without its handlers: then their jobs would end."""
+    async with trial.running():
+        trial.reloading.request()
+        for length in range(1, 5):
+            await eventually(lambda: trial.clock._sleepers)
+            lay_out(tmp_path / "handlers", {"a.py": "#" * length})
+            trial.clock.advance(SETTLED_S)
+        await eventually(lambda: trial.clock._sleepers)
+        assert trial.slots.loads == 0
+        trial.clock.advance(SETTLED_S)
+        await eventually(lambda: trial.slots.loads == 1)
+
+
+async def test_a_folder_that_changes_all_the_time_is_loaded_all_the_same(
+    trial: Trial, tmp_path: Path
+) -> None:
+    async with trial.running():
+        trial.reloading.request()
+        for length in range(SETTLED_LOOKS_MAX):
+            await eventually(lambda: trial.clock._sleepers)
+            lay_out(tmp_path / "handlers", {"a.py": "#" * (length + 1)})
+            trial.clock.advance(SETTLED_S)
+        await eventually(lambda: trial.slots.loads == 1)
 
 
 async def test_requests_during_a_load_cause_one_more(trial: Trial) -> None:
@@ -165,11 +198,11 @@ async def test_requests_during_a_load_cause_one_more(trial: Trial) -> None:
     trial.slots.may_load.clear()
     async with trial.running():
         trial.reloading.request()
-        await eventually(lambda: trial.slots.loads == 1)
+        await trial.clock.pass_until(lambda: trial.slots.loads == 1)
         for _ in range(10):
             trial.reloading.request()
         trial.slots.may_load.set()
-        await eventually(lambda: trial.count("loaded") == 2)
+        await trial.clock.pass_until(lambda: trial.count("loaded") == 2)
     assert trial.slots.loads == 2
 
 

@@ -118,6 +118,21 @@ async def test_handlers_that_do_not_load_change_nothing(
         assert not generation.path.parent.exists()
 
 
+async def test_a_folder_without_a_handler_is_not_taken_for_the_handlers(
+    starter: Starter, generation: Generation
+) -> None:
+    """It is more likely just being replaced; and all queued jobs would end."""
+    async with opened(starter) as slots:
+        starter.let_start(1)
+        process = await slots.ready(None)
+        await eventually(slots._spare.done)
+        starter.let_start(1)
+        with pytest.raises(StartError, match="no file in the handlers folder has a @handler"):
+            await slots.load(generation, announce=ignore)
+        assert slots.usable(process)
+        assert starter.started[-1].ended
+
+
 async def test_a_load_that_hangs_is_ended_where_it_is_cancelled(
     starter: Starter, generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
