@@ -125,9 +125,8 @@ async def assemble(
     )
     if is_private(config.store.url):
         await forget_predecessors(store)
-        await (
-            sweeper.release_dead_nodes()
-        )  # else its jobs would come after those that were queued later
+        # Else its jobs would come after those that were queued later.
+        await sweeper.release_dead_nodes()
     await lease.begin()
     basis.folders.keep()
     return RunningNode(

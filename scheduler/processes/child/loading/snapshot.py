@@ -1,11 +1,11 @@
-"""The handlers folder as it was when the node started: the text of every `*.py` in it.
+"""The handlers folder as it was when the node loaded it: the text of every `*.py` in it.
 
     SNAPSHOT/sources.json          name of the module ─▶ path and text
     SNAPSHOT/path/handlers/        stands for the folder on the path of any interpreter
     SNAPSHOT/path/scheduler        a link to this package, which handlers import; and to the client
 
-A file that is edited while the node runs changes nothing: a process that starts later must not mix
-old handlers with new ones. Tracebacks and `__file__` name the real files, and what is no Python
+A file that is edited changes nothing before the handlers are loaded anew: a process that starts
+later must not mix old handlers with new ones. Tracebacks and `__file__` name the real files, and what is no Python
 file is read from the real folder.
 """
 
@@ -31,7 +31,7 @@ SOURCES: Final = "sources.json"
 PATH: Final = "path"
 """The folder in a snapshot that goes onto the module search path."""
 OWN_PACKAGES: Final = ("scheduler", "atlanscheduler_client")
-STAND_IN: Final = '''"""Imports the handlers folder as it was when the node started."""
+STAND_IN: Final = '''"""Imports the handlers folder as it was when the node loaded it."""
 
 from pathlib import Path
 
