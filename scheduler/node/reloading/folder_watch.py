@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from scheduler.core.errors import StartError
 from scheduler.core.ports.clock import Clock
 from scheduler.node.reloading.snapshots import taken
@@ -24,6 +26,8 @@ LOOK_S: Final = 0.3
 editor may save several files, and write one in several steps."""
 PAUSES: Final = 20
 """A look that takes long is followed by a pause this many times as long: it costs at most 5 %."""
+
+log = structlog.get_logger()
 
 Texts = Mapping[str, bytes]
 Stamps = Mapping[Path, tuple[int, ...]]
@@ -51,6 +55,7 @@ class FolderWatch:
 
     async def run(self) -> None:
         """Look for ever."""
+        log.info("the handlers are loaded anew on every save", folder=self._folder)
         before: Stamps | None = None
         while True:
             began = self._clock.monotonic()

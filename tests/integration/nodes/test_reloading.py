@@ -21,7 +21,7 @@ from tests.support.handlers.folders import Files, lay_out, serving
 from tests.support.nodes import END_S, ROOT, Body, Node
 from tests.support.servers.redis import RedisServer
 
-LOADED, NOT_LOADED = "the handlers are loaded anew", "the handlers are not loaded anew"
+LOADED, NOT_LOADED = '"the handlers are loaded anew"', "the handlers are not loaded anew"
 FILES = 'files = Path(os.environ["SCHEDULER_HANDLERS__FILES_DIR"])'
 VERSIONED = f"""
     import os, time

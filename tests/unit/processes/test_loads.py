@@ -58,9 +58,12 @@ async def test_after_a_load_only_new_processes_run_jobs(
         idle = await slots.ready(None)
         await eventually(slots._spare.done)
         tasks, spare = slots.tasks, starter.started[-1]
+        switched = list[int]()
+        slots.on_switched = lambda: switched.append(slots.room(idle))
 
         tried = await load(slots, starter, generation)
 
+        assert switched == [0]
         assert slots.tasks is tasks  # others look there, too
         assert tasks == {"new": NEW}
         assert (slots.room(idle), slots.usable(idle), slots.usable(real(tried))) == (0, False, True)

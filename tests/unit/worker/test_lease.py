@@ -112,6 +112,16 @@ async def test_others_learn_of_new_handlers(installation: Installation) -> None:
         assert [each.tasks for each in await installation.behind.nodes()] == [("new",)]
 
 
+async def test_a_node_that_was_presumed_dead_comes_back_with_its_new_handlers(
+    installation: Installation,
+) -> None:
+    async with installation.kept():
+        await installation.lease.set_tasks(["new"])
+        await installation.behind.bury(node().id)
+        await installation.renews(2)
+        assert [each.tasks for each in await installation.behind.nodes()] == [("new",)]
+
+
 async def test_new_handlers_are_told_also_where_the_node_is_presumed_dead(
     installation: Installation,
 ) -> None:

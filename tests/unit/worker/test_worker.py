@@ -224,3 +224,12 @@ async def test_a_notification_that_cannot_be_stored_ends_with_the_workers() -> N
         assert working.done()
         assert not [task for task in asyncio.all_tasks() if "notification" in task.get_name()]
         node.workers.close()
+
+
+async def test_a_job_whose_handler_went_while_its_request_was_read_ends(
+    workers: NodeUnderTest,
+) -> None:
+    """Handlers may be loaded anew between the check of a large body and its jobs' insertion."""
+    job = await workers.becomes(await workers.submit("gone"), "terminated")
+    assert job.error is not None
+    assert job.error.kind == "unknown_task"

@@ -5,8 +5,8 @@
     SNAPSHOT/path/scheduler        a link to this package, which handlers import; and to the client
 
 A file that is edited changes nothing before the handlers are loaded anew: a process that starts
-later must not mix old handlers with new ones. Tracebacks and `__file__` name the real files, and what is no Python
-file is read from the real folder.
+later must not mix old handlers with new ones. Tracebacks and `__file__` name the real files, and
+what is no Python file is read from the real folder.
 """
 
 from __future__ import annotations
