@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from hashlib import sha256
 from typing import Final
 
@@ -12,6 +11,7 @@ from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal,
 from scheduler.api.requests.models import NewJob
 from scheduler.core.errors import Flaw, Invalid, TooLarge
 from scheduler.core.job import JsonText, Submission
+from scheduler.core.tasks import Tasks
 
 DATA_LEVELS_MAX: Final = 254
 """How deep `data` may nest: orjson reads 1,024 levels and writes 254."""
@@ -21,13 +21,11 @@ TASKS_LISTED_MAX: Final = 50
 class Intake:
     """The jobs of one request, taken one by one: checked, written as text, and let go."""
 
-    def __init__(
-        self, *, tasks: Collection[str], data_bytes_max: int, several: bool, digested: bool
-    ) -> None:
+    def __init__(self, *, tasks: Tasks, data_bytes_max: int, several: bool, digested: bool) -> None:
         """How the jobs are checked.
 
         Args:
-            tasks: the names of the handlers.
+            tasks: the handlers.
             data_bytes_max: limit for the data of one job as JSON.
             several: whether the body is an array.
             digested: whether a fingerprint is wanted, which costs as much as the check.
@@ -116,7 +114,7 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
     )
 
 
-def _checked_job(body: object, tasks: Collection[str], pointer: str) -> NewJob:
+def _checked_job(body: object, tasks: Tasks, pointer: str) -> NewJob:
     if not isinstance(body, dict):
         raise refusal([Flaw(pointer, f"got {shown(body)}; allowed: a job as a JSON object")])
     job = checked(NewJob, body, prefix=f"{pointer}/")
@@ -125,9 +123,10 @@ def _checked_job(body: object, tasks: Collection[str], pointer: str) -> NewJob:
     return job
 
 
-def _unknown_task(task: str, tasks: Collection[str], pointer: str) -> Flaw:
+def _unknown_task(task: str, tasks: Tasks, pointer: str) -> Flaw:
     known = sorted(tasks)
     more = len(known) - TASKS_LISTED_MAX
     tail = f" and {more} more, see GET /-/tasks" if more > 0 else ""
     listed = choice(task, known[:TASKS_LISTED_MAX])
-    return Flaw(f"{pointer}/task", f"there is no handler {shown(task)}; {listed}{tail}")
+    since = f"; this node loaded its handlers at {tasks.loaded_at:%Y-%m-%d %H:%M:%S} UTC"
+    return Flaw(f"{pointer}/task", f"there is no handler {shown(task)}; {listed}{tail}{since}")
