@@ -45,7 +45,8 @@ def aborts_of(document: Document) -> Aborts:
 
 def task_of(document: Document) -> Task:
     """A handler from its JSON."""
-    return Task(**{name: document[name] for name in Task.__slots__})
+    fields = {name: document[name] for name in Task.__slots__}
+    return Task(**fields | {"loaded_at": instant(document["loaded_at"])})
 
 
 def node_of(document: Document) -> Node:

@@ -198,6 +198,8 @@ class Task:
     memory_bytes: int | None
     """The memory limit of each process of a job; None for no limit."""
     on_abort: bool
+    loaded_at: datetime
+    """When the node loaded its handlers."""
 
 
 class Role(StrEnum):

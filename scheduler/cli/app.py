@@ -19,6 +19,7 @@ from scheduler.core.errors import StartError
 
 NODE_EPILOG: Final = (
     "SIGTERM or SIGINT drains the node; a second one ends it at once. "
+    "SIGHUP loads the handlers anew. "
     "Exit status: 0 after a drain, 2 where the node cannot start, 1 for a defect."
 )
 JOB_EPILOG: Final = (
@@ -45,13 +46,21 @@ def node(
         typer.Option(metavar="FILE", help="Configuration of the node (default: config.toml)."),
     ] = None,
     *,
+    reload: Annotated[
+        bool,
+        typer.Option(
+            "--reload",
+            envvar="ATLANSCHEDULER_RELOAD",
+            help="Load the handlers anew whenever one of their files is saved.",
+        ),
+    ] = False,
     version: Annotated[  # noqa: ARG001 - handled by its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
     ] = False,
 ) -> int:
     """Run a node of AtlanScheduler, or, with a command, talk to one."""
     if ctx.invoked_subcommand is None:
-        return run_node(config)
+        return run_node(config, reload=reload)
     if config is not None and ctx.invoked_subcommand == "init":
         raise typer.BadParameter("it is for a node, and init makes the files of a new one")
     return Exit.DONE

@@ -326,6 +326,9 @@ class Crashed:
 class Unknown:
     """No node knows a handler of this name."""
 
+    loaded_at: datetime
+    """When the node that took the job loaded its handlers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stopped:

@@ -77,9 +77,11 @@ def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stop
             return Failure(kind=FailureKind.CRASH, message=BROKE_PROTOCOL)
         case Crashed(exit_status):
             return Failure(kind=FailureKind.CRASH, message=crash_message(exit_status))
-        case Unknown():
+        case Unknown(loaded_at):
             return Failure(
-                kind=FailureKind.UNKNOWN_TASK, message=f"no node knows a handler named {task!r}"
+                kind=FailureKind.UNKNOWN_TASK,
+                message=f"no node knows a handler named {task!r}; the node that took the job"
+                f" loaded its handlers at {loaded_at:%Y-%m-%d %H:%M:%S} UTC",
             )
         case Stopped(limit_s=limit_s):
             limit = "its time limit" if limit_s is None else f"its time limit of {limit_s:g} s"

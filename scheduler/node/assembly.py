@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -45,9 +45,11 @@ from scheduler.node.preflight import (
     start_tracker,
     warn_no_handlers,
 )
+from scheduler.node.reloading import Triggers, reloading_tasks
 from scheduler.node.running_node import RunningNode
 from scheduler.node.sweeper import Sweeper
 from scheduler.node.tls import Certificate
+from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
@@ -91,13 +93,19 @@ class _Basis:
     queue: Queue
     tokens: Tokens
     gate: Gate
+    snapshot: Snapshot
     slots: Slots
     warden: Warden
     gauges: Gauges
 
 
-async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningNode:
+async def assemble(
+    config: Config, name: str, stack: AsyncExitStack, *, triggers: Triggers
+) -> RunningNode:
     """Build a node from its configuration; the exit stack closes it.
+
+    Args:
+        triggers: when to load the handlers anew.
 
     Raises:
         StartError, Unavailable: it cannot start.
@@ -126,9 +134,8 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
     )
     if is_private(config.store.url):
         await forget_predecessors(store)
-        await (
-            sweeper.release_dead_nodes()
-        )  # else its jobs would come after those that were queued later
+        # Else its jobs would come after those that were queued later.
+        await sweeper.release_dead_nodes()
     await lease.begin()
     # At last: what a start that is refused has written is removed again.
     await make_first_token(config.auth, store.tokens, clock, basis.folders.data_dir)
@@ -153,6 +160,7 @@ async def assemble(config: Config, name: str, stack: AsyncExitStack) -> RunningN
             "note the use of tokens": basis.tokens.note_uses,
             "look for stalls": _stalls(basis, local_jobs).run,
             "set gauges": basis.gauges.run,
+            **_reloading(basis, lease, triggers, draining),
         },
         draining=draining,
     )
@@ -167,7 +175,7 @@ async def _open_basis(
     node_id = f"{name}-{secrets.token_hex(4)}"
     require_safe(config.auth, config.http.addresses)
     folders = stack.enter_context(occupied(config.node.data_dir))
-    mark_descendants(config, folders, node_id)
+    snapshot = mark_descendants(config, folders, node_id)
     start_tracker()
     warden = await stack.enter_async_context(open_warden(random=random))
     store = await _reach_store(config, folders.data_dir, metrics, stack)
@@ -199,6 +207,7 @@ async def _open_basis(
         queue=queue,
         tokens=tokens,
         gate=Gate(authentication(config.auth, tokens), tokens, clock),
+        snapshot=snapshot,
         slots=slots,
         warden=warden,
         gauges=Gauges(metrics, store=store, clock=clock),
@@ -324,7 +333,11 @@ def _lease(basis: _Basis, local_jobs: LocalJobs) -> Lease:
         basis.metrics.leases_lost.inc()
         local_jobs.stop_all(StopReason.LEASE_LOST, grace_s=0)
 
-    basis.metrics.of_node(workers=basis.node.workers, running=lambda: len(local_jobs))
+    basis.metrics.of_node(
+        workers=basis.node.workers,
+        running=lambda: len(local_jobs),
+        loaded_at=basis.slots.tasks.timestamp,
+    )
     return Lease(
         basis.node,
         store=basis.store,
@@ -347,6 +360,21 @@ def _stalls(basis: _Basis, local_jobs: LocalJobs) -> Stalls:
         node_id=basis.node.id,
         workers=basis.node.workers,
         local_jobs=lambda: local_jobs.tracked,
+    )
+
+
+def _reloading(
+    basis: _Basis, lease: Lease, triggers: Triggers, draining: asyncio.Event
+) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
+    return reloading_tasks(
+        triggers,
+        basis.config.handlers.path,
+        basis.snapshot,
+        slots=basis.slots,
+        lease=lease,
+        metrics=basis.metrics,
+        clock=basis.clock,
+        draining=draining,
     )
 
 

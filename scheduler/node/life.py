@@ -1,7 +1,8 @@
 """A node's life: start, serve, drain.
 
 start   in the order of `assembly`; things are closed in the reverse order
-serve   until SIGTERM or SIGINT; a second signal exits at once and leaves the rest to the warden
+serve   until SIGTERM or SIGINT; a second signal exits at once and leaves the rest to the warden.
+        SIGHUP loads the handlers anew (see `reloading`)
 drain   no new claims ─ running jobs get drain_s, then go back to the queue ─ workers end ─ lease
         given up ─ everything else closed
 """
@@ -22,7 +23,11 @@ from scheduler.basics.private_files import keep_private, tell_if_open
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.node.assembly import assemble, number_of_workers
 from scheduler.node.config.loading import Config
+from scheduler.node.config.reading import FILE
 from scheduler.node.preflight import allow_descriptors, require_containment
+from scheduler.node.reloading import Triggers
+from scheduler.node.reloading.config_file import ConfigFile
+from scheduler.node.reloading.hangups import Hangups
 from scheduler.node.running_node import say
 from scheduler.telemetry import log_lines
 
@@ -31,8 +36,12 @@ SHORTAGES: Final = (OSError, MemoryError, RuntimeError)
 NO_THREAD: Final = "can't start new thread"
 
 
-def run(config: Config) -> None:
+def run(config: Config, *, file: Path = FILE, reload: bool = False) -> None:
     """Run a node until it is drained.
+
+    Args:
+        file: where the configuration was read.
+        reload: whether to load the handlers anew on every save.
 
     Raises:
         StartError: it cannot start; nothing is left behind.
@@ -42,7 +51,8 @@ def run(config: Config) -> None:
     keep_private(Path(config.node.data_dir))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            ended_in_time = runner.run(serve(config))
+            triggers = Triggers(hangups=Hangups(), on_save=reload, config_file=ConfigFile(file))
+            ended_in_time = runner.run(serve(config, triggers))
     except BaseExceptionGroup as group:
         raise _sole_start_error(group) or group from None
     if threading.active_count() > 1:
@@ -53,13 +63,14 @@ def run(config: Config) -> None:
         say("drained")
 
 
-async def serve(config: Config) -> bool:
+async def serve(config: Config, triggers: Triggers) -> bool:
     """Start, serve and drain a node; whether all jobs ended in time."""
     name = config.node.name or socket.gethostname()
     log_lines.configure(node=name)
     async with AsyncExitStack() as stack:
+        stack.enter_context(triggers.hangups.heeded())
         try:
-            node = await assemble(config, name, stack)
+            node = await assemble(config, name, stack, triggers=triggers)
         except Unavailable as error:  # from a server that was reachable a moment ago
             raise StartError(f"the start was cut short: {error}") from error
         except SHORTAGES as error:

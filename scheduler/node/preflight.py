@@ -16,7 +16,6 @@ from contextlib import (
 )
 from multiprocessing import resource_tracker
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final, TypeVar
 
 import structlog
@@ -27,6 +26,7 @@ from scheduler.core.ports.store import Store
 from scheduler.node.config.loading import VARIABLES, Config
 from scheduler.node.folders import Folders
 from scheduler.node.machine import require_kernel
+from scheduler.node.reloading.snapshots import taken, written
 from scheduler.node.scratch import make_scratch
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.warden.cookie import DATA_DIR, NODE, SCRATCH
@@ -111,8 +111,11 @@ def warn_no_handlers(folder: str) -> None:
     log.warning("no file in the handlers folder has a @handler", folder=str(Path(folder).resolve()))
 
 
-def mark_descendants(config: Config, folders: Folders, node_id: str) -> None:
+def mark_descendants(config: Config, folders: Folders, node_id: str) -> Snapshot:
     """Set the environment variables for all processes that this node starts.
+
+    Returns:
+        The handlers that they load.
 
     Raises:
         StartError: the handlers folder is missing, or the folder for files cannot be made.
@@ -126,11 +129,13 @@ def mark_descendants(config: Config, folders: Folders, node_id: str) -> None:
     path = os.environ.get("PYTHONPATH", "")
     os.environ["ATLANSCHEDULER_PYTHONPATH"] = path
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}"
-    os.environ["ATLANSCHEDULER_HANDLERS"] = str(_written_snapshot(config.handlers.path))
+    snapshot = taken(config.handlers.path)
+    os.environ["ATLANSCHEDULER_HANDLERS"] = str(written(snapshot))
     for variable in VARIABLES:  # passwords and secrets are not for handlers
         os.environ.pop(variable, None)
     files_dir = folders.make_files_dir(config.handlers.files_dir)
     os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(files_dir)
+    return snapshot
 
 
 def start_tracker() -> None:
@@ -154,16 +159,6 @@ def _keep(folder: str) -> None:
     """
     with suppress(OSError):
         fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _written_snapshot(folder: str) -> Path:
-    """Write the handlers as they are now where all processes of this node read them.
-
-    Raises:
-        StartError: there is no such folder, or a file in it cannot be read.
-    """
-    snapshot = Snapshot.take(Path(folder).resolve())
-    return snapshot.write(Path(mkdtemp(prefix="handlers-", dir=os.environ[SCRATCH])))
 
 
 async def reach(

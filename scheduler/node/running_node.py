@@ -84,14 +84,12 @@ class RunningNode:
 
 @contextmanager
 def _signals(draining: asyncio.Event) -> Iterator[None]:
-    """Drain on SIGTERM, SIGINT and SIGHUP; a second of the first two exits at once.
+    """Drain on SIGTERM and SIGINT; a second one exits at once, and the warden ends the jobs.
 
-    The warden then ends the jobs. SIGHUP comes when a terminal is closed, and to all processes of a
-    service right after the signal that stops it: so it never hastens the end. Where it is ignored,
-    as by `nohup`, it stays so.
+    `reloading` heeds SIGHUP. It comes to all processes of a service right after the signal that
+    stops it: so it never hastens the end.
     """
     loop = asyncio.get_running_loop()
-    hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
 
     def on_signal(signal_: signal.Signals) -> None:
         if draining.is_set():
@@ -101,12 +99,10 @@ def _signals(draining: asyncio.Event) -> Iterator[None]:
 
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, on_signal, signal_)
-    if hangup:
-        loop.add_signal_handler(signal.SIGHUP, draining.set)
     try:
         yield
     finally:
-        for signal_ in (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hangup else [])):
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(signal_)
 
 

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.queues import Queue
@@ -32,6 +33,7 @@ from scheduler.processes.child import job_loop
 from scheduler.processes.child.executor_ends import NoResults, OwnSemaphore
 from scheduler.processes.child.frames import SLACK_BYTES
 from scheduler.processes.escaped_processes import EscapedProcesses
+from scheduler.processes.generation import Generation
 from scheduler.processes.lot import Listener, Lot, LotPipes
 from scheduler.processes.stdio_pipes import OnOutput, StdioPipes
 
@@ -41,8 +43,9 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-START_S: Final = 60.0
-"""How long a pool process may take to send its hello; the first waits for the handlers to load."""
+START_S: Final = 90.0
+"""How long a pool process may take to send its hello. Its files may take `importing.IMPORT_S`; the
+first one also waits for the fork server, which tries packages for `installed_packages.TRY_S`."""
 RETIRE_S: Final = 5.0
 """How long an idle process may take to exit."""
 TIDY_S: Final = 1.0
@@ -50,8 +53,6 @@ TIDY_S: Final = 1.0
 _CHILDREN: Final[set[object]] = multiprocessing.process._children  # type: ignore[attr-defined]  # noqa: SLF001
 UNKNOWN_STATUS: Final = 255
 """The exit status that multiprocessing gives where the fork server did not report one."""
-PRELOAD: Final = "scheduler.processes.child.loading.preload"
-"""What the fork server imports before it forks: a name, since the node must not import it."""
 LAST_FRAMES_S: Final = 0.2
 """How long to read on after a process died: its last frame may still be in the socket. Not until
 the end of file: a descendant that inherited the socket would keep it open."""
@@ -63,6 +64,7 @@ class PoolProcess:
     def __init__(
         self,
         *,
+        generation: Generation,
         executor: ProcessPoolExecutor,
         handle: ForkServerProcess,
         threads: Executor,
@@ -72,6 +74,7 @@ class PoolProcess:
         pipes: StdioPipes,
         lot_pipes: LotPipes,
     ) -> None:
+        self.generation = generation
         self.jobs = 0
         self.intruded = False
         """Whether a frame came that was not of its job: what wrote it may go on."""
@@ -118,7 +121,8 @@ class PoolProcess:
         ):
             raise EOFError("the pool process died at once, or was orphaned")
         self.fault: str | None = hello["fault"]
-        self.handlers = tuple(HandlerOptions(**options) for options in hello["handlers"])
+        handlers = [HandlerOptions(**options) for options in hello["handlers"]]
+        self.tasks = {options.name: options for options in handlers}
         self.process, self.fork_server = process.process, fork_server.process
         self._pipes.stop_listening()
         self._channel.listen(None)
@@ -157,6 +161,14 @@ class PoolProcess:
         self._channel.send(*self._lot.frames)
         self._channel.listen(self._on_frame)
         return self._lot
+
+    def take_back(self) -> None:
+        """Have no further job of its lot begin in it.
+
+        A job that was sent alone has begun: nobody counts on it that its token is still there.
+        """
+        if self._lot is not None and not self._lot.closed:
+            self._lot.take_back()
 
     async def idle(self) -> None:
         """Wait until it has nothing to do with its lot any more, or is dead.
@@ -292,11 +304,17 @@ class PoolProcess:
 
 
 async def start(
-    *, threads: Executor, result_bytes_max: int, escaped: EscapedProcesses, on_output: OnOutput
+    generation: Generation,
+    *,
+    threads: Executor,
+    result_bytes_max: int,
+    escaped: EscapedProcesses,
+    on_output: OnOutput,
 ) -> PoolProcess:
     """Start a pool process and wait until it is ready.
 
     Args:
+        generation: whose handlers it loads.
         threads: run the blocking ends; one for each process that may be ended at a time.
         escaped: is told to spare the new process.
         on_output: called with what the handler files print when they are loaded.
@@ -306,17 +324,12 @@ async def start(
     """
     loop = asyncio.get_running_loop()
     hello: asyncio.Future[Message | None] = loop.create_future()
-
-    def on_hello(message: Message | None) -> None:
-        if not hello.done():
-            hello.set_result(message)
-
     # JSON text in a JSON string may double: each of its quotes and backslashes is escaped.
     frame_bytes_max = 2 * result_bytes_max + SLACK_BYTES
     with ExitStack() as undo:
         ours, theirs = socket.socketpair()
         _, channel = await loop.create_unix_connection(
-            lambda: Channel(on_hello, frame_bytes_max=frame_bytes_max), sock=ours
+            lambda: Channel(partial(_resolve, hello), frame_bytes_max=frame_bytes_max), sock=ours
         )
         undo.callback(channel.close)
         pipes = StdioPipes()
@@ -324,19 +337,18 @@ async def start(
         undo.callback(pipes.close)
         lot_pipes = LotPipes()
         undo.callback(lot_pipes.close)
-        context = _Context()
-        own = (theirs, pipes.theirs, lot_pipes.theirs)
+        context, own = _Context(), (theirs, pipes.theirs, lot_pipes.theirs)
         executor = _executor(context, *own, result_bytes_max=result_bytes_max)
         async with escaped.forking:
-            with theirs, pipes.handed_over(), lot_pipes.handed_over():
+            with theirs, pipes.handed_over(), lot_pipes.handed_over(), generation.forking():
                 # Starting a process waits for the fork server: not on the event loop.
                 serving = await asyncio.to_thread(executor.submit, job_loop.serve)
-            handle = context.started[-1]
-            _take_from_executor(handle)
+            handle = _taken_from_executor(context)
             for forked in _forked(handle):
                 undo.callback(tree.send, forked, signal.SIGKILL)
                 escaped.spare([forked])
         process = PoolProcess(
+            generation=generation,
             executor=executor,
             handle=handle,
             threads=threads,
@@ -350,6 +362,11 @@ async def start(
             process.welcome(await hello)
         undo.pop_all()
     return process
+
+
+def _resolve(hello: asyncio.Future[Message | None], message: Message | None) -> None:
+    if not hello.done():
+        hello.set_result(message)
 
 
 def _executor(
@@ -372,13 +389,15 @@ def _executor(
     return executor
 
 
-def _take_from_executor(handle: ForkServerProcess) -> None:
-    """Keep multiprocessing from waiting for the process, and the executor from ending it."""
+def _taken_from_executor(context: _Context) -> ForkServerProcess:
+    """The new process; multiprocessing does not wait for it, nor does the executor end it."""
+    handle = context.started[-1]
     # The start of the next process polls, in its thread, whether this one is dead. It would so take
     # the only message with its exit status, which the executor waits for.
     _CHILDREN.discard(handle)
     # Only after the start: that pickles the handle, and the process would have to load our class.
     handle.terminate = _do_nothing  # type: ignore[method-assign]
+    return handle
 
 
 def _do_nothing() -> None:
@@ -399,8 +418,6 @@ class _Context(ForkServerContext):
     def __init__(self) -> None:
         super().__init__()
         self.started: list[ForkServerProcess] = []
-        # Without __main__, each process of a node started with `python -m` would load it anew.
-        multiprocessing.set_forkserver_preload(["__main__", PRELOAD])
 
     def Process(  # type: ignore[override]  # noqa: N802 - a class in the base, called in the same way
         self,

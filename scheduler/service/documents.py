@@ -105,7 +105,7 @@ def node_document(node: Node) -> Document:
     }
 
 
-def task_document(options: HandlerOptions) -> Document:
+def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
     """A handler and its options."""
     return {
         "name": options.name,
@@ -114,6 +114,7 @@ def task_document(options: HandlerOptions) -> Document:
         "grace_s": options.grace_s,
         "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
+        "loaded_at": instant(loaded_at),
     }
 
 

@@ -30,7 +30,6 @@ from typing import Final
 
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, NewJob, Node, Status, Submission, Until
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.clock import Clock
@@ -38,6 +37,7 @@ from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.principal import Principal, Right
+from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.event_feed import EventFeed
@@ -93,7 +93,7 @@ class Service:
         new_id: Callable[[], str],
         change_feed: ChangeFeed,
         looks: JobLooks,
-        tasks: Mapping[str, HandlerOptions],
+        tasks: Tasks,
         draining: asyncio.Event,
         direct_start: DirectStart,
         job_events: JobEvents,
@@ -142,7 +142,7 @@ class Service:
                 **submission.submitted(),
                 id=self._new_id(),
                 traceparent=traceparent,
-                undoable=self.tasks[submission.task].undoable,
+                undoable=self._is_undoable(submission.task),
                 created_at=now,
                 idempotency_key=key,
                 fingerprint=None if key is None else fingerprint,
@@ -156,6 +156,11 @@ class Service:
             with suppress(QueueUnavailable):
                 await self._queue.enqueue([job.id for job in inserted.jobs])
         return inserted
+
+    def _is_undoable(self, task: str) -> bool:
+        """Whether its jobs can be undone; it may have gone since the request was checked."""
+        options = self.tasks.get(task)
+        return options is not None and options.undoable
 
     async def _insert_one(self, new: NewJob) -> Inserted:
         """Store a job, claimed for a worker that idles, if there is one; then that begins with it.

@@ -330,6 +330,10 @@ class SqlStore:
         """See `Store`."""
         return bool(await self._fetch("renew", node_id, running))
 
+    async def set_tasks(self, node_id: str, tasks: Sequence[str]) -> bool:
+        """See `Store`."""
+        return bool(await self._fetch("set_tasks", node_id, arguments.json(tasks)))
+
     async def aborts_requested(self, node_id: str) -> Collection[str]:
         """See `Store`."""
         return _ids(await self._fetch("aborts", node_id))

@@ -54,16 +54,25 @@ class Metrics:
         self.leases_lost = counter("leases_lost", "How often this node lost its lease.")
         self.released = counter("jobs_released", "Jobs taken back from dead nodes.")
         self.processes = counter("pool_processes_started", "Pool processes started.")
+        self.handler_loads = cache(
+            counter("handler_loads", "Loads of the handlers after the start.", "outcome").labels
+        )
+        self._loaded = gauge(
+            "handlers_loaded_timestamp_seconds", "When the handlers were loaded, since 1970."
+        )
         self.queued = gauge("queued_jobs", "Queued jobs of all nodes; counted up to ten thousand.")
         self.oldest = gauge("oldest_queued_seconds", "Age of the oldest queued job of all nodes.")
         self.stalled = gauge("stalled", "1 while every slot runs a job that has queued children.")
         self._workers = gauge("workers", "Jobs that this node can run at a time.")
         self._running = gauge("running_jobs", "Jobs that this node runs now.")
 
-    def of_node(self, *, workers: int, running: Callable[[], int]) -> None:
+    def of_node(
+        self, *, workers: int, running: Callable[[], int], loaded_at: Callable[[], float]
+    ) -> None:
         """Set what is read whenever the metrics are scraped."""
         self._workers.set(workers)
         self._running.set_function(running)
+        self._loaded.set_function(loaded_at)
 
     def batch(self, kind: str, calls: int) -> None:
         """Record how many calls shared one statement of the store."""

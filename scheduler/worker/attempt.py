@@ -91,6 +91,8 @@ class Attempt:
         self._lot: Lot | None = None
         """The lot in which it is sent, while others in it may begin after it."""
         self._slots = slots
+        self.options = options
+        """Of its handler, as they were when the job was claimed."""
         self._grace_s = grace_s(options.grace_s, node_grace_s)
         self._grace: asyncio.Timeout | None = None
         """Set while the grace period runs."""
@@ -212,6 +214,8 @@ class Attempt:
             except StoreUnavailable:
                 # Its abort may be stored. Given back, the job is then aborted, or begins anew.
                 self.stop(StopReason.DRAIN)
+        if not (self._slots.room(process) and self._slots.knows(self.options)):
+            self.stop(StopReason.DRAIN)  # handlers were loaded anew; its next claim is for those
         if self._over.is_set():
             return None
         self._limit_time()

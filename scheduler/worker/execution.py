@@ -15,7 +15,6 @@ from typing import Final
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     NOTHING_RAN,
-    Claim,
     Crashed,
     Death,
     Outcome,
@@ -93,26 +92,18 @@ class Execution:
             return
         async with asyncio.TaskGroup() as tasks:
             for claimed in lot:
-                if claimed.claim.task not in self._slots.tasks:
+                if claimed.claim.task not in (known := self._slots.tasks):
                     name = f"settle {claimed.claim.id}"
-                    tasks.create_task(self._settling.settle_unknown(claimed.claim), name=name)
+                    end = self._settling.settle_unknown(claimed.claim, loaded_at=known.loaded_at)
+                    tasks.create_task(end, name=name)
             ticket.keep(len(members))
-            alone = [member for member in members if not self._may_share(member.claimed.claim)]
+            alone = [member for member in members if not _may_share(member)]
             for member in alone:
                 run = self._run_alone(member, ticket.split(), group)
                 tasks.create_task(run, name=f"run {member.claimed.claim.id}")
             shared = [member for member in members if member not in alone]
             if shared:
                 await self._run_together(shared, ticket, tasks, group)
-
-    def _may_share(self, claim: Claim) -> bool:
-        """Whether others may wait for this job, and it for them."""
-        limit_s = self._slots.tasks[claim.task].timeout_s
-        return (
-            claim.purpose is Purpose.RUN
-            and (limit_s is None or limit_s >= SHARED_LIMIT_S)
-            and len(claim.data) <= SHARED_BYTES_MAX
-        )
 
     async def _run_together(
         self,
@@ -123,6 +114,7 @@ class Execution:
     ) -> None:
         ways = Ways(
             room=self._slots.room,
+            knows=self._slots.knows,
             settle=self._settle_all,
             run_alone=lambda member, own: self._run_alone(member, own, group),
             run_on=lambda others, process, own: self._run_on(others, process, own, group),
@@ -230,6 +222,16 @@ class Execution:
             on_output=self._job_log_writer.write,
             job_events=self._job_events,
         )
+
+
+def _may_share(member: Member) -> bool:
+    """Whether others may wait for this job, and it for them."""
+    claim, limit_s = member.claimed.claim, member.attempt.options.timeout_s
+    return (
+        claim.purpose is Purpose.RUN
+        and (limit_s is None or limit_s >= SHARED_LIMIT_S)
+        and len(claim.data) <= SHARED_BYTES_MAX
+    )
 
 
 def _stopped_with_its_node(attempt: Attempt, outcome: Outcome) -> bool:

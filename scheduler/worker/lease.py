@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 import structlog
 
@@ -32,6 +33,9 @@ from scheduler.core.job import Node
 from scheduler.core.policy import fence_s, renewal_answer_s, renewal_s, retry_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
+
+TRY_AGAIN_S: Final = 0.5
+"""The pause before the store is told of handlers again, which is only needed when it was away."""
 
 log = structlog.get_logger()
 
@@ -112,6 +116,19 @@ class Lease:
             group.create_task(self._look_for_aborts(), name="look for requested aborts")
             if self._shared:
                 group.create_task(self._guard(), name="guard the lease")
+
+    async def set_tasks(self, tasks: Sequence[str]) -> None:
+        """Tell others which handlers this node has from now on; tried until the store has it.
+
+        Without the store no job begins anyway. A node that is presumed dead registers with them.
+        """
+        self.node = replace(self.node, tasks=tuple(tasks))
+        while True:
+            with suppress(StoreUnavailable):
+                # A registration that was sent before may arrive after it, with the old ones.
+                if await self._store.set_tasks(self.node.id, tasks):
+                    return
+            await self._clock.sleep(TRY_AGAIN_S)
 
     async def end(self) -> None:
         """Give the lease up; nothing of this node may run any more."""

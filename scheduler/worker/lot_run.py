@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from scheduler.basics.wait import Wait
+from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import NOTHING_RAN, Outcome, Stopped, StopReason
 from scheduler.processes.lot import Lot
 from scheduler.processes.pool_process import PoolProcess
@@ -41,6 +42,7 @@ class Ways:
     """What becomes of the jobs of a run."""
 
     room: Callable[[PoolProcess], int]
+    knows: Callable[[HandlerOptions], bool]
     settle: Callable[[Sequence[tuple[Member, Outcome]]], Coroutine[Any, Any, None]]
     run_alone: Callable[[Member, SlotTicket], Coroutine[Any, Any, None]]
     """It has not begun."""
@@ -80,7 +82,7 @@ class LotRun:
         """Run until each job has ended, or goes on alone."""
         while await self._part():
             process = await self._process()
-            if process is not None and await self._part():
+            if process is not None and await self._part() and self._ways.room(process):
                 await self._send(process)
             else:
                 self._ticket.ran(0)
@@ -112,7 +114,9 @@ class LotRun:
     def _stopped(self, member: Member) -> StopReason | None:
         if not member.claimed.lease_unbroken():
             return StopReason.LEASE_LOST
-        return StopReason.DRAIN if self._drain.begun else member.attempt.stopped
+        if self._drain.begun or not self._ways.knows(member.attempt.options):
+            return StopReason.DRAIN
+        return member.attempt.stopped
 
     async def _process(self) -> PoolProcess | None:
         """Wait in line for a process. A drain, or too long a wait, gives the jobs back instead."""

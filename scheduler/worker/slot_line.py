@@ -51,6 +51,7 @@ class SlotLine:
         """One timer for the whole line: most waiters are served long before it."""
         self._idle: list[PoolProcess] = []
         self._replacements: set[asyncio.Task[None]] = set()
+        slots.on_switched = self._replace_outdated
         for _ in range(number):
             self._replace(None)
 
@@ -103,6 +104,12 @@ class SlotLine:
         else:
             self._ready -= 1
             self._replace(process)
+
+    def _replace_outdated(self) -> None:
+        """Replace the idle processes that may run no job any more."""
+        idle, self._idle = self._idle, []
+        for process in idle:
+            self.give_back(process)
 
     def close(self) -> None:
         """Get no further process."""

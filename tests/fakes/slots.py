@@ -10,11 +10,13 @@ from typing import Any
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job_log import LogStream
+from scheduler.core.tasks import Tasks
 from scheduler.processes.child import lot as child
 from scheduler.processes.child.outbox import encoded
 from scheduler.processes.lot import Listener, Lot, LotPipes
 from scheduler.processes.stdio_pipes import OnOutput
 from scheduler.processes.tree import Ended, Process
+from tests.fakes.clock import AT
 
 Message = Mapping[str, Any]
 
@@ -77,6 +79,10 @@ class FakeProcess:
         else:
             lot.lose()
         return lot
+
+    def take_back(self) -> None:
+        if self._lot is not None and not self._lot.closed:
+            self._lot.take_back()
 
     async def idle(self) -> None:
         await self._is_idle.wait()
@@ -213,11 +219,13 @@ class FakeSlots:
     ) -> None:
         self.open = asyncio.Event()
         self.open.set()
-        self.tasks: Mapping[str, HandlerOptions] = {}
+        self.tasks = Tasks({}, loaded_at=AT)
+        self.on_switched: Callable[[], None] | None = None
         self.result_bytes_max = 1_000_000
         self.rooms = 100
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
+        self.outdated: list[FakeProcess] = []
         self.outliving: tuple[Process, ...] = ()
         """The processes that outlive SIGKILL when the next pool process is ended."""
         self._make = make or partial(FakeProcess, heeds_sigterm=heed_sigterm)
@@ -228,18 +236,30 @@ class FakeSlots:
         return [frame for process in self.given for frame in process.frames]
 
     async def ready(self, process: FakeProcess | None, *, fresh: bool = False) -> FakeProcess:
-        if process is not None and process.alive and not (fresh and process.jobs):
+        sound = process is not None and process.alive and process not in self.outdated
+        if process is not None and sound and not (fresh and process.jobs):
             return process
         await self.open.wait()
         self.given.append(self._make())
         return self.given[-1]
 
     def usable(self, process: FakeProcess) -> bool:
-        return process.alive
+        return process.alive and process not in self.outdated
+
+    def knows(self, options: HandlerOptions) -> bool:
+        return not self.tasks or self.tasks.get(options.name) == options
 
     def room(self, process: FakeProcess) -> int:
-        del process
-        return self.rooms
+        return 0 if process in self.outdated else self.rooms
+
+    def switch(self, tasks: Mapping[str, HandlerOptions] | None = None) -> None:
+        """Have the processes so far outdated, as when handlers are loaded anew."""
+        self.tasks = Tasks(self.tasks if tasks is None else tasks, loaded_at=AT)
+        self.outdated = [*self.given]
+        for process in self.given:
+            process.take_back()
+        assert self.on_switched is not None
+        self.on_switched()
 
     async def discard(self, process: FakeProcess) -> Ended:
         return await self.end(process)

@@ -408,6 +408,14 @@ class MemoryStore:
         self._nodes[node_id] = replace(node, running=running, beat=node.beat + 1)
         return True
 
+    async def set_tasks(self, node_id: str, tasks: Sequence[str]) -> bool:
+        self._answer()
+        node = self._nodes.get(node_id)
+        if node is None:
+            return False
+        self._nodes[node_id] = replace(node, tasks=tuple(tasks))
+        return True
+
     async def aborts_requested(self, node_id: str) -> Collection[str]:
         self._answer()
         jobs = (row.job for row in self.rows.values())

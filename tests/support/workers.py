@@ -19,6 +19,7 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
 from scheduler.core.ports.store import Store
 from scheduler.core.principal import EVERYBODY
+from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
@@ -50,10 +51,13 @@ NODE = Node(id="a", name="a", version="1", workers=1, tasks=(), running=0, beat=
 
 
 CLEANUP_TRIES = 3
-TASKS = {
-    "task1": HandlerOptions(name="task1"),
-    "undoable": HandlerOptions(name="undoable", undoable=True),
-}
+TASKS = Tasks(
+    {
+        "task1": HandlerOptions(name="task1"),
+        "undoable": HandlerOptions(name="undoable", undoable=True),
+    },
+    loaded_at=AT,
+)
 
 
 class NodeUnderTest:

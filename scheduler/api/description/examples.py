@@ -81,6 +81,7 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "grace_s": 5.0,
         "memory_bytes": None,
         "on_abort": False,
+        "loaded_at": "2026-11-23T14:00:00.000Z",
     },
     "Node": {
         "name": "node-a",

@@ -163,6 +163,7 @@ class Task(Shape):
     grace_s: Annotated[float | None, Field(description="between SIGTERM and SIGKILL")]
     memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
     on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
+    loaded_at: Annotated[Instant, Field(description="when this node loaded its handlers")]
 
 
 class Node(Shape):

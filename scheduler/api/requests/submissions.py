@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from hashlib import sha256
 from typing import Final
 
@@ -12,6 +11,7 @@ from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal,
 from scheduler.api.requests.models import NewJob
 from scheduler.core.errors import Flaw, Invalid, TooLarge
 from scheduler.core.job import JsonText, Submission
+from scheduler.core.tasks import Tasks
 
 DATA_LEVELS_MAX: Final = 254
 """How deep `data` may nest: orjson reads 1,024 levels and writes 254."""
@@ -24,7 +24,7 @@ class Intake:
     def __init__(
         self,
         *,
-        tasks: Collection[str],
+        tasks: Tasks,
         data_bytes_max: int,
         only_uid: str | None,
         several: bool,
@@ -33,7 +33,7 @@ class Intake:
         """How the jobs are checked.
 
         Args:
-            tasks: the names of the handlers.
+            tasks: the handlers.
             data_bytes_max: limit for the data of one job as JSON.
             only_uid: the user of jobs that name none; None: each must name one.
             several: whether the body is an array.
@@ -134,9 +134,10 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
     )
 
 
-def _unknown_task(task: str, tasks: Collection[str], pointer: str) -> Flaw:
+def _unknown_task(task: str, tasks: Tasks, pointer: str) -> Flaw:
     known = sorted(tasks)
     more = len(known) - TASKS_LISTED_MAX
     tail = f" and {more} more, see GET /-/tasks" if more > 0 else ""
     listed = choice(task, known[:TASKS_LISTED_MAX])
-    return Flaw(f"{pointer}/task", f"there is no handler {shown(task)}; {listed}{tail}")
+    since = f"; this node loaded its handlers at {tasks.loaded_at:%Y-%m-%d %H:%M:%S} UTC"
+    return Flaw(f"{pointer}/task", f"there is no handler {shown(task)}; {listed}{tail}{since}")

@@ -38,7 +38,9 @@ async def list_tasks(request: web.Request) -> web.Response:
     They are those of this node; other nodes of the installation may have others.
     """
     tasks = request.app[SERVICE].tasks
-    return json_response([task_document(tasks[name]) for name in sorted(tasks)])
+    return json_response(
+        [task_document(tasks[name], loaded_at=tasks.loaded_at) for name in sorted(tasks)]
+    )
 
 
 async def list_nodes(request: web.Request) -> web.Response:

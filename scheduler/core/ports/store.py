@@ -322,6 +322,10 @@ class Store(Protocol):
         """
         ...
 
+    async def set_tasks(self, node_id: str, tasks: Sequence[str]) -> bool:
+        """Note which handlers a node has from now on; false where it is not registered."""
+        ...
+
     async def aborts_requested(self, node_id: str) -> Collection[str]:
         """Ids of the jobs that a node runs and whose abort is requested."""
         ...

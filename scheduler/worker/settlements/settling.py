@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Final, TypeVar
@@ -122,14 +123,18 @@ class Settling:
         self._job_events.claim_lost(claim)
         await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
 
-    async def settle_unknown(self, claim: Claim) -> None:
-        """End a claim on a job whose handler this node does not have; another node may have it."""
+    async def settle_unknown(self, claim: Claim, *, loaded_at: datetime) -> None:
+        """End a claim on a job whose handler this node does not have; another node may have it.
+
+        Args:
+            loaded_at: when this node loaded its handlers.
+        """
         nodes = await self._retry(self._store.nodes)
         if any(claim.task in node.tasks for node in nodes):
             await self._clock.sleep(UNKNOWN_KEPT_S)
             await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
         else:
-            await self.settle(claim, Unknown(), None)
+            await self.settle(claim, Unknown(loaded_at), None)
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         error = cleanup_failure(claim.task, outcome)

@@ -14,6 +14,7 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import FINAL, Job, JsonText, Status, Submission
 from scheduler.core.ports.store import Store
 from scheduler.core.principal import EVERYBODY
+from scheduler.core.tasks import Tasks
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import ABORTS_AT_ONCE_MAX, Service
@@ -34,7 +35,7 @@ def service(store: Store) -> Service:
         looks=JobLooks(store),
         clock=clock,
         new_id=new_id,
-        tasks={"task1": HandlerOptions(name="task1")},
+        tasks=Tasks({"task1": HandlerOptions(name="task1")}, loaded_at=clock.now()),
         draining=asyncio.Event(),
         direct_start=NoDirectStart(),
         job_events=Counting(clock),

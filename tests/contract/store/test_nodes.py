@@ -47,6 +47,19 @@ async def test_a_renewal_shows_that_the_node_lives(store: Store) -> None:
     assert list(await store.nodes()) == [replace(node(), beat=2, running=3)]
 
 
+async def test_a_node_that_loads_its_handlers_anew_says_which_it_has(store: Store) -> None:
+    """Other nodes end a job whose handler no node has."""
+    await store.register(node())
+    await store.renew("a1", running=3)
+
+    assert await store.set_tasks("a1", ["resize", "shout"])
+    assert not await store.set_tasks("unknown", ["shout"])
+
+    assert list(await store.nodes()) == [
+        replace(node(), beat=1, running=3, tasks=("resize", "shout"))
+    ]
+
+
 async def test_a_node_finds_the_requested_aborts_of_its_own_jobs(store: Store) -> None:
     """The third way of an abort: it works when Redis is gone."""
     mine, other = await running(store, node_id="a1"), await running(store, node_id="b1")

@@ -17,7 +17,8 @@ from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.process_table import command_of
 
-ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOPS = (signal.SIGTERM, signal.SIGINT)
+ALL = (*STOPS, signal.SIGHUP)
 FAR = 3600
 
 
@@ -35,7 +36,7 @@ async def began(node: Node, task: str, file: Path) -> Body:
     return job
 
 
-@pytest.mark.parametrize("signal_", ALL)
+@pytest.mark.parametrize("signal_", STOPS)
 @pytest.mark.parametrize("task", ["until", "until_async"])
 async def test_jobs_drain_when_all_processes_get_the_signal(
     start_node: Nodes, begun: Path, signal_: signal.Signals, task: str
@@ -53,6 +54,20 @@ async def test_jobs_drain_when_all_processes_get_the_signal(
 
     again = start_node(QUEUE__IDLE_WINDOW_S=FAR)
     ended = await again.job(job)
+    assert (ended["status"], ended["attempt"]) == ("successful", 1), ended
+
+
+async def test_a_hangup_of_all_processes_loads_handlers_anew_and_ends_nothing(
+    start_node: Nodes, begun: Path
+) -> None:
+    """`systemctl kill -s HUP` sends it to all of them."""
+    node = start_node(NODE__WORKERS=2)
+    job = await began(node, "until", begun)
+    signal_all(node, signal.SIGHUP)
+    await eventually(lambda: '"the handlers are loaded anew"' in node.log, within_s=60)
+    assert (await node.job(job))["status"] == "running"
+    begun.unlink()
+    ended = await node.job(job, wait_s=30)
     assert (ended["status"], ended["attempt"]) == ("successful", 1), ended
 
 

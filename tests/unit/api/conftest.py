@@ -33,22 +33,26 @@ from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
+from scheduler.core.tasks import Tasks
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.service.tokens import Tokens
-from tests.fakes import FakeClock, MemoryQueue, MemoryStore, NoDirectStart
+from tests.fakes import AT, FakeClock, MemoryQueue, MemoryStore, NoDirectStart
 from tests.support.job_events import Counting
 from tests.support.stores import node
 
 DOCUMENT = document(ROUTES)
-TASKS = {
-    "task1": HandlerOptions(
-        name="task1", doc="Counts.", timeout_s=60, grace_s=1.5, memory_bytes=1 << 30
-    ),
-    "task2": HandlerOptions(name="task2", undoable=True),
-}
+TASKS = Tasks(
+    {
+        "task1": HandlerOptions(
+            name="task1", doc="Counts.", timeout_s=60, grace_s=1.5, memory_bytes=1 << 30
+        ),
+        "task2": HandlerOptions(name="task2", undoable=True),
+    },
+    loaded_at=AT,
+)
 DATA_BYTES_MAX = 1024 * 1024
 BULK_JOBS_MAX = 1000
 

@@ -144,7 +144,8 @@ async def test_an_unknown_task_is_answered_with_the_known_ones(api: Api) -> None
     answer = await api.post({"uid": "u1", "task": "taks1"})
 
     assert answer.flaws == {
-        "/task": "there is no handler \"taks1\"; did you mean 'task1'? allowed: task1, task2"
+        "/task": "there is no handler \"taks1\"; did you mean 'task1'? allowed: task1, task2;"
+        " this node loaded its handlers at 2026-03-01 12:00:00 UTC"
     }
     assert answer.json["detail"].startswith('/task: there is no handler "taks1"')
     assert answer.headers["Content-Type"] == "application/problem+json"

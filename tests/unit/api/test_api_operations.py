@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from scheduler import __version__
-from tests.support.stores import node
+from scheduler.service.documents import instant
+from tests.support.stores import AT, node
 from tests.unit.api.conftest import Api
 
 
@@ -61,6 +62,7 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "grace_s": 1.5,
             "memory_bytes": 1 << 30,
             "on_abort": False,
+            "loaded_at": instant(AT),
         },
         {
             "name": "task2",
@@ -69,6 +71,7 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "grace_s": None,
             "memory_bytes": None,
             "on_abort": True,
+            "loaded_at": instant(AT),
         },
     ]
 

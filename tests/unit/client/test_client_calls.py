@@ -28,7 +28,7 @@ from scheduler.cli.terminal import print_json
 from scheduler.core import job as core
 from scheduler.core.change import changed
 from scheduler.core.job import Death, Failure, FailureKind, Progress
-from tests.support.stores import node
+from tests.support.stores import AT, node
 from tests.unit.client.conftest import Api, Either
 
 NOBODYS = "01a208bc-e538-7404-822a-df0cc3d7b9b4"
@@ -298,6 +298,7 @@ async def test_handlers_and_nodes_are_listed(client: Either, api: Api) -> None:
     assert (task1.name, task1.doc, task1.timeout_s, task1.grace_s) == ("task1", "Counts.", 60, 1.5)
     assert (task1.memory_bytes, task2.memory_bytes) == (1 << 30, None)
     assert (task2.name, task2.on_abort) == ("task2", True)
+    assert task1.loaded_at == task2.loaded_at == AT
     (found,) = await client.do("nodes")
     assert found.name == node("a1").name
     assert found.started_at == node("a1").started_at

@@ -38,7 +38,7 @@ from tests.support.stores import AT, new
 CLEAN = replace(new(undoable=True).claimed(), purpose=Purpose.CLEAN)
 RAISED = Raised(type="OSError", message="x" * 9999, traceback="Traceback …")
 SUCCEEDED = [Returned(JsonText("null")), Unreturnable("a set")]
-FAILED = [RAISED, Crashed(-9), Unknown(), Stopped(StopReason.TIME_LIMIT, NOTHING_RAN, 0.7)]
+FAILED = [RAISED, Crashed(-9), Unknown(AT), Stopped(StopReason.TIME_LIMIT, NOTHING_RAN, 0.7)]
 CUT_SHORT = [
     Stopped(StopReason.DRAIN, NOTHING_RAN),
     Stopped(StopReason.LEASE_LOST, NOTHING_RAN),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from scheduler.core.errors import StartError
+from scheduler.processes.child.loading import importing
 from scheduler.processes.child.loading.importing import load
 from tests.support.handlers.folders import Files, lay_out
 
@@ -164,3 +166,32 @@ def test_two_handlers_of_one_name_in_two_packages_are_told_with_both_places(
     line = refusal(tmp_path, files)
     assert f"{tmp_path / 'shop/__init__.py'}:2" in line
     assert f"{tmp_path / 'eu/vat.py'}:3" in line
+
+
+def test_a_file_that_waits_for_ever_is_refused_with_the_line_at_which_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who starts a node, or has it load its handlers anew, would not know what it waits for."""
+    monkeypatch.setattr(importing, "IMPORT_S", 0.05)
+    before = signal.getsignal(signal.SIGALRM)
+
+    line = refusal(
+        tmp_path, {"a.py": "import time\ntry:\n    time.sleep(60)\nexcept Exception: pass"}
+    )
+
+    assert line.startswith(f"{tmp_path}/a.py:3: the handler file does not import: ")
+    assert line.endswith("it is still not done after 0.05 s")
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_timer_that_a_file_sets_is_left_alone(tmp_path: Path) -> None:
+    """A handler may time itself; only the file knows what for."""
+    own = "import signal\nsignal.signal(signal.SIGALRM, print)\nsignal.alarm(3600)\n"
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        found_in(tmp_path, {"a.py": own})
+        assert signal.getsignal(signal.SIGALRM) is print
+        assert signal.alarm(0)
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -50,7 +50,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(Unreturnable, st.text()),
     st.builds(Raised, type=st.text(), message=st.text(), traceback=st.text()),
     st.builds(Crashed, st.integers(-64, 255), st.booleans()),
-    st.builds(Unknown),
+    st.builds(Unknown, loaded_at=st.just(AT)),
     st.builds(Stopped, st.sampled_from(StopReason), st.just(DEATH)),
 )
 seeds = st.integers(0, 2**32).map(Random)
@@ -120,7 +120,7 @@ def test_the_reason_of_a_stop_decides_the_status_of_the_job(
         (Crashed(3), FailureKind.CRASH, "exit status 3"),
         (Crashed(-9), FailureKind.CRASH, "signal 9 (SIGKILL)"),
         (Crashed(-63), FailureKind.CRASH, "signal 63 (unnamed)"),
-        (Unknown(), FailureKind.UNKNOWN_TASK, "'resize'"),
+        (Unknown(AT), FailureKind.UNKNOWN_TASK, "'resize'; the node that took the job loaded its"),
         (
             Stopped(StopReason.TIME_LIMIT, DEATH, 0.5),
             FailureKind.TIMEOUT,

@@ -58,12 +58,11 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-async def test_it_is_ended_once_however_many_end_it(threads: ThreadPoolExecutor) -> None:
-    """A node that drains retires all processes, among them one that is being retired."""
-    handle = Handle()
+def pool_process(threads: ThreadPoolExecutor, *, handle: object = None) -> PoolProcess:
     process = PoolProcess(
+        generation=Mock(),
         executor=cast("Any", Executor()),
-        handle=cast("Any", handle),
+        handle=cast("Any", handle or Handle()),
         threads=threads,
         death=asyncio.get_running_loop().create_future(),
         connection=Mock(),
@@ -72,6 +71,29 @@ async def test_it_is_ended_once_however_many_end_it(threads: ThreadPoolExecutor)
         lot_pipes=Mock(),
     )
     process.process = process.fork_server = NOBODY
+    return process
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+async def test_what_is_left_of_a_lot_is_taken_back_but_no_job_that_was_sent_alone(
+    threads: ThreadPoolExecutor, jobs: int
+) -> None:
+    """That one has begun for whoever sent it, also while its token is still there."""
+    process = pool_process(threads)
+    cast("Mock", process._lot_pipes).configure_mock(
+        **{"take_back.return_value": 1, "ends.return_value": ()}
+    )
+    lot = process.begin(
+        [{"id": str(each)} for each in range(jobs)], [Mock()] * jobs, on_change=Mock()
+    )
+    process.take_back()
+    assert lot.begun == 1
+
+
+async def test_it_is_ended_once_however_many_end_it(threads: ThreadPoolExecutor) -> None:
+    """A node that drains retires all processes, among them one that is being retired."""
+    handle = Handle()
+    process = pool_process(threads, handle=handle)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(process.retire())

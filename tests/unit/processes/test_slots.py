@@ -26,19 +26,24 @@ from tests.support.eventually import eventually
 class Process:
     """The part of a pool process that slots use."""
 
-    def __init__(self) -> None:
+    def __init__(self, generation: object = None) -> None:
+        self.generation = generation
         self.alive = True
         self.intruded = False
         self.jobs = 0
         self.left = None
         self.fault: str | None = None
-        self.handlers: tuple[HandlerOptions, ...] = ()
+        self.tasks: dict[str, HandlerOptions] = {}
         self.process = self.fork_server = tree.Process(
             pid=2**22 + 1, started=1
         )  # of no real process
+        self.taken_back = False
         self.retiring = asyncio.Event()
         self.may_retire = asyncio.Event()
         self.ended = False
+
+    def take_back(self) -> None:
+        self.taken_back = True
 
     async def retire(self) -> None:
         self.retiring.set()
@@ -56,18 +61,20 @@ class Starter:
         self.started: list[Process] = []
         self.broken = False
         self.fault: str | None = None
+        self.tasks: dict[str, HandlerOptions] = {}
         self._may_start = asyncio.Semaphore(0)
 
     def let_start(self, count: int) -> None:
         for _ in range(count):
             self._may_start.release()
 
-    async def start(self, **_options: object) -> Process:
+    async def start(self, generation: object, **_options: object) -> Process:
         await self._may_start.acquire()
         if self.broken:
             raise OSError("out of pids")
-        self.started.append(Process())
+        self.started.append(Process(generation))
         self.started[-1].fault = self.fault
+        self.started[-1].tasks = self.tasks
         return self.started[-1]
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 from scheduler.node import preflight
-from scheduler.processes import pool_process
+from scheduler.processes import generation
 from scheduler.processes.child import failures
 from scheduler.processes.warden import watch
 from tests.support.nodes import ROOT
@@ -125,7 +125,7 @@ def test_what_each_pool_process_imports_first_imports_nothing(package: str) -> N
     assert imported == (set() if package else public)
 
 
-@pytest.mark.parametrize("name", [pool_process.PRELOAD, watch.__name__])
+@pytest.mark.parametrize("name", [generation.PRELOAD, watch.__name__])
 def test_modules_that_are_known_by_name_only_are_there(name: str) -> None:
     """A fork server that cannot import what to preload says nothing."""
     assert find_spec(name) is not None

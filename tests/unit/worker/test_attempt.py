@@ -25,8 +25,9 @@ from scheduler.core.job import (
     Stopped,
     StopReason,
 )
+from scheduler.core.tasks import Tasks
 from scheduler.worker.attempt import NOTIFICATIONS_MAX, Attempt
-from tests.fakes import FakeClock
+from tests.fakes import AT, FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.support.eventually import eventually
 from tests.support.job_events import Counting
@@ -372,3 +373,34 @@ async def test_notifications_beyond_the_limit_are_dropped() -> None:
             process.notify(str(number))
         process.finish()
     assert kept == list(range(1, NOTIFICATIONS_MAX + 1))
+
+
+async def test_a_job_does_not_begin_in_a_process_with_old_handlers() -> None:
+    """They were loaded anew while it was looked up whether its abort is requested."""
+    slots = FakeSlots()
+    slots.open.clear()
+    async with running(slots=slots) as trial:
+        looked = asyncio.Event()
+
+        async def look() -> None:
+            looked.set()
+            slots.outdated = [*slots.given]
+
+        trial.attempt.check_before_start(look)
+        slots.open.set()
+        await looked.wait()
+    assert trial.run.result() == Stopped(StopReason.DRAIN, NOTHING_RAN)
+    assert not slots.frames
+
+
+@pytest.mark.parametrize("now", [{}, {"task1": HandlerOptions(name="task1", timeout_s=5)}])
+async def test_a_job_does_not_begin_with_the_options_of_an_old_handler(
+    now: dict[str, HandlerOptions],
+) -> None:
+    """They hold until it ends. The next claim is for the handler as it is by then, if it is."""
+    slots = FakeSlots()
+    slots.tasks = Tasks({**now, "another": HandlerOptions(name="another")}, loaded_at=AT)
+    async with running(slots=slots) as trial:
+        pass
+    assert trial.run.result() == Stopped(StopReason.DRAIN, NOTHING_RAN)
+    assert not slots.frames

@@ -11,7 +11,7 @@ import pytest
 
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.policy import fence_s, renewal_answer_s, renewal_s, stall_s
-from scheduler.worker.lease import Lease
+from scheduler.worker.lease import TRY_AGAIN_S, Lease
 from tests.fakes import FakeClock, MemoryStore
 from tests.faults.virtual import VirtualClock, VirtualLoop
 from tests.support.eventually import eventually
@@ -103,6 +103,37 @@ async def test_requested_aborts_are_passed_on(installation: Installation) -> Non
         await abort(installation.behind, claim.id)
         installation.clock.advance(renewal_answer_s(LEASE_S))
         await eventually(lambda: installation.aborts == [claim.id])
+
+
+async def test_others_learn_of_new_handlers(installation: Installation) -> None:
+    """Else they end the jobs of a handler that only this node has."""
+    async with installation.kept():
+        await installation.lease.set_tasks(["new"])
+        assert [each.tasks for each in await installation.behind.nodes()] == [("new",)]
+
+
+async def test_a_node_that_was_presumed_dead_comes_back_with_its_new_handlers(
+    installation: Installation,
+) -> None:
+    async with installation.kept():
+        await installation.lease.set_tasks(["new"])
+        await installation.behind.bury(node().id)
+        await installation.renews(2)
+        assert [each.tasks for each in await installation.behind.nodes()] == [("new",)]
+
+
+async def test_new_handlers_are_told_also_where_the_node_is_presumed_dead(
+    installation: Installation,
+) -> None:
+    """It may register with the old ones at this very moment: so it is told until it is there."""
+    async with installation.kept(), asyncio.TaskGroup() as group:
+        await installation.behind.bury(node().id)
+        telling = group.create_task(installation.lease.set_tasks(["new"]))
+        await eventually(lambda: len(installation.clock._sleepers) == installation.loops + 1)
+        await installation.behind.register(node())
+        installation.clock.advance(TRY_AGAIN_S)
+        await telling
+        assert [each.tasks for each in await installation.behind.nodes()] == [("new",)]
 
 
 async def test_a_look_for_aborts_that_hangs_delays_no_renewal(installation: Installation) -> None:

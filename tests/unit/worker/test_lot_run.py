@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import NOTHING_RAN, Status, StopReason
 from scheduler.worker import lot_run, slot_line
 from scheduler.worker.prefetch import STREAK
 from tests.fakes.slots import FakeProcess
 from tests.support.eventually import eventually
-from tests.support.workers import NodeUnderTest
+from tests.support.workers import TASKS, NodeUnderTest
 
 LOT = 4
 
@@ -277,3 +278,39 @@ async def test_an_end_that_makes_no_sense_is_the_fault_of_its_job_alone(
     await workers.becomes(ids[1], "terminated")
     await eventually(lambda: _all_are(workers, ids[3:], Status.SUCCESSFUL))
     assert process in workers.slots.ended
+
+
+async def test_those_that_have_not_begun_get_a_process_with_new_handlers(
+    workers: NodeUnderTest,
+) -> None:
+    """Once handlers are loaded anew, no job begins with the old ones."""
+    process, ids = await sent(workers)
+    workers.slots.switch()
+    process.finish()
+    await finish(workers, ids[1:])
+    assert process.ran[1:] == ids[:1]
+    assert len(workers.slots.given) == 2
+
+
+async def test_those_whose_handler_has_other_options_by_now_are_claimed_anew(
+    workers: NodeUnderTest,
+) -> None:
+    """The options that they were claimed with would hold until they end."""
+    process, ids = await waiting(workers)
+    slower = HandlerOptions(name="task1", timeout_s=500)
+    workers.slots.switch({**TASKS, "task1": slower})
+    process.finish()
+    await finish(workers, ids)
+    assert not process.ran[1:]
+
+
+async def test_those_whose_handler_is_gone_by_now_end(workers: NodeUnderTest) -> None:
+    """It was renamed: the process that they would get does not know it any more."""
+    process, ids = await waiting(workers)
+    workers.slots.switch({"another": HandlerOptions(name="another")})
+    process.finish()
+    await eventually(lambda: _all_are(workers, ids, Status.TERMINATED))
+    error = (await workers.job(ids[0])).error
+    assert error is not None
+    assert error.kind == "unknown_task"
+    assert "loaded its handlers at 2026-03-01 12:00:00 UTC" in error.message

@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOT_TRIED, Cleanup, Status, StopReason
+from scheduler.core.tasks import Tasks
+from tests.fakes import AT
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
 
@@ -138,7 +140,7 @@ async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTe
 async def test_a_job_that_only_other_nodes_can_run_is_left_to_them(workers: NodeUnderTest) -> None:
     """It is kept for a moment: else it would come back here a thousand times a second."""
     await workers.behind.register(replace(NODE, id="b", name="b", tasks=("task1",)))
-    workers.slots.tasks = {}
+    workers.slots.tasks = Tasks({}, loaded_at=AT)
     job_id = await workers.submit()
 
     async def claimed() -> bool:

@@ -257,3 +257,13 @@ async def test_ahead_of_the_slots_only_ids_that_wait_already_are_taken() -> None
         there.run_short_jobs()
         waits = [(await there.entered()).wait_s(idle_s) for _ in range(4)]
     assert waits == [idle_s, idle_s, 2 * AT_ONCE_S, 2 * AT_ONCE_S]
+
+
+async def test_idle_processes_with_old_handlers_are_replaced() -> None:
+    """Else they would keep their memory on an idle node, and the next jobs would wait."""
+    async with line(slots=2) as there:
+        there.slots.switch()
+        await there.settle()
+        assert len(there.slots.given) == 4
+        ticket = await there.entered()
+        assert await there.waiting(ticket) in there.slots.given[2:]

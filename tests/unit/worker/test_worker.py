@@ -7,7 +7,8 @@ import signal
 
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, StopReason
-from tests.fakes import MemoryStore
+from scheduler.core.tasks import Tasks
+from tests.fakes import AT, MemoryStore
 from tests.support.eventually import eventually
 from tests.support.workers import END_S, IDLE_S, NODE, NodeUnderTest
 
@@ -182,7 +183,7 @@ async def test_a_crash_under_a_held_lease_ends_the_job(workers: NodeUnderTest) -
 async def test_a_job_whose_handler_is_unknown_everywhere_ends(workers: NodeUnderTest) -> None:
     """Else it would wait for ever."""
     job_id = await workers.submit()
-    workers.slots.tasks = {}
+    workers.slots.tasks = Tasks({}, loaded_at=AT)
     job = await workers.becomes(job_id, "terminated")
     assert job.error is not None
     assert job.error.kind == "unknown_task"
@@ -223,3 +224,12 @@ async def test_a_notification_that_cannot_be_stored_ends_with_the_workers() -> N
         assert working.done()
         assert not [task for task in asyncio.all_tasks() if "notification" in task.get_name()]
         node.workers.close()
+
+
+async def test_a_job_whose_handler_went_while_its_request_was_read_ends(
+    workers: NodeUnderTest,
+) -> None:
+    """Handlers may be loaded anew between the check of a large body and its jobs' insertion."""
+    job = await workers.becomes(await workers.submit("gone"), "terminated")
+    assert job.error is not None
+    assert job.error.kind == "unknown_task"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ast
 import importlib
+import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from scheduler.core.errors import StartError
 from scheduler.core.handler import REGISTERED, Handler
 from scheduler.processes.child.loading.snapshot import PACKAGE, Snapshot, Source
+
+IMPORT_S: Final = 60.0
+"""How long all files together may take: one may load a large model at its top."""
 
 
 def load(folder: Path) -> Mapping[str, Handler]:
@@ -25,16 +31,21 @@ def load(folder: Path) -> Mapping[str, Handler]:
     return import_all(snapshot)
 
 
+class TooLateError(BaseException):
+    """The files are not imported in time: what waits in one for ever is interrupted."""
+
+
 def import_all(snapshot: Snapshot) -> Mapping[str, Handler]:
     """Import every file of a folder and of the packages in it; the handlers by name.
 
     Raises:
-        StartError: a file does not import, two handlers share a name, or a handler is in a folder
-            that is no package.
+        StartError: a file does not import, they take longer than `IMPORT_S`, two handlers share a
+            name, or a handler is in a folder that is no package.
     """
     modules = [name for name in snapshot.sources if is_loaded(name, snapshot.sources)]
-    for name in modules:
-        _import(name, snapshot)
+    with _in_time():
+        for name in modules:
+            _import(name, snapshot)
     for name, source in snapshot.sources.items():
         if name not in sys.modules and name not in modules:
             _refuse_handlers(source)
@@ -65,6 +76,23 @@ def _listed() -> Sequence[Handler]:
 
 def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == PACKAGE
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise `TooLateError` where the block takes too long, unless a file uses that timer itself."""
+
+    def stop(*_: object) -> None:
+        raise TooLateError(f"it is still not done after {IMPORT_S:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, IMPORT_S)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGALRM) is stop:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
 
 def _import(name: str, snapshot: Snapshot) -> None:

@@ -32,7 +32,7 @@ from scheduler.processes.child.loading.snapshot import OWN_PACKAGES, PACKAGE, So
 
 TRY_S: Final = 20.0
 """How long to try: packages that take longer are left to the handlers. Trying takes as long as
-importing, and a node waits a minute for its first process (`pool_process.START_S`)."""
+importing, and a node waits for its first process for 90 s (`pool_process.START_S`)."""
 
 
 class Import(NamedTuple):

@@ -1,12 +1,12 @@
-"""The handlers folder as it was when the node started: the text of every `*.py` in it.
+"""The handlers folder as it was when the node loaded it: the text of every `*.py` in it.
 
     SNAPSHOT/sources.json          name of the module ─▶ path and text
     SNAPSHOT/path/handlers/        stands for the folder on the path of any interpreter
     SNAPSHOT/path/scheduler        a link to this package, which handlers import; and to the client
 
-A file that is edited while the node runs changes nothing: a process that starts later must not mix
-old handlers with new ones. Tracebacks and `__file__` name the real files, and what is no Python
-file is read from the real folder.
+A file that is edited changes nothing before the handlers are loaded anew: a process that starts
+later must not mix old handlers with new ones. Tracebacks and `__file__` name the real files, and
+what is no Python file is read from the real folder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SOURCES: Final = "sources.json"
 PATH: Final = "path"
 """The folder in a snapshot that goes onto the module search path."""
 OWN_PACKAGES: Final = ("scheduler", "atlanscheduler_client")
-STAND_IN: Final = '''"""Imports the handlers folder as it was when the node started."""
+STAND_IN: Final = '''"""Imports the handlers folder as it was when the node loaded it."""
 
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Snapshot:
         folder = folder.absolute()
         root = folder / "__init__.py"
         sources = {PACKAGE: Source(str(root), b"")}  # also where there is no such file
-        for file in _python_files(folder):
+        for file in python_files(folder):
             parts = file.relative_to(folder).with_suffix("").parts
             # A dot in the name of a file is no dot in the name of a module.
             own = () if parts[-1] == "__init__" else (parts[-1].replace(".", ":"),)
@@ -175,7 +175,7 @@ class _Loader(SourceFileLoader):
         return decode_source(self._source.text)
 
 
-def _python_files(folder: Path) -> Iterator[Path]:
+def python_files(folder: Path) -> Iterator[Path]:
     """Every `*.py` below a folder that is not hidden, in the order of their names.
 
     A virtual environment is passed over: it has thousands, and its own place on the path.

@@ -1,19 +1,22 @@
 // The handlers, each with its options.
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
-import { duration, size } from "../core/format.js";
+import { ago, duration, moment, size } from "../core/format.js";
+import { useNow } from "../core/now.js";
 import { link } from "../core/route.js";
 import { FormButton } from "../parts/job_form.js";
 import { Loaded, NoHandlers } from "../parts/states.js";
 
 export function Handlers() {
   const tasks = useData("/-/tasks");
+  const now = useNow();
   return html`
     <h1>Handlers</h1>
     <${Loaded} from=${tasks}>
       ${(data) =>
         data.length
-          ? html`<div class="cards">${data.map((task) => html`<${TaskCard} key=${task.name} task=${task} />`)}</div>`
+          ? html`<p class="note">Loaded <time datetime=${data[0].loaded_at} title=${moment(data[0].loaded_at)}>${ago(data[0].loaded_at, now)}</time>. SIGHUP to the node loads them anew.</p>
+            <div class="cards">${data.map((task) => html`<${TaskCard} key=${task.name} task=${task} />`)}</div>`
           : html`<${NoHandlers} />`}
     <//>
   `;

@@ -11,7 +11,7 @@ export const Empty = ({ title, heading = "h2", children }) => html`
 `;
 
 export const NoHandlers = () => html`
-  <${Empty} title="No handlers">Put a file with a handler into the handlers folder, and start the node again.<//>
+  <${Empty} title="No handlers">Put a file with a handler into the handlers folder, and send the node SIGHUP: it then loads the folder anew.<//>
 `;
 
 export const Loading = ({ rows = 3 }) => html`
