@@ -85,6 +85,7 @@ def _state(document: Document) -> Document:
     return {
         **{name: document[name] for name in ("id", "uid", "task", "hook", "attempt", "node")},
         "parent": document.get("parent"),  # a node of an earlier version has none
+        "submitted_by": document.get("submitted_by"),
         "status": Status(document["status"]),
         "error": _failure(document["error"]),
         "progress": document["progress"] and progress_of(document["progress"]),

@@ -114,6 +114,8 @@ class Abort:
     """An abort, from its request; once `finished_at` is set, the proof of death."""
 
     requested_at: datetime
+    by: str | None
+    """The name of who asked; None where nobody is asked for a token."""
     reason: str | None
     finished_at: datetime | None
     latency_ms: int | None
@@ -145,6 +147,8 @@ class JobState:
     attempt: int
     """The number of the attempt; 0 before the first."""
     node: str | None
+    submitted_by: str | None
+    """The name of who submitted it; None where nobody is asked for a token."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -160,13 +160,13 @@ def summary(job: JobState) -> Text:
 def receipt(abort: Abort) -> str:
     """The proof of death as a sentence."""
     if abort.finished_at is None:
-        return f"requested, and being done{_reason(abort)}"
+        return f"requested{_by(abort.by)}, and being done{_reason(abort)}"
     if not abort.processes:
         ended = "nothing ran"
     else:
         noun = "process" if abort.processes == 1 else "processes"
         ended = f"{abort.signal}, {abort.processes} {noun} ended, {abort.survivors} survived"
-    after = f"{abort.latency_ms} ms after the request{_reason(abort)}"
+    after = f"{abort.latency_ms} ms after the request{_by(abort.by)}{_reason(abort)}"
     return ", ".join(filter(None, (ended, after, undone(abort))))
 
 
@@ -215,12 +215,18 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "progress": progress(job.progress),
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,
+        "submitted by": job.submitted_by,
         "created": _at(job.created_at),
         "started": _at(job.started_at),
         "finished": _at(job.finished_at),
         "abort": receipt(job.abort) if job.abort else None,
         "error": _error(job.error) if job.error else None,
     }
+
+
+def _by(name: str | None) -> str:
+    """Who did it, if that is known."""
+    return f" by {name}" if name else ""
 
 
 def _error(error: Failure) -> str:

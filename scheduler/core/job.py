@@ -157,6 +157,8 @@ class Abort:
     """An abort, from the request on; once `finished_at` is set, the proof of death."""
 
     requested_at: datetime
+    by: str | None = None
+    """The name of who asked for it; None in mode `none`."""
     reason: str | None = None
     grace_s: float | None = None
     """The grace period this request asked for; None for the handler's or the node's."""
@@ -205,6 +207,8 @@ class Job(Submission):
     """Name of the node that runs or last ran it."""
     owner: str | None
     """Id of the node that holds it now: only that node may run anything of it."""
+    submitted_by: str | None = None
+    """The name of who submitted it; None in mode `none`."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -236,6 +240,8 @@ class NewJob(Submission):
     undoable: bool
     """Whether the handler has an `on_abort`: then an abort leaves a clean-up to do."""
     created_at: datetime
+    submitted_by: str | None = None
+    """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
     """The trace it was submitted in, in the W3C's format; see `api.requests.tracing`."""
     idempotency_key: str | None = None
@@ -255,6 +261,7 @@ class NewJob(Submission):
             token=0,
             node=None,
             owner=None,
+            submitted_by=self.submitted_by,
             created_at=self.created_at,
             started_at=None,
             finished_at=None,

@@ -48,6 +48,7 @@ def job_document(job: Job) -> Document:
         "started_at": _instant_or_none(job.started_at),
         "finished_at": _instant_or_none(job.finished_at),
         "abort": None if job.abort is None else _abort(job.abort, job),
+        "submitted_by": job.submitted_by,
     }
 
 
@@ -185,6 +186,7 @@ def _abort(abort: Abort, job: Job) -> Document:
         "survivors": death.survivors if death else None,
         "cleanup": abort.cleanup,
         "on_abort": None if abort.cleanup is None else _on_abort(abort.cleanup, abort.tries, job),
+        "by": abort.by,
     }
 
 

@@ -143,6 +143,7 @@ class Service:
                 id=self._new_id(),
                 traceparent=traceparent,
                 undoable=self._is_undoable(submission.task),
+                submitted_by=by.name,
                 created_at=now,
                 idempotency_key=key,
                 fingerprint=None if key is None else fingerprint,
@@ -316,7 +317,7 @@ class Service:
         require_job(by, Right.CHANGE, uid, job_id)
         now = self._clock.now()
         job = await self._store.request_abort(
-            job_id, uid=uid, reason=reason, grace_s=grace_s, at=now
+            job_id, uid=uid, by=by.name, reason=reason, grace_s=grace_s, at=now
         )
         if job is None:
             raise no_such_job(uid, job_id)

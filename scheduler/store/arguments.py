@@ -60,6 +60,7 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "traceparent": new.traceparent,
         "bytes": _bytes(new.data),
         "undoable": new.undoable,
+        "submitted_by": new.submitted_by,
         "created_at": milliseconds(new.created_at),
         "idempotency_key": new.idempotency_key,
         "fingerprint": new.fingerprint,

@@ -44,6 +44,7 @@ def job(row: Row) -> Job:
         token=row["token"],
         node=row["node"],
         owner=row["owner"],
+        submitted_by=row["submitted_by"],
         created_at=_instant(row["created_at"]),
         started_at=_maybe_instant(row["started_at"]),
         finished_at=_maybe_instant(row["finished_at"]),
@@ -58,6 +59,7 @@ def abort(row: Row) -> Abort | None:
     ended = row["status"] == Status.ABORTED
     return Abort(
         requested_at=_instant(row["abort_requested_at"]),
+        by=row["abort_by"],
         reason=row["abort_reason"],
         grace_s=row["abort_grace_s"],
         finished_at=_instant(row["finished_at"]) if ended else None,

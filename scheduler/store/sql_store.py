@@ -204,11 +204,18 @@ class SqlStore:
         )
 
     async def request_abort(
-        self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        by: str | None = None,
+        reason: str | None,
+        grace_s: float | None,
+        at: datetime,
     ) -> Job | None:
         """See `Store`."""
         requested = await self._fetch(
-            "request_abort", job_id, uid, arguments.milliseconds(at), reason, grace_s
+            "request_abort", job_id, uid, arguments.milliseconds(at), reason, grace_s, by
         )
         if requested:
             return rows.job(requested[0])

@@ -226,14 +226,21 @@ class MemoryStore:
             row.change(abort=replace(row.job.abort, death=death))
 
     async def request_abort(
-        self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        by: str | None = None,
+        reason: str | None,
+        grace_s: float | None,
+        at: datetime,
     ) -> Job | None:
         self._answer()
         row = self.rows.get(job_id)
         if row is None or row.job.uid != uid:
             return None
         if row.job.status not in FINAL and row.job.abort is None:
-            row.change(abort=Abort(requested_at=at, reason=reason, grace_s=grace_s))
+            row.change(abort=Abort(requested_at=at, by=by, reason=reason, grace_s=grace_s))
             if row.job.status is Status.QUEUED:
                 row.finish_abort(at=at, death=NOTHING_RAN)
         elif row.job.status is Status.RUNNING and grace_s is not None and row.job.abort is not None:

@@ -13,6 +13,7 @@ from scheduler.api.problems import INVALID, JOB_ENDED, NOT_READY, Kind
 
 RECEIPT: Final = {
     "requested_at": "2026-11-23T14:08:50.682Z",
+    "by": "web",
     "reason": "wrong input",
     "finished_at": "2026-11-23T14:08:50.700Z",
     "latency_ms": 18,
@@ -41,6 +42,7 @@ JOB: Final = {
     "progress": {"done": 3, "total": 30, "message": None},
     "attempt": 1,
     "node": "node-a",
+    "submitted_by": "web",
     "created_at": "2026-11-23T14:08:46.904Z",
     "started_at": "2026-11-23T14:08:46.915Z",
     "finished_at": "2026-11-23T14:08:50.700Z",

@@ -80,6 +80,9 @@ class Abort(Shape):
     """An abort, from the moment it is requested; once it is finished, the proof of death."""
 
     requested_at: Instant
+    by: Annotated[
+        str | None, Field(description="who asked; null where nobody is asked for a token")
+    ]
     reason: str | None
     finished_at: Instant | None
     latency_ms: Annotated[
@@ -107,6 +110,10 @@ class JobOutline(Shape):
     progress: Progress | None
     attempt: Annotated[int, Field(description="0 before the first")]
     node: Annotated[str | None, Field(description="the node that runs or last ran it")]
+    submitted_by: Annotated[
+        str | None,
+        Field(description="who submitted it; null without `[auth]`"),
+    ]
     created_at: Instant
     started_at: Instant | None
     finished_at: Instant | None

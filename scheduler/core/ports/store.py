@@ -190,14 +190,21 @@ class Store(Protocol):
         ...
 
     async def request_abort(
-        self, job_id: str, *, uid: str, reason: str | None, grace_s: float | None, at: datetime
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        by: str | None = None,
+        reason: str | None,
+        grace_s: float | None,
+        at: datetime,
     ) -> Job | None:
         """Record durably that the user wants the job ended; the answer is the job after that.
 
         A queued job is aborted at once (with its clean-up pending, if an earlier attempt began and
-        it is undoable). A running one is marked; the time and reason of the first request are kept,
-        and the shortest grace period of all requests. A final one is unchanged. None, and no
-        effect, where the id is unknown or another user's.
+        it is undoable). A running one is marked; of the first request, the time, the reason and who
+        asked (`by`) are kept, and the shortest grace period of all requests. A final one is
+        unchanged. None, and no effect, where the id is unknown or another user's.
         """
         ...
 

@@ -10,6 +10,7 @@ WITH batch AS (
            value ->> 'data' AS data,
            CAST(value ->> 'bytes' AS bigint) AS bytes,
            CAST(value ->> 'undoable' AS boolean) AS undoable,
+           value ->> 'submitted_by' AS submitted_by,
            CAST(value ->> 'created_at' AS bigint) AS created_at,
            value ->> 'idempotency_key' AS idempotency_key,
            value ->> 'fingerprint' AS fingerprint,
@@ -27,11 +28,11 @@ WITH batch AS (
      WHERE jobs.id IN (SELECT parent FROM batch)
      ORDER BY jobs.id FOR SHARE -- PostgreSQL only
 )
-INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_at,
-                  idempotency_key, fingerprint,
+INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
+                  created_at, idempotency_key, fingerprint,
                   status, owner, node, token, attempt, started_at)
-SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, created_at,
-       idempotency_key, fingerprint,
+SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
+       created_at, idempotency_key, fingerprint,
        CASE WHEN claimers.id IS NULL THEN 'queued' ELSE 'running' END,
        claimers.id,
        claimers.name,

@@ -1,7 +1,7 @@
 -- The jobs with some ids, without their data and results.
 -- $1 job_ids (the keys of a JSON object)
-SELECT id, uid, task, hook, parent, status, attempt, token, owner, node, created_at, started_at,
-       finished_at, abort_requested_at, abort_reason, abort_grace_s, abort_signal, abort_processes,
+SELECT id, uid, task, hook, parent, status, attempt, token, owner, node, submitted_by, created_at,
+       started_at, finished_at, abort_requested_at, abort_by, abort_reason, abort_grace_s, abort_signal, abort_processes,
        abort_survivors, cleanup, cleanup_tries, cleanup_tries_max, cleanup_due_at, cleanup_error,
        progress, error,
        'null' AS data,

@@ -4,8 +4,10 @@
 -- $3 at (ms since 1970)
 -- $4 reason (NULL: none)
 -- $5 grace_s (NULL: the handler's or the node's)
+-- $6 asked_by (NULL: everybody may)
 UPDATE jobs
    SET abort_requested_at = coalesce(abort_requested_at, $3),
+       abort_by = CASE WHEN abort_requested_at IS NULL THEN $6 ELSE abort_by END,
        abort_reason = CASE WHEN abort_requested_at IS NULL THEN $4 ELSE abort_reason END,
        abort_grace_s = $5,
        status = CASE status WHEN 'queued' THEN 'aborted' ELSE status END,

@@ -25,6 +25,7 @@ KEYS = [
     "survivors",
     "cleanup",
     "on_abort",
+    "by",
 ]
 
 
@@ -52,6 +53,7 @@ async def test_a_queued_job_is_aborted_at_once(api: Api) -> None:
         "survivors": 0,
         "cleanup": None,
         "on_abort": None,
+        "by": None,
     }
 
 

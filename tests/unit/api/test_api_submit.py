@@ -28,6 +28,7 @@ KEYS = [
     "started_at",
     "finished_at",
     "abort",
+    "submitted_by",
 ]
 
 

@@ -81,6 +81,7 @@ const Names = ({ job }) => html`
     <div><dt>Job</dt><dd><code>${job.id}</code></dd></div>
     <div><dt>User</dt><dd><a href=${"#/jobs" + queryOf({ uid: job.uid })}>${job.uid}</a></dd></div>
     ${job.parent && html`<div><dt>Parent</dt><dd><a href=${jobLink({ uid: job.uid, id: job.parent })}><code>${job.parent}</code></a></dd></div>`}
+    ${job.submitted_by && html`<div><dt>Submitted by</dt><dd>${job.submitted_by}</dd></div>`}
     <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}</dd></div>
     <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>
   </dl>

@@ -21,7 +21,7 @@ export function Receipt({ job }) {
     <section class="receipt" aria-live="polite" data-done=${dead}>
       <h2>Receipt of the abort</h2>
       <ul>
-        <li data-state="done"><span>Requested at ${time(abort.requested_at)}${abort.reason && html`: <q>${abort.reason}</q>`}</span></li>
+        <li data-state="done"><span>Requested at ${time(abort.requested_at)}${abort.by && html` by ${abort.by}`}${abort.reason && html`: <q>${abort.reason}</q>`}</span></li>
         ${late
           ? html`<li data-state="failed">The job had ended before: ${ended(job.status)}</li>`
           : html`<li data-state=${dead ? "done" : "pending"}>${dead ? proof(abort) : "Its processes are being ended …"}</li>`}
