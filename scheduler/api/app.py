@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from scheduler.api import http_metrics, problems, state
 from scheduler.api.access.browsers import refuse_other_sites
 from scheduler.api.access.gate import Gate, View
-from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.parts import Access
 from scheduler.api.dashboard import add_dashboard
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
@@ -28,7 +28,6 @@ from scheduler.api.requests.bodies import skip_body
 from scheduler.api.streams import end_streams
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
-from scheduler.service.tokens import Tokens
 
 
 def build_app(
@@ -38,9 +37,7 @@ def build_app(
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
-    tokens: Tokens,
-    gate: Gate,
-    hosts: Hosts,
+    access: Access,
     path_prefix: str = "",
 ) -> web.Application:
     """The HTTP API over a service, ready for a runner.
@@ -50,9 +47,7 @@ def build_app(
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
-        tokens: the use cases of tokens.
-        gate: finds out who asks.
-        hosts: the names by which the node may be asked.
+        access: finds out who asks.
         path_prefix: `[http] path_prefix`, for the `Location` of a job.
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
@@ -66,8 +61,10 @@ def build_app(
     )
     app[state.SERVICE] = service
     app[state.STATISTICS] = statistics
-    app[state.TOKENS] = tokens
-    app[state.HOSTS] = hosts
+    app[state.TOKENS] = access.tokens
+    app[state.SESSIONS] = access.sessions
+    app[state.SESSION_COOKIE] = access.session_cookie
+    app[state.HOSTS] = access.hosts
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry
@@ -77,8 +74,8 @@ def build_app(
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
     for route in ROUTES:
-        _add(app, route, gate)
-    add_dashboard(app, gate)
+        _add(app, route, access.gate)
+    add_dashboard(app, access.gate)
     return app
 
 

@@ -39,7 +39,8 @@ class JsonResponse(web.Response):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Make the head; see aiohttp."""
-        if self.prepared or self.keep_alive is not None or not _is_usual(request):
+        is_plain = not self.prepared and not self._cookies and self.keep_alive is None
+        if not is_plain or not _is_usual(request):
             return await super().prepare(request)
         assert isinstance(self.body, bytes)  # noqa: S101 - see `json_response`
         self.headers["Content-Length"] = str(len(self.body))

@@ -16,6 +16,7 @@ from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
 from scheduler.core.principal import Principal
 from scheduler.service.service import Service
+from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
 from scheduler.service.tokens import Tokens
 
@@ -49,6 +50,9 @@ class OpenStreams:
 SERVICE: Final = web.AppKey("service", Service)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
+SESSIONS: Final = web.AppKey("sessions", Sessions)
+SESSION_COOKIE: Final = web.AppKey("session_cookie", str)
+"""The name of the cookie that has a session."""
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 """Who asks; only where the route needs a right."""
 HOSTS: Final = web.AppKey("hosts", Hosts)

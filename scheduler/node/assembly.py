@@ -21,8 +21,7 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from scheduler import __version__
-from scheduler.api.access.gate import Gate
-from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.parts import Access
 from scheduler.api.app import build_app
 from scheduler.basics.background import background
 from scheduler.basics.clock import SystemClock, id_before, new_id
@@ -32,7 +31,7 @@ from scheduler.core.job import Node, StopReason
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
-from scheduler.node.authentication import authentication, make_first_token, require_safe
+from scheduler.node.authentication import access, make_first_token, require_safe
 from scheduler.node.config.loading import Config
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.folders import Folders, occupied
@@ -57,7 +56,6 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
-from scheduler.service.tokens import Tokens
 from scheduler.store import open_store
 from scheduler.telemetry.gauges import Gauges
 from scheduler.telemetry.job_events import JobEvents
@@ -91,8 +89,7 @@ class _Basis:
     job_events: JobEvents
     store: Store
     queue: Queue
-    tokens: Tokens
-    gate: Gate
+    access: Access
     snapshot: Snapshot
     slots: Slots
     warden: Warden
@@ -155,9 +152,7 @@ async def assemble(
             "receive aborts": partial(receive_aborts, queue, local_jobs),
             "report progress": partial(report_progress, store, queue, local_jobs),
             "read the change feed": change_feed.run,
-            "look for tokens": basis.tokens.run,
-            "end what lost its token": basis.gate.run,
-            "note the use of tokens": basis.tokens.note_uses,
+            **basis.access.background_tasks(),
             "look for stalls": _stalls(basis, local_jobs).run,
             "set gauges": basis.gauges.run,
             **_reloading(basis, lease, triggers, draining),
@@ -194,7 +189,6 @@ async def _open_basis(
         beat=0,
         started_at=clock.now(),
     )
-    tokens = Tokens(store.tokens, clock)
     return _Basis(
         config=config,
         folders=folders,
@@ -205,8 +199,7 @@ async def _open_basis(
         job_events=JobEvents(metrics, clock=clock),
         store=store,
         queue=queue,
-        tokens=tokens,
-        gate=Gate(authentication(config.auth, tokens), tokens, clock),
+        access=access(config.http, config.auth, store, clock),
         snapshot=snapshot,
         slots=slots,
         warden=warden,
@@ -279,7 +272,7 @@ def _api(
     registry: CollectorRegistry,
     draining: asyncio.Event,
 ) -> AbstractAsyncContextManager[Sequence[str]]:
-    config, tokens = basis.config, basis.tokens
+    config = basis.config
     service = Service(
         store=basis.store,
         queue=basis.queue,
@@ -304,9 +297,7 @@ def _api(
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
-        tokens=tokens,
-        gate=basis.gate,
-        hosts=Hosts(config.http.addresses, config.http.hosts),
+        access=basis.access,
         path_prefix=config.http.path_prefix,
     )
     return open_http(

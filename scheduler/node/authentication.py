@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
@@ -15,14 +16,20 @@ from scheduler.api.access.authentication import (
     ProxyAuthentication,
     TokenAuthentication,
 )
+from scheduler.api.access.gate import Gate
+from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.parts import Access
 from scheduler.core.errors import StartError
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.store import Store
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import ALL, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
 from scheduler.node.config.auth import AuthSection
+from scheduler.node.config.sections import HttpSection
 from scheduler.node.listening import reaches_others
 from scheduler.node.running_node import say
+from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
 FILE: Final = "admin-token"
@@ -46,11 +53,25 @@ def require_safe(auth: AuthSection, hosts: Sequence[str]) -> None:
         )
 
 
-def authentication(auth: AuthSection, tokens: Tokens) -> Authentication:
+def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> Access:
     """What finds out who asks."""
+    tokens = Tokens(store.tokens, clock)
+    sessions = Sessions(store.tokens, tokens, clock)
+    # Cookies heed no port: two installations on one host must not take each other's.
+    cookie = f"atl_{sha256(store.identity.encode()).hexdigest()[:8]}"
+    by_token = TokenAuthentication(tokens, sessions, cookie)
+    return Access(
+        hosts=Hosts(http.addresses, http.hosts),
+        gate=Gate(_authentication(auth, by_token), tokens, clock),
+        tokens=tokens,
+        sessions=sessions,
+        session_cookie=cookie,
+    )
+
+
+def _authentication(auth: AuthSection, by_token: TokenAuthentication) -> Authentication:
     if auth.mode == "none":
         return NoAuthentication()
-    by_token = TokenAuthentication(tokens)
     if auth.mode == "tokens":
         return by_token
     groups = {name: rights.grant for name, rights in auth.groups.items()}

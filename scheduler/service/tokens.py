@@ -95,13 +95,21 @@ class Tokens:
         self._uses[token.id] = now
         return token.principal
 
+    async def of_session(self, token_id: str) -> Principal | None:
+        """Who has logged in with a token; None where it has no force any more.
+
+        Raises:
+            StoreUnavailable: that is not known.
+        """
+        token = await self._token(token_id)
+        return token.principal if token is not None and token.valid(self._clock.now()) else None
+
     async def has_force(self, token_id: str) -> bool:
         """Whether a token still has force; true while that is not known."""
         try:
-            token = await self._token(token_id)
+            return await self.of_session(token_id) is not None
         except StoreUnavailable:
             return True
-        return token is not None and token.valid(self._clock.now())
 
     async def create(
         self,

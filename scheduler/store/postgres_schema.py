@@ -31,6 +31,7 @@ RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "nodes": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "sessions": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "tokens": ("SELECT", "INSERT", "UPDATE", "DELETE"),
 }
 """What a node's role must be granted, for each table; docs/postgresql.md has the statements."""

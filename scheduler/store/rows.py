@@ -24,6 +24,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.principal import Role
+from scheduler.core.session import Session
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.token import Token
 from scheduler.core.webhook import CallStatus, Event, HookCall
@@ -139,6 +140,16 @@ def token(row: Row) -> Token:
         expires_at=_maybe_instant(row["expires_at"]),
         revoked_at=_maybe_instant(row["revoked_at"]),
         used_at=_maybe_instant(row["used_at"]),
+    )
+
+
+def session(row: Row) -> Session:
+    """The session in a row."""
+    return Session(
+        digest=row["digest"],
+        token_id=row["token_id"],
+        created_at=_instant(row["created_at"]),
+        used_at=_instant(row["used_at"]),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from scheduler.core.session import IDLE, LONGEST, Session
 from scheduler.core.token import Token
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database
@@ -44,6 +45,26 @@ class SqlTokens:
         """See `TokenStore`."""
         revoked = await self._fetch("revoke_token", token_id, arguments.milliseconds(at))
         return rows.token(revoked[0]) if revoked else None
+
+    async def add_session(self, session: Session) -> None:
+        """See `TokenStore`."""
+        at = arguments.milliseconds(session.created_at)
+        await self._fetch("add_session", session.digest, session.token_id, at)
+
+    async def session(self, digest: str) -> Session | None:
+        """See `TokenStore`."""
+        found = await self._fetch("session", digest)
+        return rows.session(found[0]) if found else None
+
+    async def note_session_use(self, digest: str, *, at: datetime) -> None:
+        """See `TokenStore`."""
+        await self._fetch("note_session_use", digest, arguments.milliseconds(at))
+
+    async def end_session(self, digest: str, *, at: datetime) -> None:
+        """See `TokenStore`."""
+        unused_since = arguments.milliseconds(at - IDLE)
+        created_before = arguments.milliseconds(at - LONGEST)
+        await self._fetch("end_sessions", digest, unused_since, created_before)
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """See `TokenStore`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from scheduler.core.session import Session
 from scheduler.core.token import Token
 
 
@@ -18,6 +19,7 @@ class MemoryTokens:
 
     def __init__(self, answer: Callable[[], None]) -> None:
         self.tokens: dict[str, Token] = {}
+        self.sessions: dict[str, Session] = {}
         self._answer = answer
 
     async def add(self, token: Token) -> bool:
@@ -42,6 +44,25 @@ class MemoryTokens:
             token = replace(token, revoked_at=token.revoked_at or at)
             self.tokens[token_id] = token
         return token
+
+    async def add_session(self, session: Session) -> None:
+        self._answer()
+        self.sessions.setdefault(session.digest, session)
+
+    async def session(self, digest: str) -> Session | None:
+        self._answer()
+        return self.sessions.get(digest)
+
+    async def note_session_use(self, digest: str, *, at: datetime) -> None:
+        self._answer()
+        session = self.sessions.get(digest)
+        if session is not None and session.used_at < at:
+            self.sessions[digest] = replace(session, used_at=at)
+
+    async def end_session(self, digest: str, *, at: datetime) -> None:
+        self._answer()
+        self.sessions.pop(digest, None)
+        self.sessions = {key: each for key, each in self.sessions.items() if each.valid(at)}
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         self._answer()

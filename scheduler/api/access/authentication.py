@@ -10,6 +10,7 @@ from aiohttp import web
 
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Grant, Principal
+from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
 SCHEME: Final = "bearer "
@@ -41,22 +42,32 @@ class NoAuthentication:
 
 
 class TokenAuthentication:
-    """Mode `tokens`: each request brings a token."""
+    """Mode `tokens`: each request brings a token, or the cookie of a session.
 
-    def __init__(self, tokens: Tokens) -> None:
+    Args:
+        tokens: finds out who brings a token.
+        sessions: finds out who has a session.
+        cookie: the name of the cookie, of this installation alone.
+    """
+
+    def __init__(self, tokens: Tokens, sessions: Sessions, cookie: str) -> None:
         self._tokens = tokens
+        self._sessions = sessions
+        self._cookie = cookie
 
     async def principal(self, request: web.Request) -> Principal:
         """See `Authentication`."""
         header = request.headers.get("Authorization")
-        if header is None:
-            raise Unauthenticated(
-                "this needs a token, in the header Authorization: Bearer atl_…;"
-                " main.py token create makes one"
-            )
-        if not _is_bearer(header):
-            raise Unauthenticated("the header Authorization has another scheme than Bearer")
-        return await self._tokens.principal(header[len(SCHEME) :].strip(" "))
+        if header is not None:
+            if not _is_bearer(header):
+                raise Unauthenticated("the header Authorization has another scheme than Bearer")
+            return await self._tokens.principal(header[len(SCHEME) :].strip(" "))
+        if self._cookie in request.cookies:
+            return await self._sessions.principal(request.cookies[self._cookie])
+        raise Unauthenticated(
+            "this needs a token, in the header Authorization: Bearer atl_…;"
+            " main.py token create makes one"
+        )
 
 
 class ProxyAuthentication:

@@ -97,6 +97,9 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "TokenOrder": {"name": "web", "role": "user", "uids": ["team-a.*"]},
     "Token": TOKEN,
     "MadeToken": {**TOKEN, "token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
+    "Login": {"token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
+    "LoggedIn": {"status": "logged in"},
+    "LoggedOut": {"status": "logged out"},
     "Health": {"status": "ok"},
     "Ready": {"status": "ready"},
 }

@@ -24,6 +24,7 @@ from scheduler.api.problems import (
     PARENT_ABORTED,
     TOO_LARGE,
     TOO_MANY_STREAMS,
+    UNAUTHENTICATED,
     UNAVAILABLE,
 )
 from scheduler.api.requests.models import (
@@ -33,6 +34,7 @@ from scheduler.api.requests.models import (
     JobPath,
     ListAllQuery,
     ListQuery,
+    Login,
     LogQuery,
     MatchQuery,
     NewJob,
@@ -46,7 +48,7 @@ from scheduler.api.requests.models import (
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
-from scheduler.api.views import aborts, events, job_logs, jobs, operations, tokens
+from scheduler.api.views import aborts, events, job_logs, jobs, operations, sessions, tokens
 from scheduler.api.views.events import LAST_EVENT_ID
 from scheduler.core.principal import Right
 
@@ -289,6 +291,29 @@ ROUTES: Final = (
         path_parameters=TokenPath,
         responses={200: ResponseDescription(description="The revoked token", shape=shapes.Token)},
         problems=(INVALID, NO_SUCH_TOKEN, UNAVAILABLE),
+    ),
+    Route(
+        method="POST",
+        path="/-/login",
+        function=sessions.login,
+        right=Right.OPEN,
+        body=Login,
+        responses={
+            200: ResponseDescription(
+                description="Logged in",
+                shape=shapes.LoggedIn,
+                headers={"Set-Cookie": "the session"},
+            )
+        },
+        problems=(INVALID, UNAUTHENTICATED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+    ),
+    Route(
+        method="POST",
+        path="/-/logout",
+        function=sessions.logout,
+        right=Right.OPEN,
+        responses={200: ResponseDescription(description="Logged out", shape=shapes.LoggedOut)},
+        problems=(INVALID, UNAVAILABLE),
     ),
     Route(
         method="GET",

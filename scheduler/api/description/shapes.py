@@ -205,6 +205,18 @@ class MadeToken(Token):
     token: Annotated[str, Field(description="what its bearer sends; it is shown only now")]
 
 
+class LoggedIn(Shape):
+    """The browser has a session."""
+
+    status: Literal["logged in"]
+
+
+class LoggedOut(Shape):
+    """The browser has no session any more."""
+
+    status: Literal["logged out"]
+
+
 class Flaw(Shape):
     """One thing that is wrong with a request."""
 

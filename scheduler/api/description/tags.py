@@ -28,6 +28,7 @@ BY_MODULE: Final[Mapping[str, Tag]] = {
     "scheduler.api.views.events": WATCHING,
     "scheduler.api.views.job_logs": WATCHING,
     "scheduler.api.views.tokens": TOKENS,
+    "scheduler.api.views.sessions": TOKENS,
     "scheduler.api.views.operations": NODE,
     "scheduler.api.dashboard.routes": NODE,
 }

@@ -264,6 +264,14 @@ class TokenOrder(Body):
     ] = None
 
 
+class Login(Body):
+    """What somebody logs in with."""
+
+    token: Annotated[
+        str, StringConstraints(max_length=200), Field(description="a token: atl_…", repr=False)
+    ]
+
+
 class TokenPath(Query):
     """The token in a path."""
 

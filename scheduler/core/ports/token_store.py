@@ -1,4 +1,4 @@
-"""The port to the stored tokens, a part of the store. The package says what all ports promise."""
+"""The port to the stored tokens and sessions, a part of the store; see the package."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from scheduler.core.session import Session
 from scheduler.core.token import Token
 
 
@@ -29,6 +30,22 @@ class TokenStore(Protocol):
 
         One that is revoked already keeps the time of that.
         """
+        ...
+
+    async def add_session(self, session: Session) -> None:
+        """Store a session. Where one has its digest already, nothing changes."""
+        ...
+
+    async def session(self, digest: str) -> Session | None:
+        """The session with this digest, whether it has ended by itself or not."""
+        ...
+
+    async def note_session_use(self, digest: str, *, at: datetime) -> None:
+        """Note when a session was last used. An earlier time than the noted one changes nothing."""
+        ...
+
+    async def end_session(self, digest: str, *, at: datetime) -> None:
+        """End a session, and forget all that have ended by themselves."""
         ...
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Role
+from scheduler.core.session import IDLE, Session, digest, new_text
 from scheduler.core.token import Token, new_secret
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
@@ -106,3 +107,39 @@ async def test_the_last_use_is_noted_and_never_an_earlier_one(tokens: TokenStore
     await tokens.note_use({one.id: later(1)})
     found = {token.id: token.used_at for token in await tokens.find([one.id, two.id])}
     assert found == {one.id: later(2), two.id: later(1)}
+
+
+async def session_of(tokens: TokenStore, *, at: datetime = AT) -> Session:
+    """A session that is stored."""
+    token = made()
+    await tokens.add(token)
+    session = Session(digest=digest(new_text()), token_id=token.id, created_at=at, used_at=at)
+    await tokens.add_session(session)
+    return session
+
+
+async def test_a_session_comes_back_as_it_was_stored(tokens: TokenStore) -> None:
+    """By its digest alone: nobody who reads the store can use it."""
+    session = await session_of(tokens)
+    assert await tokens.session(session.digest) == session
+    assert await tokens.session(digest("x")) is None
+
+
+async def test_the_last_use_of_a_session_is_noted(tokens: TokenStore) -> None:
+    """It ends when it is not used any more."""
+    session = await session_of(tokens)
+    await tokens.note_session_use(session.digest, at=later(60))
+    await tokens.note_session_use(session.digest, at=later(30))
+    assert await tokens.session(session.digest) == replace(session, used_at=later(60))
+
+
+async def test_an_ended_session_is_gone_and_so_are_those_that_ended_by_themselves(
+    tokens: TokenStore,
+) -> None:
+    """Logins must not fill the store for ever."""
+    ended, stale, fresh = [
+        await session_of(tokens, at=at) for at in (AT, AT - IDLE - timedelta(seconds=1), AT)
+    ]
+    await tokens.end_session(ended.digest, at=later(1))
+    found = [await tokens.session(each.digest) for each in (ended, stale, fresh)]
+    assert found == [None, None, fresh]

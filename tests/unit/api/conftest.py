@@ -21,9 +21,14 @@ from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 from pytest_aiohttp.plugin import AiohttpClient
 
-from scheduler.api.access.authentication import Authentication, NoAuthentication
+from scheduler.api.access.authentication import (
+    Authentication,
+    NoAuthentication,
+    TokenAuthentication,
+)
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.parts import Access
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
 from scheduler.api.description.routes import ROUTES
@@ -37,6 +42,7 @@ from scheduler.core.tasks import Tasks
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
+from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
 from scheduler.service.tokens import Tokens
 from tests.fakes import AT, FakeClock, MemoryQueue, MemoryStore, NoDirectStart
@@ -53,6 +59,7 @@ TASKS = Tasks(
     },
     loaded_at=AT,
 )
+COOKIE = "atl_test"
 DATA_BYTES_MAX = 1024 * 1024
 BULK_JOBS_MAX = 1000
 
@@ -138,12 +145,12 @@ class Parts:
     clock: FakeClock
     draining: asyncio.Event
     looks: JobLooks
-    tokens: Tokens
-    gate: Gate
+    access: Access
 
 
 def build(
-    authentication: Callable[[Tokens], Authentication] | None = None, path_prefix: str = ""
+    authentication: Callable[[TokenAuthentication], Authentication] | None = None,
+    path_prefix: str = "",
 ) -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
@@ -160,20 +167,26 @@ def build(
         job_events=Counting(clock),
     )
     tokens = Tokens(store.tokens, clock)
-    found = NoAuthentication() if authentication is None else authentication(tokens)
-    gate = Gate(found, tokens, clock)
+    sessions = Sessions(store.tokens, tokens, clock)
+    by_token = TokenAuthentication(tokens, sessions, COOKIE)
+    found = NoAuthentication() if authentication is None else authentication(by_token)
+    access = Access(
+        hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
+        gate=Gate(found, tokens, clock),
+        tokens=tokens,
+        sessions=sessions,
+        session_cookie=COOKIE,
+    )
     app = build_app(
         service=service,
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),
-        tokens=tokens,
-        gate=gate,
-        hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
+        access=access,
         path_prefix=path_prefix,
     )
-    return Parts(app, store, queue, clock, draining, looks, tokens, gate)
+    return Parts(app, store, queue, clock, draining, looks, access)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ READS = {
     "durations",
     "counts",
     "stored",
+    "session",
     "tokens",
     "tokens_with",
     "unaborted",

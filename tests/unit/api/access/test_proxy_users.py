@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
-from scheduler.api.access.authentication import ProxyAuthentication, TokenAuthentication
+from scheduler.api.access.authentication import ProxyAuthentication
 from scheduler.basics.background import background
 from scheduler.core.principal import EVERYBODY, Grant, Role
 from scheduler.service.tokens import Tokens
@@ -39,11 +39,11 @@ async def fronted_fixture(
     aiohttp_client: AiohttpClient, networks: list[str]
 ) -> AsyncIterator[Fronted]:
     known = [ip_network(each) for each in networks]
-    parts = build(lambda tokens: ProxyAuthentication(known, GROUPS, TokenAuthentication(tokens)))
-    async with background(looks=parts.looks.run(), tokens=parts.tokens.run()):
+    parts = build(lambda by_token: ProxyAuthentication(known, GROUPS, by_token))
+    async with background(looks=parts.looks.run(), tokens=parts.access.tokens.run()):
         client = await aiohttp_client(parts.app)
         api = Fronted(client, parts.store, parts.queue, parts.clock, parts.draining)
-        api.tokens = parts.tokens
+        api.tokens = parts.access.tokens
         yield api
 
 

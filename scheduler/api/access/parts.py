@@ -1,0 +1,32 @@
+"""What the application needs to know who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+
+from scheduler.api.access.gate import Gate
+from scheduler.api.access.hosts import Hosts
+from scheduler.service.sessions import Sessions
+from scheduler.service.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """The parts of access to a node."""
+
+    hosts: Hosts
+    """The names by which the node may be asked."""
+    gate: Gate
+    tokens: Tokens
+    sessions: Sessions
+    session_cookie: str
+    """The name of the cookie that has a session."""
+
+    def background_tasks(self) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
+        """What must run while the node serves, by name."""
+        return {
+            "look for tokens": self.tokens.run,
+            "note the use of tokens": self.tokens.note_uses,
+            "end what lost its token": self.gate.run,
+        }

@@ -1,0 +1,57 @@
+"""The views of sessions: a browser logs in with a token, and out."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from scheduler.api.json_response import json_response
+from scheduler.api.requests.bodies import read_order
+from scheduler.api.requests.checking import checked, refusal, shown
+from scheduler.api.requests.models import Login, Query
+from scheduler.api.requests.queries import query
+from scheduler.api.state import PATH_PREFIX, SESSION_COOKIE, SESSIONS
+from scheduler.core.errors import Flaw
+from scheduler.core.session import LONGEST
+
+
+async def login(request: web.Request) -> web.Response:
+    """Log in with a token: the answer sets a cookie for browsers.
+
+    The cookie has the rights of the token, for as long as that has force: at most 7 days, and 8
+    hours without use. Programs send the token itself with each request instead.
+    """
+    query(request, Query)
+    body = await read_order(request)
+    if not isinstance(body, dict):
+        raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with a token")])
+    text = await request.app[SESSIONS].login(checked(Login, body, prefix="/").token)
+    answer = json_response({"status": "logged in"})
+    answer.set_cookie(
+        request.app[SESSION_COOKIE],
+        text,
+        max_age=int(LONGEST.total_seconds()),
+        path=request.app[PATH_PREFIX] or "/",
+        secure=_by_https(request),
+        httponly=True,
+        samesite="Strict",
+    )
+    return answer
+
+
+async def logout(request: web.Request) -> web.Response:
+    """Log out: the session of the cookie ends, and the cookie goes.
+
+    Without a session, nothing happens.
+    """
+    query(request, Query)
+    name = request.app[SESSION_COOKIE]
+    if name in request.cookies:
+        await request.app[SESSIONS].logout(request.cookies[name])
+    answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
+    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
+    return answer
+
+
+def _by_https(request: web.Request) -> bool:
+    """Whether the browser asks by https: this node itself, or a proxy in front, by `Origin`."""
+    return request.secure or request.headers.get("Origin", "").startswith("https://")

@@ -1,0 +1,161 @@
+"""A browser logs in with a token; its session has the rights of the token, and ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+
+import pytest
+from pytest_aiohttp.plugin import AiohttpClient
+
+from scheduler.basics.background import background
+from scheduler.core.principal import EVERYBODY, Role
+from scheduler.core.session import IDLE, LONGEST, digest, new_text
+from scheduler.core.token import new_secret
+from scheduler.service.tokens import KNOWN_S, NewToken, Tokens
+from tests.unit.api.conftest import COOKIE, Api, Response, build
+
+
+@dataclass
+class Site:
+    """A node, and a token to log in with."""
+
+    api: Api
+    tokens: Tokens
+    made: NewToken
+
+    async def login(self, token: str, **headers: str) -> Response:
+        return await self.api.ask(
+            "POST",
+            "/-/login",
+            json={"token": token},
+            headers={"Sec-Fetch-Site": "same-origin", **headers},
+        )
+
+    async def cookie(self) -> str:
+        """The text of a new session."""
+        answer = await self.login(self.made.secret.text)
+        assert answer.status == 200
+        return SimpleCookie(answer.headers["Set-Cookie"])[COOKIE].value
+
+    async def status(self, text: str, method: str = "GET", path: str = "/ada") -> int:
+        """What somebody with a cookie gets."""
+        headers = {"Cookie": f"{COOKIE}={text}", "Sec-Fetch-Site": "same-origin"}
+        return (await self.api.ask(method, path, headers=headers)).status
+
+
+@pytest.fixture(name="site")
+async def site_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Site]:
+    parts = build(lambda by_token: by_token)
+    tokens = parts.access.tokens
+    async with background(looks=parts.looks.run(), tokens=tokens.run()):
+        client = await aiohttp_client(parts.app)
+        made = await tokens.create(
+            EVERYBODY, name="ada", role=Role.USER, uids=["ada"], expires_at=None
+        )
+        api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
+        yield Site(api, tokens, made)
+
+
+async def test_a_session_has_the_rights_of_its_token(site: Site) -> None:
+    """No more, and no less."""
+    text = await site.cookie()
+    assert await site.status(text) == 200
+    assert await site.status(text, "DELETE") == 200
+    assert await site.status(text, path="/bob") == 403
+    assert await site.status(text, path="/-/nodes") == 403
+
+
+async def test_the_cookie_is_for_this_node_alone(site: Site) -> None:
+    """No script reads it, no other site has it sent, and by https it never goes without."""
+    plain = (await site.login(site.made.secret.text)).headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(plain.split("; "))
+    assert "Secure" not in plain
+    host = {"Host": "jobs.example", "Origin": "https://jobs.example"}
+    secure = (await site.login(site.made.secret.text, **host)).headers["Set-Cookie"]
+    assert "Secure" in secure.split("; ")
+
+
+async def test_only_the_digest_of_a_session_is_stored(site: Site) -> None:
+    """Nobody who reads the database can use it."""
+    text = await site.cookie()
+    assert list(site.api.store.tokens.sessions) == [digest(text)]
+
+
+@pytest.mark.parametrize("token", ["", "x", new_secret().text])
+async def test_a_token_without_force_begins_no_session(site: Site, token: str) -> None:
+    """All such tokens get the same answer, without a cookie."""
+    answer = await site.login(token)
+    assert answer.status == 401
+    assert "Set-Cookie" not in answer.headers
+    assert site.api.store.tokens.sessions == {}
+
+
+async def test_another_site_cannot_log_somebody_in(site: Site) -> None:
+    """Else somebody would work in the attacker's account without noticing."""
+    answer = await site.login(site.made.secret.text, **{"Sec-Fetch-Site": "cross-site"})
+    assert answer.status == 403
+
+
+async def test_a_session_ends_at_logout(site: Site) -> None:
+    """A cookie that was copied before has no force any more."""
+    text = await site.cookie()
+    headers = {"Cookie": f"{COOKIE}={text}", "Sec-Fetch-Site": "same-origin"}
+    answer = await site.api.ask("POST", "/-/logout", headers=headers)
+    assert (answer.status, answer.headers["Clear-Site-Data"]) == (200, '"cache"')
+    assert SimpleCookie(answer.headers["Set-Cookie"])[COOKIE].value == ""
+    assert await site.status(text) == 401
+
+
+async def test_a_session_ends_with_its_token(site: Site) -> None:
+    """Whoever is shut out is shut out everywhere."""
+    text = await site.cookie()
+    assert await site.status(text) == 200
+    await site.tokens.revoke(EVERYBODY, site.made.token.id)
+    assert await site.status(text) == 401
+
+
+async def test_a_session_ends_when_it_is_not_used(site: Site) -> None:
+    """A browser that was left open in a public place."""
+    text = await site.cookie()
+    site.api.clock.advance(IDLE.total_seconds() - 1)
+    assert await site.status(text) == 200
+    site.api.clock.advance(IDLE.total_seconds() - 1)
+    assert await site.status(text) == 200
+    site.api.clock.advance(IDLE.total_seconds())
+    assert await site.status(text) == 401
+
+
+async def test_a_session_ends_after_a_week_however_it_is_used(site: Site) -> None:
+    """A cookie that was stolen must not live for ever."""
+    text = await site.cookie()
+    hours = int(LONGEST.total_seconds() // 3600)
+    for _ in range(hours // 7 - 1):
+        site.api.clock.advance(7 * 3600)
+        assert await site.status(text) == 200
+    site.api.clock.advance(7 * 3600)
+    assert await site.status(text) == 401
+
+
+async def test_the_store_is_asked_for_a_session_once_in_five_seconds(site: Site) -> None:
+    """Each request of the page is checked, and nearly none waits for it."""
+    text = await site.cookie()
+    assert await site.status(text, path="/-/tasks") == 200
+    site.api.store.away = True
+    assert await site.status(text, path="/-/tasks") == 200
+    site.api.clock.advance(KNOWN_S)
+    assert await site.status(text, path="/-/tasks") == 503
+
+
+@pytest.mark.parametrize("text", ["", "x", new_text(), "x" * 5000, new_text() + "x"])
+async def test_an_invented_cookie_is_none(site: Site, text: str) -> None:
+    """Whatever it looks like."""
+    assert await site.status(text) == 401
+
+
+async def test_a_token_counts_before_a_cookie(site: Site) -> None:
+    """A program may be run with the cookies of a browser."""
+    text = await site.cookie()
+    headers = {"Cookie": f"{COOKIE}={text}", "Authorization": "Bearer x"}
+    assert (await site.api.get("/ada", headers=headers)).status == 401
