@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from scheduler.api.dashboard.documents import samples_document, statistics_document
+from scheduler.api.dashboard.documents import (
+    principal_document,
+    samples_document,
+    statistics_document,
+)
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.models import MatchQuery, OneOrAll, Query
 from scheduler.api.requests.queries import query
@@ -17,6 +21,12 @@ class MatchAllQuery(MatchQuery):
     """Selects jobs of one user or of all."""
 
     uid: OneOrAll = None
+
+
+async def me(request: web.Request) -> web.Response:
+    """Who asks, and what they may do."""
+    query(request, Query)
+    return json_response(principal_document(request[PRINCIPAL]))
 
 
 async def overview(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The statistics as JSON."""
+"""The statistics, and who asks, as JSON."""
 
 from __future__ import annotations
 
@@ -6,10 +6,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from scheduler.core.job import Status
+from scheduler.core.principal import Principal, Right, may, may_for_all
 from scheduler.core.statistics import CountSample, Quantiles, Statistics
 from scheduler.service.documents import instant
 
 FINISHED: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
+
+
+def principal_document(principal: Principal) -> dict[str, Any]:
+    """Who asks, and what the page may offer."""
+    return {
+        "name": principal.name,
+        "uids": sorted({uid for grant in principal.grants for uid in grant.uids}),
+        "uid": principal.only_uid,
+        "all": may_for_all(principal, Right.READ),
+        "rights": [right.name.lower() for right in Right if may(principal, right)],
+        "logged_in": principal.token_id is not None,
+    }
 
 
 def statistics_document(statistics: Statistics) -> dict[str, Any]:

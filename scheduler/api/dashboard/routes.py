@@ -14,6 +14,7 @@ from scheduler.core.principal import Right
 
 DASHBOARD: Final = "/-/ui/"
 DATA: Final[Mapping[str, tuple[View, Right]]] = {
+    "me": (data.me, Right.READ),
     "overview": (data.overview, Right.READ),
     "samples": (data.samples, Right.READ),
     "unfinished": (data.unfinished, Right.CHANGE),

@@ -5,23 +5,36 @@ import { useConnection } from "./core/connection.js";
 import { time } from "./core/format.js";
 import { useKeys } from "./core/keys.js";
 import { go, link, openForm, useRoute } from "./core/route.js";
+import { loadWho, logout, useWho } from "./core/who.js";
 import { Handlers } from "./pages/handlers.js";
 import { JobPage } from "./pages/job.js";
 import { Jobs } from "./pages/jobs.js";
+import { Login } from "./pages/login.js";
 import { Nodes } from "./pages/nodes.js";
 import { Overview } from "./pages/overview.js";
 import { Help } from "./parts/help.js";
 import { JobForm } from "./parts/job_form.js";
-import { Empty } from "./parts/states.js";
+import { Empty, Failed, Loading } from "./parts/states.js";
 
 const HEALTH_CHECK_MS = 5000; // how soon the page notices that the node is away although no connection broke
 const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers };
 
+// The pages that somebody may see, the first one first.
+function pagesOf(who) {
+  if (!who?.rights) return [];
+  const hidden = { overview: !who.all, nodes: !who.rights.includes("operate") };
+  return Object.keys(PAGES).filter((name) => !hidden[name]);
+}
+
 function App() {
   const route = useRoute();
   const { lost, since } = useConnection();
+  const who = useWho();
   const [helps, setHelps] = useState(false);
   useHealthChecks();
+  useEffect(() => {
+    if (!lost && who === null) loadWho();
+  }, [lost]);
   const { main, focusTarget } = useFocusOnChange(route);
   useKeys({
     "g o": () => turnTo(route, "overview"),
@@ -34,38 +47,43 @@ function App() {
     "?": () => setHelps(true),
   });
   return html`
-    <${Header} route=${route} lost=${lost} main=${main} onHelp=${() => setHelps(true)} />
+    <${Header} route=${route} who=${who} lost=${lost} main=${main} onHelp=${() => setHelps(true)} />
     ${lost && html`<${Lost} since=${since} />`}
     <main class="container" tabindex="-1" ref=${main} data-stale=${lost}>
-      <${Page} route=${route} />
+      <${Page} key=${who?.name} route=${route} who=${who} />
     </main>
-    ${route.query.submit && html`<${JobForm} route=${route} />`}
+    ${route.query.submit && who?.rights?.includes("change") && html`<${JobForm} route=${route} />`}
     ${helps && html`<${Help} onClose=${() => setHelps(false)} />`}
   `;
 }
 
-function Page({ route }) {
+function Page({ route, who }) {
+  if (who === null) return html`<${Loading} rows=${6} />`;
+  if (who.out) return html`<${Login} />`;
+  if (who.problem) return html`<h1>Nothing for you here</h1><${Failed} problem=${who.problem} />`;
   if (route.page === "jobs" && route.parts.length === 3) {
     const [, uid, id] = route.parts;
     return html`<${JobPage} key=${id} uid=${uid} id=${id} />`;
   }
-  const Shown = PAGES[route.page];
+  const [first] = pagesOf(who);
+  const Shown = PAGES[route.parts.length ? route.page : first];
   if (Shown) return html`<${Shown} query=${route.query} />`;
   return html`<${Empty} heading="h1" title="There is no such page"><a href="#/overview">To the overview</a><//>`;
 }
 
-function Header({ route, lost, main, onHelp }) {
+function Header({ route, who, lost, main, onHelp }) {
   return html`
     <header class="top container">
       <a class="skip" href=${location.hash} onClick=${(event) => skip(event, main)}>To the content</a>
-      <a class="brand" href="#/overview"><img src="icons/atlan.svg" alt="" width="24" height="24" />AtlanScheduler</a>
+      <a class="brand" href="#/"><img src="icons/atlan.svg" alt="" width="24" height="24" />AtlanScheduler</a>
       <nav aria-label="Pages">
-        ${Object.keys(PAGES).map(
-          (name) => html`<a href=${link([name])} aria-current=${route.page === name ? "page" : null}>${name}</a>`,
+        ${pagesOf(who).map(
+          (name) => html`<a href=${link([name])} aria-current=${(route.parts.length ? route.page : pagesOf(who)[0]) === name ? "page" : null}>${name}</a>`,
         )}
         <a href="../docs" title="The API, as a page to read">API</a>
       </nav>
       <span class="line" role="status" data-lost=${lost}>${lost ? "disconnected" : "live"}</span>
+      ${who?.logged_in && html`<button class="plain" title=${`Logged in as ${who.name}`} onClick=${logout}>Log out</button>`}
       <button class="plain" aria-label="Light or dark" title="Light or dark (t)" onClick=${() => window.atlanTheme.toggle()}>◐</button>
       <button class="plain" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${onHelp}>?</button>
     </header>

@@ -74,6 +74,7 @@ OPERATIONS = {
 """By the id of the operation in the OpenAPI document."""
 OTHERS = {
     "events of all": Operation("HEAD", "/-/events", Role.VIEWER, whole=True),
+    "data/me": Operation("GET", "/-/ui/data/me", Role.VIEWER),
     "data/overview": Operation("GET", "/-/ui/data/overview", Role.VIEWER, whole=True),
     "data/samples": Operation("GET", "/-/ui/data/samples", Role.VIEWER, whole=True),
     "jobs of all": Operation("GET", "/-/jobs", Role.VIEWER, whole=True),

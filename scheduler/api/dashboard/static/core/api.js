@@ -15,6 +15,13 @@ export class Problem extends Error {
   }
 }
 
+let refused = () => {};
+
+// Call this function whenever the node answers that nobody is logged in.
+export function onRefused(listener) {
+  refused = listener;
+}
+
 export const urlOf = (path) => new URL(path.slice(1), HOME).href;
 
 export const pathOf = (...parts) => "/" + parts.map(encodeURIComponent).join("/");
@@ -76,6 +83,7 @@ export const checkHealth = () => reach("/-/health", { signal: AbortSignal.timeou
 export async function reach(path, options) {
   const answer = await fetch(urlOf(path), { cache: "no-store", ...options }).catch(unreached);
   noteReached(true);
+  if (answer.status === 401) refused();
   return answer;
 }
 

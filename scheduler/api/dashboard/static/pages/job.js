@@ -7,6 +7,7 @@ import { json } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { useNow } from "../core/now.js";
 import { jobLink } from "../core/route.js";
+import { useMay } from "../core/who.js";
 import { AbortDialog } from "../parts/abort_dialog.js";
 import { HookCalls } from "../parts/hook_calls.js";
 import { FormButton } from "../parts/job_form.js";
@@ -50,14 +51,15 @@ function merged(old, update) {
 function JobDetails({ job, merge }) {
   const [aborts, setAborts] = useState(false);
   const now = useNow(isFinal(job) ? 60_000 : 500);
-  const open = !isFinal(job) && !job.abort;
+  const mayChange = useMay("change");
+  const open = mayChange && !isFinal(job) && !job.abort;
   const update = ({ data, result, ...rest }) => merge(rest);
   useKeys(open ? { a: () => setAborts(true) } : {});
   return html`
     <div class="head">
       <h1>${job.task} <${Status} job=${job} /></h1>
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
-      ${isFinal(job) ? html`<${FormButton} form=${{ submit: job.task, again: "yes" }}>Run again …<//>` : job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
+      ${isFinal(job) ? html`<${FormButton} form=${{ submit: job.task, again: "yes" }}>Run again …<//>` : mayChange && job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
     </div>
     <${Names} job=${job} />
     ${job.progress && html`<${Progress} progress=${job.progress} ended=${isFinal(job)} />`}

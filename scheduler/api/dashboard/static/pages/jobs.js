@@ -5,6 +5,7 @@ import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { useKeys } from "../core/keys.js";
 import { link } from "../core/route.js";
+import { useMay, useWho } from "../core/who.js";
 import { BulkAbort } from "../parts/bulk_abort.js";
 import { Filters } from "../parts/filters.js";
 import { FormButton } from "../parts/job_form.js";
@@ -14,6 +15,19 @@ import { Empty, Loaded } from "../parts/states.js";
 const PAGE = 50;
 
 export function Jobs({ query }) {
+  const who = useWho();
+  const someone = query.uid || who.uid || who.all;
+  return someone
+    ? html`<${List} query=${query} />`
+    : html`
+        <div class="head"><h1>Jobs</h1></div>
+        <${Filters} query=${query} />
+        <${Empty} title="Whose jobs?">You act for ${who.uids.join(", ")}: enter one of these users.<//>
+      `;
+}
+
+function List({ query }) {
+  const mayChange = useMay("change");
   const { uid, task, status, after } = query;
   const filter = { uid, task, status };
   const tasks = useData("/-/tasks");
@@ -26,11 +40,11 @@ export function Jobs({ query }) {
     missed: list.reload,
     progress: (event) => list.change((data) => withProgress(data, JSON.parse(event))),
   });
-  useKeys({ a: begin, j: () => step(1), k: () => step(-1) });
+  useKeys({ ...(mayChange && { a: begin }), j: () => step(1), k: () => step(-1) });
   return html`
     <div class="head">
       <h1>Jobs</h1>
-      <button class="danger outline" title="Abort all that match (a)" onClick=${begin}>Abort all …</button>
+      ${mayChange && html`<button class="danger outline" title="Abort all that match (a)" onClick=${begin}>Abort all …</button>`}
       <${FormButton} form=${{ submit: task || "?" }}>Submit a job<//>
     </div>
     <${Filters} query=${query} tasks=${tasks.data} />

@@ -2,6 +2,7 @@
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { closeForm, formLink, openForm } from "../core/route.js";
+import { useMay } from "../core/who.js";
 import { Dialog } from "./dialog.js";
 import { Failed, NoHandlers } from "./states.js";
 import { SubmitForm } from "./submit_form.js";
@@ -12,11 +13,11 @@ export function FormLink({ form, children }) {
     event.preventDefault();
     openForm(form);
   }
-  return html`<a href=${formLink(form)} onClick=${open}>${children}</a>`;
+  return useMay("change") ? html`<a href=${formLink(form)} onClick=${open}>${children}</a>` : children;
 }
 
 export const FormButton = ({ form, children, ...rest }) =>
-  html`<button ...${rest} onClick=${() => openForm(form)}>${children}</button>`;
+  useMay("change") && html`<button ...${rest} onClick=${() => openForm(form)}>${children}</button>`;
 
 export function JobForm({ route }) {
   const tasks = useData("/-/tasks");
