@@ -104,7 +104,7 @@ class OnAbort:
     tries_max: int | None
     """How many there are at most; None before the first has ended."""
     next_try_at: datetime | None
-    """When the next try is due, after one that failed."""
+    """Before this time no next try begins; None while one waits for a worker or runs."""
     error: Failure | None
     """Why the last try failed; the job's log has the traceback."""
 

@@ -144,7 +144,7 @@ class JobEvents:
         if tries.next_at is None:
             return {}
         pause_s = (tries.next_at - self._clock.now()).total_seconds()
-        return {"next_try_in_s": round(pause_s, 1)}
+        return {"next_try_not_before_s": round(pause_s, 1)}
 
     def released(self, released: Released, jobs: Mapping[str, Job]) -> None:
         """Jobs were taken back from dead nodes: enqueued again, or ended.

@@ -244,7 +244,7 @@ def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
             **why,
             "tries": 1,
             "tries_max": 2,
-            "next_try_in_s": 3.0,
+            "next_try_not_before_s": 3.0,
         },
         {"event": "clean-up given back", "log_level": "info", **NAMES},
         {
