@@ -101,6 +101,7 @@ def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit,
     expect(page.get_by_label("Task")).to_have_value("echo")
     expect(page.get_by_label("Data")).to_have_value(re.compile('"big": 9007199254740993'))
     page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page).not_to_have_url(re.compile(job["id"]))  # the first job's page looks the same
     expect(page.locator("h1")).to_have_text("echo ✓successful")
     again, first = visit.ask("GET", f"/{uid}")
     assert (first["id"], again["data"]) == (job["id"], job["data"])
