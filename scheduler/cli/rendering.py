@@ -13,6 +13,7 @@ from rich.text import Text
 
 from atlanscheduler_client import (
     Abort,
+    Aborts,
     CleanupState,
     Failure,
     Job,
@@ -22,6 +23,7 @@ from atlanscheduler_client import (
     Status,
     Task,
 )
+from scheduler.basics.counted import counted
 from scheduler.basics.visible import plain
 from scheduler.core.json_values.encoding import encode
 
@@ -119,7 +121,7 @@ def summary(job: JobState) -> Text:
         kind = job.error.type or job.error.kind
         return line.append(plain(f": {kind}: {job.error.message}").replace("\n", " "))
     if job.abort is not None and job.abort.finished_at is not None:
-        return line.append(plain(f": {receipt(job.abort)}"))
+        return line.append(plain(f": {receipt(job.abort)}").replace("\n", " "))
     if job.started_at is not None and job.finished_at is not None:
         return line.append(f" after {duration(job.finished_at - job.started_at)}")
     return line
@@ -144,7 +146,8 @@ def undone(abort: Abort) -> str:
     if abort.cleanup is None or run is None:
         return f"clean-up {abort.cleanup}" if abort.cleanup else ""
     of = f" of {run.tries_max}" if run.tries_max else ""
-    failed = f"failed {run.tries}{of} times" if run.tries else "failed"
+    times = f"{run.tries}{of} times" if of else counted(run.tries, "time")
+    failed = f"failed {times}" if run.tries else "failed"
     why = f": {run.error.summary}" if run.error else ""
     match run.state:
         case CleanupState.DONE:
@@ -156,7 +159,17 @@ def undone(abort: Abort) -> str:
         case _ if run.next_try_at is not None:
             return f"the clean-up {failed}, next try at {run.next_try_at:%H:%M:%S} UTC{why}"
         case _:
-            return "the clean-up waits for a worker"
+            return "the clean-up has not begun yet"
+
+
+def aborts(made: Aborts) -> str:
+    """How many of a user's jobs were aborted, and how many are being stopped."""
+    stopping = (
+        f"{counted(made.aborting, 'job')} {'is' if made.aborting == 1 else 'are'} being stopped"
+    )
+    if not made.aborting:
+        return f"{counted(made.aborted, 'job')} aborted"
+    return f"{counted(made.aborted, 'job')} aborted, {stopping}" if made.aborted else stopping
 
 
 def duration(length: timedelta) -> str:
