@@ -13,6 +13,7 @@ from rich.text import Text
 
 from atlanscheduler_client import (
     Abort,
+    Aborts,
     CleanupState,
     Failure,
     Job,
@@ -23,6 +24,7 @@ from atlanscheduler_client import (
     Status,
     Task,
 )
+from scheduler.basics.counted import counted
 from scheduler.basics.visible import plain
 from scheduler.core.json_values.encoding import encode
 
@@ -122,7 +124,7 @@ def summary(job: JobState) -> Text:
         kind = job.error.type or job.error.kind
         return line.append(plain(f": {kind}: {job.error.message}").replace("\n", " "))
     if job.abort is not None and job.abort.finished_at is not None:
-        return line.append(plain(f": {receipt(job.abort)}"))
+        return line.append(plain(f": {receipt(job.abort)}").replace("\n", " "))
     if job.started_at is not None and job.finished_at is not None:
         return line.append(f" after {duration(job.finished_at - job.started_at)}")
     return line
@@ -153,12 +155,13 @@ def undone(abort: Abort) -> str:
         why = f": {run.error.summary}" if run.error else ""
         return f"the clean-up {_failures(run)}{_next(run)}{why}"
     running = run.state is CleanupState.RUNNING
-    return "the clean-up runs" if running else "the clean-up waits for a free worker"
+    return "the clean-up runs" if running else "the clean-up has not begun yet"
 
 
 def _failures(run: OnAbort) -> str:
     of = f" of {run.tries_max}" if run.tries_max else ""
-    return f"failed {run.tries}{of} times" if run.tries else "failed"
+    times = f"{run.tries}{of} times" if of else counted(run.tries, "time")
+    return f"failed {times}" if run.tries else "failed"
 
 
 def _next(run: OnAbort) -> str:
@@ -172,6 +175,16 @@ def _next(run: OnAbort) -> str:
             return f", next try not before {run.next_try_at:%H:%M:%S} UTC"
         case _:
             return ", next try waits for a free worker"
+
+
+def aborts(made: Aborts) -> str:
+    """How many of a user's jobs were aborted, and how many are being stopped."""
+    stopping = (
+        f"{counted(made.aborting, 'job')} {'is' if made.aborting == 1 else 'are'} being stopped"
+    )
+    if not made.aborting:
+        return f"{counted(made.aborted, 'job')} aborted"
+    return f"{counted(made.aborted, 'job')} aborted, {stopping}" if made.aborted else stopping
 
 
 def duration(length: timedelta) -> str:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.table import Table
 
-from atlanscheduler_client import Abort, Cleanup, CleanupState, Failure, FailureKind, OnAbort
-from scheduler.cli.rendering import undone
+from atlanscheduler_client import (
+    Abort,
+    Aborts,
+    Cleanup,
+    CleanupState,
+    Failure,
+    FailureKind,
+    OnAbort,
+)
+from scheduler.cli.rendering import aborts, undone
+from scheduler.cli.terminal import print_rich
 from tests.fakes import AT
 
 FULL = Failure(kind=FailureKind.EXCEPTION, type="OSError", message="disk full")
@@ -28,7 +38,7 @@ TRIED = replace(FRESH, tries=3, tries_max=5, error=FULL)
 @pytest.mark.parametrize(
     ("on_abort", "words"),
     [
-        (FRESH, "the clean-up waits for a free worker"),
+        (FRESH, "the clean-up has not begun yet"),
         (replace(FRESH, state=CleanupState.RUNNING), "the clean-up runs"),
         (TRIED, "the clean-up failed 3 of 5 times, next try waits for a free worker: "),
         (replace(TRIED, state=CleanupState.RUNNING), "the clean-up failed 3 of 5 times and runs "),
@@ -57,3 +67,29 @@ def test_a_clean_up_that_succeeded_late_says_so(tries: int, words: str) -> None:
     """What failed before may have left something behind, or fail again."""
     done = replace(FRESH, state=CleanupState.DONE, tries=tries, tries_max=9)
     assert undone(replace(ABORT, cleanup=Cleanup.DONE, on_abort=done)) == words
+
+
+@pytest.mark.parametrize(
+    ("aborted", "aborting", "said"),
+    [
+        (0, 0, "0 jobs aborted"),
+        (1, 0, "1 job aborted"),
+        (0, 1, "1 job is being stopped"),
+        (3, 1, "3 jobs aborted, 1 job is being stopped"),
+        (1, 2, "1 job aborted, 2 jobs are being stopped"),
+    ],
+)
+def test_what_is_not_there_is_not_counted(aborted: int, aborting: int, said: str) -> None:
+    """`0 aborted` reads as if nothing had happened, where all is on its way."""
+    assert aborts(Aborts(aborted=aborted, aborting=aborting)) == said
+
+
+def test_in_a_pipe_no_line_ends_with_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    """They break comparisons, and are seen in each file and message that the output gets into."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("NAME")
+    table.add_column("LONG")
+    table.add_row("a", "b ")
+    table.add_row("a longer one", "")
+    print_rich(table)
+    assert capsys.readouterr().out == "NAME          LONG\na             b\na longer one\n"
