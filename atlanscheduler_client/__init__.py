@@ -12,7 +12,7 @@ Shared by both clients, and without I/O:
     reading     the API's JSON as values          shapes      these values: jobs, nodes, log lines
     events      Server-Sent Events as values      lines       cuts a stream of bytes into lines
     waiting     retries, and the end of a wait    address     takes a node's URL apart
-    problems    the errors that are raised    json_text  reads JSON of any depth
+    problems    the errors that are raised    json_text  JSON of any depth
 
 It needs nothing but the standard library. aiohttp is loaded on the first use of `AsyncClient`.
 """
@@ -28,6 +28,7 @@ from atlanscheduler_client.problems import (
     Problem,
     Unavailable,
     Unreachable,
+    WrongServer,
 )
 from atlanscheduler_client.shapes import (
     Abort,
@@ -88,12 +89,21 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "Until",
+    "WrongServer",
 ]
 
 
 def __getattr__(name: str) -> object:
     if name != "AsyncClient":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from atlanscheduler_client.aio import AsyncClient  # noqa: PLC0415 - see above: aiohttp is heavy
+    try:
+        from atlanscheduler_client.aio import (  # noqa: PLC0415 - see above: aiohttp is heavy
+            AsyncClient,
+        )
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"AsyncClient needs aiohttp ({error}): pip install 'atlanscheduler-client[async]'",
+            name=error.name,
+        ) from error
 
     return AsyncClient

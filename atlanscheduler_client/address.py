@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 URL_VARIABLE: Final = "ATLANSCHEDULER_URL"
@@ -16,6 +16,10 @@ TOKEN_VARIABLE: Final = "ATLANSCHEDULER_TOKEN"  # noqa: S105 - a name
 """In the environment: the token that is sent with each request."""
 JOB_VARIABLE: Final = "ATLANSCHEDULER_JOB"
 """In the environment of a handler, and of what it starts: the id of the job that runs."""
+_PAGE: Final = re.compile(
+    r"(.*)/-/(?:ui|docs|health|ready|metrics|jobs|tasks|nodes|tokens|events|openapi\.json)(?:/|$)"
+)
+"""The path of a page that a person may have opened, behind the prefix of a proxy."""
 
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
@@ -79,15 +83,19 @@ def address(url: str) -> Address:
     """Take a URL apart.
 
     Raises:
-        ValueError: it is not an http or https URL, or has a query, fragment, user or password.
+        ValueError: it is not an http or https URL, is that of a page of a node, or has a query,
+            fragment, user or password.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise ValueError(f"{url!r} is no URL: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{url!r} is not like {DEFAULT_URL}")
     if "@" in parts.netloc:
         raise ValueError("a node's URL has no user and no password; pass a header instead")
+    if page := _PAGE.match(parts.path):
+        node = urlunsplit((parts.scheme, parts.netloc, page[1], "", ""))
+        raise ValueError(f"{url!r} is a page of a node; the node's URL is {node}")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{url!r} is not like {DEFAULT_URL}")
     return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))

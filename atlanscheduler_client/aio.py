@@ -23,7 +23,7 @@ from atlanscheduler_client.calls import Call, Request
 from atlanscheduler_client.events import Event, EventReader, Printed
 from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
 from atlanscheduler_client.reading import log_line_of
-from atlanscheduler_client.responses import value_of
+from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.session import AsyncLineStream, Session
 from atlanscheduler_client.shapes import (
     Aborts,
@@ -216,9 +216,9 @@ class AsyncClient:
             with suppress(Lost):
                 async with self._stream(reader.request()) as stream:
                     async for line in stream.lines:
-                        if event := reader.feed(line):
+                        if event := understood(reader.feed, line, stream.response):
                             yield event
-                    reader.end(stream.status)
+                    reader.end(stream.response.status)
 
     async def log(self, uid: str, job_id: str, *, follow: bool = False) -> AsyncIterator[LogLine]:
         """The lines that a job printed so far; with `follow`, also further ones until its end.
@@ -235,7 +235,7 @@ class AsyncClient:
             return
         async with self._stream(calls.log(uid, job_id)) as stream:
             async for line in stream.lines:
-                yield log_line_of(line)
+                yield understood(log_line_of, line, stream.response)
 
     async def __aenter__(self) -> Self:
         await self._session.open()

@@ -7,7 +7,6 @@ retries.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from atlanscheduler_client.address import running_job
+from atlanscheduler_client.json_text import dumps
 from atlanscheduler_client.reading import (
     aborts_of,
     job_of,
@@ -61,6 +61,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     wait_s: float = 0.0
     """How long the request makes the node wait; it may be silent so much longer."""
+    media: str = "application/json"
+    """The media type of the response: what a stream has to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +144,7 @@ def tasks() -> Call[Sequence[Task]]:
     return Call(
         method="GET",
         path="/-/tasks",
-        read=lambda response: [task_of(each) for each in response.document],
+        read=lambda response: [task_of(each) for each in response.list],
     )
 
 
@@ -151,7 +153,7 @@ def nodes() -> Call[Sequence[Node]]:
     return Call(
         method="GET",
         path="/-/nodes",
-        read=lambda response: [node_of(each) for each in response.document],
+        read=lambda response: [node_of(each) for each in response.list],
     )
 
 
@@ -168,7 +170,7 @@ def create_token(
     return Call(
         method="POST",
         path="/-/tokens",
-        body=json.dumps(order).encode(),
+        body=dumps(order),
         headers={"Content-Type": "application/json"},
         read=lambda response: made_token_of(response.document),
     )
@@ -196,12 +198,18 @@ def events(uid: str, job_id: str, *, log: bool, last_event_id: str | None) -> Re
     """Stream the events of a job, after the event with this id."""
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
     path = _path(uid, job_id, "events", log="true" if log else None)
-    return Request(method="GET", path=path, headers=headers, wait_s=HEARTBEAT_S)
+    return Request(
+        method="GET",
+        path=path,
+        headers=headers,
+        wait_s=HEARTBEAT_S,
+        media="text/event-stream",
+    )
 
 
 def log(uid: str, job_id: str) -> Request:
     """Read what a job printed so far."""
-    return Request(method="GET", path=_path(uid, job_id, "log"))
+    return Request(method="GET", path=_path(uid, job_id, "log"), media="text/plain")
 
 
 def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[T]:
@@ -209,7 +217,7 @@ def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[
         method="POST",
         path="/",
         read=read,
-        body=json.dumps(body, ensure_ascii=False, allow_nan=False).encode(),
+        body=dumps(body),
         headers={
             "Content-Type": "application/json",
             "Idempotency-Key": key or uuid4().hex,
@@ -240,7 +248,7 @@ def _job(response: Response) -> Job:
 
 
 def _jobs(response: Response) -> Sequence[Job]:
-    return [job_of(each) for each in response.document]
+    return [job_of(each) for each in response.list]
 
 
 def _match(statuses: Collection[Status] | str, task: str | None) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from errno import EBADF
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from atlanscheduler_client.calls import Request
 from atlanscheduler_client.idle import IdleConnections, connection_to
 from atlanscheduler_client.lines import LineSplitter
 from atlanscheduler_client.problems import Lost, Unreachable
-from atlanscheduler_client.responses import Response, raise_for_problem
+from atlanscheduler_client.responses import Response, require_stream
 
 PIECE_BYTES: Final = 65_536
 
@@ -22,7 +23,7 @@ PIECE_BYTES: Final = 65_536
 class LineStream(NamedTuple):
     """A response that is read line by line as it arrives."""
 
-    status: int
+    response: Response
     lines: Iterator[str]
 
 
@@ -63,7 +64,7 @@ class Connections:
         connection = self._connect(request)
         try:
             with self._open(connection, request) as response:
-                yield LineStream(response.status, _lines(response))
+                yield LineStream(self._head(response), _lines(response))
         finally:
             connection.close()
 
@@ -74,7 +75,7 @@ class Connections:
     def _exchange(self, connection: HTTPConnection, request: Request, era: int) -> Response:
         try:
             _allow(connection, self._timeout(request))
-            response = _read(self._send(connection, request))
+            response = self._read(self._send(connection, request))
         except BaseException:  # also Ctrl-C: the next call must not read the rest of this response
             connection.close()
             raise
@@ -87,11 +88,18 @@ class Connections:
     def _open(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
         try:
             response = self._send(connection, request)
-            if response.status >= 300:
-                raise_for_problem(_read(response))
+            failed = response.status >= 300
+            require_stream(self._read(response) if failed else self._head(response), request.media)
         except (OSError, HTTPException) as error:
             raise self._unreachable(error) from error
         return response
+
+    def _head(self, response: HTTPResponse) -> Response:
+        return Response(self._url, response.status, response.headers)
+
+    def _read(self, response: HTTPResponse) -> Response:
+        with response:
+            return replace(self._head(response), body=response.read())
 
     def _send(self, connection: HTTPConnection, request: Request) -> HTTPResponse:
         connection.request(
@@ -119,11 +127,6 @@ def _allow(connection: HTTPConnection, timeout_s: float | None) -> None:
     connection.timeout = timeout_s
     if connection.sock is not None:
         connection.sock.settimeout(timeout_s)
-
-
-def _read(response: HTTPResponse) -> Response:
-    with response:
-        return Response(response.status, response.getheader("Link"), response.read())
 
 
 def _lines(response: HTTPResponse) -> Iterator[str]:

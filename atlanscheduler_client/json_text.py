@@ -1,12 +1,18 @@
-"""The value of a JSON text, also where `json` refuses it: it may be deep or have long integers."""
+"""JSON as text and back.
+
+Texts are read also where `json` refuses them: they may be deep or have long integers.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*+")
+ALLOWED: Final = "None, bool, int, finite float, str, list, tuple, and dict whose keys are str"
 DIGITS_AT_ONCE: Final = 600
 """Python reads at least 640 digits, whatever its limit is set to."""
 
@@ -23,6 +29,68 @@ def loads(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise
     except (ValueError, RecursionError):
         return parse(body.decode())
+
+
+def dumps(value: object) -> bytes:
+    """The value as JSON in UTF-8.
+
+    Raises:
+        TypeError, ValueError: a part of it is not JSON; the message says which.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        flaw = _flaw_in(value)
+        if flaw is None:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{flaw} is not JSON; allowed are {ALLOWED}") from error
+
+
+def _flaw_in(value: object) -> str | None:
+    """The first part of a value that is not JSON, behind its place as a JSON pointer."""
+    parts: list[tuple[str, object]] = [("", value)]
+    passed = set[int]()  # a container that is in itself has no end
+    while parts:
+        place, part = parts.pop()
+        if said := _flaw_of(part):
+            return f"{place}: {said}"
+        if isinstance(part, dict | list | tuple) and id(part) not in passed:
+            passed.add(id(part))
+            parts += reversed([(f"{place}/{name}", inner) for name, inner in _inside(part)])
+    return None
+
+
+def _inside(container: dict[Any, Any] | list[Any] | tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    if isinstance(container, dict):
+        return (
+            (str(key).replace("~", "~0").replace("/", "~1"), container[key]) for key in container
+        )
+    return ((str(index), each) for index, each in enumerate(container))
+
+
+def _flaw_of(part: object) -> str | None:
+    """What is wrong with this part, whatever is in it."""
+    match part:
+        case None | bool() | int() | list() | tuple():
+            return None
+        case float():
+            return None if math.isfinite(part) else str(part)
+        case str():
+            return None if part.isascii() or _is_unicode(part) else "half of a surrogate pair"
+        case dict():
+            keys = (key for key in part if _flaw_of(key) or isinstance(key, list | tuple | dict))
+            return next((f"the key {key!r:.50}" for key in keys), None)
+        case _:
+            return f"a value of the type {type(part).__name__}"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse(text: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -2,6 +2,7 @@
 
 ClientError
 ├── Unreachable       no node answered: start one, correct the URL, or try later
+│   ├── WrongServer   something else answered: correct the URL
 │   └── Lost          a stream broke in the middle: open it again
 └── Problem           the node refused the call: RFC 9457, with status, type and detail
     ├── NoSuchJob     the job belongs to another user, was deleted, or never existed
@@ -34,6 +35,10 @@ class ClientError(Exception):
 
 class Unreachable(ClientError):
     """No node answered at this URL; a submission may have been accepted all the same."""
+
+
+class WrongServer(Unreachable):
+    """What answered at this URL is no node of AtlanScheduler."""
 
 
 class Lost(Unreachable):

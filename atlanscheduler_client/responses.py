@@ -9,36 +9,74 @@ from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from atlanscheduler_client.json_text import loads
-from atlanscheduler_client.problems import JobEnded, NoSuchJob, Problem, Unavailable, Unreachable
+from atlanscheduler_client.problems import (
+    JobEnded,
+    NoSuchJob,
+    Problem,
+    Unavailable,
+    Unreachable,
+    WrongServer,
+)
 from atlanscheduler_client.reading import job_of
 
+NO_CONTENT: Final = 204
 GATEWAY: Final = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 """What a proxy answers when no node does. Unlike a node's, its answers are no problem documents."""
+REFUSED: Final = frozenset({401, 403, 407, 413, 414, 429, 431})
+"""What a proxy in front of a node answers to requests that it does not let through."""
 KIND: Final = "urn:atlanscheduler:problem:"
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
+T = TypeVar("T")
+R = TypeVar("R")
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Headers(Protocol):
+    """The headers of a response, found by their names in any case."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value; None where there is no such header."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response, read completely."""
+    """An HTTP response, read completely, or the head of one that is read line by line."""
 
+    url: str
+    """The node's URL, as the client was given it."""
     status: int
-    link: str | None
-    """The `Link` header."""
-    body: bytes
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def media(self) -> str:
+        """Its media type; empty where it has none."""
+        return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
 
     @property
     def next_query(self) -> str | None:
         """The query of the next page (RFC 8288), if there is one."""
-        found = _NEXT.search(self.link or "")
+        found = _NEXT.search(self.headers.get("Link") or "")
         return found and urlsplit(found[1]).query
 
     @property
     def document(self) -> Any:  # noqa: ANN401 - JSON
         """The body as a JSON value."""
         return loads(self.body)
+
+    @property
+    def list(self) -> list[Any]:
+        """The body as a JSON array.
+
+        Raises:
+            ValueError: it is none.
+        """
+        document = self.document
+        if not isinstance(document, list):
+            raise ValueError("this is no JSON array")  # noqa: TRY004 - it is a body's flaw
+        return document
 
 
 class Readable(Protocol[T_co]):
@@ -50,37 +88,70 @@ class Readable(Protocol[T_co]):
         ...
 
 
-def value_of(call: Readable[T_co], response: Response) -> T_co:
+def value_of(call: Readable[T], response: Response) -> T:
     """The value that the call asked for.
 
     Raises:
         Problem: the node refused the call.
-        Unreachable: the response is not from a node.
+        WrongServer: the response is not from a node.
     """
     raise_for_problem(response)
+    return understood(call.read, response, response)
+
+
+def understood(read: Callable[[T], R], what: T, response: Response) -> R:
+    """What is read from this response, or from a part of it.
+
+    Raises:
+        WrongServer: it is not what a node answers.
+    """
     try:
-        return call.read(response)
-    except (ValueError, LookupError, TypeError) as error:
-        raise Unreachable("something answered that is no node of AtlanScheduler") from error
+        return read(what)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _wrong_server(response) from error
+
+
+def require_stream(response: Response, media: str) -> None:
+    """Refuse a response that is not the stream that was asked for.
+
+    Raises:
+        Problem: the node refused the call.
+        WrongServer: it is not from a node.
+    """
+    raise_for_problem(response)
+    if response.status != NO_CONTENT and response.media != media:
+        raise _wrong_server(response)
 
 
 def raise_for_problem(response: Response) -> None:
     """Raise the problem that the response reports, if it reports one.
 
     Raises:
-        Problem: the status is not one of success.
+        Problem: the node refused the call, or a proxy in front of it did.
         Unreachable: a proxy says so, of the node behind it.
+        WrongServer: it is neither from a node nor such an answer of a proxy.
     """
-    if response.status < 300:
+    status = response.status
+    if status < 300:
         return
     details = _details(response)
-    if response.status in GATEWAY and not details:
-        raise Unreachable(f"a proxy answered {response.status} {GATEWAY[response.status]}")
-    raise _problem(response.status, details)
+    if details:
+        raise _problem(status, details)
+    if status in GATEWAY:
+        raise Unreachable(f"a proxy answered {status} {GATEWAY[status]}")
+    raise Problem(status, {}) if status in REFUSED else _wrong_server(response)
+
+
+def _wrong_server(response: Response) -> WrongServer:
+    """What answered, as far as it says so; a redirect mostly names the right URL."""
+    said = [str(response.status), response.media or "no media type"]
+    if 300 <= response.status < 400:
+        said[1] = f"a redirect to {response.headers.get('Location')}"
+    return WrongServer(f"what answers at {response.url} is no AtlanScheduler ({', '.join(said)})")
 
 
 def _problem(status: int, document: dict[str, Any]) -> Problem:
-    match str(document.get("type", "")).removeprefix(KIND):
+    match str(document["type"]).removeprefix(KIND):
         case "no-such-job":
             return NoSuchJob(status, document)
         case "job-ended":
@@ -92,9 +163,10 @@ def _problem(status: int, document: dict[str, Any]) -> Problem:
 
 
 def _details(response: Response) -> dict[str, Any]:
-    """The problem's members; none if a proxy answered in a format of its own."""
+    """The members of a node's problem; none where something else answered."""
     try:
         document = response.document
     except ValueError:
         return {}
-    return document if isinstance(document, dict) else {}
+    is_ours = isinstance(document, dict) and str(document.get("type")).startswith(KIND)
+    return document if is_ours else {}

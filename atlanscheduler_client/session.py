@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from socket import socket
 from typing import NamedTuple
 
@@ -18,13 +19,13 @@ from atlanscheduler_client.calls import Request
 from atlanscheduler_client.forks import keep_from_children
 from atlanscheduler_client.lines import LineSplitter
 from atlanscheduler_client.problems import Lost, Unreachable
-from atlanscheduler_client.responses import Response, raise_for_problem
+from atlanscheduler_client.responses import Response, require_stream
 
 
 class AsyncLineStream(NamedTuple):
     """A response that is read line by line as it arrives."""
 
-    status: int
+    response: Response
     lines: AsyncIterator[str]
 
 
@@ -98,7 +99,7 @@ class Session:
         """
         try:
             async with self._send(request) as response:
-                return await _read(response)
+                return await self._read(response)
         except (aiohttp.ClientError, OSError) as error:
             raise self._unreachable(error) from error
 
@@ -112,12 +113,19 @@ class Session:
         """
         try:
             response = await self._send(request)
-            if response.status >= 300:
-                raise_for_problem(await _read(response))
+            failed = response.status >= 300
+            head = await self._read(response) if failed else self._head(response)
         except (aiohttp.ClientError, OSError) as error:
             raise self._unreachable(error) from error
         async with response:
-            yield AsyncLineStream(response.status, _lines(response))
+            require_stream(head, request.media)
+            yield AsyncLineStream(head, _lines(response))
+
+    def _head(self, response: aiohttp.ClientResponse) -> Response:
+        return Response(self._url, response.status, response.headers)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> Response:
+        return replace(self._head(response), body=await response.read())
 
     def _send(self, request: Request) -> aiohttp.client._RequestContextManager:
         if self._opened is None:
@@ -143,10 +151,6 @@ def _socket(address: aiohttp.AddrInfoType) -> socket:
     sock = socket(family, kind, protocol)
     keep_from_children(sock)
     return sock
-
-
-async def _read(response: aiohttp.ClientResponse) -> Response:
-    return Response(response.status, response.headers.get("Link"), await response.read())
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[str]:

@@ -104,7 +104,7 @@ class OnAbort:
     tries_max: int | None
     """How many there are at most; None before the first has ended."""
     next_try_at: datetime | None
-    """When the next try is due, after one that failed."""
+    """Before this time no next try begins; None while one waits for a worker or runs."""
     error: Failure | None
     """Why the last try failed; the job's log has the traceback."""
 
@@ -114,8 +114,6 @@ class Abort:
     """An abort, from its request; once `finished_at` is set, the proof of death."""
 
     requested_at: datetime
-    by: str | None
-    """The name of who asked; None where nobody is asked for a token."""
     reason: str | None
     finished_at: datetime | None
     latency_ms: int | None
@@ -129,6 +127,8 @@ class Abort:
     cleanup: Cleanup | None
     on_abort: OnAbort | None = None
     """None where there is nothing to undo, or the node is of an earlier version."""
+    by: str | None = None
+    """The name of who asked; None where nobody is asked for a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +147,12 @@ class JobState:
     attempt: int
     """The number of the attempt; 0 before the first."""
     node: str | None
-    submitted_by: str | None
-    """The name of who submitted it; None where nobody is asked for a token."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     abort: Abort | None
+    submitted_by: str | None = None
+    """The name of who submitted it; None where nobody is asked for a token."""
 
     @property
     def final(self) -> bool:

@@ -16,7 +16,7 @@ from atlanscheduler_client.connection import Connections, LineStream
 from atlanscheduler_client.events import Event, EventReader, Printed
 from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
 from atlanscheduler_client.reading import log_line_of
-from atlanscheduler_client.responses import value_of
+from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.shapes import (
     Aborts,
     Job,
@@ -210,9 +210,9 @@ class Client:
             time.sleep(reader.pause_s)
             with self._stream(reader.request()) as stream, suppress(Lost):
                 for line in stream.lines:
-                    if event := reader.feed(line):
+                    if event := understood(reader.feed, line, stream.response):
                         yield event
-                reader.end(stream.status)
+                reader.end(stream.response.status)
 
     def log(self, uid: str, job_id: str, *, follow: bool = False) -> Iterator[LogLine]:
         """The lines that a job printed so far; with `follow`, also further ones until its end.
@@ -226,7 +226,7 @@ class Client:
             yield from (event.line for event in events if isinstance(event, Printed))
             return
         with self._stream(calls.log(uid, job_id)) as stream:
-            yield from map(log_line_of, stream.lines)
+            yield from (understood(log_line_of, line, stream.response) for line in stream.lines)
 
     def close(self) -> None:
         """Close the kept connections; another call would open a new one."""

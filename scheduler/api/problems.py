@@ -8,7 +8,7 @@ any error after the response has begun ─▶ the connection is closed; the trac
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -17,7 +17,7 @@ from aiohttp import web
 
 from scheduler.api.dashboard.routes import DASHBOARD
 from scheduler.api.json_response import json_response
-from scheduler.api.reserved import RESERVED, why_reserved
+from scheduler.api.reserved import RESERVED, path_meant, why_reserved
 from scheduler.api.state import PATH_PREFIX
 from scheduler.core.errors import (
     Conflict,
@@ -221,9 +221,26 @@ def _takes_html(request: web.BaseRequest) -> bool:
 
 
 def _what_was_meant(request: web.BaseRequest) -> str | None:
-    """The hint for a path that begins with a word that is no uid."""
+    """The hint for a path that begins with a word that is no uid, or is one of the node nearly."""
+    prefix = _path_prefix(request)
     word = request.path.split("/")[1] if request.path.startswith("/") else ""
-    return why_reserved(word, path_prefix=_path_prefix(request)) if word in RESERVED else None
+    if word in RESERVED:
+        return why_reserved(word, path_prefix=prefix)
+    meant = path_meant(request.path, _node_paths(request))
+    return f"{NO_SUCH_PATH.title}; did you mean {prefix}{meant}?" if meant else None
+
+
+def _node_paths(request: web.BaseRequest) -> Collection[str]:
+    """The paths below `/-/` that clients ask for; not those that only the dashboard does."""
+    if not isinstance(request, web.Request):
+        return ()
+    paths = (resource.canonical for resource in request.app.router.resources())
+    return {
+        path
+        for path in paths
+        if path == DASHBOARD or (path.startswith("/-/") and not path.startswith(DASHBOARD))
+        if "{" not in path
+    }
 
 
 def _path_prefix(request: web.BaseRequest) -> str:

@@ -6,7 +6,8 @@ would stay green for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import Final
 
 RESERVED: Final[Mapping[str, str | None]] = {
@@ -22,6 +23,29 @@ RESERVED: Final[Mapping[str, str | None]] = {
     "robots.txt": None,
 }
 """Each word, and the path that is meant; None where a node has nothing of the kind."""
+
+
+BELOW: Final[Mapping[str, str]] = {
+    "": "/-/ui/",
+    "dashboard": "/-/ui/",
+    "live": "/-/health",
+    **{word: path for word, path in RESERVED.items() if path},
+}
+"""Words below `/-/` that are taken for paths of the node, and the path that is meant."""
+WORD_MAX: Final = 40
+"""Longer paths are no slips of the pen."""
+
+
+def path_meant(path: str, paths: Collection[str]) -> str | None:
+    """Which of these paths is meant by one below `/-/` that is not there; None where none is."""
+    if path != "/-" and not path.startswith("/-/"):
+        return None
+    word = path[3:].strip("/").lower()
+    if word in BELOW:
+        return BELOW[word]
+    words = {each.removeprefix("/-/").strip("/"): each for each in paths}
+    near = get_close_matches(word, words, n=1) if len(word) <= WORD_MAX else []
+    return words[near[0]] if near else None
 
 
 def why_reserved(word: str, *, path_prefix: str = "") -> str:

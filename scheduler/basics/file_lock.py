@@ -45,7 +45,8 @@ def locked(path: Path, *, guards: Path) -> Iterator[None]:
             file.seek(0)
             raise StartError(
                 f"{guards} is in use by process {file.read() or 'unknown'}: stop that node, or"
-                " give this one a data_dir of its own; only a PostgreSQL store can be shared"
+                " give this one a data_dir of its own: each node needs one, and several share their"
+                " jobs by a PostgreSQL store"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

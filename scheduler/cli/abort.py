@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from atlanscheduler_client import Cleanup, Client, Job, Status
+from atlanscheduler_client import Client, Job, Status
 from scheduler.cli import rendering
-from scheduler.cli.exit_status import Exit
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Token, Uid, Url
+from scheduler.cli.exit_status import Exit, is_left_undone
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Token, Uid, Until, Url
 from scheduler.cli.read import Statuses, TaskFilter
 from scheduler.cli.terminal import print_json, print_rich
-
-
-class Until(StrEnum):
-    """What to wait for, as an option."""
-
-    FINAL = "final"
-    OVER = "over"
 
 
 def abort(
@@ -67,8 +59,7 @@ def abort(
 def _exit_status(job: Job, until: Until) -> Exit:
     if job.status is not Status.ABORTED or (until is Until.OVER and not job.over):
         return Exit.TIME_UP
-    failed = job.abort is not None and job.abort.cleanup is Cleanup.FAILED
-    return Exit.NOT_UNDONE if failed else Exit.DONE
+    return Exit.NOT_UNDONE if is_left_undone(job) else Exit.DONE
 
 
 def abort_all(
@@ -86,4 +77,4 @@ def abort_all(
     if as_json:
         print_json(aborts)
     else:
-        print_rich(f"{aborts.aborted} aborted, {aborts.aborting} being stopped")
+        print_rich(rendering.aborts(aborts))

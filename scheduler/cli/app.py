@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 
-from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable
+from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable, WrongServer
 from scheduler import __version__
 from scheduler.cli import abort, doctor, follow, init, migrate, read, submit, token
 from scheduler.cli.exit_status import Exit
@@ -24,7 +25,8 @@ NODE_EPILOG: Final = (
 )
 JOB_EPILOG: Final = (
     "Exit status: 0 successful, 3 terminated, 4 aborted, 5 time up, 6 no such job, "
-    "7 no node answers, 1 refused by the node, 2 wrong usage."
+    "7 no node answers, 8 (wait --until over) its clean-up failed, 1 refused by the node, "
+    "2 wrong usage."
 )
 ABORT_EPILOG: Final = (
     "Exit status: 0 aborted and undone, 1 it had ended before, 5 time up, 6 no such job, "
@@ -107,8 +109,17 @@ def run_command() -> int:
 
 def _hint(error: ClientError, tried: Tried) -> str:
     """Where the URL is from at which no node answers, and what to do about it."""
+    if tried.url and isinstance(error, Problem) and error.type.endswith(":no-such-path"):
+        has_path = urlsplit(tried.url.url).path.strip("/")
+        return (
+            f"; the URL {tried.url.url} is {tried.url.source}: is its path right?"
+            if has_path
+            else ""
+        )
     if isinstance(error, Lost) or not isinstance(error, Unreachable) or tried.url is None:
         return ""
+    if isinstance(error, WrongServer):
+        return f"; the URL is {tried.url.source}: correct it, or {ELSEWHERE}"
     mend = f"start a node here with {program()}, or {ELSEWHERE}"
     return (
         f" (the URL is {tried.url.source}; {mend if tried.url.configured else 'is a node there?'})"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
-from atlanscheduler_client import Status
+from atlanscheduler_client import Cleanup, JobState, Status
 
 
 class Exit(IntEnum):
@@ -30,3 +30,8 @@ EXIT_BY_STATUS: Final[Mapping[Status, Exit]] = {
     Status.ABORTED: Exit.ABORTED,
 }
 """The exit statuses of `wait` and `watch`, by how the job ended."""
+
+
+def is_left_undone(job: JobState) -> bool:
+    """Whether the job is aborted, and its clean-up failed for good."""
+    return job.abort is not None and job.abort.cleanup is Cleanup.FAILED

@@ -9,8 +9,8 @@ import typer
 
 from atlanscheduler_client import Changed, Client, JobEnded, JobState
 from scheduler.cli import rendering
-from scheduler.cli.exit_status import EXIT_BY_STATUS, Exit
-from scheduler.cli.options import CONFIGURED, AsJson, JobName, Name, Token, Url
+from scheduler.cli.exit_status import EXIT_BY_STATUS, Exit, is_left_undone
+from scheduler.cli.options import CONFIGURED, AsJson, JobName, Name, Token, Until, Url
 from scheduler.cli.progress import display_for
 from scheduler.cli.terminal import print_error, print_json, print_log_line, print_rich
 
@@ -20,6 +20,10 @@ def wait(
     timeout: Annotated[
         float | None, typer.Option(min=0, metavar="SECONDS", help="Give up after so long.")
     ] = None,
+    until: Annotated[
+        Until,
+        typer.Option(help="Wait until it has ended, or until its on_abort has ended, too."),
+    ] = Until.FINAL,
     url: Url = CONFIGURED,
     token: Token = None,
     *,
@@ -27,7 +31,7 @@ def wait(
 ) -> int:
     """Wait for a job's end; the exit status says which one it was."""
     with Client(url, token=token) as client:
-        return await_end(client, name, timeout_s=timeout, as_json=as_json)
+        return await_end(client, name, timeout_s=timeout, until=until, as_json=as_json)
 
 
 def watch(
@@ -68,10 +72,17 @@ def logs(
                 print_log_line(line, times=times)
 
 
-def await_end(client: Client, name: JobName, *, timeout_s: float | None, as_json: bool) -> Exit:
+def await_end(
+    client: Client,
+    name: JobName,
+    *,
+    timeout_s: float | None,
+    as_json: bool,
+    until: Until = Until.FINAL,
+) -> Exit:
     """Wait for a job's end, print it, and return the exit status for it."""
     try:
-        job = client.wait(*name, timeout_s=timeout_s)
+        job = client.wait(*name, timeout_s=timeout_s, until=until.value)
     except TimeoutError as error:
         print_error(f"{name}: {error}")
         return Exit.TIME_UP
@@ -79,6 +90,8 @@ def await_end(client: Client, name: JobName, *, timeout_s: float | None, as_json
         print_json(job)
     else:
         print_rich(rendering.summary(job))
+    if until is Until.OVER and is_left_undone(job):
+        return Exit.NOT_UNDONE
     return EXIT_BY_STATUS[job.status]
 
 

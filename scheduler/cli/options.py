@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -25,6 +26,13 @@ class JobName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.uid}/{self.id}"
+
+
+class Until(StrEnum):
+    """What to wait for, as an option."""
+
+    FINAL = "final"
+    OVER = "over"
 
 
 def job_name(text: str) -> JobName:

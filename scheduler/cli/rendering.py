@@ -13,16 +13,19 @@ from rich.text import Text
 
 from atlanscheduler_client import (
     Abort,
+    Aborts,
     CleanupState,
     Failure,
     Job,
     JobState,
     Node,
+    OnAbort,
     Progress,
     Status,
     Task,
     Token,
 )
+from scheduler.basics.counted import counted
 from scheduler.basics.visible import plain
 from scheduler.core.json_values.encoding import encode
 
@@ -33,6 +36,8 @@ COLOURS: Final[Mapping[Status, str]] = {
     Status.TERMINATED: "red",
     Status.ABORTED: "magenta",
 }
+
+AT_TRY: Final = {2: "the second try", 3: "the third try", 4: "the fourth try", 5: "the fifth try"}
 
 
 def jobs(found: Sequence[Job]) -> Table:
@@ -151,7 +156,7 @@ def summary(job: JobState) -> Text:
         kind = job.error.type or job.error.kind
         return line.append(plain(f": {kind}: {job.error.message}").replace("\n", " "))
     if job.abort is not None and job.abort.finished_at is not None:
-        return line.append(plain(f": {receipt(job.abort)}"))
+        return line.append(plain(f": {receipt(job.abort)}").replace("\n", " "))
     if job.started_at is not None and job.finished_at is not None:
         return line.append(f" after {duration(job.finished_at - job.started_at)}")
     return line
@@ -175,20 +180,43 @@ def undone(abort: Abort) -> str:
     run = abort.on_abort
     if abort.cleanup is None or run is None:
         return f"clean-up {abort.cleanup}" if abort.cleanup else ""
+    if run.state is CleanupState.DONE:
+        at = AT_TRY.get(run.tries, f"try {run.tries}")
+        return f"undone at {at}" if run.tries > 1 else "undone"
+    if run.state is CleanupState.FAILED or run.tries:
+        why = f": {run.error.summary}" if run.error else ""
+        return f"the clean-up {_failures(run)}{_next(run)}{why}"
+    running = run.state is CleanupState.RUNNING
+    return "the clean-up runs" if running else "the clean-up has not begun yet"
+
+
+def _failures(run: OnAbort) -> str:
     of = f" of {run.tries_max}" if run.tries_max else ""
-    failed = f"failed {run.tries}{of} times" if run.tries else "failed"
-    why = f": {run.error.summary}" if run.error else ""
+    times = f"{run.tries}{of} times" if of else counted(run.tries, "time")
+    return f"failed {times}" if run.tries else "failed"
+
+
+def _next(run: OnAbort) -> str:
+    """What follows a try that failed."""
     match run.state:
-        case CleanupState.DONE:
-            return "undone"
         case CleanupState.FAILED:
-            return f"the clean-up {failed} and is given up{why}"
+            return " and is given up"
         case CleanupState.RUNNING:
-            return f"the clean-up runs (try {run.tries + 1}{of})"
+            return " and runs again"
         case _ if run.next_try_at is not None:
-            return f"the clean-up {failed}, next try at {run.next_try_at:%H:%M:%S} UTC{why}"
+            return f", next try not before {run.next_try_at:%H:%M:%S} UTC"
         case _:
-            return "the clean-up waits for a worker"
+            return ", next try waits for a free worker"
+
+
+def aborts(made: Aborts) -> str:
+    """How many of a user's jobs were aborted, and how many are being stopped."""
+    stopping = (
+        f"{counted(made.aborting, 'job')} {'is' if made.aborting == 1 else 'are'} being stopped"
+    )
+    if not made.aborting:
+        return f"{counted(made.aborted, 'job')} aborted"
+    return f"{counted(made.aborted, 'job')} aborted, {stopping}" if made.aborted else stopping
 
 
 def duration(length: timedelta) -> str:

@@ -36,8 +36,15 @@ def console() -> Console:
 
 
 def print_rich(what: RenderableType) -> None:
-    """Print text, or what rich can render, for people."""
-    console().print(what)
+    """Print text, or what rich can render, for people; in a pipe, no line ends with blanks."""
+    out = console()
+    if sys.stdout.isatty():
+        out.print(what)
+        return
+    with out.capture() as printed:
+        out.print(what)
+    text = "\n".join(line.rstrip(" ") for line in printed.get().split("\n"))
+    print(text, end="")  # noqa: T201 - what a command is for
 
 
 def print_error(line: str) -> None:

@@ -44,6 +44,11 @@ def missing(check: str, found: str, mend: str) -> Finding:
     return Finding(check, Level.MISSING, found, mend)
 
 
+def short(seconds: float) -> str:
+    """A short time, so that none of them looks like nothing."""
+    return f"{seconds * 1000:.1f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.0f} µs"
+
+
 def within(check: str, found: str, mend: str, *, fine: bool) -> Finding:
     """All is well, or only a warning."""
     return ok(check, found) if fine else warning(check, found, mend)

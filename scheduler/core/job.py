@@ -144,7 +144,7 @@ class CleanupTries:
     allowed: int | None = None
     """How many there are at most; None until the first has ended."""
     next_at: datetime | None = None
-    """When the next one is due, while the clean-up waits after a failure."""
+    """Before this time the next one does not begin; None once it waits for a worker."""
     error: Failure | None = None
     """Why the last one failed."""
 

@@ -376,6 +376,7 @@ def _sweeper(basis: _Basis) -> Sweeper:
         queue=basis.queue,
         clock=basis.clock,
         node_id=basis.node.id,
+        node_name=basis.node.name,
         job_events=basis.job_events,
         id_before=id_before,
         lease_s=config.node.lease_s,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -65,7 +64,7 @@ def run(config: Config, *, file: Path = FILE, reload: bool = False) -> None:
 
 async def serve(config: Config, triggers: Triggers) -> bool:
     """Start, serve and drain a node; whether all jobs ended in time."""
-    name = config.node.name or socket.gethostname()
+    name = config.node.own_name
     log_lines.configure(node=name)
     async with AsyncExitStack() as stack:
         stack.enter_context(triggers.hangups.heeded())

@@ -66,6 +66,7 @@ class Sweeper:
         queue: Queue,
         clock: Clock,
         node_id: str,
+        node_name: str,
         job_events: JobEvents,
         id_before: Callable[[datetime], str],
         lease_s: float,
@@ -82,12 +83,15 @@ class Sweeper:
         self._queue = queue
         self._clock = clock
         self._node_id = node_id
+        self._node_name = node_name
         self._job_events = job_events
         self._id_before = id_before
         self._lease_s = lease_s
         self._losses_max = losses_max
         self._retention_s = retention_s
         self._beats: dict[str, tuple[int, float]] = {}
+        self._namesakes: frozenset[str] = frozenset()
+        """The nodes of the same name that were warned of."""
         self._present: frozenset[str] = frozenset()
         """The nodes that were registered at the last release of jobs without an owner."""
         self._release_at = 0.0
@@ -109,7 +113,9 @@ class Sweeper:
 
     async def release_dead_nodes(self) -> None:
         """Remove silent nodes from the store, and release the jobs of nodes that are gone."""
-        silent = self._silent(nodes := await self._nodes())
+        nodes = await self._nodes()
+        self._warn_of_namesakes(nodes)
+        silent = self._silent(nodes)
         for node in silent:
             if await self._store.bury(node.id, beat=node.beat):
                 log.warning("a node is presumed dead", silent_node=node.name)
@@ -169,8 +175,9 @@ class Sweeper:
                 return
             enqueued += len(ids)
         await self._queue.remember()
-        reason = "the queue's server was started or emptied"
-        log.info("waiting jobs are enqueued anew", reason=reason, jobs=enqueued)
+        if enqueued:
+            reason = "the queue's server was started or emptied"
+            log.info("waiting jobs are enqueued anew", reason=reason, jobs=enqueued)
 
     async def _restore_lost_ids(self) -> None:
         """Enqueue the oldest waiting ids that are missing in the queue."""
@@ -194,6 +201,24 @@ class Sweeper:
         took_s = self._clock.monotonic() - asked  # seconds, where a lock or a disk held it up
         self._beats = {id_: (beat, at + took_s) for id_, (beat, at) in self._beats.items()}
         return nodes
+
+    def _warn_of_namesakes(self, nodes: Iterable[Node]) -> None:
+        """Warn once of each other node with this node's name: nobody could tell them apart.
+
+        A predecessor that was killed is registered as well, but its beat does not grow.
+        """
+        same = {
+            node.id
+            for node in nodes
+            if node.name == self._node_name and node.id != self._node_id
+            if node.id in self._namesakes or self._beats.get(node.id, (node.beat,))[0] != node.beat
+        }
+        for node_id in same - self._namesakes:
+            log.warning(
+                "another node has the same name: set [node] name, or SCHEDULER_NODE__NAME, of one",
+                other_node=node_id,
+            )
+        self._namesakes = frozenset(same)
 
     def _silent(self, nodes: Iterable[Node]) -> list[Node]:
         """The other nodes whose beat has not changed for a lease while this node watched."""

@@ -13,8 +13,8 @@ from redis.exceptions import AuthenticationError
 
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
-from scheduler.core.finding import UNREACHABLE, Finding, missing, ok, within
-from scheduler.queue.embedded.program import find_program
+from scheduler.core.finding import UNREACHABLE, Finding, missing, ok, short, within
+from scheduler.queue.embedded.program import find_program, origin
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server, open_server
 from scheduler.queue.start_check import check_server
@@ -35,7 +35,7 @@ async def inspect_queue(url: str, *, namespace: str, store_identity: str) -> Seq
     try:
         if url == "embedded":
             program = await find_program()
-            return [ok("queue", f"embedded, {program}; the start runs it")]
+            return [ok("queue", f"embedded, {program}, {origin(program)}; the start runs it")]
         keys = Keys(namespace)
         async with open_server(url, key=keys.queue) as server:
             facts = await _facts(server)
@@ -86,7 +86,7 @@ async def _round_trip(server: Server, key: str) -> Finding:
     median_s = sorted(took)[ROUND_TRIPS // 2]
     return within(
         "queue round trip",
-        f"{median_s * 1000:.1f} ms",
+        short(median_s),
         "run the node nearer to the queue",
         fine=median_s <= ROUND_TRIP_S,
     )

@@ -77,7 +77,7 @@ async def look(connection: asyncpg.Connection, schema: str, where: str) -> Migra
     Raises:
         StartError: it is newer than this scheduler, or must not be read.
     """
-    table = f"{_prefix(schema)}installation"
+    table = f"{prefix(schema)}installation"
     try:
         there = await connection.fetchval("SELECT to_regclass($1)", table)
         select = f"SELECT identity, version FROM {table}"  # noqa: S608
@@ -104,7 +104,7 @@ async def must_have_rights(connection: asyncpg.Connection, schema: str, where: s
         StartError: the role lacks one.
     """
     wanted = [[table, right] for table, rights in RIGHTS.items() for right in rights]
-    missing = await connection.fetchval(_MISSING, json.dumps(wanted), _prefix(schema))
+    missing = await connection.fetchval(_MISSING, json.dumps(wanted), prefix(schema))
     if missing:
         raise StartError(f"{where}: this role lacks the rights {missing}{_GRANTS}")
 
@@ -126,5 +126,6 @@ async def _migrated(connection: asyncpg.Connection, schema: str, where: str) -> 
     return await migrate(Dialect.POSTGRESQL, where=where, run=run, fetch=fetch)
 
 
-def _prefix(schema: str) -> str:
+def prefix(schema: str) -> str:
+    """What stands before the name of a table in this schema; empty for that of the search path."""
     return f"{quoted(schema)}." if schema else ""

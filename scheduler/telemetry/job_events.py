@@ -30,7 +30,7 @@ from scheduler.core.job import (
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Released
 from scheduler.core.webhook import CallStatus, HookCall, Verdict
-from scheduler.telemetry.failures import failure_fields
+from scheduler.telemetry.failures import MESSAGE_CHARS_MAX, cut, failure_fields
 from scheduler.telemetry.metrics import Metrics
 
 TEXTS: Final[Mapping[Status, str]] = {
@@ -87,7 +87,8 @@ class JobEvents:
                 self._metrics.running(claim.task).observe(now - started)
         for (status, _), alike in lines.items():
             self._metrics.jobs(alike[0].task, status).inc(len(alike))
-            self._log.info(TEXTS[status], **_fields(*alike))
+            if status is not Status.ABORTED:  # `aborted` has more to say of each
+                self._log.info(TEXTS[status], **_fields(*alike))
 
     def _failed(self, fields: Mapping[str, object], error: Failure) -> None:
         self._log.error(TEXTS[Status.TERMINATED], **fields, **failure_fields(error))
@@ -114,15 +115,16 @@ class JobEvents:
         """An attempt was killed, but some of its processes are still alive."""
         self._log.error("processes outlive SIGKILL", **_fields(claim), survivors=death.survivors)
 
-    def aborted(self, abort: Abort) -> None:
-        """An abort was completed on this node."""
-        if abort.latency_ms is not None and abort.death is not None:
+    def aborted(self, claim: Claim, abort: Abort | None) -> None:
+        """An abort was completed on this node; None where the store is away and cannot say how."""
+        self._log.info(TEXTS[Status.ABORTED], **_fields(claim), **_abort_fields(abort))
+        if abort is not None and abort.latency_ms is not None and abort.death is not None:
             signal = abort.death.signal or "none"
             self._metrics.aborts(signal).observe(abort.latency_ms / 1000)
 
     def aborted_in_queue(self, job: Job) -> None:
         """A job was aborted while it was queued."""
-        self._log.info(TEXTS[Status.ABORTED], **_fields_of(job))
+        self._log.info(TEXTS[Status.ABORTED], **_fields_of(job), **_abort_fields(job.abort))
 
     def cleanup_ended(self, claim: Claim, end: CleanupEnd, error: Failure | None) -> None:
         """A try of a clean-up has ended, or was cut short."""
@@ -144,7 +146,7 @@ class JobEvents:
         if tries.next_at is None:
             return {}
         pause_s = (tries.next_at - self._clock.now()).total_seconds()
-        return {"next_try_in_s": round(pause_s, 1)}
+        return {"next_try_not_before_s": round(pause_s, 1)}
 
     def released(self, released: Released, jobs: Mapping[str, Job]) -> None:
         """Jobs were taken back from dead nodes: enqueued again, or ended.
@@ -198,6 +200,15 @@ def _fields(claim: Claim, *others: Claim) -> dict[str, object]:
 def _fields_of(job: Job) -> dict[str, object]:
     """The fields of a line about a job that nobody claims."""
     return {"job": job.id, "user": job.uid, "task": job.task, "attempt": job.attempt}
+
+
+def _abort_fields(abort: Abort | None) -> dict[str, object]:
+    """Why a job was aborted, and how it ended; without a signal where nothing ran."""
+    if abort is None:
+        return {}
+    reason = abort.reason and cut(abort.reason, chars_max=MESSAGE_CHARS_MAX)
+    signal = abort.death and abort.death.signal
+    return {"reason": reason, "signal": signal, "latency_ms": abort.latency_ms}
 
 
 def _submitted_s(job_id: str) -> float:

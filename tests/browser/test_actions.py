@@ -101,6 +101,7 @@ def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit,
     expect(page.get_by_label("Task")).to_have_value("echo")
     expect(page.get_by_label("Data")).to_have_value(re.compile('"big": 9007199254740993'))
     page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page).not_to_have_url(re.compile(job["id"]))  # the first job's page looks the same
     expect(page.locator("h1")).to_have_text("echo ✓successful")
     again, first = visit.ask("GET", f"/{uid}")
     assert (first["id"], again["data"]) == (job["id"], job["data"])
@@ -227,11 +228,41 @@ def test_a_clean_up_that_fails_is_shown_with_its_reason_and_its_next_try(
     visit.ask("DELETE", f"/{uid}/{job['id']}?wait=30")
     receipt = page.locator(".receipt")
     expect(receipt).to_contain_text(
-        re.compile("failed 1 of 5 times, next try at .*: RuntimeError: not yet")
+        re.compile("failed 1 of 5 times, next try not before .*: RuntimeError: not yet")
     )
 
     expect(receipt).to_contain_text("failed 2 of 5 times", timeout=10_000)
-    expect(receipt).to_contain_text("is undone", timeout=20_000)
+    expect(receipt).to_contain_text("is undone at the third try", timeout=20_000)
+    expect(page.locator(".timeline")).to_contain_text("undone at the third try")
+
+
+def test_a_clean_up_that_waits_for_a_worker_says_so_and_what_failed(
+    visit: Visit, uid: str, tmp_path: Path
+) -> None:
+    """With long jobs in all slots it waits for minutes, and nothing runs meanwhile."""
+    job = visit.submit("undone_at_last", {"file": str(tmp_path / "file")}, uid=uid)
+    wait_for(tmp_path / "file")
+    job = visit.ask("DELETE", f"/{uid}/{job['id']}?wait=30")
+    error = {"kind": "exception", "type": "OSError", "message": "disk full"}
+    on_abort = {"state": "pending", "tries": 0, "tries_max": None, "next_try_at": None}
+    shown = job["abort"] | {"cleanup": "pending", "on_abort": on_abort | {"error": None}}
+    visit.page.route("**/events", lambda _: None)
+    visit.page.route(
+        f"**/{uid}/{job['id']}", lambda route: route.fulfill(json=job | {"abort": shown})
+    )
+
+    receipt = visit.open(f"jobs/{uid}/{job['id']}").locator(".receipt")
+
+    expect(receipt).to_contain_text("Undoing what the job did (on_abort) waits for a free worker …")
+    tried = on_abort | {"tries": 3, "tries_max": 5, "error": error}
+    shown["on_abort"] = tried
+    expect(receipt).to_contain_text(
+        "failed 3 of 5 times, next try waits for a free worker: OSError: disk full", timeout=8_000
+    )
+    shown["on_abort"] = tried | {"state": "running"}
+    expect(receipt).to_contain_text(
+        "failed 3 of 5 times and runs again: OSError: disk full", timeout=8_000
+    )
 
 
 def test_an_abort_that_comes_too_late_says_so(visit: Visit, uid: str, script: Path) -> None:

@@ -43,7 +43,7 @@ def test_routes_are_found_by_opening_their_group(visit: Visit) -> None:
 def test_a_link_to_a_closed_schema_opens_it(visit: Visit) -> None:
     page = visit.page
     page.goto(f"{visit.node.url}/-/docs#get_job")
-    expect(page.get_by_text("Get a job, at once or when it is final.")).to_be_visible()
+    expect(page.get_by_text("Get a job, at once, or when it is final or over.")).to_be_visible()
     page.get_by_role("link", name="Job", exact=True).first.click()
     expect(page.locator("#schema-Job")).to_be_in_viewport()
 

@@ -156,6 +156,22 @@ def test_the_chart_of_now_begins_with_what_the_node_remembers(visit: Visit) -> N
     assert chart.evaluate(first_drawn) < 0.15
 
 
+def test_both_charts_write_a_time_in_the_same_way(visit: Visit) -> None:
+    """They stand side by side, and a reader compares them."""
+    visit.page.add_init_script(
+        """window.labels = new Map();
+        const { fillText } = CanvasRenderingContext2D.prototype;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+          if (text.includes(":")) labels.set(this.canvas, text);
+          return fillText.call(this, text, ...rest);
+        };"""
+    )
+    page = visit.open("")
+    page.wait_for_function("window.labels.size === 2")
+    labels = page.evaluate("[...labels.values()]")
+    assert [re.sub(r"\d", "0", label) for label in labels] == ["00:00:00"] * 2
+
+
 def test_a_job_that_failed_shows_why(visit: Visit, uid: str) -> None:
     job = visit.ended(visit.submit("fail", "the reason", uid=uid))
 

@@ -114,6 +114,7 @@ class Member(NodeUnderTest):
             queue=cast("Any", self.gated_queue),
             clock=self.clock,
             node_id=name,
+            node_name=name,
             id_before=id_before,
             lease_s=LEASE_S,
             losses_max=3,

@@ -49,6 +49,7 @@ class Member:
             queue=MemoryQueue(node_id=self.id),
             clock=self.clock,
             node_id=self.id,
+            node_name=self.id,
             job_events=Counting(self.clock),
             id_before=id_before,
             lease_s=LEASE_S,

@@ -71,7 +71,8 @@ class OnAbort(Shape):
         int | None, Field(description="how many there are at most; null before the first has ended")
     ]
     next_try_at: Annotated[
-        Instant | None, Field(description="when the next try is due, after one that failed")
+        Instant | None,
+        Field(description="no next try begins before; null while one waits for a worker or runs"),
     ]
     error: Annotated[CleanupError | None, Field(description="why the last try failed")]
 

@@ -1,6 +1,7 @@
 """A first handler, to be changed: it writes greetings into a file, one a second.
 
-The node loads each file of this folder when it starts. `--reload` loads them again on every save.
+The node loads each file of this folder when it starts, and anew when it gets SIGHUP. A node that
+was started with `--reload` does so on every save.
 """
 
 import time

@@ -7,6 +7,7 @@ they exclude only values that cannot be meant.
 from __future__ import annotations
 
 import base64
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -182,6 +183,12 @@ class NodeSection(Section):
     """a node silent for longer is presumed dead"""
     losses_max: int = Field(3, ge=1, le=1_000)
     """a job whose node died this often ends `terminated` (kind `lost`)"""
+
+    @property
+    def own_name(self) -> str:
+        """The name that is set, or that of the host."""
+        return self.name or socket.gethostname()
+
     jobs_per_process: int = Field(1000, ge=0, le=1_000_000_000)
     """a pool process is replaced after so many jobs; 0 = never"""
 

@@ -9,13 +9,15 @@ from typing import Final
 
 from scheduler.basics.cpus import usable_cpus
 from scheduler.core.finding import UNREACHABLE, Finding, missing, warning
+from scheduler.core.policy import renewal_s
 from scheduler.node.config.loading import Config
-from scheduler.node.doctor.folders import folder_findings
+from scheduler.node.doctor.folders import folder_findings, is_used
 from scheduler.node.doctor.handlers import handlers_finding
 from scheduler.node.doctor.machine import machine_findings
 from scheduler.node.doctor.port import port_finding
+from scheduler.node.folders import flaw_of
 from scheduler.queue.inspecting import inspect_queue
-from scheduler.store.inspecting import inspect_store
+from scheduler.store.inspecting import OwnNode, inspect_store
 from scheduler.telemetry import log_lines
 
 CHECK_S: Final = 5.0
@@ -57,8 +59,14 @@ class Examination:
             yield await _in_time(check, look)
 
     async def _of_store(self) -> Sequence[Finding]:
-        store = self._config.store
-        inspected = await inspect_store(store.url, data_dir=self._data_dir, schema=store.schema)
+        store, node = self._config.store, self._config.node
+        inspected = await inspect_store(
+            store.url,
+            schema=store.schema,
+            data_dir=self._data_dir,
+            flaw_of=flaw_of,
+            own=OwnNode(node.own_name, renewal_s(node.lease_s), runs=is_used(self._data_dir)),
+        )
         self._store_identity = inspected.identity
         return inspected.findings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from scheduler.basics.file_lock import is_locked
 from scheduler.core.errors import StartError
 from scheduler.core.finding import Finding, missing, ok, warning
 from scheduler.node.config.loading import Config
-from scheduler.node.folders import LOCK
+from scheduler.node.folders import LOCK, flaw_of
 from scheduler.node.scratch import likely_place
 
 FREE_BYTES: Final = 1024**3
@@ -40,15 +39,10 @@ def is_used(data_dir: Path) -> bool:
 
 
 def _folder(name: str, folder: Path, used: str) -> Finding:
-    # Not `Path.exists`, which raises an error where a folder above may not be entered.
-    there = next(each for each in (folder, *folder.parents) if os.path.exists(each))  # noqa: PTH110
+    if flaw := flaw_of(folder):
+        return missing(name, f"{folder}: {flaw}", RIGHTS)
+    there = next(each for each in (folder, *folder.parents) if each.exists())
     is_new = there != folder
-    if not os.path.isdir(there):  # noqa: PTH112
-        return missing(name, f"{folder}: {there} is no folder", "name another folder")
-    rights = os.W_OK | os.X_OK if is_new else os.R_OK | os.W_OK | os.X_OK
-    if not os.access(there, rights, effective_ids=True):
-        verb = f"cannot be made, since {there} cannot be written to" if is_new else "no rights"
-        return missing(name, f"{folder}: {verb}", RIGHTS)
     free = shutil.disk_usage(there).free
     found = f"{folder}{', the start makes it' if is_new else ''}{used}, {_size(free)} free"
     return ok(name, found) if free >= FREE_BYTES else warning(name, found, SPACE)

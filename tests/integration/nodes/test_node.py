@@ -68,8 +68,11 @@ async def test_a_data_dir_serves_one_node(start_node: Nodes) -> None:
 @pytest.mark.parametrize("key", ["NODE__DATA_DIR", "HANDLERS__FILES_DIR"])
 async def test_a_folder_that_cannot_be_created_stops_the_start(tmp_path: Path, key: str) -> None:
     """A file in its place or a read-only disk: the operator must see which."""
-    (tmp_path / "taken").write_text("a file")
-    assert f"{tmp_path / 'taken'}: File exists" in await refusal(tmp_path, **{key: "taken"})
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    assert f"{taken}: {taken} is no folder" in await refusal(tmp_path, **{key: "taken"})
+    said = await refusal(tmp_path, **{key: "/proc/x"})
+    assert "/proc/x: No such file or directory: /proc is of the kernel (proc), and takes no" in said
 
 
 async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ def member(
 ) -> Callable[[str], Node]:
     """Starts a node of one installation, by name."""
 
-    def start(name: str) -> Node:
+    def start(name: str, folder: str | None = None) -> Node:
         return start_node(
-            name,
+            folder or name,
             NODE__NAME=name,
             NODE__WORKERS=1,
             NODE__LEASE_S=LEASE_S,
@@ -54,6 +54,16 @@ async def test_jobs_run_on_any_free_node_and_are_seen_through_all(
         for file in files:
             file.unlink()
     assert [wait.result()["status"] for wait in waits] == ["successful", "successful"]
+
+
+async def test_two_nodes_of_one_name_say_so(member: Callable[..., Node]) -> None:
+    """A copied configuration names both alike, and nothing else would tell the operator."""
+    first = member("a")
+    second = member("a", "b")
+    (_, nodes) = await first.call("GET", "/-/nodes")
+    for node in (first, second):
+        await eventually(lambda node=node: "another node has the same name" in node.log)  # type: ignore[misc]
+        assert sum(each["id"] in node.log for each in nodes) == 1, "it names the other one"
 
 
 async def test_a_job_is_aborted_through_another_node(

@@ -15,6 +15,8 @@ from scheduler.cli.exit_status import Exit
 from tests.support.commands import COMMAND, Terminal, command, environment
 from tests.support.nodes import ROOT, Node, Nodes
 from tests.support.servers.postgres import free_port
+from tests.support.servers.stream_server import stream_server
+from tests.unit.client.conftest import reply
 
 NOBODYS = "ada/01a208bc-e538-7404-822a-df0cc3d7b9b4"
 
@@ -120,8 +122,9 @@ async def test_a_job_is_aborted_with_its_receipt(node: Node, begun: Path) -> Non
     late = await command(node, "wait", name, "--timeout", "0.1")
     assert (late.status, late.output) == (5, "")
     assert "did not end within 0.1 s" in late.errors
-    aborted = await command(node, "abort", name, "--reason", "wrong [red]input")
+    aborted = await command(node, "abort", name, "--reason", "wrong\n[red]input")
     assert aborted.status == 0
+    assert aborted.output.count("\n") == 1
     assert "ended, 0 survived" in aborted.output or "nothing ran" in aborted.output
     assert "(wrong [red]input)" in aborted.output
     waited = await command(node, "wait", name)
@@ -180,6 +183,28 @@ async def test_a_missing_job_and_a_node_that_does_not_answer_differ(
         f"atlanscheduler: no node answers at {url}: Connection refused"
         " (the URL is from --url; is a node there?)\n"
     )
+
+
+async def test_another_server_is_named_as_such(node: Node) -> None:
+    """A mistyped port often leads to some web server, whose 404 would look like a missing job."""
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply("<h1>Not Found</h1>", status="404 Not Found", media="text/html"))
+        await writer.drain()
+
+    async with stream_server(refuse) as port:
+        url = f"http://127.0.0.1:{port}"
+        ended = await command(None, "show", NOBODYS, "--url", url)
+    assert (ended.status, ended.output) == (7, "")
+    assert ended.errors == (
+        f"atlanscheduler: what answers at {url} is no AtlanScheduler (404, text/html); the URL is"
+        " from --url: correct it, or name a node with --url or ATLANSCHEDULER_URL\n"
+    )
+    ended = await command(None, "nodes", "--url", f"{node.url}/-/ui/#x")
+    assert (ended.status, f"the node's URL is {node.url} " in ended.errors) == (2, True)
+    ended = await command(node, "nodes", "--url", f"{node.url}/jobs")
+    said = f"nothing at this path; the URL {node.url}/jobs is from --url: is its path right?\n"
+    assert (ended.status, ended.errors.endswith(said)) == (1, True)
 
 
 async def test_the_commands_find_the_node_of_the_folder(start_node: Nodes, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ VARYING: Final = (
     # A job that was aborted before its process began had no process to end.
     (r"SIGTERM, 1 process ended, 0 survived|nothing ran", "RECEIPT"),
     (r"(?<=after the request), clean-up \w+", ""),
-    (r"\d+ aborted, \d+ being stopped", "COUNTS"),
+    (r"\d+ jobs? aborted|\d+ jobs? (is|are) being stopped", "COUNTS"),
     (r"\b\d+(\.\d+)? ?m?s\b", "SPAN"),
     (r"[ \t]+", " "),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -94,14 +95,21 @@ class Browser:
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """Stands for a node: answers each request with the status that is the job's id."""
+    """Stands for a node: answers each request with the status that is the job's id.
+
+    With `-other` behind it, as another server would.
+    """
 
     def do_GET(self) -> None:
-        asked = re.match(r"/ada/(\d+)", self.path)
+        asked = re.match(r"/ada/(\d+)(-other)?", self.path)
+        kind = "no-such-job" if asked and asked[1] == "404" else "any"
+        problem = json.dumps({"type": f"urn:atlanscheduler:problem:{kind}"}).encode()
+        body = b"" if asked is None or asked[2] else problem
         self.send_response(int(asked[1]) if asked else 503)
         self.send_header("Content-Type", "application/problem+json")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -190,14 +198,16 @@ def test_each_error_of_the_client_becomes_an_answer(framework: str, tmp_path: Pa
     """A person sees what it is about; a mistake of the app is in the app's log."""
     with refusing_node() as node_url, running_app(framework, tmp_path, node_url) as url:
         person = Browser(url, "ada")
-        answers = {status: person.refusal(f"/jobs/{status}") for status in (404, 429, 503, 400)}
-    assert {status: answer for status, (answer, _) in answers.items()} == {
-        404: 404,
-        429: 429,
-        503: 503,
-        400: 500,
+        asked = ("404", "404-other", "429-other", "503", "400")
+        answers = {job_id: person.refusal(f"/jobs/{job_id}") for job_id in asked}
+    assert {job_id: answer for job_id, (answer, _) in answers.items()} == {
+        "404": 404,
+        "404-other": 503,
+        "429-other": 429,
+        "503": 503,
+        "400": 500,
     }
-    assert "Too Many Requests" in answers[429][1]
+    assert "Too Many Requests" in answers["429-other"][1]
 
 
 @pytest.mark.parametrize("framework", SERVERS)

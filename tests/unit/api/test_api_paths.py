@@ -38,6 +38,38 @@ async def test_the_path_that_is_named_is_below_the_prefix(api_below: Api) -> Non
     assert "did you mean /jobs/-/health?" in detail
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/-/docs/", "/-/docs"),
+        ("/-/healthz", "/-/health"),
+        ("/-/metrics/", "/-/metrics"),
+        ("/-/Ready", "/-/ready"),
+        ("/-/node", "/-/nodes"),
+        ("/-/openapi.yaml", "/-/openapi.json"),
+        ("/-/dashboard", "/-/ui/"),
+        ("/-/", "/-/ui/"),
+        ("/-", "/-/ui/"),
+    ],
+)
+async def test_a_path_that_is_nearly_one_of_the_node_is_answered_with_that(
+    api: Api, api_below: Api, path: str, meant: str
+) -> None:
+    """A scraper or a probe that is set up with it would be searched for a long time."""
+    for where, prefix in ((api, ""), (api_below, "/jobs")):
+        answer = await where.get(path, allow_redirects=False)
+        assert (answer.status, answer.json["type"].rpartition(":")[2]) == (404, "no-such-path")
+        assert answer.json["detail"].endswith(f"; did you mean {prefix}{meant}?")
+    assert (await api.get(meant)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/-/xyz", "/-/" + "docs" * 50, "/-/ui/x.js", "/a/b/c/d"])
+async def test_a_path_that_is_near_to_none_has_no_hint(api: Api, path: str) -> None:
+    """A wrong guess misleads."""
+    answer = await api.get(path)
+    assert (answer.status, answer.json["detail"]) == (404, "There is nothing at this path")
+
+
 @pytest.mark.parametrize("path", ["/%6Detrics", "/metrics?status=queued", "/%68ealth/"])
 async def test_an_escaped_word_is_the_same_word(api: Api, path: str) -> None:
     assert (await api.get(path)).status == 404

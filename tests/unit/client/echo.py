@@ -35,6 +35,9 @@ class _Answers(BaseHTTPRequestHandler):
     def _answer(self, text: str) -> None:
         number, body = next(self.numbers), text.encode()
         self.send_response(200)
+        self.send_header(
+            "Content-Type", "text/plain" if text.startswith(AT) else "application/json"
+        )
         if number % ANNOUNCED == 0:
             self.send_header("Connection", "close")
         if number % SILENT == 0:

@@ -45,6 +45,19 @@ def test_the_client_loads_nothing_of_the_server() -> None:
     assert not loaded("from atlanscheduler_client import AsyncClient") & SERVER
 
 
+def test_without_aiohttp_an_error_says_how_to_get_it() -> None:
+    """Aiohttp is an extra of the package: that it is missing is the usual case."""
+    code = (
+        "import sys; sys.modules['aiohttp'] = None; from atlanscheduler_client import AsyncClient"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    *_, last = ended.stderr.splitlines()
+    assert last.startswith("ImportError: AsyncClient needs aiohttp (")
+    assert last.endswith("pip install 'atlanscheduler-client[async]'")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["submit", "--help"], ["wait", "--help"]])
 def test_help_loads_neither_the_server_nor_anything_as_heavy(arguments: list[str]) -> None:
     """Users ask for it while they type a command, and should not have to wait."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from atlanscheduler_client import Client, ClientError, Problem, Unavailable, Unreachable
+from atlanscheduler_client import (
+    Client,
+    ClientError,
+    Problem,
+    Unavailable,
+    Unreachable,
+    WrongServer,
+)
 from atlanscheduler_client.waiting import pauses
 from tests.support.servers.stream_server import stream_server
 from tests.unit.client.conftest import reply
@@ -93,20 +100,66 @@ async def test_a_node_that_is_silent_is_not_waited_for_for_ever(
             await client.do("get", "ada", "1")
 
 
-@pytest.mark.parametrize("body", ["<html>", "[]", "{}", '"text"'])
+@pytest.mark.parametrize("body", ["<html>", "[]", "{}", '"text"', json.dumps({"abort": []})])
+@pytest.mark.parametrize("call", [("get", "ada", "1"), ("nodes",), ("abort_all", "ada")])
 async def test_the_response_of_another_server_is_an_error(
-    connect: Callable[..., Any], misbehaving: Callable[..., Any], body: str
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], body: str, call: Sequence[str]
 ) -> None:
     """A wrong URL often leads to another server, which may answer 200."""
-    client = await connect((await misbehaving(reply(body))).url, retry_s=0)
-    with pytest.raises(Unreachable, match="no node of AtlanScheduler"):
+    if (body, call) == ("[]", ("nodes",)):
+        return  # what a node may answer, too
+    server = await misbehaving(reply(body, media="text/html; charset=utf-8"))
+    client = await connect(server.url, retry_s=0)
+    with pytest.raises(WrongServer) as wrong:
+        await client.do(*call)
+    assert str(wrong.value) == (
+        f"what answers at {server.url} is no AtlanScheduler (200, text/html)"
+    )
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "500 Oh", "400 No"])
+@pytest.mark.parametrize("body", ["<h1>sorry</h1>", '{"type": "about:blank", "errors": {"a": 1}}'])
+async def test_the_refusal_of_another_server_is_no_answer_of_a_node(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str, body: str
+) -> None:
+    """A page that shows `NoSuchJob` as such would say so of all jobs while the URL is wrong."""
+    server = await misbehaving(reply(body, status=status, media="text/html"))
+    for method, *arguments in (("get", "ada", "1"), ("submit", "ada", "t"), ("tasks",)):
+        client = await connect(server.url, retry_s=0)
+        with pytest.raises(WrongServer) as wrong:
+            await client.do(method, *arguments)
+        assert str(wrong.value) == (
+            f"what answers at {server.url} is no AtlanScheduler ({status[:3]}, text/html)"
+        )
+
+
+async def test_a_redirect_says_where_the_node_may_be(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any]
+) -> None:
+    """Mostly it leads from http to https: then the URL to use is known."""
+    moved = b"HTTP/1.1 301 Moved\r\nLocation: https://n/ada/1\r\nContent-Length: 0\r\n\r\n"
+    client = await connect((await misbehaving(moved)).url, retry_s=0)
+    with pytest.raises(WrongServer, match=r"\(301, a redirect to https://n/ada/1\)"):
         await client.do("get", "ada", "1")
 
 
-@pytest.mark.parametrize("status", ["403 Forbidden", "301 Moved Permanently"])
+@pytest.mark.parametrize("method", ["watch", "log"])
+@pytest.mark.parametrize("media", ["text/html", "text/plain", "text/event-stream"])
+async def test_the_stream_of_another_server_is_an_error(
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], method: str, media: str
+) -> None:
+    """A page that is read as a log would end in an error of the client's own code."""
+    server = await misbehaving(reply("event: status\ndata: {}\n\n", media=media))
+    client = await connect(server.url, retry_s=0)
+    with pytest.raises(WrongServer, match="is no AtlanScheduler"):
+        await client.all(method, "ada", "1")
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "429 Too Many Requests"])
 async def test_an_error_page_of_a_proxy_is_a_problem_too(
     connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
 ) -> None:
+    """A proxy asks for a password, or allows so many requests: the URL is right."""
     server = await misbehaving(reply("<h1>sorry</h1>", status=status, media="text/html"))
     client = await connect(server.url)
     with pytest.raises(Problem) as problem:
@@ -116,13 +169,12 @@ async def test_an_error_page_of_a_proxy_is_a_problem_too(
 
 
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Unavailable", "504 Gateway Timeout"])
+@pytest.mark.parametrize("body", ["<h1>sorry</h1>", '{"message": "no upstream"}'])
 async def test_a_proxy_that_reaches_no_node_is_asked_again(
-    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str, body: str
 ) -> None:
     """A node that restarts is away for a second, and each call may be sent twice."""
-    server = await misbehaving(
-        reply("<h1>sorry</h1>", status=status, media="text/html"), reply(job())
-    )
+    server = await misbehaving(reply(body, status=status, media="text/html"), reply(job()))
     client = await connect(server.url)
     assert (await client.do("get", "ada", "1")).id
 
@@ -152,6 +204,22 @@ async def test_a_proxys_path_and_headers_come_with_every_request(
 def test_a_url_that_cannot_be_a_nodes_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"URL|like"):
         Client(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "node"),
+    [
+        ("http://host:8000/-/ui/", "http://host:8000"),
+        ("http://host:8000/-/ui/#ada/1?x", "http://host:8000"),
+        ("https://host/jobs/-/docs", "https://host/jobs"),
+        ("http://host/-/health?a=b", "http://host"),
+    ],
+)
+def test_the_address_of_a_page_leads_to_the_url(url: str, node: str) -> None:
+    """Who has the dashboard open copies its address."""
+    with pytest.raises(ValueError, match=f"is a page of a node; the node's URL is {node}$"):
+        Client(url)
+    assert Client(f"{node}/-/other")  # below a prefix that happens to look so
 
 
 def test_pauses_double_and_end() -> None:

@@ -15,6 +15,7 @@ from tests.unit.client.test_client_events import block, job
 
 AT = datetime(2026, 11, 25, 15, 42, 54, 123_000, tzinfo=UTC)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENTS = HEAD.replace(b"plain", b"event-stream")
 
 
 def chunk(text: str) -> bytes:
@@ -56,7 +57,10 @@ async def test_half_a_log_is_not_taken_for_all_of_it(
 ) -> None:
     """A node that dies in the middle must not look like a job that printed nothing more."""
     line = "2026-11-25T15:42:54.123Z stdout half\n"
-    answer = {"chunked": HEAD + chunk(line), "sized": reply(line * 2)[: -len(line)]}[kind]
+    answer = {
+        "chunked": HEAD + chunk(line),
+        "sized": reply(line * 2, media="text/plain; charset=utf-8")[: -len(line)],
+    }[kind]
     client = await connect((await misbehaving(answer)).url)
     with pytest.raises(Lost, match="the stream broke"):
         await client.all("log", "ada", "1")
@@ -77,7 +81,7 @@ async def test_watching_goes_on_where_its_connection_broke(
 ) -> None:
     """The restart of a node must not end a watch, nor repeat an event."""
     first, second = (
-        HEAD + chunk("".join(f"{line}\n" for line in block(number, "status", job(status))))
+        EVENTS + chunk("".join(f"{line}\n" for line in block(number, "status", job(status))))
         for number, status in ((1, "running"), (2, "successful"))
     )
     server = await misbehaving(first, second + b"0\r\n\r\n")
@@ -94,7 +98,8 @@ async def test_a_followed_log_goes_on_where_its_connection_broke(
     """A proxy ends what is silent for a minute; nobody is to get a line twice for that."""
     line = {"id": "1", "uid": "ada", "at": "2026-11-25T15:42:54.123Z", "stream": "stdout"}
     first, second = (
-        HEAD + chunk("".join(f"{each}\n" for each in block(number, "log", {**line, "text": text})))
+        EVENTS
+        + chunk("".join(f"{each}\n" for each in block(number, "log", {**line, "text": text})))
         for number, text in ((1, "one"), (2, "two"))
     )
     end = chunk("".join(f"{each}\n" for each in block(3, "status", job("successful"))))

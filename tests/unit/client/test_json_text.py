@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from atlanscheduler_client import Client, NewJob
 from atlanscheduler_client.json_text import integer, loads, parse
 from tests.unit.core.test_json_grammar import JSON, NOT_JSON, json_values, judged
 
@@ -70,3 +71,41 @@ def test_an_integer_of_any_length_is_exact() -> None:
     assert integer("-1" + "0" * 5000 + "7") == -(10**5001 + 7)
     assert integer("0" * 700) == 0
     assert math.log10(integer("9" * 10_000)) == pytest.approx(10_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "kind"),
+    [
+        ({1, 2}, "/data: a value of the type set", TypeError),
+        ({"a/b": [0, {"c": b""}]}, "/data/a~1b/1/c: a value of the type bytes", TypeError),
+        ({(1, 2): 3}, "/data: the key (1, 2)", TypeError),
+        ([1.5, float("nan")], "/data/1: nan", ValueError),
+        (["\ud800"], "/data/0: half of a surrogate pair", ValueError),
+        ({"\udfff": 1}, "/data: the key '\\udfff'", ValueError),
+    ],
+)
+def test_what_is_no_json_is_named_with_its_place(
+    data: object, place: str, kind: type[Exception]
+) -> None:
+    """`data` may be large: without the place, the user has to search all of it."""
+    with pytest.raises(kind) as refused:
+        Client(retry_s=0).submit("ada", "t", data)
+    assert str(refused.value) == (
+        f"{place} is not JSON; allowed are None, bool, int, finite float, str, list, tuple, and "
+        "dict whose keys are str"
+    )
+
+
+def test_of_several_jobs_the_one_is_named() -> None:
+    """Which of a thousand jobs it is, nobody wants to find out by trying."""
+    jobs = [NewJob(uid="ada", task="t"), NewJob(uid="ada", task="t", data=[object()])]
+    with pytest.raises(TypeError, match=r"^/1/data/0: a value of the type object is not JSON"):
+        Client(retry_s=0).submit_all(jobs)
+
+
+def test_a_list_that_is_in_itself_is_refused() -> None:
+    """The search for the place must not go round for ever."""
+    data: list[object] = []
+    data.append(data)
+    with pytest.raises(ValueError, match=r"[Cc]ircular"):
+        Client(retry_s=0).submit("ada", "t", data)

@@ -32,7 +32,7 @@ from tests.unit.client.test_client_events import job as state
 from tests.unit.client.test_client_outages import job
 
 TOGETHER: Final = 40
-HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/%b\r\nConnection: close\r\n\r\n"
 
 
 class Node(ThreadingTCPServer):
@@ -128,12 +128,12 @@ class _Connection(StreamRequestHandler):
         self._say(answer)
 
     def _log(self) -> None:
-        self.wfile.write(HEAD + b"2026-11-25T15:42:54.123Z stdout first\n")
+        self.wfile.write(HEAD % b"plain" + b"2026-11-25T15:42:54.123Z stdout first\n")
         self.server.answering.wait()
 
     def _events(self, head: str) -> None:
         """A job's start and end; the end as soon as the test says, and at once after the start."""
-        self.wfile.write(HEAD)
+        self.wfile.write(HEAD % b"event-stream")
         if "Last-Event-ID" not in head:
             self.wfile.write(_event(1, "running"))
             self.server.answering.wait()

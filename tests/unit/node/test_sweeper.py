@@ -47,6 +47,7 @@ class Installation:
             queue=cast("Queue", queue),
             clock=self.clock,
             node_id="me",
+            node_name="me",
             job_events=Counting(self.clock),
             id_before=id_before,
             lease_s=LEASE_S,
@@ -97,6 +98,33 @@ async def test_a_node_does_not_presume_itself_dead(installation: Installation) -
     await installation.sweep(after_s=0)
     await installation.sweep(after_s=10 * LEASE_S)
     assert await installation.names() == ["me"]
+
+
+async def test_a_living_node_of_the_same_name_is_warned_of_once(installation: Installation) -> None:
+    """Lists, jobs and log lines name a node by it: nobody could tell the two apart."""
+    await installation.store.register(node("killed", name="me"))
+    await installation.store.register(node("twin", name="me"))
+    await installation.store.register(node("other", name="other"))
+    with capture_logs() as logs:
+        for _ in range(3):
+            await installation.sweep(after_s=SWEEP_EVERY_S)
+            for id_ in ("me", "twin", "other"):
+                await installation.store.renew(id_, running=0)
+
+    (line,) = logs
+    assert (line["log_level"], line["other_node"]) == ("warning", "twin")
+    assert "set [node] name, or SCHEDULER_NODE__NAME" in line["event"]
+
+
+async def test_a_node_that_was_killed_and_started_again_is_no_other_node(
+    installation: Installation,
+) -> None:
+    """Its predecessor is registered until its lease ends, and has the same name."""
+    await installation.store.register(node("killed", name="me"))
+    with capture_logs() as logs:
+        for _ in range(9):
+            await installation.sweep(after_s=SWEEP_EVERY_S)
+    assert [line["event"] for line in logs] == ["a node is presumed dead"]
 
 
 class SlowStore(MemoryStore):
@@ -199,6 +227,13 @@ async def test_all_waiting_jobs_are_enqueued_again_in_an_emptied_queue(
     ]
     await installation.sweeper.restore_ids()
     assert list(installation.server.ids) == ids, "it is done once"
+
+
+async def test_an_empty_queue_of_an_empty_store_is_no_event(installation: Installation) -> None:
+    """Each first start finds both; a line that something was emptied would frighten."""
+    with capture_logs() as logs:
+        await installation.sweeper.restore_ids()
+    assert logs == []
 
 
 async def test_other_nodes_that_sweep_meanwhile_enqueue_nothing(installation: Installation) -> None:

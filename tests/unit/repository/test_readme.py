@@ -52,6 +52,21 @@ def test_the_dependency_table_shows_every_package_in_the_order_of_its_list() -> 
     assert all(cell for row in rows for cell in row)
 
 
+def test_the_dependency_page_shows_what_is_vendored_and_what_ci_fetches() -> None:
+    """Whoever checks licences must see all that is not ours, and in which version."""
+    vendored = (
+        [cell.strip() for cell in line.split("|")]
+        for folder in ROOT.glob("[!.]*/**/VENDORED")
+        for line in folder.read_text().splitlines()
+        if line[0] != "#"
+    )
+    used = {(name, version) for file, name, version, *_ in vendored if "LICENSE" not in file}
+    for file in ROOT.glob(".ci/*/package.json"):
+        used |= set(json.loads(file.read_text())["dependencies"].items())
+    rows = table("docs/dependencies.md", "project")
+    assert [(row[0].strip("`"), row[1]) for row in rows] == sorted(used)
+
+
 def test_the_table_of_routes_shows_every_route() -> None:
     """What is not in it would be found by nobody, and what is gone would be tried in vain."""
     assert sorted(row[0] for row in table("docs/http.md", "route")) == sorted(

@@ -16,6 +16,7 @@ from scheduler.api.http_metrics import metrics_middleware
 from scheduler.basics.clock import id_before
 from scheduler.core.cleanup import CleanupEnd
 from scheduler.core.job import (
+    Abort,
     Claim,
     Cleanup,
     CleanupTries,
@@ -104,6 +105,8 @@ def test_each_way_to_end_has_its_line_and_count(
     error = Failure(kind=FailureKind.CRASH, message="signal 9")
     failure = error if status is Status.TERMINATED else None
     job_events.ended([(CLAIM, settlement(status, failure))])
+    if status is Status.ABORTED:
+        job_events.aborted(CLAIM, None)
 
     (line,) = lines
     said = "given back" if status is Status.QUEUED else status.value
@@ -112,6 +115,26 @@ def test_each_way_to_end_has_its_line_and_count(
     assert line.get("kind") == ("crash" if status is Status.TERMINATED else None)
     assert "secret" not in str(line)
     assert job_events.count("jobs_total", task="task1", status=status.value) == 1
+
+
+def test_an_abort_says_why_how_and_how_fast(job_events: Counting, lines: list[Any]) -> None:
+    """Who reads the log wants to know who ended the job, and whether it had to be killed."""
+    death = Death(signal="SIGKILL", processes=2, survivors=0)
+    abort = Abort(
+        requested_at=AT, finished_at=later(2), reason="x" * 9000, death=death, cleanup=None
+    )
+    job_events.ended([(CLAIM, settlement(Status.ABORTED))])
+    job_events.aborted(CLAIM, abort)
+    job_events.aborted(CLAIM, replace(abort, reason=None, death=replace(death, signal=None)))
+    job_events.aborted(CLAIM, None)
+
+    expected = {"event": "job aborted", "log_level": "info", **NAMES}
+    cut = "x" * 499 + "…"
+    assert lines == [
+        {**expected, "reason": cut, "signal": "SIGKILL", "latency_ms": 2000},
+        {**expected, "reason": None, "signal": None, "latency_ms": 2000},
+        expected,
+    ]
 
 
 def test_jobs_of_a_lot_share_a_line_where_they_differ_in_nothing_else(
@@ -154,10 +177,7 @@ def test_each_failed_job_of_a_lot_has_an_error_of_its_own(
         {**NAMES, "job": "1", **failed},
         {**NAMES, "job": "3", **failed},
     ]
-    assert {line["event"] for line in lines if line["log_level"] == "info"} == {
-        "job successful",
-        "job aborted",
-    }
+    assert [line["event"] for line in lines if line["log_level"] == "info"] == ["job successful"]
     assert job_events.count("jobs_total", task="task1", status="terminated") == 2
 
 
@@ -244,7 +264,7 @@ def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
             **why,
             "tries": 1,
             "tries_max": 2,
-            "next_try_in_s": 3.0,
+            "next_try_not_before_s": 3.0,
         },
         {"event": "clean-up given back", "log_level": "info", **NAMES},
         {

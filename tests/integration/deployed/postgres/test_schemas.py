@@ -115,13 +115,12 @@ async def test_migrations_of_two_schemas_do_not_wait_for_each_other(
     place: Place, tmp_path: Path
 ) -> None:
     """Each has a lock of its own: a long migration of one would stop the start of the other."""
-    async with opened(place, tmp_path, "one"), opened(place, tmp_path, "two"):
+    async with opened(place, tmp_path, "one"):
         pass
     async with place.connection() as other, other.transaction():
         # As a migration of `one` begins.
         await other.execute(LOCK, "one", MIGRATION_LOCK)
-        await place.execute("UPDATE two.installation SET version = 6")
-        async with asyncio.timeout(5), opened(place, tmp_path, "two"):
+        async with asyncio.timeout(20), opened(place, tmp_path, "two"):
             pass
 
 

@@ -1,5 +1,5 @@
 // One job, live from its submission to its end.
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { exact, pathOf, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
@@ -18,6 +18,8 @@ import { Empty, Loaded } from "../parts/states.js";
 import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
 import { Timeline } from "../parts/timeline.js";
 
+const CLEANING_MS = 1000; // no event says that a clean-up begins, or that it waits for a worker
+
 export function JobPage({ uid, id }) {
   const loaded = useData(pathOf(uid, id), { read });
   const job = loaded.data;
@@ -31,6 +33,11 @@ export function JobPage({ uid, id }) {
       if (isFinal(update)) loaded.reload(); // for the result, which no event carries
     },
   });
+  const cleaning = job?.abort?.cleanup === "pending";
+  useEffect(() => {
+    const timer = cleaning && setInterval(loaded.reload, CLEANING_MS);
+    return () => clearInterval(timer);
+  }, [cleaning]);
   if (loaded.problem?.status === 404) {
     return html`<${Empty} heading="h1" title="There is no such job">It may have been deleted: finished jobs are kept for a time only. <a href="#/jobs">To the jobs</a><//>`;
   }

@@ -49,7 +49,7 @@ const spans = {
   bars: (_, first, last) => [first - 30, last + 30],
   lines: (_, first, last) => [Math.min(first, last - 1), last],
 };
-const labels = { bars: "{HH}:{mm}", lines: "{HH}:{mm}:{ss}" };
+const LABEL = "{HH}:{mm}:{ss}"; // of both kinds, which stand side by side; lines may span seconds only
 
 function options(container, series, kind, width) {
   const figure = container.closest("figure");
@@ -64,7 +64,7 @@ function options(container, series, kind, width) {
     padding: [8, 30, 0, 0], // room for half of the last label
     scales: { x: { range: spans[kind] }, y: { range: (_, __, max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 30, gap: 8, values: labels[kind], space: 70 },
+      { ...axis, grid: { show: false }, size: 30, gap: 8, values: LABEL, space: 70 },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 5e4] },
     ],
     series: [{}, ...series.map((each) => drawn(kind, colour(each.name)))],

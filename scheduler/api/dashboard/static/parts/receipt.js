@@ -1,16 +1,24 @@
 // The receipt of an abort, step by step: requested, all processes dead, cleaned up.
 import { html } from "../vendor/htm-preact.js";
 import { count, duration, time } from "../core/format.js";
-import { ended } from "./status.js";
+import { ended, undone } from "./status.js";
 
 // How far the handler's on_abort is; the key of a list item's colour is `abort.cleanup`.
-function undoing({ on_abort: { state, tries, tries_max, next_try_at, error } }) {
-  const times = tries_max ? `${count(tries)} of ${count(tries_max)} times` : "";
+function undoing({ on_abort }) {
+  const { state, tries, tries_max, error } = on_abort;
+  if (state === "done") return `What the job did is ${undone(tries)} (on_abort)`;
+  if (state === "running" && !tries) return "What the job did is being undone (on_abort) …";
+  if (state === "pending" && !tries) return "Undoing what the job did (on_abort) waits for a free worker …";
+  const times = tries_max ? ` ${count(tries)} of ${count(tries_max)} times` : "";
   const why = error ? `: ${error.type ? `${error.type}: ` : ""}${error.message}` : "";
-  if (state === "done") return "What the job did is undone (on_abort)";
-  if (state === "failed") return `Undoing what the job did (on_abort) failed ${times} and is given up${why}`;
-  if (next_try_at) return `Undoing what the job did (on_abort) failed ${times}, next try at ${time(next_try_at)}${why}`;
-  return `What the job did is being undone (on_abort)${tries ? `, try ${count(tries + 1)} of ${count(tries_max)}` : ""} …`;
+  return `Undoing what the job did (on_abort) failed${times}${next(on_abort)}${why}`;
+}
+
+// What follows a try that failed.
+function next({ state, next_try_at }) {
+  if (state === "failed") return " and is given up";
+  if (state === "running") return " and runs again";
+  return next_try_at ? `, next try not before ${time(next_try_at)}` : ", next try waits for a free worker";
 }
 
 export function Receipt({ job }) {

@@ -8,6 +8,11 @@ export const isFinal = (job) => job.status !== "queued" && job.status !== "runni
 // Whether the job can still change: it has not ended, or its clean-up has not.
 export const isMoving = (job) => !isFinal(job) || job.abort?.cleanup === "pending";
 
+const AT_TRY = { 2: "the second try", 3: "the third try", 4: "the fourth try", 5: "the fifth try" };
+
+// That what an aborted job did is undone, and at which try if not at the first.
+export const undone = (tries) => (tries > 1 ? `undone at ${AT_TRY[tries] ?? `try ${tries}`}` : "undone");
+
 // The word for people: of the API's, "terminated" does not say that the job failed.
 export const wordFor = (status) => (status === "terminated" ? "failed" : status);
 

@@ -1,7 +1,7 @@
 // The stages of a job: when each began, and how long it took.
 import { html } from "../vendor/htm-preact.js";
 import { duration, moment, secondsBetween, time } from "../core/format.js";
-import { isFinal, Word } from "./status.js";
+import { isFinal, undone, Word } from "./status.js";
 
 function stages(job, now) {
   const { abort } = job;
@@ -15,6 +15,7 @@ function stages(job, now) {
   if (abort) found.push({ at: abort.requested_at, what: "Abort requested", status: "aborted" });
   if (isFinal(job)) found.push({ at: job.finished_at, what: html`<${Word} status=${job.status} />`, status: job.status });
   else found.push({ at: new Date(now).toISOString(), what: job.started_at ? "running" : "waiting", status: job.status, open: true });
+  if (abort?.cleanup === "done") found.push({ at: null, what: undone(abort.on_abort.tries), status: "aborted" });
   return found;
 }
 

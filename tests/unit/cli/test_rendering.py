@@ -1,0 +1,95 @@
+"""What the command line says about a job, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.table import Table
+
+from atlanscheduler_client import (
+    Abort,
+    Aborts,
+    Cleanup,
+    CleanupState,
+    Failure,
+    FailureKind,
+    OnAbort,
+)
+from scheduler.cli.rendering import aborts, undone
+from scheduler.cli.terminal import print_rich
+from tests.fakes import AT
+
+FULL = Failure(kind=FailureKind.EXCEPTION, type="OSError", message="disk full")
+ABORT = Abort(
+    requested_at=AT,
+    reason=None,
+    finished_at=AT,
+    latency_ms=9,
+    signal="SIGKILL",
+    processes=1,
+    survivors=0,
+    cleanup=Cleanup.PENDING,
+)
+FRESH = OnAbort(state=CleanupState.PENDING, tries=0, tries_max=None, next_try_at=None, error=None)
+TRIED = replace(FRESH, tries=3, tries_max=5, error=FULL)
+
+
+@pytest.mark.parametrize(
+    ("on_abort", "words"),
+    [
+        (FRESH, "the clean-up has not begun yet"),
+        (replace(FRESH, state=CleanupState.RUNNING), "the clean-up runs"),
+        (TRIED, "the clean-up failed 3 of 5 times, next try waits for a free worker: "),
+        (replace(TRIED, state=CleanupState.RUNNING), "the clean-up failed 3 of 5 times and runs "),
+        (
+            replace(TRIED, next_try_at=AT),
+            f"the clean-up failed 3 of 5 times, next try not before {AT:%H:%M:%S} UTC: ",
+        ),
+        (
+            replace(TRIED, state=CleanupState.FAILED),
+            "the clean-up failed 3 of 5 times and is given up: ",
+        ),
+        (replace(FRESH, state=CleanupState.FAILED), "the clean-up failed and is given up"),
+    ],
+)
+def test_a_clean_up_says_what_failed_and_what_it_waits_for(on_abort: OnAbort, words: str) -> None:
+    """Its user must know whether something runs, or what to repair before the next try."""
+    said = undone(replace(ABORT, on_abort=on_abort))
+    assert said.startswith(words)
+    assert said.endswith(": OSError: disk full") is bool(on_abort.error)
+
+
+@pytest.mark.parametrize(
+    ("tries", "words"), [(1, "undone"), (3, "undone at the third try"), (7, "undone at try 7")]
+)
+def test_a_clean_up_that_succeeded_late_says_so(tries: int, words: str) -> None:
+    """What failed before may have left something behind, or fail again."""
+    done = replace(FRESH, state=CleanupState.DONE, tries=tries, tries_max=9)
+    assert undone(replace(ABORT, cleanup=Cleanup.DONE, on_abort=done)) == words
+
+
+@pytest.mark.parametrize(
+    ("aborted", "aborting", "said"),
+    [
+        (0, 0, "0 jobs aborted"),
+        (1, 0, "1 job aborted"),
+        (0, 1, "1 job is being stopped"),
+        (3, 1, "3 jobs aborted, 1 job is being stopped"),
+        (1, 2, "1 job aborted, 2 jobs are being stopped"),
+    ],
+)
+def test_what_is_not_there_is_not_counted(aborted: int, aborting: int, said: str) -> None:
+    """`0 aborted` reads as if nothing had happened, where all is on its way."""
+    assert aborts(Aborts(aborted=aborted, aborting=aborting)) == said
+
+
+def test_in_a_pipe_no_line_ends_with_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    """They break comparisons, and are seen in each file and message that the output gets into."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("NAME")
+    table.add_column("LONG")
+    table.add_row("a", "b ")
+    table.add_row("a longer one", "")
+    print_rich(table)
+    assert capsys.readouterr().out == "NAME          LONG\na             b\na longer one\n"
