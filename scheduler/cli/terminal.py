@@ -6,7 +6,6 @@ import json
 import sys
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console, RenderableType
@@ -20,13 +19,6 @@ WIDE: Final = 10_000
 """Columns if the output is not a terminal: piped text must not be wrapped to fit a screen."""
 STYLES: Final = {"stderr": "red", "notice": "dim"}
 """The style of a log line on a terminal, by its stream."""
-
-
-def program() -> str:
-    """How to call this program."""
-    called = Path(sys.argv[0])
-    is_installed = called.name in {"atlanscheduler", "__main__.py"}
-    return "atlanscheduler" if is_installed else f"{sys.executable} {called.absolute()}"
 
 
 def console() -> Console:

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from scheduler.cli.exit_status import Exit
-from scheduler.cli.terminal import print_error, program
+from scheduler.cli.terminal import print_error
+from scheduler.installation import program
 
 ROOT: Final = Path(__file__).parents[3]
 HELLO: Final = "handlers/hello.py"

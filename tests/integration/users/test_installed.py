@@ -111,6 +111,29 @@ def test_another_package_named_scheduler_stays_what_programs_import(
     assert module.stdout == version
 
 
+def test_the_manual_is_where_the_help_says(environment: Environment, tmp_path: Path) -> None:
+    """Whoever has only the wheel has no checkout to read in; and no link of it leads nowhere."""
+    shown = environment.run("atlanscheduler", "--help", folder=tmp_path).stdout
+    found = re.search(r"The manual: (/.+)$", shown, re.MULTILINE)
+    assert found
+    first = Path(found[1])
+    assert first.is_relative_to(environment.packages)
+    pages = [first, *(first.parent / "docs").glob("*.md")]
+    assert len(pages) > 10
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_description_of_a_wheel_has_no_links_into_a_checkout(wheels: list[Path]) -> None:
+    """Package indexes show it, and there is nothing beside it."""
+    for wheel in map(ZipFile, wheels):
+        (name,) = (each for each in wheel.namelist() if each.endswith(".dist-info/METADATA"))
+        _, _, text = wheel.read(name).decode().partition("\n\n")
+        assert text.startswith("# ")
+        assert "](" not in text
+
+
 def test_a_start_that_is_refused_leaves_nothing_behind(
     environment: Environment, tmp_path: Path
 ) -> None:
