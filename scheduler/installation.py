@@ -23,6 +23,7 @@ def program() -> str:
 
 def page(name: str) -> str:
     """Where a page is, such as `docs/redis.md`: with the whole path, unless we are beside it."""
-    file = ROOT / name
-    is_near = Path.cwd() == ROOT or not file.exists()  # an image has no pages; its checkout does
-    return name if is_near else str(file)
+    file, near = ROOT / name, Path(name)
+    if not file.exists():  # an image has no pages; the checkout that it was built in has them
+        return name
+    return name if near.exists() and near.samefile(file) else str(file)

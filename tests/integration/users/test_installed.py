@@ -140,7 +140,8 @@ def test_a_start_that_is_refused_leaves_nothing_behind(
     """Most often it is the wrong folder."""
     refused = environment.run("atlanscheduler", folder=tmp_path)
     assert refused.returncode == 2
-    assert "there is no such folder" in refused.stderr
+    assert f"there is no config.toml and no folder handlers in {tmp_path}" in refused.stderr
+    assert "`atlanscheduler init` makes both" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
