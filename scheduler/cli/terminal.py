@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -43,7 +44,7 @@ def print_json(value: object) -> None:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_document)
     except (ValueError, RecursionError):
         text = encode(_documents(value), bytes_max=sys.maxsize).decode()
-    print(escaped_json(text), flush=True)  # noqa: T201 - what a command is for
+    print(_encodable(escaped_json(text)), flush=True)  # noqa: T201 - what a command is for
 
 
 def print_log_line(line: LogLine, *, times: bool = False) -> None:
@@ -53,6 +54,15 @@ def print_log_line(line: LogLine, *, times: bool = False) -> None:
         console().print(Text(plain(text), style=STYLES.get(line.stream, "")), soft_wrap=True)
     else:
         print(text, flush=True)  # noqa: T201 - what a command is for
+
+
+def _encodable(text: str) -> str:
+    """JSON with what the output's encoding does not have as escapes, so that it means the same."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return re.sub(r"[^\x00-\x7f]+", lambda found: json.dumps(found[0])[1:-1], text)
+    return text
 
 
 def _document(value: object) -> object:
