@@ -295,13 +295,31 @@ async def test_a_second_signal_ends_the_node_at_once_with_all_its_processes(
     await eventually(begun.exists)
     node.signal(signal.SIGINT)
     await eventually(lambda: _is_draining(node))
-    node.signal(signal.SIGINT)
+    await insists(node, signal.SIGINT)
     assert node.ended() == 128 + signal.SIGINT
     await node.gone(within_s=2)
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
     assert (await again.job(job))["attempt"] == 2
+
+
+@pytest.mark.parametrize("job", ["until", None], ids=["a job runs", "idle"])
+async def test_a_signal_that_comes_twice_within_a_moment_is_one(
+    start_node: Nodes, begun: Path, job: str | None
+) -> None:
+    """`timeout` of coreutils signals its child, and then the group; an idle node is soon done."""
+    node = start_node(NODE__WORKERS=1)
+    if job is not None:
+        await node.submit(job, {"file": str(begun)})
+        await eventually(begun.exists)
+    node.signal(signal.SIGTERM)
+    assert node.process.stdout is not None
+    assert node.process.stdout.readline().startswith("draining: ")
+    node.signal(signal.SIGTERM)
+    begun.unlink(missing_ok=True)
+    assert node.ended() == 0
+    await node.gone()
 
 
 async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
@@ -354,6 +372,16 @@ async def test_a_job_whose_node_dies_every_time_is_given_up(start_node: Nodes, b
     found = await last.job(job, wait_s=10)
     assert (found["status"], found["error"]["kind"]) == ("terminated", "lost")
     assert not begun.exists()
+
+
+async def insists(node: Node, signal_: signal.Signals) -> None:
+    """Send a signal until the node has ended: one that comes soon after the first is the same."""
+
+    def sent() -> bool:
+        node.signal(signal_)
+        return node.process.poll() is not None
+
+    await eventually(sent)
 
 
 async def _is_draining(node: Node) -> bool:
