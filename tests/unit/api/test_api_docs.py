@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -12,6 +14,10 @@ from openapi_schema_validator import OAS31Validator
 
 from scheduler.api.description import docs, examples
 from scheduler.api.description.routes import ROUTES
+from scheduler.api.state import SERVICE
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.tasks import Tasks
+from tests.fakes import AT
 from tests.unit.api.conftest import DOCUMENT, Api
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -128,6 +134,33 @@ async def test_a_command_of_the_page_works_as_it_stands(api: Api) -> None:
     assert f"curl -X DELETE '{here}/ada?status=queued,running'" in page
     assert f"curl -N '{here}/-/events?log=true'" in page
     assert "127.0.0.1:8000" not in page
+
+
+@pytest.mark.parametrize(
+    ("doc", "data"),
+    [
+        ('Greet somebody: {"name": "Zoë", "n": {}}.', {"name": "Zoë", "n": {}}),
+        ("Greet {name}.", {}),
+        (None, {}),
+    ],
+)
+async def test_a_command_of_the_page_names_a_handler_of_the_node(
+    api: Api, monkeypatch: pytest.MonkeyPatch, doc: str | None, data: object
+) -> None:
+    """And data that it takes, where its docstring shows some; also after it was loaded anew."""
+    assert "task1" in await commands(api)
+    tasks = Tasks({"it's <b>": HandlerOptions(name="it's <b>", doc=doc)}, loaded_at=AT)
+    monkeypatch.setattr(api.client.app[SERVICE], "tasks", tasks)
+    shown = await commands(api)
+    assert "task1" not in shown
+    command = next(each for each in shown.split("curl ") if '"task"' in each)
+    assert json.loads(shlex.split(command)[-1]) == {"uid": "ada", "task": "it's <b>", "data": data}
+
+
+async def commands(api: Api) -> str:
+    """All commands of the page, as its reader sees them."""
+    page = (await api.get("/-/docs")).text
+    return unescape("".join(re.findall(r"<pre>(curl .*?)</pre>", page, re.DOTALL)))
 
 
 @pytest.mark.parametrize("origin", ["http://a;reboot", "http://a b", "ftp://a", "http://a/`id`"])
