@@ -92,7 +92,8 @@ Uid = Annotated[
     ),
     Field(
         description="1 to 200 characters without '/' and control characters, not starting with "
-        f"'-', and none of {', '.join(RESERVED)}; an integer is taken as its decimal text"
+        "'-', and no word that is taken for a path, such as 'metrics'; an integer is taken as its "
+        "decimal text"
     ),
 ]
 OneOrAll = Annotated[

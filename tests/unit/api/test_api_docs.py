@@ -171,6 +171,33 @@ def test_an_address_that_is_no_plain_url_is_not_put_into_commands(origin: str) -
     assert docs.at("https://jobs.example/scheduler", page) != page
 
 
+@pytest.mark.parametrize(
+    ("operation", "detail"),
+    [
+        ("submit", "/task: missing; allowed: the name of a handler"),
+        ("abort_ordered", "/id: missing; allowed: the id of a job, as text"),
+        ("list_jobs", 'limit: got "0"; allowed: how many jobs at most, 1 to 1000'),
+        ("abort_jobs", 'status: got "failed"; allowed: '),
+        ("get_job", 'wait: got "90"; allowed: seconds to wait'),
+        ("list_hook_calls", 'uid: got "-"; allowed: '),
+        ("read_log", 'follow: got "maybe"; allowed: true or false'),
+    ],
+)
+def test_the_example_of_a_refusal_is_one_of_this_operation(operation: str, detail: str) -> None:
+    """In the words of the node: an example with a foreign parameter misleads."""
+    (found,) = (each for each in OPERATIONS if each["operationId"] == operation)
+    content = found["responses"]["400"]["content"]["application/problem+json"]
+    example = content["examples"]["invalid-request"]["value"]
+    assert example["detail"].startswith(detail)
+    assert ": ".join(example["errors"][0].values()) == example["detail"]
+
+
+async def test_the_page_says_what_a_parameter_is_when_it_is_left_out(api: Api) -> None:
+    page = (await api.get("/-/docs")).text
+    assert "<code>limit</code> <span>query, integer, default 100</span>" in page
+    assert page.count("robots.txt") == 1
+
+
 def test_every_problem_of_every_route_has_an_example() -> None:
     """Otherwise the author of a client would have to cause each problem to see one."""
     for item in DOCUMENT["paths"].values():
