@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -155,23 +156,46 @@ def test_init_makes_a_node_that_runs_its_first_handler(
     submit = ("atlanscheduler", "submit", "ada", "hello", name)
     done = environment.run(*submit, "--wait", "--json", folder=folder, url=url)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["result"] == {"greetings": 1}
+    job = json.loads(done.stdout.splitlines()[-1])
+    assert job["result"] == {"greetings": 1}
+    assert job["progress"] == {"done": 1, "total": 1, "message": "greeted Ada"}
     assert len(list((folder / "files").iterdir())) == 1
-    job = environment.run(*submit[:-1], '{"name": "Bob"}', folder=folder, url=url).stdout.strip()
+    named = environment.run(*submit[:-1], '{"name": "Bob"}', folder=folder, url=url).stdout.strip()
     while len(list((folder / "files").iterdir())) == 1:
         time.sleep(0.05)
-    aborted = environment.run("atlanscheduler", "abort", job, folder=folder, url=url)
+    aborted = environment.run("atlanscheduler", "abort", named, folder=folder, url=url)
     assert aborted.returncode == 0, aborted.stderr
     while len(list((folder / "files").iterdir())) > 1:  # undone
         time.sleep(0.05)
 
 
-def test_init_overwrites_nothing(environment: Environment, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("[http]\nport = 1\n")
+def test_init_makes_what_is_missing_and_overwrites_nothing(
+    environment: Environment, tmp_path: Path
+) -> None:
+    """Somebody has handlers already; and it says where the node will be, whoever is there now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = f"[http]\nport = {port}\n"
+        (tmp_path / "config.toml").write_text(config)
+        made = environment.run("atlanscheduler", "init", folder=tmp_path)
+    assert made.returncode == 0
+    assert made.stdout.splitlines()[:2] == [
+        "made handlers/hello.py",
+        "config.toml is there already, and was left as it is",
+    ]
+    assert f"http://127.0.0.1:{port}, from config.toml (something listens there" in made.stdout
+    assert (tmp_path / "config.toml").read_text() == config
+
+    (tmp_path / "config.toml").unlink()
+    (tmp_path / "handlers" / "hello.py").write_text("# mine\n")
+    made = environment.run("atlanscheduler", "init", folder=tmp_path)
+    assert made.stdout.startswith("made config.toml\nhandlers is there already, and was left")
+    assert "http://127.0.0.1:8000, from config.toml" in made.stdout
+    assert (tmp_path / "handlers" / "hello.py").read_text() == "# mine\n"
+
     refused = environment.run("atlanscheduler", "init", folder=tmp_path)
     assert refused.returncode == 2
-    assert "config.toml is there already: nothing was made" in refused.stderr
-    assert [each.name for each in tmp_path.iterdir()] == ["config.toml"]
+    assert "config.toml and handlers are there already: nothing was made" in refused.stderr
 
 
 def test_the_client_alone_needs_no_other_package(wheels: list[Path], tmp_path: Path) -> None:
