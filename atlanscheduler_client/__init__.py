@@ -82,7 +82,10 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "Until",
+    "__version__",
 ]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

@@ -14,11 +14,13 @@ import time
 import tomllib
 import venv
 from collections.abc import Iterator
+from email import message_from_string
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+import atlanscheduler_client
 from scheduler import __version__
 from tests.support.nodes import ROOT
 
@@ -214,6 +216,27 @@ def test_the_client_alone_needs_no_other_package(wheels: list[Path], tmp_path: P
     assert subprocess.run(alone, check=True, capture_output=True, text=True).stdout == "None\n"
 
 
+def test_the_wheels_say_what_they_are(wheels: list[Path]) -> None:
+    """An index shows it; and a licence of a vendored file is one of the package."""
+    server, client = (
+        message_from_string(ZipFile(wheel).read(name).decode())
+        for wheel in wheels
+        for name in ZipFile(wheel).namelist()
+        if name.endswith(".dist-info/METADATA")
+    )
+    vendored = (ROOT / "scheduler/api/dashboard/vendor").glob("*.LICENSE")
+    of_server = {f"scheduler/api/dashboard/vendor/{file.name}" for file in vendored}
+    assert set(server.get_all("License-File", [])) == {"LICENSE", *of_server}
+    assert server["License-Expression"] == "MIT AND Apache-2.0"
+    assert (client["License-Expression"], client.get_all("License-File")) == ("MIT", ["LICENSE"])
+    for metadata in (server, client):
+        assert metadata["Keywords"]
+        classifiers = metadata.get_all("Classifier", [])
+        assert "Typing :: Typed" in classifiers
+        assert any(each.startswith("Operating System :: ") for each in classifiers)
+
+
 def test_all_say_the_same_version() -> None:
+    assert atlanscheduler_client.__version__ == __version__
     for file in ("pyproject.toml", "atlanscheduler_client/pyproject.toml"):
         assert tomllib.loads((ROOT / file).read_text())["project"]["version"] == __version__
