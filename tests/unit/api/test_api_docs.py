@@ -177,7 +177,10 @@ def test_an_address_that_is_no_plain_url_is_not_put_into_commands(origin: str) -
         ("submit", "/task: missing; allowed: the name of a handler"),
         ("abort_ordered", "/id: missing; allowed: the id of a job, as text"),
         ("list_jobs", 'limit: got "0"; allowed: how many jobs at most, 1 to 1000'),
-        ("abort_jobs", 'status: got "failed"; allowed: '),
+        (
+            "abort_jobs",
+            "status: got \"failed\": jobs that are 'failed' elsewhere are",
+        ),
         ("get_job", 'wait: got "90"; allowed: seconds to wait'),
         ("list_hook_calls", 'uid: got "-"; allowed: '),
         ("read_log", 'follow: got "maybe"; allowed: true or false'),
