@@ -197,6 +197,11 @@ async def reach(
 ) -> T:
     """Open a server's connection, which is tried for `REACH_S`; the wait is logged once.
 
+    Args:
+        what: store or queue; the errors say where it is.
+        open_: opens it.
+        stack: closes it.
+
     Raises:
         StartError: it could not be reached within that time.
     """

@@ -141,7 +141,8 @@ async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_
         wait, last = said.strip().splitlines()
         assert "waiting up to 10 s" in wait
         assert "cannot be reached" in last
-        assert what in last
+        assert last.count("127.0.0.1:1") == last.count(what) == 1
+        assert last.endswith(": Connection refused")
         assert "sesame" not in said
 
 
