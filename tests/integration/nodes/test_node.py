@@ -72,6 +72,24 @@ async def test_a_folder_that_cannot_be_created_stops_the_start(tmp_path: Path, k
     assert f"{tmp_path / 'taken'}: File exists" in await refusal(tmp_path, **{key: "taken"})
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"HANDLERS__FILES_DIR": "taken"}, "File exists"),
+        ({"STORE__URL": "sqlite:///taken/x.db"}, "taken"),
+        ({"HANDLERS__PATH": "nowhere"}, "no such folder"),
+    ],
+)
+async def test_a_start_that_is_refused_late_leaves_nothing_in_a_folder_that_was_there(
+    tmp_path: Path, settings: dict[str, str], told: str
+) -> None:
+    """Its data_dir may be a mounted volume, and a backup is put into an empty one."""
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "data").mkdir()
+    assert told in await refusal(tmp_path, **settings)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
 async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
     """The error names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
