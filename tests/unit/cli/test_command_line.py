@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from scheduler.cli.app import build_app
+from scheduler.cli.app import NODE_EPILOG, build_app
 from scheduler.cli.exit_status import Exit
 from scheduler.installation import page
 from tests.support.nodes import ROOT
@@ -50,3 +50,9 @@ def test_a_page_is_named_such_that_it_can_be_opened(
     assert page("docs/redis.md") == f"{ROOT}/docs/redis.md"
     tmp_path.rmdir()
     assert page("docs/redis.md") == f"{ROOT}/docs/redis.md"
+
+
+def test_the_help_names_every_signal_that_a_node_heeds() -> None:
+    """Whoever runs it under a service manager asks the help first."""
+    assert set(re.findall(r"SIG[A-Z]+", NODE_EPILOG)) == {"SIGTERM", "SIGINT", "SIGHUP"}
+    assert "--reload" in NODE_EPILOG
