@@ -73,7 +73,8 @@ def _lock(file: TextIO, guards: Path) -> None:
         file.seek(0)
         raise StartError(
             f"{guards} is in use by process {file.read() or 'unknown'}: stop that node, or"
-            " give this one a data_dir of its own; only a PostgreSQL store can be shared"
+            " give this one a data_dir of its own: each node needs one, and several share their"
+            " jobs by a PostgreSQL store"
         ) from error
 
 
