@@ -78,7 +78,7 @@ async def test_a_folder_that_cannot_be_created_stops_the_start(tmp_path: Path, k
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"HANDLERS__FILES_DIR": "taken"}, "File exists"),
+        ({"HANDLERS__FILES_DIR": "taken"}, "taken is no folder"),
         ({"STORE__URL": "sqlite:///taken/x.db"}, "taken"),
         ({"HANDLERS__PATH": "nowhere"}, "no such folder"),
     ],
