@@ -90,7 +90,10 @@ __all__ = [
     "Unreachable",
     "Until",
     "WrongServer",
+    "__version__",
 ]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from scheduler.core.errors import StartError
 
@@ -27,8 +27,9 @@ def is_locked(path: Path) -> bool:
 def locked(path: Path, *, guards: Path) -> Iterator[None]:
     """Hold a lock on the file `path`. The kernel releases it when the process dies.
 
-    The file is not deleted when the lock is released: else two processes could hold a lock each,
-    one on the deleted file and one on a new file of the same name.
+    The file stays when the lock is released, unless it was made here and the block has failed: a
+    start that is refused leaves nothing behind. So whoever gets the lock looks whether the file is
+    still there: else two processes could hold a lock each, one on a deleted file.
 
     Args:
         path: the lock file.
@@ -38,17 +39,47 @@ def locked(path: Path, *, guards: Path) -> Iterator[None]:
         StartError: another process holds it, and so uses what it guards.
         OSError: the file system cannot make or lock it.
     """
-    with path.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise StartError(
-                f"{guards} is in use by process {file.read() or 'unknown'}: stop that node, or"
-                " give this one a data_dir of its own: each node needs one, and several share their"
-                " jobs by a PostgreSQL store"
-            ) from error
+    is_new = not path.exists()
+    with _locked_file(path, guards) as file:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new:
+                path.unlink(missing_ok=True)  # while it is locked
+            raise
+
+
+def _locked_file(path: Path, guards: Path) -> TextIO:
+    """The file, open and locked: the one that is at this path now."""
+    while True:
+        file = path.open("a+", encoding="ascii")
+        try:
+            _lock(file, guards)
+            if _is_at(path, file):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # its holder has deleted it after it was opened here
+
+
+def _lock(file: TextIO, guards: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.seek(0)
+        raise StartError(
+            f"{guards} is in use by process {file.read() or 'unknown'}: stop that node, or"
+            " give this one a data_dir of its own: each node needs one, and several share their"
+            " jobs by a PostgreSQL store"
+        ) from error
+
+
+def _is_at(path: Path, file: TextIO) -> bool:
+    """Whether an open file still has this name."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    return False

@@ -10,6 +10,7 @@
     node_url      where a node is: from an option, the environment, or the configuration
     options       the arguments and options that several commands have
     exit_status   the exit statuses
+    streams       makes the standard streams usable
     terminal      prints JSON, plain text, or colours
     rendering     jobs, handlers and nodes as text
     progress      shows the events of a watched job
@@ -20,6 +21,9 @@ Every pool process imports this file, so it imports nothing until `main` is call
 
 def main() -> int:
     """Run the command that the arguments name; docs/command-line.md has the exit statuses."""
+    from scheduler.cli.streams import prepare_streams  # noqa: PLC0415 - see above
+
+    prepare_streams()
     from scheduler.cli.app import run_command  # noqa: PLC0415 - it imports all commands, see above
 
     return run_command()

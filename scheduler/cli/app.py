@@ -15,13 +15,15 @@ from scheduler.cli.exit_status import Exit
 from scheduler.cli.node_url import Tried
 from scheduler.cli.options import ELSEWHERE
 from scheduler.cli.run_node import run_node
-from scheduler.cli.terminal import print_error, program
+from scheduler.cli.terminal import print_error
 from scheduler.core.errors import StartError
+from scheduler.installation import page, program
 
 NODE_EPILOG: Final = (
     "SIGTERM or SIGINT drains the node; a second one ends it at once. "
-    "SIGHUP loads the handlers anew. "
+    "SIGHUP loads the handlers anew, as --reload does on every save. "
     "Exit status: 0 after a drain, 2 where the node cannot start, 1 for a defect."
+    f"\n\n\b\nThe manual: {page('README.md')}"
 )
 JOB_EPILOG: Final = (
     "Exit status: 0 successful, 3 terminated, 4 aborted, 5 time up, 6 no such job, "

@@ -33,6 +33,7 @@ def doctor(config: Config = None, *, as_json: AsJson = False) -> Exit:
 def _examined(config: Path | None) -> Sequence[Finding]:
     # Imported here, so that no other command waits for the import of the whole scheduler.
     from scheduler.node.config.loading import load  # noqa: PLC0415
+    from scheduler.node.config.reading import FILE  # noqa: PLC0415
     from scheduler.node.doctor.examination import examine  # noqa: PLC0415
 
     try:
@@ -40,7 +41,7 @@ def _examined(config: Path | None) -> Sequence[Finding]:
     except StartError as error:
         return [missing("configuration", str(error), "correct it: all else depends on it")]
 
-    return examine(loaded)
+    return examine(loaded, file=config or FILE)
 
 
 def _table(found: Sequence[Finding]) -> Table:

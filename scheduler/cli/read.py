@@ -11,13 +11,15 @@ from atlanscheduler_client import Client, Status
 from scheduler.cli import rendering
 from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Url
 from scheduler.cli.terminal import print_json, print_rich
+from scheduler.core.job import meant
 
 
 def _statuses(texts: list[str] | None) -> list[str]:
     names = [name for text in texts or () for name in text.split(",")]
     for name in names:
         if name not in set(Status):
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(Status)}")
+            why = f": {meant(name)}" if meant(name) else ""
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(Status)}{why}")
     return names
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console, RenderableType
@@ -20,13 +20,6 @@ WIDE: Final = 10_000
 """Columns if the output is not a terminal: piped text must not be wrapped to fit a screen."""
 STYLES: Final = {"stderr": "red", "notice": "dim"}
 """The style of a log line on a terminal, by its stream."""
-
-
-def program() -> str:
-    """How to call this program."""
-    called = Path(sys.argv[0])
-    is_installed = called.name in {"atlanscheduler", "__main__.py"}
-    return "atlanscheduler" if is_installed else f"{sys.executable} {called.absolute()}"
 
 
 def console() -> Console:
@@ -58,7 +51,7 @@ def print_json(value: object) -> None:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_document)
     except (ValueError, RecursionError):
         text = encode(_documents(value), bytes_max=sys.maxsize).decode()
-    print(escaped_json(text), flush=True)  # noqa: T201 - what a command is for
+    print(_encodable(escaped_json(text)), flush=True)  # noqa: T201 - what a command is for
 
 
 def print_log_line(line: LogLine, *, times: bool = False) -> None:
@@ -68,6 +61,15 @@ def print_log_line(line: LogLine, *, times: bool = False) -> None:
         console().print(Text(plain(text), style=STYLES.get(line.stream, "")), soft_wrap=True)
     else:
         print(text, flush=True)  # noqa: T201 - what a command is for
+
+
+def _encodable(text: str) -> str:
+    """JSON with what the output's encoding does not have as escapes, so that it means the same."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return re.sub(r"[^\x00-\x7f]+", lambda found: json.dumps(found[0])[1:-1], text)
+    return text
 
 
 def _document(value: object) -> object:

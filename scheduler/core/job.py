@@ -36,6 +36,26 @@ class Status(StrEnum):
     ABORTED = "aborted"
 
 
+OTHER_WORDS: Final[Mapping[str, Status]] = {
+    "pending": Status.QUEUED,
+    "started": Status.RUNNING,
+    "done": Status.SUCCESSFUL,
+    "completed": Status.SUCCESSFUL,
+    "succeeded": Status.SUCCESSFUL,
+    "failed": Status.TERMINATED,
+    "error": Status.TERMINATED,
+    "canceled": Status.ABORTED,
+    "cancelled": Status.ABORTED,
+}
+"""What other schedulers, and people, call a status."""
+
+
+def meant(word: str) -> str:
+    """Which status this word stands for, as a sentence; empty where it stands for none."""
+    status = OTHER_WORDS.get(word)
+    return f"jobs that are {word!r} elsewhere are {str(status)!r} here" if status else ""
+
+
 TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.ABORTED}),
     Status.RUNNING: frozenset(

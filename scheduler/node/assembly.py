@@ -26,7 +26,7 @@ from scheduler.api.app import build_app
 from scheduler.basics.background import background
 from scheduler.basics.clock import SystemClock, id_before, new_id
 from scheduler.basics.cpus import usable_cpus
-from scheduler.basics.urls import local, redacted
+from scheduler.basics.urls import local
 from scheduler.core.job import Node, StopReason
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -217,7 +217,7 @@ async def _reach_store(
 ) -> Store:
     url = config.store.url
     return await reach(
-        f"store {redacted(url)}",
+        "store",
         lambda: open_store(
             url, data_dir=data_dir, schema=config.store.schema, on_batch=metrics.batch
         ),
@@ -230,7 +230,7 @@ async def _reach_queue(
 ) -> Queue:
     url, namespace = config.queue.url, config.queue.namespace
     return await reach(
-        f"queue {redacted(url)}",
+        "queue",
         lambda: open_queue(
             url, namespace=namespace, node_id=node_id, data_dir=data_dir, random=random
         ),

@@ -23,7 +23,7 @@ from scheduler.core.errors import StartError, Unavailable
 from scheduler.node.assembly import assemble, number_of_workers
 from scheduler.node.config.loading import Config
 from scheduler.node.config.reading import FILE
-from scheduler.node.preflight import allow_descriptors, require_containment
+from scheduler.node.preflight import allow_descriptors, require_containment, require_made
 from scheduler.node.reloading import Triggers
 from scheduler.node.reloading.config_file import ConfigFile
 from scheduler.node.reloading.hangups import Hangups
@@ -46,6 +46,7 @@ def run(config: Config, *, file: Path = FILE, reload: bool = False) -> None:
         StartError: it cannot start; nothing is left behind.
     """
     require_containment()
+    require_made(config.handlers, file)
     allow_descriptors(workers=number_of_workers(config))
     keep_private(Path(config.node.data_dir))
     try:

@@ -37,7 +37,7 @@ async def _migrate(config: Config, data_dir: Path) -> Migrated:
     store = config.store
     async with AsyncExitStack() as stack:
         return await reach(
-            f"store {redacted(store.url)}",
+            "store",
             lambda: migrated_store(store.url, data_dir=data_dir, schema=store.schema),
             stack,
         )

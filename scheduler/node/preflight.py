@@ -23,7 +23,9 @@ import structlog
 from scheduler.basics.counted import counted
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
+from scheduler.installation import program
 from scheduler.node.config.loading import VARIABLES, Config
+from scheduler.node.config.sections import HandlersSection
 from scheduler.node.folders import Folders
 from scheduler.node.machine import require_kernel
 from scheduler.node.reloading.snapshots import taken, written
@@ -106,6 +108,35 @@ def descriptors(*, workers: int) -> int:
     return DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
 
 
+def require_made(handlers: HandlersSection, file: Path) -> None:
+    """Refuse a folder in which nobody has made anything for a node.
+
+    Args:
+        file: where the configuration would be.
+
+    Raises:
+        StartError: see `is_made`.
+    """
+    if not is_made(handlers, file):
+        raise StartError(f"{nothing_there(file)}: {init_makes_them()}")
+
+
+def is_made(handlers: HandlersSection, file: Path) -> bool:
+    """Whether there is a configuration, or the handlers folder, or another one is named."""
+    folder = Path(handlers.path)
+    return file.exists() or folder.exists() or handlers.path != HandlersSection().path
+
+
+def nothing_there(file: Path) -> str:
+    """What is missing, for a message."""
+    return f"there is no {file.name} and no folder {HandlersSection().path} in {Path.cwd()}"
+
+
+def init_makes_them() -> str:
+    """The mend, for a message."""
+    return f"`{program()} init` makes both, or start in another folder"
+
+
 def warn_no_handlers(folder: str) -> None:
     """Warn about a handlers folder without a handler: every job will be refused."""
     log.warning("no file in the handlers folder has a @handler", folder=str(Path(folder).resolve()))
@@ -165,6 +196,11 @@ async def reach(
     what: str, open_: Callable[[], AbstractAsyncContextManager[T]], stack: AsyncExitStack
 ) -> T:
     """Open a server's connection, which is tried for `REACH_S`; the wait is logged once.
+
+    Args:
+        what: store or queue; the errors say where it is.
+        open_: opens it.
+        stack: closes it.
 
     Raises:
         StartError: it could not be reached within that time.

@@ -6,8 +6,8 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +26,9 @@ COLLECT_EVERY: Final = 20_000
 700 it looks through each job several times: a tenth of the node's time (measured)."""
 SETTLE_S: Final = 60.0
 """How long a drain waits, after drain_s, until stopped jobs have ended and are settled."""
+SAME_SIGNAL_S: Final = 0.5
+"""What comes so soon after the first signal is that one once more: `timeout` of coreutils, shells
+and terminals signal a process and then its group. A person who insists is slower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,18 +48,18 @@ class RunningNode:
 
     async def work(self) -> bool:
         """Let the workers work until a signal, then drain them; whether they ended in time."""
-        with _signals(self.draining):
-            try:
-                async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as group:
-                    group.create_task(self.workers.run(), name="workers")
-                    gc.set_threshold(COLLECT_EVERY)
-                    gc.freeze()  # these objects stay: no collection has to look through them again
-                    say(self._ready_line())
-                    await self.draining.wait()
-                    self._drain(patience)
-            except TimeoutError:
-                say("some jobs did not end in time; they are recovered when a node starts")
-                return False
+        _heed_signals(self.draining)
+        try:
+            async with asyncio.timeout(None) as patience, asyncio.TaskGroup() as group:
+                group.create_task(self.workers.run(), name="workers")
+                gc.set_threshold(COLLECT_EVERY)
+                gc.freeze()  # these objects stay: no collection has to look through them again
+                say(self._ready_line())
+                await self.draining.wait()
+                self._drain(patience)
+        except TimeoutError:
+            say("some jobs did not end in time; they are recovered when a node starts")
+            return False
         return True
 
     def _drain(self, patience: asyncio.Timeout) -> None:
@@ -82,28 +85,27 @@ class RunningNode:
         )
 
 
-@contextmanager
-def _signals(draining: asyncio.Event) -> Iterator[None]:
+def _heed_signals(draining: asyncio.Event) -> None:
     """Drain on SIGTERM and SIGINT; a second one exits at once, and the warden ends the jobs.
 
-    `reloading` heeds SIGHUP. It comes to all processes of a service right after the signal that
-    stops it: so it never hastens the end.
+    It may come as long as the loop runs, also when the drain is over. `reloading` heeds SIGHUP. It
+    comes to all processes of a service right after the signal that stops it: so it never hastens
+    the end.
     """
     loop = asyncio.get_running_loop()
+    first_at: float | None = None
 
     def on_signal(signal_: signal.Signals) -> None:
-        if draining.is_set():
+        nonlocal first_at
+        if first_at is None and not draining.is_set():
+            first_at = loop.time()
+            draining.set()
+        elif first_at is None or loop.time() - first_at > SAME_SIGNAL_S:
             say("ended at once; the jobs are recovered when a node starts")
             os._exit(128 + signal_)
-        draining.set()
 
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, on_signal, signal_)
-    try:
-        yield
-    finally:
-        for signal_ in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(signal_)
 
 
 def say(line: str) -> None:

@@ -94,6 +94,8 @@ class Sweeper:
         """The nodes of the same name that were warned of."""
         self._present: frozenset[str] = frozenset()
         """The nodes that were registered at the last release of jobs without an owner."""
+        self._knows_the_queue = False
+        """Whether this node has looked at it before: an empty queue was emptied then."""
         self._release_at = 0.0
         self._look_at = 0.0
         self._delete_at = 0.0
@@ -136,6 +138,7 @@ class Sweeper:
         """Enqueue the waiting jobs that are, or may be, missing in the queue."""
         if await self._queue.forgetful():
             await self._enqueue_all()
+        self._knows_the_queue = True
         if self._clock.monotonic() >= self._look_at:
             await self._restore_lost_ids()
 
@@ -175,7 +178,7 @@ class Sweeper:
                 return
             enqueued += len(ids)
         await self._queue.remember()
-        if enqueued:
+        if enqueued or self._knows_the_queue:  # an empty queue at the first start is no event
             reason = "the queue's server was started or emptied"
             log.info("waiting jobs are enqueued anew", reason=reason, jobs=enqueued)
 

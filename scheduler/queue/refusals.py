@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Final
 
 from redis.exceptions import (
@@ -27,6 +29,11 @@ _NOT_HERE_CODES: Final = frozenset({"NOREPLICAS", "UNBLOCKED"})
 """The same, where redis-py has no class for them."""
 _NOT_NOW_CODES: Final = frozenset({"BUSY", "MISCONF"})
 
+_CONNECTING: Final = re.compile(
+    r"Error (?P<number>-?\d+) connecting to (?P<address>\S+)\. (?P<reason>.+?)\.?"
+)
+"""What redis-py says of a server that it cannot connect to."""
+
 SHOWN_MAX: Final = 300
 """Characters of an answer in a message: anybody who can write there may have put in more."""
 
@@ -46,6 +53,15 @@ def may_pass(error: BaseException) -> bool:
 def told(error: ResponseError) -> str:
     """The server's answer, with the code that redis-py removes: without it, some say nothing."""
     return str(error) if error.status_code in {None, "ERR"} else f"{error.status_code} {error}"
+
+
+def why_lost(error: BaseException, where: str) -> str:
+    """What the loss of a connection says, without the address where `where` has it already."""
+    found = _CONNECTING.fullmatch(str(error))
+    if found is None or found["address"] not in where:
+        return str(error)
+    number = int(found["number"])
+    return os.strerror(number) if number > 0 else found["reason"]
 
 
 def line(text: str) -> str:

@@ -26,7 +26,7 @@ from scheduler.basics.outage import Outage
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
 from scheduler.queue.connections import ANSWER_S, open_pools
-from scheduler.queue.refusals import LOST, NONSENSE, is_not_here, line, may_pass, told
+from scheduler.queue.refusals import LOST, NONSENSE, is_not_here, line, may_pass, told, why_lost
 
 VERSION_MIN: Final = (6, 2)
 """The first Redis with LMOVE and BLMOVE; every Valkey has them."""
@@ -75,7 +75,7 @@ class Server:
                 # We closed the connection. Taken for the server's loss, it would be closed again.
                 raise QueueUnavailable(f"{self.where} was connected to anew") from error
             self._astray.set()
-            reason = str(error) or f"nothing came within {within_s} s"
+            reason = why_lost(error, self.where) or f"nothing came within {within_s} s"
             raise self._unavailable(f"does not answer: {reason}") from error
         except ResponseError as error:
             self._classify(error)

@@ -13,6 +13,7 @@ from typing import Final
 from redis.exceptions import MovedError, NoPermissionError
 
 from scheduler.core.errors import QueueUnavailable, StartError
+from scheduler.installation import page
 from scheduler.queue.connections import ANSWER_S
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server
@@ -100,5 +101,5 @@ def _tell_missing_right(server: Server, command: str, error: BaseException | Non
     if isinstance(error, NoPermissionError) or "NOPERM" in str(error):
         raise StartError(
             f"[queue] url: {server.where} refuses {command}: {error};"
-            " docs/redis.md has the rights that a node needs"
+            f" {page('docs/redis.md')} has the rights that a node needs"
         )

@@ -10,6 +10,7 @@ that the values of one call are at fault (`refused`); all others are an outage.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
@@ -83,6 +84,8 @@ def available(where: str, refused: Callable[[Exception], bool]) -> Iterator[None
 
 def reason(error: Exception) -> str:
     """What an error says, in one line; its name where it says nothing."""
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)  # its own text repeats the address
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import asyncpg
 
 from scheduler.core.errors import StartError
+from scheduler.installation import page
 from scheduler.store.database import Migrated
 from scheduler.store.schema import latest, migrate, must_be_known
 from scheduler.store.statements import Dialect, quoted
@@ -44,7 +45,7 @@ SELECT string_agg(format('%s on %s', wanted ->> 1, wanted ->> 0), ', ')
  WHERE has_table_privilege(to_regclass($2 || (wanted ->> 0)), wanted ->> 1) IS NOT TRUE
 """
 
-_GRANTS: Final = "; docs/postgresql.md has the grants that the role of a node needs"
+_GRANTS: Final = f"; {page('docs/postgresql.md')} has the grants that the role of a node needs"
 
 
 async def prepared(connection: asyncpg.Connection, *, schema: str, where: str) -> Migrated:

@@ -4,23 +4,53 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
+
+from scheduler.api.description.examples import BY_SCHEMA
 
 Json = dict[str, Any]
 
 BASE: Final = "http://127.0.0.1:8000"
 """Stands for the address of the node; whoever serves the page puts the real one in its place."""
 STREAM: Final = "text/event-stream"
+EXAMPLE: Final[Json] = BY_SCHEMA["NewJob"]
+"""The job that the document submits; in a command, it is one that this node can run."""
 
 
 def command(method: str, path: str, described: Json) -> str:
     """The command, in as many lines as it has parts."""
     parts = [f"curl {_flags(method, described)}{shlex.quote(BASE + _target(path, described))}"]
     if body := _body(described):
-        parts += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(json.dumps(body))}"]
+        parts += ["-H 'Content-Type: application/json'", data(body)]
     return " \\\n  ".join(parts)
+
+
+def data(body: object) -> str:
+    """The option with the JSON that is sent."""
+    return f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
+
+
+def example_job(docs: Mapping[str, str | None]) -> Json:
+    """A job that one of these handlers can run, with the JSON object that its doc line shows.
+
+    Args:
+        docs: the first line of each handler's docstring, by its name.
+    """
+    if not docs or EXAMPLE["task"] in docs:
+        return EXAMPLE
+    task = min(docs)
+    return {**EXAMPLE, "task": task, "data": _object_in(docs[task] or "")}
+
+
+def _object_in(text: str) -> Json:
+    """The first JSON object in a text; an empty one where there is none."""
+    with suppress(ValueError):
+        found, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
+        return dict(found)
+    return {}
 
 
 def _flags(method: str, described: Json) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scheduler.api.description import reading
-from scheduler.api.description.curl import BASE
+from scheduler.api.description.curl import BASE, EXAMPLE, data
 
 Json = dict[str, Any]
 
@@ -60,6 +60,11 @@ def page(document: Json) -> str:
 def at(origin: str, page: str) -> str:
     """The page with commands for the node at this URL, as its reader reached it."""
     return page.replace(BASE, origin) if _ORIGIN.fullmatch(origin) else page
+
+
+def submitting(job: Json, page: str) -> str:
+    """The page with commands that submit this job: one that the node can run."""
+    return page.replace(escape(data(EXAMPLE)), escape(data(job)))
 
 
 def _tag(tag: Json, document: Json) -> str:

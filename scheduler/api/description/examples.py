@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scheduler import __version__
-from scheduler.api.problems import INVALID, JOB_ENDED, NOT_READY, Kind
+from scheduler.api.problems import JOB_ENDED, NOT_READY, Kind
 
 RECEIPT: Final = {
     "requested_at": "2026-11-23T14:08:50.682Z",
@@ -105,10 +105,6 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
-    INVALID: {
-        "detail": "limit: got 0; allowed: how many jobs at most, 1 to 1000",
-        "errors": [{"pointer": "limit", "detail": "got 0; allowed: 1 to 1000"}],
-    },
     JOB_ENDED: {"job": {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}},
     NOT_READY: {"reasons": {"draining": "the node is draining"}},
 }

@@ -18,7 +18,9 @@ from scheduler import __version__
 from scheduler.api.description import examples, operation_examples, shapes
 from scheduler.api.description.route import ResponseDescription, Route
 from scheduler.api.description.tags import TAGS, tag_of
+from scheduler.api.description.wrong_requests import refusal_of
 from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
+from scheduler.api.reserved import RESERVED
 from scheduler.core.principal import Right
 
 Json = dict[str, Any]
@@ -54,6 +56,7 @@ def document(routes: Sequence[Route]) -> Json:
             "title": "AtlanScheduler",
             "version": __version__,
             "description": "Jobs over HTTP, each in a process of its own, each stoppable at once."
+            f" No user can be named {', '.join(RESERVED)}: these are taken for paths of the node."
             f"\n\nProblems have one of these types:\n\n{_kinds()}",
             "contact": {"name": "The AtlanScheduler developers"},
             "license": {"name": "MIT License", "identifier": "MIT"},
@@ -157,10 +160,10 @@ def _problems(route: Route, components: Json) -> Iterator[tuple[str, Json]]:
     by_status = attrgetter("status")
     kinds = sorted(route.every_problem, key=by_status)
     for status, same in groupby(kinds, key=by_status):
-        yield str(status), _problem(list(same), components)
+        yield str(status), _problem(list(same), route, components)
 
 
-def _problem(kinds: Sequence[Kind], components: Json) -> Json:
+def _problem(kinds: Sequence[Kind], route: Route, components: Json) -> Json:
     schemas = [
         {
             "allOf": [_schema(SHAPES.get(kind, shapes.Problem), "serialization", components)],
@@ -174,7 +177,7 @@ def _problem(kinds: Sequence[Kind], components: Json) -> Json:
             "application/problem+json": {
                 "schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas},
                 "examples": {
-                    kind.name: {"summary": kind.title, "value": examples.of_problem(kind)}
+                    kind.name: {"summary": kind.title, "value": _problem_example(kind, route)}
                     for kind in kinds
                 },
             }
@@ -184,6 +187,10 @@ def _problem(kinds: Sequence[Kind], components: Json) -> Json:
         retry = {"description": "seconds after which to try again", "schema": {"type": "integer"}}
         described["headers"] = {"Retry-After": retry}
     return described
+
+
+def _problem_example(kind: Kind, route: Route) -> Json:
+    return examples.of_problem(kind) | (refusal_of(route) if kind is INVALID else {})
 
 
 def _content(

@@ -62,15 +62,17 @@ def line(text: str) -> str:
 
 
 def _parameters(parameters: Iterable[Json]) -> str:
-    rows = [
-        (
-            each["name"],
-            f"{each['in']}, {'required, ' if each.get('required') else ''}{_type(each['schema'])}",
-            each["description"],
-        )
-        for each in parameters
-    ]
+    rows = [(each["name"], _place(each), each["description"]) for each in parameters]
     return f"<h4>Parameters</h4>{_list(rows)}" if rows else ""
+
+
+def _place(parameter: Json) -> str:
+    """Where a parameter stands, its type, and what it is when it is left out."""
+    schema = parameter["schema"]
+    parts = [parameter["in"], "required" if parameter.get("required") else "", _type(schema)]
+    if "default" in schema:
+        parts.append(f"default {escape(json.dumps(schema['default']))}")
+    return ", ".join(filter(None, parts))
 
 
 def _answer(code: str, answer: Json) -> str:

@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from scheduler.api.requests import cursor
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.api.reserved import RESERVED, why_reserved
-from scheduler.core.job import Status, Until
+from scheduler.core.job import Status, Until, meant
 from scheduler.core.principal import PATTERN, Role
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
@@ -75,8 +75,11 @@ def _plain_number(value: object) -> object:
     return value
 
 
-def _names(text: object) -> object:
-    return text.split(",") if isinstance(text, str) else text
+def _statuses(text: object) -> object:
+    names = text.split(",") if isinstance(text, str) else []
+    for why in filter(None, map(meant, names)):
+        raise PydanticCustomError(EXPLAINED, "{why}", {"why": why})
+    return names or text
 
 
 def _role(value: object) -> object:
@@ -115,7 +118,8 @@ Uid = Annotated[
     ),
     Field(
         description="1 to 200 characters without '/' and control characters, not starting with "
-        f"'-', and none of {', '.join(RESERVED)}; an integer is taken as its decimal text"
+        "'-', and no word that is taken for a path, such as 'metrics'; an integer is taken as its "
+        "decimal text"
     ),
 ]
 UidPattern = Annotated[str, StringConstraints(pattern=PATTERN)]
@@ -185,7 +189,7 @@ UntilFinalOrOver = Annotated[
 ]
 Statuses = Annotated[
     frozenset[Status],
-    BeforeValidator(_names),
+    BeforeValidator(_statuses),
     WithJsonSchema(
         {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*Status]}}
     ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from scheduler.api.description.docs import POLICY, at
+from scheduler.api.description.curl import example_job
+from scheduler.api.description.docs import POLICY, at, submitting
 from scheduler.api.json_response import json_response
 from scheduler.api.problems import NOT_READY, problem
 from scheduler.api.state import DOCS, OPENAPI, PATH_PREFIX, PRINCIPAL, REGISTRY, SERVICE
@@ -78,5 +79,7 @@ async def docs(request: web.Request) -> web.Response:
     """
     headers = {"Content-Security-Policy": POLICY}
     here = f"{request.scheme}://{request.host}{request.app[PATH_PREFIX]}"
-    text = at(here, request.app[DOCS])
+    tasks = request.app[SERVICE].tasks
+    job = example_job({name: options.doc for name, options in tasks.items()})
+    text = at(here, submitting(job, request.app[DOCS]))
     return web.Response(text=text, content_type="text/html", headers=headers)

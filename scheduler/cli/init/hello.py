@@ -2,6 +2,7 @@
 
 The node loads each file of this folder when it starts, and anew when it gets SIGHUP. A node that
 was started with `--reload` does so on every save.
+A module of your own beside this file, `prices.py`, is imported as `from .prices import net`.
 """
 
 import time
@@ -29,9 +30,9 @@ def hello(data: Any, job: JobContext) -> dict[str, int]:
     """Greet somebody: {"name": "Ada", "seconds": 10}."""
     seconds = data.get("seconds", 10)
     with letter(job).open("w") as file:
-        for second in range(seconds):
-            job.progress(second, seconds, f"greeting {data['name']}")
+        for done in range(1, seconds + 1):
             print(f"Hello, {data['name']}!", file=file, flush=True)
             time.sleep(1)
+            job.progress(done, seconds, f"greeted {data['name']}")
     print("wrote", letter(job))  # what it prints and logs is the job's log
     return {"greetings": seconds}

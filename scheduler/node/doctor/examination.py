@@ -27,20 +27,25 @@ SERVERS: Final = ("store", "queue")
 """What does not answer so long keeps a node from starting; handlers may just take long to load."""
 
 
-def examine(config: Config) -> Sequence[Finding]:
-    """What each check found. Nothing is changed, and a node may run meanwhile."""
+def examine(config: Config, *, file: Path) -> Sequence[Finding]:
+    """What each check found. Nothing is changed, and a node may run meanwhile.
+
+    Args:
+        file: where the configuration was read, or would have been.
+    """
     log_lines.configure(node="doctor")  # to standard error
     workers = config.node.workers or usable_cpus()
     here = [*machine_findings(workers=workers), *folder_findings(config)]
-    examination = Examination(config, Path(config.node.data_dir).resolve())
+    examination = Examination(config, file, Path(config.node.data_dir).resolve())
     return [*here, *asyncio.run(examination.of_others())]
 
 
 class Examination:
     """The checks that wait for others: servers and processes."""
 
-    def __init__(self, config: Config, data_dir: Path) -> None:
+    def __init__(self, config: Config, file: Path, data_dir: Path) -> None:
         self._config = config
+        self._file = file
         self._data_dir = data_dir
         self._store_identity = ""
 
@@ -52,7 +57,7 @@ class Examination:
         looks: Mapping[str, Awaitable[Iterable[Finding]]] = {
             "store": self._of_store(),
             "queue": self._of_queue(),
-            "handlers": handlers_finding(self._config.handlers),
+            "handlers": handlers_finding(self._config.handlers, self._file),
             "port": asyncio.to_thread(port_finding, self._config.http, data_dir=self._data_dir),
         }
         for check, look in looks.items():

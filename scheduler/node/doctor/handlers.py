@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from scheduler.basics.counted import counted
 from scheduler.core.finding import Finding, missing, ok, warning
 from scheduler.node.config.loading import VARIABLES
 from scheduler.node.config.sections import HandlersSection
-from scheduler.node.preflight import ROOT
+from scheduler.node.preflight import ROOT, init_makes_them, is_made, nothing_there
 
 LOADING: Final = "scheduler.node.doctor.loading_process"
 SHOWN_MAX: Final = 10
@@ -30,9 +30,19 @@ class Loaded(NamedTuple):
     fault: str | None
 
 
-def handlers_finding(handlers: HandlersSection) -> Awaitable[Sequence[Finding]]:
-    """How many there are, or the fault with file and line."""
-    return _found(Path(handlers.path).resolve(), Path(handlers.files_dir).resolve())
+async def handlers_finding(handlers: HandlersSection, file: Path) -> Sequence[Finding]:
+    """How many there are, or the fault with file and line.
+
+    Args:
+        file: where the configuration was read, or would have been.
+    """
+    if not is_made(handlers, file):
+        return [missing("handlers", nothing_there(file), init_makes_them())]
+    return await _found(*_folders(handlers))
+
+
+def _folders(handlers: HandlersSection) -> tuple[Path, Path]:
+    return Path(handlers.path).resolve(), Path(handlers.files_dir).resolve()
 
 
 async def _found(folder: Path, files_dir: Path) -> Sequence[Finding]:

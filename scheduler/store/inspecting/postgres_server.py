@@ -11,6 +11,7 @@ import asyncpg
 
 from scheduler.core.errors import StartError
 from scheduler.core.finding import Finding, Level, missing, ok, short, warning, within
+from scheduler.installation import page
 from scheduler.store.database import Migrated
 from scheduler.store.inspecting.namesakes import OwnNode, namesakes
 from scheduler.store.postgres import ServerConnection, connected
@@ -31,7 +32,7 @@ SELECT CASE
   ELSE pg_has_role((SELECT relowner FROM pg_class WHERE oid = to_regclass($1 || '.jobs')), 'USAGE')
 END
 """
-_GRANTS: Final = "grant the role what docs/postgresql.md lists"
+_GRANTS: Final = f"grant the role what {page('docs/postgresql.md')} lists"
 
 
 async def inspect_server(url: str, *, schema: str, own: OwnNode) -> tuple[Sequence[Finding], str]:

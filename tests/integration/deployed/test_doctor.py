@@ -177,6 +177,17 @@ async def test_a_handler_that_does_not_load_is_named(
     assert said in (await missing(tmp_path))["handlers"]
 
 
+async def test_a_folder_that_nobody_has_prepared_is_named_with_what_prepares_it(
+    configured: Configured, tmp_path: Path
+) -> None:
+    """As the start does: most often it is the wrong folder."""
+    assert " no config.toml and no folder handlers in " in (await missing(tmp_path))["handlers"]
+    configured()
+    (tmp_path / "handlers" / "x.py").unlink()
+    (tmp_path / "handlers").rmdir()
+    assert "there is no such folder" in (await missing(tmp_path))["handlers"]
+
+
 async def test_a_handler_that_does_not_end_loading_is_waited_for_only_so_long(
     configured: Configured, tmp_path: Path
 ) -> None:

@@ -123,7 +123,7 @@ async def test_a_start_while_the_database_is_locked_says_so(
     with locked(node.folder / "data" / "scheduler.db"):
         said = await refusal(tmp_path, NODE__DATA_DIR=node.folder / "data")
     assert "database is locked" in said
-    assert "the store sqlite cannot be reached" in said
+    assert "the store cannot be reached: " in said
 
 
 @pytest.fixture

@@ -75,6 +75,24 @@ async def test_a_folder_that_cannot_be_created_stops_the_start(tmp_path: Path, k
     assert "/proc/x: No such file or directory: /proc is of the kernel (proc), and takes no" in said
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"HANDLERS__FILES_DIR": "taken"}, "taken is no folder"),
+        ({"STORE__URL": "sqlite:///taken/x.db"}, "taken"),
+        ({"HANDLERS__PATH": "nowhere"}, "no such folder"),
+    ],
+)
+async def test_a_start_that_is_refused_late_leaves_nothing_in_a_folder_that_was_there(
+    tmp_path: Path, settings: dict[str, str], told: str
+) -> None:
+    """Its data_dir may be a mounted volume, and a backup is put into an empty one."""
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "data").mkdir()
+    assert told in await refusal(tmp_path, **settings)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
 async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
     """The error names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -144,7 +162,8 @@ async def test_a_store_or_queue_out_of_reach_stops_the_start_after_an_announced_
         wait, last = said.strip().splitlines()
         assert "waiting up to 10 s" in wait
         assert "cannot be reached" in last
-        assert what in last
+        assert last.count("127.0.0.1:1") == last.count(what) == 1
+        assert last.endswith(": Connection refused")
         assert "sesame" not in said
 
 
@@ -298,13 +317,31 @@ async def test_a_second_signal_ends_the_node_at_once_with_all_its_processes(
     await eventually(begun.exists)
     node.signal(signal.SIGINT)
     await eventually(lambda: _is_draining(node))
-    node.signal(signal.SIGINT)
+    await insists(node, signal.SIGINT)
     assert node.ended() == 128 + signal.SIGINT
     await node.gone(within_s=2)
     begun.unlink()
     again = start_node(**FAR)
     await eventually(begun.exists)
     assert (await again.job(job))["attempt"] == 2
+
+
+@pytest.mark.parametrize("job", ["until", None], ids=["a job runs", "idle"])
+async def test_a_signal_that_comes_twice_within_a_moment_is_one(
+    start_node: Nodes, begun: Path, job: str | None
+) -> None:
+    """`timeout` of coreutils signals its child, and then the group; an idle node is soon done."""
+    node = start_node(NODE__WORKERS=1)
+    if job is not None:
+        await node.submit(job, {"file": str(begun)})
+        await eventually(begun.exists)
+    node.signal(signal.SIGTERM)
+    assert node.process.stdout is not None
+    assert node.process.stdout.readline().startswith("draining: ")
+    node.signal(signal.SIGTERM)
+    begun.unlink(missing_ok=True)
+    assert node.ended() == 0
+    await node.gone()
 
 
 async def test_a_killed_node_leaves_nothing_running_and_its_jobs_run_again(
@@ -357,6 +394,16 @@ async def test_a_job_whose_node_dies_every_time_is_given_up(start_node: Nodes, b
     found = await last.job(job, wait_s=10)
     assert (found["status"], found["error"]["kind"]) == ("terminated", "lost")
     assert not begun.exists()
+
+
+async def insists(node: Node, signal_: signal.Signals) -> None:
+    """Send a signal until the node has ended: one that comes soon after the first is the same."""
+
+    def sent() -> bool:
+        node.signal(signal_)
+        return node.process.poll() is not None
+
+    await eventually(sent)
 
 
 async def _is_draining(node: Node) -> bool:

@@ -84,6 +84,7 @@ async def test_data_comes_from_a_file_or_from_standard_input_too(
         (["nodes", "--url", "localhost"], "is not like http://"),
         (["--config", "x.toml", "init"], "it is for a node"),
         (["list", "ada", "--status", "running,done"], "'done' is none of queued, running"),
+        (["list", "ada", "--status", "failed"], "'failed' elsewhere are 'terminated' here"),
         (["dance"], "dance"),
     ],
 )

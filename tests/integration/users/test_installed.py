@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -13,11 +14,13 @@ import time
 import tomllib
 import venv
 from collections.abc import Iterator
+from email import message_from_string
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+import atlanscheduler_client
 from scheduler import __version__
 from tests.support.nodes import ROOT
 
@@ -111,13 +114,37 @@ def test_another_package_named_scheduler_stays_what_programs_import(
     assert module.stdout == version
 
 
+def test_the_manual_is_where_the_help_says(environment: Environment, tmp_path: Path) -> None:
+    """Whoever has only the wheel has no checkout to read in; and no link of it leads nowhere."""
+    shown = environment.run("atlanscheduler", "--help", folder=tmp_path).stdout
+    found = re.search(r"The manual: (/.+)$", shown, re.MULTILINE)
+    assert found
+    first = Path(found[1])
+    assert first.is_relative_to(environment.packages)
+    pages = [first, *(first.parent / "docs").glob("*.md")]
+    assert len(pages) > 10
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_description_of_a_wheel_has_no_links_into_a_checkout(wheels: list[Path]) -> None:
+    """Package indexes show it, and there is nothing beside it."""
+    for wheel in map(ZipFile, wheels):
+        (name,) = (each for each in wheel.namelist() if each.endswith(".dist-info/METADATA"))
+        _, _, text = wheel.read(name).decode().partition("\n\n")
+        assert text.startswith("# ")
+        assert "](" not in text
+
+
 def test_a_start_that_is_refused_leaves_nothing_behind(
     environment: Environment, tmp_path: Path
 ) -> None:
     """Most often it is the wrong folder."""
     refused = environment.run("atlanscheduler", folder=tmp_path)
     assert refused.returncode == 2
-    assert "there is no such folder" in refused.stderr
+    assert f"there is no config.toml and no folder handlers in {tmp_path}" in refused.stderr
+    assert "`atlanscheduler init` makes both" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -131,23 +158,46 @@ def test_init_makes_a_node_that_runs_its_first_handler(
     submit = ("atlanscheduler", "submit", "ada", "hello", name)
     done = environment.run(*submit, "--wait", "--json", folder=folder, url=url)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["result"] == {"greetings": 1}
+    job = json.loads(done.stdout.splitlines()[-1])
+    assert job["result"] == {"greetings": 1}
+    assert job["progress"] == {"done": 1, "total": 1, "message": "greeted Ada"}
     assert len(list((folder / "files").iterdir())) == 1
-    job = environment.run(*submit[:-1], '{"name": "Bob"}', folder=folder, url=url).stdout.strip()
+    named = environment.run(*submit[:-1], '{"name": "Bob"}', folder=folder, url=url).stdout.strip()
     while len(list((folder / "files").iterdir())) == 1:
         time.sleep(0.05)
-    aborted = environment.run("atlanscheduler", "abort", job, folder=folder, url=url)
+    aborted = environment.run("atlanscheduler", "abort", named, folder=folder, url=url)
     assert aborted.returncode == 0, aborted.stderr
     while len(list((folder / "files").iterdir())) > 1:  # undone
         time.sleep(0.05)
 
 
-def test_init_overwrites_nothing(environment: Environment, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("[http]\nport = 1\n")
+def test_init_makes_what_is_missing_and_overwrites_nothing(
+    environment: Environment, tmp_path: Path
+) -> None:
+    """Somebody has handlers already; and it says where the node will be, whoever is there now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = f"[http]\nport = {port}\n"
+        (tmp_path / "config.toml").write_text(config)
+        made = environment.run("atlanscheduler", "init", folder=tmp_path)
+    assert made.returncode == 0
+    assert made.stdout.splitlines()[:2] == [
+        "made handlers/hello.py",
+        "config.toml is there already, and was left as it is",
+    ]
+    assert f"http://127.0.0.1:{port}, from config.toml (something listens there" in made.stdout
+    assert (tmp_path / "config.toml").read_text() == config
+
+    (tmp_path / "config.toml").unlink()
+    (tmp_path / "handlers" / "hello.py").write_text("# mine\n")
+    made = environment.run("atlanscheduler", "init", folder=tmp_path)
+    assert made.stdout.startswith("made config.toml\nhandlers is there already, and was left")
+    assert "http://127.0.0.1:8000, from config.toml" in made.stdout
+    assert (tmp_path / "handlers" / "hello.py").read_text() == "# mine\n"
+
     refused = environment.run("atlanscheduler", "init", folder=tmp_path)
     assert refused.returncode == 2
-    assert "config.toml is there already: nothing was made" in refused.stderr
-    assert [each.name for each in tmp_path.iterdir()] == ["config.toml"]
+    assert "config.toml and handlers are there already: nothing was made" in refused.stderr
 
 
 def test_the_client_alone_needs_no_other_package(wheels: list[Path], tmp_path: Path) -> None:
@@ -166,6 +216,27 @@ def test_the_client_alone_needs_no_other_package(wheels: list[Path], tmp_path: P
     assert subprocess.run(alone, check=True, capture_output=True, text=True).stdout == "None\n"
 
 
+def test_the_wheels_say_what_they_are(wheels: list[Path]) -> None:
+    """An index shows it; and a licence of a vendored file is one of the package."""
+    server, client = (
+        message_from_string(ZipFile(wheel).read(name).decode())
+        for wheel in wheels
+        for name in ZipFile(wheel).namelist()
+        if name.endswith(".dist-info/METADATA")
+    )
+    vendored = (ROOT / "scheduler/api/dashboard/vendor").glob("*.LICENSE")
+    of_server = {f"scheduler/api/dashboard/vendor/{file.name}" for file in vendored}
+    assert set(server.get_all("License-File", [])) == {"LICENSE", *of_server}
+    assert server["License-Expression"] == "MIT AND Apache-2.0"
+    assert (client["License-Expression"], client.get_all("License-File")) == ("MIT", ["LICENSE"])
+    for metadata in (server, client):
+        assert metadata["Keywords"]
+        classifiers = metadata.get_all("Classifier", [])
+        assert "Typing :: Typed" in classifiers
+        assert any(each.startswith("Operating System :: ") for each in classifiers)
+
+
 def test_all_say_the_same_version() -> None:
+    assert atlanscheduler_client.__version__ == __version__
     for file in ("pyproject.toml", "atlanscheduler_client/pyproject.toml"):
         assert tomllib.loads((ROOT / file).read_text())["project"]["version"] == __version__

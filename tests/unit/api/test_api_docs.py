@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -12,6 +14,10 @@ from openapi_schema_validator import OAS31Validator
 
 from scheduler.api.description import docs, examples
 from scheduler.api.description.routes import ROUTES
+from scheduler.api.state import SERVICE
+from scheduler.core.handler import HandlerOptions
+from scheduler.core.tasks import Tasks
+from tests.fakes import AT
 from tests.unit.api.conftest import DOCUMENT, Api
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -130,12 +136,69 @@ async def test_a_command_of_the_page_works_as_it_stands(api: Api) -> None:
     assert "127.0.0.1:8000" not in page
 
 
+@pytest.mark.parametrize(
+    ("doc", "data"),
+    [
+        ('Greet somebody: {"name": "Zoë", "n": {}}.', {"name": "Zoë", "n": {}}),
+        ("Greet {name}.", {}),
+        (None, {}),
+    ],
+)
+async def test_a_command_of_the_page_names_a_handler_of_the_node(
+    api: Api, monkeypatch: pytest.MonkeyPatch, doc: str | None, data: object
+) -> None:
+    """And data that it takes, where its docstring shows some; also after it was loaded anew."""
+    assert "task1" in await commands(api)
+    tasks = Tasks({"it's <b>": HandlerOptions(name="it's <b>", doc=doc)}, loaded_at=AT)
+    monkeypatch.setattr(api.client.app[SERVICE], "tasks", tasks)
+    shown = await commands(api)
+    assert "task1" not in shown
+    command = next(each for each in shown.split("curl ") if '"task"' in each)
+    assert json.loads(shlex.split(command)[-1]) == {"uid": "ada", "task": "it's <b>", "data": data}
+
+
+async def commands(api: Api) -> str:
+    """All commands of the page, as its reader sees them."""
+    page = (await api.get("/-/docs")).text
+    return unescape("".join(re.findall(r"<pre>(curl .*?)</pre>", page, re.DOTALL)))
+
+
 @pytest.mark.parametrize("origin", ["http://a;reboot", "http://a b", "ftp://a", "http://a/`id`"])
 def test_an_address_that_is_no_plain_url_is_not_put_into_commands(origin: str) -> None:
     """The address is what the client sent as its Host; the commands are for a shell."""
     page = docs.page(DOCUMENT)
     assert docs.at(origin, page) == page
     assert docs.at("https://jobs.example/scheduler", page) != page
+
+
+@pytest.mark.parametrize(
+    ("operation", "detail"),
+    [
+        ("submit", "/task: missing; allowed: the name of a handler"),
+        ("abort_ordered", "/id: missing; allowed: the id of a job, as text"),
+        ("list_jobs", 'limit: got "0"; allowed: how many jobs at most, 1 to 1000'),
+        (
+            "abort_jobs",
+            "status: got \"failed\": jobs that are 'failed' elsewhere are",
+        ),
+        ("get_job", 'wait: got "90"; allowed: seconds to wait'),
+        ("list_hook_calls", 'uid: got "-"; allowed: '),
+        ("read_log", 'follow: got "maybe"; allowed: true or false'),
+    ],
+)
+def test_the_example_of_a_refusal_is_one_of_this_operation(operation: str, detail: str) -> None:
+    """In the words of the node: an example with a foreign parameter misleads."""
+    (found,) = (each for each in OPERATIONS if each["operationId"] == operation)
+    content = found["responses"]["400"]["content"]["application/problem+json"]
+    example = content["examples"]["invalid-request"]["value"]
+    assert example["detail"].startswith(detail)
+    assert ": ".join(example["errors"][0].values()) == example["detail"]
+
+
+async def test_the_page_says_what_a_parameter_is_when_it_is_left_out(api: Api) -> None:
+    page = (await api.get("/-/docs")).text
+    assert "<code>limit</code> <span>query, integer, default 100</span>" in page
+    assert page.count("robots.txt") == 1
 
 
 def test_every_problem_of_every_route_has_an_example() -> None:

@@ -255,7 +255,8 @@ async def test_lists_are_filtered_by_status(api: Api) -> None:
 @pytest.mark.parametrize(
     ("query", "pointer", "said"),
     [
-        ("status=done", "status", 'got "done"; allowed: one or more of queued, running'),
+        ("status=odd", "status", 'got "odd"; allowed: one or more of queued, running'),
+        ("status=done", "status", "jobs that are 'done' elsewhere are 'successful' here"),
         ("status=", "status", 'got ""; allowed: one or more of queued'),
         ("status=queued,,running", "status", 'got "queued,,running"'),
         ("limit=0", "limit", 'got "0"; allowed: how many at most, 1 to 1000'),

@@ -31,6 +31,6 @@ def test_the_picture_is_drawn_from_the_figures_of_a_run() -> None:
 def test_the_comparison_has_the_figures_of_the_benchmark() -> None:
     """They are on the page about aborts too, and a new measurement changes both."""
     measured = {row["case"]: row for row in json.loads(CASES.file.read_text())["rows"]}
-    for name, p50_ms, _, alive in table("README.md", "abort of a job with nine children"):
+    for name, _, p50_ms, alive in table("README.md", "abort of a job with nine children"):
         row = measured[MEASURED[name]]
         assert (p50_ms, alive) == (str(row["ms"]["p50"]), str(row["survivors_max"]))

@@ -144,6 +144,31 @@ def test_the_file_that_is_told_is_the_deepest_of_the_folder(
     assert told in line
 
 
+@pytest.mark.parametrize(
+    ("name", "statement", "advice"),
+    [
+        ("a.py", "from prices import net", "from .prices import …"),
+        ("a.py", "import prices", "from .prices import …"),
+        ("a.py", "from shop.eu import vat", "from .shop import …"),
+        ("a.py", "from plain.tools import x", "from .plain import …"),
+        ("shop/__init__.py", "import cuts", "from .cuts import …"),
+        ("shop/cuts.py", "import prices", "from handlers.prices import …"),
+    ],
+)
+def test_a_module_of_the_folder_that_is_imported_as_if_installed_is_told_how_to_be_imported(
+    tmp_path: Path, name: str, statement: str, advice: str
+) -> None:
+    """In a script, modules beside it are found by their bare name; many people expect it here."""
+    modules = ("prices.py", "shop/__init__.py", "shop/cuts.py", "shop/eu.py", "plain/tools.py")
+    line = refusal(tmp_path, {**dict.fromkeys(modules, ""), name: statement})
+    assert line.startswith(f"{tmp_path / name}:1: ")
+    assert f": write `{advice}`)" in line
+
+
+def test_a_module_that_is_nowhere_gets_no_advice(tmp_path: Path) -> None:
+    assert refusal(tmp_path, {"a.py": "import no_such"}).endswith("No module named 'no_such'")
+
+
 def test_a_fault_of_a_library_is_told_with_the_file_that_imports_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

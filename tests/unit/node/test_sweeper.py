@@ -236,6 +236,17 @@ async def test_an_empty_queue_of_an_empty_store_is_no_event(installation: Instal
     assert logs == []
 
 
+async def test_a_queue_that_was_emptied_is_told_even_without_jobs(
+    installation: Installation,
+) -> None:
+    """Somebody has flushed a Redis that others use: its operator looks for that line."""
+    await installation.sweeper.restore_ids()
+    installation.server.flush()
+    with capture_logs() as logs:
+        await installation.sweeper.restore_ids()
+    assert [entry["event"] for entry in logs] == ["waiting jobs are enqueued anew"]
+
+
 async def test_other_nodes_that_sweep_meanwhile_enqueue_nothing(installation: Installation) -> None:
     """Else each id would be enqueued once by each node."""
     ids = [await queued(installation.store) for _ in range(3)]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -125,3 +128,24 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
         there = (page.parent / target).resolve() if target else page
         assert there.exists(), f"{page.name} links to {target}"
         assert not anchor or anchor in headings(there), f"{page.name} links to {target}#{anchor}"
+
+
+def test_the_examples_of_the_client_have_no_type_errors(tmp_path: Path) -> None:
+    """The client is typed, and what is copied from a page is checked in the reader's project."""
+    pages = [ROOT / "README.md", ROOT / "atlanscheduler_client/README.md", ROOT / "docs/client.md"]
+    texts = [each.text for page in pages for each in blocks(page.read_text())]
+    examples = [text for text in texts if "from atlanscheduler_client import" in text]
+    assert len(examples) == 4
+    for number, text in enumerate(examples):
+        (tmp_path / f"example_{number}.py").write_text(text)
+    check = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=/dev/null"]
+    environment = {**os.environ, "MYPYPATH": str(ROOT)}
+    checked = subprocess.run(
+        [*check, *map(str, sorted(tmp_path.iterdir()))],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout

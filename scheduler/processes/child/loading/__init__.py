@@ -2,7 +2,8 @@
 
     node            snapshot     reads every `*.py` of the folder once: all run one version
     fork server     preload ──▶ installed_packages    imports what the files import, if it is safe
-    pool process    importing    executes the files, and collects the handlers
+    pool process    importing    executes the files, and collects the handlers; what is wrong with
+                                 an import of a module of the folder is in own_modules
     what a job      imports `handlers` from the snapshot as well: its folder is on PYTHONPATH
      starts
 

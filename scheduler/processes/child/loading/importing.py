@@ -14,6 +14,7 @@ from typing import Final
 
 from scheduler.core.errors import StartError
 from scheduler.core.handler import REGISTERED, Handler
+from scheduler.processes.child.loading.own_modules import advice
 from scheduler.processes.child.loading.snapshot import PACKAGE, Snapshot, Source
 
 IMPORT_S: Final = 60.0
@@ -101,23 +102,24 @@ def _import(name: str, snapshot: Snapshot) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a user's file may raise anything, SystemExit too
+        file, line = _place_of(error, snapshot, snapshot.sources[name])
         raise StartError(
-            f"{_place_of(error, snapshot, snapshot.sources[name])}: the handler file does not"
-            f" import: {type(error).__name__}: {error}".replace("\n", " ")
+            f"{file}{line}: the handler file does not import: {type(error).__name__}: {error}"
+            f"{advice(error, file, snapshot.sources)}".replace("\n", " ")
         ) from error
 
 
-def _place_of(error: BaseException, snapshot: Snapshot, imported: Source) -> str:
+def _place_of(error: BaseException, snapshot: Snapshot, imported: Source) -> tuple[str, str]:
     """The last line in the folder that was about to run, or the line with the syntax error."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
+        return error.filename, f":{error.lineno}"
     files = {each.path for each in snapshot.sources.values()}
     places = [
-        f"{frame.filename}:{frame.lineno}"
+        (frame.filename, f":{frame.lineno}")
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename in files
     ]
-    return places[-1] if places else imported.path
+    return places[-1] if places else (imported.path, "")
 
 
 def _refuse_handlers(source: Source) -> None:

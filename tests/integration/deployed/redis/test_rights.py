@@ -90,7 +90,8 @@ async def test_a_node_without_a_right_says_so_in_one_line(
     own_redis.ask(*rights(), "-blmove")
     said = await refusal(tmp_path, QUEUE__URL=url(own_redis))
 
-    assert "refuses BLMOVE: this user has no permissions to run the 'blmove' command" in said
+    assert "refuses BLMOVE: " in said
+    assert "has no permissions to run the 'blmove' command" in said
     assert "secret" not in said
 
 
