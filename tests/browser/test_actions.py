@@ -168,7 +168,7 @@ def test_a_job_is_aborted_with_a_reason_and_its_receipt_is_shown(
 ) -> None:
     job = visit.submit("children", {"file": str(begun)}, uid=uid)
     page = visit.open(f"jobs/{uid}/{job['id']}")
-    page.wait_for_function("() => document.querySelector('h1')?.textContent.includes('running')")
+    expect(page.locator("h1")).to_contain_text("running")
     wait_for(begun)
 
     page.get_by_role("button", name="Abort").click()

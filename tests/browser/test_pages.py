@@ -163,11 +163,12 @@ def test_both_charts_write_a_time_in_the_same_way(visit: Visit) -> None:
         const { fillText } = CanvasRenderingContext2D.prototype;
         CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
           if (text.includes(":")) labels.set(this.canvas, text);
+          document.documentElement.dataset.labels = labels.size;
           return fillText.call(this, text, ...rest);
         };"""
     )
     page = visit.open("")
-    page.wait_for_function("window.labels.size === 2")
+    expect(page.locator("html")).to_have_attribute("data-labels", "2")
     labels = page.evaluate("[...labels.values()]")
     assert [re.sub(r"\d", "0", label) for label in labels] == ["00:00:00"] * 2
 
