@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
+from scheduler.core.audit import AuditRecord
 from scheduler.core.errors import Conflict
 from scheduler.core.job import Claim, NewJob, Settlement, Status
 from scheduler.core.ports.store import Inserted
@@ -30,6 +31,7 @@ class _InsertCall(NamedTuple):
 
     jobs: Sequence[NewJob]
     claimer: str | None
+    audit: Sequence[AuditRecord]
 
 
 class _ClaimCall(NamedTuple):
@@ -69,9 +71,15 @@ class GroupedStore(SqlStore):
             "settle": self._settle.serve(),
         }
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         """See `Store`."""
-        return await self._insert(_InsertCall(jobs, claimer))
+        return await self._insert(_InsertCall(jobs, claimer, audit))
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
         """See `Store`."""
@@ -83,9 +91,11 @@ class GroupedStore(SqlStore):
 
     async def _insert_all(self, calls: Sequence[_InsertCall]) -> Sequence[Inserted]:
         if len(calls) == 1:
-            return [await super().insert(calls[0].jobs, claimer=calls[0].claimer)]
+            (call,) = calls
+            return [await super().insert(call.jobs, claimer=call.claimer, audit=call.audit)]
         inserted = await self.store_new(
-            [(new, call.claimer) for call in calls for new in call.jobs]
+            [(new, call.claimer) for call in calls for new in call.jobs],
+            [record for call in calls for record in call.audit],
         )
         if inserted is None:
             raise Conflict("one of these calls conflicts with a stored job")

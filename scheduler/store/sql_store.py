@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
+from scheduler.core.audit import AuditRecord
 from scheduler.core.job import (
     FINAL,
     Abort,
@@ -33,6 +35,7 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.sql_audit import SqlAudit, fetch_audited
 from scheduler.store.sql_tokens import SqlTokens
 
 BEFORE_ALL_IDS: Final = ""
@@ -46,11 +49,19 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self.identity = database.identity
         self.tokens = SqlTokens(database)
+        self.audit = SqlAudit(database)
         self._fetch = database.fetch
+        self._fetch_audited = partial(fetch_audited, database)
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         """See `Store`."""
-        inserted = await self.store_new([(new, claimer) for new in jobs])
+        inserted = await self.store_new([(new, claimer) for new in jobs], audit)
         if inserted is not None:
             return inserted
         batch = arguments.batch(map(arguments.new_job, jobs))
@@ -59,18 +70,21 @@ class SqlStore:
         must_be_accepted(await self._fetch("refusing", batch))
         return stored_before(jobs, found)
 
-    async def store_new(self, jobs: Sequence[tuple[NewJob, str | None]]) -> Inserted | None:
+    async def store_new(
+        self, jobs: Sequence[tuple[NewJob, str | None]], audit: Sequence[AuditRecord] = ()
+    ) -> Inserted | None:
         """Store jobs that are all new; None, and no effect, where one is stored already or refused.
 
         Args:
             jobs: each with the id of the node that is to own it, if any.
+            audit: what to store with them.
 
         Raises:
             Conflict: two of them have the same idempotency key.
         """
         must_differ([new for new, _ in jobs])
         batch = arguments.batch(arguments.new_job(new, claimer) for new, claimer in jobs)
-        stored = await self._fetch("insert", batch)
+        stored = await self._fetch_audited("insert", batch, audit=audit)
         claimed = {row["id"] for row in stored if row["owner"] is not None}
         if not stored:
             return None
@@ -212,10 +226,12 @@ class SqlStore:
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         """See `Store`."""
-        requested = await self._fetch(
-            "request_abort", job_id, uid, arguments.milliseconds(at), reason, grace_s, by
+        instant = arguments.milliseconds(at)
+        requested = await self._fetch_audited(
+            "request_abort", job_id, uid, instant, reason, grace_s, by, audit=audit
         )
         if requested:
             return rows.job(requested[0])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from scheduler.core.audit import AuditRecord
 from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
 from scheduler.core.job import (
     FINAL,
@@ -29,6 +30,7 @@ from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.store import Inserted, Released
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
+from tests.fakes.audit import MemoryAudit
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
 from tests.fakes.tokens import MemoryTokens
 
@@ -42,13 +44,20 @@ class MemoryStore:
         self.rows: dict[str, Row] = {}
         self.hook_calls: dict[str, HookCall] = {}
         self._nodes: dict[str, Node] = {}
-        self.tokens = MemoryTokens(self._answer)
+        self.audit = MemoryAudit(self._answer)
+        self.tokens = MemoryTokens(self._answer, self.audit)
 
     def _answer(self) -> None:
         if self.away:
             raise StoreUnavailable("the store does not answer")
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         self._answer()
         keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key]
         if len(set(keys)) < len(keys):
@@ -58,6 +67,7 @@ class MemoryStore:
             for new in filter(self._refused, jobs):
                 raise ParentAborted(f"{new.parent} was aborted with its children")
             self.rows |= {new.id: new_row(new) for new in jobs}
+            self.audit.store(audit)
             stored = [self.rows[new.id].job for new in jobs]
             node = self._nodes.get(claimer or "")
             if node is None:
@@ -234,11 +244,14 @@ class MemoryStore:
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         self._answer()
         row = self.rows.get(job_id)
         if row is None or row.job.uid != uid:
             return None
+        if row.unaborted(grace_s):
+            self.audit.store(audit)
         if row.job.status not in FINAL and row.job.abort is None:
             row.change(abort=Abort(requested_at=at, by=by, reason=reason, grace_s=grace_s))
             if row.job.status is Status.QUEUED:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from scheduler.core.audit import AuditRecord
 from scheduler.core.job import (
     Abort,
     Claim,
@@ -21,6 +22,7 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
@@ -62,7 +64,18 @@ class Store(Protocol):
         """The tokens of clients."""
         ...
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    @property
+    def audit(self) -> AuditLog:
+        """Who did what."""
+        ...
+
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
         With `claimer`, the id of a node, they are stored as claimed by it from their creation on,
@@ -70,6 +83,8 @@ class Store(Protocol):
 
         Where `(uid, idempotency_key)` of all of them is stored already, with the same fingerprints,
         nothing is stored and the earlier jobs are the answer, with `created` false.
+
+        Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
 
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
@@ -198,6 +213,7 @@ class Store(Protocol):
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         """Record durably that the user wants the job ended; the answer is the job after that.
 
@@ -205,6 +221,9 @@ class Store(Protocol):
         it is undoable). A running one is marked; of the first request, the time, the reason and who
         asked (`by`) are kept, and the shortest grace period of all requests. A final one is
         unchanged. None, and no effect, where the id is unknown or another user's.
+
+        Where the request changes the job, `audit` is stored in the same transaction, and nowhere
+        else; see `AuditLog.add` for records that several requests share.
         """
         ...
 
