@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from scheduler.core.principal import Principal, Right, Role, highest_role, may
 
-TEXT_MAX: Final = 200
+TEXT_MAX: Final = 500
 """Characters of a text in a record: a proxy's name for a user, or a reason, may be longer."""
 
 

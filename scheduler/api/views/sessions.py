@@ -9,7 +9,7 @@ from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import Login, Query
 from scheduler.api.requests.queries import query
-from scheduler.api.state import PATH_PREFIX, SESSION_COOKIE, SESSIONS
+from scheduler.api.state import CLIENTS, PATH_PREFIX, SESSION_COOKIE, SESSIONS
 from scheduler.core.errors import Flaw
 from scheduler.core.session import LONGEST
 
@@ -24,7 +24,9 @@ async def login(request: web.Request) -> web.Response:
     body = await read_order(request)
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with a token")])
-    text = await request.app[SESSIONS].login(checked(Login, body, prefix="/").token)
+    text = await request.app[SESSIONS].login(
+        checked(Login, body, prefix="/").token, client=request.app[CLIENTS].address(request)
+    )
     answer = json_response({"status": "logged in"})
     answer.set_cookie(
         request.app[SESSION_COOKIE],
@@ -46,7 +48,8 @@ async def logout(request: web.Request) -> web.Response:
     query(request, Query)
     name = request.app[SESSION_COOKIE]
     if name in request.cookies:
-        await request.app[SESSIONS].logout(request.cookies[name])
+        client = request.app[CLIENTS].address(request)
+        await request.app[SESSIONS].logout(request.cookies[name], client=client)
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
     answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
     return answer
