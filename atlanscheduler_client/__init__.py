@@ -33,6 +33,7 @@ from atlanscheduler_client.problems import (
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AuditRecord,
     Cleanup,
     CleanupState,
     Failure,
@@ -60,6 +61,7 @@ __all__ = [
     "Abort",
     "Aborts",
     "AsyncClient",
+    "AuditRecord",
     "Changed",
     "Cleanup",
     "CleanupState",

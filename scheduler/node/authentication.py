@@ -20,7 +20,7 @@ from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.access.parts import Access
-from scheduler.core.audit import Action
+from scheduler.core.access.audit import Action
 from scheduler.core.errors import StartError
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from scheduler.basics.clock import new_id
-from scheduler.core.audit import Action, AuditFilter, AuditRecord, is_for_another
+from scheduler.core.access.audit import Action, AuditFilter, AuditRecord, is_for_another
 from scheduler.core.job import NewJob
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.principal import Principal, Right
@@ -72,6 +72,24 @@ def recorded(
         detail=detail,
     )
     return [record]
+
+
+def recorded_aborts(
+    by: Principal,
+    action: Action,
+    *,
+    at: datetime,
+    uid: str,
+    target: str | None = None,
+    detail: Mapping[str, Any],
+) -> Sequence[AuditRecord]:
+    """What somebody aborts; nothing in mode `none`, where nobody is known.
+
+    There a record would tell nothing, and with PostgreSQL cost each abort a millisecond.
+    """
+    if by.name is None:
+        return ()
+    return recorded(by, action, at=at, uid=uid, target=target, detail=detail)
 
 
 def recorded_submissions(

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from scheduler.basics.clock import new_id
-from scheduler.core.audit import Action, AuditRecord
+from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.clock import Clock

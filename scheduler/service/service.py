@@ -28,7 +28,7 @@ from functools import partial
 from itertools import repeat
 from typing import Final
 
-from scheduler.core.audit import Action, AuditRecord
+from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import Job, NewJob, Node, Status, Submission, Until
@@ -40,7 +40,7 @@ from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.principal import Principal, Right
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
-from scheduler.service.audit import recorded, recorded_submissions
+from scheduler.service.audit import recorded_aborts, recorded_submissions
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.event_feed import EventFeed
 from scheduler.service.events import Event
@@ -322,7 +322,7 @@ class Service:
         """
         require_job(by, Right.CHANGE, uid, job_id)
         detail = {"reason": reason, "grace_s": grace_s, "children": children or None}
-        audit = recorded(
+        audit = recorded_aborts(
             by, Action.ABORT, at=self._clock.now(), uid=uid, target=job_id, detail=detail
         )
         abort = partial(
@@ -345,7 +345,7 @@ class Service:
         """
         require_users(by, Right.CHANGE, [uid])
         detail = {"status": sorted(statuses) or None, "task": task}
-        audit = recorded(by, Action.ABORT_ALL, at=self._clock.now(), uid=uid, detail=detail)
+        audit = recorded_aborts(by, Action.ABORT_ALL, at=self._clock.now(), uid=uid, detail=detail)
         abort = partial(self._abort, uid=uid, by=by.name, audit=audit)
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
         unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)

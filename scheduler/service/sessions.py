@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from scheduler.core.audit import Action, AuditRecord
+from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.errors import StoreUnavailable, Unauthenticated
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
-from scheduler.core.audit import Action
+from scheduler.core.access.audit import Action
 from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from scheduler.api.requests import cursor
 from scheduler.api.requests.models import LIMIT_DEFAULT, UID_PATTERN, Limit, Query
-from scheduler.core.audit import TEXT_MAX, Action, AuditFilter
+from scheduler.core.access.audit import TEXT_MAX, Action, AuditFilter
 
 
 def _instant(text: object) -> object:

@@ -72,10 +72,10 @@ class AuthSection(Section):
     """networks of the proxies whose X-Forwarded-User, -Groups and -For count: `["10.0.0.7/32"]`"""
     groups: Groups = Field({})
     """what members of a group may do: `{ops = {role = "operator", uids = ["*"]}}`"""
-    audit_days: AuditDays = 90
-    """days after which records of the audit log are deleted; 0 = never"""
     admin_token: AdminToken = Field("", repr=False)
     """the first token, best by SCHEDULER_AUTH__ADMIN_TOKEN; empty = made in data_dir/admin-token"""
+    audit_days: AuditDays = 90
+    """days after which records of the audit log are deleted; 0 = never"""
 
     @model_validator(mode="after")
     def _a_proxy_must_be_known(self) -> Self:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scheduler.basics.clock import id_before
-from scheduler.core.audit import Action, AuditFilter, AuditRecord
+from scheduler.core.access.audit import Action, AuditFilter, AuditRecord
 from scheduler.core.errors import StoreRefused
 from scheduler.core.ports.store import Store
 from scheduler.core.principal import Role

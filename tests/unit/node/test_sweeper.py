@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from scheduler.basics.clock import id_before
-from scheduler.core.audit import Action
+from scheduler.core.access.audit import Action
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Cleanup, CleanupTries, Node, Status
 from scheduler.core.ports.queue import Queue

@@ -13,7 +13,7 @@ import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.basics.background import background
-from scheduler.core.audit import Action
+from scheduler.core.access.audit import Action
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import new_secret
 from scheduler.service.failed_logins import RECORDS_MAX, FailedLogins
@@ -239,10 +239,23 @@ async def test_who_is_no_proxy_is_not_believed(aiohttp_client: AiohttpClient) ->
     parts = build(proxies=[ip_network("10.0.0.0/8")])
     client = await aiohttp_client(parts.app)
     api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-    job_id = await api.submit()
-    await api.delete(f"/u1/{job_id}", headers={"X-Forwarded-For": "203.0.113.9"})
+    order = {"name": "ci", "role": "user", "uids": ["ada"]}
+    await api.ask("POST", "/-/tokens", json=order, headers={"X-Forwarded-For": "203.0.113.9"})
     (record,) = (await api.get("/-/audit")).json
     assert (record["client"], record["actor"]) == ("127.0.0.1", None)
+
+
+async def test_aborts_and_submissions_of_nobody_are_not_told(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    """In mode `none` such a record would say nothing, and it is not free."""
+    parts = build()
+    client = await aiohttp_client(parts.app)
+    api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
+    await api.delete(f"/u1/{await api.submit()}?children=true")
+    await api.submit()
+    await api.delete("/u1")
+    assert (await api.get("/-/audit")).json == []
 
 
 async def test_the_log_is_paged_as_other_lists_are(audited: Audited) -> None:
