@@ -43,6 +43,15 @@ class WrongServer(Unreachable):
     """What answered at this URL is no node of AtlanScheduler."""
 
 
+def untrusted(url: str, error: Exception) -> WrongServer:
+    """The error where the certificate of what answers is not accepted."""
+    reason = getattr(error, "verify_message", None) or str(error)
+    return WrongServer(
+        f"the certificate of what answers at {url} does not do: {reason.removesuffix('.')};"
+        " use a name that it has, and let SSL_CERT_FILE name its authority"
+    )
+
+
 class Lost(Unreachable):
     """The connection broke in the middle of a stream."""
 
