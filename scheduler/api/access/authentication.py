@@ -64,10 +64,7 @@ class TokenAuthentication:
             return await self._tokens.principal(header[len(SCHEME) :].strip(" "))
         if self._cookie in request.cookies:
             return await self._sessions.principal(request.cookies[self._cookie])
-        raise Unauthenticated(
-            "this needs a token, in the header Authorization: Bearer atl_…;"
-            " main.py token create makes one"
-        )
+        raise Unauthenticated("this needs a token, in the header Authorization: Bearer atl_…")
 
 
 class ProxyAuthentication:
