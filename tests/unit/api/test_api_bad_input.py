@@ -263,6 +263,17 @@ async def test_json_may_be_declared_in_any_spelling(api: Api, declared: str) -> 
     assert answer.status == 400
 
 
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2030-01-01T00:00:00", "x"]
+)
+async def test_a_token_ends_at_a_time_that_there_is(api: Api, text: str) -> None:
+    """In UTC, the first two are in no year that a time may have."""
+    order = {"name": "n", "role": "user", "uids": ["ada"], "expires_at": text}
+    answer = await api.ask("POST", "/-/tokens", json=order)
+
+    assert answer.flaws["/expires_at"].startswith(f'got "{text}"; allowed: a time in the future')
+
+
 async def test_a_query_is_refused_where_there_is_none(api: Api) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await api.ask("POST", "/?wait=1", data=orjson.dumps(SOUND), headers=headers)
