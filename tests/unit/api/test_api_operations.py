@@ -174,7 +174,7 @@ async def test_a_defect_is_logged_and_not_shown_to_clients(
 ) -> None:
     """A traceback would show strangers where the weak points are."""
 
-    async def fail(job_id: str) -> None:
+    async def fail(job_id: str, **_: str) -> None:
         raise RuntimeError(f"secret about {job_id}")
 
     monkeypatch.setattr(api.store, "get", fail)
