@@ -80,9 +80,9 @@ class SqlStore:
             claims=tuple(new.claimed() for new, _ in jobs if new.id in claimed),
         )
 
-    async def get(self, job_id: str) -> Job | None:
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
         """See `Store`."""
-        found = await self._fetch("get", job_id)
+        found = await self._fetch("get", job_id, uid)
         return rows.job(found[0]) if found else None
 
     async def abort_of(self, job_id: str) -> Abort | None:
