@@ -31,7 +31,7 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOK_S: Final = 5.0
 """How often the tokens of open requests are looked at. With what a node still trusts of a revoked
-one (`service.tokens.KNOWN_S`), a stream ends within twice that."""
+one (`service.known.KNOWN_S`), a stream ends within twice that."""
 
 
 class Gate:
