@@ -22,6 +22,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.token_store import TokenStore
+from scheduler.core.quotas.quota import Quota, Use
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -34,6 +35,8 @@ class Inserted(NamedTuple):
     created: bool
     claims: Sequence[Claim] = ()
     """Of the jobs that are stored as claimed."""
+    queued: Mapping[str, int] = {}
+    """How many queued jobs each user has then, if a quota limits them."""
 
 
 class Released(NamedTuple):
@@ -62,7 +65,13 @@ class Store(Protocol):
         """The tokens of clients."""
         ...
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
+    ) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
         With `claimer`, the id of a node, they are stored as claimed by it from their creation on,
@@ -71,10 +80,27 @@ class Store(Protocol):
         Where `(uid, idempotency_key)` of all of them is stored already, with the same fingerprints,
         nothing is stored and the earlier jobs are the answer, with `created` false.
 
+        With `quotas`, by uid, that limit how many jobs are queued, all jobs are refused if one of
+        these users had too many by them; a repetition is not. Concurrent calls for one user, from
+        any node, count one after the other. Nothing else is refused by a quota, or counts anew.
+
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
             ParentAborted: the parent of a job is one of the same user that refuses children.
+            QuotaExceeded: a user would have more queued jobs than its quota allows.
         """
+        ...
+
+    async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
+        """What `insert` would answer if these jobs were a repetition; None if they are new.
+
+        Raises:
+            Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
+        """
+        ...
+
+    async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
+        """How many queued and running jobs each of the users has, counted up to a limit."""
         ...
 
     async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:

@@ -52,7 +52,10 @@ READS = {
     "unaborted",
     "unfinished",
     "unfinished_by_user",
+    "usage",
     "waiting",
+    "lock_users",
+    "within_quotas",
 }
 
 
@@ -79,7 +82,7 @@ def test_every_statement_is_called_with_as_many_arguments_as_its_header_names() 
 
 
 def test_every_statement_is_used_and_every_used_one_is_there() -> None:
-    used = re.findall(r"(?:_fetch|_end)\(\s*\"(\w+)\"", SOURCE)
+    used = re.findall(r"(?:_fetch|_end|Step)\(\s*\"(\w+)\"", SOURCE)
 
     assert set(used) == {file.stem for file in SQL}
 
@@ -168,6 +171,10 @@ def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
     }
     for node in ast.walk(function):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
+            name, arguments = node.args
+            assert isinstance(arguments, ast.Tuple)
+            yield name, len(arguments.elts)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._fetch":
             name, *passed = node.args
             yield (
