@@ -1,6 +1,6 @@
 """The `AuditLog` port in SQL. `core/ports/audit_log.py` says what each call promises.
 
-`fetch_audited` makes a deed and its records one transaction.
+`audited` makes a deed and its records one transaction.
 """
 
 from __future__ import annotations
@@ -51,12 +51,17 @@ class SqlAudit:
         return len(await self._fetch("delete_audit", id_before(before), limit))
 
 
+def audited(name: str, *values: Argument, audit: Sequence[AuditRecord]) -> Sequence[Step]:
+    """A write, and what stores the records of it where it has an effect."""
+    steps = [Step(name, values)]
+    if audit:
+        steps.append(Step("add_audit", [arguments.batch(map(arguments.audit_record, audit))]))
+    return steps
+
+
 async def fetch_audited(
     database: Database, name: str, *values: Argument, audit: Sequence[AuditRecord]
 ) -> Sequence[Row]:
     """Run a write, and where it has an effect store the records of that with it; its rows."""
-    steps = [Step(name, values)]
-    if audit:
-        steps.append(Step("add_audit", [arguments.batch(map(arguments.audit_record, audit))]))
-    written, *_ = await database.fetch_chain(steps)
+    written, *_ = await database.fetch_chain(audited(name, *values, audit=audit))
     return written

@@ -22,7 +22,7 @@ class MemoryTokens:
 
     def __init__(self, answer: Callable[[], None], audit: MemoryAudit) -> None:
         self.tokens: dict[str, Token] = {}
-        self.sessions: dict[str, Session] = {}
+        self.stored_sessions: dict[str, Session] = {}
         self._answer = answer
         self._audit = audit
 
@@ -58,27 +58,29 @@ class MemoryTokens:
 
     async def add_session(self, session: Session, *, audit: Sequence[AuditRecord] = ()) -> None:
         self._answer()
-        if session.digest not in self.sessions:
-            self.sessions[session.digest] = session
+        if session.digest not in self.stored_sessions:
+            self.stored_sessions[session.digest] = session
             self._audit.store(audit)
 
-    async def session(self, digest: str) -> Session | None:
+    async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
         self._answer()
-        return self.sessions.get(digest)
+        return [self.stored_sessions[each] for each in digests if each in self.stored_sessions]
 
     async def note_session_use(self, digest: str, *, at: datetime) -> None:
         self._answer()
-        session = self.sessions.get(digest)
+        session = self.stored_sessions.get(digest)
         if session is not None and session.used_at < at:
-            self.sessions[digest] = replace(session, used_at=at)
+            self.stored_sessions[digest] = replace(session, used_at=at)
 
     async def end_session(
         self, digest: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
     ) -> None:
         self._answer()
-        if self.sessions.pop(digest, None) is not None:
+        if self.stored_sessions.pop(digest, None) is not None:
             self._audit.store(audit)
-        self.sessions = {key: each for key, each in self.sessions.items() if each.valid(at)}
+        self.stored_sessions = {
+            key: each for key, each in self.stored_sessions.items() if each.valid(at)
+        }
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         self._answer()

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from aiohttp import web
 
+from scheduler.api.access.addresses import peer
+
 FORWARDED_FOR: Final = "X-Forwarded-For"
+Address = IPv4Address | IPv6Address
 
 
 class Clients:
@@ -32,25 +36,34 @@ class Clients:
 
     def address(self, request: web.Request) -> str | None:
         """The IP address that a request comes from; None where the connection has none."""
-        peer = request.transport and request.transport.get_extra_info("peername")
-        if not peer:
+        nearest = peer(request)
+        if nearest is None:
             return None
-        if not self._proxies:
-            return str(peer[0]).removeprefix("::ffff:")
-        nearest = _address(peer[0])
-        hops = ",".join(request.headers.getall(FORWARDED_FOR, ())).split(",")
-        while nearest is not None and hops and self._is_proxy(nearest):
-            before = _address(hops.pop().strip())
-            if before is None:
-                break
-            nearest = before
-        return None if nearest is None else str(nearest)
+        if self._proxies and self._is_proxy(nearest):
+            nearest = self._behind(nearest, request)
+        return _text(nearest)
 
-    def _is_proxy(self, address: IPv4Address | IPv6Address) -> bool:
+    def _behind(self, proxy: Address, request: web.Request) -> Address:
+        """The last address of the header that is not a proxy's; else the first of the proxies."""
+        hops = ",".join(request.headers.getall(FORWARDED_FOR, ()))
+        nearest = proxy
+        for hop in reversed(hops.split(",")):
+            before = _address(hop.strip())
+            if before is None:
+                return nearest
+            nearest = before
+            if not self._is_proxy(nearest):
+                return nearest
+        return nearest
+
+    def _is_proxy(self, address: Address) -> bool:
         return any(address in network for network in self._proxies)
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+_text = lru_cache(maxsize=1024)(str)  # each request needs it, and the same clients ask again
+
+
+def _address(text: str) -> Address | None:
     with suppress(ValueError):
         address = ip_address(text)
         return getattr(address, "ipv4_mapped", None) or address

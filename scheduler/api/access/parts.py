@@ -34,6 +34,7 @@ class Access:
         return {
             "look for tokens": self.tokens.run,
             "count failed logins": self.failed_logins.run,
+            "look for sessions": self.sessions.run,
             "note the use of tokens": self.tokens.note_uses,
             "end what lost its token": self.gate.run,
         }

@@ -24,6 +24,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.token_store import TokenStore
+from scheduler.core.quotas.quota import Quota, Use
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -36,6 +37,8 @@ class Inserted(NamedTuple):
     created: bool
     claims: Sequence[Claim] = ()
     """Of the jobs that are stored as claimed."""
+    queued: Mapping[str, int] = {}
+    """How many queued jobs each user has then, if a quota limits them."""
 
 
 class Released(NamedTuple):
@@ -74,6 +77,7 @@ class Store(Protocol):
         jobs: Sequence[NewJob],
         *,
         claimer: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
         audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
@@ -84,16 +88,37 @@ class Store(Protocol):
         Where `(uid, idempotency_key)` of all of them is stored already, with the same fingerprints,
         nothing is stored and the earlier jobs are the answer, with `created` false.
 
+        With `quotas`, by uid, that limit how many jobs are queued, all jobs are refused if one of
+        these users had too many by them; a repetition is not. Concurrent calls for one user, from
+        any node, count one after the other. Nothing else is refused by a quota, or counts anew.
+
         Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
 
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
             ParentAborted: the parent of a job is one of the same user that refuses children.
+            QuotaExceeded: a user would have more queued jobs than its quota allows.
         """
         ...
 
-    async def get(self, job_id: str) -> Job | None:
-        """The job as it is now, or None where there is none with this id."""
+    async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
+        """What `insert` would answer if these jobs were a repetition; None if they are new.
+
+        Raises:
+            Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
+        """
+        ...
+
+    async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
+        """How many queued and running jobs each of the users has, counted up to a limit."""
+        ...
+
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
+        """The job as it is now, or None where there is none with this id.
+
+        With `uid`, also where it is another user's; that takes no longer than where there is none,
+        however large the job is.
+        """
         ...
 
     async def abort_of(self, job_id: str) -> Abort | None:

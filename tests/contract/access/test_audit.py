@@ -265,5 +265,5 @@ async def test_a_deed_whose_record_cannot_be_stored_does_not_take_effect(
     assert await store.abort_of(JOB.id) is None
     assert await store.page("u2", limit=1, bytes_max=0) == []
     assert list(await store.tokens.page(limit=10)) == [there]
-    assert await store.tokens.session(digest("s")) is None
+    assert await store.tokens.sessions([digest("s")]) == []
     assert await stored(store) == []

@@ -60,7 +60,9 @@ class Audited(Api):
 async def audited_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Audited]:
     parts = build(lambda by_token: by_token, proxies=[ip_network(PROXY)])
     access = parts.access
-    async with background(looks=parts.looks.run(), tokens=access.tokens.run()):
+    async with background(
+        looks=parts.looks.run(), tokens=access.tokens.run(), sessions=access.sessions.run()
+    ):
         client = await aiohttp_client(parts.app)
         audited = Audited(client, parts.store, parts.queue, parts.clock, parts.draining)
         audited.tokens, audited.failed_logins = access.tokens, access.failed_logins
