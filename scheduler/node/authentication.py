@@ -62,7 +62,7 @@ def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> 
     by_token = TokenAuthentication(tokens, sessions, cookie)
     return Access(
         hosts=Hosts(http.addresses, http.hosts),
-        gate=Gate(_authentication(auth, by_token), tokens, clock),
+        gate=Gate(_authentication(auth, by_token), tokens, sessions, clock),
         tokens=tokens,
         sessions=sessions,
         session_cookie=cookie,

@@ -172,7 +172,7 @@ def build(
     found = NoAuthentication() if authentication is None else authentication(by_token)
     access = Access(
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
-        gate=Gate(found, tokens, clock),
+        gate=Gate(found, tokens, sessions, clock),
         tokens=tokens,
         sessions=sessions,
         session_cookie=COOKIE,

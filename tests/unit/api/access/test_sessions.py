@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
 import pytest
+from aiohttp import ClientPayloadError
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
@@ -27,6 +30,7 @@ class Site:
     api: Api
     tokens: Tokens
     sessions: Sessions
+    gate: Gate
     made: NewToken
 
     async def login(self, token: str, **headers: str) -> Response:
@@ -59,7 +63,7 @@ async def site_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Site]:
             EVERYBODY, name="ada", role=Role.USER, uids=["ada"], expires_at=None
         )
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        yield Site(api, tokens, parts.access.sessions, made)
+        yield Site(api, tokens, parts.access.sessions, parts.access.gate, made)
 
 
 async def test_a_session_has_the_rights_of_its_token(site: Site) -> None:
@@ -118,6 +122,30 @@ async def test_a_session_ends_at_logout(site: Site) -> None:
     assert (answer.status, answer.headers["Clear-Site-Data"]) == (200, '"cache"')
     assert SimpleCookie(answer.headers["Set-Cookie"])[COOKIE].value == ""
     assert await site.status(text) == 401
+
+
+@pytest.mark.parametrize("logs_out", [True, False])
+async def test_what_is_open_ends_with_the_session(site: Site, *, logs_out: bool) -> None:
+    """Else whoever had copied the cookie could go on reading for as long as the token has force."""
+    clock, token = site.api.clock, site.made.secret.text
+    headers, other = [{"Cookie": f"{COOKIE}={await site.sessions.login(token)}"} for _ in range(2)]
+    async with (
+        background(gate=site.gate.run()),
+        asyncio.timeout(20),
+        site.api.client.get("/-/events", headers=headers) as stream,
+        site.api.client.get("/-/events", headers=other) as rest,
+    ):
+        assert (stream.status, rest.status) == (200, 200)
+        if logs_out:
+            await site.api.ask("POST", "/-/logout", headers=headers)
+        else:
+            clock.advance(IDLE.total_seconds() - 60)
+            assert (await site.api.get("/ada", headers=other)).status == 200
+            clock.advance(60)
+        await clock.pass_until(lambda: len(site.gate._open) == 1)
+        with pytest.raises(ClientPayloadError):
+            await stream.read()
+        assert not rest.content.at_eof()
 
 
 async def test_a_session_ends_with_its_token(site: Site) -> None:
