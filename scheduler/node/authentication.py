@@ -57,8 +57,7 @@ def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> 
     """What finds out who asks."""
     tokens = Tokens(store.tokens, clock)
     sessions = Sessions(store.tokens, tokens, clock)
-    # Cookies heed no port: two installations on one host must not take each other's.
-    cookie = f"atl_{sha256(store.identity.encode()).hexdigest()[:8]}"
+    cookie = _cookie(http, store.identity)
     by_token = TokenAuthentication(tokens, sessions, cookie)
     return Access(
         hosts=Hosts(http.addresses, http.hosts),
@@ -67,6 +66,19 @@ def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> 
         sessions=sessions,
         session_cookie=cookie,
     )
+
+
+def _cookie(http: HttpSection, identity: str) -> str:
+    """The name of the cookie that has a session.
+
+    Cookies heed no port: two installations on one host must not take each other's. Nor do they heed
+    who sets them, so another host of the same domain could have somebody work in its own session:
+    browsers let no other host set a name that begins with `__Host-`, and none without https one
+    that begins with `__Secure-`. Both are only for https, as this node or none speaks it.
+    """
+    prefix = "__Secure-" if http.path_prefix else "__Host-"  # this one is only for the path /
+    name = f"atl_{sha256(identity.encode()).hexdigest()[:8]}"
+    return f"{prefix}{name}" if http.tls_certificate else name
 
 
 def _authentication(auth: AuthSection, by_token: TokenAuthentication) -> Authentication:

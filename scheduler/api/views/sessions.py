@@ -48,7 +48,8 @@ async def logout(request: web.Request) -> web.Response:
     if name in request.cookies:
         await request.app[SESSIONS].logout(request.cookies[name])
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
-    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
+    # Browsers take the end of a cookie whose name begins with __Host- only with Secure.
+    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/", secure=_by_https(request))
     return answer
 
 

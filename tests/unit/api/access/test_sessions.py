@@ -148,6 +148,15 @@ async def test_what_is_open_ends_with_the_session(site: Site, *, logs_out: bool)
         assert not rest.content.at_eof()
 
 
+async def test_a_cookie_ends_as_it_began(site: Site) -> None:
+    """Browsers keep one for https alone, unless its end is for https alone, too."""
+    secure = {"Host": "jobs.example", "Origin": "https://jobs.example"}
+    for headers in ({"Sec-Fetch-Site": "same-origin"}, secure):
+        begun = (await site.login(site.made.secret.text, **headers)).headers["Set-Cookie"]
+        ended = (await site.api.ask("POST", "/-/logout", headers=headers)).headers["Set-Cookie"]
+        assert ("Secure" in ended.split("; ")) is ("Secure" in begun.split("; "))
+
+
 async def test_a_session_ends_with_its_token(site: Site) -> None:
     """Whoever is shut out is shut out everywhere."""
     text = await site.cookie()
