@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from scheduler.api.access.cookies import cookie
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
@@ -45,8 +46,8 @@ async def logout(request: web.Request) -> web.Response:
     """
     query(request, Query)
     name = request.app[SESSION_COOKIE]
-    if name in request.cookies:
-        await request.app[SESSIONS].logout(request.cookies[name])
+    if text := cookie(request, name):
+        await request.app[SESSIONS].logout(text)
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
     # Browsers take the end of a cookie whose name begins with __Host- only with Secure.
     answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/", secure=_by_https(request))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
 import pytest
-from aiohttp import ClientPayloadError
+from aiohttp import ClientPayloadError, web
 from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.gate import Gate
@@ -112,6 +112,24 @@ async def test_a_cookie_of_any_bytes_is_no_session(site: Site, text: str) -> Non
     with pytest.raises(Unauthenticated):
         await site.sessions.principal(text)
     await site.sessions.logout(text)
+
+
+async def test_two_sessions_at_once_are_none(site: Site) -> None:
+    """One of them may be the choice of a neighbour of the same domain."""
+    one, other = [await site.sessions.login(site.made.secret.text) for _ in range(2)]
+    site.api.client.session.cookie_jar.clear()
+    assert await site.status(f"{one}; theme=dark; {COOKIE}x={other}; x{COOKIE}={other}") == 200
+    assert await site.status(f"{one}; {COOKIE}={other}") == 401
+    assert await site.status(f"{one}; {COOKIE}=") == 401
+    assert await site.status(one) == 200
+
+
+async def test_other_cookies_are_not_parsed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may send 8 KB of them before it is known who asks: by aiohttp, 15 ms of the loop."""
+    monkeypatch.setattr(web.BaseRequest, "cookies", None)
+    text = await site.sessions.login(site.made.secret.text)
+    assert await site.status(f"{text}; " + "a=b; " * 1500) == 200
+    assert await site.status(text, "POST", "/-/logout") == 200
 
 
 async def test_a_session_ends_at_logout(site: Site) -> None:
