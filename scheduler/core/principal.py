@@ -77,6 +77,8 @@ class Principal:
     """The token that it brought, or logged in with."""
     session: str | None = None
     """The digest of the session, of who has logged in."""
+    client: str | None = None
+    """The IP address that it asks from, if that is known; for the audit log."""
 
     @property
     def only_uid(self) -> str | None:
@@ -105,6 +107,11 @@ def _with(right: Right, principal: Principal) -> Iterator[Grant]:
     """The grants that have a right."""
     least = right.value
     return (each for each in principal.grants if least is None or has_role(each.role, least))
+
+
+def highest_role(principal: Principal) -> Role | None:
+    """The role that may most, of all that a principal has; None without any."""
+    return max((grant.role for grant in principal.grants), key=_ROLES.index, default=None)
 
 
 def has_role(role: Role, least: Role) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Protocol
 
 from aiohttp import web
 
+from scheduler.api.access.addresses import peer
 from scheduler.api.access.cookies import cookie
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Grant, Principal
@@ -69,10 +70,7 @@ class TokenAuthentication:
             return await self._tokens.principal(header[len(SCHEME) :].strip(" "))
         if text := cookie(request, self._cookie):
             return await self._sessions.principal(text)
-        raise Unauthenticated(
-            "this needs a token, in the header Authorization: Bearer atl_…;"
-            " main.py token create makes one"
-        )
+        raise Unauthenticated("this needs a token, in the header Authorization: Bearer atl_…")
 
 
 class ProxyAuthentication:
@@ -113,12 +111,8 @@ class ProxyAuthentication:
         return Principal(name=user, grants=grants)
 
     def _is_proxy(self, request: web.Request) -> bool:
-        peer = request.transport and request.transport.get_extra_info("peername")
-        if not peer:
-            return False
-        address = ip_address(peer[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._proxies)
+        address = peer(request)
+        return address is not None and any(address in network for network in self._proxies)
 
 
 def _once(request: web.Request, name: str) -> str:

@@ -4,6 +4,7 @@
     Authorization ─┴▶ principal ─▶ the view, which asks the service as this principal
                          │
                          ├─ 401   without a token, or with one that has no force
+                         ├─ 429   the same, from where too many have failed: see `failures.py`
                          └─ 403   whose role has not the right
 
 Which users' jobs the principal may touch is the service's to say. A request that takes long, such
@@ -20,6 +21,7 @@ from typing import Final
 from aiohttp import web
 
 from scheduler.api.access.authentication import Authentication
+from scheduler.api.access.failures import Failures
 from scheduler.api.state import PRINCIPAL
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.ports.clock import Clock
@@ -32,7 +34,7 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOK_S: Final = 5.0
 """How often the tokens of open requests are looked at. With what a node still trusts of a revoked
-one (`service.tokens.KNOWN_S`), a stream ends within twice that."""
+one (`service.known.KNOWN_S`), a stream ends within twice that."""
 
 
 class Gate:
@@ -45,6 +47,7 @@ class Gate:
         self._tokens = tokens
         self._sessions = sessions
         self._clock = clock
+        self.failures = Failures(clock)
         self._open: dict[asyncio.Timeout, str] = {}
         """The tokens of the requests that are served now."""
         self._in_session: dict[asyncio.Timeout, str] = {}
@@ -68,7 +71,7 @@ class Gate:
 
         @wraps(view)
         async def asked(request: web.Request) -> web.StreamResponse:
-            principal = await self._authentication.principal(request)
+            principal = await self._principal(request)
             require(principal, right)
             request[PRINCIPAL] = principal
             if principal.token_id is None:
@@ -76,6 +79,14 @@ class Gate:
             return await self._while_it_has_force(principal, principal.token_id, view, request)
 
         return asked
+
+    async def _principal(self, request: web.Request) -> Principal:
+        try:
+            return await self._authentication.principal(request)
+        except Unauthenticated as error:
+            if "Authorization" in request.headers:  # what brings no token costs no look
+                self.failures.note(request, error)
+            raise
 
     async def _while_it_has_force(
         self, principal: Principal, token_id: str, view: View, request: web.Request

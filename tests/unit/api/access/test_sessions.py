@@ -16,8 +16,9 @@ from scheduler.basics.background import background
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.session import IDLE, LONGEST, digest
+from scheduler.service.known import KNOWN_S
 from scheduler.service.sessions import Sessions
-from scheduler.service.tokens import KNOWN_S, NewToken, Tokens
+from scheduler.service.tokens import NewToken, Tokens
 from tests.unit.api.conftest import COOKIE, Api, Response, build
 
 UNKNOWN = f"atl_{'0' * 12}_{'Q' * 43}"
@@ -57,7 +58,8 @@ class Site:
 async def site_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Site]:
     parts = build(lambda by_token: by_token)
     tokens = parts.access.tokens
-    async with background(looks=parts.looks.run(), tokens=tokens.run()):
+    sessions = parts.access.sessions
+    async with background(looks=parts.looks.run(), tokens=tokens.run(), sessions=sessions.run()):
         client = await aiohttp_client(parts.app)
         made = await tokens.create(
             EVERYBODY, name="ada", role=Role.USER, uids=["ada"], expires_at=None
@@ -88,7 +90,7 @@ async def test_the_cookie_is_for_this_node_alone(site: Site) -> None:
 async def test_only_the_digest_of_a_session_is_stored(site: Site) -> None:
     """Nobody who reads the database can use it."""
     text = await site.cookie()
-    assert list(site.api.store.tokens.sessions) == [digest(text)]
+    assert list(site.api.store.tokens.stored_sessions) == [digest(text)]
 
 
 @pytest.mark.parametrize("token", ["", "x", UNKNOWN])
@@ -97,7 +99,7 @@ async def test_a_token_without_force_begins_no_session(site: Site, token: str) -
     answer = await site.login(token)
     assert answer.status == 401
     assert "Set-Cookie" not in answer.headers
-    assert site.api.store.tokens.sessions == {}
+    assert site.api.store.tokens.stored_sessions == {}
 
 
 async def test_another_site_cannot_log_somebody_in(site: Site) -> None:
