@@ -65,6 +65,8 @@ REFUSALS_AT_ONCE_MAX: Final = 1000
 """How many jobs one write makes refuse further children: few, so that no other write waits long."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
+SEE_LOG: Final = "the {} does not answer, or takes nothing now; the node's log says why"
+"""An outage, in the words for those who may not know where a server is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,14 +370,19 @@ class Service:
         return await self._store.nodes()
 
     async def not_ready_reasons(self) -> Mapping[str, str]:
-        """Why this node cannot take work now: reasons by name; empty when it is ready."""
+        """Why this node cannot take work now: reasons by name; empty when it is ready.
+
+        Everybody may know them, so they do not say where the store and the queue are.
+        """
         found = {"draining": "the node is draining"} if self._draining.is_set() else {}
         for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):
             try:
                 async with asyncio.timeout(PROBE_S):
                     await probe()
-            except (Unavailable, TimeoutError) as error:
-                found[name] = str(error) or f"no answer within {PROBE_S} s"
+            except Unavailable:
+                found[name] = SEE_LOG.format(name)
+            except TimeoutError:
+                found[name] = f"no answer within {PROBE_S} s"
         return found
 
     async def _abort(

@@ -57,6 +57,7 @@ def document(routes: Sequence[Route]) -> Json:
             "version": __version__,
             "description": "Jobs over HTTP, each in a process of its own, each stoppable at once."
             f" No user can be named {', '.join(RESERVED)}: these are taken for paths of the node."
+            " Nor can one be named . or .., which are steps in a path."
             f"\n\nProblems have one of these types:\n\n{_kinds()}",
             "contact": {"name": "The AtlanScheduler developers"},
             "license": {"name": "MIT License", "identifier": "MIT"},

@@ -48,6 +48,9 @@ VALUE_CHARS_MAX: Final = 80
 SECRET: Final = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^\s&]+", re.IGNORECASE)
 """A password in text that is not a URL: `postgresql:/user:password@host`, `password=…`."""
 
+TOKEN: Final = re.compile(r"(?<=atl_)[\w-]+|(?<=whsec_)[\w+/=]+")
+"""A token, or the secret of hooks, which may stand where something else belongs."""
+
 FOREIGN: Final = re.compile(
     r"SCHEDULER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|SCHEDULER_(\w+_)?PORT=\w+://"
 )
@@ -95,9 +98,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         flaws += [_flaw(detail, file, overrides) for detail in error.errors()]
     if flaws:  # not raised in the `except`: pydantic's error has the values, even passwords
         more = len(flaws) - FLAWS_SHOWN_MAX
-        raise StartError(
-            "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
-        )
+        line = "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
+        raise StartError(TOKEN.sub("***", line))
     return config
 
 

@@ -179,7 +179,7 @@ def build(
     found = NoAuthentication() if authentication is None else authentication(by_token)
     access = Access(
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
-        gate=Gate(found, tokens, clients, clock),
+        gate=Gate(found, tokens, sessions, clients, clock),
         clients=clients,
         tokens=tokens,
         sessions=sessions,

@@ -16,6 +16,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
+from scheduler.core.errors import StoreUnavailable
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import new_secret
 from scheduler.service.tokens import Tokens
@@ -233,6 +234,21 @@ async def test_a_job_of_another_user_is_not_read_under_ones_own_name(
     answer = await town.ask(EVERY[name], await town.token(Role.USER, OWN), OWN)
     assert answer.status == 404
     assert set(found) <= {None}
+
+
+async def test_only_operators_are_told_where_the_store_is(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address, user and schema are for nobody who could try them."""
+
+    async def get(job_id: str, **_: str) -> None:
+        raise StoreUnavailable(f"PostgreSQL at postgresql://db.internal/{job_id}: gone")
+
+    monkeypatch.setattr(town.api.store, "get", get)
+    for role in Role:
+        answer = await town.ask(EVERY["get_job"], await town.token(role, OWN))
+        assert answer.status == 503
+        assert ("db.internal" in answer.text) is (role in {Role.OPERATOR, Role.ADMIN})
 
 
 async def test_who_acts_for_one_user_need_not_name_him(town: Town) -> None:
