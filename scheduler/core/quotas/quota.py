@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Final
+from typing import Final, NamedTuple
 
 from scheduler.core.errors import QuotaExceeded, Standing
 from scheduler.core.job import NewJob
@@ -49,6 +49,17 @@ class Use:
 
     queued: int
     running: int
+
+
+class Usage(NamedTuple):
+    """What a user uses of its quota."""
+
+    uid: str
+    use: Use
+    quota: Quota | None
+    """The one that fits best."""
+    queued_is_exact: bool
+    """Whether the queued jobs were counted to their end."""
 
 
 class Quotas:
