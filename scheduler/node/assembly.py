@@ -130,14 +130,7 @@ async def assemble(
         urls=urls,
         stack=stack,
     )
-    if is_private(config.store.url):
-        await forget_predecessors(store)
-        # Else its jobs would come after those that were queued later.
-        await sweeper.release_dead_nodes()
-    await lease.begin()
-    # At last: what a start that is refused has written is removed again.
-    await make_first_token(config.auth, store.tokens, clock, basis.folders.data_dir)
-    basis.folders.keep()
+    await _begin(basis, lease, sweeper)
     return RunningNode(
         config=config,
         urls=urls,
@@ -160,6 +153,19 @@ async def assemble(
         },
         draining=draining,
     )
+
+
+async def _begin(basis: _Basis, lease: Lease, sweeper: Sweeper) -> None:
+    """Become one of the nodes of the installation."""
+    config, store = basis.config, basis.store
+    if is_private(config.store.url):
+        await forget_predecessors(store)
+        # Else its jobs would come after those that were queued later.
+        await sweeper.release_dead_nodes()
+    await lease.begin()
+    # At last: what a start that is refused has written is removed again.
+    await make_first_token(config.auth, store.tokens, basis.clock, basis.folders.data_dir)
+    basis.folders.keep()
 
 
 async def _open_basis(
