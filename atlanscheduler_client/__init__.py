@@ -26,6 +26,7 @@ from atlanscheduler_client.problems import (
     Lost,
     NoSuchJob,
     Problem,
+    QuotaExceeded,
     Unavailable,
     Unreachable,
     WrongServer,
@@ -50,6 +51,8 @@ from atlanscheduler_client.shapes import (
     Task,
     Token,
     Until,
+    Usage,
+    UserLimits,
 )
 from atlanscheduler_client.sync import Client
 
@@ -82,6 +85,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Progressed",
+    "QuotaExceeded",
     "Role",
     "Status",
     "Task",
@@ -89,6 +93,8 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "Until",
+    "Usage",
+    "UserLimits",
     "WrongServer",
     "__version__",
 ]

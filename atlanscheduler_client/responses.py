@@ -13,6 +13,7 @@ from atlanscheduler_client.problems import (
     JobEnded,
     NoSuchJob,
     Problem,
+    QuotaExceeded,
     Unavailable,
     Unreachable,
     WrongServer,
@@ -136,7 +137,7 @@ def raise_for_problem(response: Response) -> None:
         return
     details = _details(response)
     if details:
-        raise _problem(status, details)
+        raise _problem(status, details, response.headers.get("Retry-After"))
     if status in GATEWAY:
         raise Unreachable(f"a proxy answered {status} {GATEWAY[status]}")
     raise Problem(status, {}) if status in REFUSED else _wrong_server(response)
@@ -150,16 +151,23 @@ def _wrong_server(response: Response) -> WrongServer:
     return WrongServer(f"what answers at {response.url} is no AtlanScheduler ({', '.join(said)})")
 
 
-def _problem(status: int, document: dict[str, Any]) -> Problem:
+def _problem(status: int, document: dict[str, Any], retry_after: str | None) -> Problem:
     match str(document["type"]).removeprefix(KIND):
         case "no-such-job":
             return NoSuchJob(status, document)
         case "job-ended":
             return JobEnded(status, document, job_of(document["job"]))
+        case "quota-exceeded":
+            return QuotaExceeded(status, document, _seconds(retry_after))
         case "unavailable" | "not-ready":
             return Unavailable(status, document)
         case _:
             return Problem(status, document)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The wait that `Retry-After` asks for; a node writes it as a number, never as a date."""
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None
 
 
 def _details(response: Response) -> dict[str, Any]:

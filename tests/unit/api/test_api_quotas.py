@@ -1,7 +1,5 @@
 """Submissions beyond a quota, and what a user uses of it."""
 
-
-
 from __future__ import annotations
 
 import asyncio
