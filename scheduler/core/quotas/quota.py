@@ -116,7 +116,8 @@ def _too_many(uid: str, quota: Quota, queued: int, new: int) -> str:
     limit = f"queued_max = {quota.queued_max} of {quota.section}"
     if new > (quota.queued_max or 0):
         return f"{new} jobs at once are more than user {uid!r} may ever have queued: {limit}"
-    return f"user {uid!r} has {queued} queued jobs, and {new} more would be beyond {limit}"
+    has = "1 queued job" if queued == 1 else f"{queued} queued jobs"
+    return f"user {uid!r} has {has}, and {new} more would be beyond {limit}"
 
 
 def burst(submits_per_s: float) -> int:

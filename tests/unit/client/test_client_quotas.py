@@ -32,7 +32,7 @@ async def api_fixture(parts: Parts, aiohttp_client: AiohttpClient) -> Api:
 async def test_a_refusal_has_the_limits_and_when_to_come_again(client: Either) -> None:
     """A program can tell its user, or wait."""
     await client.do("submit", "ada", "task1")
-    with pytest.raises(QuotaExceeded, match="has 1 queued jobs") as caught:
+    with pytest.raises(QuotaExceeded, match="has 1 queued job,") as caught:
         await client.do("submit", "ada", "task1")
     error = caught.value
     assert [tuple(each) for each in error.violations] == [("queued", "ada", 1, 1)]
