@@ -143,9 +143,9 @@ class SqlStore:
         found = await self._fetch("usage", arguments.keys(uids), count_max)
         return {row["uid"]: Use(row["queued"], row["running"]) for row in found}
 
-    async def get(self, job_id: str) -> Job | None:
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
         """See `Store`."""
-        found = await self._fetch("get", job_id)
+        found = await self._fetch("get", job_id, uid)
         return rows.job(found[0]) if found else None
 
     async def abort_of(self, job_id: str) -> Abort | None:

@@ -51,10 +51,10 @@ class SqlTokens:
         at = arguments.milliseconds(session.created_at)
         await self._fetch("add_session", session.digest, session.token_id, at)
 
-    async def session(self, digest: str) -> Session | None:
+    async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
         """See `TokenStore`."""
-        found = await self._fetch("session", digest)
-        return rows.session(found[0]) if found else None
+        found = await self._fetch("sessions_with", arguments.keys(digests))
+        return [rows.session(row) for row in found]
 
     async def note_session_use(self, digest: str, *, at: datetime) -> None:
         """See `TokenStore`."""

@@ -120,10 +120,10 @@ class MemoryStore:
         parent = self.rows.get(new.parent or "")
         return parent is not None and parent.job.uid == new.uid and parent.refuses_children
 
-    async def get(self, job_id: str) -> Job | None:
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
         self._answer()
         row = self.rows.get(job_id)
-        return None if row is None else row.job
+        return None if row is None or uid not in {None, row.job.uid} else row.job
 
     async def abort_of(self, job_id: str) -> Abort | None:
         self._answer()

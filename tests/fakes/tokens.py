@@ -19,7 +19,7 @@ class MemoryTokens:
 
     def __init__(self, answer: Callable[[], None]) -> None:
         self.tokens: dict[str, Token] = {}
-        self.sessions: dict[str, Session] = {}
+        self.stored_sessions: dict[str, Session] = {}
         self._answer = answer
 
     async def add(self, token: Token) -> bool:
@@ -47,22 +47,24 @@ class MemoryTokens:
 
     async def add_session(self, session: Session) -> None:
         self._answer()
-        self.sessions.setdefault(session.digest, session)
+        self.stored_sessions.setdefault(session.digest, session)
 
-    async def session(self, digest: str) -> Session | None:
+    async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
         self._answer()
-        return self.sessions.get(digest)
+        return [self.stored_sessions[each] for each in digests if each in self.stored_sessions]
 
     async def note_session_use(self, digest: str, *, at: datetime) -> None:
         self._answer()
-        session = self.sessions.get(digest)
+        session = self.stored_sessions.get(digest)
         if session is not None and session.used_at < at:
-            self.sessions[digest] = replace(session, used_at=at)
+            self.stored_sessions[digest] = replace(session, used_at=at)
 
     async def end_session(self, digest: str, *, at: datetime) -> None:
         self._answer()
-        self.sessions.pop(digest, None)
-        self.sessions = {key: each for key, each in self.sessions.items() if each.valid(at)}
+        self.stored_sessions.pop(digest, None)
+        self.stored_sessions = {
+            key: each for key, each in self.stored_sessions.items() if each.valid(at)
+        }
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         self._answer()

@@ -24,6 +24,7 @@ from scheduler.api.problems import (
     PARENT_ABORTED,
     QUOTA_EXCEEDED,
     TOO_LARGE,
+    TOO_MANY,
     TOO_MANY_STREAMS,
     UNAUTHENTICATED,
     UNAVAILABLE,
@@ -323,7 +324,7 @@ ROUTES: Final = (
                 headers={"Set-Cookie": "the session"},
             )
         },
-        problems=(INVALID, UNAUTHENTICATED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(INVALID, UNAUTHENTICATED, TOO_MANY, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
         method="POST",

@@ -103,8 +103,12 @@ class Store(Protocol):
         """How many queued and running jobs each of the users has, counted up to a limit."""
         ...
 
-    async def get(self, job_id: str) -> Job | None:
-        """The job as it is now, or None where there is none with this id."""
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
+        """The job as it is now, or None where there is none with this id.
+
+        With `uid`, also where it is another user's; that takes no longer than where there is none,
+        however large the job is.
+        """
         ...
 
     async def abort_of(self, job_id: str) -> Abort | None:

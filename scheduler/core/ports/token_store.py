@@ -36,8 +36,8 @@ class TokenStore(Protocol):
         """Store a session. Where one has its digest already, nothing changes."""
         ...
 
-    async def session(self, digest: str) -> Session | None:
-        """The session with this digest, whether it has ended by itself or not."""
+    async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
+        """Those of the sessions that exist, whether they have ended by themselves or not."""
         ...
 
     async def note_session_use(self, digest: str, *, at: datetime) -> None:

@@ -46,7 +46,7 @@ READS = {
     "durations",
     "counts",
     "stored",
-    "session",
+    "sessions_with",
     "tokens",
     "tokens_with",
     "unaborted",
