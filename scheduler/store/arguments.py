@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from scheduler.core.audit import AuditRecord
 from scheduler.core.job import (
     NOTHING_RAN,
     Cleanup,
@@ -133,6 +134,23 @@ def page(written: Written) -> Mapping[str, Any]:
         "place": page.offset,
         "bytes": page.size,
         "blocks": orjson.dumps(blocks).decode(),
+    }
+
+
+def audit_record(record: AuditRecord) -> Mapping[str, Any]:
+    """The columns of a record of the audit log."""
+    return {
+        "id": record.id,
+        "at": milliseconds(record.at),
+        "action": record.action,
+        "actor": record.actor,
+        "token_id": record.token_id,
+        "role": record.role,
+        "client": record.client,
+        "uid": record.uid,
+        "target": record.target,
+        "count": record.count,
+        "detail": orjson.dumps(record.detail).decode(),
     }
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
+from scheduler.core.audit import AuditRecord
 from scheduler.core.errors import Conflict, QuotaExceeded, SchedulerError
 from scheduler.core.job import Claim, NewJob, Settlement, Status
 from scheduler.core.ports.store import Inserted
@@ -33,6 +34,7 @@ class _InsertCall(NamedTuple):
     claimer: str | None
     quotas: Mapping[str, Quota]
     """By uid, those that limit how many jobs are queued."""
+    audit: Sequence[AuditRecord]
 
 
 class _ClaimCall(NamedTuple):
@@ -87,11 +89,12 @@ class GroupedStore(SqlStore):
         *,
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         """See `Store`."""
         if not quotas:
-            return await self._insert(_InsertCall(jobs, claimer, {}))
-        answer = await self._insert_within_quotas(_InsertCall(jobs, claimer, quotas))
+            return await self._insert(_InsertCall(jobs, claimer, {}, audit))
+        answer = await self._insert_within_quotas(_InsertCall(jobs, claimer, quotas, audit))
         if isinstance(answer, SchedulerError):
             raise answer
         return answer
@@ -107,10 +110,15 @@ class GroupedStore(SqlStore):
     async def _insert_all(self, calls: Sequence[_InsertCall]) -> Sequence[Inserted]:
         if len(calls) == 1:
             (call,) = calls
-            return [await super().insert(call.jobs, claimer=call.claimer, quotas=call.quotas)]
+            return [
+                await super().insert(
+                    call.jobs, claimer=call.claimer, quotas=call.quotas, audit=call.audit
+                )
+            ]
         inserted = await self.store_new(
             [(new, call.claimer) for call in calls for new in call.jobs],
             {uid: each for call in calls for uid, each in call.quotas.items()},
+            [record for call in calls for record in call.audit],
         )
         if inserted is None:
             raise Conflict("one of these calls conflicts with a stored job")

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
+from scheduler.core.audit import AuditRecord
 from scheduler.core.errors import QuotaExceeded
 from scheduler.core.job import (
     FINAL,
@@ -35,6 +37,7 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
 from scheduler.store.sql_tokens import SqlTokens
 
 BEFORE_ALL_IDS: Final = ""
@@ -51,8 +54,10 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self.identity = database.identity
         self.tokens = SqlTokens(database)
+        self.audit = SqlAudit(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
+        self._fetch_audited = partial(fetch_audited, database)
 
     async def insert(
         self,
@@ -60,10 +65,11 @@ class SqlStore:
         *,
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         """See `Store`."""
         try:
-            inserted = await self.store_new([(new, claimer) for new in jobs], quotas or {})
+            inserted = await self.store_new([(new, claimer) for new in jobs], quotas or {}, audit)
         except QuotaExceeded:
             # Whoever repeats a call gets its first answer, however much has come since.
             if (earlier := await self.stored(jobs)) is not None:
@@ -83,13 +89,17 @@ class SqlStore:
         return stored_before(jobs, found) if found else None
 
     async def store_new(
-        self, jobs: Sequence[tuple[NewJob, str | None]], quotas: Mapping[str, Quota]
+        self,
+        jobs: Sequence[tuple[NewJob, str | None]],
+        quotas: Mapping[str, Quota],
+        audit: Sequence[AuditRecord] = (),
     ) -> Inserted | None:
         """Store jobs that are all new; None, and no effect, where one is stored already or refused.
 
         Args:
             jobs: each with the id of the node that is to own it, if any.
             quotas: by uid, those that limit how many jobs are queued.
+            audit: what to store with them.
 
         Raises:
             Conflict: two of them have the same idempotency key.
@@ -98,7 +108,8 @@ class SqlStore:
         new = [each for each, _ in jobs]
         must_differ(new)
         batch = arguments.batch(arguments.new_job(each, claimer) for each, claimer in jobs)
-        queued, stored = await self._insert_within(new, batch, quotas)
+        inserting = audited("insert", batch, audit=audit)
+        queued, stored = await self._insert_within(new, inserting, quotas)
         if not stored:
             return None
         claimed = {row["id"] for row in stored if row["owner"] is not None}
@@ -111,9 +122,9 @@ class SqlStore:
         )
 
     async def _insert_within(
-        self, jobs: Sequence[NewJob], batch: str, quotas: Mapping[str, Quota]
+        self, jobs: Sequence[NewJob], inserting: Sequence[Step], quotas: Mapping[str, Quota]
     ) -> tuple[Mapping[str, int], Sequence[Row]]:
-        """Insert a batch of these jobs, as far as quotas allow it.
+        """Insert these jobs, as far as quotas allow it.
 
         Returns:
             How many queued jobs the users with quotas had before, and the rows of `insert`.
@@ -122,21 +133,22 @@ class SqlStore:
             QuotaExceeded: a user would have too many queued jobs.
         """
         if not quotas:
-            return {}, await self._fetch("insert", batch)
+            stored, *_ = await self._fetch_chain(inserting)
+            return {}, stored
         limits = arguments.quotas(jobs, quotas)
         count_max = max(each.queued_max or 0 for each in quotas.values())
-        _, users, *stored = await self._fetch_chain(
+        _, users, *answers = await self._fetch_chain(
             [
                 Step("lock_users", (limits,)),
                 Step("within_quotas", (limits, count_max)),
-                Step("insert", (batch,)),
+                *inserting,
             ]
         )
-        if not stored:
+        if not answers:
             uids = {each.uid for each in jobs} & set(quotas)
             use = await self.usage(uids, count_max=count_max + BEYOND_MAX)
             raise queue_excess(jobs, quotas, use)
-        return {row["uid"]: row["queued"] for row in users}, stored[0]
+        return {row["uid"]: row["queued"] for row in users}, answers[0]
 
     async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         """See `Store`."""
@@ -275,10 +287,12 @@ class SqlStore:
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         """See `Store`."""
-        requested = await self._fetch(
-            "request_abort", job_id, uid, arguments.milliseconds(at), reason, grace_s, by
+        instant = arguments.milliseconds(at)
+        requested = await self._fetch_audited(
+            "request_abort", job_id, uid, instant, reason, grace_s, by, audit=audit
         )
         if requested:
             return rows.job(requested[0])

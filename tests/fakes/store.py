@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from scheduler.core.audit import AuditRecord
 from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
 from scheduler.core.job import (
     FINAL,
@@ -30,6 +31,7 @@ from scheduler.core.ports.store import Inserted, Released
 from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
+from tests.fakes.audit import MemoryAudit
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
 from tests.fakes.tokens import MemoryTokens
 
@@ -43,7 +45,8 @@ class MemoryStore:
         self.rows: dict[str, Row] = {}
         self.hook_calls: dict[str, HookCall] = {}
         self._nodes: dict[str, Node] = {}
-        self.tokens = MemoryTokens(self._answer)
+        self.audit = MemoryAudit(self._answer)
+        self.tokens = MemoryTokens(self._answer, self.audit)
 
     def _answer(self) -> None:
         if self.away:
@@ -55,6 +58,7 @@ class MemoryStore:
         *,
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         self._answer()
         keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key]
@@ -66,6 +70,7 @@ class MemoryStore:
                 raise ParentAborted(f"{new.parent} was aborted with its children")
             self._must_fit(jobs, quotas or {})
             self.rows |= {new.id: new_row(new) for new in jobs}
+            self.audit.store(audit)
             stored = [self.rows[new.id].job for new in jobs]
             node = self._nodes.get(claimer or "")
             claims = (
@@ -269,11 +274,14 @@ class MemoryStore:
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         self._answer()
         row = self.rows.get(job_id)
         if row is None or row.job.uid != uid:
             return None
+        if row.unaborted(grace_s):
+            self.audit.store(audit)
         if row.job.status not in FINAL and row.job.abort is None:
             row.change(abort=Abort(requested_at=at, by=by, reason=reason, grace_s=grace_s))
             if row.job.status is Status.QUEUED:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from scheduler.core.audit import AuditRecord
 from scheduler.core.job import (
     Abort,
     Claim,
@@ -21,6 +22,7 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Use
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
@@ -65,12 +67,18 @@ class Store(Protocol):
         """The tokens of clients."""
         ...
 
+    @property
+    def audit(self) -> AuditLog:
+        """Who did what."""
+        ...
+
     async def insert(
         self,
         jobs: Sequence[NewJob],
         *,
         claimer: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
@@ -83,6 +91,8 @@ class Store(Protocol):
         With `quotas`, by uid, that limit how many jobs are queued, all jobs are refused if one of
         these users had too many by them; a repetition is not. Concurrent calls for one user, from
         any node, count one after the other. Nothing else is refused by a quota, or counts anew.
+
+        Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
 
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
@@ -228,6 +238,7 @@ class Store(Protocol):
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         """Record durably that the user wants the job ended; the answer is the job after that.
 
@@ -235,6 +246,9 @@ class Store(Protocol):
         it is undoable). A running one is marked; of the first request, the time, the reason and who
         asked (`by`) are kept, and the shortest grace period of all requests. A final one is
         unchanged. None, and no effect, where the id is unknown or another user's.
+
+        Where the request changes the job, `audit` is stored in the same transaction, and nowhere
+        else; see `AuditLog.add` for records that several requests share.
         """
         ...
 
