@@ -30,8 +30,9 @@ from scheduler.service.rights import require_users
 from scheduler.service.service import Service
 from scheduler.telemetry.job_events import JobEvents
 
-COUNT_MAX: Final = 100_000
-"""The jobs that a user has are counted up to this number: about 0.1 s of a database's time."""
+COUNT_MAX: Final = 10_000
+"""The jobs that a user has are counted up to this number, or up to the quota: a look at somebody
+with a million of them must not cost a second of a database's time."""
 
 
 class Submitted(NamedTuple):
@@ -69,8 +70,10 @@ class QuotaService:
             Forbidden: somebody may not read the jobs of this user.
         """
         require_users(by, Right.READ, [uid])
-        use = (await self._store.usage([uid], count_max=COUNT_MAX))[uid]
-        return Usage(uid, use, self._quotas.of(uid), queued_is_exact=use.queued < COUNT_MAX)
+        quota = self._quotas.of(uid)
+        count_max = max(COUNT_MAX, 1 + ((quota and quota.queued_max) or 0))
+        use = (await self._store.usage([uid], count_max=count_max))[uid]
+        return Usage(uid, use, quota, queued_is_exact=use.queued < count_max)
 
     async def submit(
         self,

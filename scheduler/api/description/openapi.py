@@ -181,17 +181,17 @@ def _problem(kinds: Sequence[Kind], route: Route, components: Json) -> Json:
             }
         },
     }
-    if headers := _problem_headers(kinds[0].status):
+    if headers := _problem_headers(kinds):
         described["headers"] = headers
     return described
 
 
-def _problem_headers(status: int) -> Json:
-    if status not in (429, 503):
+def _problem_headers(kinds: Sequence[Kind]) -> Json:
+    if kinds[0].status not in (429, 503):
         return {}
     retry = {"description": "seconds after which to try again", "schema": {"type": "integer"}}
-    limits = {name: _text(meaning) for name, meaning in RATE_LIMIT.items() if status == 429}
-    return {"Retry-After": retry, **limits}
+    of_quota = RATE_LIMIT.items() if QUOTA_EXCEEDED in kinds else ()
+    return {"Retry-After": retry, **{name: _text(meaning) for name, meaning in of_quota}}
 
 
 def _text(meaning: str) -> Json:
