@@ -10,7 +10,8 @@ import pytest
 
 from scheduler.core.errors import StartError
 from scheduler.node.config.loading import SECTIONS, VARIABLES, Config, load
-from scheduler.node.config.sections import allowed
+from scheduler.node.config.quotas import UserLimits
+from scheduler.node.config.sections import Section, allowed
 
 SHIPPED = Path(__file__).parents[3] / "config.toml"
 
@@ -41,7 +42,8 @@ def test_the_shipped_file_shows_every_key_at_its_default() -> None:
 
 def test_every_key_has_a_description_and_bounds() -> None:
     """The table in docs/configuration.md and the error messages are made from these."""
-    for model in SECTIONS.values():
+    models: list[type[Section]] = [*SECTIONS.values(), UserLimits]
+    for model in models:
         for field in model.model_fields.values():
             assert field.description
             assert "\n" not in field.description

@@ -49,6 +49,7 @@ OPERATIONS = {
     "abort_ordered": Operation("DELETE", "/", Role.USER, 404, {"uid": "{uid}", "id": "{id}"}),
     "list_jobs": Operation("GET", "/{uid}", Role.VIEWER, 403),
     "list_all_jobs": Operation("GET", "/-/jobs?uid={uid}", Role.VIEWER, 403),
+    "get_usage": Operation("GET", "/-/usage/{uid}", Role.VIEWER, 403),
     "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
     "abort_job": Operation("DELETE", "/{uid}/{id}", Role.USER, 404),
