@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING
 from atlanscheduler_client.events import Changed, Event, Printed, Progressed
 from atlanscheduler_client.problems import (
     ClientError,
+    Forbidden,
     JobEnded,
     Lost,
     NoSuchJob,
     Problem,
+    Unauthenticated,
     Unavailable,
     Unreachable,
     WrongServer,
@@ -68,6 +70,7 @@ __all__ = [
     "Event",
     "Failure",
     "FailureKind",
+    "Forbidden",
     "Job",
     "JobEnded",
     "JobState",
@@ -86,6 +89,7 @@ __all__ = [
     "Status",
     "Task",
     "Token",
+    "Unauthenticated",
     "Unavailable",
     "Unreachable",
     "Until",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from atlanscheduler_client.json_text import loads
 from atlanscheduler_client.problems import (
+    Forbidden,
     JobEnded,
     NoSuchJob,
     Problem,
+    Unauthenticated,
     Unavailable,
     Unreachable,
     WrongServer,
@@ -22,7 +24,11 @@ from atlanscheduler_client.reading import job_of
 NO_CONTENT: Final = 204
 GATEWAY: Final = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 """What a proxy answers when no node does. Unlike a node's, its answers are no problem documents."""
-REFUSED: Final = frozenset({401, 403, 407, 413, 414, 429, 431})
+REFUSED: Final[Mapping[int, type[Problem]]] = {
+    401: Unauthenticated,
+    403: Forbidden,
+    **dict.fromkeys((407, 413, 414, 429, 431), Problem),
+}
 """What a proxy in front of a node answers to requests that it does not let through."""
 KIND: Final = "urn:atlanscheduler:problem:"
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
@@ -139,7 +145,7 @@ def raise_for_problem(response: Response) -> None:
         raise _problem(status, details)
     if status in GATEWAY:
         raise Unreachable(f"a proxy answered {status} {GATEWAY[status]}")
-    raise Problem(status, {}) if status in REFUSED else _wrong_server(response)
+    raise REFUSED[status](status, {}) if status in REFUSED else _wrong_server(response)
 
 
 def _wrong_server(response: Response) -> WrongServer:
@@ -152,6 +158,10 @@ def _wrong_server(response: Response) -> WrongServer:
 
 def _problem(status: int, document: dict[str, Any]) -> Problem:
     match str(document["type"]).removeprefix(KIND):
+        case "unauthenticated":
+            return Unauthenticated(status, document)
+        case "forbidden":
+            return Forbidden(status, document)
         case "no-such-job":
             return NoSuchJob(status, document)
         case "job-ended":

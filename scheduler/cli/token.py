@@ -1,7 +1,8 @@
-"""The commands `token create`, `token list` and `token revoke`."""
+"""The commands `token create`, `token list`, `token revoke` and `token admin`."""
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
@@ -10,7 +11,7 @@ import typer
 
 from atlanscheduler_client import Client, Role
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Token, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url
 from scheduler.cli.terminal import print_json, print_rich
 
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -81,6 +82,23 @@ def revoke(
         print_json(revoked)
     else:
         typer.echo(f"{revoked.id} ({revoked.name}) is revoked")
+
+
+@app.command("admin")
+def admin(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is.")],
+    config: Config = None,
+) -> None:
+    """Make a token with the role admin in the store itself, and print it alone.
+
+    It is for whoever has no token yet, or none any more, and may use the store: with PostgreSQL
+    while nodes run, with SQLite while none does.
+    """
+    # Imported here, so that no other command waits for the import of the whole scheduler.
+    from scheduler.node.admin_token import make_admin_token  # noqa: PLC0415
+    from scheduler.node.config.loading import load  # noqa: PLC0415
+
+    typer.echo(make_admin_token(load(config, os.environ), name))
 
 
 def _instant(expires: str | None) -> datetime | None:

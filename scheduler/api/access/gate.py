@@ -99,5 +99,5 @@ class Gate:
     def _end(self, token_id: str) -> None:
         now = asyncio.get_running_loop().time()
         for timeout, each in self._open.items():
-            if each == token_id:
+            if each == token_id and not timeout.expired():  # an ended view may still clean up
                 timeout.reschedule(now)

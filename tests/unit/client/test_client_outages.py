@@ -13,7 +13,9 @@ import pytest
 from atlanscheduler_client import (
     Client,
     ClientError,
+    Forbidden,
     Problem,
+    Unauthenticated,
     Unavailable,
     Unreachable,
     WrongServer,
@@ -155,17 +157,49 @@ async def test_the_stream_of_another_server_is_an_error(
         await client.all(method, "ada", "1")
 
 
-@pytest.mark.parametrize("status", ["403 Forbidden", "429 Too Many Requests"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("401 Unauthorized", Unauthenticated),
+        ("403 Forbidden", Forbidden),
+        ("429 Too Many Requests", Problem),
+    ],
+)
 async def test_an_error_page_of_a_proxy_is_a_problem_too(
-    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str, kind: type[Problem]
 ) -> None:
     """A proxy asks for a password, or allows so many requests: the URL is right."""
     server = await misbehaving(reply("<h1>sorry</h1>", status=status, media="text/html"))
     client = await connect(server.url)
     with pytest.raises(Problem) as problem:
         await client.do("get", "ada", "1")
-    assert str(problem.value) == status
+    assert (type(problem.value), str(problem.value)) == (kind, status)
     assert (problem.value.type, problem.value.errors) == ("about:blank", ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "said"),
+    [
+        ("unauthenticated", Unauthenticated, "no; give one as token=… or in ATLANSCHEDULER_TOKEN"),
+        ("forbidden", Forbidden, "no"),
+        ("cross-site", Problem, "no"),
+    ],
+)
+async def test_a_token_that_does_not_do_is_an_error_of_its_own(
+    connect: Callable[..., Any],
+    misbehaving: Callable[..., Any],
+    kind: str,
+    error: type[Problem],
+    said: str,
+) -> None:
+    """A program asks for another token then, and a person reads how to give one."""
+    document = json.dumps({"type": f"urn:atlanscheduler:problem:{kind}", "detail": "no"})
+    refusal = reply(document, status="403 Forbidden", media="application/problem+json")
+    client = await connect((await misbehaving(refusal)).url)
+    with pytest.raises(Problem) as refused:
+        await client.do("get", "ada", "1")
+    assert (type(refused.value), str(refused.value)) == (error, said)
+    assert refused.value.detail == "no"
 
 
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Unavailable", "504 Gateway Timeout"])

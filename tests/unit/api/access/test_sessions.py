@@ -10,9 +10,11 @@ import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.basics.background import background
+from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.session import IDLE, LONGEST, digest
 from scheduler.service.known import KNOWN_S
+from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import NewToken, Tokens
 from tests.unit.api.conftest import COOKIE, Api, Response, build
 
@@ -25,6 +27,7 @@ class Site:
 
     api: Api
     tokens: Tokens
+    sessions: Sessions
     made: NewToken
 
     async def login(self, token: str, **headers: str) -> Response:
@@ -58,7 +61,7 @@ async def site_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Site]:
             EVERYBODY, name="ada", role=Role.USER, uids=["ada"], expires_at=None
         )
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        yield Site(api, tokens, made)
+        yield Site(api, tokens, parts.access.sessions, made)
 
 
 async def test_a_session_has_the_rights_of_its_token(site: Site) -> None:
@@ -99,6 +102,14 @@ async def test_another_site_cannot_log_somebody_in(site: Site) -> None:
     """Else somebody would work in the attacker's account without noticing."""
     answer = await site.login(site.made.secret.text, **{"Sec-Fetch-Site": "cross-site"})
     assert answer.status == 403
+
+
+@pytest.mark.parametrize("text", ["\udcff", "\udcff" * 43, "\xff" * 43, "", "x" * 43])
+async def test_a_cookie_of_any_bytes_is_no_session(site: Site, text: str) -> None:
+    """Everybody can send one: what is no text must not look like a defect of the node."""
+    with pytest.raises(Unauthenticated):
+        await site.sessions.principal(text)
+    await site.sessions.logout(text)
 
 
 async def test_a_session_ends_at_logout(site: Site) -> None:
