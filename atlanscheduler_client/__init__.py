@@ -35,6 +35,7 @@ from atlanscheduler_client.problems import (
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AuditRecord,
     Cleanup,
     CleanupState,
     Failure,
@@ -62,6 +63,7 @@ __all__ = [
     "Abort",
     "Aborts",
     "AsyncClient",
+    "AuditRecord",
     "Changed",
     "Cleanup",
     "CleanupState",

@@ -95,6 +95,7 @@ def build_app() -> typer.Typer:
     app.command("abort-all")(abort.abort_all)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
+    app.command("audit")(read.audit)
     app.add_typer(token.app, name="token")
     app.command("init")(init.init)
     app.command("migrate")(migrate.migrate)

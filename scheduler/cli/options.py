@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -76,6 +78,30 @@ def _config(ctx: typer.Context, path: Path | None) -> Path | None:
     """The configuration that is named behind the command, or else before it."""
     before = ctx.find_root().params.get("config")
     return path or (Path(before) if before else None)
+
+
+UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LENGTH: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
+
+
+def length(text: str) -> timedelta | None:
+    """A time such as 90d; None where it is not written so."""
+    found = LENGTH.fullmatch(text)
+    return None if found is None else timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def moment(text: str | None) -> datetime | None:
+    """An instant from what somebody typed: so long ago, or a time."""
+    if text is None:
+        return None
+    if (ago := length(text)) is not None:
+        return datetime.now(UTC) - ago
+    try:
+        return datetime.fromisoformat(text).astimezone()  # without an offset: the local time
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither like 2h or 7d (m, h, d and w ago) nor like 2026-11-23T14:00"
+        ) from None
 
 
 Uid = Annotated[str, typer.Argument(metavar="UID", help="The user that jobs belong to.")]

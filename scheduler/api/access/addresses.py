@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, Protocol
 
@@ -41,5 +42,10 @@ def _peer(transport: Peer) -> IPv4Address | IPv6Address | None:
     name = transport.get_extra_info("peername")
     if not name:
         return None
-    address = ip_address(name[0])
+    return _address(name[0])
+
+
+@lru_cache(maxsize=1024)  # each request needs it, and the same clients ask again
+def _address(text: str) -> IPv4Address | IPv6Address:
+    address = ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address

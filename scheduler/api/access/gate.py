@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Final
 
 from aiohttp import web
 
 from scheduler.api.access.authentication import Authentication
+from scheduler.api.access.clients import Clients
 from scheduler.api.access.failures import Failures
 from scheduler.api.state import PRINCIPAL
 from scheduler.core.errors import Unauthenticated
@@ -39,8 +41,11 @@ one (`service.known.KNOWN_S`), a stream ends within twice that."""
 class Gate:
     """Lets requests in, and ends those whose tokens lose their force; `run` must run meanwhile."""
 
-    def __init__(self, authentication: Authentication, tokens: Tokens, clock: Clock) -> None:
+    def __init__(
+        self, authentication: Authentication, tokens: Tokens, clients: Clients, clock: Clock
+    ) -> None:
         self._authentication = authentication
+        self._clients = clients
         self._tokens = tokens
         self._clock = clock
         self.failures = Failures(clock)
@@ -64,7 +69,7 @@ class Gate:
         async def asked(request: web.Request) -> web.StreamResponse:
             principal = await self._principal(request)
             require(principal, right)
-            request[PRINCIPAL] = principal
+            request[PRINCIPAL] = replace(principal, client=self._clients.address(request))
             if principal.token_id is None:
                 return await view(request)
             return await self._while_it_has_force(principal.token_id, view, request)

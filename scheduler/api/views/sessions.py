@@ -9,7 +9,7 @@ from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import Login, Query
 from scheduler.api.requests.queries import query
-from scheduler.api.state import FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
+from scheduler.api.state import CLIENTS, FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
 from scheduler.core.errors import Flaw, Unauthenticated
 from scheduler.core.session import LONGEST
 
@@ -46,7 +46,8 @@ async def logout(request: web.Request) -> web.Response:
     query(request, Query)
     name = request.app[SESSION_COOKIE]
     if name in request.cookies:
-        await request.app[SESSIONS].logout(request.cookies[name])
+        client = request.app[CLIENTS].address(request)
+        await request.app[SESSIONS].logout(request.cookies[name], client=client)
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
     answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
     return answer
@@ -54,7 +55,9 @@ async def logout(request: web.Request) -> web.Response:
 
 async def _session(request: web.Request, token: str) -> str:
     try:
-        return await request.app[SESSIONS].login(token)
+        return await request.app[SESSIONS].login(
+            token, client=request.app[CLIENTS].address(request)
+        )
     except Unauthenticated as error:
         request.app[FAILURES].note(request, error)
         raise

@@ -66,6 +66,7 @@ OPERATIONS = {
     ),
     "list_tokens": Operation("GET", "/-/tokens", Role.ADMIN),
     "revoke_token": Operation("DELETE", "/-/tokens/000000000000", Role.ADMIN),
+    "list_audit": Operation("GET", "/-/audit?uid={uid}", Role.ADMIN),
     "metrics": Operation("GET", "/-/metrics", Role.OPERATOR),
     "openapi": Operation("GET", "/-/openapi.json", Role.VIEWER),
     "docs": Operation("GET", "/-/docs", Role.VIEWER),
