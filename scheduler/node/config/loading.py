@@ -48,6 +48,8 @@ VALUE_CHARS_MAX: Final = 80
 
 SECRET: Final = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^\s&]+", re.IGNORECASE)
 """A password in text that is not a URL: `postgresql:/user:password@host`, `password=…`."""
+OURS: Final = re.compile(r"(atl_[0-9a-f]+_|whsec_)[\w+/=-]+")
+"""A token, or a key that signs hooks: at a wrong key, too, it is not to be shown."""
 
 TOKEN: Final = re.compile(r"(?<=atl_)[\w-]+|(?<=whsec_)[\w+/=]+")
 """A token, or the secret of hooks, which may stand where something else belongs."""
@@ -87,6 +89,9 @@ VARIABLES: Final = {
 """The section and key that each environment variable overrides."""
 QUOTAS_VARIABLE: Final = "SCHEDULER_QUOTAS"
 """Overrides the section as a whole: its tables have names that no variable can have."""
+
+PRIVATE: Final = frozenset({*VARIABLES, "ATLANSCHEDULER_TOKEN"})
+"""What no handler finds in its environment: it may hold passwords, or the operator's own token."""
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -199,5 +204,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _shown(value: object) -> str:
     """A value nearly as TOML writes it: on one line, without a password, and not too long."""
-    text = SECRET.sub("***", redacted(json.dumps(value, default=str, ensure_ascii=False)))
+    text = redacted(json.dumps(value, default=str, ensure_ascii=False))
+    text = OURS.sub(r"\1***", SECRET.sub("***", text))
     return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"
