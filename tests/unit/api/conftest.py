@@ -151,8 +151,11 @@ class Parts:
 def build(
     authentication: Callable[[TokenAuthentication], Authentication] | None = None,
     path_prefix: str = "",
+    store: Any = None,
 ) -> Parts:
-    store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
+    """Build an application; `store` is a real one, where the fake does not do."""
+    queue, clock, draining = MemoryQueue(), FakeClock(), asyncio.Event()
+    store = store or MemoryStore()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     service = Service(
         store=store,
