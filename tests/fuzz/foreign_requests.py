@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -60,11 +61,11 @@ class Requests:
         return self._random.choice([known] * 8 + [known.upper(), known[:-1], f"{known}%00", "1"])
 
     def path(self) -> str:
-        path = self._random.choice(PATHS)
+        path: str = self._random.choice(PATHS)
         return path.replace("{uid}", self.uid()).replace("{id}", self.job_id())
 
     def query(self) -> str:
-        may = {
+        may: dict[str, Callable[[], str]] = {
             "uid": self.uid,
             "parent": self.job_id,
             "after": lambda: self._random.choice(self._told.cursors),

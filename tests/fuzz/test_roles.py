@@ -117,7 +117,7 @@ async def _told(node: Node) -> Told:
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {node.token}"}) as session:
         for path in ("/-/jobs?limit=1", f"/{FOREIGN}?limit=1"):
             async with session.get(node.url + path) as answer:
-                cursors.append(str(answer.links["next"]["url"].query["after"]))
+                cursors.append(URL(answer.links["next"]["url"]).query["after"])
     return Told([*own, *foreign], cursors)
 
 
