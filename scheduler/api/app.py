@@ -65,6 +65,7 @@ def build_app(
     app[state.SESSIONS] = access.sessions
     app[state.SESSION_COOKIE] = access.session_cookie
     app[state.HOSTS] = access.hosts
+    app[state.FAILURES] = access.gate.failures
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry

@@ -71,6 +71,7 @@ TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
 NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
 UNMET: Final = Kind("expectation-failed", 417, "Only 100-continue can be expected")
 MISDIRECTED: Final = Kind("misdirected", 421, "The request is for another host")
+TOO_MANY: Final = Kind("too-many-requests", 429, "You ask for more than one client may")
 HEADER_TOO_LARGE: Final = Kind("header-too-large", 431, "The header is larger than allowed")
 INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log says more")
 UNAVAILABLE: Final = Kind("unavailable", 503, "The store cannot take the request now")
@@ -95,6 +96,7 @@ KINDS: Final = (
     NOT_JSON,
     UNMET,
     MISDIRECTED,
+    TOO_MANY,
     HEADER_TOO_LARGE,
     INTERNAL,
     UNAVAILABLE,
@@ -123,10 +125,11 @@ BY_STATUS: Final[Mapping[int, Kind]] = {
     415: NOT_JSON,
     417: UNMET,
     421: MISDIRECTED,
+    429: TOO_MANY,
     503: BUSY,
 }
 """The kinds for errors of aiohttp: those that it raises itself, and those that `bodies` raises."""
-EXPLAINED: Final = frozenset({CROSS_SITE, TOO_SLOW, NOT_JSON, MISDIRECTED, BUSY})
+EXPLAINED: Final = frozenset({CROSS_SITE, TOO_SLOW, NOT_JSON, MISDIRECTED, TOO_MANY, BUSY})
 """The kinds that only we raise, so that the error's text is for the user."""
 
 TO_BROWSERS: Final = {"Vary": "Accept"}
@@ -197,7 +200,8 @@ def of_http_error(request: web.BaseRequest, error: web.HTTPException) -> web.Res
     if kind is NO_SUCH_PATH:
         return problem(kind, _what_was_meant(request) or kind.title)
     detail = error.text if kind in EXPLAINED and error.text else kind.title
-    return problem(kind, detail)
+    kept = {name: error.headers[name] for name in ("Retry-After",) if name in error.headers}
+    return problem(kind, detail, headers=kept)
 
 
 def _of_wrong_method(request: web.BaseRequest, error: web.HTTPMethodNotAllowed) -> web.Response:

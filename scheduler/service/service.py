@@ -191,8 +191,8 @@ class Service:
             NotFound: no such job, or another user's.
         """
         require_job(by, Right.READ, uid, job_id)
-        job = await self._store.get(job_id)
-        if job is None or job.uid != uid:
+        job = await self._store.get(job_id, uid=uid)
+        if job is None:
             raise no_such_job(uid, job_id)
         return job if wait_s <= 0 else await self._waited(job, wait_s=wait_s, until=until)
 

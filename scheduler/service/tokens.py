@@ -3,45 +3,30 @@
     a request ─▶ principal ─▶ known for at most 5 s ─┬─▶ Principal
                                    │ else            └─▶ Unauthenticated
                                    ▼
-                     one look at the store for all that ask
+                     one look at the store for all that ask: see `known.py`
 
 Nothing else is asked: tokens have their force while the queue is away.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from scheduler.basics.batch import Batch
 from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Principal, Right, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
+from scheduler.service.known import Known
 from scheduler.service.rights import require
 
-KNOWN_S: Final = 5.0
-"""How long a node trusts what it has read of a token: so long may a revoked one have force."""
-KNOWN_MAX: Final = 10_000
-"""How many tokens a node knows: whoever sends nonsense must not fill its memory."""
-LOOK_MAX: Final = 500
-"""Tokens of one look at the store."""
 NOTE_USE_EVERY_S: Final = 60.0
 """How often the last use of tokens is written down."""
 NO_FORCE: Final = "the token is unknown, has expired or was revoked"
 """The same for all of them: who guesses learns nothing."""
-
-
-class _Known(NamedTuple):
-    """What the store said of a token."""
-
-    token: Token | None
-    until: float
-    """By `Clock.monotonic`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +43,13 @@ class Tokens:
     def __init__(self, store: TokenStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._look = Batch(self._look_for_all, weight_max=LOOK_MAX)
+        self._known = Known(self._look, clock, truth=_truth)
         self._uses: dict[str, datetime] = {}
         """The last uses that are not written down yet."""
 
     async def run(self) -> None:
         """Look for those who ask, for ever; a background task."""
-        await self._look.serve()
+        await self._known.run()
 
     async def note_uses(self) -> None:
         """Write down from time to time when tokens were used, for ever; a background task."""
@@ -88,7 +72,7 @@ class Tokens:
         secret = parsed(text)
         if secret is None:
             raise Unauthenticated("this is no token: one begins with atl_ and has 60 characters")
-        token = await self._token(secret.id)
+        token = await self._known.get(secret.id)
         now = self._clock.now()
         if token is None or not token.is_of(secret) or not token.valid(now):
             raise Unauthenticated(NO_FORCE)
@@ -101,7 +85,7 @@ class Tokens:
         Raises:
             StoreUnavailable: that is not known.
         """
-        token = await self._token(token_id)
+        token = await self._known.get(token_id)
         return token.principal if token is not None and token.valid(self._clock.now()) else None
 
     async def has_force(self, token_id: str) -> bool:
@@ -150,7 +134,7 @@ class Tokens:
         return await self._store.page(before_id=before_id, limit=limit)
 
     async def revoke(self, by: Principal, token_id: str) -> Token:
-        """Take a token its force: here at once, on other nodes within `KNOWN_S`.
+        """Take a token its force: here at once, on other nodes within `known.KNOWN_S`.
 
         Raises:
             Forbidden: somebody may not.
@@ -160,29 +144,13 @@ class Tokens:
         token = await self._store.revoke(token_id, at=self._clock.now())
         if token is None:
             raise NoSuchToken(f"there is no token {token_id!r}")
-        self._know(token_id, token, self._clock.monotonic() + KNOWN_S)
+        self._known.note(token_id, token)
         return token
 
-    async def _token(self, token_id: str) -> Token | None:
-        known = self._known.get(token_id)
-        if known is None or known.until <= self._clock.monotonic():
-            return await self._look(token_id)
-        return known.token
+    async def _look(self, token_ids: Collection[str]) -> Mapping[str, Token]:
+        return {token.id: token for token in await self._store.find(token_ids)}
 
-    async def _look_for_all(self, token_ids: Sequence[str]) -> Sequence[Token | None]:
-        """Read tokens. What is known of them lasts from before the look on."""
-        until = self._clock.monotonic() + KNOWN_S
-        found = {token.id: token for token in await self._store.find(set(token_ids))}
-        return [self._know(each, found.get(each), until) for each in token_ids]
 
-    def _know(self, token_id: str, token: Token | None, until: float) -> Token | None:
-        """Keep what the store said, and return what is true."""
-        before = self._known.pop(token_id, None)
-        if before is not None and before.token is not None and before.token.revoked_at is not None:
-            token = (
-                before.token
-            )  # the look had begun before the token was revoked, which is for ever
-        self._known[token_id] = _Known(token, until)
-        if len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
-        return token
+def _truth(before: Token, now: Token | None) -> Token | None:
+    """A revoked token is that for ever: the look may have begun before it was revoked."""
+    return now if before.revoked_at is None else before

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import structlog
 
@@ -22,11 +22,20 @@ from scheduler.core.errors import SchedulerError, StoreRefused, StoreUnavailable
 
 log = structlog.get_logger()
 
+Answer = TypeVar("Answer")
+
 TELL_EVERY_S: Final = 60.0
 """How often the refusal of one statement is logged: who meets it tries again every few seconds."""
 
 Argument = str | int | float | None
 """An argument of a statement; many rows are passed as JSON in one text."""
+
+
+class Step(NamedTuple):
+    """A named statement, with its arguments, of several that run as one transaction."""
+
+    name: str
+    arguments: Sequence[Argument]
 
 
 class Row(Protocol):
@@ -68,6 +77,14 @@ class Database(Protocol):
         """
         ...
 
+    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+        """Run statements as one transaction, up to the first without rows; the rows of each.
+
+        So the later ones take effect exactly where the first does. At least one of them must write.
+        If cancelled, they have run whole or not at all.
+        """
+        ...
+
 
 @contextmanager
 def available(where: str, refused: Callable[[Exception], bool]) -> Iterator[None]:
@@ -101,8 +118,15 @@ class LoggedDatabase:
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`."""
+        return await self._logged(name, self._database.fetch(name, *arguments))
+
+    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+        """See `Database`."""
+        return await self._logged(steps[0].name, self._database.fetch_chain(steps))
+
+    async def _logged(self, name: str, answer: Coroutine[None, None, Answer]) -> Answer:
         try:
-            rows = await self._database.fetch(name, *arguments)
+            rows = await answer
         except StoreUnavailable as error:
             self._outage.failed(error)
             raise

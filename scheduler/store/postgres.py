@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from scheduler.core.errors import StartError
-from scheduler.store.database import Argument, Database, Migrated, Row, available
+from scheduler.store.database import Argument, Database, Migrated, Row, Step, available
 from scheduler.store.postgres_errors import (
     LOST_AGAINST_ANOTHER,
     came_too_late,
@@ -67,6 +67,10 @@ class Pools(NamedTuple):
         return self.aborts if name in ABORTS else self.common
 
 
+Call = tuple[Argument, ...]
+"""A statement's text, and its arguments."""
+
+
 class ServerConnection(NamedTuple):
     """A connection to a database, and where it leads."""
 
@@ -101,32 +105,36 @@ class PostgresDatabase:
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
         """See `Database`. If cancelled, the statement has run, runs to its end, or never will."""
-        text, _ = self._statements[name]
+        (rows,) = await self.fetch_chain([Step(name, arguments)])
+        return rows
+
+    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+        """See `Database`. If cancelled, they have run, run to their end, or never will."""
+        pool = self._pools.of(steps[0].name)
+        calls = [(self._statements[name].text, *arguments) for name, arguments in steps]
         with available(self._where, refused):
             for _ in range(TRIES - 1):
                 with suppress(*LOST_AGAINST_ANOTHER):
-                    return await self._run(self._pools.of(name), text, arguments)
-            return await self._run(self._pools.of(name), text, arguments)
+                    return await self._run(pool, calls)
+            return await self._run(pool, calls)
 
-    async def _run(
-        self, pool: asyncpg.Pool, text: str, arguments: Sequence[Argument]
-    ) -> Sequence[Row]:
+    async def _run(self, pool: asyncpg.Pool, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
         try:
-            return await self._run_once(pool, text, arguments)
+            return await self._run_once(pool, calls)
         except NAME_MISSING_OR_TAKEN:
             self._names.shared()
         except Exception as error:
             if not came_too_late(error):
                 raise
-        return await self._run_once(pool, text, arguments)
+        return await self._run_once(pool, calls)
 
-    async def _run_once(
-        self, pool: asyncpg.Pool, text: str, arguments: Sequence[Argument]
-    ) -> Sequence[Row]:
+    async def _run_once(self, pool: asyncpg.Pool, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
         async with pool.acquire(timeout=self._connect_s) as connection:
             since = asyncio.get_running_loop().time()
             try:
-                rows: Sequence[Row] = await connection.fetch(text, *arguments)
+                if len(calls) == 1:  # a transaction by itself
+                    return [await connection.fetch(*call) for call in calls]
+                return await _transaction(connection, calls)
             except asyncio.CancelledError:
                 # The pool would wait for the statement's end, which may never come.
                 _terminate(connection)
@@ -140,7 +148,25 @@ class PostgresDatabase:
                     _terminate(connection)
                     await pool.expire_connections()
                 raise
-            return rows
+
+
+async def _transaction(
+    connection: asyncpg.Connection, calls: Sequence[Call]
+) -> Sequence[Sequence[Row]]:
+    """Run statements up to the first that returns no rows; all of them or none takes effect."""
+    await connection.execute("BEGIN")
+    answers: list[Sequence[Row]] = []
+    try:
+        for call in calls:
+            answers.append(await connection.fetch(*call))
+            if not answers[-1]:
+                break
+        await connection.execute("COMMIT")
+    except Exception as error:
+        if not doubtful(error):  # the server still listens on this connection
+            await connection.execute("ROLLBACK")
+        raise
+    return answers
 
 
 def _terminate(connection: asyncpg.Connection) -> None:

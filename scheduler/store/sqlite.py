@@ -27,7 +27,7 @@ from scheduler.basics.file_lock import locked
 from scheduler.basics.private_files import narrow
 from scheduler.core.errors import StartError, StoreUnavailable
 from scheduler.store import sqlite_space
-from scheduler.store.database import Argument, Database, Migrated, Row, available
+from scheduler.store.database import Argument, Database, Migrated, Row, Step, available
 from scheduler.store.schema import migrate
 from scheduler.store.statements import AHEAD, Dialect, statements
 
@@ -64,27 +64,41 @@ class Call(NamedTuple):
     arguments: Sequence[Argument]
 
 
+Chain = Sequence[Call]
+"""Statements to run one after the other, up to the first that returns no rows."""
+Answers = Sequence[Sequence[Row]]
+"""The rows of each statement of a chain that ran."""
+
+
 class Writer(aiosqlite.Connection):
     """A connection whose thread runs several statements in one hop."""
 
-    async def run(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
+    async def run(self, chains: Sequence[Chain]) -> Sequence[Answers]:
         """Run the statements as one transaction, with its commit; the rows of each."""
-        answers: Sequence[Sequence[Row]] = await self._execute(  # type: ignore[no-untyped-call]
-            self._run, calls
+        answers: Sequence[Answers] = await self._execute(  # type: ignore[no-untyped-call]
+            self._run, chains
         )
         return answers
 
-    def _run(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
-        if len(calls) == 1:  # commits by itself
-            return [self._conn.execute(*call).fetchall() for call in calls]
+    def _run(self, chains: Sequence[Chain]) -> Sequence[Answers]:
+        if sum(map(len, chains)) == 1:  # commits by itself
+            return [self._rows(chain) for chain in chains]
         self._conn.execute("BEGIN IMMEDIATE")
         try:
-            answers = [self._conn.execute(*call).fetchall() for call in calls]
+            answers = [self._rows(chain) for chain in chains]
             self._conn.execute("COMMIT")
         except BaseException:
             if self._conn.in_transaction:  # some errors have rolled back already
                 self._conn.execute("ROLLBACK")
             raise
+        return answers
+
+    def _rows(self, chain: Chain) -> Answers:
+        answers = []
+        for call in chain:
+            answers.append(self._conn.execute(*call).fetchall())
+            if not answers[-1]:
+                break
         return answers
 
 
@@ -111,15 +125,21 @@ class SqliteDatabase:
         """See `Database`. If cancelled, the statement still runs to its end."""
         text, writes = self._statements[name]
         if writes:
-            return await self.writes(Call(text, arguments), ahead=name in AHEAD)
+            (rows,) = await self.writes([Call(text, arguments)], ahead=name in AHEAD)
+            return rows
         reader = self._reader_ahead if name in AHEAD else self._reader
         with available("SQLite", _refused):
             return list(await reader.execute_fetchall(text, arguments))
 
-    async def _write_all(self, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
+    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+        """See `Database`. If cancelled, the statements still run to their end."""
+        chain = [Call(self._statements[name].text, arguments) for name, arguments in steps]
+        return await self.writes(chain, ahead=steps[0].name in AHEAD)
+
+    async def _write_all(self, chains: Sequence[Chain]) -> Sequence[Answers]:
         # Where one of several is refused, `Batch` runs each alone, to find which one it is.
         with available("SQLite", _refused):
-            return await self._writer.run(calls)
+            return await self._writer.run(chains)
 
 
 @asynccontextmanager
@@ -193,8 +213,8 @@ def _refused(error: Exception) -> bool:
     return isinstance(error, REFUSED_ARGUMENTS)
 
 
-def _characters(call: Call) -> int:
-    return sum(len(each) for each in call.arguments if isinstance(each, str))
+def _characters(chain: Chain) -> int:
+    return sum(len(each) for call in chain for each in call.arguments if isinstance(each, str))
 
 
 def _create(path: Path) -> None:

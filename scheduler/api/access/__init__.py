@@ -1,5 +1,10 @@
 """Who is let in.
 
-hosts       the host names by which a node may be asked
-browsers    refuses requests for other hosts, and writes that come from other web sites
+hosts             the host names by which a node may be asked
+browsers          refuses requests for other hosts, and writes that come from other web sites
+authentication    finds out who asks
+gate              calls a view only for those who may
+addresses         where a request comes from
+failures          slows those whose logins and tokens fail
+parts             all of these, for the application
 """

@@ -4,6 +4,7 @@
     Authorization ─┴▶ principal ─▶ the view, which asks the service as this principal
                          │
                          ├─ 401   without a token, or with one that has no force
+                         ├─ 429   the same, from where too many have failed: see `failures.py`
                          └─ 403   whose role has not the right
 
 Which users' jobs the principal may touch is the service's to say. A request that takes long, such
@@ -20,10 +21,11 @@ from typing import Final
 from aiohttp import web
 
 from scheduler.api.access.authentication import Authentication
+from scheduler.api.access.failures import Failures
 from scheduler.api.state import PRINCIPAL
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.ports.clock import Clock
-from scheduler.core.principal import Right
+from scheduler.core.principal import Principal, Right
 from scheduler.service.rights import require
 from scheduler.service.tokens import NO_FORCE, Tokens
 
@@ -31,7 +33,7 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOK_S: Final = 5.0
 """How often the tokens of open requests are looked at. With what a node still trusts of a revoked
-one (`service.tokens.KNOWN_S`), a stream ends within twice that."""
+one (`service.known.KNOWN_S`), a stream ends within twice that."""
 
 
 class Gate:
@@ -41,6 +43,7 @@ class Gate:
         self._authentication = authentication
         self._tokens = tokens
         self._clock = clock
+        self.failures = Failures(clock)
         self._open: dict[asyncio.Timeout, str] = {}
         """The tokens of the requests that are served now."""
 
@@ -59,7 +62,7 @@ class Gate:
 
         @wraps(view)
         async def asked(request: web.Request) -> web.StreamResponse:
-            principal = await self._authentication.principal(request)
+            principal = await self._principal(request)
             require(principal, right)
             request[PRINCIPAL] = principal
             if principal.token_id is None:
@@ -67,6 +70,14 @@ class Gate:
             return await self._while_it_has_force(principal.token_id, view, request)
 
         return asked
+
+    async def _principal(self, request: web.Request) -> Principal:
+        try:
+            return await self._authentication.principal(request)
+        except Unauthenticated as error:
+            if "Authorization" in request.headers:  # what brings no token costs no look
+                self.failures.note(request, error)
+            raise
 
     async def _while_it_has_force(
         self, token_id: str, view: View, request: web.Request
@@ -88,5 +99,5 @@ class Gate:
     def _end(self, token_id: str) -> None:
         now = asyncio.get_running_loop().time()
         for timeout, each in self._open.items():
-            if each == token_id:
+            if each == token_id and not timeout.expired():  # an ended view may still clean up
                 timeout.reschedule(now)

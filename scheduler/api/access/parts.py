@@ -27,6 +27,7 @@ class Access:
         """What must run while the node serves, by name."""
         return {
             "look for tokens": self.tokens.run,
+            "look for sessions": self.sessions.run,
             "note the use of tokens": self.tokens.note_uses,
             "end what lost its token": self.gate.run,
         }

@@ -183,7 +183,7 @@ def _problem(kinds: Sequence[Kind], route: Route, components: Json) -> Json:
             }
         },
     }
-    if kinds[0].status == 503:
+    if kinds[0].status in (429, 503):
         retry = {"description": "seconds after which to try again", "schema": {"type": "integer"}}
         described["headers"] = {"Retry-After": retry}
     return described

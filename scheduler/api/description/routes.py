@@ -23,6 +23,7 @@ from scheduler.api.problems import (
     NOT_READY,
     PARENT_ABORTED,
     TOO_LARGE,
+    TOO_MANY,
     TOO_MANY_STREAMS,
     UNAUTHENTICATED,
     UNAVAILABLE,
@@ -305,7 +306,7 @@ ROUTES: Final = (
                 headers={"Set-Cookie": "the session"},
             )
         },
-        problems=(INVALID, UNAUTHENTICATED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(INVALID, UNAUTHENTICATED, TOO_MANY, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
         method="POST",

@@ -225,7 +225,9 @@ async def limited(
     inner = web.AppRunner(app, access_log=None, handle_signals=False)
     await inner.setup()
     assert inner.server is not None  # noqa: S101 - it is set up
-    server = Server(inner.server, app[LOAD], most=most or connections_max())
+    most = most or connections_max()
+    app[LOAD].fit(most)
+    server = Server(inner.server, app[LOAD], most=most)
     runner = _Runner(app, server, answer_s=answer_s)
     await runner.setup()
     try:

@@ -96,7 +96,10 @@ def _future(value: object) -> object:
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError(value)
-        value = at.astimezone(UTC)
+        try:
+            value = at.astimezone(UTC)
+        except OverflowError:  # in UTC it is beyond the year 9999, or before the first
+            raise ValueError(value) from None
         if value <= datetime.now(UTC):
             raise ValueError(value)
     return value

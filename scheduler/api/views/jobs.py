@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from scheduler.api.json_response import json_response
+from scheduler.api.limits.lasting import waiting
 from scheduler.api.limits.lines import in_line
 from scheduler.api.requests import cursor
 from scheduler.api.requests.intake import read_jobs
@@ -88,7 +89,8 @@ async def get_job(request: web.Request) -> web.Response:
         job = await service.get(by, uid, job_id)
         if how_long.wait == 0 or job.reached(how_long.until):
             return json_response(job_document(job))
-    job = await service.get(by, uid, job_id, wait_s=how_long.wait, until=how_long.until)
+    with waiting(request, how_long.wait) as wait_s:
+        job = await service.get(by, uid, job_id, wait_s=wait_s, until=how_long.until)
     return json_response(job_document(job))
 
 

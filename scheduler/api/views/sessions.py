@@ -9,8 +9,8 @@ from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import Login, Query
 from scheduler.api.requests.queries import query
-from scheduler.api.state import PATH_PREFIX, SESSION_COOKIE, SESSIONS
-from scheduler.core.errors import Flaw
+from scheduler.api.state import FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
+from scheduler.core.errors import Flaw, Unauthenticated
 from scheduler.core.session import LONGEST
 
 
@@ -24,7 +24,7 @@ async def login(request: web.Request) -> web.Response:
     body = await read_order(request)
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with a token")])
-    text = await request.app[SESSIONS].login(checked(Login, body, prefix="/").token)
+    text = await _session(request, checked(Login, body, prefix="/").token)
     answer = json_response({"status": "logged in"})
     answer.set_cookie(
         request.app[SESSION_COOKIE],
@@ -50,6 +50,14 @@ async def logout(request: web.Request) -> web.Response:
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
     answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
     return answer
+
+
+async def _session(request: web.Request, token: str) -> str:
+    try:
+        return await request.app[SESSIONS].login(token)
+    except Unauthenticated as error:
+        request.app[FAILURES].note(request, error)
+        raise
 
 
 def _by_https(request: web.Request) -> bool:

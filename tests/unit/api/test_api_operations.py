@@ -107,6 +107,18 @@ async def test_requests_are_counted_by_their_routes_template(api: Api) -> None:
     assert samples["scheduler_http_request_seconds_count", "GET", "/{uid}", ""] == 3
 
 
+@pytest.mark.parametrize("version", ["x", "1.x", "2.é", "9" * 5000])
+@pytest.mark.parametrize("media", ["application/openmetrics-text", "text/plain"])
+async def test_metrics_in_no_known_version_are_in_the_usual_one(
+    api: Api, media: str, version: str
+) -> None:
+    """What a client accepts is a wish, and a strange one no defect of the node."""
+    answer = await api.get("/-/metrics", headers={"Accept": f"{media}; version={version}"})
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].isascii()
+
+
 async def test_the_version_is_a_metric(api: Api) -> None:
     text = (await api.get("/-/metrics")).text
 
@@ -162,7 +174,7 @@ async def test_a_defect_is_logged_and_not_shown_to_clients(
 ) -> None:
     """A traceback would show strangers where the weak points are."""
 
-    async def fail(job_id: str) -> None:
+    async def fail(job_id: str, **_: str) -> None:
         raise RuntimeError(f"secret about {job_id}")
 
     monkeypatch.setattr(api.store, "get", fail)

@@ -13,7 +13,8 @@ from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
 from scheduler.core.principal import EVERYBODY, Grant, Role
 from scheduler.core.token import Secret, Token, new_secret
 from scheduler.service import tokens as module
-from scheduler.service.tokens import KNOWN_S, NOTE_USE_EVERY_S, NewToken, Tokens
+from scheduler.service.known import KNOWN_S
+from scheduler.service.tokens import NOTE_USE_EVERY_S, NewToken, Tokens
 from tests.fakes import FakeClock, MemoryStore
 from tests.fakes.tokens import MemoryTokens
 from tests.support.eventually import eventually
@@ -148,17 +149,6 @@ async def test_an_unknown_token_cannot_be_revoked(at: Installation) -> None:
     """An operator who mistypes an id must hear that the token still has force."""
     with pytest.raises(NoSuchToken, match="no token 'x'"):
         await at.node.revoke(EVERYBODY, "x")
-
-
-async def test_a_node_knows_a_bounded_number_of_tokens(
-    at: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever sends invented ids would fill its memory."""
-    monkeypatch.setattr(module, "KNOWN_MAX", 3)
-    for _ in range(10):
-        with pytest.raises(Unauthenticated):
-            await at.node.principal(new_secret().text)
-    assert len(at.node._known) == 3
 
 
 async def test_the_last_use_is_written_down_once_a_minute(at: Installation) -> None:

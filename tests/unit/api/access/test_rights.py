@@ -223,6 +223,25 @@ async def test_a_job_of_another_user_cannot_be_told_from_none(
     assert there.status == answers[0][0] == 404
 
 
+@pytest.mark.parametrize("name", [name for name, each in EVERY.items() if each.foreign == 404])
+async def test_a_job_of_another_user_is_not_read_under_ones_own_name(
+    town: Town, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte that is read and then not shown would tell by its time that it is there."""
+    found: list[object] = []
+    get = town.api.store.get
+
+    async def noting(job_id: str, *, uid: str | None = None) -> object:
+        found.append(await get(job_id, uid=uid))
+        return found[-1]
+
+    monkeypatch.setattr(town.api.store, "get", noting)
+    monkeypatch.setitem(town.jobs, OWN, town.jobs[FOREIGN])
+    answer = await town.ask(EVERY[name], await town.token(Role.USER, OWN), OWN)
+    assert answer.status == 404
+    assert set(found) <= {None}
+
+
 async def test_who_acts_for_one_user_need_not_name_him(town: Town) -> None:
     """A token of its own for each user is the plain way to use the API."""
     token = {"Authorization": f"Bearer {await town.token(Role.USER, OWN)}"}

@@ -10,9 +10,12 @@ import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.basics.background import background
+from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.session import IDLE, LONGEST, digest
-from scheduler.service.tokens import KNOWN_S, NewToken, Tokens
+from scheduler.service.known import KNOWN_S
+from scheduler.service.sessions import Sessions
+from scheduler.service.tokens import NewToken, Tokens
 from tests.unit.api.conftest import COOKIE, Api, Response, build
 
 UNKNOWN = f"atl_{'0' * 12}_{'Q' * 43}"
@@ -24,6 +27,7 @@ class Site:
 
     api: Api
     tokens: Tokens
+    sessions: Sessions
     made: NewToken
 
     async def login(self, token: str, **headers: str) -> Response:
@@ -50,13 +54,14 @@ class Site:
 async def site_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Site]:
     parts = build(lambda by_token: by_token)
     tokens = parts.access.tokens
-    async with background(looks=parts.looks.run(), tokens=tokens.run()):
+    sessions = parts.access.sessions
+    async with background(looks=parts.looks.run(), tokens=tokens.run(), sessions=sessions.run()):
         client = await aiohttp_client(parts.app)
         made = await tokens.create(
             EVERYBODY, name="ada", role=Role.USER, uids=["ada"], expires_at=None
         )
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        yield Site(api, tokens, made)
+        yield Site(api, tokens, parts.access.sessions, made)
 
 
 async def test_a_session_has_the_rights_of_its_token(site: Site) -> None:
@@ -81,7 +86,7 @@ async def test_the_cookie_is_for_this_node_alone(site: Site) -> None:
 async def test_only_the_digest_of_a_session_is_stored(site: Site) -> None:
     """Nobody who reads the database can use it."""
     text = await site.cookie()
-    assert list(site.api.store.tokens.sessions) == [digest(text)]
+    assert list(site.api.store.tokens.stored_sessions) == [digest(text)]
 
 
 @pytest.mark.parametrize("token", ["", "x", UNKNOWN])
@@ -90,13 +95,21 @@ async def test_a_token_without_force_begins_no_session(site: Site, token: str) -
     answer = await site.login(token)
     assert answer.status == 401
     assert "Set-Cookie" not in answer.headers
-    assert site.api.store.tokens.sessions == {}
+    assert site.api.store.tokens.stored_sessions == {}
 
 
 async def test_another_site_cannot_log_somebody_in(site: Site) -> None:
     """Else somebody would work in the attacker's account without noticing."""
     answer = await site.login(site.made.secret.text, **{"Sec-Fetch-Site": "cross-site"})
     assert answer.status == 403
+
+
+@pytest.mark.parametrize("text", ["\udcff", "\udcff" * 43, "\xff" * 43, "", "x" * 43])
+async def test_a_cookie_of_any_bytes_is_no_session(site: Site, text: str) -> None:
+    """Everybody can send one: what is no text must not look like a defect of the node."""
+    with pytest.raises(Unauthenticated):
+        await site.sessions.principal(text)
+    await site.sessions.logout(text)
 
 
 async def test_a_session_ends_at_logout(site: Site) -> None:
