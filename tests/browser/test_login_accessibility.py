@@ -32,6 +32,9 @@ def test_axe_finds_nothing_where_one_logs_in_and_as_a_viewer(
         found = _of_login(visit)
         log_in(visit.page, token(admin, "viewer", "ada", "team-a.*").token)
         expect(visit.page.get_by_text("You act for ada, team-a.*")).to_be_visible()
+        logout = visit.page.get_by_role("button", name="Log out").bounding_box()
+        assert logout
+        assert logout["width"] > 1.5 * logout["height"], "its text is on one line"
         for path in ("", "jobs?uid=ada", "handlers", f"jobs/ada/{job.id}", "nowhere"):
             found += shown(visit, path)
         assert found == []
@@ -43,6 +46,7 @@ def _of_login(visit: Visit) -> list[str]:
     """Of the empty form, and of one that was refused."""
     page = visit.open()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    expect(page.get_by_role("link", name="API")).to_have_count(0)
     found = flaws(page)
     log_in(page, "atl_nonsense")
     expect(page.get_by_role("alert")).to_contain_text("no token")

@@ -1,12 +1,14 @@
 // Which jobs to show: user, task, status. The choice is kept in the URL and nowhere else.
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { refine } from "../core/route.js";
+import { useWho } from "../core/who.js";
 import { STATUSES, Word } from "./status.js";
 
 const PAUSE_MS = 300; // without typing, after which the list is filtered
 
 export function Filters({ query, tasks }) {
   const timer = useRef(0);
+  const who = useWho();
   const [typed, setTyped] = useState(query.uid ?? "");
   const applied = useRef(query.uid ?? ""); // what this field put into the URL: that must not overwrite what is typed since
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -39,7 +41,7 @@ export function Filters({ query, tasks }) {
 
   return html`
     <search><form class="filters" aria-label="Which jobs" onSubmit=${(event) => event.preventDefault()}>
-      <label>User<input name="uid" type="search" value=${typed} placeholder="all users" autocomplete="off" spellcheck=${false} onInput=${(event) => type(event.target.value)} /></label>
+      <label>User<input name="uid" type="search" value=${typed} placeholder=${who?.all ? "all users" : (who?.uid ?? "which user?")} autocomplete="off" spellcheck=${false} onInput=${(event) => type(event.target.value)} /></label>
       <label>
         Task
         <select name="task" value=${query.task ?? ""} onChange=${(event) => apply({ task: event.target.value })}>
