@@ -133,8 +133,8 @@ def _example(parameter: str) -> Json:
 
 
 def _of_text(schema: Json) -> Json:
-    """The schema of a parameter: it is optional, but as text it is never null or an empty list."""
-    if schema.get("default", ...) is None:
+    """The schema of a parameter: as text it is never null, an integer or an empty list."""
+    if "anyOf" in schema:
         return dict(schema["anyOf"][0])
     return {key: each for key, each in schema.items() if (key, each) != ("default", [])}
 

@@ -133,6 +133,13 @@ Uid = Annotated[
         "decimal text"
     ),
 ]
+
+
+def _as_array(schema: dict[str, Any]) -> None:
+    """Behind a validator, pydantic does not see that it is an array whose length is meant."""
+    schema |= {"minItems": schema.pop("minLength"), "maxItems": schema.pop("maxLength")}
+
+
 UidPattern = Annotated[str, StringConstraints(pattern=PATTERN)]
 OneOrAll = Annotated[
     Annotated[
@@ -269,6 +276,7 @@ class TokenOrder(Body):
             max_length=UIDS_MAX,
             description=f"a list of 1 to {UIDS_MAX} users: a uid, the beginning of uids with * at "
             'its end, or "*" for all',
+            json_schema_extra=_as_array,
         ),
     ]
     expires_at: Annotated[

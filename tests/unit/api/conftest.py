@@ -160,8 +160,11 @@ def build(
     path_prefix: str = "",
     proxies: Sequence[IPv4Network | IPv6Network] = (),
     quotas: Quotas | None = None,
+    store: Any = None,
 ) -> Parts:
-    store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
+    """Build an application; `store` is a real one, where the fake does not do."""
+    queue, clock, draining = MemoryQueue(), FakeClock(), asyncio.Event()
+    store = store or MemoryStore()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     job_events = Counting(clock)
     service = Service(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -124,9 +125,10 @@ class Town:
         return filled(operation.path), whole
 
 
-@pytest.fixture(name="town")
-async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
-    parts = build(lambda by_token: by_token)
+@asynccontextmanager
+async def a_town(aiohttp_client: AiohttpClient, store: Any = None) -> AsyncIterator[Town]:
+    """A town on the fake store, or on a real one."""
+    parts = build(lambda by_token: by_token, store=store)
     async with background(looks=parts.looks.run(), tokens=parts.access.tokens.run()):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
@@ -135,6 +137,12 @@ async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
             town.jobs[uid] = answer.json["id"]
+        yield town
+
+
+@pytest.fixture(name="town")
+async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
+    async with a_town(aiohttp_client) as town:
         yield town
 
 
