@@ -6,6 +6,7 @@
                                               └─ writes with `service.documents`
 
     app             builds the aiohttp application from all of this
+    router          finds the route of a request
     state           what views find in the application: the service, the limits
     views/          one function for each route
     access/         who is let in: other hosts and other web sites are not

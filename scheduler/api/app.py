@@ -16,7 +16,7 @@ from scheduler.api import http_metrics, problems, state
 from scheduler.api.access.browsers import refuse_other_sites
 from scheduler.api.access.gate import Gate, View
 from scheduler.api.access.parts import Access
-from scheduler.api.dashboard import add_dashboard
+from scheduler.api.dashboard import add_dashboard, dashboard_paths
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
 from scheduler.api.description.route import Route
@@ -25,6 +25,7 @@ from scheduler.api.json_response import COMMON_HEADERS
 from scheduler.api.limits.admission import admit
 from scheduler.api.limits.load import Load
 from scheduler.api.requests.bodies import skip_body
+from scheduler.api.router import Router
 from scheduler.api.streams import end_streams
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
@@ -62,6 +63,7 @@ def build_app(
             refuse_other_sites,
         ]
     )
+    app._router = Router(depth_max=_depth_max())  # noqa: SLF001 - the argument is deprecated
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
     app[state.STATISTICS] = statistics
@@ -91,7 +93,12 @@ def _add(app: web.Application, route: Route, gate: Gate) -> None:
     view = route.function if route.body is not None else _without_body(route.function)
     view = gate.guarded(view, route.right)
     for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
-        app.router.add_route(method, path, view, expect_handler=_expect)
+        app.router.add_route(method, path, view)
+
+
+def _depth_max() -> int:
+    paths = (*(route.path for route in ROUTES), *dashboard_paths())
+    return max(path.count("/") for path in paths)
 
 
 def _without_body(view: View) -> View:
@@ -103,12 +110,6 @@ def _without_body(view: View) -> View:
         return await view(request)
 
     return skipping
-
-
-async def _expect(request: web.Request) -> None:
-    """Refuse unknown expectations. Who expects 100-continue gets it when the body is wanted."""
-    if request.headers.get("Expect", "").lower() != "100-continue":
-        raise web.HTTPExpectationFailed
 
 
 @cache  # the routes are constants, and pydantic is slow

@@ -14,6 +14,6 @@ The page changes something only through the public API. There is no build step: 
 JSON below `data/` may change with any version and is not in the OpenAPI document.
 """
 
-from scheduler.api.dashboard.routes import DASHBOARD, add_dashboard, page
+from scheduler.api.dashboard.routes import DASHBOARD, add_dashboard, dashboard_paths, page
 
-__all__ = ["DASHBOARD", "add_dashboard", "page"]
+__all__ = ["DASHBOARD", "add_dashboard", "dashboard_paths", "page"]

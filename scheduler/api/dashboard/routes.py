@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -38,6 +38,11 @@ def add_dashboard(app: web.Application, gate: Gate) -> None:
     for name, (view, right) in DATA.items():
         app.router.add_get(f"{DASHBOARD}data/{name}", gate.guarded(view, right))
     app.router.add_get(DASHBOARD + "{path:.+}", _file)
+
+
+def dashboard_paths() -> Sequence[str]:
+    """The paths that the page loads."""
+    return [DASHBOARD + name for name in (*files(), *(f"data/{name}" for name in DATA))]
 
 
 async def _to_page(_: web.Request) -> web.Response:

@@ -22,12 +22,13 @@ from scheduler.api.problems import (
     TOO_SLOW,
     UNAUTHENTICATED,
     UNAVAILABLE,
+    UNMET,
     Kind,
 )
 from scheduler.api.requests.models import Query
 from scheduler.core.principal import Right
 
-ALWAYS: Final = (MISDIRECTED, HEADER_TOO_LARGE, INTERNAL)
+ALWAYS: Final = (UNMET, MISDIRECTED, HEADER_TOO_LARGE, INTERNAL)
 """The problems that every route may have."""
 RATE_LIMIT: Final = {
     "RateLimit-Policy": "where the user has a quota: its limits, as "
