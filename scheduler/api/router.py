@@ -44,7 +44,7 @@ class Router(web.UrlDispatcher):
 
 
 class _Silent(UrlMappingMatchInfo):
-    """A route. Who expects 100-continue gets it when the body is wanted, from `requests/bodies.py`."""
+    """A route. Who expects 100-continue gets it when the body is wanted: see `bodies`."""
 
     @property
     def expect_handler(self) -> ExpectHandler:

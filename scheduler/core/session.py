@@ -16,6 +16,9 @@ IDLE: Final = timedelta(hours=8)
 """A session that is not used for so long has ended."""
 LONGEST: Final = timedelta(days=7)
 """A session has ended so long after its login, however it is used."""
+SESSIONS_MAX: Final = 100
+"""Of one token: more browsers than people share one. Beyond it, the one that was not used for the
+longest ends."""
 CHARACTERS: Final = 43
 """Of the text of a session: 256 random bits in base64url."""
 

@@ -84,6 +84,11 @@ class Known(Generic[Found]):
         """Keep what was just stored."""
         self._note(key, what, self._clock.monotonic() + KNOWN_S)
 
+    def correct(self, key: str, what: Found) -> None:
+        """Change what is known of a key, and trust it for no longer than before."""
+        if (said := self._found.get(key)) is not None:
+            self._found[key] = said._replace(what=what)
+
     def forget(self, key: str) -> None:
         """Ask the store the next time."""
         self._found.pop(key, None)

@@ -84,8 +84,8 @@ class Sessions:
         if principal is None:
             raise Unauthenticated(ENDED)
         if now - session.used_at >= NOTE_USE_EVERY:
-            self._known.note(session.digest, replace(session, used_at=now))
-            with suppress(StoreUnavailable):  # noted a minute later then
+            self._known.correct(session.digest, replace(session, used_at=now))
+            with suppress(StoreUnavailable):  # noted some seconds later then
                 await self._store.note_session_use(session.digest, at=now)
         return replace(principal, session=session.digest)
 

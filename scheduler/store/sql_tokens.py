@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.session import IDLE, LONGEST, Session
+from scheduler.core.session import IDLE, LONGEST, SESSIONS_MAX, Session
 from scheduler.core.token import Token
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database
@@ -60,6 +60,7 @@ class SqlTokens:
         """See `TokenStore`."""
         at = arguments.milliseconds(session.created_at)
         await self._fetch_audited("add_session", session.digest, session.token_id, at, audit=audit)
+        await self._forget_ended(session.created_at, session.token_id)
 
     async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
         """See `TokenStore`."""
@@ -75,8 +76,7 @@ class SqlTokens:
     ) -> None:
         """See `TokenStore`."""
         await self._fetch_audited("end_session", digest, audit=audit)
-        unused_since = arguments.milliseconds(at - IDLE)
-        await self._fetch("end_sessions", unused_since, arguments.milliseconds(at - LONGEST))
+        await self._forget_ended(at)
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """See `TokenStore`."""
@@ -87,3 +87,8 @@ class SqlTokens:
                 for token_id, at in uses.items()
             ),
         )
+
+    async def _forget_ended(self, at: datetime, token_id: str | None = None) -> None:
+        """Forget sessions that have ended by themselves, and those that a token has too many."""
+        unused_since, created_before = (arguments.milliseconds(at - age) for age in (IDLE, LONGEST))
+        await self._fetch("end_sessions", unused_since, created_before, token_id, SESSIONS_MAX)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.session import Session
+from scheduler.core.session import SESSIONS_MAX, Session
 from scheduler.core.token import Token
 from tests.fakes.audit import MemoryAudit
 
@@ -61,6 +61,10 @@ class MemoryTokens:
         if session.digest not in self.stored_sessions:
             self.stored_sessions[session.digest] = session
             self._audit.store(audit)
+        self._forget_ended(session.created_at)
+        ours = [each for each in self.stored_sessions.values() if each.token_id == session.token_id]
+        for each in sorted(ours, key=_use, reverse=True)[SESSIONS_MAX:]:
+            del self.stored_sessions[each.digest]
 
     async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
         self._answer()
@@ -78,9 +82,7 @@ class MemoryTokens:
         self._answer()
         if self.stored_sessions.pop(digest, None) is not None:
             self._audit.store(audit)
-        self.stored_sessions = {
-            key: each for key, each in self.stored_sessions.items() if each.valid(at)
-        }
+        self._forget_ended(at)
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         self._answer()
@@ -89,6 +91,15 @@ class MemoryTokens:
             if token is not None and (token.used_at is None or token.used_at < at):
                 self.tokens[token_id] = replace(token, used_at=at)
 
+    def _forget_ended(self, at: datetime) -> None:
+        self.stored_sessions = {
+            key: each for key, each in self.stored_sessions.items() if each.valid(at)
+        }
+
 
 def _age(token: Token) -> tuple[datetime, str]:
     return token.created_at, token.id
+
+
+def _use(session: Session) -> tuple[datetime, datetime]:
+    return session.used_at, session.created_at

@@ -39,7 +39,11 @@ class TokenStore(Protocol):
         ...
 
     async def add_session(self, session: Session, *, audit: Sequence[AuditRecord] = ()) -> None:
-        """Store a session. Where one has its digest already, nothing changes."""
+        """Store a session, and forget all that have ended by themselves.
+
+        Where one has its digest already, it stays as it is. Of the token's sessions, only the
+        `SESSIONS_MAX` that were used last are left.
+        """
         ...
 
     async def sessions(self, digests: Collection[str]) -> Sequence[Session]:

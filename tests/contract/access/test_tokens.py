@@ -11,7 +11,7 @@ import pytest
 
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Role
-from scheduler.core.session import IDLE, Session, digest, new_text
+from scheduler.core.session import IDLE, LONGEST, SESSIONS_MAX, Session, digest, new_text
 from scheduler.core.token import Token, new_secret
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
@@ -109,9 +109,11 @@ async def test_the_last_use_is_noted_and_never_an_earlier_one(tokens: TokenStore
     assert found == {one.id: later(2), two.id: later(1)}
 
 
-async def session_of(tokens: TokenStore, *, at: datetime = AT) -> Session:
+async def session_of(
+    tokens: TokenStore, *, at: datetime = AT, token: Token | None = None
+) -> Session:
     """A session that is stored."""
-    token = made()
+    token = token or made()
     await tokens.add(token)
     session = Session(digest=digest(new_text()), token_id=token.id, created_at=at, used_at=at)
     await tokens.add_session(session)
@@ -145,3 +147,37 @@ async def test_an_ended_session_is_gone_and_so_are_those_that_ended_by_themselve
     ]
     await tokens.end_session(ended.digest, at=later(1))
     assert await tokens.sessions([each.digest for each in (ended, stale, fresh)]) == [fresh]
+
+
+async def test_a_login_forgets_the_sessions_that_have_ended_by_themselves(
+    tokens: TokenStore,
+) -> None:
+    """Most browsers are closed without a logout."""
+    unused, old = [
+        await session_of(tokens, at=AT - IDLE),
+        await session_of(tokens, at=AT - LONGEST),
+    ]
+    await tokens.note_session_use(old.digest, at=AT)
+    used = await session_of(tokens, at=AT - IDLE)
+    await tokens.note_session_use(used.digest, at=AT)
+    new = await session_of(tokens)
+    left = await tokens.sessions([each.digest for each in (unused, old, used, new)])
+    assert {each.digest for each in left} == {used.digest, new.digest}
+
+
+async def test_of_a_token_with_too_many_sessions_the_one_not_used_for_the_longest_ends(
+    tokens: TokenStore,
+) -> None:
+    """Whoever has a token can log in as often as they like; the store must not fill by that."""
+    token = made()
+    others = await session_of(tokens)
+    first, second, *rest = [
+        await session_of(tokens, at=later(number), token=token) for number in range(SESSIONS_MAX)
+    ]
+    await tokens.note_session_use(first.digest, at=later(SESSIONS_MAX))
+    assert len(await tokens.sessions([each.digest for each in (first, second, *rest)])) == 100
+
+    new = await session_of(tokens, at=later(SESSIONS_MAX + 1), token=token)
+    all_of_them = (others, first, second, *rest, new)
+    left = {each.digest for each in await tokens.sessions([each.digest for each in all_of_them])}
+    assert left == {each.digest for each in all_of_them} - {second.digest}

@@ -15,7 +15,7 @@ from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.session import IDLE, LONGEST, digest
+from scheduler.core.session import IDLE, LONGEST, SESSIONS_MAX, digest
 from scheduler.service.known import KNOWN_S
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import NewToken, Tokens
@@ -215,6 +215,28 @@ async def test_the_store_is_asked_for_a_session_once_in_five_seconds(site: Site)
     assert await site.status(text, path="/-/tasks") == 200
     site.api.clock.advance(KNOWN_S)
     assert await site.status(text, path="/-/tasks") == 503
+
+
+async def test_a_session_that_is_gone_from_the_store_is_out_in_five_seconds(site: Site) -> None:
+    """Also where its use is noted meanwhile, which is no sign that it is still there."""
+    text = await site.cookie()
+    site.api.clock.advance(57)
+    assert await site.status(text) == 200
+    await site.api.store.tokens.end_session(digest(text), at=site.api.clock.now())
+    site.api.clock.advance(4)
+    assert await site.status(text) == 200
+    site.api.clock.advance(KNOWN_S - 4)
+    assert await site.status(text) == 401
+
+
+async def test_logins_do_not_fill_the_store(site: Site) -> None:
+    """Whoever has a token can log in as often as they like."""
+    first = await site.sessions.login(site.made.secret.text)
+    for _ in range(SESSIONS_MAX):
+        site.api.clock.advance(1)
+        last = await site.sessions.login(site.made.secret.text)
+    assert len(site.api.store.tokens.stored_sessions) == SESSIONS_MAX
+    assert (await site.status(first), await site.status(last)) == (401, 200)
 
 
 @pytest.mark.parametrize("text", ["", "x", "Q" * 43, "Q" * 44, "x" * 5000])
