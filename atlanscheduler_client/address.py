@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 URL_VARIABLE: Final = "ATLANSCHEDULER_URL"
@@ -24,6 +24,10 @@ _PAGE: Final = re.compile(
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What `Authorization` may have (RFC 6750, section 2.1)."""
+
+
+LEFT_OUT: Final = frozenset({"", ".", ".."})
+"""What has no place of its own in a path (RFC 3986, section 5.2.4)."""
 
 
 def default_url() -> str:
@@ -55,6 +59,18 @@ def with_token(headers: Mapping[str, str] | None, token: str | None) -> Mapping[
     if not TOKEN.fullmatch(token):
         raise ValueError("the token has signs that no token has; one is like atl_3f0c9a1b7d24_…")
     return {**given, "Authorization": f"Bearer {token}"}
+
+
+def segment(text: str) -> str:
+    """A uid or an id as a part of a path, escaped.
+
+    Raises:
+        ValueError: libraries and proxies may take it out of the path, which would then be another
+            call: `/ada/..` is `/`, and `//ada` may become `/ada`, all jobs of a user.
+    """
+    if text in LEFT_OUT:
+        raise ValueError(f"no user, job or token can be named {text!r}")
+    return quote(text, safe="")
 
 
 def running_job() -> str | None:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from uuid import uuid4
 
-from atlanscheduler_client.address import running_job
+from atlanscheduler_client.address import running_job, segment
 from atlanscheduler_client.json_text import dumps
 from atlanscheduler_client.reading import (
     aborts_of,
@@ -300,7 +300,7 @@ def _wait(wait_s: float, until: Until) -> dict[str, str | None]:
 
 def _path(*segments: str, **query: object) -> str:
     given = {name: value for name, value in query.items() if value is not None}
-    path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
+    path = "".join(f"/{segment(each)}" for each in segments)
     return f"{path}?{urlencode(given)}" if given else path
 
 

@@ -127,6 +127,8 @@ def _hint(error: ClientError, tried: Tried) -> str:
     """Where the URL is from at which no node answers, and what to do about it."""
     if isinstance(error, Unauthenticated):
         return f"; give one in {TOKEN_VARIABLE} or by --token"
+    if tried.url and isinstance(error, Problem) and error.type.endswith(":misdirected"):
+        return f" of the node, or ask by another one: the URL {tried.url.url} is {tried.url.source}"
     if tried.url and isinstance(error, Problem) and error.type.endswith(":no-such-path"):
         has_path = urlsplit(tried.url.url).path.strip("/")
         return (

@@ -11,7 +11,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address, with_token
+from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address, segment, with_token
 from scheduler.cli.node_url import NodeUrl, Tried, configured_url
 from scheduler.core.errors import StartError
 
@@ -42,7 +42,19 @@ def job_name(text: str) -> JobName:
     uid, slash, job_id = text.strip("/").partition("/")
     if not (uid and slash and job_id):
         raise typer.BadParameter(f"{text!r} is not like ada/01a208bc-e538-7404-822a-df0cc3d7b9b4")
+    in_path(uid)
+    in_path(job_id)
     return JobName(uid, job_id)
+
+
+def in_path(text: str | None) -> str | None:
+    """A uid or an id, which has to have a place in a path."""
+    try:
+        if text is not None:
+            segment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
 
 
 def _url(ctx: typer.Context, text: str) -> str:
@@ -112,7 +124,10 @@ def moment(text: str | None) -> datetime | None:
         ) from None
 
 
-Uid = Annotated[str, typer.Argument(metavar="UID", help="The user that jobs belong to.")]
+Uid = Annotated[
+    str,
+    typer.Argument(metavar="UID", callback=in_path, help="The user that jobs belong to."),
+]
 Name = Annotated[
     JobName,
     typer.Argument(metavar="UID/ID", parser=job_name, help="The job, as `submit` prints it."),

@@ -9,7 +9,7 @@ import typer
 
 from atlanscheduler_client import Client, Status
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Uid, Url, moment
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Uid, Url, in_path, moment
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.access.audit import Action
 from scheduler.core.job import meant
@@ -43,7 +43,8 @@ TaskFilter = Annotated[str | None, typer.Option("--task", help="Only those of th
 
 def list_jobs(
     uid: Annotated[
-        str | None, typer.Argument(metavar="UID", help="The user; without it, all users.")
+        str | None,
+        typer.Argument(metavar="UID", callback=in_path, help="The user; without it, all users."),
     ] = None,
     status: Statuses = None,
     task: TaskFilter = None,

@@ -10,7 +10,7 @@ import typer
 
 from atlanscheduler_client import Client, Role
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url, length
+from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url, in_path, length
 from scheduler.cli.terminal import print_json, print_rich
 
 app = typer.Typer(help="Make, list and revoke tokens.")
@@ -65,7 +65,9 @@ def list_tokens(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson =
 
 @app.command("revoke")
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, as listed.")],
+    token_id: Annotated[
+        str, typer.Argument(metavar="ID", callback=in_path, help="The token's id, as listed.")
+    ],
     url: Url = CONFIGURED,
     token: Token = None,
     *,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from scheduler.cli.app import NODE_EPILOG, build_app
+from atlanscheduler_client import Problem
+from scheduler.cli.app import NODE_EPILOG, build_app, run_command
 from scheduler.cli.exit_status import Exit
 from scheduler.installation import page
 from tests.support.nodes import ROOT
@@ -51,6 +52,47 @@ def test_a_token_that_is_none_is_refused_in_words(token: str) -> None:
         )
     assert "one is like atl_3f0c9a1b7d24_…" in str(refused.value)
     assert "0000" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list", ".."],
+        ["list", ""],
+        ["usage", "."],
+        ["abort", "../ada"],
+        ["abort", "ada/.."],
+        ["show", "ada/."],
+        ["abort-all", ".."],
+        ["token", "revoke", ".."],
+    ],
+    ids=" ".join,
+)
+def test_what_has_no_place_in_a_path_is_refused_in_words(command: list[str]) -> None:
+    """A proxy may leave it out: an abort of one job would be one of all jobs of a user."""
+    with pytest.raises(typer.BadParameter, match="can be named '"):
+        typer.main.get_command(build_app()).main(
+            [*command, "--url", "http://127.0.0.1:1"], standalone_mode=False
+        )
+
+
+def test_a_request_for_another_host_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has given a node a new name meets this first."""
+    said = "this node is not known as 'jobs'; add it to [http] hosts"
+    refused = Problem(421, {"type": "urn:atlanscheduler:problem:misdirected", "detail": said})
+
+    def ask(*_: object, **__: object) -> None:
+        raise refused
+
+    monkeypatch.setattr("atlanscheduler_client.Client.nodes", ask)
+    monkeypatch.setattr("sys.argv", ["main.py", "nodes", "--url", "http://jobs:8000"])
+    assert run_command() == Exit.REFUSED
+    assert (
+        f"{said} of the node, or ask by another one: the URL http://jobs:8000 is from --url"
+        in capsys.readouterr().err
+    )
 
 
 def test_every_exit_status_is_in_the_table() -> None:

@@ -302,3 +302,44 @@ async def test_handlers_and_nodes_are_listed(client: Either, api: Api) -> None:
     (found,) = await client.do("nodes")
     assert found.name == node("a1").name
     assert found.started_at == node("a1").started_at
+
+
+@pytest.mark.parametrize("left_out", ["", ".", ".."])
+async def test_what_proxies_take_out_of_a_path_is_refused(
+    client: Either, api: Api, left_out: str
+) -> None:
+    """An abort of the job `..` of Ada would be one of all that is submitted, and so on."""
+    job_id = await api.submit("ada")
+    for method, *args in (
+        ("get", "ada", left_out),
+        ("get", left_out, "ada"),
+        ("wait", "ada", left_out),
+        ("abort", "ada", left_out),
+        ("abort", left_out, "ada"),
+        ("abort_all", left_out),
+        ("usage", left_out),
+        ("revoke_token", left_out),
+    ):
+        with pytest.raises(ValueError, match=f"can be named '{left_out}'"):
+            await client.do(method, *args)
+    for method, *args in (
+        ("list", left_out),
+        ("watch", "ada", left_out),
+        ("log", left_out, "ada"),
+    ):
+        with pytest.raises(ValueError, match=f"can be named '{left_out}'"):
+            await client.all(method, *args)
+    assert (await client.do("get", "ada", job_id)).status == Status.QUEUED
+
+
+async def test_a_node_that_is_asked_by_another_name_says_what_to_do(
+    connect: Callable[..., Any], api: Api
+) -> None:
+    """Whoever has given it a new name meets this first."""
+    url = str(api.client.make_url("/"))
+    there: Either = await connect(url, headers={"Host": "new.example"})
+    with pytest.raises(
+        Problem, match=r"as 'new.example'; if .* add it to \[http\] hosts"
+    ) as refused:
+        await there.do("tasks")
+    assert refused.value.status == 421
