@@ -16,6 +16,8 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from scheduler.basics.urls import redacted
+from scheduler.core.access.masking import masked
 from scheduler.core.errors import Flaw, Invalid
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,6 +28,9 @@ EXPLAINED: Final = "explained"
 """The type of the errors whose message says more than the description of their field."""
 SHOWN_CHARS_MAX: Final = 60
 """How much of a wrong value is quoted."""
+LOOKED_AT_CHARS_MAX: Final = 4096
+"""Of how much of it secrets are left out first: more than a URL has."""
+NOT_SHOWN: Final = "what is not shown, since it is to be a secret"
 
 
 def checked(model: type[M], value: Mapping[str, object], *, prefix: str, noun: str = "field") -> M:
@@ -77,19 +82,19 @@ def choice(name: str, known: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as short JSON."""
+    """A value as short JSON, with `***` for passwords in URLs and for our secrets."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list | tuple):
         return "an array"
-    text = value[: SHOWN_CHARS_MAX + 1] if isinstance(value, str) else value
+    text = redacted(masked(value[:LOOKED_AT_CHARS_MAX])) if isinstance(value, str) else value
     json = orjson.dumps(text, default=str).decode()
     return json if len(json) <= SHOWN_CHARS_MAX else json[:SHOWN_CHARS_MAX] + "…"
 
 
 def pointer_to(name: str) -> str:
     """A name as a part of a JSON pointer (RFC 6901), shortened if it is very long."""
-    return name[:SHOWN_CHARS_MAX].replace("~", "~0").replace("/", "~1")
+    return masked(name[:SHOWN_CHARS_MAX]).replace("~", "~0").replace("/", "~1")
 
 
 def _unknown_field(name: str, known: Iterable[str], prefix: str, noun: str) -> Flaw:
@@ -100,7 +105,8 @@ def _flaw(
     error: ErrorDetails, model: type[BaseModel], value: Mapping[str, object], prefix: str
 ) -> Flaw:
     field = str(error["loc"][0])
-    given = f"got {shown(value[field])}" if field in value else "missing"
+    quoted = shown(value.get(field)) if model.model_fields[field].repr else NOT_SHOWN
+    given = f"got {quoted}" if field in value else "missing"
     if error["type"] == EXPLAINED:
         given += f": {error['msg']}"
     return Flaw(prefix + field, f"{given}; allowed: {model.model_fields[field].description}")

@@ -1,6 +1,7 @@
 """What requests may contain: the models that check it, and that the OpenAPI document shows.
 
-A field's description says what is allowed; `checking` quotes it in the error for a wrong value.
+A field's description says what is allowed; `checking` quotes it in the error for a wrong value,
+together with the value, unless the field is a secret: has `repr=False`.
 Bodies are strict: no value is converted to another type. Paths and queries are text by nature.
 """
 
@@ -36,6 +37,7 @@ INTEGER_MAX: Final = 2**64 - 1
 """The greatest integer that orjson reads."""
 HOOK_CHARS_MAX: Final = 2048
 REASON_CHARS_MAX: Final = 500
+TOKEN_CHARS_MAX: Final = 200
 GRACE_S_MAX: Final = 3600
 WAIT_S_MAX: Final = 60
 """Proxies break longer waits; a client that wants to wait longer asks again."""
@@ -291,7 +293,9 @@ class Login(Body):
     """What somebody logs in with."""
 
     token: Annotated[
-        str, StringConstraints(max_length=200), Field(description="a token: atl_…", repr=False)
+        str,
+        StringConstraints(max_length=TOKEN_CHARS_MAX),
+        Field(description=f"a token: atl_…, at most {TOKEN_CHARS_MAX} characters", repr=False),
     ]
 
 

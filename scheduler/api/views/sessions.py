@@ -7,7 +7,7 @@ from aiohttp import web
 from scheduler.api.access.cookies import cookie
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.bodies import read_order
-from scheduler.api.requests.checking import checked, refusal, shown
+from scheduler.api.requests.checking import checked, refusal
 from scheduler.api.requests.models import Login, Query
 from scheduler.api.requests.queries import query
 from scheduler.api.state import CLIENTS, FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
@@ -24,7 +24,7 @@ async def login(request: web.Request) -> web.Response:
     query(request, Query)
     body = await read_order(request)
     if not isinstance(body, dict):
-        raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with a token")])
+        raise refusal([Flaw("", "this is no JSON object; allowed: one with a token")])
     text = await _session(request, checked(Login, body, prefix="/").token)
     answer = json_response({"status": "logged in"})
     answer.set_cookie(

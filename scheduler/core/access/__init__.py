@@ -1,4 +1,5 @@
-"""Who did what. Pure.
+"""Who did what, and what is said of it. Pure.
 
-audit    the records of the audit log, and which submissions are for others
+audit      the records of the audit log, and which submissions are for others
+masking    leaves secrets out of messages
 """

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from scheduler.basics.urls import redacted
+from scheduler.core.access.masking import masked
 from scheduler.core.errors import StartError
 from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.quotas import QuotasSection, quota_flaw
@@ -48,11 +49,6 @@ VALUE_CHARS_MAX: Final = 80
 
 SECRET: Final = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^\s&]+", re.IGNORECASE)
 """A password in text that is not a URL: `postgresql:/user:password@host`, `password=…`."""
-OURS: Final = re.compile(r"(atl_[0-9a-f]+_|whsec_)[\w+/=-]+")
-"""A token, or a key that signs hooks: at a wrong key, too, it is not to be shown."""
-
-TOKEN: Final = re.compile(r"(?<=atl_)[\w-]+|(?<=whsec_)[\w+/=]+")
-"""A token, or the secret of hooks, which may stand where something else belongs."""
 
 FOREIGN: Final = re.compile(
     r"SCHEDULER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|SCHEDULER_(\w+_)?PORT=\w+://"
@@ -118,7 +114,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if flaws:  # not raised in the `except`: pydantic's error has the values, even passwords
         more = len(flaws) - FLAWS_SHOWN_MAX
         line = "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
-        raise StartError(TOKEN.sub("***", line))
+        raise StartError(masked(line))
     return config
 
 
@@ -205,5 +201,5 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _shown(value: object) -> str:
     """A value nearly as TOML writes it: on one line, without a password, and not too long."""
     text = redacted(json.dumps(value, default=str, ensure_ascii=False))
-    text = OURS.sub(r"\1***", SECRET.sub("***", text))
+    text = SECRET.sub("***", text)
     return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"
