@@ -1,4 +1,4 @@
-"""The commands `list`, `show`, `tasks`, `nodes` and `audit`."""
+"""The commands `list`, `show`, `usage`, `tasks`, `nodes` and `audit`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from atlanscheduler_client import Client, Status
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Url, moment
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Uid, Url, moment
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.access.audit import Action
 from scheduler.core.job import meant
@@ -78,6 +78,16 @@ def show(
         print_json(job)
     else:
         print_rich(rendering.job(job))
+
+
+def usage(uid: Uid, url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
+    """Show how many unfinished jobs a user has, and how many it may have."""
+    with Client(url, token=token) as client:
+        found = client.usage(uid)
+    if as_json:
+        print_json(found)
+    else:
+        print_rich(rendering.usage(found))
 
 
 def tasks(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
