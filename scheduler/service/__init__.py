@@ -9,5 +9,6 @@ sent_so_far    what followers of many jobs were sent
 kept_lines     lines of logs that several followers are sent
 job_follower   the events of one job, from its current state to its end
 job_looks      looks at the store for all who wait for jobs, together
+access/        the audit log
 documents      jobs, nodes, handlers, events and hook calls as JSON
 """
