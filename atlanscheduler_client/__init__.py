@@ -36,6 +36,7 @@ from atlanscheduler_client.problems import (
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AuditRecord,
     Cleanup,
     CleanupState,
     Failure,
@@ -65,6 +66,7 @@ __all__ = [
     "Abort",
     "Aborts",
     "AsyncClient",
+    "AuditRecord",
     "Changed",
     "Cleanup",
     "CleanupState",

@@ -27,6 +27,7 @@ from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.session import AsyncLineStream, Session
 from atlanscheduler_client.shapes import (
     Aborts,
+    AuditRecord,
     Job,
     LogLine,
     MadeToken,
@@ -208,6 +209,20 @@ class AsyncClient:
         """Revoke a token: within five seconds it has no force on any node."""
         return await self._ask(calls.revoke_token(token_id))
 
+    def audit(
+        self,
+        *,
+        actor: str | None = None,
+        uid: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> AsyncIterator[AuditRecord]:
+        """Who did what, newest first; pages are fetched during the iteration. Times are aware."""
+        return self._pages(
+            calls.audit(actor=actor, uid=uid, action=action, since=since, before=before)
+        )
+
     async def watch(
         self, uid: str, job_id: str, *, log: bool = False
     ) -> AsyncGenerator[Event, None]:
@@ -254,12 +269,12 @@ class AsyncClient:
     ) -> None:
         await self._session.close()
 
-    async def _pages(self, first: Call[calls.ListPage]) -> AsyncIterator[Job]:
-        call: Call[calls.ListPage] | None = first
+    async def _pages(self, first: Call[calls.ListPage[T]]) -> AsyncIterator[T]:
+        call: Call[calls.ListPage[T]] | None = first
         while call is not None:
             page = await self._ask(call)
-            for job in page.jobs:
-                yield job
+            for item in page.items:
+                yield item
             call = page.next
 
     async def _ask(self, call: Call[T]) -> T:

@@ -8,6 +8,7 @@ from typing import Any
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AuditRecord,
     Cleanup,
     CleanupState,
     Failure,
@@ -72,6 +73,15 @@ def token_of(document: Document) -> Token:
 def made_token_of(document: Document) -> MadeToken:
     """A token that was just made, from its JSON."""
     return MadeToken(**_token_fields(document), token=document["token"])
+
+
+def audit_record_of(document: Document) -> AuditRecord:
+    """A record of the audit log from its JSON."""
+    fields = {name: document[name] for name in AuditRecord.__slots__}
+    role = document["role"]
+    return AuditRecord(
+        **fields | {"at": instant(document["at"]), "role": None if role is None else Role(role)}
+    )
 
 
 def progress_of(document: Document) -> Progress:

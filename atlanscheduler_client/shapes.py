@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -240,6 +240,30 @@ class MadeToken(Token):
 
     def __repr__(self) -> str:
         return f"MadeToken(id={self.id!r}, name={self.name!r}, role={self.role!r}, token=…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """Something that somebody did."""
+
+    id: str
+    at: datetime
+    action: str
+    """`abort`, `submit` (for others), `login`, `create_token` and so on."""
+    actor: str | None
+    """The name of the token, or the user of the proxy; None: nobody is known."""
+    token_id: str | None
+    role: Role | None
+    client: str | None
+    """The IP address that was asked from."""
+    uid: str | None
+    """The user whose jobs it is about."""
+    target: str | None
+    """The id of the job or token; None where it is about several, or none."""
+    count: int
+    """How many jobs, or failed logins."""
+    detail: Mapping[str, Any]
+    """What else there is to say: a reason, a filter, a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

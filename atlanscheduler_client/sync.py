@@ -19,6 +19,7 @@ from atlanscheduler_client.reading import log_line_of
 from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.shapes import (
     Aborts,
+    AuditRecord,
     Job,
     LogLine,
     MadeToken,
@@ -205,6 +206,20 @@ class Client:
         """Revoke a token: within five seconds it has no force on any node."""
         return self._ask(calls.revoke_token(token_id))
 
+    def audit(
+        self,
+        *,
+        actor: str | None = None,
+        uid: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> Iterator[AuditRecord]:
+        """Who did what, newest first; pages are fetched during the iteration. Times are aware."""
+        return self._pages(
+            calls.audit(actor=actor, uid=uid, action=action, since=since, before=before)
+        )
+
     def watch(self, uid: str, job_id: str, *, log: bool = False) -> Iterator[Event]:
         """The events of a job, from its current state to its end; with `log`, also its lines.
 
@@ -248,11 +263,11 @@ class Client:
     ) -> None:
         self.close()
 
-    def _pages(self, first: Call[calls.ListPage]) -> Iterator[Job]:
-        call: Call[calls.ListPage] | None = first
+    def _pages(self, first: Call[calls.ListPage[T]]) -> Iterator[T]:
+        call: Call[calls.ListPage[T]] | None = first
         while call is not None:
             page = self._ask(call)
-            yield from page.jobs
+            yield from page.items
             call = page.next
 
     def _ask(self, call: Call[T]) -> T:

@@ -68,6 +68,8 @@ def build_app(
     app[state.TOKENS] = access.tokens
     app[state.SESSIONS] = access.sessions
     app[state.SESSION_COOKIE] = access.session_cookie
+    app[state.AUDIT] = access.audit
+    app[state.CLIENTS] = access.clients
     app[state.HOSTS] = access.hosts
     app[state.FAILURES] = access.gate.failures
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)

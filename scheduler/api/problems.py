@@ -19,7 +19,7 @@ from scheduler.api.dashboard.routes import DASHBOARD
 from scheduler.api.json_response import json_response
 from scheduler.api.rate_limit_headers import rate_limit_headers
 from scheduler.api.reserved import RESERVED, path_meant, why_reserved
-from scheduler.api.state import PATH_PREFIX
+from scheduler.api.state import PATH_PREFIX, PRINCIPAL
 from scheduler.core.errors import (
     Conflict,
     Forbidden,
@@ -34,7 +34,10 @@ from scheduler.core.errors import (
     StoreUnavailable,
     TooLarge,
     Unauthenticated,
+    Unavailable,
 )
+from scheduler.core.principal import Right, may
+from scheduler.service.service import SEE_LOG
 
 NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -196,7 +199,15 @@ def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response
         return problem(kind, str(error), errors=errors)
     if isinstance(error, QuotaExceeded):
         return _of_quota(error)
-    return problem(kind, str(error))
+    return problem(kind, _unavailable(request, error) or str(error))
+
+
+def _unavailable(request: web.Request, error: SchedulerError) -> str | None:
+    """What is said of an outage to whom it does not concern where the store and the queue are."""
+    by = request.get(PRINCIPAL)
+    if not isinstance(error, Unavailable) or (by is not None and may(by, Right.OPERATE)):
+        return None
+    return SEE_LOG.format("queue" if isinstance(error, QueueUnavailable) else "store")
 
 
 def _of_quota(error: QuotaExceeded) -> web.Response:

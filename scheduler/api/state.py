@@ -9,11 +9,13 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from scheduler.api.access.clients import Clients
 from scheduler.api.access.failures import Failures
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
 from scheduler.core.principal import Principal
+from scheduler.service.audit import Audit
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.sessions import Sessions
@@ -44,6 +46,8 @@ TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)
 SESSION_COOKIE: Final = web.AppKey("session_cookie", str)
 """The name of the cookie that has a session."""
+AUDIT: Final = web.AppKey("audit", Audit)
+CLIENTS: Final = web.AppKey("clients", Clients)
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 """Who asks; only where the route needs a right."""
 HOSTS: Final = web.AppKey("hosts", Hosts)

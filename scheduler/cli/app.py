@@ -96,6 +96,7 @@ def build_app() -> typer.Typer:
     app.command("usage")(read.usage)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
+    app.command("audit")(read.audit)
     app.add_typer(token.app, name="token")
     app.command("init")(init.init)
     app.command("migrate")(migrate.migrate)

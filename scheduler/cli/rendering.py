@@ -14,6 +14,7 @@ from rich.text import Text
 from atlanscheduler_client import (
     Abort,
     Aborts,
+    AuditRecord,
     CleanupState,
     Failure,
     Job,
@@ -111,6 +112,32 @@ def tokens(found: Sequence[Token]) -> Table:
             for token in found
         ),
     )
+
+
+def audit(found: Sequence[AuditRecord]) -> Table:
+    """A table with a row for each record."""
+    return _table(
+        ("time", "who", "action", "about", "count", "from", "detail"),
+        (
+            (
+                _at(record.at) or "",
+                record.actor or "",
+                record.action,
+                "/".join(filter(None, (record.uid, record.target))),
+                str(record.count),
+                record.client or "",
+                ", ".join(f"{name} {_plainly(each)}" for name, each in record.detail.items()),
+            )
+            for record in found
+        ),
+    )
+
+
+def _plainly(value: object) -> str:
+    """A value of a record's detail: a text as it is, anything else as JSON."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value if isinstance(value, str) else _json(value)
 
 
 def _force(token: Token, now: datetime) -> str:

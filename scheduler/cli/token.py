@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
 from atlanscheduler_client import Client, Role
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url, length
 from scheduler.cli.terminal import print_json, print_rich
-
-UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 
 app = typer.Typer(help="Make, list and revoke tokens.")
 
 
 def _expiry(text: str | None) -> str | None:
-    if text is not None and not DURATION.fullmatch(text):
+    if text is not None and length(text) is None:
         raise typer.BadParameter(f"{text!r} is not like 90d; allowed are m, h, d and w")
     return text
 
@@ -102,7 +98,5 @@ def admin(
 
 
 def _instant(expires: str | None) -> datetime | None:
-    if expires is None:
-        return None
-    number, unit = DURATION.fullmatch(expires).groups()  # type: ignore[union-attr] # see `_expiry`
-    return datetime.now(UTC) + timedelta(**{UNITS[unit]: int(number)})
+    after = length(expires or "")
+    return None if after is None else datetime.now(UTC) + after

@@ -17,6 +17,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -46,7 +47,7 @@ from scheduler.node.preflight import (
 )
 from scheduler.node.reloading import Triggers, reloading_tasks
 from scheduler.node.running_node import RunningNode
-from scheduler.node.sweeper import Sweeper
+from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.node.tls import Certificate
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.slots import Slots, open_slots
@@ -75,6 +76,8 @@ from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.settlements import Settlements, build_settlements
 from scheduler.worker.workers import Workers
+
+DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,7 +399,7 @@ def _sweeper(basis: _Basis) -> Sweeper:
         id_before=id_before,
         lease_s=config.node.lease_s,
         losses_max=config.node.losses_max,
-        retention_s=config.retention.finished_s,
+        retention=Retention(config.retention.finished_s, config.auth.audit_days * DAY_S),
     )
 
 

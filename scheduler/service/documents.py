@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
@@ -147,6 +148,23 @@ def token_document(token: Token) -> Document:
         "expires_at": _instant_or_none(token.expires_at),
         "used_at": _instant_or_none(token.used_at),
         "revoked_at": _instant_or_none(token.revoked_at),
+    }
+
+
+def audit_document(record: AuditRecord) -> Document:
+    """A record of the audit log."""
+    return {
+        "id": record.id,
+        "at": instant(record.at),
+        "action": record.action,
+        "actor": record.actor,
+        "token_id": record.token_id,
+        "role": record.role,
+        "client": record.client,
+        "uid": record.uid,
+        "target": record.target,
+        "count": record.count,
+        "detail": record.detail,
     }
 
 

@@ -28,6 +28,7 @@ from functools import partial
 from itertools import repeat
 from typing import Final
 
+from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import Job, NewJob, Node, Status, Submission, Until
@@ -40,6 +41,7 @@ from scheduler.core.principal import Principal, Right
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
+from scheduler.service.audit import recorded_aborts, recorded_submissions
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.event_feed import EventFeed
 from scheduler.service.events import Event
@@ -64,6 +66,8 @@ REFUSALS_AT_ONCE_MAX: Final = 1000
 """How many jobs one write makes refuse further children: few, so that no other write waits long."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
+SEE_LOG: Final = "the {} does not answer, or takes nothing now; the node's log says why"
+"""An outage, in the words for those who may not know where a server is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +143,11 @@ class Service:
         """
         require_users(by, Right.CHANGE, {submission.uid for submission in submissions})
         jobs = self._new_jobs(by, submissions, idempotency_key, fingerprint, traceparent)
+        audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
-            self._insert_one(*jobs, quotas=quotas)
+            self._insert_one(*jobs, quotas=quotas, audit=audit)
             if len(jobs) == 1
-            else self._store.insert(jobs, quotas=quotas)
+            else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:
             self._queue.announce([queued(job) for job in inserted.jobs])
@@ -199,14 +204,22 @@ class Service:
         options = self.tasks.get(task)
         return options is not None and options.undoable
 
-    async def _insert_one(self, new: NewJob, *, quotas: Mapping[str, Quota] | None) -> Inserted:
+    async def _insert_one(
+        self,
+        new: NewJob,
+        *,
+        quotas: Mapping[str, Quota] | None,
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
         """Store a job, claimed for a worker that idles, if there is one; then that begins with it.
 
         Several at once wait for the queue: it shares them among all nodes, and a node runs them
         faster in lots.
         """
         with self._direct_start.reserve(new.id) as worker:
-            inserted = await self._store.insert([new], claimer=worker.node_id, quotas=quotas)
+            inserted = await self._store.insert(
+                [new], claimer=worker.node_id, quotas=quotas, audit=audit
+            )
             if inserted.claims:
                 self._queue.announce([queued(job) for job in inserted.jobs])
                 worker.begin(inserted.claims, at=new.created_at)
@@ -351,17 +364,16 @@ class Service:
             NotFound: no such job, or another user's.
         """
         require_job(by, Right.CHANGE, uid, job_id)
-        now = self._clock.now()
-        job = await self._store.request_abort(
-            job_id, uid=uid, by=by.name, reason=reason, grace_s=grace_s, at=now
+        detail = {"reason": reason, "grace_s": grace_s, "children": children or None}
+        audit = recorded_aborts(
+            by, Action.ABORT, at=self._clock.now(), uid=uid, target=job_id, detail=detail
         )
-        if job is None:
-            raise no_such_job(uid, job_id)
-        if job.status is Status.ABORTED and job.finished_at == now:
-            self._job_events.aborted_in_queue(job)
-        await self._announce(job)
+        abort = partial(
+            self._abort, uid=uid, by=by.name, reason=reason, grace_s=grace_s, audit=audit
+        )
+        job = await abort(job_id)
         if children:
-            await self._abort_below(by, job, reason=reason, grace_s=grace_s)
+            await self._abort_below(job, abort, grace_s=grace_s)
         return await self._waited(job, wait_s=wait_s, until=until)
 
     async def abort_all(
@@ -375,13 +387,16 @@ class Service:
             Forbidden: somebody may not abort jobs of this user.
         """
         require_users(by, Right.CHANGE, [uid])
+        detail = {"status": sorted(statuses) or None, "task": task}
+        audit = recorded_aborts(by, Action.ABORT_ALL, at=self._clock.now(), uid=uid, detail=detail)
+        abort = partial(self._abort, uid=uid, by=by.name, audit=audit)
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
         unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)
         # The newest id comes from the store: one made here, by this node's clock, would miss jobs
         # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):
             while ids := await unfinished(last_id=newest.id, limit=ABORTS_AT_ONCE_MAX):
-                for job in await self._abort_each(ids, partial(self.abort, by, uid)):
+                for job in await self._abort_each(ids, abort):
                     if job.status in counts:
                         counts[job.status] += 1
         return Aborts(aborted=counts[Status.ABORTED], aborting=counts[Status.RUNNING])
@@ -396,18 +411,53 @@ class Service:
         return await self._store.nodes()
 
     async def not_ready_reasons(self) -> Mapping[str, str]:
-        """Why this node cannot take work now: reasons by name; empty when it is ready."""
+        """Why this node cannot take work now: reasons by name; empty when it is ready.
+
+        Everybody may know them, so they do not say where the store and the queue are.
+        """
         found = {"draining": "the node is draining"} if self._draining.is_set() else {}
         for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):
             try:
                 async with asyncio.timeout(PROBE_S):
                     await probe()
-            except (Unavailable, TimeoutError) as error:
-                found[name] = str(error) or f"no answer within {PROBE_S} s"
+            except Unavailable:
+                found[name] = SEE_LOG.format(name)
+            except TimeoutError:
+                found[name] = f"no answer within {PROBE_S} s"
         return found
 
+    async def _abort(
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        by: str | None,
+        reason: str | None = None,
+        grace_s: float | None = None,
+        audit: Sequence[AuditRecord],
+    ) -> Job:
+        """Request an abort durably, and announce it.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        now = self._clock.now()
+        job = await self._store.request_abort(
+            job_id, uid=uid, by=by, reason=reason, grace_s=grace_s, at=now, audit=audit
+        )
+        if job is None:
+            raise no_such_job(uid, job_id)
+        if job.status is Status.ABORTED and job.finished_at == now:
+            self._job_events.aborted_in_queue(job)
+        await self._announce(job)
+        return job
+
     async def _abort_below(
-        self, by: Principal, job: Job, *, reason: str | None, grace_s: float | None
+        self,
+        job: Job,
+        abort: Callable[[str], Coroutine[None, None, Job]],
+        *,
+        grace_s: float | None,
     ) -> None:
         """Abort all that is below a job, also what is submitted meanwhile.
 
@@ -417,7 +467,6 @@ class Service:
         uid, limit = job.uid, REFUSALS_AT_ONCE_MAX
         while await self._store.refuse_children(job.id, uid=uid, limit=limit):
             pass
-        abort = partial(self.abort, by, uid, reason=reason, grace_s=grace_s)
         unaborted = partial(self._store.unaborted, job.id, uid=uid, grace_s=grace_s)
         while found := await unaborted(limit=ABORTS_AT_ONCE_MAX):
             await self._abort_each(found, abort)

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from scheduler.core.access.audit import Action
 from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Principal, Right, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
+from scheduler.service.audit import names, recorded
 from scheduler.service.known import Known
 from scheduler.service.rights import require
 
@@ -110,18 +112,20 @@ class Tokens:
             Forbidden: somebody may not. Who may has all rights, so no token has more than he.
         """
         require(by, Right.ADMINISTER)
-        secret = new_secret()
+        secret, now = new_secret(), self._clock.now()
         token = Token(
             id=secret.id,
             digest=secret.digest,
             name=name,
             role=role,
             uids=tuple(uids),
-            created_at=self._clock.now(),
+            created_at=now,
             created_by=by.name,
             expires_at=expires_at,
         )
-        await self._store.add(token)
+        detail = {"name": name, "role": role, "uids": names(set(uids)), "expires_at": expires_at}
+        audit = recorded(by, Action.CREATE_TOKEN, at=now, target=token.id, detail=detail)
+        await self._store.add(token, audit=audit)
         return NewToken(secret=secret, token=token)
 
     async def page(self, by: Principal, *, before_id: str | None, limit: int) -> Sequence[Token]:
@@ -141,7 +145,9 @@ class Tokens:
             NoSuchToken: there is no such token.
         """
         require(by, Right.ADMINISTER)
-        token = await self._store.revoke(token_id, at=self._clock.now())
+        now = self._clock.now()
+        audit = recorded(by, Action.REVOKE_TOKEN, at=now, target=token_id)
+        token = await self._store.revoke(token_id, at=now, audit=audit)
         if token is None:
             raise NoSuchToken(f"there is no token {token_id!r}")
         self._known.note(token_id, token)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     NOTHING_RAN,
     Cleanup,

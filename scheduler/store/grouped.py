@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.errors import Conflict, QuotaExceeded, SchedulerError
 from scheduler.core.job import Claim, NewJob, Settlement, Status
 from scheduler.core.ports.store import Inserted

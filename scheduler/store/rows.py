@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     Abort,
     Claim,

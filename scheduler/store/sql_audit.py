@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from scheduler.basics.clock import id_before
-from scheduler.core.audit import AuditFilter, AuditRecord
+from scheduler.core.access.audit import AuditFilter, AuditRecord
 from scheduler.store import arguments, rows
 from scheduler.store.database import Argument, Database, Row, Step
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.errors import QuotaExceeded
 from scheduler.core.job import (
     FINAL,
@@ -296,8 +296,7 @@ class SqlStore:
         )
         if requested:
             return rows.job(requested[0])
-        job = await self.get(job_id)
-        return job if job is not None and job.uid == uid else None
+        return await self.get(job_id, uid=uid)
 
     async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
         """See `Store`."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.session import IDLE, LONGEST, Session
 from scheduler.core.token import Token
 from scheduler.store import arguments, rows

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from scheduler.core.audit import AuditFilter, AuditRecord
+from scheduler.core.access.audit import AuditFilter, AuditRecord
 
 
 class MemoryAudit:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
 from scheduler.core.job import (
     FINAL,

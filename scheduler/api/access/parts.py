@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
+from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.service.audit import Audit
+from scheduler.service.failed_logins import FailedLogins
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
@@ -18,15 +21,19 @@ class Access:
     hosts: Hosts
     """The names by which the node may be asked."""
     gate: Gate
+    clients: Clients
     tokens: Tokens
     sessions: Sessions
     session_cookie: str
     """The name of the cookie that has a session."""
+    audit: Audit
+    failed_logins: FailedLogins
 
     def background_tasks(self) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
         """What must run while the node serves, by name."""
         return {
             "look for tokens": self.tokens.run,
+            "count failed logins": self.failed_logins.run,
             "look for sessions": self.sessions.run,
             "note the use of tokens": self.tokens.note_uses,
             "end what lost its token": self.gate.run,

@@ -60,6 +60,19 @@ TOKEN: Final = {
     "used_at": None,
     "revoked_at": None,
 }
+AUDIT: Final = {
+    "id": "01a208bc-f43a-7a10-8c51-6f0d2b7e9a13",
+    "at": "2026-11-23T14:08:50.682Z",
+    "action": "abort",
+    "actor": "web",
+    "token_id": "3f0c9a1b7d24",
+    "role": "user",
+    "client": "10.0.0.9",
+    "uid": "ada",
+    "target": JOB["id"],
+    "count": 1,
+    "detail": {"reason": "wrong input"},
+}
 BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
     "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
@@ -105,6 +118,7 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "TokenOrder": {"name": "web", "role": "user", "uids": ["team-a.*"]},
     "Token": TOKEN,
     "MadeToken": {**TOKEN, "token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
+    "AuditRecord": AUDIT,
     "Login": {"token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
     "LoggedIn": {"status": "logged in"},
     "LoggedOut": {"status": "logged out"},

@@ -58,6 +58,7 @@ def document(routes: Sequence[Route]) -> Json:
             "version": __version__,
             "description": "Jobs over HTTP, each in a process of its own, each stoppable at once."
             f" No user can be named {', '.join(RESERVED)}: these are taken for paths of the node."
+            " Nor can one be named . or .., which are steps in a path."
             f"\n\nProblems have one of these types:\n\n{_kinds()}",
             "contact": {"name": "The AtlanScheduler developers"},
             "license": {"name": "MIT License", "identifier": "MIT"},
@@ -132,8 +133,8 @@ def _example(parameter: str) -> Json:
 
 
 def _of_text(schema: Json) -> Json:
-    """The schema of a parameter: it is optional, but as text it is never null or an empty list."""
-    if schema.get("default", ...) is None:
+    """The schema of a parameter: as text it is never null, an integer or an empty list."""
+    if "anyOf" in schema:
         return dict(schema["anyOf"][0])
     return {key: each for key, each in schema.items() if (key, each) != ("default", [])}
 

@@ -29,6 +29,7 @@ from scheduler.api.problems import (
     UNAUTHENTICATED,
     UNAVAILABLE,
 )
+from scheduler.api.requests.audit import AuditQuery
 from scheduler.api.requests.models import (
     AbortOrder,
     AbortQuery,
@@ -50,7 +51,7 @@ from scheduler.api.requests.models import (
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
-from scheduler.api.views import aborts, events, job_logs, jobs, operations, sessions, tokens
+from scheduler.api.views import aborts, audit, events, job_logs, jobs, operations, sessions, tokens
 from scheduler.api.views.events import LAST_EVENT_ID
 from scheduler.core.principal import Right
 
@@ -310,6 +311,21 @@ ROUTES: Final = (
         path_parameters=TokenPath,
         responses={200: ResponseDescription(description="The revoked token", shape=shapes.Token)},
         problems=(INVALID, NO_SUCH_TOKEN, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/audit",
+        function=audit.list_audit,
+        right=Right.ADMINISTER,
+        query=AuditQuery,
+        responses={
+            200: ResponseDescription(
+                description="The records",
+                shape=list[shapes.AuditRecord],
+                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+            )
+        },
+        problems=(INVALID, UNAVAILABLE),
     ),
     Route(
         method="POST",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from scheduler.core.access.audit import Action
 from scheduler.core.job import Cleanup, FailureKind, Status
 from scheduler.core.principal import Role
 from scheduler.core.webhook import CallStatus, Event
@@ -227,6 +228,32 @@ class MadeToken(Token):
     """A token that was just made."""
 
     token: Annotated[str, Field(description="what its bearer sends; it is shown only now")]
+
+
+class AuditRecord(Shape):
+    """Something that somebody did."""
+
+    id: str
+    at: Instant
+    action: Annotated[
+        str, Field(description=f"one of {', '.join(Action)}, or one of a later version")
+    ]
+    actor: Annotated[
+        str | None,
+        Field(description="the name of the token, or the user of the proxy; null: nobody is known"),
+    ]
+    token_id: Annotated[str | None, Field(description="the token that was used")]
+    role: Annotated[Role | None, Field(description="the role of who did it")]
+    client: Annotated[str | None, Field(description="the IP address that was asked from")]
+    uid: Annotated[str | None, Field(description="the user whose jobs it is about")]
+    target: Annotated[
+        str | None,
+        Field(description="the id of the job or token; null where it is about several, or none"),
+    ]
+    count: Annotated[int, Field(description="how many jobs, or failed logins")]
+    detail: Annotated[
+        dict[str, Any], Field(description="what else there is to say: a reason, a filter, a name")
+    ]
 
 
 class LoggedIn(Shape):

@@ -2,6 +2,7 @@
 
     server       serves the application; which connections are given up where they get scarce
     connection   one connection: how long its header may take, and what may be sent ahead
+    handshakes   connections by https, before client and node have agreed on keys
     admission    lets requests in, or answers 503
     budget       the bytes that all requests together hold
     load         what requests share: the budget, places, lines for reads, the turns at parsing

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from scheduler.api.access.cookies import cookie
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import Login, Query
 from scheduler.api.requests.queries import query
-from scheduler.api.state import FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
+from scheduler.api.state import CLIENTS, FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
 from scheduler.core.errors import Flaw, Unauthenticated
 from scheduler.core.session import LONGEST
 
@@ -45,16 +46,20 @@ async def logout(request: web.Request) -> web.Response:
     """
     query(request, Query)
     name = request.app[SESSION_COOKIE]
-    if name in request.cookies:
-        await request.app[SESSIONS].logout(request.cookies[name])
+    if text := cookie(request, name):
+        client = request.app[CLIENTS].address(request)
+        await request.app[SESSIONS].logout(text, client=client)
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
-    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
+    # Browsers take the end of a cookie whose name begins with __Host- only with Secure.
+    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/", secure=_by_https(request))
     return answer
 
 
 async def _session(request: web.Request, token: str) -> str:
     try:
-        return await request.app[SESSIONS].login(token)
+        return await request.app[SESSIONS].login(
+            token, client=request.app[CLIENTS].address(request)
+        )
     except Unauthenticated as error:
         request.app[FAILURES].note(request, error)
         raise

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from scheduler.core.audit import AuditFilter, AuditRecord
+from scheduler.core.access.audit import AuditFilter, AuditRecord
 
 
 class AuditLog(Protocol):

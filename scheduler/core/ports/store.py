@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     Abort,
     Claim,

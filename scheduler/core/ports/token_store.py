@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from scheduler.core.audit import AuditRecord
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.session import Session
 from scheduler.core.token import Token
 

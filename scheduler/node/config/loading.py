@@ -48,6 +48,11 @@ VALUE_CHARS_MAX: Final = 80
 
 SECRET: Final = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^\s&]+", re.IGNORECASE)
 """A password in text that is not a URL: `postgresql:/user:password@host`, `password=…`."""
+OURS: Final = re.compile(r"(atl_[0-9a-f]+_|whsec_)[\w+/=-]+")
+"""A token, or a key that signs hooks: at a wrong key, too, it is not to be shown."""
+
+TOKEN: Final = re.compile(r"(?<=atl_)[\w-]+|(?<=whsec_)[\w+/=]+")
+"""A token, or the secret of hooks, which may stand where something else belongs."""
 
 FOREIGN: Final = re.compile(
     r"SCHEDULER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|SCHEDULER_(\w+_)?PORT=\w+://"
@@ -85,6 +90,9 @@ VARIABLES: Final = {
 QUOTAS_VARIABLE: Final = "SCHEDULER_QUOTAS"
 """Overrides the section as a whole: its tables have names that no variable can have."""
 
+PRIVATE: Final = frozenset({*VARIABLES, "ATLANSCHEDULER_TOKEN"})
+"""What no handler finds in its environment: it may hold passwords, or the operator's own token."""
+
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read `path`, or `config.toml` if there is one, and let `environ` override its keys.
@@ -109,9 +117,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         ]
     if flaws:  # not raised in the `except`: pydantic's error has the values, even passwords
         more = len(flaws) - FLAWS_SHOWN_MAX
-        raise StartError(
-            "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
-        )
+        line = "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
+        raise StartError(TOKEN.sub("***", line))
     return config
 
 
@@ -197,5 +204,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _shown(value: object) -> str:
     """A value nearly as TOML writes it: on one line, without a password, and not too long."""
-    text = SECRET.sub("***", redacted(json.dumps(value, default=str, ensure_ascii=False)))
+    text = redacted(json.dumps(value, default=str, ensure_ascii=False))
+    text = OURS.sub(r"\1***", SECRET.sub("***", text))
     return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scheduler.basics.clock import id_before
-from scheduler.core.audit import Action, AuditFilter, AuditRecord
+from scheduler.core.access.audit import Action, AuditFilter, AuditRecord
 from scheduler.core.errors import StoreRefused
 from scheduler.core.ports.store import Store
 from scheduler.core.principal import Role
@@ -178,12 +178,16 @@ async def test_a_submission_is_recorded_where_the_jobs_are_stored(store: Store) 
     assert await stored(store) == [first]
 
 
-async def test_submissions_at_once_keep_their_records(store: Store) -> None:
+@pytest.mark.parametrize("repeated", [[], [record()]], ids=["all new", "one repeated"])
+async def test_submissions_at_once_keep_their_records(
+    store: Store, repeated: list[AuditRecord]
+) -> None:
     """They share a statement, and one that only repeats another must not take theirs."""
     await store.insert([new(key="k", fingerprint="f")])
     records = [record(action=Action.SUBMIT) for _ in range(10)]
     async with asyncio.TaskGroup() as group:
-        group.create_task(store.insert([new(key="k", fingerprint="f")], audit=[record()]))
+        for each in repeated:
+            group.create_task(store.insert([new(key="k", fingerprint="f")], audit=[each]))
         for each in records:
             group.create_task(store.insert([new()], audit=[each]))
     assert {each.id for each in await stored(store)} == {each.id for each in records}

@@ -8,9 +8,10 @@ Every response that a test gets is checked against the OpenAPI document first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ from scheduler.api.access.authentication import (
     NoAuthentication,
     TokenAuthentication,
 )
+from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.access.parts import Access
@@ -40,7 +42,9 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
 from scheduler.core.quotas.quota import Quotas
 from scheduler.core.tasks import Tasks
+from scheduler.service.audit import Audit
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.failed_logins import FailedLogins
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
@@ -154,9 +158,13 @@ class Parts:
 def build(
     authentication: Callable[[TokenAuthentication], Authentication] | None = None,
     path_prefix: str = "",
+    proxies: Sequence[IPv4Network | IPv6Network] = (),
     quotas: Quotas | None = None,
+    store: Any = None,
 ) -> Parts:
-    store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
+    """Build an application; `store` is a real one, where the fake does not do."""
+    queue, clock, draining = MemoryQueue(), FakeClock(), asyncio.Event()
+    store = store or MemoryStore()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     job_events = Counting(clock)
     service = Service(
@@ -172,15 +180,20 @@ def build(
         job_events=job_events,
     )
     tokens = Tokens(store.tokens, clock)
-    sessions = Sessions(store.tokens, tokens, clock)
+    failed_logins = FailedLogins(store.audit, clock)
+    sessions = Sessions(store.tokens, tokens, failed_logins, clock)
+    clients = Clients(proxies)
     by_token = TokenAuthentication(tokens, sessions, COOKIE)
     found = NoAuthentication() if authentication is None else authentication(by_token)
     access = Access(
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
-        gate=Gate(found, tokens, clock),
+        gate=Gate(found, tokens, sessions, clients, clock),
+        clients=clients,
         tokens=tokens,
         sessions=sessions,
         session_cookie=COOKIE,
+        audit=Audit(store.audit),
+        failed_logins=failed_logins,
     )
     app = build_app(
         service=service,

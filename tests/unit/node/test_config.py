@@ -358,6 +358,12 @@ def test_variables_that_kubernetes_sets_for_a_service_named_scheduler_are_ignore
         '[queue]\nurl = ["redis://:geheim@h"]',
         '[node]\nlease_s = "redis://:geheim@h"',
         '[store]\nurl = "postgresql://u:geheim@h/d"\n[http]\nport = -1',
+        'auth = "atl_3f0c9a1b7d24_geheim"',
+        '[auth]\nmode = "atl_3f0c9a1b7d24_geheim"',
+        '[auth]\nproxies = ["atl_3f0c9a1b7d24_geheim"]',
+        "[atl_3f0c9a1b7d24_geheim]\nx = 1",
+        '[auth]\natl_3f0c9a1b7d24_geheim = ""',
+        '[hooks]\nallow = ["whsec_a/geheim="]',
     ],
 )
 def test_no_message_shows_a_password(file: Path, text: str) -> None:

@@ -25,7 +25,7 @@ from tests.unit.handlers.shipped import FOLDER, Job
 
 FIRST = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 """The pages for whoever opens the repository: they name its files and its commands."""
-PAGES = [*FIRST, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*FIRST, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_THERE = {"README.md": {"handlers/greet.py"}, "CONTRIBUTING.md": set()}
 """Files that a page names and its reader writes."""
 
