@@ -27,6 +27,7 @@ from atlanscheduler_client.problems import (
     Lost,
     NoSuchJob,
     Problem,
+    QuotaExceeded,
     Unauthenticated,
     Unavailable,
     Unreachable,
@@ -53,6 +54,8 @@ from atlanscheduler_client.shapes import (
     Task,
     Token,
     Until,
+    Usage,
+    UserLimits,
 )
 from atlanscheduler_client.sync import Client
 
@@ -87,6 +90,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Progressed",
+    "QuotaExceeded",
     "Role",
     "Status",
     "Task",
@@ -95,6 +99,8 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "Until",
+    "Usage",
+    "UserLimits",
     "WrongServer",
     "__version__",
 ]

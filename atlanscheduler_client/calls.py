@@ -24,6 +24,7 @@ from atlanscheduler_client.reading import (
     node_of,
     task_of,
     token_of,
+    usage_of,
 )
 from atlanscheduler_client.responses import Response
 from atlanscheduler_client.shapes import (
@@ -37,6 +38,7 @@ from atlanscheduler_client.shapes import (
     Task,
     Token,
     Until,
+    Usage,
 )
 
 T = TypeVar("T")
@@ -140,6 +142,15 @@ def abort_all(uid: str, *, statuses: Collection[Status] | str, task: str | None)
     """Abort all of a user's jobs that match."""
     path = _path(uid, **_match(statuses, task))
     return Call(method="DELETE", path=path, read=lambda response: aborts_of(response.document))
+
+
+def usage(uid: str) -> Call[Usage]:
+    """Read what a user uses of its quota."""
+    return Call(
+        method="GET",
+        path=_path("-", "usage", uid),
+        read=lambda response: usage_of(response.document),
+    )
 
 
 def tasks() -> Call[Sequence[Task]]:

@@ -9,6 +9,7 @@ ClientError
     ├── Forbidden         the token does not allow it: use one that does
     ├── NoSuchJob         the job belongs to another user, was deleted, or never existed
     ├── JobEnded          the job ended before it could be aborted; the error has the job
+    ├── QuotaExceeded     the submission is beyond a quota: wait, and send the same again
     └── Unavailable       the same call may work in a moment; no part of it was done
 
 A wait whose time is up raises the built-in `TimeoutError`.
@@ -94,6 +95,31 @@ class JobEnded(Problem):
     def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
         super().__init__(status, document)
         self.job = job
+
+
+class Violation(NamedTuple):
+    """One limit that a submission exceeds."""
+
+    policy: str
+    """`queued` for `queued_max`, `submit` for `submits_per_s`."""
+    uid: str
+    limit: int
+    used: int
+
+
+class QuotaExceeded(Problem):
+    """The submission is beyond a quota of its users; nothing of it is stored."""
+
+    def __init__(
+        self, status: int, document: dict[str, Any], retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(status, document)
+        self.violations: Sequence[Violation] = tuple(
+            Violation(*(each[name] for name in Violation._fields))
+            for each in document.get("violations", ())
+        )
+        self.retry_after_s = retry_after_s
+        """When it may be taken; None: it is more than the quota would ever allow."""
 
 
 class Unavailable(Problem):

@@ -24,6 +24,8 @@ from atlanscheduler_client.shapes import (
     Status,
     Task,
     Token,
+    Usage,
+    UserLimits,
 )
 
 Document = dict[str, Any]
@@ -54,6 +56,13 @@ def node_of(document: Document) -> Node:
     """A node from its JSON."""
     fields = {name: document[name] for name in Node.__slots__}
     return Node(**fields | {"started_at": instant(document["started_at"])})
+
+
+def usage_of(document: Document) -> Usage:
+    """What a user uses from its JSON."""
+    fields = {name: document[name] for name in Usage.__slots__}
+    limits = document["limits"]
+    return Usage(**fields | {"limits": limits and _limits_of(limits)})
 
 
 def token_of(document: Document) -> Token:
@@ -104,6 +113,10 @@ def _state(document: Document) -> Document:
         "finished_at": _instant_or_none(document["finished_at"]),
         "abort": _abort(document["abort"]),
     }
+
+
+def _limits_of(document: Document) -> UserLimits:
+    return UserLimits(**{name: document[name] for name in UserLimits.__slots__})
 
 
 def _failure(document: Document | None) -> Failure | None:

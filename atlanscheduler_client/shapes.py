@@ -277,3 +277,28 @@ class Node:
     running: int
     tasks: Sequence[str]
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserLimits:
+    """The limits of a user; None: there is no such limit."""
+
+    queued_max: int | None
+    """How many jobs may be queued."""
+    submits_per_s: float | None
+    """How many jobs may be submitted to each node in a second, on average."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a user uses, and its limits."""
+
+    uid: str
+    queued: int
+    queued_is_exact: bool
+    """False: there are more, which the node has not counted."""
+    running: int
+    pattern: str | None
+    """The pattern in `[quotas]` that fits best; None: none fits."""
+    limits: UserLimits | None
+    """None where no pattern fits."""

@@ -16,6 +16,7 @@ from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
 from scheduler.core.principal import Principal
 from scheduler.service.audit import Audit
+from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
@@ -39,6 +40,7 @@ class OpenStreams:
 
 
 SERVICE: Final = web.AppKey("service", Service)
+QUOTAS: Final = web.AppKey("quotas", QuotaService)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)

@@ -93,6 +93,7 @@ def build_app() -> typer.Typer:
     app.command("logs")(follow.logs)
     app.command("abort", epilog=ABORT_EPILOG)(abort.abort)
     app.command("abort-all")(abort.abort_all)
+    app.command("usage")(read.usage)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
     app.command("audit")(read.audit)

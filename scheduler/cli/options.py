@@ -11,7 +11,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address
+from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address, with_token
 from scheduler.cli.node_url import NodeUrl, Tried, configured_url
 from scheduler.core.errors import StartError
 
@@ -50,6 +50,14 @@ def _url(ctx: typer.Context, text: str) -> str:
     if isinstance(ctx.obj, Tried):
         ctx.obj.url = found
     return found.url
+
+
+def _token(text: str | None) -> str | None:
+    try:
+        with_token(None, text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
 
 
 def _named_url(ctx: typer.Context, text: str) -> NodeUrl:
@@ -125,6 +133,7 @@ Token = Annotated[
     typer.Option(
         "--token",
         envvar=TOKEN_VARIABLE,
+        callback=_token,
         show_envvar=False,
         metavar="TOKEN",
         help=f"Says who asks; best in {TOKEN_VARIABLE}: others see what a command is started with.",

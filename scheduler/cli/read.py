@@ -1,4 +1,4 @@
-"""The commands `list`, `show`, `tasks`, `nodes` and `audit`."""
+"""The commands `list`, `show`, `usage`, `tasks`, `nodes` and `audit`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from atlanscheduler_client import Client, Status
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Url, moment
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Uid, Url, moment
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.access.audit import Action
 from scheduler.core.job import meant
@@ -80,6 +80,16 @@ def show(
         print_rich(rendering.job(job))
 
 
+def usage(uid: Uid, url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
+    """Show how many unfinished jobs a user has, and how many it may have."""
+    with Client(url, token=token) as client:
+        found = client.usage(uid)
+    if as_json:
+        print_json(found)
+    else:
+        print_rich(rendering.usage(found))
+
+
 def tasks(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
     """List the handlers that jobs can be submitted to."""
     with Client(url, token=token) as client:
@@ -101,8 +111,12 @@ def nodes(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False
 
 
 def audit(
-    actor: Annotated[str | None, typer.Option(help="Only what they did.")] = None,
-    uid: Annotated[str | None, typer.Option(help="Only what is about this user's jobs.")] = None,
+    actor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only what they did: a token's name.")
+    ] = None,
+    uid: Annotated[
+        str | None, typer.Option(metavar="UID", help="Only what is about this user's jobs.")
+    ] = None,
     action: Annotated[Action | None, typer.Option(help="Only this.")] = None,
     since: Annotated[
         str | None,

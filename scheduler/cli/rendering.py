@@ -25,6 +25,7 @@ from atlanscheduler_client import (
     Status,
     Task,
     Token,
+    Usage,
 )
 from scheduler.basics.counted import counted
 from scheduler.basics.visible import plain
@@ -153,10 +154,33 @@ def _force(token: Token, now: datetime) -> str:
 
 def job(found: Job) -> Table:
     """Everything about one job."""
+    return _grid(_lines(found))
+
+
+def usage(found: Usage) -> Table:
+    """What a user uses, beside its limits."""
+    limits = found.limits
+    queued_max = None if limits is None else limits.queued_max
+    submits_per_s = None if limits is None else limits.submits_per_s
+    queued = f"{found.queued}" if found.queued_is_exact else f"at least {found.queued}"
+    return _grid(
+        {
+            "queued": queued if queued_max is None else f"{queued} of at most {queued_max}",
+            "running": str(found.running),
+            "submits": None
+            if submits_per_s is None
+            else f"at most {submits_per_s:g} a second on each node",
+            "quota": "none" if found.pattern is None else f'[quotas."{found.pattern}"]',
+        }
+    )
+
+
+def _grid(lines: Mapping[str, str | Text | None]) -> Table:
+    """A line for each value that there is, behind its name."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column()
     grid.add_column(overflow="fold")  # a long value without a space would be cut
-    for name, value in _lines(found).items():
+    for name, value in lines.items():
         if value:
             grid.add_row(Text(name, style="dim"), _text(value))
     return grid
@@ -292,7 +316,8 @@ def _error(error: Failure) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, head in enumerate(heads):
-        table.add_column(head.upper(), no_wrap=index == 0)
+        # Folded, or a long value without a space, such as an id, would be cut.
+        table.add_column(head.upper(), no_wrap=index == 0, overflow="fold")
     for row in rows:
         table.add_row(*map(_text, row))
     return table

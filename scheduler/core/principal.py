@@ -74,7 +74,9 @@ class Principal:
     grants: tuple[Grant, ...]
     """What it may do: a token has one grant, a user behind a proxy one for each of its groups."""
     token_id: str | None = None
-    """The token that it brought."""
+    """The token that it brought, or logged in with."""
+    session: str | None = None
+    """The digest of the session, of who has logged in."""
     client: str | None = None
     """The IP address that it asks from, if that is known; for the audit log."""
 

@@ -55,6 +55,7 @@ from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -300,8 +301,16 @@ def _api(
         lease_s=config.node.lease_s,
         samples=basis.gauges.samples,
     )
+    quotas = QuotaService(
+        config.quotas.quotas,
+        service=service,
+        store=basis.store,
+        clock=basis.clock,
+        job_events=basis.job_events,
+    )
     app = build_app(
         service=service,
+        quotas=quotas,
         statistics=statistics,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,

@@ -63,12 +63,11 @@ def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> 
     failed_logins = FailedLogins(store.audit, clock)
     sessions = Sessions(store.tokens, tokens, failed_logins, clock)
     clients = Clients([ip_network(each) for each in auth.proxies])
-    # Cookies heed no port: two installations on one host must not take each other's.
-    cookie = f"atl_{sha256(store.identity.encode()).hexdigest()[:8]}"
+    cookie = _cookie(http, store.identity)
     by_token = TokenAuthentication(tokens, sessions, cookie)
     return Access(
         hosts=Hosts(http.addresses, http.hosts),
-        gate=Gate(_authentication(auth, by_token), tokens, clients, clock),
+        gate=Gate(_authentication(auth, by_token), tokens, sessions, clients, clock),
         clients=clients,
         tokens=tokens,
         sessions=sessions,
@@ -76,6 +75,19 @@ def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> 
         audit=Audit(store.audit),
         failed_logins=failed_logins,
     )
+
+
+def _cookie(http: HttpSection, identity: str) -> str:
+    """The name of the cookie that has a session.
+
+    Cookies heed no port: two installations on one host must not take each other's. Nor do they heed
+    who sets them, so another host of the same domain could have somebody work in its own session:
+    browsers let no other host set a name that begins with `__Host-`, and none without https one
+    that begins with `__Secure-`. Both are only for https, as this node or none speaks it.
+    """
+    prefix = "__Secure-" if http.path_prefix else "__Host-"  # this one is only for the path /
+    name = f"atl_{sha256(identity.encode()).hexdigest()[:8]}"
+    return f"{prefix}{name}" if http.tls_certificate else name
 
 
 def _authentication(auth: AuthSection, by_token: TokenAuthentication) -> Authentication:

@@ -24,6 +24,7 @@ from scheduler.core.job import (
     Progress,
 )
 from scheduler.core.job_log import Line
+from scheduler.core.quotas.quota import Usage
 from scheduler.core.token import Token
 from scheduler.core.webhook import HookCall
 
@@ -104,6 +105,21 @@ def node_document(node: Node) -> Document:
         "running": node.running,
         "tasks": node.tasks,
         "started_at": instant(node.started_at),
+    }
+
+
+def usage_document(usage: Usage) -> Document:
+    """What a user uses of its quota."""
+    quota = usage.quota
+    return {
+        "uid": usage.uid,
+        "queued": usage.use.queued,
+        "queued_is_exact": usage.queued_is_exact,
+        "running": usage.use.running,
+        "pattern": None if quota is None else quota.pattern,
+        "limits": None
+        if quota is None
+        else {"queued_max": quota.queued_max, "submits_per_s": quota.submits_per_s},
     }
 
 

@@ -38,13 +38,14 @@ from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.principal import Principal, Right
+from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
 from scheduler.service.audit import recorded_aborts, recorded_submissions
 from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.event_feed import EventFeed
-from scheduler.service.events import Event
-from scheduler.service.job_follower import JobFollower
+from scheduler.service.following.event_feed import EventFeed
+from scheduler.service.following.events import Event
+from scheduler.service.following.job_follower import JobFollower
 from scheduler.service.job_looks import LOOK_AGAIN_S, JobLooks
 from scheduler.service.rights import (
     no_such_job,
@@ -65,6 +66,8 @@ REFUSALS_AT_ONCE_MAX: Final = 1000
 """How many jobs one write makes refuse further children: few, so that no other write waits long."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
+SEE_LOG: Final = "the {} does not answer, or takes nothing now; the node's log says why"
+"""An outage, in the words for those who may not know where a server is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Service:
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
         traceparent: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
     ) -> Inserted:
         """Store the jobs, all or none, and enqueue them; with an idle worker, a single one begins.
 
@@ -128,18 +132,60 @@ class Service:
 
         Args:
             traceparent: of the trace that the request belongs to; the jobs continue it.
+            quotas: by uid, those that limit how many jobs are queued.
 
         Raises:
             Forbidden: somebody may not submit for one of the users.
             Conflict: the key was used before, with another fingerprint.
             ParentAborted: the parent of a job was aborted with its children.
+            QuotaExceeded: a user would have too many queued jobs.
             StoreUnavailable: nothing is stored.
         """
         require_users(by, Right.CHANGE, {submission.uid for submission in submissions})
+        jobs = self._new_jobs(by, submissions, idempotency_key, fingerprint, traceparent)
+        audit = recorded_submissions(by, jobs, at=self._clock.now())
+        inserted = await (
+            self._insert_one(*jobs, quotas=quotas, audit=audit)
+            if len(jobs) == 1
+            else self._store.insert(jobs, quotas=quotas, audit=audit)
+        )
+        if inserted.created and not inserted.claims:
+            self._queue.announce([queued(job) for job in inserted.jobs])
+            # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue([job.id for job in inserted.jobs])
+        return inserted
+
+    async def submitted_before(
+        self,
+        by: Principal,
+        submissions: Sequence[Submission],
+        *,
+        idempotency_key: str,
+        fingerprint: str | None,
+    ) -> Inserted | None:
+        """What `submit` answers to a repetition; None where this is none.
+
+        Raises:
+            Forbidden: somebody may not submit for one of the users.
+            Conflict: the key was used before, with another fingerprint.
+        """
+        require_users(by, Right.CHANGE, {submission.uid for submission in submissions})
+        jobs = self._new_jobs(by, submissions, idempotency_key, fingerprint, None)
+        return await self._store.stored(jobs)
+
+    def _new_jobs(
+        self,
+        by: Principal,
+        submissions: Sequence[Submission],
+        idempotency_key: str | None,
+        fingerprint: str | None,
+        traceparent: str | None,
+    ) -> Sequence[NewJob]:
         now = self._clock.now()
         uids = (submission.uid for submission in submissions)
         keys = repeat(None) if idempotency_key is None else _keys(idempotency_key, uids)
-        jobs = [
+        return [
             NewJob(
                 **submission.submitted(),
                 id=self._new_id(),
@@ -152,31 +198,28 @@ class Service:
             )
             for submission, key in zip(submissions, keys, strict=False)
         ]
-        audit = recorded_submissions(by, jobs, at=now)
-        if len(jobs) == 1:
-            inserted = await self._insert_one(*jobs, audit=audit)
-        else:
-            inserted = await self._store.insert(jobs, audit=audit)
-        if inserted.created and not inserted.claims:
-            self._queue.announce([queued(job) for job in inserted.jobs])
-            # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
-            with suppress(QueueUnavailable):
-                await self._queue.enqueue([job.id for job in inserted.jobs])
-        return inserted
 
     def _is_undoable(self, task: str) -> bool:
         """Whether its jobs can be undone; it may have gone since the request was checked."""
         options = self.tasks.get(task)
         return options is not None and options.undoable
 
-    async def _insert_one(self, new: NewJob, *, audit: Sequence[AuditRecord]) -> Inserted:
+    async def _insert_one(
+        self,
+        new: NewJob,
+        *,
+        quotas: Mapping[str, Quota] | None,
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
         """Store a job, claimed for a worker that idles, if there is one; then that begins with it.
 
         Several at once wait for the queue: it shares them among all nodes, and a node runs them
         faster in lots.
         """
         with self._direct_start.reserve(new.id) as worker:
-            inserted = await self._store.insert([new], claimer=worker.node_id, audit=audit)
+            inserted = await self._store.insert(
+                [new], claimer=worker.node_id, quotas=quotas, audit=audit
+            )
             if inserted.claims:
                 self._queue.announce([queued(job) for job in inserted.jobs])
                 worker.begin(inserted.claims, at=new.created_at)
@@ -368,14 +411,19 @@ class Service:
         return await self._store.nodes()
 
     async def not_ready_reasons(self) -> Mapping[str, str]:
-        """Why this node cannot take work now: reasons by name; empty when it is ready."""
+        """Why this node cannot take work now: reasons by name; empty when it is ready.
+
+        Everybody may know them, so they do not say where the store and the queue are.
+        """
         found = {"draining": "the node is draining"} if self._draining.is_set() else {}
         for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):
             try:
                 async with asyncio.timeout(PROBE_S):
                     await probe()
-            except (Unavailable, TimeoutError) as error:
-                found[name] = str(error) or f"no answer within {PROBE_S} s"
+            except Unavailable:
+                found[name] = SEE_LOG.format(name)
+            except TimeoutError:
+                found[name] = f"no answer within {PROBE_S} s"
         return found
 
     async def _abort(

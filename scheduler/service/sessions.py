@@ -87,7 +87,15 @@ class Sessions:
             self._known.note(session.digest, replace(session, used_at=now))
             with suppress(StoreUnavailable):  # noted a minute later then
                 await self._store.note_session_use(session.digest, at=now)
-        return principal
+        return replace(principal, session=session.digest)
+
+    async def has_force(self, key: str) -> bool:
+        """Whether the session with this digest has not ended; true while that is not known."""
+        try:
+            session = await self._known.get(key)
+        except StoreUnavailable:
+            return True
+        return session is not None and session.valid(self._clock.now())
 
     async def logout(self, text: str, *, client: str | None = None) -> None:
         """End a session: here at once, on other nodes within `known.KNOWN_S`."""

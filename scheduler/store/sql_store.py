@@ -296,8 +296,7 @@ class SqlStore:
         )
         if requested:
             return rows.job(requested[0])
-        job = await self.get(job_id)
-        return job if job is not None and job.uid == uid else None
+        return await self.get(job_id, uid=uid)
 
     async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
         """See `Store`."""

@@ -2,6 +2,7 @@
 
 hosts             the host names by which a node may be asked
 browsers          refuses requests for other hosts, and writes that come from other web sites
+cookies           reads a cookie
 authentication    finds out who asks
 gate              calls a view only for those who may
 addresses         where a request comes from

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from scheduler.api.access.addresses import peer
+from scheduler.api.access.cookies import cookie
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Grant, Principal
 from scheduler.service.sessions import Sessions
@@ -67,8 +68,8 @@ class TokenAuthentication:
             if not _is_bearer(header):
                 raise Unauthenticated("the header Authorization has another scheme than Bearer")
             return await self._tokens.principal(header[len(SCHEME) :].strip(" "))
-        if self._cookie in request.cookies:
-            return await self._sessions.principal(request.cookies[self._cookie])
+        if text := cookie(request, self._cookie):
+            return await self._sessions.principal(text)
         raise Unauthenticated("this needs a token, in the header Authorization: Bearer atl_…")
 
 

@@ -8,13 +8,13 @@
                          └─ 403   whose role has not the right
 
 Which users' jobs the principal may touch is the service's to say. A request that takes long, such
-as a stream or a wait, ends once its token loses its force.
+as a stream or a wait, ends once its token loses its force, or the session with which it came ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from typing import Final
@@ -29,6 +29,7 @@ from scheduler.core.errors import Unauthenticated
 from scheduler.core.ports.clock import Clock
 from scheduler.core.principal import Principal, Right
 from scheduler.service.rights import require
+from scheduler.service.sessions import ENDED, Sessions
 from scheduler.service.tokens import NO_FORCE, Tokens
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,15 +43,23 @@ class Gate:
     """Lets requests in, and ends those whose tokens lose their force; `run` must run meanwhile."""
 
     def __init__(
-        self, authentication: Authentication, tokens: Tokens, clients: Clients, clock: Clock
+        self,
+        authentication: Authentication,
+        tokens: Tokens,
+        sessions: Sessions,
+        clients: Clients,
+        clock: Clock,
     ) -> None:
         self._authentication = authentication
         self._clients = clients
         self._tokens = tokens
+        self._sessions = sessions
         self._clock = clock
         self.failures = Failures(clock)
         self._open: dict[asyncio.Timeout, str] = {}
         """The tokens of the requests that are served now."""
+        self._in_session: dict[asyncio.Timeout, str] = {}
+        """Their sessions, of those that came with one."""
 
     async def run(self) -> None:
         """Look for ever; a background task."""
@@ -58,7 +67,10 @@ class Gate:
             await self._clock.sleep(LOOK_S)
             for token_id in set(self._open.values()):
                 if not await self._tokens.has_force(token_id):
-                    self._end(token_id)
+                    _end(self._open, token_id)
+            for session in set(self._in_session.values()):
+                if not await self._sessions.has_force(session):
+                    _end(self._in_session, session)
 
     def guarded(self, view: View, right: Right) -> View:
         """A view that is called only for those who have a right."""
@@ -72,7 +84,7 @@ class Gate:
             request[PRINCIPAL] = replace(principal, client=self._clients.address(request))
             if principal.token_id is None:
                 return await view(request)
-            return await self._while_it_has_force(principal.token_id, view, request)
+            return await self._while_it_has_force(principal, principal.token_id, view, request)
 
         return asked
 
@@ -85,24 +97,29 @@ class Gate:
             raise
 
     async def _while_it_has_force(
-        self, token_id: str, view: View, request: web.Request
+        self, principal: Principal, token_id: str, view: View, request: web.Request
     ) -> web.StreamResponse:
         try:
             async with asyncio.timeout(None) as timeout:
                 self._open[timeout] = token_id
+                if principal.session is not None:
+                    self._in_session[timeout] = principal.session
                 try:
                     return await view(request)
                 finally:
                     del self._open[timeout]
+                    self._in_session.pop(timeout, None)
         except TimeoutError:
             if not timeout.expired():
                 raise
+            why = NO_FORCE if principal.session is None else ENDED
             if request.writer.output_size:
-                raise ConnectionAbortedError(NO_FORCE) from None  # the answer has begun
-            raise Unauthenticated(NO_FORCE) from None
+                raise ConnectionAbortedError(why) from None  # the answer has begun
+            raise Unauthenticated(why) from None
 
-    def _end(self, token_id: str) -> None:
-        now = asyncio.get_running_loop().time()
-        for timeout, each in self._open.items():
-            if each == token_id and not timeout.expired():  # an ended view may still clean up
-                timeout.reschedule(now)
+
+def _end(those: Mapping[asyncio.Timeout, str], ended: str) -> None:
+    now = asyncio.get_running_loop().time()
+    for timeout, each in those.items():
+        if each == ended and not timeout.expired():  # an ended view may still clean up
+            timeout.reschedule(now)

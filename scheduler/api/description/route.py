@@ -29,6 +29,12 @@ from scheduler.core.principal import Right
 
 ALWAYS: Final = (MISDIRECTED, HEADER_TOO_LARGE, INTERNAL)
 """The problems that every route may have."""
+RATE_LIMIT: Final = {
+    "RateLimit-Policy": "where the user has a quota: its limits, as "
+    "draft-ietf-httpapi-ratelimit-headers has them",
+    "RateLimit": "where the user has a quota: what is left of each limit",
+}
+"""The headers of answers to submissions, each with its meaning."""
 OF_RIGHTS: Final = (UNAUTHENTICATED, FORBIDDEN, TOO_MANY, UNAVAILABLE)
 """Those of routes that need a right."""
 

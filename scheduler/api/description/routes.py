@@ -12,7 +12,7 @@ from pydantic import Field
 
 from scheduler.api import dashboard
 from scheduler.api.description import shapes
-from scheduler.api.description.route import ResponseDescription, Route
+from scheduler.api.description.route import RATE_LIMIT, ResponseDescription, Route
 from scheduler.api.problems import (
     CONFLICT,
     INVALID,
@@ -22,6 +22,7 @@ from scheduler.api.problems import (
     NOT_JSON,
     NOT_READY,
     PARENT_ABORTED,
+    QUOTA_EXCEEDED,
     TOO_LARGE,
     TOO_MANY,
     TOO_MANY_STREAMS,
@@ -96,15 +97,23 @@ ROUTES: Final = (
             202: ResponseDescription(
                 description="The job is stored and will run; for an array, the jobs in its order",
                 shape=Submitted,
-                headers={"Location": "where the job is, if it is one"},
+                headers={"Location": "where the job is, if it is one", **RATE_LIMIT},
             ),
             200: ResponseDescription(
                 description="The job that this idempotency key brought before",
                 shape=Submitted,
-                headers={"Location": "where the job is, if it is one"},
+                headers={"Location": "where the job is, if it is one", **RATE_LIMIT},
             ),
         },
-        problems=(INVALID, CONFLICT, PARENT_ABORTED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(
+            INVALID,
+            CONFLICT,
+            PARENT_ABORTED,
+            TOO_LARGE,
+            NOT_JSON,
+            QUOTA_EXCEEDED,
+            UNAVAILABLE,
+        ),
     ),
     Route(
         method="DELETE",
@@ -133,6 +142,15 @@ ROUTES: Final = (
         right=Right.READ,
         query=ListAllQuery,
         responses={200: LISTED},
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/usage/{uid}",
+        function=jobs.get_usage,
+        right=Right.READ,
+        path_parameters=UserPath,
+        responses={200: ResponseDescription(description="What the user uses", shape=shapes.Usage)},
         problems=(INVALID, UNAVAILABLE),
     ),
     Route(

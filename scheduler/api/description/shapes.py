@@ -151,6 +151,29 @@ class Aborts(Shape):
     aborting: Annotated[int, Field(description="how many are being stopped")]
 
 
+class UserLimits(Shape):
+    """The limits of a user; null: there is no such limit."""
+
+    queued_max: Annotated[int | None, Field(description="how many jobs may be queued")]
+    submits_per_s: Annotated[
+        float | None,
+        Field(description="how many jobs may be submitted to each node in a second, on average"),
+    ]
+
+
+class Usage(Shape):
+    """What a user uses, and its limits."""
+
+    uid: str
+    queued: Annotated[int, Field(description="how many jobs are queued")]
+    queued_is_exact: Annotated[bool, Field(description="false: there are more, uncounted")]
+    running: Annotated[int, Field(description="how many jobs run")]
+    pattern: Annotated[
+        str | None, Field(description="the pattern in `[quotas]` that fits best; null: none fits")
+    ]
+    limits: Annotated[UserLimits | None, Field(description="null where no pattern fits")]
+
+
 class Health(Shape):
     """The process lives."""
 
@@ -267,6 +290,25 @@ class Refusal(Problem):
     """What is wrong with the request, place by place."""
 
     errors: list[Flaw]
+
+
+class Violation(Shape):
+    """One limit that a submission exceeds."""
+
+    policy: Annotated[
+        Literal["queued", "submit"],
+        Field(description="queued: `queued_max`; submit: `submits_per_s`"),
+    ]
+    uid: Annotated[str, Field(description="whose limit it is")]
+    limit: Annotated[int, Field(description="how many jobs it allows; of submit: at once")]
+    used: Annotated[int, Field(description="how much of it is used")]
+
+
+class Exceeded(Problem):
+    """The quotas that a submission exceeds."""
+
+    violated_policies: Annotated[list[str], Field(alias="violated-policies")]
+    violations: list[Violation]
 
 
 class Ended(Problem):

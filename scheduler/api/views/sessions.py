@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from scheduler.api.access.cookies import cookie
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
@@ -45,11 +46,12 @@ async def logout(request: web.Request) -> web.Response:
     """
     query(request, Query)
     name = request.app[SESSION_COOKIE]
-    if name in request.cookies:
+    if text := cookie(request, name):
         client = request.app[CLIENTS].address(request)
-        await request.app[SESSIONS].logout(request.cookies[name], client=client)
+        await request.app[SESSIONS].logout(text, client=client)
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
-    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
+    # Browsers take the end of a cookie whose name begins with __Host- only with Secure.
+    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/", secure=_by_https(request))
     return answer
 
 

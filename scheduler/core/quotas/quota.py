@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Final
+from typing import Final, NamedTuple
 
 from scheduler.core.errors import QuotaExceeded, Standing
 from scheduler.core.job import NewJob
@@ -49,6 +49,17 @@ class Use:
 
     queued: int
     running: int
+
+
+class Usage(NamedTuple):
+    """What a user uses of its quota."""
+
+    uid: str
+    use: Use
+    quota: Quota | None
+    """The one that fits best."""
+    queued_is_exact: bool
+    """Whether the queued jobs were counted to their end."""
 
 
 class Quotas:
@@ -105,7 +116,8 @@ def _too_many(uid: str, quota: Quota, queued: int, new: int) -> str:
     limit = f"queued_max = {quota.queued_max} of {quota.section}"
     if new > (quota.queued_max or 0):
         return f"{new} jobs at once are more than user {uid!r} may ever have queued: {limit}"
-    return f"user {uid!r} has {queued} queued jobs, and {new} more would be beyond {limit}"
+    has = "1 queued job" if queued == 1 else f"{queued} queued jobs"
+    return f"user {uid!r} has {has}, and {new} more would be beyond {limit}"
 
 
 def burst(submits_per_s: float) -> int:

@@ -88,4 +88,4 @@ def _rate(quota: Quota | None) -> float | None:
 
 def _too_fast(uid: str, quota: Quota, wait_s: float) -> str:
     limit = f"submits_per_s = {quota.submits_per_s:g} of {quota.section}"
-    return f"user {uid!r} submits faster than {limit}; the next is taken in {wait_s:.2g} s"
+    return f"user {uid!r} submits faster than {limit}; try again in {ceil(wait_s * 10) / 10:g} s"

@@ -3,12 +3,12 @@
 -- $2 count_max
 SELECT key AS uid,
        (SELECT count(*)
-          FROM (SELECT id
+          FROM (SELECT 1
                   FROM jobs
                  WHERE jobs.uid = key AND jobs.status = 'queued'
                  LIMIT $2) AS counted) AS queued,
        (SELECT count(*)
-          FROM (SELECT id
+          FROM (SELECT 1
                   FROM jobs
                  WHERE jobs.uid = key AND jobs.status = 'running'
                  LIMIT $2) AS counted) AS running

@@ -14,6 +14,8 @@ import configparser
 import re
 import shutil
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,7 +70,8 @@ async def test_each_block_of_a_page_does_what_it_shows(
         if _is_handler(block):
             (handlers / f"page_{number}.py").write_text(block.text)
     mode = "tokens" if page.stem == "access" else "none"
-    node = start_node(HANDLERS__PATH=handlers, NODE__NAME="node-a", AUTH__MODE=mode)
+    more = {"QUOTAS": _quotas(found)} if page.stem == "quotas" else {}
+    node = start_node(HANDLERS__PATH=handlers, NODE__NAME="node-a", AUTH__MODE=mode, **more)
     if mode == "tokens":
         node.token = (node.folder / "data" / "admin-token").read_text().strip()
     (node.folder / ".venv").symlink_to(sys.prefix)
@@ -76,6 +79,16 @@ async def test_each_block_of_a_page_does_what_it_shows(
     async with shell(node.folder, environment(node)) as terminal:
         for block in found:
             await _use(block, node, terminal)
+
+
+def _quotas(found: Sequence[Block]) -> str:
+    """The tables that a page shows first, as the environment has them."""
+    (shown, *_) = (tomllib.loads(each.text) for each in found if each.language == "toml")
+    tables = (
+        f'"{pattern}" = {{{", ".join(f"{key} = {most}" for key, most in limits.items())}}}'
+        for pattern, limits in shown["quotas"].items()
+    )
+    return f"{{{', '.join(tables)}}}"
 
 
 async def _use(block: Block, node: Node, terminal: Shell) -> None:

@@ -274,6 +274,20 @@ async def test_a_token_ends_at_a_time_that_there_is(api: Api, text: str) -> None
     assert answer.flaws["/expires_at"].startswith(f'got "{text}"; allowed: a time in the future')
 
 
+@pytest.mark.parametrize("text", ["%00", "%ff", "x", "0" * 13, "%D9%A0" * 12, "0" * 11 + "G"])
+async def test_the_store_is_not_asked_for_what_is_no_id_of_a_token(
+    api: Api, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL takes no NUL, and its refusal would look like a defect of the node."""
+    for call in ("revoke", "page"):
+        monkeypatch.setattr(api.store.tokens, call, None)
+    revoked = await api.delete(f"/-/tokens/{text}")
+    listed = await api.get(f"/-/tokens?after={text}")
+
+    assert (revoked.status, revoked.json["type"].rpartition(":")[2]) == (404, "no-such-token")
+    assert "where the page before ended" in listed.flaws["after"]
+
+
 async def test_a_query_is_refused_where_there_is_none(api: Api) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await api.ask("POST", "/?wait=1", data=orjson.dumps(SOUND), headers=headers)

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from scheduler import __version__
 from scheduler.service.documents import instant
+from scheduler.service.service import SEE_LOG
 from tests.support.stores import AT, node
 from tests.unit.api.conftest import Api
 
@@ -28,6 +29,7 @@ async def test_a_node_is_ready_when_nothing_is_in_its_way(api: Api) -> None:
 
 
 async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
+    """To everybody, so without the addresses that the errors of the store and the queue have."""
     api.store.away = api.queue.away = True
     api.draining.set()
 
@@ -37,8 +39,8 @@ async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.json["reasons"] == {
         "draining": "the node is draining",
-        "store": "the store does not answer",
-        "queue": "the queue does not answer",
+        "store": SEE_LOG.format("store"),
+        "queue": SEE_LOG.format("queue"),
     }
 
 

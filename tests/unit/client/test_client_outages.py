@@ -15,12 +15,13 @@ from atlanscheduler_client import (
     ClientError,
     Forbidden,
     Problem,
+    QuotaExceeded,
     Unauthenticated,
     Unavailable,
     Unreachable,
     WrongServer,
 )
-from atlanscheduler_client.waiting import pauses
+from atlanscheduler_client.waiting import Retries
 from tests.support.servers.stream_server import stream_server
 from tests.unit.client.conftest import reply
 
@@ -258,13 +259,19 @@ def test_the_address_of_a_page_leads_to_the_url(url: str, node: str) -> None:
 
 def test_pauses_double_and_end() -> None:
     """A node that is down is not flooded with retries, and they end."""
-    given: list[float] = []
-    for pause_s in pauses(0.35):
-        given.append(pause_s)
-        if len(given) == 2:
-            break
-    assert given == [0.1, 0.2]
-    assert list(pauses(0)) == []
+    retries = Retries(0.35)
+    down = Unreachable("no node answers")
+    assert [retries.pause_s(down) for _ in range(2)] == [0.1, 0.2]
+    assert Retries(0).pause_s(down) is None
+    assert Retries(60).pause_s(Problem(400, {})) is None
+
+
+def test_who_is_refused_by_a_quota_waits_as_long_as_the_node_says() -> None:
+    """Sooner it would be refused again; and where the time does not suffice, now is better."""
+    retries = Retries(60)
+    assert retries.pause_s(QuotaExceeded(429, {}, 3.0)) == 3.0
+    assert retries.pause_s(QuotaExceeded(429, {}, 90.0)) is None
+    assert retries.pause_s(QuotaExceeded(429, {}, None)) is None
 
 
 def test_every_error_is_one_to_be_caught() -> None:

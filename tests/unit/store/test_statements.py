@@ -187,6 +187,8 @@ def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
                 yield name, len(arguments.elts)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in FETCHES:
             name, *passed = node.args
+            if function.args.vararg:  # it passes on what it is given
+                continue
             yield (
                 name,
                 sum(

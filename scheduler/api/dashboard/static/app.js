@@ -86,10 +86,10 @@ function Header({ route, who, lost, main, onHelp }) {
         ${pagesOf(who).map(
           (name) => html`<a href=${link([name])} aria-current=${(route.parts.length ? route.page : pagesOf(who)[0]) === name ? "page" : null}>${name}</a>`,
         )}
-        <a href="../docs" title="The API, as a page to read">API</a>
+        ${who && !who.out && html`<a href="../docs" title="The API, as a page to read">API</a>`}
       </nav>
       <span class="line" role="status" data-lost=${lost}>${lost ? "disconnected" : "live"}</span>
-      ${who?.logged_in && html`<button class="plain words" title=${`Logged in as ${who.name}`} onClick=${logout}>Log out</button>`}
+      ${who?.logged_in && html`<button class="plain wide" title=${`Logged in as ${who.name}`} onClick=${logout}>Log out</button>`}
       <button class="plain" aria-label="Light or dark" title="Light or dark (t)" onClick=${() => window.atlanTheme.toggle()}>◐</button>
       <button class="plain" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${onHelp}>?</button>
     </header>

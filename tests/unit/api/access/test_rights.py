@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
+from scheduler.core.errors import StoreUnavailable
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import new_secret
 from scheduler.service.tokens import Tokens
@@ -48,6 +50,7 @@ OPERATIONS = {
     "abort_ordered": Operation("DELETE", "/", Role.USER, 404, {"uid": "{uid}", "id": "{id}"}),
     "list_jobs": Operation("GET", "/{uid}", Role.VIEWER, 403),
     "list_all_jobs": Operation("GET", "/-/jobs?uid={uid}", Role.VIEWER, 403),
+    "get_usage": Operation("GET", "/-/usage/{uid}", Role.VIEWER, 403),
     "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
     "abort_job": Operation("DELETE", "/{uid}/{id}", Role.USER, 404),
@@ -122,9 +125,10 @@ class Town:
         return filled(operation.path), whole
 
 
-@pytest.fixture(name="town")
-async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
-    parts = build(lambda by_token: by_token)
+@asynccontextmanager
+async def a_town(aiohttp_client: AiohttpClient, store: Any = None) -> AsyncIterator[Town]:
+    """A town on the fake store, or on a real one."""
+    parts = build(lambda by_token: by_token, store=store)
     async with background(looks=parts.looks.run(), tokens=parts.access.tokens.run()):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
@@ -133,6 +137,12 @@ async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
             town.jobs[uid] = answer.json["id"]
+        yield town
+
+
+@pytest.fixture(name="town")
+async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
+    async with a_town(aiohttp_client) as town:
         yield town
 
 
@@ -233,6 +243,21 @@ async def test_a_job_of_another_user_is_not_read_under_ones_own_name(
     answer = await town.ask(EVERY[name], await town.token(Role.USER, OWN), OWN)
     assert answer.status == 404
     assert set(found) <= {None}
+
+
+async def test_only_operators_are_told_where_the_store_is(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address, user and schema are for nobody who could try them."""
+
+    async def get(job_id: str, **_: str) -> None:
+        raise StoreUnavailable(f"PostgreSQL at postgresql://db.internal/{job_id}: gone")
+
+    monkeypatch.setattr(town.api.store, "get", get)
+    for role in Role:
+        answer = await town.ask(EVERY["get_job"], await town.token(role, OWN))
+        assert answer.status == 503
+        assert ("db.internal" in answer.text) is (role in {Role.OPERATOR, Role.ADMIN})
 
 
 async def test_who_acts_for_one_user_need_not_name_him(town: Town) -> None:

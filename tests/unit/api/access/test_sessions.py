@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
 import pytest
+from aiohttp import ClientPayloadError, web
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
@@ -28,6 +31,7 @@ class Site:
     api: Api
     tokens: Tokens
     sessions: Sessions
+    gate: Gate
     made: NewToken
 
     async def login(self, token: str, **headers: str) -> Response:
@@ -61,7 +65,7 @@ async def site_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Site]:
             EVERYBODY, name="ada", role=Role.USER, uids=["ada"], expires_at=None
         )
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        yield Site(api, tokens, parts.access.sessions, made)
+        yield Site(api, tokens, parts.access.sessions, parts.access.gate, made)
 
 
 async def test_a_session_has_the_rights_of_its_token(site: Site) -> None:
@@ -112,6 +116,24 @@ async def test_a_cookie_of_any_bytes_is_no_session(site: Site, text: str) -> Non
     await site.sessions.logout(text)
 
 
+async def test_two_sessions_at_once_are_none(site: Site) -> None:
+    """One of them may be the choice of a neighbour of the same domain."""
+    one, other = [await site.sessions.login(site.made.secret.text) for _ in range(2)]
+    site.api.client.session.cookie_jar.clear()
+    assert await site.status(f"{one}; theme=dark; {COOKIE}x={other}; x{COOKIE}={other}") == 200
+    assert await site.status(f"{one}; {COOKIE}={other}") == 401
+    assert await site.status(f"{one}; {COOKIE}=") == 401
+    assert await site.status(one) == 200
+
+
+async def test_other_cookies_are_not_parsed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may send 8 KB of them before it is known who asks: by aiohttp, 15 ms of the loop."""
+    monkeypatch.setattr(web.BaseRequest, "cookies", None)
+    text = await site.sessions.login(site.made.secret.text)
+    assert await site.status(f"{text}; " + "a=b; " * 1500) == 200
+    assert await site.status(text, "POST", "/-/logout") == 200
+
+
 async def test_a_session_ends_at_logout(site: Site) -> None:
     """A cookie that was copied before has no force any more."""
     text = await site.cookie()
@@ -120,6 +142,39 @@ async def test_a_session_ends_at_logout(site: Site) -> None:
     assert (answer.status, answer.headers["Clear-Site-Data"]) == (200, '"cache"')
     assert SimpleCookie(answer.headers["Set-Cookie"])[COOKIE].value == ""
     assert await site.status(text) == 401
+
+
+@pytest.mark.parametrize("logs_out", [True, False])
+async def test_what_is_open_ends_with_the_session(site: Site, *, logs_out: bool) -> None:
+    """Else whoever had copied the cookie could go on reading for as long as the token has force."""
+    clock, token = site.api.clock, site.made.secret.text
+    headers, other = [{"Cookie": f"{COOKIE}={await site.sessions.login(token)}"} for _ in range(2)]
+    async with (
+        background(gate=site.gate.run()),
+        asyncio.timeout(20),
+        site.api.client.get("/-/events", headers=headers) as stream,
+        site.api.client.get("/-/events", headers=other) as rest,
+    ):
+        assert (stream.status, rest.status) == (200, 200)
+        if logs_out:
+            await site.api.ask("POST", "/-/logout", headers=headers)
+        else:
+            clock.advance(IDLE.total_seconds() - 60)
+            assert (await site.api.get("/ada", headers=other)).status == 200
+            clock.advance(60)
+        await clock.pass_until(lambda: len(site.gate._open) == 1)
+        with pytest.raises(ClientPayloadError):
+            await stream.read()
+        assert not rest.content.at_eof()
+
+
+async def test_a_cookie_ends_as_it_began(site: Site) -> None:
+    """Browsers keep one for https alone, unless its end is for https alone, too."""
+    secure = {"Host": "jobs.example", "Origin": "https://jobs.example"}
+    for headers in ({"Sec-Fetch-Site": "same-origin"}, secure):
+        begun = (await site.login(site.made.secret.text, **headers)).headers["Set-Cookie"]
+        ended = (await site.api.ask("POST", "/-/logout", headers=headers)).headers["Set-Cookie"]
+        assert ("Secure" in ended.split("; ")) is ("Secure" in begun.split("; "))
 
 
 async def test_a_session_ends_with_its_token(site: Site) -> None:

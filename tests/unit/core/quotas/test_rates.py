@@ -38,8 +38,7 @@ def test_a_refusal_says_who_is_too_fast_and_when_the_next_is_taken() -> None:
         rates.take({"ada": 1}, FIVE, now=0.0)
     error = caught.value
     assert str(error) == (
-        "user 'ada' submits faster than submits_per_s = 5 of [quotas.\"*\"];"
-        " the next is taken in 0.2 s"
+        "user 'ada' submits faster than submits_per_s = 5 of [quotas.\"*\"]; try again in 0.2 s"
     )
     assert error.retry_after_s == 1
     (standing,) = error.violations

@@ -11,6 +11,7 @@ import { FormButton } from "../parts/job_form.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
 import { Pager } from "../parts/pager.js";
 import { Empty, Loaded } from "../parts/states.js";
+import { Usage } from "../parts/usage.js";
 
 const PAGE = 50;
 
@@ -28,6 +29,7 @@ export function Jobs({ query }) {
 
 function List({ query }) {
   const mayChange = useMay("change");
+  const who = useWho();
   const { uid, task, status, after } = query;
   const filter = { uid, task, status };
   const tasks = useData("/-/tasks");
@@ -48,6 +50,7 @@ function List({ query }) {
       <${FormButton} form=${{ submit: task || "?" }}>Submit a job<//>
     </div>
     <${Filters} query=${query} tasks=${tasks.data} />
+    ${(uid || who.uid) && html`<${Usage} uid=${uid || who.uid} at=${list.at} />`}
     <${Loaded} from=${list} rows=${8}>
       ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} /><${Pager} page="jobs" query=${query} next=${data.next} of="jobs" />` : html`<${Nothing} filter=${filter} />`)}
     <//>

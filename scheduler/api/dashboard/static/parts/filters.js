@@ -1,10 +1,12 @@
 // Which jobs to show: user, task, status. The choice is kept in the URL and nowhere else.
 import { html } from "../vendor/htm-preact.js";
 import { refine } from "../core/route.js";
+import { useWho } from "../core/who.js";
 import { STATUSES, Word } from "./status.js";
 import { Typed } from "./typed.js";
 
 export function Filters({ query, tasks }) {
+  const who = useWho();
   const chosen = new Set((query.status ?? "").split(",").filter(Boolean));
 
   const apply = (changed) => refine(["jobs"], { after: "", ...changed });
@@ -16,7 +18,7 @@ export function Filters({ query, tasks }) {
 
   return html`
     <search><form class="filters" aria-label="Which jobs" onSubmit=${(event) => event.preventDefault()}>
-      <${Typed} label="User" name="uid" value=${query.uid} placeholder="all users" apply=${(uid) => apply({ uid })} />
+      <${Typed} label="User" name="uid" value=${query.uid} placeholder=${who?.all ? "all users" : (who?.uid ?? "which user?")} apply=${(uid) => apply({ uid })} />
       <label>
         Task
         <select name="task" value=${query.task ?? ""} onChange=${(event) => apply({ task: event.target.value })}>
