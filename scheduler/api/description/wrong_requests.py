@@ -32,6 +32,8 @@ def _send_wrong(route: Route) -> None:
         checked(route.query, _wrong(route.query), prefix="", noun="parameter")
     elif route.path_parameters is not None:
         checked(route.path_parameters, {"uid": "-", "id": "1"}, prefix="")
+    else:  # it takes no parameters at all
+        checked(Query, {"limit": "0"}, prefix="", noun="parameter")
 
 
 def _wrong(query: type[Query]) -> dict[str, str]:

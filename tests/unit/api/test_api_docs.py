@@ -176,7 +176,7 @@ def test_an_address_that_is_no_plain_url_is_not_put_into_commands(origin: str) -
     [
         ("submit", "/task: missing; allowed: the name of a handler"),
         ("abort_ordered", "/id: missing; allowed: the id of a job, as text"),
-        ("list_jobs", 'limit: got "0"; allowed: how many jobs at most, 1 to 1000'),
+        ("list_jobs", 'limit: got "0"; allowed: how many at most, 1 to 1000'),
         (
             "abort_jobs",
             "status: got \"failed\": jobs that are 'failed' elsewhere are",
