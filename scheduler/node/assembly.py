@@ -247,6 +247,7 @@ def _slots(
         random=random,
         result_bytes_max=config.limits.result_bytes_max,
         jobs_per_process=config.node.jobs_per_process,
+        share_processes=config.node.share_processes,
         on_started=metrics.processes.inc,
     )
 

@@ -214,7 +214,7 @@ class Attempt:
             except StoreUnavailable:
                 # Its abort may be stored. Given back, the job is then aborted, or begins anew.
                 self.stop(StopReason.DRAIN)
-        if not (self._slots.room(process) and self._slots.knows(self.options)):
+        if not (self._slots.room(process, self.claim.uid) and self._slots.knows(self.options)):
             self.stop(StopReason.DRAIN)  # handlers were loaded anew; its next claim is for those
         if self._over.is_set():
             return None

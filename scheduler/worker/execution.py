@@ -114,6 +114,7 @@ class Execution:
     ) -> None:
         ways = Ways(
             room=self._slots.room,
+            share_processes=self._slots.share_processes,
             knows=self._slots.knows,
             settle=self._settle_all,
             run_alone=lambda member, own: self._run_alone(member, own, group),
@@ -199,7 +200,8 @@ class Execution:
         fresh = claimed.claim.purpose is Purpose.CLEAN
         give_back = partial(attempt.stop, StopReason.DRAIN)
         with self._drain.interrupting(give_back):
-            process = await ticket.wait_for_process(fresh=fresh, late=give_back)
+            uid = claimed.claim.uid
+            process = await ticket.wait_for_process(uid, fresh=fresh, late=give_back)
         # The lease may have ended during the wait without being noticed yet. This call notices, and
         # then stops all that runs here, and this attempt with it.
         claimed.lease_unbroken()

@@ -149,10 +149,10 @@ class NodeUnderTest:
     def on_lease_lost(self) -> None:
         """Do nothing: a test ends the processes itself."""
 
-    async def submit(self, task: str = "task1") -> str:
+    async def submit(self, task: str = "task1", *, uid: str = "u1") -> str:
         """Submit a job; its id."""
         inserted = await self.service.submit(
-            EVERYBODY, [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)]
+            EVERYBODY, [Submission(uid=uid, task=task, data=JsonText("null"), hook=None)]
         )
         return inserted.jobs[0].id
 
