@@ -66,6 +66,7 @@ def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> 
         tokens=tokens,
         sessions=sessions,
         session_cookie=cookie,
+        open_metrics=auth.metrics == "open",
     )
 
 

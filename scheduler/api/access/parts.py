@@ -22,6 +22,8 @@ class Access:
     sessions: Sessions
     session_cookie: str
     """The name of the cookie that has a session."""
+    open_metrics: bool = False
+    """Whether the metrics need no token."""
 
     def background_tasks(self) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
         """What must run while the node serves, by name."""

@@ -58,6 +58,8 @@ class AuthSection(Section):
     """`none` = everybody may do everything · `tokens` · `proxy` = a proxy or token says who asks"""
     insecure: Flag = False
     """whether a node that other machines reach may have mode `none`"""
+    metrics: MetricsFor = "operator"
+    """`operator` = `/-/metrics` needs this role · `open` = it needs no token"""
     proxies: Networks = ()
     """networks of the proxies whose X-Forwarded-User and -Groups count: `["10.0.0.7/32"]`"""
     groups: Groups = Field({})

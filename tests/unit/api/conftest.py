@@ -151,6 +151,8 @@ class Parts:
 def build(
     authentication: Callable[[TokenAuthentication], Authentication] | None = None,
     path_prefix: str = "",
+    *,
+    open_metrics: bool = False,
 ) -> Parts:
     store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
@@ -176,6 +178,7 @@ def build(
         tokens=tokens,
         sessions=sessions,
         session_cookie=COOKIE,
+        open_metrics=open_metrics,
     )
     app = build_app(
         service=service,

@@ -122,8 +122,11 @@ class Town:
 
 
 @pytest.fixture(name="town")
-async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
-    parts = build(lambda by_token: by_token)
+async def town_fixture(
+    aiohttp_client: AiohttpClient, request: pytest.FixtureRequest
+) -> AsyncIterator[Town]:
+    """A parameter says whether the metrics are open."""
+    parts = build(lambda by_token: by_token, open_metrics=getattr(request, "param", False))
     async with background(looks=parts.looks.run(), tokens=parts.access.tokens.run()):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
@@ -176,6 +179,22 @@ async def test_each_role_does_what_the_table_says(town: Town, name: str, role: R
         assert answer.status not in ({403} if name == "login" else {401, 403}), answer.text
     else:
         assert answer.status == 403
+
+
+@pytest.mark.parametrize("town", [True], indirect=True)
+@pytest.mark.parametrize("name", EVERY)
+async def test_open_metrics_need_no_token_and_all_else_does(town: Town, name: str) -> None:
+    """`[auth] metrics = "open"`: a Prometheus that cannot bring a token, and nobody else."""
+    operation = EVERY[name]
+    if name == "metrics":
+        revoked = await town.token(Role.VIEWER, OWN)
+        await town.tokens.revoke(EVERYBODY, revoked.split("_")[1])
+        for token in (None, "nonsense", revoked, await town.token(Role.VIEWER, OWN)):
+            assert (await town.ask(operation, token)).status == 200
+        document = (await town.ask(EVERY["openapi"], await town.token(Role.VIEWER, OWN))).json
+        assert document["paths"]["/-/metrics"]["get"]["security"] == []
+    elif operation.least is not None:
+        assert (await town.ask(operation, None)).status == 401
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.USER])
