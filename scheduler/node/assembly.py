@@ -199,7 +199,7 @@ async def _open_basis(
         job_events=JobEvents(metrics, clock=clock),
         store=store,
         queue=queue,
-        access=access(config.http, config.auth, store, clock),
+        access=access(config.http, config.auth, store, queue, clock),
         snapshot=snapshot,
         slots=slots,
         warden=warden,

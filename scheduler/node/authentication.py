@@ -21,6 +21,7 @@ from scheduler.api.access.hosts import Hosts
 from scheduler.api.access.parts import Access
 from scheduler.core.errors import StartError
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import ALL, Role
@@ -53,9 +54,11 @@ def require_safe(auth: AuthSection, hosts: Sequence[str]) -> None:
         )
 
 
-def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> Access:
+def access(
+    http: HttpSection, auth: AuthSection, store: Store, queue: Queue, clock: Clock
+) -> Access:
     """What finds out who asks."""
-    tokens = Tokens(store.tokens, clock)
+    tokens = Tokens(store.tokens, queue, clock)
     sessions = Sessions(store.tokens, tokens, clock)
     # Cookies heed no port: two installations on one host must not take each other's.
     cookie = f"atl_{sha256(store.identity.encode()).hexdigest()[:8]}"

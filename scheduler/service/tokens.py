@@ -5,27 +5,37 @@
                                    ▼
                      one look at the store for all that ask
 
-Nothing else is asked: tokens have their force while the queue is away.
+Nothing else is asked: tokens have their force while the queue is away. Through the queue, other
+nodes only tell that one was revoked, so that it is looked up anew at once. Whoever sends such
+messages himself causes looks at the store, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
-from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
+from scheduler.core.errors import (
+    NoSuchToken,
+    QueueUnavailable,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Principal, Right, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
 from scheduler.service.rights import require
 
 KNOWN_S: Final = 5.0
-"""How long a node trusts what it has read of a token: so long may a revoked one have force."""
+"""How long a node trusts what it has read of a token: so long may a revoked one have force, where
+the queue is away."""
 KNOWN_MAX: Final = 10_000
 """How many tokens a node knows: whoever sends nonsense must not fill its memory."""
 LOOK_MAX: Final = 500
@@ -55,13 +65,16 @@ class NewToken:
 class Tokens:
     """The tokens of an installation; `run` must run while it is in use."""
 
-    def __init__(self, store: TokenStore, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, queue: Queue, clock: Clock) -> None:
         self._store = store
+        self._queue = queue
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._look = Batch(self._look_for_all, weight_max=LOOK_MAX)
         self._uses: dict[str, datetime] = {}
         """The last uses that are not written down yet."""
+        self._heard = 0
+        """How many revocations were heard."""
 
     async def run(self) -> None:
         """Look for those who ask, for ever; a background task."""
@@ -150,7 +163,7 @@ class Tokens:
         return await self._store.page(before_id=before_id, limit=limit)
 
     async def revoke(self, by: Principal, token_id: str) -> Token:
-        """Take a token its force: here at once, on other nodes within `KNOWN_S`.
+        """Take a token its force: at once, or within `KNOWN_S` on other nodes if the queue is away.
 
         Raises:
             Forbidden: somebody may not.
@@ -161,7 +174,17 @@ class Tokens:
         if token is None:
             raise NoSuchToken(f"there is no token {token_id!r}")
         self._know(token_id, token, self._clock.monotonic() + KNOWN_S)
+        with suppress(QueueUnavailable):
+            await self._queue.announce_revocation(token_id)
         return token
+
+    async def revocations(self) -> AsyncIterator[str]:
+        """Ids of tokens that may have lost their force, as they are heard of; forgotten here."""
+        async for token_id in self._queue.revocations():
+            self._heard += 1
+            if self._revoked(token_id) is None:
+                self._known.pop(token_id, None)
+            yield token_id
 
     async def _token(self, token_id: str) -> Token | None:
         known = self._known.get(token_id)
@@ -171,18 +194,24 @@ class Tokens:
 
     async def _look_for_all(self, token_ids: Sequence[str]) -> Sequence[Token | None]:
         """Read tokens. What is known of them lasts from before the look on."""
-        until = self._clock.monotonic() + KNOWN_S
+        heard, now = self._heard, self._clock.monotonic()
         found = {token.id: token for token in await self._store.find(set(token_ids))}
+        # What was read may be from before a revocation that was heard since: then it is not kept.
+        until = now + KNOWN_S if heard == self._heard else now
         return [self._know(each, found.get(each), until) for each in token_ids]
 
     def _know(self, token_id: str, token: Token | None, until: float) -> Token | None:
         """Keep what the store said, and return what is true."""
-        before = self._known.pop(token_id, None)
-        if before is not None and before.token is not None and before.token.revoked_at is not None:
-            token = (
-                before.token
-            )  # the look had begun before the token was revoked, which is for ever
+        # The look may have begun before the token was revoked, which is for ever.
+        token = self._revoked(token_id) or token
+        self._known.pop(token_id, None)
         self._known[token_id] = _Known(token, until)
         if len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
         return token
+
+    def _revoked(self, token_id: str) -> Token | None:
+        """A token that is known to be revoked."""
+        known = self._known.get(token_id)
+        token = None if known is None else known.token
+        return None if token is None or token.revoked_at is None else token

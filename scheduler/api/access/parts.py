@@ -31,4 +31,5 @@ class Access:
             "look for tokens": self.tokens.run,
             "note the use of tokens": self.tokens.note_uses,
             "end what lost its token": self.gate.run,
+            "hear of revoked tokens": self.gate.hear,
         }

@@ -168,7 +168,7 @@ def build(
         direct_start=NoDirectStart(),
         job_events=Counting(clock),
     )
-    tokens = Tokens(store.tokens, clock)
+    tokens = Tokens(store.tokens, queue, clock)
     sessions = Sessions(store.tokens, tokens, clock)
     by_token = TokenAuthentication(tokens, sessions, COOKIE)
     found = NoAuthentication() if authentication is None else authentication(by_token)

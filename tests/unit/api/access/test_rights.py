@@ -282,6 +282,24 @@ async def test_a_stream_ends_when_its_token_loses_its_force(town: Town, path: st
             await answer.read()
 
 
+async def test_a_stream_ends_at_once_where_the_revocation_is_heard(town: Town) -> None:
+    """And a forged message, which tells of a token that has its force, ends none."""
+    token, other = await town.token(Role.VIEWER, OWN), await town.token(Role.VIEWER, OWN)
+    url = f"/{OWN}/{town.jobs[OWN]}/events"
+    async with (
+        background(gate=town.gate.hear()),
+        asyncio.timeout(20),
+        town.api.client.get(url, headers={"Authorization": f"Bearer {other}"}) as goes_on,
+        town.api.client.get(url, headers={"Authorization": f"Bearer {token}"}) as ends,
+    ):
+        assert (goes_on.status, ends.status) == (200, 200)
+        await town.api.queue.announce_revocation(other.split("_")[1])
+        await town.tokens.revoke(EVERYBODY, token.split("_")[1])
+        with pytest.raises(ClientPayloadError):
+            await ends.read()
+        assert len(town.gate._open) == 1
+
+
 async def test_a_wait_ends_when_its_token_expires(town: Town) -> None:
     """What it waits for is not told to somebody who may not know it any more."""
     expires_at = town.api.clock.now() + timedelta(seconds=3)
