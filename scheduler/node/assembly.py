@@ -72,6 +72,7 @@ from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import Settlements, build_settlements
 from scheduler.worker.workers import Workers
 
@@ -199,7 +200,7 @@ async def _open_basis(
         job_events=JobEvents(metrics, clock=clock),
         store=store,
         queue=queue,
-        access=access(config.http, config.auth, store, queue, clock),
+        access=await access(config.http, config.auth, store, queue, clock),
         snapshot=snapshot,
         slots=slots,
         warden=warden,
@@ -429,7 +430,7 @@ async def _open_workers(
             longest_look_s=config.abort.longest_look_s,
             grace_s=config.abort.grace_s,
         ),
-        node_url=local(urls),
+        node_api=NodeApi(local(urls), basis.access.token_of),
     )
     stack.callback(workers.close)
     return settlements, workers

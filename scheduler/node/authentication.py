@@ -30,6 +30,7 @@ from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.listening import reaches_others
 from scheduler.node.running_node import say
+from scheduler.service.job_tokens import JobTokens
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
@@ -54,19 +55,26 @@ def require_safe(auth: AuthSection, hosts: Sequence[str]) -> None:
         )
 
 
-def access(
+async def access(
     http: HttpSection, auth: AuthSection, store: Store, queue: Queue, clock: Clock
 ) -> Access:
-    """What finds out who asks."""
+    """What finds out who asks.
+
+    Raises:
+        StoreUnavailable: the secret of the jobs' tokens cannot be read.
+    """
     tokens = Tokens(store.tokens, queue, clock)
     sessions = Sessions(store.tokens, tokens, clock)
     # Cookies heed no port: two installations on one host must not take each other's.
     cookie = f"atl_{sha256(store.identity.encode()).hexdigest()[:8]}"
-    by_token = TokenAuthentication(tokens, sessions, cookie)
+    secret = await store.tokens.job_secret()
+    job_tokens = JobTokens(store, clock, secret=secret)
+    by_token = TokenAuthentication(tokens, job_tokens, sessions, cookie)
     return Access(
         hosts=Hosts(http.addresses, http.hosts),
         gate=Gate(_authentication(auth, by_token), tokens, clock),
         tokens=tokens,
+        job_tokens=None if auth.mode == "none" else job_tokens,
         sessions=sessions,
         session_cookie=cookie,
         open_metrics=auth.metrics == "open",

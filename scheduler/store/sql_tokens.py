@@ -66,6 +66,10 @@ class SqlTokens:
         created_before = arguments.milliseconds(at - LONGEST)
         await self._fetch("end_sessions", digest, unused_since, created_before)
 
+    async def job_secret(self) -> str:
+        """See `TokenStore`."""
+        return str((await self._fetch("job_secret"))[0]["value"])
+
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """See `TokenStore`."""
         await self._fetch(

@@ -64,6 +64,10 @@ class MemoryTokens:
         self.sessions.pop(digest, None)
         self.sessions = {key: each for key, each in self.sessions.items() if each.valid(at)}
 
+    async def job_secret(self) -> str:
+        self._answer()
+        return 32 * "5e"
+
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         self._answer()
         for token_id, at in uses.items():

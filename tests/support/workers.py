@@ -29,6 +29,7 @@ from scheduler.worker.direct_starts import IN_VAIN_S, DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import build_settlements
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
@@ -142,7 +143,7 @@ class NodeUnderTest:
             direct_starts=self.direct_starts,
             job_events=self.job_events,
             intervals=intervals,
-            node_url="http://127.0.0.1:8000",
+            node_api=NodeApi("http://127.0.0.1:8000"),
         )
         self.slot_line = self.workers.slot_line
 

@@ -62,7 +62,7 @@ class Gate:
                 await self._look(token_id)
 
     async def _look(self, token_id: str) -> None:
-        if not await self._tokens.has_force(token_id):
+        if not await self._authentication.has_force(token_id):
             self._end(token_id)
 
     def guarded(self, view: View, right: Right) -> View:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.core.job import Claim
+from scheduler.service.job_tokens import JobTokens
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
@@ -19,15 +21,23 @@ class Access:
     """The names by which the node may be asked."""
     gate: Gate
     tokens: Tokens
+    job_tokens: JobTokens | None
+    """None where jobs need no tokens."""
     sessions: Sessions
     session_cookie: str
     """The name of the cookie that has a session."""
     open_metrics: bool = False
     """Whether the metrics need no token."""
 
+    def token_of(self, claim: Claim) -> str | None:
+        """The token for an attempt at a job; None where it gets none."""
+        return None if self.job_tokens is None else self.job_tokens.text(claim)
+
     def background_tasks(self) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
         """What must run while the node serves, by name."""
+        of_jobs = {} if self.job_tokens is None else {"look for jobs": self.job_tokens.run}
         return {
+            **of_jobs,
             "look for tokens": self.tokens.run,
             "note the use of tokens": self.tokens.note_uses,
             "end what lost its token": self.gate.run,

@@ -41,6 +41,7 @@ from scheduler.core.job import Claim, Settlement, Status
 from scheduler.core.tasks import Tasks
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.job_tokens import JobTokens
 from scheduler.service.service import Service
 from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
@@ -170,12 +171,14 @@ def build(
     )
     tokens = Tokens(store.tokens, queue, clock)
     sessions = Sessions(store.tokens, tokens, clock)
-    by_token = TokenAuthentication(tokens, sessions, COOKIE)
+    job_tokens = JobTokens(store, clock, secret=32 * "5e")
+    by_token = TokenAuthentication(tokens, job_tokens, sessions, COOKIE)
     found = NoAuthentication() if authentication is None else authentication(by_token)
     access = Access(
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
         gate=Gate(found, tokens, clock),
         tokens=tokens,
+        job_tokens=job_tokens,
         sessions=sessions,
         session_cookie=COOKIE,
         open_metrics=open_metrics,

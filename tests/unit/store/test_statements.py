@@ -32,6 +32,7 @@ READS = {
     "calls",
     "claims_of",
     "final",
+    "job_secret",
     "finished_per_step",
     "get",
     "log",

@@ -18,6 +18,7 @@ from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import new_secret
+from scheduler.service.job_tokens import JobTokens
 from scheduler.service.tokens import Tokens
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import DOCUMENT, Api, Response, build
@@ -93,6 +94,7 @@ class Town:
 
     api: Api
     tokens: Tokens
+    job_tokens: JobTokens
     gate: Gate
     jobs: dict[str, str] = field(default_factory=dict)
 
@@ -127,10 +129,14 @@ async def town_fixture(
 ) -> AsyncIterator[Town]:
     """A parameter says whether the metrics are open."""
     parts = build(lambda by_token: by_token, open_metrics=getattr(request, "param", False))
-    async with background(looks=parts.looks.run(), tokens=parts.access.tokens.run()):
+    jobs = parts.access.job_tokens
+    assert jobs is not None
+    async with background(
+        looks=parts.looks.run(), tokens=parts.access.tokens.run(), jobs=jobs.run()
+    ):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        town = Town(api, parts.access.tokens, parts.access.gate)
+        town = Town(api, parts.access.tokens, jobs, parts.access.gate)
         admin = await town.token(Role.ADMIN, "*")
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
@@ -298,6 +304,26 @@ async def test_a_stream_ends_at_once_where_the_revocation_is_heard(town: Town) -
         with pytest.raises(ClientPayloadError):
             await ends.read()
         assert len(town.gate._open) == 1
+
+
+async def test_a_stream_of_a_job_ends_with_the_job_whose_token_it_has(town: Town) -> None:
+    """Whoever a handler gave it to must not read on."""
+    admin = {"Authorization": f"Bearer {await town.token(Role.ADMIN, '*')}"}
+    answer = await town.api.post(job(OWN), **admin)
+    claim = await town.api.start(answer.json["id"])
+    headers = {"Authorization": f"Bearer {town.job_tokens.text(claim)}"}
+    url = f"/{OWN}/{town.jobs[OWN]}/events"
+    async with (
+        background(gate=town.gate.run()),
+        asyncio.timeout(20),
+        town.api.client.get(url, headers=headers) as stream,
+    ):
+        assert stream.status == 200
+        await town.api.end(claim)
+        await town.api.clock.pass_until(lambda: not town.gate._open)
+        with pytest.raises(ClientPayloadError):
+            await stream.read()
+    assert (await town.api.get(f"/{OWN}", headers=headers)).status == 401
 
 
 async def test_a_wait_ends_when_its_token_expires(town: Town) -> None:
