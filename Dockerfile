@@ -19,7 +19,8 @@ RUN python -m compileall -q scheduler atlanscheduler_client handlers \
     && mkdir data files && chown scheduler data files
 
 USER scheduler
-ENV PYTHONUNBUFFERED=1 SCHEDULER_HTTP__HOST=0.0.0.0
+# Other machines may reach a container, so it asks for tokens: the first is in data/admin-token.
+ENV PYTHONUNBUFFERED=1 SCHEDULER_HTTP__HOST=0.0.0.0 SCHEDULER_AUTH__MODE=tokens
 EXPOSE 8000
 VOLUME ["/app/data", "/app/files"]
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \

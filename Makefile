@@ -48,8 +48,8 @@ chaos: .venv/dev.stamp
 	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
 # How long an abort takes, ours and the peers', and what ours waits for: writes docs/aborts.md,
-# bench/results/aborts.json and abort_stages.json. ROUNDS=3 takes two minutes; ONLY=cases or stages
-# measures one of the two.
+# bench/results/aborts.json, abort_stages.json and abort_junk.json. ROUNDS=3 takes three minutes;
+# ONLY=cases, stages or junk measures one of the three.
 bench-abort: .venv/dev.stamp
 	@$(BIN)/python -m bench.abort $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 

@@ -22,10 +22,13 @@ from typing import TYPE_CHECKING
 from atlanscheduler_client.events import Changed, Event, Printed, Progressed
 from atlanscheduler_client.problems import (
     ClientError,
+    Forbidden,
     JobEnded,
     Lost,
     NoSuchJob,
     Problem,
+    QuotaExceeded,
+    Unauthenticated,
     Unavailable,
     Unreachable,
     WrongServer,
@@ -33,6 +36,7 @@ from atlanscheduler_client.problems import (
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AuditRecord,
     Cleanup,
     CleanupState,
     Failure,
@@ -50,6 +54,8 @@ from atlanscheduler_client.shapes import (
     Task,
     Token,
     Until,
+    Usage,
+    UserLimits,
 )
 from atlanscheduler_client.sync import Client
 
@@ -60,6 +66,7 @@ __all__ = [
     "Abort",
     "Aborts",
     "AsyncClient",
+    "AuditRecord",
     "Changed",
     "Cleanup",
     "CleanupState",
@@ -68,6 +75,7 @@ __all__ = [
     "Event",
     "Failure",
     "FailureKind",
+    "Forbidden",
     "Job",
     "JobEnded",
     "JobState",
@@ -82,13 +90,17 @@ __all__ = [
     "Problem",
     "Progress",
     "Progressed",
+    "QuotaExceeded",
     "Role",
     "Status",
     "Task",
     "Token",
+    "Unauthenticated",
     "Unavailable",
     "Unreachable",
     "Until",
+    "Usage",
+    "UserLimits",
     "WrongServer",
     "__version__",
 ]

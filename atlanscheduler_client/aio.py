@@ -21,12 +21,13 @@ from atlanscheduler_client import calls
 from atlanscheduler_client.address import default_url, with_token
 from atlanscheduler_client.calls import Call, Request
 from atlanscheduler_client.events import Event, EventReader, Printed
-from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
+from atlanscheduler_client.problems import ClientError, Lost
 from atlanscheduler_client.reading import log_line_of
 from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.session import AsyncLineStream, Session
 from atlanscheduler_client.shapes import (
     Aborts,
+    AuditRecord,
     Job,
     LogLine,
     MadeToken,
@@ -37,8 +38,9 @@ from atlanscheduler_client.shapes import (
     Task,
     Token,
     Until,
+    Usage,
 )
-from atlanscheduler_client.waiting import Deadline, pauses
+from atlanscheduler_client.waiting import Deadline, Retries
 
 T = TypeVar("T")
 
@@ -171,6 +173,10 @@ class AsyncClient:
         """Abort all of a user's jobs that match and have not ended; returns how many there were."""
         return await self._ask(calls.abort_all(uid, statuses=statuses, task=task))
 
+    async def usage(self, uid: str) -> Usage:
+        """How many unfinished jobs a user has, and how many it may have."""
+        return await self._ask(calls.usage(uid))
+
     async def tasks(self) -> Sequence[Task]:
         """The handlers, by name."""
         return await self._ask(calls.tasks())
@@ -202,6 +208,20 @@ class AsyncClient:
     async def revoke_token(self, token_id: str) -> Token:
         """Revoke a token: within five seconds it has no force on any node."""
         return await self._ask(calls.revoke_token(token_id))
+
+    def audit(
+        self,
+        *,
+        actor: str | None = None,
+        uid: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> AsyncIterator[AuditRecord]:
+        """Who did what, newest first; pages are fetched during the iteration. Times are aware."""
+        return self._pages(
+            calls.audit(actor=actor, uid=uid, action=action, since=since, before=before)
+        )
 
     async def watch(
         self, uid: str, job_id: str, *, log: bool = False
@@ -249,12 +269,12 @@ class AsyncClient:
     ) -> None:
         await self._session.close()
 
-    async def _pages(self, first: Call[calls.ListPage]) -> AsyncIterator[Job]:
-        call: Call[calls.ListPage] | None = first
+    async def _pages(self, first: Call[calls.ListPage[T]]) -> AsyncIterator[T]:
+        call: Call[calls.ListPage[T]] | None = first
         while call is not None:
             page = await self._ask(call)
-            for job in page.jobs:
-                yield job
+            for item in page.items:
+                yield item
             call = page.next
 
     async def _ask(self, call: Call[T]) -> T:
@@ -271,9 +291,13 @@ class AsyncClient:
             )
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Make an attempt, and retry it while no node can take it."""
-        for pause_s in pauses(self._retry_s):
-            with suppress(Unreachable, Unavailable):
+        """Make an attempt, and retry it while no node can take it, or a quota says when."""
+        retries = Retries(self._retry_s)
+        while True:
+            try:
                 return await attempt()
+            except ClientError as error:
+                pause_s = retries.pause_s(error)
+                if pause_s is None:
+                    raise
             await asyncio.sleep(pause_s)
-        return await attempt()

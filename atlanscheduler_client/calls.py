@@ -18,15 +18,18 @@ from atlanscheduler_client.address import running_job
 from atlanscheduler_client.json_text import dumps
 from atlanscheduler_client.reading import (
     aborts_of,
+    audit_record_of,
     job_of,
     made_token_of,
     node_of,
     task_of,
     token_of,
+    usage_of,
 )
 from atlanscheduler_client.responses import Response
 from atlanscheduler_client.shapes import (
     Aborts,
+    AuditRecord,
     Job,
     MadeToken,
     NewJob,
@@ -35,6 +38,7 @@ from atlanscheduler_client.shapes import (
     Task,
     Token,
     Until,
+    Usage,
 )
 
 T = TypeVar("T")
@@ -47,7 +51,7 @@ HEARTBEAT_S: Final = 15.0
 NOTHING_MORE: Final = 204
 """The status with which a node says that a stream is at its end."""
 PAGE_JOBS: Final = 100
-"""How many jobs a page of a list has."""
+"""How many jobs a page of a list has, or records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +76,11 @@ class Call(Request, Generic[T]):
     read: Callable[[Response], T]
 
 
-class ListPage(NamedTuple):
-    """One page of a list of jobs, and the call for the next page, if there is one."""
+class ListPage(NamedTuple, Generic[T]):
+    """One page of a list, and the call for the next page, if there is one."""
 
-    jobs: Sequence[Job]
-    next: Call[ListPage] | None
+    items: Sequence[T]
+    next: Call[ListPage[T]] | None
 
 
 def submit(job: NewJob, key: str | None) -> Call[Job]:
@@ -91,16 +95,17 @@ def submit_all(jobs: Sequence[NewJob], key: str | None) -> Call[Sequence[Job]]:
 
 def page(
     uid: str, *, statuses: Collection[Status] | str, task: str | None, parent: str | None
-) -> Call[ListPage]:
+) -> Call[ListPage[Job]]:
     """List the newest of a user's jobs."""
-    return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
+    return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS), job_of)
 
 
 def page_of_all(
     *, statuses: Collection[Status] | str, task: str | None, parent: str | None
-) -> Call[ListPage]:
+) -> Call[ListPage[Job]]:
     """List the newest of all users' jobs."""
-    return _page(_path("-", "jobs", **_match(statuses, task), parent=parent, limit=PAGE_JOBS))
+    path = _path("-", "jobs", **_match(statuses, task), parent=parent, limit=PAGE_JOBS)
+    return _page(path, job_of)
 
 
 def get(uid: str, job_id: str, *, wait_s: float = 0.0, until: Until = "final") -> Call[Job]:
@@ -137,6 +142,15 @@ def abort_all(uid: str, *, statuses: Collection[Status] | str, task: str | None)
     """Abort all of a user's jobs that match."""
     path = _path(uid, **_match(statuses, task))
     return Call(method="DELETE", path=path, read=lambda response: aborts_of(response.document))
+
+
+def usage(uid: str) -> Call[Usage]:
+    """Read what a user uses of its quota."""
+    return Call(
+        method="GET",
+        path=_path("-", "usage", uid),
+        read=lambda response: usage_of(response.document),
+    )
 
 
 def tasks() -> Call[Sequence[Task]]:
@@ -194,6 +208,28 @@ def revoke_token(token_id: str) -> Call[Token]:
     )
 
 
+def audit(
+    *,
+    actor: str | None,
+    uid: str | None,
+    action: str | None,
+    since: datetime | None,
+    before: datetime | None,
+) -> Call[ListPage[AuditRecord]]:
+    """List the newest records of the audit log."""
+    path = _path(
+        "-",
+        "audit",
+        actor=actor,
+        uid=uid,
+        action=action,
+        since=None if since is None else since.isoformat(),
+        before=None if before is None else before.isoformat(),
+        limit=PAGE_JOBS,
+    )
+    return _page(path, audit_record_of)
+
+
 def events(uid: str, job_id: str, *, log: bool, last_event_id: str | None) -> Request:
     """Stream the events of a job, after the event with this id."""
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
@@ -231,14 +267,13 @@ def _body(job: NewJob) -> dict[str, Any]:
     return {**body, "parent": parent} if parent else body
 
 
-def _page(path: str) -> Call[ListPage]:
-    def read(response: Response) -> ListPage:
+def _page(path: str, item_of: Callable[[dict[str, Any]], T]) -> Call[ListPage[T]]:
+    def read(response: Response) -> ListPage[T]:
         # Another page differs in its query only. To use nothing else of the link works whatever a
         # proxy does to paths.
         query = response.next_query
-        return ListPage(
-            _jobs(response), _page(f"{path.partition('?')[0]}?{query}") if query else None
-        )
+        following = _page(f"{path.partition('?')[0]}?{query}", item_of) if query else None
+        return ListPage([item_of(each) for each in response.list], following)
 
     return Call(method="GET", path=path, read=read)
 

@@ -8,13 +8,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from errno import EBADF
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from ssl import SSLCertVerificationError
 from typing import Final, NamedTuple
 
 from atlanscheduler_client.address import address
 from atlanscheduler_client.calls import Request
 from atlanscheduler_client.idle import IdleConnections, connection_to
 from atlanscheduler_client.lines import LineSplitter
-from atlanscheduler_client.problems import Lost, Unreachable
+from atlanscheduler_client.problems import Lost, Unreachable, untrusted
 from atlanscheduler_client.responses import Response, require_stream
 
 PIECE_BYTES: Final = 65_536
@@ -119,6 +120,8 @@ class Connections:
         return connection_to(self._address, timeout_s=self._timeout(request))
 
     def _unreachable(self, error: Exception) -> Unreachable:
+        if isinstance(error, SSLCertVerificationError):
+            return untrusted(self._url, error)
         return Unreachable(f"no node answers at {self._url}: {_reason(error)}")
 
 

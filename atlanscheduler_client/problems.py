@@ -1,13 +1,16 @@
 """The errors that a call can raise, by what its caller can do about them.
 
 ClientError
-├── Unreachable       no node answered: start one, correct the URL, or try later
-│   ├── WrongServer   something else answered: correct the URL
-│   └── Lost          a stream broke in the middle: open it again
-└── Problem           the node refused the call: RFC 9457, with status, type and detail
-    ├── NoSuchJob     the job belongs to another user, was deleted, or never existed
-    ├── JobEnded      the job ended before it could be aborted; the error has the job
-    └── Unavailable   the same call may work in a moment; no part of it was done
+├── Unreachable           no node answered: start one, correct the URL, or try later
+│   ├── WrongServer       something else answered: correct the URL
+│   └── Lost              a stream broke in the middle: open it again
+└── Problem               the node refused the call: RFC 9457, with status, type and detail
+    ├── Unauthenticated   there was no token, or one that has no force: give another one
+    ├── Forbidden         the token does not allow it: use one that does
+    ├── NoSuchJob         the job belongs to another user, was deleted, or never existed
+    ├── JobEnded          the job ended before it could be aborted; the error has the job
+    ├── QuotaExceeded     the submission is beyond a quota: wait, and send the same again
+    └── Unavailable       the same call may work in a moment; no part of it was done
 
 A wait whose time is up raises the built-in `TimeoutError`.
 """
@@ -41,6 +44,15 @@ class WrongServer(Unreachable):
     """What answered at this URL is no node of AtlanScheduler."""
 
 
+def untrusted(url: str, error: Exception) -> WrongServer:
+    """The error where the certificate of what answers is not accepted."""
+    reason = getattr(error, "verify_message", None) or str(error)
+    return WrongServer(
+        f"the certificate of what answers at {url} does not do: {reason.removesuffix('.')};"
+        " use a name that it has, and let SSL_CERT_FILE name its authority"
+    )
+
+
 class Lost(Unreachable):
     """The connection broke in the middle of a stream."""
 
@@ -57,6 +69,22 @@ class Problem(ClientError):
         super().__init__(self.detail)
 
 
+class Unauthenticated(Problem):
+    """The node asks for a token, and there was none, or one that has no force (any more).
+
+    `Client(url, token=…)` takes one, and the environment variable ATLANSCHEDULER_TOKEN.
+    """
+
+    def __init__(self, status: int, document: dict[str, Any]) -> None:
+        super().__init__(status, document)
+        if document:  # else it is a proxy that asks, perhaps for something else
+            self.args = (f"{self.detail}; give one as token=… or in ATLANSCHEDULER_TOKEN",)
+
+
+class Forbidden(Problem):
+    """The token may not do this: by its role, or because it does not act for this user."""
+
+
 class NoSuchJob(Problem):
     """This user has no such job."""
 
@@ -67,6 +95,31 @@ class JobEnded(Problem):
     def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
         super().__init__(status, document)
         self.job = job
+
+
+class Violation(NamedTuple):
+    """One limit that a submission exceeds."""
+
+    policy: str
+    """`queued` for `queued_max`, `submit` for `submits_per_s`."""
+    uid: str
+    limit: int
+    used: int
+
+
+class QuotaExceeded(Problem):
+    """The submission is beyond a quota of its users; nothing of it is stored."""
+
+    def __init__(
+        self, status: int, document: dict[str, Any], retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(status, document)
+        self.violations: Sequence[Violation] = tuple(
+            Violation(*(each[name] for name in Violation._fields))
+            for each in document.get("violations", ())
+        )
+        self.retry_after_s = retry_after_s
+        """When it may be taken; None: it is more than the quota would ever allow."""
 
 
 class Unavailable(Problem):

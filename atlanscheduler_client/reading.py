@@ -8,6 +8,7 @@ from typing import Any
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AuditRecord,
     Cleanup,
     CleanupState,
     Failure,
@@ -23,6 +24,8 @@ from atlanscheduler_client.shapes import (
     Status,
     Task,
     Token,
+    Usage,
+    UserLimits,
 )
 
 Document = dict[str, Any]
@@ -55,6 +58,13 @@ def node_of(document: Document) -> Node:
     return Node(**fields | {"started_at": instant(document["started_at"])})
 
 
+def usage_of(document: Document) -> Usage:
+    """What a user uses from its JSON."""
+    fields = {name: document[name] for name in Usage.__slots__}
+    limits = document["limits"]
+    return Usage(**fields | {"limits": limits and _limits_of(limits)})
+
+
 def token_of(document: Document) -> Token:
     """A token from its JSON."""
     return Token(**_token_fields(document))
@@ -63,6 +73,15 @@ def token_of(document: Document) -> Token:
 def made_token_of(document: Document) -> MadeToken:
     """A token that was just made, from its JSON."""
     return MadeToken(**_token_fields(document), token=document["token"])
+
+
+def audit_record_of(document: Document) -> AuditRecord:
+    """A record of the audit log from its JSON."""
+    fields = {name: document[name] for name in AuditRecord.__slots__}
+    role = document["role"]
+    return AuditRecord(
+        **fields | {"at": instant(document["at"]), "role": None if role is None else Role(role)}
+    )
 
 
 def progress_of(document: Document) -> Progress:
@@ -94,6 +113,10 @@ def _state(document: Document) -> Document:
         "finished_at": _instant_or_none(document["finished_at"]),
         "abort": _abort(document["abort"]),
     }
+
+
+def _limits_of(document: Document) -> UserLimits:
+    return UserLimits(**{name: document[name] for name in UserLimits.__slots__})
 
 
 def _failure(document: Document | None) -> Failure | None:

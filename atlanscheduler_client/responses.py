@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from atlanscheduler_client.json_text import loads
 from atlanscheduler_client.problems import (
+    Forbidden,
     JobEnded,
     NoSuchJob,
     Problem,
+    QuotaExceeded,
+    Unauthenticated,
     Unavailable,
     Unreachable,
     WrongServer,
@@ -22,9 +25,21 @@ from atlanscheduler_client.reading import job_of
 NO_CONTENT: Final = 204
 GATEWAY: Final = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 """What a proxy answers when no node does. Unlike a node's, its answers are no problem documents."""
-REFUSED: Final = frozenset({401, 403, 407, 413, 414, 429, 431})
+REFUSED: Final[Mapping[int, type[Problem]]] = {
+    401: Unauthenticated,
+    403: Forbidden,
+    **dict.fromkeys((407, 413, 414, 429, 431), Problem),
+}
 """What a proxy in front of a node answers to requests that it does not let through."""
 KIND: Final = "urn:atlanscheduler:problem:"
+BY_TYPE: Final[Mapping[str, type[Problem]]] = {
+    "unauthenticated": Unauthenticated,
+    "forbidden": Forbidden,
+    "no-such-job": NoSuchJob,
+    "unavailable": Unavailable,
+    "not-ready": Unavailable,
+}
+"""The problems that have nothing besides what all of them have."""
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
 T = TypeVar("T")
@@ -136,10 +151,10 @@ def raise_for_problem(response: Response) -> None:
         return
     details = _details(response)
     if details:
-        raise _problem(status, details)
+        raise _problem(status, details, response.headers.get("Retry-After"))
     if status in GATEWAY:
         raise Unreachable(f"a proxy answered {status} {GATEWAY[status]}")
-    raise Problem(status, {}) if status in REFUSED else _wrong_server(response)
+    raise REFUSED[status](status, {}) if status in REFUSED else _wrong_server(response)
 
 
 def _wrong_server(response: Response) -> WrongServer:
@@ -150,16 +165,19 @@ def _wrong_server(response: Response) -> WrongServer:
     return WrongServer(f"what answers at {response.url} is no AtlanScheduler ({', '.join(said)})")
 
 
-def _problem(status: int, document: dict[str, Any]) -> Problem:
+def _problem(status: int, document: dict[str, Any], retry_after: str | None) -> Problem:
     match str(document["type"]).removeprefix(KIND):
-        case "no-such-job":
-            return NoSuchJob(status, document)
         case "job-ended":
             return JobEnded(status, document, job_of(document["job"]))
-        case "unavailable" | "not-ready":
-            return Unavailable(status, document)
-        case _:
-            return Problem(status, document)
+        case "quota-exceeded":
+            return QuotaExceeded(status, document, _seconds(retry_after))
+        case name:
+            return BY_TYPE.get(name, Problem)(status, document)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The wait that `Retry-After` asks for; a node writes it as a number, never as a date."""
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None
 
 
 def _details(response: Response) -> dict[str, Any]:

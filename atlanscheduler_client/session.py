@@ -18,7 +18,7 @@ from atlanscheduler_client.address import address
 from atlanscheduler_client.calls import Request
 from atlanscheduler_client.forks import keep_from_children
 from atlanscheduler_client.lines import LineSplitter
-from atlanscheduler_client.problems import Lost, Unreachable
+from atlanscheduler_client.problems import Lost, Unreachable, untrusted
 from atlanscheduler_client.responses import Response, require_stream
 
 
@@ -143,6 +143,8 @@ class Session:
         )
 
     def _unreachable(self, error: Exception) -> Unreachable:
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return untrusted(self._url, error.certificate_error)
         return Unreachable(f"no node answers at {self._url}: {_reason(error)}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -243,6 +243,30 @@ class MadeToken(Token):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """Something that somebody did."""
+
+    id: str
+    at: datetime
+    action: str
+    """`abort`, `submit` (for others), `login`, `create_token` and so on."""
+    actor: str | None
+    """The name of the token, or the user of the proxy; None: nobody is known."""
+    token_id: str | None
+    role: Role | None
+    client: str | None
+    """The IP address that was asked from."""
+    uid: str | None
+    """The user whose jobs it is about."""
+    target: str | None
+    """The id of the job or token; None where it is about several, or none."""
+    count: int
+    """How many jobs, or failed logins."""
+    detail: Mapping[str, Any]
+    """What else there is to say: a reason, a filter, a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A live node."""
 
@@ -253,3 +277,28 @@ class Node:
     running: int
     tasks: Sequence[str]
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserLimits:
+    """The limits of a user; None: there is no such limit."""
+
+    queued_max: int | None
+    """How many jobs may be queued."""
+    submits_per_s: float | None
+    """How many jobs may be submitted to each node in a second, on average."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a user uses, and its limits."""
+
+    uid: str
+    queued: int
+    queued_is_exact: bool
+    """False: there are more, which the node has not counted."""
+    running: int
+    pattern: str | None
+    """The pattern in `[quotas]` that fits best; None: none fits."""
+    limits: UserLimits | None
+    """None where no pattern fits."""

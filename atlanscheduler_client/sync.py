@@ -14,11 +14,12 @@ from atlanscheduler_client.address import default_url, with_token
 from atlanscheduler_client.calls import Call, Request
 from atlanscheduler_client.connection import Connections, LineStream
 from atlanscheduler_client.events import Event, EventReader, Printed
-from atlanscheduler_client.problems import Lost, Unavailable, Unreachable
+from atlanscheduler_client.problems import ClientError, Lost
 from atlanscheduler_client.reading import log_line_of
 from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.shapes import (
     Aborts,
+    AuditRecord,
     Job,
     LogLine,
     MadeToken,
@@ -29,8 +30,9 @@ from atlanscheduler_client.shapes import (
     Task,
     Token,
     Until,
+    Usage,
 )
-from atlanscheduler_client.waiting import Deadline, pauses
+from atlanscheduler_client.waiting import Deadline, Retries
 
 T = TypeVar("T")
 
@@ -170,6 +172,10 @@ class Client:
         """
         return self._ask(calls.abort_all(uid, statuses=statuses, task=task))
 
+    def usage(self, uid: str) -> Usage:
+        """How many unfinished jobs a user has, and how many it may have."""
+        return self._ask(calls.usage(uid))
+
     def tasks(self) -> Sequence[Task]:
         """The handlers, by name."""
         return self._ask(calls.tasks())
@@ -199,6 +205,20 @@ class Client:
     def revoke_token(self, token_id: str) -> Token:
         """Revoke a token: within five seconds it has no force on any node."""
         return self._ask(calls.revoke_token(token_id))
+
+    def audit(
+        self,
+        *,
+        actor: str | None = None,
+        uid: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> Iterator[AuditRecord]:
+        """Who did what, newest first; pages are fetched during the iteration. Times are aware."""
+        return self._pages(
+            calls.audit(actor=actor, uid=uid, action=action, since=since, before=before)
+        )
 
     def watch(self, uid: str, job_id: str, *, log: bool = False) -> Iterator[Event]:
         """The events of a job, from its current state to its end; with `log`, also its lines.
@@ -243,11 +263,11 @@ class Client:
     ) -> None:
         self.close()
 
-    def _pages(self, first: Call[calls.ListPage]) -> Iterator[Job]:
-        call: Call[calls.ListPage] | None = first
+    def _pages(self, first: Call[calls.ListPage[T]]) -> Iterator[T]:
+        call: Call[calls.ListPage[T]] | None = first
         while call is not None:
             page = self._ask(call)
-            yield from page.jobs
+            yield from page.items
             call = page.next
 
     def _ask(self, call: Call[T]) -> T:
@@ -259,9 +279,13 @@ class Client:
             yield self._retry(lambda: stack.enter_context(self._connections.stream(request)))
 
     def _retry(self, attempt: Callable[[], T]) -> T:
-        """Make an attempt, and retry it while no node can take it."""
-        for pause_s in pauses(self._retry_s):
-            with suppress(Unreachable, Unavailable):
+        """Make an attempt, and retry it while no node can take it, or a quota says when."""
+        retries = Retries(self._retry_s)
+        while True:
+            try:
                 return attempt()
+            except ClientError as error:
+                pause_s = retries.pause_s(error)
+                if pause_s is None:
+                    raise
             time.sleep(pause_s)
-        return attempt()

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Final
 
 from atlanscheduler_client.calls import WAIT_S_MAX
+from atlanscheduler_client.problems import ClientError, QuotaExceeded, Unavailable, Unreachable
 
 FIRST_PAUSE_S: Final = 0.1
 """Between the first two tries: a node that is just restarting is back in a moment."""
 
 
-def pauses(retry_s: float) -> Iterator[float]:
-    """Pauses between tries, each twice as long as the one before, for `retry_s` in total."""
-    end, pause_s = time.monotonic() + retry_s, FIRST_PAUSE_S
-    while (left_s := end - time.monotonic()) > 0:
-        yield min(pause_s, left_s)
-        pause_s *= 2
+class Retries:
+    """Says after each failed try how long to wait before the next, for `retry_s` in total."""
+
+    def __init__(self, retry_s: float) -> None:
+        self._end = time.monotonic() + retry_s
+        self._pause_s = FIRST_PAUSE_S
+
+    def pause_s(self, error: ClientError) -> float | None:
+        """How long to wait after this error; None where no further try would help.
+
+        While no node takes a call, pauses double. A node that refuses a submission by a quota says
+        itself how long to wait.
+        """
+        left_s = self._end - time.monotonic()
+        if isinstance(error, QuotaExceeded):
+            wait_s = error.retry_after_s
+            return wait_s if wait_s is not None and wait_s <= left_s else None
+        if not isinstance(error, Unreachable | Unavailable) or left_s <= 0:
+            return None
+        pause_s, self._pause_s = self._pause_s, 2 * self._pause_s
+        return min(pause_s, left_s)
 
 
 class Deadline:

@@ -4,6 +4,7 @@ cases     ours      from `DELETE` sent to 200 received, which proves that no pro
                     is left
           peers     from the call until the process that ran the job is dead, seen from outside
 stages    the same time of ours, on an idle node, by what it waits for
+junk      the same time of ours, with and without others who try out tokens
 
 All servers of the cases are up for the whole run, and each round runs every case once, so that
 other load on the machine affects all cases alike. Our nodes and the peers use the same
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench.cases.abort_cases import open_cases
+from bench.cases.abort_junk import measure_junk
 from bench.cases.abort_stages import measure_stages
 from bench.harness import stages
-from bench.harness.abort_report import CASES, STAGES, Report, write_report
+from bench.harness.abort_report import CASES, JUNK, STAGES, Report, write_report
 from bench.harness.run import about, end_with, run, say
 
 ROUNDS: Final = 10
@@ -59,6 +61,7 @@ async def measure_all_stages(folder: Path, rounds: int) -> Rows:
 PARTS: Final = {
     "cases": Part(measure_cases, CASES),
     "stages": Part(measure_all_stages, STAGES),
+    "junk": Part(measure_junk, JUNK),
 }
 
 
@@ -71,7 +74,7 @@ def main() -> None:
     """Measure, print the tables, and save the figures, also in `docs/aborts.md`."""
     arguments = argparse.ArgumentParser(prog="make bench-abort")
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
-    arguments.add_argument("--only", choices=PARTS, help="one part; the other's figures stay")
+    arguments.add_argument("--only", choices=PARTS, help="one part; the figures of the others stay")
     parsed = arguments.parse_args()
     parts = [parsed.only] if parsed.only else list(PARTS)
     for part, rows in run(partial(measure, rounds=parsed.rounds, parts=parts)).items():

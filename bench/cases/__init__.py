@@ -4,6 +4,7 @@
                abort_scenarios  what one round of a case does to our nodes
                abort_load       HTTP requests at a steady rate, from a process of its own
                abort_stages     what single aborts of our node wait for
+               abort_junk       single aborts while others try out tokens
     footprint  footprint_parts  memory, processor time, statements and commands of a node
     growth     growth_node      a node with many queued or finished jobs
                growth_store     the store's calls with many finished jobs

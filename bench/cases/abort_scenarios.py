@@ -13,7 +13,7 @@ from typing import Final
 
 from bench.harness.samples import Sample
 from bench.jobs.process_table import JOB_MARK, marked
-from bench.ours.node import OurNode, RunningJob
+from bench.ours.node import OurNode
 
 RATE: Final = 500
 """Requests per second while aborts are measured on a busy node."""
@@ -56,7 +56,7 @@ async def through_other_node(nodes: Mapping[str, OurNode], *, times: int) -> lis
 async def with_all_busy(node: OurNode, *, slots: int, times: int) -> list[Sample]:
     """Abort C loops while the other slots run C loops and requests come in."""
     others = [await node.start_job("loop") for _ in range(slots - 1)]
-    async with _load(node, others[0]) as answered:
+    async with load(node, f"/bench/{others[0].id}") as answered:
         samples = await one_by_one(node, "loop", times=times)
     for other in others:
         await node.abort(other)
@@ -77,11 +77,11 @@ async def until_next_job(node: OurNode, *, times: int) -> list[Sample]:
 
 
 @asynccontextmanager
-async def _load(node: OurNode, job: RunningJob) -> AsyncIterator[asyncio.Future[float]]:
+async def load(node: OurNode, what: str) -> AsyncIterator[asyncio.Future[float]]:
     """Send requests while the block runs; the future then has how many per second were answered."""
     answered: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.cases.abort_load", node.url, f"/bench/{job.id}", str(RATE)),
+        *(sys.executable, "-m", "bench.cases.abort_load", node.url, what, str(RATE)),
         stdin=PIPE,
         stdout=PIPE,
     )

@@ -35,6 +35,11 @@ STAGES: Final = Report(
     "<!-- Written by `make bench-abort ONLY=stages`: -->\n",
     stages.table,
 )
+JUNK: Final = Report(
+    RESULTS / "abort_junk.json",
+    "<!-- Written by `make bench-abort ONLY=junk`: -->\n",
+    samples.compared,
+)
 
 
 def write_report(report: Report, document: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The samples of aborts, and what is computed from them: percentiles, and a Markdown table."""
+"""The samples of aborts, and what is computed from them: percentiles, and Markdown tables."""
 
 from __future__ import annotations
 
@@ -75,6 +75,13 @@ def percentile(ascending: Sequence[float], percent: float) -> float:
 def table(figures: Iterable[Mapping[str, Any]]) -> str:
     """A Markdown table of the rows' figures."""
     return "\n".join([HEAD, *map(_line, figures)])
+
+
+def compared(figures: Iterable[Mapping[str, Any]]) -> str:
+    """The table of two rows, and how many times as long the second one takes."""
+    first, second = rows = list(figures)
+    ratios = (f"{second['ms'][of] / first['ms'][of]:.2f} times the {of}" for of in ("p50", "p99"))
+    return f"{table(rows)}\n\nThe second takes {' and '.join(ratios)} of the first."
 
 
 def _spread(rounds: Sequence[Sequence[float]]) -> Mapping[str, float]:

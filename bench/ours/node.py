@@ -124,8 +124,12 @@ async def open_node(
     node = await asyncio.to_thread(Node, folder, settings, program=program)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=OPEN_S)
     timeout = aiohttp.ClientTimeout(2 * WAIT_S)
+    token = settings.get("AUTH__ADMIN_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, headers=headers
+        ) as session:
             yield OurNode(node, session, folder)
     finally:
         node.close()

@@ -26,6 +26,7 @@ from scheduler.api.limits.admission import admit
 from scheduler.api.limits.load import Load
 from scheduler.api.requests.bodies import skip_body
 from scheduler.api.streams import end_streams
+from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -33,6 +34,7 @@ from scheduler.service.statistics import StatisticsService
 def build_app(
     *,
     service: Service,
+    quotas: QuotaService,
     statistics: StatisticsService,
     data_bytes_max: int,
     bulk_jobs_max: int,
@@ -44,6 +46,7 @@ def build_app(
 
     Args:
         service: the use cases behind the API.
+        quotas: in front of the service where jobs are submitted.
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
@@ -60,11 +63,15 @@ def build_app(
         ]
     )
     app[state.SERVICE] = service
+    app[state.QUOTAS] = quotas
     app[state.STATISTICS] = statistics
     app[state.TOKENS] = access.tokens
     app[state.SESSIONS] = access.sessions
     app[state.SESSION_COOKIE] = access.session_cookie
+    app[state.AUDIT] = access.audit
+    app[state.CLIENTS] = access.clients
     app[state.HOSTS] = access.hosts
+    app[state.FAILURES] = access.gate.failures
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry

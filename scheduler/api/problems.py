@@ -17,8 +17,9 @@ from aiohttp import web
 
 from scheduler.api.dashboard.routes import DASHBOARD
 from scheduler.api.json_response import json_response
+from scheduler.api.rate_limit_headers import rate_limit_headers
 from scheduler.api.reserved import RESERVED, path_meant, why_reserved
-from scheduler.api.state import PATH_PREFIX
+from scheduler.api.state import PATH_PREFIX, PRINCIPAL
 from scheduler.core.errors import (
     Conflict,
     Forbidden,
@@ -27,12 +28,16 @@ from scheduler.core.errors import (
     NotFound,
     ParentAborted,
     QueueUnavailable,
+    QuotaExceeded,
     SchedulerError,
     StoreRefused,
     StoreUnavailable,
     TooLarge,
     Unauthenticated,
+    Unavailable,
 )
+from scheduler.core.principal import Right, may
+from scheduler.service.service import SEE_LOG
 
 NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,6 +76,8 @@ TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
 NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
 UNMET: Final = Kind("expectation-failed", 417, "Only 100-continue can be expected")
 MISDIRECTED: Final = Kind("misdirected", 421, "The request is for another host")
+QUOTA_EXCEEDED: Final = Kind("quota-exceeded", 429, "The submission is beyond a quota")
+TOO_MANY: Final = Kind("too-many-requests", 429, "You ask for more than one client may")
 HEADER_TOO_LARGE: Final = Kind("header-too-large", 431, "The header is larger than allowed")
 INTERNAL: Final = Kind("internal-error", 500, "The scheduler failed; its log says more")
 UNAVAILABLE: Final = Kind("unavailable", 503, "The store cannot take the request now")
@@ -95,6 +102,8 @@ KINDS: Final = (
     NOT_JSON,
     UNMET,
     MISDIRECTED,
+    QUOTA_EXCEEDED,
+    TOO_MANY,
     HEADER_TOO_LARGE,
     INTERNAL,
     UNAVAILABLE,
@@ -111,6 +120,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     NoSuchToken: NO_SUCH_TOKEN,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
+    QuotaExceeded: QUOTA_EXCEEDED,
     StoreRefused: INTERNAL,
     StoreUnavailable: UNAVAILABLE,
     QueueUnavailable: UNAVAILABLE,
@@ -123,10 +133,11 @@ BY_STATUS: Final[Mapping[int, Kind]] = {
     415: NOT_JSON,
     417: UNMET,
     421: MISDIRECTED,
+    429: TOO_MANY,
     503: BUSY,
 }
 """The kinds for errors of aiohttp: those that it raises itself, and those that `bodies` raises."""
-EXPLAINED: Final = frozenset({CROSS_SITE, TOO_SLOW, NOT_JSON, MISDIRECTED, BUSY})
+EXPLAINED: Final = frozenset({CROSS_SITE, TOO_SLOW, NOT_JSON, MISDIRECTED, TOO_MANY, BUSY})
 """The kinds that only we raise, so that the error's text is for the user."""
 
 TO_BROWSERS: Final = {"Vary": "Accept"}
@@ -186,7 +197,31 @@ def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response
     if isinstance(error, Invalid):
         errors = [flaw._asdict() for flaw in error.flaws]
         return problem(kind, str(error), errors=errors)
-    return problem(kind, str(error))
+    if isinstance(error, QuotaExceeded):
+        return _of_quota(error)
+    return problem(kind, _unavailable(request, error) or str(error))
+
+
+def _unavailable(request: web.Request, error: SchedulerError) -> str | None:
+    """What is said of an outage to whom it does not concern where the store and the queue are."""
+    by = request.get(PRINCIPAL)
+    if not isinstance(error, Unavailable) or (by is not None and may(by, Right.OPERATE)):
+        return None
+    return SEE_LOG.format("queue" if isinstance(error, QueueUnavailable) else "store")
+
+
+def _of_quota(error: QuotaExceeded) -> web.Response:
+    """A 429; its members `violated-policies` and headers are those of rate_limit_headers.py."""
+    headers = rate_limit_headers(error.violations[:1])
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    violations = [
+        {"policy": each.policy, "uid": each.uid, "limit": each.limit, "used": each.used}
+        for each in error.violations
+    ]
+    policies = list(dict.fromkeys(each.policy for each in error.violations))
+    members = {"violated-policies": policies, "violations": violations}
+    return problem(QUOTA_EXCEEDED, str(error), headers=headers, **members)
 
 
 def of_http_error(request: web.BaseRequest, error: web.HTTPException) -> web.Response:
@@ -197,7 +232,8 @@ def of_http_error(request: web.BaseRequest, error: web.HTTPException) -> web.Res
     if kind is NO_SUCH_PATH:
         return problem(kind, _what_was_meant(request) or kind.title)
     detail = error.text if kind in EXPLAINED and error.text else kind.title
-    return problem(kind, detail)
+    kept = {name: error.headers[name] for name in ("Retry-After",) if name in error.headers}
+    return problem(kind, detail, headers=kept)
 
 
 def _of_wrong_method(request: web.BaseRequest, error: web.HTTPMethodNotAllowed) -> web.Response:

@@ -1,7 +1,8 @@
 """Words that look like paths of the node, and so are no uids.
 
 A health check of `/health` would otherwise be answered with the empty list of a user named so, and
-would stay green for ever.
+would stay green for ever. And an abort of the job `/../ada`, as browsers and proxies send it, would
+be one of all of Ada's jobs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ RESERVED: Final[Mapping[str, str | None]] = {
     "robots.txt": None,
 }
 """Each word, and the path that is meant; None where a node has nothing of the kind."""
+STEPS: Final = frozenset({".", ".."})
+"""What clients and proxies take for a step in a path (RFC 3986, section 5.2.4), and leave out."""
 
 
 BELOW: Final[Mapping[str, str]] = {
@@ -50,6 +53,8 @@ def path_meant(path: str, paths: Collection[str]) -> str | None:
 
 def why_reserved(word: str, *, path_prefix: str = "") -> str:
     """Why this word is no uid, and which path is meant, below the prefix of a proxy."""
+    if word in STEPS:
+        return f"no user can be named {word!r}, since that is easily taken for a step in a path"
     path = RESERVED[word]
     why = f"no user can be named {word!r}, since that is easily taken for a path of the node"
     return f"{why}; did you mean {path_prefix}{path}?" if path else why

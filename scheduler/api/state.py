@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from scheduler.api.access.clients import Clients
+from scheduler.api.access.failures import Failures
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
 from scheduler.core.principal import Principal
+from scheduler.service.audit import Audit
+from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
@@ -33,30 +35,25 @@ class Limits:
 class OpenStreams:
     """The streams that are open."""
 
-    number: int = 0
     timeouts: set[asyncio.Timeout] = field(default_factory=set)
     """Of those whose answer began: they expire at once when the node closes its server."""
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count one more while the block runs."""
-        self.number += 1
-        try:
-            yield
-        finally:
-            self.number -= 1
-
 
 SERVICE: Final = web.AppKey("service", Service)
+QUOTAS: Final = web.AppKey("quotas", QuotaService)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)
 SESSION_COOKIE: Final = web.AppKey("session_cookie", str)
 """The name of the cookie that has a session."""
+AUDIT: Final = web.AppKey("audit", Audit)
+CLIENTS: Final = web.AppKey("clients", Clients)
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 """Who asks; only where the route needs a right."""
 HOSTS: Final = web.AppKey("hosts", Hosts)
 """The names by which the node may be asked."""
+FAILURES: Final = web.AppKey("failures", Failures)
+"""Those whose logins fail."""
 LIMITS: Final = web.AppKey("limits", Limits)
 PATH_PREFIX: Final = web.AppKey("path_prefix", str)
 """The path below which a proxy serves the node, without a slash at its end; empty for the root."""

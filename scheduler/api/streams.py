@@ -4,7 +4,7 @@
     the client does not read       its connection is closed after `SEND_S`
     the node closes its server     the response is completed, so that the server need not wait
     making a part fails            its connection is closed, so that the client sees it (`problems`)
-    there are `STREAMS_MAX`        a further one is answered with 503
+    no place is left for it        it is answered with 503, or 429: see `limits/places.py`
 
 Nothing is buffered for a slow client: the next part is made when the client has read the last one.
 What it costs until then is bounded by the buffers of its connection, which are made small.
@@ -20,16 +20,15 @@ from typing import Final
 
 from aiohttp import web
 
+from scheduler.api.limits.lasting import asker
 from scheduler.api.problems import TOO_MANY_STREAMS, problem
-from scheduler.api.state import STREAMS
+from scheduler.api.state import LOAD, STREAMS
 
 LIVE: Final = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
 """Has proxies pass each part on as it comes: nginx, and what follows its lead, would wait for more
 of them; to compress a stream means to wait too."""
 SEND_S: Final = 20.0
 """How long a client may leave its socket full before its connection is closed."""
-STREAMS_MAX: Final = 500
-"""How many streams a node has open: each costs descriptors, and a share of each change."""
 BUFFER_BYTES: Final = 64 * 1024
 """What is buffered of a stream, here and once more in the kernel, before its sender waits."""
 
@@ -41,13 +40,11 @@ async def stream(
 
     An error while the first part is made is answered as a problem. A later one is only logged.
     """
-    streams = request.app[STREAMS]
+    places = request.app[LOAD].streams
     async with aclosing(parts):
-        if streams.number >= STREAMS_MAX:
-            return problem(
-                TOO_MANY_STREAMS, f"this node has {STREAMS_MAX} streams open, which is its limit"
-            )
-        with streams.counted():
+        if places.taken >= places.most:
+            return problem(TOO_MANY_STREAMS, places.all_taken)
+        with places.taken_by(asker(request)):
             first = await anext(parts, None)
             if first is None:
                 return web.Response(status=204)

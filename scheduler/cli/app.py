@@ -8,7 +8,17 @@ from urllib.parse import urlsplit
 
 import typer
 
-from atlanscheduler_client import ClientError, Lost, NoSuchJob, Problem, Unreachable, WrongServer
+from atlanscheduler_client import (
+    ClientError,
+    Forbidden,
+    Lost,
+    NoSuchJob,
+    Problem,
+    Unauthenticated,
+    Unreachable,
+    WrongServer,
+)
+from atlanscheduler_client.address import TOKEN_VARIABLE
 from scheduler import __version__
 from scheduler.cli import abort, doctor, follow, init, migrate, read, submit, token
 from scheduler.cli.exit_status import Exit
@@ -27,12 +37,13 @@ NODE_EPILOG: Final = (
 )
 JOB_EPILOG: Final = (
     "Exit status: 0 successful, 3 terminated, 4 aborted, 5 time up, 6 no such job, "
-    "7 no node answers, 8 (wait --until over) its clean-up failed, 1 refused by the node, "
-    "2 wrong usage."
+    "7 no node answers, 8 (wait --until over) its clean-up failed, 9 no token that allows it, "
+    "1 refused by the node, 2 wrong usage."
 )
 ABORT_EPILOG: Final = (
     "Exit status: 0 aborted and undone, 1 it had ended before, 5 time up, 6 no such job, "
-    "7 no node answers, 8 aborted but its clean-up failed, 2 wrong usage."
+    "7 no node answers, 8 aborted but its clean-up failed, 9 no token that allows it, "
+    "2 wrong usage."
 )
 DOCTOR_EPILOG: Final = "Exit status: 0 a node would start, 1 something is missing for that."
 
@@ -82,8 +93,10 @@ def build_app() -> typer.Typer:
     app.command("logs")(follow.logs)
     app.command("abort", epilog=ABORT_EPILOG)(abort.abort)
     app.command("abort-all")(abort.abort_all)
+    app.command("usage")(read.usage)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
+    app.command("audit")(read.audit)
     app.add_typer(token.app, name="token")
     app.command("init")(init.init)
     app.command("migrate")(migrate.migrate)
@@ -105,12 +118,15 @@ def run_command() -> int:
         print_error(str(error))
         return Exit.USAGE
     except ClientError as error:
-        print_error(f"{error}{_hint(error, tried)}")
+        said = error.detail if isinstance(error, Problem) else str(error)
+        print_error(f"{said}{_hint(error, tried)}")
         return _status_of(error)
 
 
 def _hint(error: ClientError, tried: Tried) -> str:
     """Where the URL is from at which no node answers, and what to do about it."""
+    if isinstance(error, Unauthenticated):
+        return f"; give one in {TOKEN_VARIABLE} or by --token"
     if tried.url and isinstance(error, Problem) and error.type.endswith(":no-such-path"):
         has_path = urlsplit(tried.url.url).path.strip("/")
         return (
@@ -132,6 +148,8 @@ def _status_of(error: ClientError) -> Exit:
     match error:
         case NoSuchJob():
             return Exit.NO_SUCH_JOB
+        case Unauthenticated() | Forbidden():
+            return Exit.NOT_ALLOWED
         case Unreachable():
             return Exit.UNREACHABLE
         case Problem(status=400):

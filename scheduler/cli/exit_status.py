@@ -21,6 +21,7 @@ class Exit(IntEnum):
     NO_SUCH_JOB = 6
     UNREACHABLE = 7
     NOT_UNDONE = 8
+    NOT_ALLOWED = 9
     INTERRUPTED = 130
 
 

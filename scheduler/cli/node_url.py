@@ -1,9 +1,10 @@
 """Where the commands look for a node: the first of these that is there.
 
     --url ─ ATLANSCHEDULER_URL ─ SCHEDULER_HTTP__… ─ config.toml, or the --config file ─ the default
-                                 └── host and port, as a node that is started here takes them ──┘
+                                 └── host, port and whether there is a certificate, as a node
+                                     that is started here takes them ──────────────────────────┘
 
-A command must not wait for the import of pydantic, so only these two keys are read and checked.
+A command must not wait for the import of pydantic, so only these keys are read and checked.
 """
 
 from __future__ import annotations
@@ -65,8 +66,9 @@ def configured_url(config: Path | None, environ: Mapping[str, str]) -> NodeUrl:
 
     host = _host(*given("host", _DEFAULT.hostname))
     port = _port(*given("port", _DEFAULT.port))
+    scheme = "https" if given("tls_certificate", "")[0] else "http"
     source = f"from {' and '.join(sources)}" if sources else "the default"
-    return NodeUrl(f"http://{host}:{port}", source)
+    return NodeUrl(f"{scheme}://{host}:{port}", source)
 
 
 def _host(value: object, where: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address
+from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address, with_token
 from scheduler.cli.node_url import NodeUrl, Tried, configured_url
 from scheduler.core.errors import StartError
 
@@ -50,6 +52,14 @@ def _url(ctx: typer.Context, text: str) -> str:
     return found.url
 
 
+def _token(text: str | None) -> str | None:
+    try:
+        with_token(None, text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
 def _named_url(ctx: typer.Context, text: str) -> NodeUrl:
     source = ctx.get_parameter_source("url")
     is_variable = source is not None and source.name == "ENVIRONMENT"
@@ -78,6 +88,30 @@ def _config(ctx: typer.Context, path: Path | None) -> Path | None:
     return path or (Path(before) if before else None)
 
 
+UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LENGTH: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
+
+
+def length(text: str) -> timedelta | None:
+    """A time such as 90d; None where it is not written so."""
+    found = LENGTH.fullmatch(text)
+    return None if found is None else timedelta(**{UNITS[found[2]]: int(found[1])})
+
+
+def moment(text: str | None) -> datetime | None:
+    """An instant from what somebody typed: so long ago, or a time."""
+    if text is None:
+        return None
+    if (ago := length(text)) is not None:
+        return datetime.now(UTC) - ago
+    try:
+        return datetime.fromisoformat(text).astimezone()  # without an offset: the local time
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither like 2h or 7d (m, h, d and w ago) nor like 2026-11-23T14:00"
+        ) from None
+
+
 Uid = Annotated[str, typer.Argument(metavar="UID", help="The user that jobs belong to.")]
 Name = Annotated[
     JobName,
@@ -99,6 +133,7 @@ Token = Annotated[
     typer.Option(
         "--token",
         envvar=TOKEN_VARIABLE,
+        callback=_token,
         show_envvar=False,
         metavar="TOKEN",
         help=f"Says who asks; best in {TOKEN_VARIABLE}: others see what a command is started with.",

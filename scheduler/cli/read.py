@@ -1,4 +1,4 @@
-"""The commands `list`, `show`, `tasks` and `nodes`."""
+"""The commands `list`, `show`, `usage`, `tasks`, `nodes` and `audit`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import typer
 
 from atlanscheduler_client import Client, Status
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Name, Parent, Token, Uid, Url, moment
 from scheduler.cli.terminal import print_json, print_rich
+from scheduler.core.access.audit import Action
 from scheduler.core.job import meant
 
 
@@ -21,6 +22,11 @@ def _statuses(texts: list[str] | None) -> list[str]:
             why = f": {meant(name)}" if meant(name) else ""
             raise typer.BadParameter(f"{name!r} is none of {', '.join(Status)}{why}")
     return names
+
+
+def _moment(text: str | None) -> str | None:
+    moment(text)
+    return text
 
 
 Statuses = Annotated[
@@ -74,6 +80,16 @@ def show(
         print_rich(rendering.job(job))
 
 
+def usage(uid: Uid, url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
+    """Show how many unfinished jobs a user has, and how many it may have."""
+    with Client(url, token=token) as client:
+        found = client.usage(uid)
+    if as_json:
+        print_json(found)
+    else:
+        print_rich(rendering.usage(found))
+
+
 def tasks(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False) -> None:
     """List the handlers that jobs can be submitted to."""
     with Client(url, token=token) as client:
@@ -92,3 +108,34 @@ def nodes(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False
         print_json(found)
     else:
         print_rich(rendering.nodes(found))
+
+
+def audit(
+    actor: Annotated[str | None, typer.Option(help="Only what they did.")] = None,
+    uid: Annotated[str | None, typer.Option(help="Only what is about this user's jobs.")] = None,
+    action: Annotated[Action | None, typer.Option(help="Only this.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            callback=_moment, metavar="2h", help="From then on: so long ago, or a time (RFC 3339)."
+        ),
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(callback=_moment, metavar="7d", help="Before that time.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    url: Url = CONFIGURED,
+    token: Token = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List who did what, newest first."""
+    with Client(url, token=token) as client:
+        records = client.audit(
+            actor=actor, uid=uid, action=action, since=moment(since), before=moment(before)
+        )
+        found = list(islice(records, limit))
+    if as_json:
+        print_json(found)
+    else:
+        print_rich(rendering.audit(found))

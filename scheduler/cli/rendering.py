@@ -14,6 +14,7 @@ from rich.text import Text
 from atlanscheduler_client import (
     Abort,
     Aborts,
+    AuditRecord,
     CleanupState,
     Failure,
     Job,
@@ -24,6 +25,7 @@ from atlanscheduler_client import (
     Status,
     Task,
     Token,
+    Usage,
 )
 from scheduler.basics.counted import counted
 from scheduler.basics.visible import plain
@@ -112,6 +114,32 @@ def tokens(found: Sequence[Token]) -> Table:
     )
 
 
+def audit(found: Sequence[AuditRecord]) -> Table:
+    """A table with a row for each record."""
+    return _table(
+        ("time", "who", "action", "about", "count", "from", "detail"),
+        (
+            (
+                _at(record.at) or "",
+                record.actor or "",
+                record.action,
+                "/".join(filter(None, (record.uid, record.target))),
+                str(record.count),
+                record.client or "",
+                ", ".join(f"{name} {_plainly(each)}" for name, each in record.detail.items()),
+            )
+            for record in found
+        ),
+    )
+
+
+def _plainly(value: object) -> str:
+    """A value of a record's detail: a text as it is, anything else as JSON."""
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value if isinstance(value, str) else _json(value)
+
+
 def _force(token: Token, now: datetime) -> str:
     """How long a token has force."""
     if token.revoked_at is not None:
@@ -126,10 +154,33 @@ def _force(token: Token, now: datetime) -> str:
 
 def job(found: Job) -> Table:
     """Everything about one job."""
+    return _grid(_lines(found))
+
+
+def usage(found: Usage) -> Table:
+    """What a user uses, beside its limits."""
+    limits = found.limits
+    queued_max = None if limits is None else limits.queued_max
+    submits_per_s = None if limits is None else limits.submits_per_s
+    queued = f"{found.queued}" if found.queued_is_exact else f"at least {found.queued}"
+    return _grid(
+        {
+            "queued": queued if queued_max is None else f"{queued} of at most {queued_max}",
+            "running": str(found.running),
+            "submits": None
+            if submits_per_s is None
+            else f"at most {submits_per_s:g} a second on each node",
+            "quota": "none" if found.pattern is None else f'[quotas."{found.pattern}"]',
+        }
+    )
+
+
+def _grid(lines: Mapping[str, str | Text | None]) -> Table:
+    """A line for each value that there is, behind its name."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column()
     grid.add_column(overflow="fold")  # a long value without a space would be cut
-    for name, value in _lines(found).items():
+    for name, value in lines.items():
         if value:
             grid.add_row(Text(name, style="dim"), _text(value))
     return grid

@@ -1,26 +1,23 @@
-"""The commands `token create`, `token list` and `token revoke`."""
+"""The commands `token create`, `token list`, `token revoke` and `token admin`."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+import os
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
 from atlanscheduler_client import Client, Role
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Token, Url
+from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url, length
 from scheduler.cli.terminal import print_json, print_rich
-
-UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 
 app = typer.Typer(help="Make, list and revoke tokens.")
 
 
 def _expiry(text: str | None) -> str | None:
-    if text is not None and not DURATION.fullmatch(text):
+    if text is not None and length(text) is None:
         raise typer.BadParameter(f"{text!r} is not like 90d; allowed are m, h, d and w")
     return text
 
@@ -83,8 +80,23 @@ def revoke(
         typer.echo(f"{revoked.id} ({revoked.name}) is revoked")
 
 
+@app.command("admin")
+def admin(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is.")],
+    config: Config = None,
+) -> None:
+    """Make a token with the role admin in the store itself, and print it alone.
+
+    It is for whoever has no token yet, or none any more, and may use the store: with PostgreSQL
+    while nodes run, with SQLite while none does.
+    """
+    # Imported here, so that no other command waits for the import of the whole scheduler.
+    from scheduler.node.admin_token import make_admin_token  # noqa: PLC0415
+    from scheduler.node.config.loading import load  # noqa: PLC0415
+
+    typer.echo(make_admin_token(load(config, os.environ), name))
+
+
 def _instant(expires: str | None) -> datetime | None:
-    if expires is None:
-        return None
-    number, unit = DURATION.fullmatch(expires).groups()  # type: ignore[union-attr] # see `_expiry`
-    return datetime.now(UTC) + timedelta(**{UNITS[unit]: int(number)})
+    after = length(expires or "")
+    return None if after is None else datetime.now(UTC) + after

@@ -10,6 +10,7 @@ SchedulerError
 ├── Forbidden           the client: ask somebody who may do this
 ├── Invalid             the client: send something else; it says what, field by field
 ├── TooLarge            the client: send less
+├── QuotaExceeded       the client: wait, and send the same again
 ├── NotFound            the client: there is no such job for this user
 ├── NoSuchToken         the client: there is no such token
 ├── Conflict            the client: the job or the key is already something else
@@ -75,6 +76,41 @@ class Invalid(SchedulerError):
 
 class TooLarge(SchedulerError):
     """The request is larger than the configuration allows."""
+
+
+class Standing(NamedTuple):
+    """How a user stands to one limit of a quota."""
+
+    policy: str
+    """Which limit it is."""
+    uid: str
+    limit: int
+    used: int
+    """More than the limit where the limit was lowered, or a large array came at once."""
+    window_s: int | None = None
+    """In which the limit may be used up again and again; None: what is used stays used."""
+    resets_s: int | None = None
+    """After how long nothing of it is used, if nothing more comes; None: nobody knows."""
+
+
+class QuotaExceeded(SchedulerError):
+    """The submission is beyond a quota of its users; nothing of it is stored."""
+
+    def __init__(
+        self, detail: str, violations: tuple[Standing, ...], *, retry_after_s: int | None
+    ) -> None:
+        """Say what is exceeded.
+
+        Args:
+            retry_after_s: when to try again; None: it would never be taken.
+        """
+        super().__init__(detail, violations)
+        self.detail = detail
+        self.violations = violations
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class NotFound(SchedulerError):

@@ -74,7 +74,11 @@ class Principal:
     grants: tuple[Grant, ...]
     """What it may do: a token has one grant, a user behind a proxy one for each of its groups."""
     token_id: str | None = None
-    """The token that it brought."""
+    """The token that it brought, or logged in with."""
+    session: str | None = None
+    """The digest of the session, of who has logged in."""
+    client: str | None = None
+    """The IP address that it asks from, if that is known; for the audit log."""
 
     @property
     def only_uid(self) -> str | None:
@@ -103,6 +107,11 @@ def _with(right: Right, principal: Principal) -> Iterator[Grant]:
     """The grants that have a right."""
     least = right.value
     return (each for each in principal.grants if least is None or has_role(each.role, least))
+
+
+def highest_role(principal: Principal) -> Role | None:
+    """The role that may most, of all that a principal has; None without any."""
+    return max((grant.role for grant in principal.grants), key=_ROLES.index, default=None)
 
 
 def has_role(role: Role, least: Role) -> bool:

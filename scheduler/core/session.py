@@ -26,8 +26,8 @@ def new_text() -> str:
 
 
 def digest(text: str) -> str:
-    """What is stored of a session's text."""
-    return sha256(text.encode()).hexdigest()
+    """What is stored of a session's text; that of a cookie may be no text at all."""
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

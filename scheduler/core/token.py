@@ -20,7 +20,8 @@ from scheduler.core.principal import Grant, Principal, Role
 
 PREFIX: Final = "atl"
 """By this, scanners that look for leaked secrets recognize ours."""
-FORM: Final = re.compile(rf"{PREFIX}_([0-9a-f]{{12}})_([A-Za-z0-9_-]{{43}})", re.ASCII)
+ID: Final = r"[0-9a-f]{12}"
+FORM: Final = re.compile(rf"{PREFIX}_({ID})_([A-Za-z0-9_-]{{43}})", re.ASCII)
 
 
 class Secret(NamedTuple):

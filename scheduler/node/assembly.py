@@ -17,6 +17,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -46,7 +47,7 @@ from scheduler.node.preflight import (
 )
 from scheduler.node.reloading import Triggers, reloading_tasks
 from scheduler.node.running_node import RunningNode
-from scheduler.node.sweeper import Sweeper
+from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.node.tls import Certificate
 from scheduler.processes.child.loading.snapshot import Snapshot
 from scheduler.processes.slots import Slots, open_slots
@@ -54,6 +55,7 @@ from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -75,6 +77,8 @@ from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import Settlements, build_settlements
 from scheduler.worker.workers import Workers
+
+DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +134,7 @@ async def assemble(
         urls=urls,
         stack=stack,
     )
-    if is_private(config.store.url):
-        await forget_predecessors(store)
-        # Else its jobs would come after those that were queued later.
-        await sweeper.release_dead_nodes()
-    await lease.begin()
-    # At last: what a start that is refused has written is removed again.
-    await make_first_token(config.auth, store.tokens, clock, basis.folders.data_dir)
-    basis.folders.keep()
+    await _begin(basis, lease, sweeper)
     return RunningNode(
         config=config,
         urls=urls,
@@ -160,6 +157,19 @@ async def assemble(
         },
         draining=draining,
     )
+
+
+async def _begin(basis: _Basis, lease: Lease, sweeper: Sweeper) -> None:
+    """Become one of the nodes of the installation."""
+    config, store = basis.config, basis.store
+    if is_private(config.store.url):
+        await forget_predecessors(store)
+        # Else its jobs would come after those that were queued later.
+        await sweeper.release_dead_nodes()
+    await lease.begin()
+    # At last: what a start that is refused has written is removed again.
+    await make_first_token(config.auth, store.tokens, basis.clock, basis.folders.data_dir)
+    basis.folders.keep()
 
 
 async def _open_basis(
@@ -293,8 +303,16 @@ def _api(
         lease_s=config.node.lease_s,
         samples=basis.gauges.samples,
     )
+    quotas = QuotaService(
+        config.quotas.quotas,
+        service=service,
+        store=basis.store,
+        clock=basis.clock,
+        job_events=basis.job_events,
+    )
     app = build_app(
         service=service,
+        quotas=quotas,
         statistics=statistics,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
@@ -383,7 +401,7 @@ def _sweeper(basis: _Basis) -> Sweeper:
         id_before=id_before,
         lease_s=config.node.lease_s,
         losses_max=config.node.losses_max,
-        retention_s=config.retention.finished_s,
+        retention=Retention(config.retention.finished_s, config.auth.audit_days * DAY_S),
     )
 
 

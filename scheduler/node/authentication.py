@@ -16,21 +16,25 @@ from scheduler.api.access.authentication import (
     ProxyAuthentication,
     TokenAuthentication,
 )
+from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.api.access.parts import Access
+from scheduler.core.access.audit import Action
 from scheduler.core.errors import StartError
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import ALL, Role
+from scheduler.core.principal import ALL, Principal, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
 from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.listening import reaches_others
 from scheduler.node.running_node import say
-from scheduler.service.job_tokens import JobTokens
+from scheduler.service.audit import Audit, recorded
+from scheduler.service.failed_logins import FailedLogins
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
@@ -64,21 +68,38 @@ async def access(
         StoreUnavailable: the secret of the jobs' tokens cannot be read.
     """
     tokens = Tokens(store.tokens, queue, clock)
-    sessions = Sessions(store.tokens, tokens, clock)
-    # Cookies heed no port: two installations on one host must not take each other's.
-    cookie = f"atl_{sha256(store.identity.encode()).hexdigest()[:8]}"
+    failed_logins = FailedLogins(store.audit, clock)
+    sessions = Sessions(store.tokens, tokens, failed_logins, clock)
+    clients = Clients([ip_network(each) for each in auth.proxies])
+    cookie = _cookie(http, store.identity)
     secret = await store.tokens.job_secret()
     job_tokens = JobTokens(store, clock, secret=secret)
     by_token = TokenAuthentication(tokens, job_tokens, sessions, cookie)
     return Access(
         hosts=Hosts(http.addresses, http.hosts),
-        gate=Gate(_authentication(auth, by_token), tokens, clock),
+        gate=Gate(_authentication(auth, by_token), tokens, sessions, clients, clock),
+        clients=clients,
         tokens=tokens,
         job_tokens=None if auth.mode == "none" else job_tokens,
         sessions=sessions,
         session_cookie=cookie,
+        audit=Audit(store.audit),
+        failed_logins=failed_logins,
         open_metrics=auth.metrics == "open",
     )
+
+
+def _cookie(http: HttpSection, identity: str) -> str:
+    """The name of the cookie that has a session.
+
+    Cookies heed no port: two installations on one host must not take each other's. Nor do they heed
+    who sets them, so another host of the same domain could have somebody work in its own session:
+    browsers let no other host set a name that begins with `__Host-`, and none without https one
+    that begins with `__Secure-`. Both are only for https, as this node or none speaks it.
+    """
+    prefix = "__Secure-" if http.path_prefix else "__Host-"  # this one is only for the path /
+    name = f"atl_{sha256(identity.encode()).hexdigest()[:8]}"
+    return f"{prefix}{name}" if http.tls_certificate else name
 
 
 def _authentication(auth: AuthSection, by_token: TokenAuthentication) -> Authentication:
@@ -109,7 +130,7 @@ async def make_first_token(
 
 
 async def _store_given(given: Secret, store: TokenStore, clock: Clock) -> None:
-    if await store.add(_admin(given, OUTSIDE, clock)):
+    if await _add(_admin(given, OUTSIDE, clock), store):
         return
     (stored,) = await store.find([given.id])
     if not stored.is_of(given) or not stored.valid(clock.now()):
@@ -123,10 +144,18 @@ async def _make(store: TokenStore, clock: Clock, file: Path) -> None:
     secret = Secret(FIRST_ID, new_secret().secret)
     # The file first: a token that is stored, and that nobody has, would keep all others out.
     _write(secret, file)
-    if await store.add(_admin(secret, "first start", clock)):
+    if await _add(_admin(secret, "first start", clock), store):
         say(f"the first token, with the role admin, is in {file}")
     else:  # another node was faster
         await asyncio.to_thread(file.unlink)
+
+
+async def _add(token: Token, store: TokenStore) -> bool:
+    """Store a token that the node itself makes."""
+    node = Principal(name=None, grants=())
+    detail = {"name": token.name, "role": token.role}
+    audit = recorded(node, Action.CREATE_TOKEN, at=token.created_at, target=token.id, detail=detail)
+    return await store.add(token, audit=audit)
 
 
 def _write(secret: Secret, file: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from aiohttp import web
 
-from scheduler.api.limits.server import limited
+from scheduler.api.limits.handshakes import Handshakes
+from scheduler.api.limits.server import Server, limited
 from scheduler.basics.background import background
 from scheduler.node.listening import listen, url_of
-from scheduler.node.tls import HANDSHAKE_S, Certificate
+from scheduler.node.tls import Certificate
 
 BACKLOG: Final = 1024
 """How many clients may connect at the same moment: the system has the others wait for a second."""
@@ -34,28 +36,28 @@ async def open_http(
     async with AsyncExitStack() as stack:
         runner = await stack.enter_async_context(limited(app, answer_s=ANSWER_S))
         sockets = await asyncio.to_thread(listen, hosts, port)
-        for bound in sockets:
-            if certificate is None:
+        if certificate is None:
+            for bound in sockets:
                 await web.SockSite(runner, bound, backlog=BACKLOG).start()
-            else:
-                await _SecureSite(
-                    runner, bound, backlog=BACKLOG, ssl_context=certificate.context
-                ).start()
-        if certificate is not None:
-            await stack.enter_async_context(background(certificate=certificate.watch()))
+        else:
+            await stack.enter_async_context(_secure(runner, sockets, certificate))
         yield [url_of(bound, secure=certificate is not None) for bound in sockets]
 
 
-class _SecureSite(web.SockSite):
-    """A site whose clients have a bounded time to agree on keys; aiohttp allows a minute."""
-
-    async def start(self) -> None:
-        await web.BaseSite.start(self)
-        assert self._runner.server is not None  # noqa: S101 - the runner is set up
-        self._server = await asyncio.get_running_loop().create_server(
-            self._runner.server,
-            sock=self._sock,
-            ssl=self._ssl_context,
-            backlog=self._backlog,
-            ssl_handshake_timeout=HANDSHAKE_S,
-        )
+@asynccontextmanager
+async def _secure(
+    runner: web.BaseRunner, sockets: Sequence[socket.socket], certificate: Certificate
+) -> AsyncIterator[None]:
+    """Accept clients by https during the block."""
+    assert isinstance(runner.server, Server)  # noqa: S101 - `limited` makes no others
+    handshakes = Handshakes(runner.server, certificate.context)
+    accepting = {f"accept {number}": handshakes.accept(each) for number, each in enumerate(sockets)}
+    try:
+        for each in sockets:
+            each.listen(BACKLOG)
+            each.settimeout(0)
+        async with background(certificate=certificate.watch(), **accepting):
+            yield
+    finally:
+        for each in sockets:
+            each.close()

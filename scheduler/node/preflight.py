@@ -24,7 +24,7 @@ from scheduler.basics.counted import counted
 from scheduler.core.errors import StartError, Unavailable
 from scheduler.core.ports.store import Store
 from scheduler.installation import program
-from scheduler.node.config.loading import VARIABLES, Config
+from scheduler.node.config.loading import PRIVATE, Config
 from scheduler.node.config.sections import HandlersSection
 from scheduler.node.folders import Folders
 from scheduler.node.machine import require_kernel
@@ -162,7 +162,7 @@ def mark_descendants(config: Config, folders: Folders, node_id: str) -> Snapshot
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}"
     snapshot = taken(config.handlers.path)
     os.environ["ATLANSCHEDULER_HANDLERS"] = str(written(snapshot))
-    for variable in VARIABLES:  # passwords and secrets are not for handlers
+    for variable in PRIVATE:
         os.environ.pop(variable, None)
     files_dir = folders.make_files_dir(config.handlers.files_dir)
     os.environ["SCHEDULER_HANDLERS__FILES_DIR"] = str(files_dir)

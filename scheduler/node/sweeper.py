@@ -8,6 +8,7 @@ next to nothing. Each step is guarded, so any number of nodes may do it at the s
     lost ids      after the queue's server was emptied, one node enqueues all waiting ids again; the
                   oldest waiting ids are checked regularly
     old jobs      deleted in small steps once they have been final for the retention time
+    old records   of the audit log, in the same way
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -56,6 +57,15 @@ CLEANUPS_MAX: Final = 500
 """How many clean-ups are resumed at a time: after an outage of what they need, many are due."""
 
 
+class Retention(NamedTuple):
+    """For how long things are kept; 0 for ever."""
+
+    finished_s: float
+    """Jobs, from their end on."""
+    audit_s: float
+    """Records of the audit log."""
+
+
 class Sweeper:
     """Recovers and deletes jobs; every node has one."""
 
@@ -71,13 +81,13 @@ class Sweeper:
         id_before: Callable[[datetime], str],
         lease_s: float,
         losses_max: int,
-        retention_s: float,
+        retention: Retention,
     ) -> None:
         """Collaborators.
 
         Args:
             id_before: the smallest possible job id of an instant, to compare ids with.
-            retention_s: for how long final jobs are kept; 0 for ever.
+            retention: for how long old things are kept.
         """
         self._store = store
         self._queue = queue
@@ -88,7 +98,7 @@ class Sweeper:
         self._id_before = id_before
         self._lease_s = lease_s
         self._losses_max = losses_max
-        self._retention_s = retention_s
+        self._retention = retention
         self._beats: dict[str, tuple[int, float]] = {}
         self._namesakes: frozenset[str] = frozenset()
         """The nodes of the same name that were warned of."""
@@ -99,6 +109,7 @@ class Sweeper:
         self._release_at = 0.0
         self._look_at = 0.0
         self._delete_at = 0.0
+        self._delete_audit_at = 0.0
 
     async def run(self) -> None:
         """Sweep for ever. A step that fails because store or queue are away is repeated later."""
@@ -108,6 +119,7 @@ class Sweeper:
                 self.resume_cleanups,
                 self.restore_ids,
                 self.delete_old_jobs,
+                self.delete_old_audit,
             ):
                 with suppress(Unavailable):
                     await step()
@@ -144,12 +156,19 @@ class Sweeper:
 
     async def delete_old_jobs(self) -> None:
         """Delete some of the jobs that have been final for long enough."""
-        if self._retention_s > 0 and self._clock.monotonic() >= self._delete_at:
-            before = self._clock.now() - timedelta(seconds=self._retention_s)
+        if self._retention.finished_s > 0 and self._clock.monotonic() >= self._delete_at:
+            before = self._clock.now() - timedelta(seconds=self._retention.finished_s)
             deleted = await self._store.delete_finished(
                 before=before, limit=DELETE_MAX, bytes_max=DELETE_BYTES_MAX
             )
             self._delete_at = self._clock.monotonic() + (0 if deleted else DELETE_PAUSE_S)
+
+    async def delete_old_audit(self) -> None:
+        """Delete some of the records of the audit log that have been kept for long enough."""
+        if self._retention.audit_s > 0 and self._clock.monotonic() >= self._delete_audit_at:
+            before = self._clock.now() - timedelta(seconds=self._retention.audit_s)
+            deleted = await self._store.audit.delete(before=before, limit=DELETE_MAX)
+            self._delete_audit_at = self._clock.monotonic() + (0 if deleted else DELETE_PAUSE_S)
 
     async def _release(self, present: frozenset[str]) -> None:
         """Release the jobs of nodes that are not present, and enqueue them."""

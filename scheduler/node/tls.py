@@ -15,8 +15,6 @@ log = structlog.get_logger()
 
 LOOK_S: Final = 5.0
 """How often it is looked whether the files have changed."""
-HANDSHAKE_S: Final = 10.0
-"""How long a client may take to agree on keys, as for the header of a request."""
 
 
 class Certificate:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
@@ -23,6 +24,7 @@ from scheduler.core.job import (
     Progress,
 )
 from scheduler.core.job_log import Line
+from scheduler.core.quotas.quota import Usage
 from scheduler.core.token import Token
 from scheduler.core.webhook import HookCall
 
@@ -106,6 +108,21 @@ def node_document(node: Node) -> Document:
     }
 
 
+def usage_document(usage: Usage) -> Document:
+    """What a user uses of its quota."""
+    quota = usage.quota
+    return {
+        "uid": usage.uid,
+        "queued": usage.use.queued,
+        "queued_is_exact": usage.queued_is_exact,
+        "running": usage.use.running,
+        "pattern": None if quota is None else quota.pattern,
+        "limits": None
+        if quota is None
+        else {"queued_max": quota.queued_max, "submits_per_s": quota.submits_per_s},
+    }
+
+
 def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
     """A handler and its options."""
     return {
@@ -131,6 +148,23 @@ def token_document(token: Token) -> Document:
         "expires_at": _instant_or_none(token.expires_at),
         "used_at": _instant_or_none(token.used_at),
         "revoked_at": _instant_or_none(token.revoked_at),
+    }
+
+
+def audit_document(record: AuditRecord) -> Document:
+    """A record of the audit log."""
+    return {
+        "id": record.id,
+        "at": instant(record.at),
+        "action": record.action,
+        "actor": record.actor,
+        "token_id": record.token_id,
+        "role": record.role,
+        "client": record.client,
+        "uid": record.uid,
+        "target": record.target,
+        "count": record.count,
+        "detail": record.detail,
     }
 
 

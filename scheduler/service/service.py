@@ -28,6 +28,7 @@ from functools import partial
 from itertools import repeat
 from typing import Final
 
+from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import Job, NewJob, Node, Status, Submission, Until
@@ -37,8 +38,10 @@ from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.principal import Principal, Right
+from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
+from scheduler.service.audit import recorded_aborts, recorded_submissions
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.event_feed import EventFeed
 from scheduler.service.events import Event
@@ -63,6 +66,8 @@ REFUSALS_AT_ONCE_MAX: Final = 1000
 """How many jobs one write makes refuse further children: few, so that no other write waits long."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
+SEE_LOG: Final = "the {} does not answer, or takes nothing now; the node's log says why"
+"""An outage, in the words for those who may not know where a server is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ class Service:
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
         traceparent: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
     ) -> Inserted:
         """Store the jobs, all or none, and enqueue them; with an idle worker, a single one begins.
 
@@ -126,18 +132,60 @@ class Service:
 
         Args:
             traceparent: of the trace that the request belongs to; the jobs continue it.
+            quotas: by uid, those that limit how many jobs are queued.
 
         Raises:
             Forbidden: somebody may not submit for one of the users.
             Conflict: the key was used before, with another fingerprint.
             ParentAborted: the parent of a job was aborted with its children.
+            QuotaExceeded: a user would have too many queued jobs.
             StoreUnavailable: nothing is stored.
         """
         require_users(by, Right.CHANGE, {submission.uid for submission in submissions})
+        jobs = self._new_jobs(by, submissions, idempotency_key, fingerprint, traceparent)
+        audit = recorded_submissions(by, jobs, at=self._clock.now())
+        inserted = await (
+            self._insert_one(*jobs, quotas=quotas, audit=audit)
+            if len(jobs) == 1
+            else self._store.insert(jobs, quotas=quotas, audit=audit)
+        )
+        if inserted.created and not inserted.claims:
+            self._queue.announce([queued(job) for job in inserted.jobs])
+            # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue([job.id for job in inserted.jobs])
+        return inserted
+
+    async def submitted_before(
+        self,
+        by: Principal,
+        submissions: Sequence[Submission],
+        *,
+        idempotency_key: str,
+        fingerprint: str | None,
+    ) -> Inserted | None:
+        """What `submit` answers to a repetition; None where this is none.
+
+        Raises:
+            Forbidden: somebody may not submit for one of the users.
+            Conflict: the key was used before, with another fingerprint.
+        """
+        require_users(by, Right.CHANGE, {submission.uid for submission in submissions})
+        jobs = self._new_jobs(by, submissions, idempotency_key, fingerprint, None)
+        return await self._store.stored(jobs)
+
+    def _new_jobs(
+        self,
+        by: Principal,
+        submissions: Sequence[Submission],
+        idempotency_key: str | None,
+        fingerprint: str | None,
+        traceparent: str | None,
+    ) -> Sequence[NewJob]:
         now = self._clock.now()
         uids = (submission.uid for submission in submissions)
         keys = repeat(None) if idempotency_key is None else _keys(idempotency_key, uids)
-        jobs = [
+        return [
             NewJob(
                 **submission.submitted(),
                 id=self._new_id(),
@@ -150,27 +198,28 @@ class Service:
             )
             for submission, key in zip(submissions, keys, strict=False)
         ]
-        inserted = await (self._insert_one(*jobs) if len(jobs) == 1 else self._store.insert(jobs))
-        if inserted.created and not inserted.claims:
-            self._queue.announce([queued(job) for job in inserted.jobs])
-            # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
-            with suppress(QueueUnavailable):
-                await self._queue.enqueue([job.id for job in inserted.jobs])
-        return inserted
 
     def _is_undoable(self, task: str) -> bool:
         """Whether its jobs can be undone; it may have gone since the request was checked."""
         options = self.tasks.get(task)
         return options is not None and options.undoable
 
-    async def _insert_one(self, new: NewJob) -> Inserted:
+    async def _insert_one(
+        self,
+        new: NewJob,
+        *,
+        quotas: Mapping[str, Quota] | None,
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
         """Store a job, claimed for a worker that idles, if there is one; then that begins with it.
 
         Several at once wait for the queue: it shares them among all nodes, and a node runs them
         faster in lots.
         """
         with self._direct_start.reserve(new.id) as worker:
-            inserted = await self._store.insert([new], claimer=worker.node_id)
+            inserted = await self._store.insert(
+                [new], claimer=worker.node_id, quotas=quotas, audit=audit
+            )
             if inserted.claims:
                 self._queue.announce([queued(job) for job in inserted.jobs])
                 worker.begin(inserted.claims, at=new.created_at)
@@ -191,8 +240,8 @@ class Service:
             NotFound: no such job, or another user's.
         """
         require_job(by, Right.READ, uid, job_id)
-        job = await self._store.get(job_id)
-        if job is None or job.uid != uid:
+        job = await self._store.get(job_id, uid=uid)
+        if job is None:
             raise no_such_job(uid, job_id)
         return job if wait_s <= 0 else await self._waited(job, wait_s=wait_s, until=until)
 
@@ -315,17 +364,16 @@ class Service:
             NotFound: no such job, or another user's.
         """
         require_job(by, Right.CHANGE, uid, job_id)
-        now = self._clock.now()
-        job = await self._store.request_abort(
-            job_id, uid=uid, by=by.name, reason=reason, grace_s=grace_s, at=now
+        detail = {"reason": reason, "grace_s": grace_s, "children": children or None}
+        audit = recorded_aborts(
+            by, Action.ABORT, at=self._clock.now(), uid=uid, target=job_id, detail=detail
         )
-        if job is None:
-            raise no_such_job(uid, job_id)
-        if job.status is Status.ABORTED and job.finished_at == now:
-            self._job_events.aborted_in_queue(job)
-        await self._announce(job)
+        abort = partial(
+            self._abort, uid=uid, by=by.name, reason=reason, grace_s=grace_s, audit=audit
+        )
+        job = await abort(job_id)
         if children:
-            await self._abort_below(by, job, reason=reason, grace_s=grace_s)
+            await self._abort_below(job, abort, grace_s=grace_s)
         return await self._waited(job, wait_s=wait_s, until=until)
 
     async def abort_all(
@@ -339,13 +387,16 @@ class Service:
             Forbidden: somebody may not abort jobs of this user.
         """
         require_users(by, Right.CHANGE, [uid])
+        detail = {"status": sorted(statuses) or None, "task": task}
+        audit = recorded_aborts(by, Action.ABORT_ALL, at=self._clock.now(), uid=uid, detail=detail)
+        abort = partial(self._abort, uid=uid, by=by.name, audit=audit)
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
         unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)
         # The newest id comes from the store: one made here, by this node's clock, would miss jobs
         # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):
             while ids := await unfinished(last_id=newest.id, limit=ABORTS_AT_ONCE_MAX):
-                for job in await self._abort_each(ids, partial(self.abort, by, uid)):
+                for job in await self._abort_each(ids, abort):
                     if job.status in counts:
                         counts[job.status] += 1
         return Aborts(aborted=counts[Status.ABORTED], aborting=counts[Status.RUNNING])
@@ -360,18 +411,53 @@ class Service:
         return await self._store.nodes()
 
     async def not_ready_reasons(self) -> Mapping[str, str]:
-        """Why this node cannot take work now: reasons by name; empty when it is ready."""
+        """Why this node cannot take work now: reasons by name; empty when it is ready.
+
+        Everybody may know them, so they do not say where the store and the queue are.
+        """
         found = {"draining": "the node is draining"} if self._draining.is_set() else {}
         for name, probe in (("store", self._store.nodes), ("queue", self._queue.latest_change)):
             try:
                 async with asyncio.timeout(PROBE_S):
                     await probe()
-            except (Unavailable, TimeoutError) as error:
-                found[name] = str(error) or f"no answer within {PROBE_S} s"
+            except Unavailable:
+                found[name] = SEE_LOG.format(name)
+            except TimeoutError:
+                found[name] = f"no answer within {PROBE_S} s"
         return found
 
+    async def _abort(
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        by: str | None,
+        reason: str | None = None,
+        grace_s: float | None = None,
+        audit: Sequence[AuditRecord],
+    ) -> Job:
+        """Request an abort durably, and announce it.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        now = self._clock.now()
+        job = await self._store.request_abort(
+            job_id, uid=uid, by=by, reason=reason, grace_s=grace_s, at=now, audit=audit
+        )
+        if job is None:
+            raise no_such_job(uid, job_id)
+        if job.status is Status.ABORTED and job.finished_at == now:
+            self._job_events.aborted_in_queue(job)
+        await self._announce(job)
+        return job
+
     async def _abort_below(
-        self, by: Principal, job: Job, *, reason: str | None, grace_s: float | None
+        self,
+        job: Job,
+        abort: Callable[[str], Coroutine[None, None, Job]],
+        *,
+        grace_s: float | None,
     ) -> None:
         """Abort all that is below a job, also what is submitted meanwhile.
 
@@ -381,7 +467,6 @@ class Service:
         uid, limit = job.uid, REFUSALS_AT_ONCE_MAX
         while await self._store.refuse_children(job.id, uid=uid, limit=limit):
             pass
-        abort = partial(self.abort, by, uid, reason=reason, grace_s=grace_s)
         unaborted = partial(self._store.unaborted, job.id, uid=uid, grace_s=grace_s)
         while found := await unaborted(limit=ABORTS_AT_ONCE_MAX):
             await self._abort_each(found, abort)

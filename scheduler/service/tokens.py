@@ -3,7 +3,7 @@
     a request ─▶ principal ─▶ known for at most 5 s ─┬─▶ Principal
                                    │ else            └─▶ Unauthenticated
                                    ▼
-                     one look at the store for all that ask
+                     one look at the store for all that ask: see `known.py`
 
 Nothing else is asked: tokens have their force while the queue is away. Through the queue, other
 nodes only tell that one was revoked, so that it is looked up anew at once. Whoever sends such
@@ -12,14 +12,13 @@ messages himself causes looks at the store, and nothing else.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from scheduler.basics.batch import Batch
+from scheduler.core.access.audit import Action
 from scheduler.core.errors import (
     NoSuchToken,
     QueueUnavailable,
@@ -31,27 +30,14 @@ from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Principal, Right, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
+from scheduler.service.audit import names, recorded
+from scheduler.service.known import Known
 from scheduler.service.rights import require
 
-KNOWN_S: Final = 5.0
-"""How long a node trusts what it has read of a token: so long may a revoked one have force, where
-the queue is away."""
-KNOWN_MAX: Final = 10_000
-"""How many tokens a node knows: whoever sends nonsense must not fill its memory."""
-LOOK_MAX: Final = 500
-"""Tokens of one look at the store."""
 NOTE_USE_EVERY_S: Final = 60.0
 """How often the last use of tokens is written down."""
 NO_FORCE: Final = "the token is unknown, has expired or was revoked"
 """The same for all of them: who guesses learns nothing."""
-
-
-class _Known(NamedTuple):
-    """What the store said of a token."""
-
-    token: Token | None
-    until: float
-    """By `Clock.monotonic`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +51,16 @@ class NewToken:
 class Tokens:
     """The tokens of an installation; `run` must run while it is in use."""
 
-    def __init__(self, store: TokenStore, queue: Queue, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, queue: Queue | None, clock: Clock) -> None:
+        """Collaborators.
+
+        Args:
+            queue: tells other nodes what is revoked; None for a command that revokes nothing.
+        """
         self._store = store
         self._queue = queue
         self._clock = clock
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._look = Batch(self._look_for_all, weight_max=LOOK_MAX)
+        self._known = Known(self._look, clock, truth=_truth)
         self._uses: dict[str, datetime] = {}
         """The last uses that are not written down yet."""
         self._heard = 0
@@ -78,7 +68,7 @@ class Tokens:
 
     async def run(self) -> None:
         """Look for those who ask, for ever; a background task."""
-        await self._look.serve()
+        await self._known.run()
 
     async def note_uses(self) -> None:
         """Write down from time to time when tokens were used, for ever; a background task."""
@@ -101,7 +91,7 @@ class Tokens:
         secret = parsed(text)
         if secret is None:
             raise Unauthenticated("this is no token: one begins with atl_ and has 60 characters")
-        token = await self._token(secret.id)
+        token = await self._known.get(secret.id)
         now = self._clock.now()
         if token is None or not token.is_of(secret) or not token.valid(now):
             raise Unauthenticated(NO_FORCE)
@@ -114,7 +104,7 @@ class Tokens:
         Raises:
             StoreUnavailable: that is not known.
         """
-        token = await self._token(token_id)
+        token = await self._known.get(token_id)
         return token.principal if token is not None and token.valid(self._clock.now()) else None
 
     async def has_force(self, token_id: str) -> bool:
@@ -139,18 +129,20 @@ class Tokens:
             Forbidden: somebody may not. Who may has all rights, so no token has more than he.
         """
         require(by, Right.ADMINISTER)
-        secret = new_secret()
+        secret, now = new_secret(), self._clock.now()
         token = Token(
             id=secret.id,
             digest=secret.digest,
             name=name,
             role=role,
             uids=tuple(uids),
-            created_at=self._clock.now(),
+            created_at=now,
             created_by=by.name,
             expires_at=expires_at,
         )
-        await self._store.add(token)
+        detail = {"name": name, "role": role, "uids": names(set(uids)), "expires_at": expires_at}
+        audit = recorded(by, Action.CREATE_TOKEN, at=now, target=token.id, detail=detail)
+        await self._store.add(token, audit=audit)
         return NewToken(secret=secret, token=token)
 
     async def page(self, by: Principal, *, before_id: str | None, limit: int) -> Sequence[Token]:
@@ -163,55 +155,38 @@ class Tokens:
         return await self._store.page(before_id=before_id, limit=limit)
 
     async def revoke(self, by: Principal, token_id: str) -> Token:
-        """Take a token its force: at once, or within `KNOWN_S` on other nodes if the queue is away.
+        """Take a token its force: at once, on other nodes too.
+
+        Where the queue is away, these find out within `known.KNOWN_S`.
 
         Raises:
             Forbidden: somebody may not.
             NoSuchToken: there is no such token.
         """
         require(by, Right.ADMINISTER)
-        token = await self._store.revoke(token_id, at=self._clock.now())
+        now = self._clock.now()
+        audit = recorded(by, Action.REVOKE_TOKEN, at=now, target=token_id)
+        token = await self._store.revoke(token_id, at=now, audit=audit)
         if token is None:
             raise NoSuchToken(f"there is no token {token_id!r}")
-        self._know(token_id, token, self._clock.monotonic() + KNOWN_S)
-        with suppress(QueueUnavailable):
-            await self._queue.announce_revocation(token_id)
+        self._known.note(token_id, token)
+        if self._queue is not None:
+            with suppress(QueueUnavailable):
+                await self._queue.announce_revocation(token_id)
         return token
 
     async def revocations(self) -> AsyncIterator[str]:
-        """Ids of tokens that may have lost their force, as they are heard of; forgotten here."""
+        """Ids of tokens that may have lost their force, as they are heard of; distrusted here."""
+        if self._queue is None:
+            return
         async for token_id in self._queue.revocations():
-            self._heard += 1
-            if self._revoked(token_id) is None:
-                self._known.pop(token_id, None)
+            self._known.distrust(token_id)
             yield token_id
 
-    async def _token(self, token_id: str) -> Token | None:
-        known = self._known.get(token_id)
-        if known is None or known.until <= self._clock.monotonic():
-            return await self._look(token_id)
-        return known.token
+    async def _look(self, token_ids: Collection[str]) -> Mapping[str, Token]:
+        return {token.id: token for token in await self._store.find(token_ids)}
 
-    async def _look_for_all(self, token_ids: Sequence[str]) -> Sequence[Token | None]:
-        """Read tokens. What is known of them lasts from before the look on."""
-        heard, now = self._heard, self._clock.monotonic()
-        found = {token.id: token for token in await self._store.find(set(token_ids))}
-        # What was read may be from before a revocation that was heard since: then it is not kept.
-        until = now + KNOWN_S if heard == self._heard else now
-        return [self._know(each, found.get(each), until) for each in token_ids]
 
-    def _know(self, token_id: str, token: Token | None, until: float) -> Token | None:
-        """Keep what the store said, and return what is true."""
-        # The look may have begun before the token was revoked, which is for ever.
-        token = self._revoked(token_id) or token
-        self._known.pop(token_id, None)
-        self._known[token_id] = _Known(token, until)
-        if len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
-        return token
-
-    def _revoked(self, token_id: str) -> Token | None:
-        """A token that is known to be revoked."""
-        known = self._known.get(token_id)
-        token = None if known is None else known.token
-        return None if token is None or token.revoked_at is None else token
+def _truth(before: Token, now: Token | None) -> Token | None:
+    """A revoked token is that for ever: the look may have begun before it was revoked."""
+    return now if before.revoked_at is None else before

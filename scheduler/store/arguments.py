@@ -5,12 +5,14 @@ Instants are milliseconds since 1970 UTC; objects such as errors and progress ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     NOTHING_RAN,
     Cleanup,
@@ -21,6 +23,7 @@ from scheduler.core.job import (
     Settlement,
 )
 from scheduler.core.job_log import Written
+from scheduler.core.quotas.quota import Quota
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -65,6 +68,14 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "idempotency_key": new.idempotency_key,
         "fingerprint": new.fingerprint,
     }
+
+
+def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
+    """By uid, how many new jobs each of these users has, and how many may be queued."""
+    new = Counter(job.uid for job in jobs if job.uid in limits)
+    return orjson.dumps(
+        {uid: {"new": new[uid], "queued_max": limits[uid].queued_max} for uid in new}
+    ).decode()
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:
@@ -123,6 +134,23 @@ def page(written: Written) -> Mapping[str, Any]:
         "place": page.offset,
         "bytes": page.size,
         "blocks": orjson.dumps(blocks).decode(),
+    }
+
+
+def audit_record(record: AuditRecord) -> Mapping[str, Any]:
+    """The columns of a record of the audit log."""
+    return {
+        "id": record.id,
+        "at": milliseconds(record.at),
+        "action": record.action,
+        "actor": record.actor,
+        "token_id": record.token_id,
+        "role": record.role,
+        "client": record.client,
+        "uid": record.uid,
+        "target": record.target,
+        "count": record.count,
+        "detail": orjson.dumps(record.detail).decode(),
     }
 
 

@@ -13,9 +13,11 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from scheduler.basics.batch import Batch
-from scheduler.core.errors import Conflict
+from scheduler.core.access.audit import AuditRecord
+from scheduler.core.errors import Conflict, QuotaExceeded, SchedulerError
 from scheduler.core.job import Claim, NewJob, Settlement, Status
 from scheduler.core.ports.store import Inserted
+from scheduler.core.quotas.quota import Quota
 from scheduler.store.database import Database
 from scheduler.store.sql_store import SqlStore
 
@@ -30,6 +32,9 @@ class _InsertCall(NamedTuple):
 
     jobs: Sequence[NewJob]
     claimer: str | None
+    quotas: Mapping[str, Quota]
+    """By uid, those that limit how many jobs are queued."""
+    audit: Sequence[AuditRecord]
 
 
 class _ClaimCall(NamedTuple):
@@ -51,6 +56,14 @@ class GroupedStore(SqlStore):
             weight_max=ROWS_MAX,
             observe=partial(on_batch, "insert"),
         )
+        # Apart: while they wait for the lock of another node, those without a quota go on. And one
+        # run at a time, so that they wait with one connection, however many there are.
+        self._insert_within_quotas = Batch(
+            self._insert_all_within_quotas,
+            weight=_rows,
+            weight_max=ROWS_MAX,
+            observe=partial(on_batch, "insert"),
+        )
         self._claim = Batch(
             self._claim_all, weight=_ids, weight_max=ROWS_MAX, observe=partial(on_batch, "claim")
         )
@@ -65,13 +78,26 @@ class GroupedStore(SqlStore):
         """Its background tasks, by name."""
         return {
             "insert": self._insert.serve(),
+            "insert within quotas": self._insert_within_quotas.serve(),
             "claim": self._claim.serve(),
             "settle": self._settle.serve(),
         }
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         """See `Store`."""
-        return await self._insert(_InsertCall(jobs, claimer))
+        if not quotas:
+            return await self._insert(_InsertCall(jobs, claimer, {}, audit))
+        answer = await self._insert_within_quotas(_InsertCall(jobs, claimer, quotas, audit))
+        if isinstance(answer, SchedulerError):
+            raise answer
+        return answer
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
         """See `Store`."""
@@ -83,9 +109,16 @@ class GroupedStore(SqlStore):
 
     async def _insert_all(self, calls: Sequence[_InsertCall]) -> Sequence[Inserted]:
         if len(calls) == 1:
-            return [await super().insert(calls[0].jobs, claimer=calls[0].claimer)]
+            (call,) = calls
+            return [
+                await super().insert(
+                    call.jobs, claimer=call.claimer, quotas=call.quotas, audit=call.audit
+                )
+            ]
         inserted = await self.store_new(
-            [(new, call.claimer) for call in calls for new in call.jobs]
+            [(new, call.claimer) for call in calls for new in call.jobs],
+            {uid: each for call in calls for uid, each in call.quotas.items()},
+            [record for call in calls for record in call.audit],
         )
         if inserted is None:
             raise Conflict("one of these calls conflicts with a stored job")
@@ -95,7 +128,32 @@ class GroupedStore(SqlStore):
                 list(islice(jobs, len(call.jobs))),
                 created=True,
                 claims=tuple(claims[new.id] for new in call.jobs if new.id in claims),
+                queued=inserted.queued,
             )
+            for call in calls
+        ]
+
+    async def _insert_all_within_quotas(
+        self, calls: Sequence[_InsertCall]
+    ) -> Sequence[Inserted | SchedulerError]:
+        """Insert the jobs of all calls, and alone those of each user who would have too many.
+
+        Else one user at a limit would have all others insert one by one.
+        """
+        try:
+            return await self._insert_all(calls)
+        except SchedulerError as error:
+            if len(calls) == 1:
+                return [error]
+            if not isinstance(error, QuotaExceeded):
+                raise
+            over = {each.uid for each in error.violations}
+        within = [call for call in calls if over.isdisjoint(call.quotas)]
+        answers = iter(await self._insert_all_within_quotas(within) if within else ())
+        return [
+            next(answers)
+            if over.isdisjoint(call.quotas)
+            else (await self._insert_all_within_quotas([call]))[0]
             for call in calls
         ]
 

@@ -28,6 +28,7 @@ MIGRATION_LOCK: Final = 0x41746C616E
 """A number that no other program uses for an advisory lock; each schema has a lock of its own."""
 RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     "installation": ("SELECT",),
+    "audit": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "hook_calls": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "UPDATE", "DELETE"),

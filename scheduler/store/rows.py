@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     Abort,
     Claim,
@@ -150,6 +151,23 @@ def session(row: Row) -> Session:
         token_id=row["token_id"],
         created_at=_instant(row["created_at"]),
         used_at=_instant(row["used_at"]),
+    )
+
+
+def audit_record(row: Row) -> AuditRecord:
+    """The record of the audit log in a row."""
+    return AuditRecord(
+        id=row["id"],
+        at=_instant(row["at"]),
+        action=row["action"],
+        actor=row["actor"],
+        token_id=row["token_id"],
+        role=None if row["role"] is None else Role(row["role"]),
+        client=row["client"],
+        uid=row["uid"],
+        target=row["target"],
+        count=row["count"],
+        detail=orjson.loads(row["detail"]),
     )
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
+from scheduler.core.access.audit import AuditRecord
+from scheduler.core.errors import QuotaExceeded
 from scheduler.core.job import (
     FINAL,
     Abort,
@@ -28,16 +31,21 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Inserted, Released
+from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
-from scheduler.store.database import Database, Row
+from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
 from scheduler.store.sql_tokens import SqlTokens
 
 BEFORE_ALL_IDS: Final = ""
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
+
+BEYOND_MAX: Final = 1000
+"""How far beyond its quota a user's queued jobs are counted, to say how many there are."""
 
 
 class SqlStore:
@@ -46,43 +54,110 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self.identity = database.identity
         self.tokens = SqlTokens(database)
+        self.audit = SqlAudit(database)
         self._fetch = database.fetch
+        self._fetch_chain = database.fetch_chain
+        self._fetch_audited = partial(fetch_audited, database)
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         """See `Store`."""
-        inserted = await self.store_new([(new, claimer) for new in jobs])
+        try:
+            inserted = await self.store_new([(new, claimer) for new in jobs], quotas or {}, audit)
+        except QuotaExceeded:
+            # Whoever repeats a call gets its first answer, however much has come since.
+            if (earlier := await self.stored(jobs)) is not None:
+                return earlier
+            raise
         if inserted is not None:
             return inserted
+        if (earlier := await self.stored(jobs)) is not None:
+            return earlier
         batch = arguments.batch(map(arguments.new_job, jobs))
-        if found := await self._fetch("stored", batch):
-            return stored_before(jobs, found)
         must_be_accepted(await self._fetch("refusing", batch))
-        return stored_before(jobs, found)
+        return stored_before(jobs, [])
 
-    async def store_new(self, jobs: Sequence[tuple[NewJob, str | None]]) -> Inserted | None:
+    async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
+        """See `Store`."""
+        found = await self._fetch("stored", arguments.batch(map(arguments.new_job, jobs)))
+        return stored_before(jobs, found) if found else None
+
+    async def store_new(
+        self,
+        jobs: Sequence[tuple[NewJob, str | None]],
+        quotas: Mapping[str, Quota],
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted | None:
         """Store jobs that are all new; None, and no effect, where one is stored already or refused.
 
         Args:
             jobs: each with the id of the node that is to own it, if any.
+            quotas: by uid, those that limit how many jobs are queued.
+            audit: what to store with them.
 
         Raises:
             Conflict: two of them have the same idempotency key.
+            QuotaExceeded: a user would have too many queued jobs.
         """
-        must_differ([new for new, _ in jobs])
-        batch = arguments.batch(arguments.new_job(new, claimer) for new, claimer in jobs)
-        stored = await self._fetch("insert", batch)
-        claimed = {row["id"] for row in stored if row["owner"] is not None}
+        new = [each for each, _ in jobs]
+        must_differ(new)
+        batch = arguments.batch(arguments.new_job(each, claimer) for each, claimer in jobs)
+        inserting = audited("insert", batch, audit=audit)
+        queued, stored = await self._insert_within(new, inserting, quotas)
         if not stored:
             return None
+        claimed = {row["id"] for row in stored if row["owner"] is not None}
+        added = Counter(each.uid for each in new if each.id not in claimed)
         return Inserted(
-            [new.stored() for new, _ in jobs],
+            [each.stored() for each in new],
             created=True,
-            claims=tuple(new.claimed() for new, _ in jobs if new.id in claimed),
+            claims=tuple(each.claimed() for each in new if each.id in claimed),
+            queued={uid: before + added[uid] for uid, before in queued.items()},
         )
 
-    async def get(self, job_id: str) -> Job | None:
+    async def _insert_within(
+        self, jobs: Sequence[NewJob], inserting: Sequence[Step], quotas: Mapping[str, Quota]
+    ) -> tuple[Mapping[str, int], Sequence[Row]]:
+        """Insert these jobs, as far as quotas allow it.
+
+        Returns:
+            How many queued jobs the users with quotas had before, and the rows of `insert`.
+
+        Raises:
+            QuotaExceeded: a user would have too many queued jobs.
+        """
+        if not quotas:
+            stored, *_ = await self._fetch_chain(inserting)
+            return {}, stored
+        limits = arguments.quotas(jobs, quotas)
+        count_max = max(each.queued_max or 0 for each in quotas.values())
+        _, users, *answers = await self._fetch_chain(
+            [
+                Step("lock_users", (limits,)),
+                Step("within_quotas", (limits, count_max)),
+                *inserting,
+            ]
+        )
+        if not answers:
+            uids = {each.uid for each in jobs} & set(quotas)
+            use = await self.usage(uids, count_max=count_max + BEYOND_MAX)
+            raise queue_excess(jobs, quotas, use)
+        return {row["uid"]: row["queued"] for row in users}, answers[0]
+
+    async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         """See `Store`."""
-        found = await self._fetch("get", job_id)
+        found = await self._fetch("usage", arguments.keys(uids), count_max)
+        return {row["uid"]: Use(row["queued"], row["running"]) for row in found}
+
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
+        """See `Store`."""
+        found = await self._fetch("get", job_id, uid)
         return rows.job(found[0]) if found else None
 
     async def abort_of(self, job_id: str) -> Abort | None:
@@ -212,15 +287,16 @@ class SqlStore:
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         """See `Store`."""
-        requested = await self._fetch(
-            "request_abort", job_id, uid, arguments.milliseconds(at), reason, grace_s, by
+        instant = arguments.milliseconds(at)
+        requested = await self._fetch_audited(
+            "request_abort", job_id, uid, instant, reason, grace_s, by, audit=audit
         )
         if requested:
             return rows.job(requested[0])
-        job = await self.get(job_id)
-        return job if job is not None and job.uid == uid else None
+        return await self.get(job_id, uid=uid)
 
     async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
         """See `Store`."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.session import IDLE, LONGEST, Session
 from scheduler.core.token import Token
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database
+from scheduler.store.sql_audit import fetch_audited
 
 
 class SqlTokens:
@@ -16,10 +19,11 @@ class SqlTokens:
 
     def __init__(self, database: Database) -> None:
         self._fetch = database.fetch
+        self._fetch_audited = partial(fetch_audited, database)
 
-    async def add(self, token: Token) -> bool:
+    async def add(self, token: Token, *, audit: Sequence[AuditRecord] = ()) -> bool:
         """See `TokenStore`."""
-        added = await self._fetch(
+        added = await self._fetch_audited(
             "add_token",
             token.id,
             token.digest,
@@ -29,6 +33,7 @@ class SqlTokens:
             arguments.milliseconds(token.created_at),
             token.created_by,
             arguments.maybe_milliseconds(token.expires_at),
+            audit=audit,
         )
         return bool(added)
 
@@ -41,30 +46,37 @@ class SqlTokens:
         """See `TokenStore`."""
         return [rows.token(row) for row in await self._fetch("tokens", before_id, limit)]
 
-    async def revoke(self, token_id: str, *, at: datetime) -> Token | None:
+    async def revoke(
+        self, token_id: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
+    ) -> Token | None:
         """See `TokenStore`."""
-        revoked = await self._fetch("revoke_token", token_id, arguments.milliseconds(at))
-        return rows.token(revoked[0]) if revoked else None
+        instant = arguments.milliseconds(at)
+        revoked = await self._fetch_audited("revoke_token", token_id, instant, audit=audit)
+        if revoked:
+            return rows.token(revoked[0])
+        return next(iter(await self.find([token_id])), None)
 
-    async def add_session(self, session: Session) -> None:
+    async def add_session(self, session: Session, *, audit: Sequence[AuditRecord] = ()) -> None:
         """See `TokenStore`."""
         at = arguments.milliseconds(session.created_at)
-        await self._fetch("add_session", session.digest, session.token_id, at)
+        await self._fetch_audited("add_session", session.digest, session.token_id, at, audit=audit)
 
-    async def session(self, digest: str) -> Session | None:
+    async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
         """See `TokenStore`."""
-        found = await self._fetch("session", digest)
-        return rows.session(found[0]) if found else None
+        found = await self._fetch("sessions_with", arguments.keys(digests))
+        return [rows.session(row) for row in found]
 
     async def note_session_use(self, digest: str, *, at: datetime) -> None:
         """See `TokenStore`."""
         await self._fetch("note_session_use", digest, arguments.milliseconds(at))
 
-    async def end_session(self, digest: str, *, at: datetime) -> None:
+    async def end_session(
+        self, digest: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
+    ) -> None:
         """See `TokenStore`."""
+        await self._fetch_audited("end_session", digest, audit=audit)
         unused_since = arguments.milliseconds(at - IDLE)
-        created_before = arguments.milliseconds(at - LONGEST)
-        await self._fetch("end_sessions", digest, unused_since, created_before)
+        await self._fetch("end_sessions", unused_since, arguments.milliseconds(at - LONGEST))
 
     async def job_secret(self) -> str:
         """See `TokenStore`."""

@@ -52,6 +52,10 @@ class JobEvents:
         self._log = structlog.get_logger().bind()  # reads the configuration now, once
         self._started: dict[str, float] = {}
 
+    def refused(self, policy: str) -> None:
+        """A submission was refused by this policy of a quota. No log line: there may be many."""
+        self._metrics.refused(policy).inc()
+
     def claimed(self, claims: Sequence[Claim]) -> None:
         """This node claimed jobs, to run them or to clean up after them."""
         lines = defaultdict[tuple[Purpose, _Kin], list[Claim]](list)

@@ -51,6 +51,9 @@ class Metrics:
         self.cleanup_tries = cache(
             counter("cleanup_tries", "Tries of clean-ups, by outcome.", "task", "outcome").labels
         )
+        self.refused = cache(
+            counter("submissions_refused", "Submissions beyond a quota, by which.", "policy").labels
+        )
         self.leases_lost = counter("leases_lost", "How often this node lost its lease.")
         self.released = counter("jobs_released", "Jobs taken back from dead nodes.")
         self.processes = counter("pool_processes_started", "Pool processes started.")

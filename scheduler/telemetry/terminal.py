@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
+from textwrap import indent
 from typing import Final
 
 import structlog
@@ -42,6 +43,8 @@ class TerminalRenderer:
         line = {
             name: escaped(each) if isinstance(each, str) else each for name, each in line.items()
         }
+        if "exception" in line:  # a traceback, whose message may quote a user
+            line["exception"] = indent(line["exception"], "    ", lambda _: True)
         below = list(self._below(line)) if "message" in line and "kind" in line else []
         for name in FAILURE if below else ():
             line.pop(name, None)

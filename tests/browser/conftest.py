@@ -26,7 +26,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.support.nodes import Node
+from atlanscheduler_client import Client, MadeToken
+from tests.support.nodes import Node, Nodes
 from tests.support.programs import program
 
 FLAGS = (
@@ -44,6 +45,8 @@ FLAGS = (
 )
 TIMEOUT_MS = 15_000
 expect.set_options(timeout=TIMEOUT_MS)
+REFUSED = "401|403"
+"""What the browser logs of answers to somebody who has not logged in."""
 PHONE = {"width": 390, "height": 844}
 
 
@@ -196,3 +199,38 @@ def wait_for(path: Path) -> None:
     while not path.exists():
         assert time.monotonic() < end, f"{path} is not there"
         time.sleep(0.01)
+
+
+@pytest.fixture(name="asking", scope="module")
+def asking_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node that asks for tokens."""
+    nodes = Nodes(tmp_path_factory.mktemp("asking"))
+    try:
+        yield nodes(AUTH__MODE="tokens")
+    finally:
+        nodes.close()
+
+
+@pytest.fixture(name="admin", scope="module")
+def admin_fixture(asking: Node) -> Iterator[Client]:
+    """Whoever has the first token."""
+    token = (asking.folder / "data" / "admin-token").read_text().strip()
+    with Client(asking.url, token=token) as client:
+        yield client
+
+
+@pytest.fixture(name="visitor")
+def visitor_fixture(browser: Browser, asking: Node) -> Iterator[Visit]:
+    """A window of somebody who has not logged in."""
+    with visiting(browser, asking) as visit:
+        yield visit
+        visit.ignore_errors(REFUSED)
+
+
+def token(admin: Client, role: str, *uids: str) -> MadeToken:
+    return admin.create_token(f"the {role}", role=role, uids=uids)
+
+
+def log_in(page: Page, text: str) -> None:
+    page.get_by_label("Token").fill(text)
+    page.get_by_role("button", name="Log in").click()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
 from scheduler.core.job import (
     FINAL,
@@ -27,8 +28,10 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.store import Inserted, Released
+from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
+from tests.fakes.audit import MemoryAudit
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
 from tests.fakes.tokens import MemoryTokens
 
@@ -42,13 +45,21 @@ class MemoryStore:
         self.rows: dict[str, Row] = {}
         self.hook_calls: dict[str, HookCall] = {}
         self._nodes: dict[str, Node] = {}
-        self.tokens = MemoryTokens(self._answer)
+        self.audit = MemoryAudit(self._answer)
+        self.tokens = MemoryTokens(self._answer, self.audit)
 
     def _answer(self) -> None:
         if self.away:
             raise StoreUnavailable("the store does not answer")
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         self._answer()
         keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key]
         if len(set(keys)) < len(keys):
@@ -57,17 +68,46 @@ class MemoryStore:
         if not earlier:
             for new in filter(self._refused, jobs):
                 raise ParentAborted(f"{new.parent} was aborted with its children")
+            self._must_fit(jobs, quotas or {})
             self.rows |= {new.id: new_row(new) for new in jobs}
+            self.audit.store(audit)
             stored = [self.rows[new.id].job for new in jobs]
             node = self._nodes.get(claimer or "")
-            if node is None:
-                return Inserted(stored, created=True)
-            claims = tuple(claim_of(self.rows[new.id], node, new.created_at) for new in jobs)
-            return Inserted(stored, created=True, claims=claims)
+            claims = (
+                tuple(claim_of(self.rows[new.id], node, new.created_at) for new in jobs)
+                if node
+                else ()
+            )
+            queued = {uid: self._use(uid).queued for uid in quotas or {}}
+            return Inserted(stored, created=True, claims=claims, queued=queued)
         if len(earlier) < len(jobs):
             raise Conflict("this idempotency key came with a request of other jobs before")
         created = [row.job.id for row in earlier] == [new.id for new in jobs]
         return Inserted([row.job for row in earlier], created=created)
+
+    def _must_fit(self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota]) -> None:
+        use = {uid: self._use(uid) for uid in quotas}
+        new = Counter(job.uid for job in jobs)
+        if any(use[uid].queued + new[uid] > (each.queued_max or 0) for uid, each in quotas.items()):
+            raise queue_excess(jobs, quotas, use)
+
+    async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
+        self._answer()
+        return await self.insert(jobs) if any(map(self._stored, jobs)) else None
+
+    async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
+        self._answer()
+        found = {uid: self._use(uid) for uid in uids}
+        return {
+            uid: Use(min(each.queued, count_max), min(each.running, count_max))
+            for uid, each in found.items()
+        }
+
+    def _use(self, uid: str) -> Use:
+        queued, running = (
+            len(self._jobs(uid, [status], None)) for status in (Status.QUEUED, Status.RUNNING)
+        )
+        return Use(queued, running)
 
     def _stored(self, new: NewJob) -> Row | None:
         """The row with the id or the key of a job."""
@@ -85,10 +125,10 @@ class MemoryStore:
         parent = self.rows.get(new.parent or "")
         return parent is not None and parent.job.uid == new.uid and parent.refuses_children
 
-    async def get(self, job_id: str) -> Job | None:
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
         self._answer()
         row = self.rows.get(job_id)
-        return None if row is None else row.job
+        return None if row is None or uid not in {None, row.job.uid} else row.job
 
     async def abort_of(self, job_id: str) -> Abort | None:
         self._answer()
@@ -234,11 +274,14 @@ class MemoryStore:
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         self._answer()
         row = self.rows.get(job_id)
         if row is None or row.job.uid != uid:
             return None
+        if row.unaborted(grace_s):
+            self.audit.store(audit)
         if row.job.status not in FINAL and row.job.abort is None:
             row.change(abort=Abort(requested_at=at, by=by, reason=reason, grace_s=grace_s))
             if row.job.status is Status.QUEUED:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.session import Session
 from scheduler.core.token import Token
+from tests.fakes.audit import MemoryAudit
 
 
 class MemoryTokens:
@@ -15,16 +17,22 @@ class MemoryTokens:
 
     Args:
         answer: called first by each method; it raises while the store is away.
+        audit: gets what is stored of the calls that have an effect.
     """
 
-    def __init__(self, answer: Callable[[], None]) -> None:
+    def __init__(self, answer: Callable[[], None], audit: MemoryAudit) -> None:
         self.tokens: dict[str, Token] = {}
-        self.sessions: dict[str, Session] = {}
+        self.stored_sessions: dict[str, Session] = {}
         self._answer = answer
+        self._audit = audit
 
-    async def add(self, token: Token) -> bool:
+    async def add(self, token: Token, *, audit: Sequence[AuditRecord] = ()) -> bool:
         self._answer()
-        return self.tokens.setdefault(token.id, token) is token
+        if token.id in self.tokens:
+            return False
+        self.tokens[token.id] = token
+        self._audit.store(audit)
+        return True
 
     async def find(self, token_ids: Collection[str]) -> Sequence[Token]:
         self._answer()
@@ -38,31 +46,41 @@ class MemoryTokens:
             newest = [each for each in newest if before and _age(each) < _age(before)]
         return newest[:limit]
 
-    async def revoke(self, token_id: str, *, at: datetime) -> Token | None:
+    async def revoke(
+        self, token_id: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
+    ) -> Token | None:
         self._answer()
-        if (token := self.tokens.get(token_id)) is not None:
-            token = replace(token, revoked_at=token.revoked_at or at)
-            self.tokens[token_id] = token
+        token = self.tokens.get(token_id)
+        if token is not None and token.revoked_at is None:
+            token = self.tokens[token_id] = replace(token, revoked_at=at)
+            self._audit.store(audit)
         return token
 
-    async def add_session(self, session: Session) -> None:
+    async def add_session(self, session: Session, *, audit: Sequence[AuditRecord] = ()) -> None:
         self._answer()
-        self.sessions.setdefault(session.digest, session)
+        if session.digest not in self.stored_sessions:
+            self.stored_sessions[session.digest] = session
+            self._audit.store(audit)
 
-    async def session(self, digest: str) -> Session | None:
+    async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
         self._answer()
-        return self.sessions.get(digest)
+        return [self.stored_sessions[each] for each in digests if each in self.stored_sessions]
 
     async def note_session_use(self, digest: str, *, at: datetime) -> None:
         self._answer()
-        session = self.sessions.get(digest)
+        session = self.stored_sessions.get(digest)
         if session is not None and session.used_at < at:
-            self.sessions[digest] = replace(session, used_at=at)
+            self.stored_sessions[digest] = replace(session, used_at=at)
 
-    async def end_session(self, digest: str, *, at: datetime) -> None:
+    async def end_session(
+        self, digest: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
+    ) -> None:
         self._answer()
-        self.sessions.pop(digest, None)
-        self.sessions = {key: each for key, each in self.sessions.items() if each.valid(at)}
+        if self.stored_sessions.pop(digest, None) is not None:
+            self._audit.store(audit)
+        self.stored_sessions = {
+            key: each for key, each in self.stored_sessions.items() if each.valid(at)
+        }
 
     async def job_secret(self) -> str:
         self._answer()

@@ -23,7 +23,7 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailabl
 from scheduler.core.job import FINAL, Cleanup, Job, JsonText, Status, StopReason, Submission
 from scheduler.core.ports.direct_start import Reservation
 from scheduler.core.principal import EVERYBODY
-from scheduler.node.sweeper import Sweeper
+from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.service import Service
@@ -118,7 +118,7 @@ class Member(NodeUnderTest):
             id_before=id_before,
             lease_s=LEASE_S,
             losses_max=3,
-            retention_s=0,
+            retention=Retention(0, 0),
             job_events=self.job_events,
         )
         self._members = town.members

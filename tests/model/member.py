@@ -10,7 +10,7 @@ from scheduler.basics.clock import id_before
 from scheduler.core.job import Claim
 from scheduler.core.policy import fence_s
 from scheduler.core.ports.store import Store
-from scheduler.node.sweeper import Sweeper
+from scheduler.node.sweeper import Retention, Sweeper
 from tests.fakes import FakeClock, MemoryQueue
 from tests.model.life import LOSSES_MAX
 from tests.support.job_events import Counting
@@ -54,7 +54,7 @@ class Member:
             id_before=id_before,
             lease_s=LEASE_S,
             losses_max=LOSSES_MAX,
-            retention_s=0,
+            retention=Retention(0, 0),
         )
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from scheduler.core.errors import ParentAborted
+from scheduler.core.errors import ParentAborted, QuotaExceeded
 from scheduler.core.job import (
     FINAL,
     Claim,
@@ -42,6 +42,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job import Progress as Made
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.quota import Quota, Use
 from tests.model.effort import Run
 from tests.model.life import LOSSES_MAX, TRIES_MAX, Life, shown
 from tests.model.member import LEASE_S, Member
@@ -105,6 +106,29 @@ class StoreMachine(RuleBasedStateMachine):
         assert inserted.created != again
         self.lives.setdefault(self.keys[key], Life(job.id, undoable=False))
         return self.keys[key]
+
+    @precondition(lambda self: len(self.lives) < JOBS_MAX)
+    @rule(target=jobs, queued_max=st.integers(1, JOBS_MAX), number=st.integers(1, 2))
+    def insert_within_a_quota(self, queued_max: int, number: int) -> Any:  # noqa: ANN401
+        """All of them or none; whatever made the others queued, they count, and once."""
+        queued = sum(life.status is Status.QUEUED for life in self.lives.values())
+        sent, quota = [new(UID) for _ in range(number)], Quota(pattern="*", queued_max=queued_max)
+        try:
+            inserted = self.run(self.store.insert(sent, quotas={UID: quota}))
+        except QuotaExceeded:
+            assert queued + number > queued_max
+            return multiple()
+        assert inserted.queued == {UID: queued + number}
+        assert queued + number <= queued_max
+        self.lives |= {job.id: Life(job.id, undoable=False) for job in sent}
+        return multiple(*(job.id for job in sent))
+
+    @rule()
+    def look_at_use(self) -> None:
+        statuses = [life.status for life in self.lives.values()]
+        assert self.run(self.store.usage([UID], count_max=ALL)) == {
+            UID: Use(statuses.count(Status.QUEUED), statuses.count(Status.RUNNING))
+        }
 
     @precondition(lambda self: len(self.lives) < JOBS_MAX)
     @rule(target=jobs, parent=jobs)

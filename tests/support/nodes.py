@@ -51,6 +51,8 @@ class Node:
         self.trial = uuid4().hex
         self.said_first: list[str] = []
         """What it said before it was ready."""
+        self.token: str | None = None
+        """What requests bring."""
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "node.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -74,9 +76,10 @@ class Node:
     ) -> tuple[int, Body]:
         """Send a request; the status and the JSON of the answer."""
         timeout = aiohttp.ClientTimeout(timeout_s)
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.request(method, self.url + path, json=body) as answer,
+            session.request(method, self.url + path, json=body, headers=headers) as answer,
         ):
             return answer.status, await answer.json(content_type=None)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Protocol
 
 from aiohttp import web
 
+from scheduler.api.access.addresses import peer
+from scheduler.api.access.cookies import cookie
+from scheduler.api.access.job_tokens import JobTokens
+from scheduler.core.access.job_token import has_form
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Grant, Principal
-from scheduler.service.job_token import has_form
-from scheduler.service.job_tokens import JobTokens
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
@@ -20,6 +23,10 @@ SCHEME: Final = "bearer "
 USER: Final = "X-Forwarded-User"
 GROUPS: Final = "X-Forwarded-Groups"
 """With commas between them, as OAuth2 Proxy and others write it."""
+NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+"""Of a user, as of a token. What is not UTF-8 comes as surrogates, which no store takes."""
+BLANKS: Final = " \t"
+"""What HTTP has around a value; other white space is a part of it, and makes another name."""
 
 
 class Authentication(Protocol):
@@ -71,18 +78,14 @@ class TokenAuthentication:
 
     async def principal(self, request: web.Request) -> Principal:
         """See `Authentication`."""
-        header = request.headers.get("Authorization")
-        if header is not None:
+        if header := _once(request, "Authorization"):
             if not _is_bearer(header):
                 raise Unauthenticated("the header Authorization has another scheme than Bearer")
-            text = header[len(SCHEME) :].strip(" ")
-            return await (self._job_tokens if has_form(text) else self._tokens).principal(text)
-        if self._cookie in request.cookies:
-            return await self._sessions.principal(request.cookies[self._cookie])
-        raise Unauthenticated(
-            "this needs a token, in the header Authorization: Bearer atl_…;"
-            " main.py token create makes one"
-        )
+            token = header[len(SCHEME) :].strip(" ")
+            return await (self._job_tokens if has_form(token) else self._tokens).principal(token)
+        if text := cookie(request, self._cookie):
+            return await self._sessions.principal(text)
+        raise Unauthenticated("this needs a token, in the header Authorization: Bearer atl_…")
 
     async def has_force(self, token_id: str) -> bool:
         """See `Authentication`."""
@@ -113,13 +116,17 @@ class ProxyAuthentication:
 
     async def principal(self, request: web.Request) -> Principal:
         """See `Authentication`."""
-        header = request.headers.get("Authorization", "")
-        if _is_bearer(header) or not self._is_proxy(request):
+        if _is_bearer(_once(request, "Authorization")) or not self._is_proxy(request):
             return await self._tokens.principal(request)
         user = _once(request, USER)
         if not user:
             raise Unauthenticated(f"the proxy sent no {USER}, and the request brings no token")
-        names = {name.strip() for name in _once(request, GROUPS).split(",")}
+        if not NAME.fullmatch(user):
+            raise Unauthenticated(
+                f"the header {USER} has no name; allowed: 1 to 200 characters in UTF-8 without"
+                " control characters"
+            )
+        names = {name.strip(BLANKS) for name in _once(request, GROUPS).split(",")}
         grants = tuple(grant for group, grant in self._groups.items() if group in names)
         return Principal(name=user, grants=grants)
 
@@ -128,20 +135,16 @@ class ProxyAuthentication:
         return await self._tokens.has_force(token_id)
 
     def _is_proxy(self, request: web.Request) -> bool:
-        peer = request.transport and request.transport.get_extra_info("peername")
-        if not peer:
-            return False
-        address = ip_address(peer[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._proxies)
+        address = peer(request)
+        return address is not None and any(address in network for network in self._proxies)
 
 
 def _once(request: web.Request, name: str) -> str:
-    """A header of a proxy; twice, one of them may be the client's."""
+    """A header that says who asks; twice, one may be the client's, and one that of a proxy."""
     given = request.headers.getall(name, ())
     if len(given) > 1:
-        raise Unauthenticated(f"the header {name} came {len(given)} times: the proxy must set it")
-    return given[0].strip() if given else ""
+        raise Unauthenticated(f"the header {name} came {len(given)} times; allowed: once")
+    return given[0].strip(BLANKS) if given else ""
 
 
 def _is_bearer(header: str) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
+from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.core.job import Claim
-from scheduler.service.job_tokens import JobTokens
+from scheduler.service.audit import Audit
+from scheduler.service.failed_logins import FailedLogins
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
@@ -20,12 +23,15 @@ class Access:
     hosts: Hosts
     """The names by which the node may be asked."""
     gate: Gate
+    clients: Clients
     tokens: Tokens
     job_tokens: JobTokens | None
     """None where jobs need no tokens."""
     sessions: Sessions
     session_cookie: str
     """The name of the cookie that has a session."""
+    audit: Audit
+    failed_logins: FailedLogins
     open_metrics: bool = False
     """Whether the metrics need no token."""
 
@@ -39,6 +45,8 @@ class Access:
         return {
             **of_jobs,
             "look for tokens": self.tokens.run,
+            "count failed logins": self.failed_logins.run,
+            "look for sessions": self.sessions.run,
             "note the use of tokens": self.tokens.note_uses,
             "end what lost its token": self.gate.run,
             "hear of revoked tokens": self.gate.hear,

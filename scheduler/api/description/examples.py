@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scheduler import __version__
-from scheduler.api.problems import JOB_ENDED, NOT_READY, Kind
+from scheduler.api.problems import JOB_ENDED, NOT_READY, QUOTA_EXCEEDED, Kind
 
 RECEIPT: Final = {
     "requested_at": "2026-11-23T14:08:50.682Z",
@@ -60,12 +60,33 @@ TOKEN: Final = {
     "used_at": None,
     "revoked_at": None,
 }
+AUDIT: Final = {
+    "id": "01a208bc-f43a-7a10-8c51-6f0d2b7e9a13",
+    "at": "2026-11-23T14:08:50.682Z",
+    "action": "abort",
+    "actor": "web",
+    "token_id": "3f0c9a1b7d24",
+    "role": "user",
+    "client": "10.0.0.9",
+    "uid": "ada",
+    "target": JOB["id"],
+    "count": 1,
+    "detail": {"reason": "wrong input"},
+}
 BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
     "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
     "Job": JOB,
     "JobOutline": {name: value for name, value in JOB.items() if name not in {"data", "result"}},
     "Abort": RECEIPT,
+    "Usage": {
+        "uid": "team-a.ada",
+        "queued": 40,
+        "queued_is_exact": True,
+        "running": 2,
+        "pattern": "team-a.*",
+        "limits": {"queued_max": 100, "submits_per_s": 10.0},
+    },
     "Aborts": {"aborted": 3, "aborting": 1},
     "HookCall": {
         "id": JOB["id"],
@@ -97,6 +118,7 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "TokenOrder": {"name": "web", "role": "user", "uids": ["team-a.*"]},
     "Token": TOKEN,
     "MadeToken": {**TOKEN, "token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
+    "AuditRecord": AUDIT,
     "Login": {"token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
     "LoggedIn": {"status": "logged in"},
     "LoggedOut": {"status": "logged out"},
@@ -107,6 +129,12 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
 MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     JOB_ENDED: {"job": {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}},
     NOT_READY: {"reasons": {"draining": "the node is draining"}},
+    QUOTA_EXCEEDED: {
+        "detail": "user 'ada' has 100 queued jobs, and 1 more would be beyond"
+        ' queued_max = 100 of [quotas."*"]',
+        "violated-policies": ["queued"],
+        "violations": [{"policy": "queued", "uid": "ada", "limit": 100, "used": 100}],
+    },
 }
 """The members that the example of a problem has besides the common ones."""
 

@@ -16,10 +16,10 @@ from pydantic import BaseModel, TypeAdapter
 
 from scheduler import __version__
 from scheduler.api.description import examples, operation_examples, shapes
-from scheduler.api.description.route import ResponseDescription, Route
+from scheduler.api.description.route import RATE_LIMIT, ResponseDescription, Route
 from scheduler.api.description.tags import TAGS, tag_of
 from scheduler.api.description.wrong_requests import refusal_of
-from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, Kind
+from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, QUOTA_EXCEEDED, Kind
 from scheduler.api.reserved import RESERVED
 from scheduler.core.principal import Right
 
@@ -37,6 +37,7 @@ SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
     INVALID: shapes.Refusal,
     JOB_ENDED: shapes.Ended,
     NOT_READY: shapes.Obstacles,
+    QUOTA_EXCEEDED: shapes.Exceeded,
 }
 """The shapes of problems with members of their own; all others have `shapes.Problem`."""
 
@@ -57,6 +58,7 @@ def document(routes: Sequence[Route]) -> Json:
             "version": __version__,
             "description": "Jobs over HTTP, each in a process of its own, each stoppable at once."
             f" No user can be named {', '.join(RESERVED)}: these are taken for paths of the node."
+            " Nor can one be named . or .., which are steps in a path."
             f"\n\nProblems have one of these types:\n\n{_kinds()}",
             "contact": {"name": "The AtlanScheduler developers"},
             "license": {"name": "MIT License", "identifier": "MIT"},
@@ -131,8 +133,8 @@ def _example(parameter: str) -> Json:
 
 
 def _of_text(schema: Json) -> Json:
-    """The schema of a parameter: it is optional, but as text it is never null or an empty list."""
-    if schema.get("default", ...) is None:
+    """The schema of a parameter: as text it is never null, an integer or an empty list."""
+    if "anyOf" in schema:
         return dict(schema["anyOf"][0])
     return {key: each for key, each in schema.items() if (key, each) != ("default", [])}
 
@@ -146,10 +148,7 @@ def _headers(route: Route) -> Iterator[Json]:
 
 
 def _response(name: str, code: int, response: ResponseDescription, components: Json) -> Json:
-    headers = {
-        header: {"description": meaning, "schema": {"type": "string"}}
-        for header, meaning in response.headers.items()
-    }
+    headers = {header: _text(meaning) for header, meaning in response.headers.items()}
     described: Json = {"description": response.description}
     if response.shape is not None:
         described["content"] = _content(name, code, response.media, response.shape, components)
@@ -183,10 +182,22 @@ def _problem(kinds: Sequence[Kind], route: Route, components: Json) -> Json:
             }
         },
     }
-    if kinds[0].status == 503:
-        retry = {"description": "seconds after which to try again", "schema": {"type": "integer"}}
-        described["headers"] = {"Retry-After": retry}
+    if headers := _problem_headers(kinds):
+        described["headers"] = headers
     return described
+
+
+def _problem_headers(kinds: Sequence[Kind]) -> Json:
+    if kinds[0].status not in (429, 503):
+        return {}
+    retry = {"description": "seconds after which to try again", "schema": {"type": "integer"}}
+    of_quota = RATE_LIMIT.items() if QUOTA_EXCEEDED in kinds else ()
+    return {"Retry-After": retry, **{name: _text(meaning) for name, meaning in of_quota}}
+
+
+def _text(meaning: str) -> Json:
+    """A header with any text."""
+    return {"description": meaning, "schema": {"type": "string"}}
 
 
 def _problem_example(kind: Kind, route: Route) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from scheduler.api.description.examples import BY_SCHEMA, JOB, RECEIPT, TOKEN
+from scheduler.api.description.examples import AUDIT, BY_SCHEMA, JOB, RECEIPT, TOKEN
 from scheduler.api.requests import cursor
 
 Json = dict[str, Any]
@@ -72,6 +72,10 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "last_event_id": "1795939427123-2.0~900000000",
     "Last-Event-ID": "1795939427123-2.0~900000000",
     "follow": True,
+    "actor": "web",
+    "action": "abort",
+    "since": "2026-11-23T00:00:00Z",
+    "before": "2026-11-24T00:00:00Z",
     "Idempotency-Key": "import-2026-11-23",
     "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
@@ -86,6 +90,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
     ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},
     ("list_tokens", 200): {"newest first": [TOKEN]},
     ("revoke_token", 200): {"revoked": {**TOKEN, "revoked_at": "2026-11-24T09:30:00.000Z"}},
+    ("list_audit", 200): {"newest first": [AUDIT]},
     ("abort_ordered", 202): {"being stopped": ABORTING},
     ("abort_job", 202): {"being stopped": ABORTING},
     ("follow_job", 200): {"progress": EVENTS},

@@ -18,6 +18,7 @@ from scheduler.api.problems import (
     INTERNAL,
     MISDIRECTED,
     NO_SUCH_PATH,
+    TOO_MANY,
     TOO_SLOW,
     UNAUTHENTICATED,
     UNAVAILABLE,
@@ -28,6 +29,14 @@ from scheduler.core.principal import Right
 
 ALWAYS: Final = (MISDIRECTED, HEADER_TOO_LARGE, INTERNAL)
 """The problems that every route may have."""
+RATE_LIMIT: Final = {
+    "RateLimit-Policy": "where the user has a quota: its limits, as "
+    "draft-ietf-httpapi-ratelimit-headers has them",
+    "RateLimit": "where the user has a quota: what is left of each limit",
+}
+"""The headers of answers to submissions, each with its meaning."""
+OF_RIGHTS: Final = (UNAUTHENTICATED, FORBIDDEN, TOO_MANY, UNAVAILABLE)
+"""Those of routes that need a right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +84,7 @@ class Route:
         of_body = () if self.body is None else (TOO_SLOW,)
         of_load = () if is_urgent(self.method, self.path) else (BUSY,)
         of_writes = () if self.method in READING else (CROSS_SITE,)
-        of_rights = () if self.right is Right.OPEN else (UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE)
+        of_rights = () if self.right is Right.OPEN else OF_RIGHTS
         of_kind = (*of_path, *of_body, *of_rights, *of_writes, *of_load)
         return tuple(dict.fromkeys((*self.problems, *ALWAYS, *of_kind)))
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from scheduler.api import dashboard
 from scheduler.api.description import shapes
-from scheduler.api.description.route import ResponseDescription, Route
+from scheduler.api.description.route import RATE_LIMIT, ResponseDescription, Route
 from scheduler.api.problems import (
     CONFLICT,
     INVALID,
@@ -24,11 +24,14 @@ from scheduler.api.problems import (
     NOT_JSON,
     NOT_READY,
     PARENT_ABORTED,
+    QUOTA_EXCEEDED,
     TOO_LARGE,
+    TOO_MANY,
     TOO_MANY_STREAMS,
     UNAUTHENTICATED,
     UNAVAILABLE,
 )
+from scheduler.api.requests.audit import AuditQuery
 from scheduler.api.requests.models import (
     AbortOrder,
     AbortQuery,
@@ -50,7 +53,7 @@ from scheduler.api.requests.models import (
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
-from scheduler.api.views import aborts, events, job_logs, jobs, operations, sessions, tokens
+from scheduler.api.views import aborts, audit, events, job_logs, jobs, operations, sessions, tokens
 from scheduler.api.views.events import LAST_EVENT_ID
 from scheduler.core.principal import Right
 
@@ -98,15 +101,23 @@ ROUTES: Final = (
             202: ResponseDescription(
                 description="The job is stored and will run; for an array, the jobs in its order",
                 shape=Submitted,
-                headers={"Location": "where the job is, if it is one"},
+                headers={"Location": "where the job is, if it is one", **RATE_LIMIT},
             ),
             200: ResponseDescription(
                 description="The job that this idempotency key brought before",
                 shape=Submitted,
-                headers={"Location": "where the job is, if it is one"},
+                headers={"Location": "where the job is, if it is one", **RATE_LIMIT},
             ),
         },
-        problems=(INVALID, CONFLICT, PARENT_ABORTED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(
+            INVALID,
+            CONFLICT,
+            PARENT_ABORTED,
+            TOO_LARGE,
+            NOT_JSON,
+            QUOTA_EXCEEDED,
+            UNAVAILABLE,
+        ),
     ),
     Route(
         method="DELETE",
@@ -135,6 +146,15 @@ ROUTES: Final = (
         right=Right.READ,
         query=ListAllQuery,
         responses={200: LISTED},
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/usage/{uid}",
+        function=jobs.get_usage,
+        right=Right.READ,
+        path_parameters=UserPath,
+        responses={200: ResponseDescription(description="What the user uses", shape=shapes.Usage)},
         problems=(INVALID, UNAVAILABLE),
     ),
     Route(
@@ -297,6 +317,21 @@ ROUTES: Final = (
         problems=(INVALID, NO_SUCH_TOKEN, UNAVAILABLE),
     ),
     Route(
+        method="GET",
+        path="/-/audit",
+        function=audit.list_audit,
+        right=Right.ADMINISTER,
+        query=AuditQuery,
+        responses={
+            200: ResponseDescription(
+                description="The records",
+                shape=list[shapes.AuditRecord],
+                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+            )
+        },
+        problems=(INVALID, UNAVAILABLE),
+    ),
+    Route(
         method="POST",
         path="/-/login",
         function=sessions.login,
@@ -309,7 +344,7 @@ ROUTES: Final = (
                 headers={"Set-Cookie": "the session"},
             )
         },
-        problems=(INVALID, UNAUTHENTICATED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+        problems=(INVALID, UNAUTHENTICATED, TOO_MANY, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
         method="POST",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from scheduler.core.access.audit import Action
 from scheduler.core.job import Cleanup, FailureKind, Status
 from scheduler.core.principal import Role
 from scheduler.core.webhook import CallStatus, Event
@@ -150,6 +151,29 @@ class Aborts(Shape):
     aborting: Annotated[int, Field(description="how many are being stopped")]
 
 
+class UserLimits(Shape):
+    """The limits of a user; null: there is no such limit."""
+
+    queued_max: Annotated[int | None, Field(description="how many jobs may be queued")]
+    submits_per_s: Annotated[
+        float | None,
+        Field(description="how many jobs may be submitted to each node in a second, on average"),
+    ]
+
+
+class Usage(Shape):
+    """What a user uses, and its limits."""
+
+    uid: str
+    queued: Annotated[int, Field(description="how many jobs are queued")]
+    queued_is_exact: Annotated[bool, Field(description="false: there are more, uncounted")]
+    running: Annotated[int, Field(description="how many jobs run")]
+    pattern: Annotated[
+        str | None, Field(description="the pattern in `[quotas]` that fits best; null: none fits")
+    ]
+    limits: Annotated[UserLimits | None, Field(description="null where no pattern fits")]
+
+
 class Health(Shape):
     """The process lives."""
 
@@ -206,6 +230,32 @@ class MadeToken(Token):
     token: Annotated[str, Field(description="what its bearer sends; it is shown only now")]
 
 
+class AuditRecord(Shape):
+    """Something that somebody did."""
+
+    id: str
+    at: Instant
+    action: Annotated[
+        str, Field(description=f"one of {', '.join(Action)}, or one of a later version")
+    ]
+    actor: Annotated[
+        str | None,
+        Field(description="the name of the token, or the user of the proxy; null: nobody is known"),
+    ]
+    token_id: Annotated[str | None, Field(description="the token that was used")]
+    role: Annotated[Role | None, Field(description="the role of who did it")]
+    client: Annotated[str | None, Field(description="the IP address that was asked from")]
+    uid: Annotated[str | None, Field(description="the user whose jobs it is about")]
+    target: Annotated[
+        str | None,
+        Field(description="the id of the job or token; null where it is about several, or none"),
+    ]
+    count: Annotated[int, Field(description="how many jobs, or failed logins")]
+    detail: Annotated[
+        dict[str, Any], Field(description="what else there is to say: a reason, a filter, a name")
+    ]
+
+
 class LoggedIn(Shape):
     """The browser has a session."""
 
@@ -240,6 +290,25 @@ class Refusal(Problem):
     """What is wrong with the request, place by place."""
 
     errors: list[Flaw]
+
+
+class Violation(Shape):
+    """One limit that a submission exceeds."""
+
+    policy: Annotated[
+        Literal["queued", "submit"],
+        Field(description="queued: `queued_max`; submit: `submits_per_s`"),
+    ]
+    uid: Annotated[str, Field(description="whose limit it is")]
+    limit: Annotated[int, Field(description="how many jobs it allows; of submit: at once")]
+    used: Annotated[int, Field(description="how much of it is used")]
+
+
+class Exceeded(Problem):
+    """The quotas that a submission exceeds."""
+
+    violated_policies: Annotated[list[str], Field(alias="violated-policies")]
+    violations: list[Violation]
 
 
 class Ended(Problem):

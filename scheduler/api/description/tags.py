@@ -18,7 +18,7 @@ class Tag(NamedTuple):
 JOBS: Final = Tag("Jobs", "Submit jobs, list them, and get their results.")
 ABORTS: Final = Tag("Aborts", "End jobs with everything that they started, and get a receipt.")
 WATCHING: Final = Tag("Watching", "Follow jobs while they run: events and logs.")
-TOKENS: Final = Tag("Tokens", "Say who may use the API, and for which users.")
+TOKENS: Final = Tag("Tokens", "Say who may use the API, and for which users; see who did what.")
 NODE: Final = Tag("Node", "Look at the node: health, handlers, metrics, and pages for browsers.")
 
 TAGS: Final = (JOBS, ABORTS, WATCHING, TOKENS, NODE)
@@ -29,6 +29,7 @@ BY_MODULE: Final[Mapping[str, Tag]] = {
     "scheduler.api.views.job_logs": WATCHING,
     "scheduler.api.views.tokens": TOKENS,
     "scheduler.api.views.sessions": TOKENS,
+    "scheduler.api.views.audit": TOKENS,
     "scheduler.api.views.operations": NODE,
     "scheduler.api.dashboard.routes": NODE,
 }

@@ -13,6 +13,8 @@ WRONG: Final = {"limit": "0", "wait": "90", "status": "failed", "log": "maybe", 
 """A wrong value of a parameter, by its name; each query has one of these parameters."""
 INCOMPLETE: Final = {"uid": "ada"}
 """A body that lacks a field, whatever it is for."""
+UNKNOWN: Final = {"all": "true"}
+"""A parameter of an operation that takes none."""
 
 
 def refusal_of(route: Route) -> dict[str, Any]:
@@ -32,8 +34,8 @@ def _send_wrong(route: Route) -> None:
         checked(route.query, _wrong(route.query), prefix="", noun="parameter")
     elif route.path_parameters is not None:
         checked(route.path_parameters, {"uid": "-", "id": "1"}, prefix="")
-    else:  # it takes no parameters at all
-        checked(Query, {"limit": "0"}, prefix="", noun="parameter")
+    else:
+        checked(Query, UNKNOWN, prefix="", noun="parameter")
 
 
 def _wrong(query: type[Query]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
+from scheduler.api.access.addresses import origin_of
 from scheduler.api.json_response import COMMON_HEADERS
 from scheduler.api.limits.pace import Pace
 from scheduler.api.problems import (
@@ -31,6 +32,7 @@ from scheduler.api.problems import (
 if TYPE_CHECKING:
     import asyncio
 
+    from scheduler.api.limits.handshakes import Handshake
     from scheduler.api.limits.server import Server
 
 HEADER_BYTES_MAX: Final = 32 * 1024
@@ -65,13 +67,14 @@ class Connection(web.RequestHandler):
         "_server",
         "_socket",
         "is_extra",
+        "origin",
         "since",
     )
 
     def __init__(self, server: Server, **settings: Any) -> None:  # noqa: ANN401 - aiohttp's
         super().__init__(server, **settings)
         self._server = server
-        self._socket: asyncio.Transport | None = None
+        self._socket: asyncio.Transport | Handshake | None = None
         self._ahead = bytearray()
         self._answered = 0
         self._current: web.BaseRequest | None = None
@@ -80,18 +83,28 @@ class Connection(web.RequestHandler):
         self._header_bytes = 0
         self.is_extra = False
         """Whether it is one of the connections that are kept for aborts."""
+        self.origin = ""
+        """The address of its client; see `origin_of`."""
         self.since = 0.0
         """When it came into its state, in the loop's time."""
+
+    def accepted(self, handshake: Handshake) -> None:
+        """A client has connected, who is to agree on keys before there is a transport."""
+        self._socket = handshake
+        self.origin = origin_of(handshake)
+        self._server.opened(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         super().connection_made(transport)
-        self._socket = self.transport
+        is_new, self._socket = self._socket is None, self.transport
         for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, buffer, SYSTEM_BUFFER_BYTES
             )
-        self._server.opened(self)
+        if is_new:
+            self.origin = origin_of(transport)
+            self._server.opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone."""
@@ -164,7 +177,9 @@ class Connection(web.RequestHandler):
 
     def give_up_header(self) -> None:
         """Close because no request came in time; say so if one had begun."""
-        if self._header_bytes:
+        if self.transport is None:
+            self.drop()
+        elif self._header_bytes:
             self.refuse(TOO_SLOW, f"only {self._header_bytes} bytes of the header came")
         else:
             self.force_close()

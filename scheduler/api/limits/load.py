@@ -1,4 +1,4 @@
-"""What a node's requests share: the budget of bytes, the lines for reads, the turns at parsing."""
+"""What a node's requests share: bytes, places, the lines for reads, the turns at parsing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from scheduler.api.limits.budget import Budget
+from scheduler.api.limits.places import Places
 
 LISTS_MAX: Final = 4
 """Long answers that are made at a time: until it is written, one takes several times its size."""
 READS_MAX: Final = 16
 """Jobs that are read at a time: an abort in the store's line waits for no more of them."""
+STREAMS_MAX: Final = 500
+"""Streams that are open: each costs descriptors, and a share of each change."""
+WAITS_MAX: Final = 2000
 LINE_S: Final = 2.0
 """How long a request waits for its place in a line."""
 
@@ -48,7 +52,14 @@ class Load:
         self.budget = Budget()
         self.lists = Line(LISTS_MAX)
         self.reads = Line(READS_MAX)
+        self.streams = Places("streams", STREAMS_MAX)
+        self.waits = Places("waits", WAITS_MAX)
         self._parsing = asyncio.Lock()
+
+    def fit(self, connections_max: int) -> None:
+        """Leave some of so many connections for requests that do not take long."""
+        self.streams.most = min(STREAMS_MAX, connections_max // 4)
+        self.waits.most = min(WAITS_MAX, connections_max // 2)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

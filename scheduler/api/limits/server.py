@@ -5,16 +5,19 @@
       all requests                      aborts, health, readiness; 503 to the rest
 
 Where all are taken and one more client comes, the connection that has been idle for the longest is
-closed; if none is idle, the one that has been sending its header for the longest. So whoever sends
-a request at once finds a place, and only connections with a request keep others out.
+closed; if none is idle, the one that has been sending its header for the longest. Of the first few
+of both, it is one of the address that has the most connections. So whoever sends a request at once
+finds a place, and only connections with a request keep others out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import resource
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import chain, islice
 from typing import Final
 
 from aiohttp import web
@@ -45,6 +48,8 @@ LINGER_S: Final = 2.0
 """How long the rest of a refused body is read and forgotten, so that the client sees the answer."""
 READ_BYTES: Final = 64 * 1024
 """How much of a body is read ahead of the view."""
+LOOKED_AT: Final = 8
+"""Connections of which one makes room."""
 AHEAD_BYTES_MAX: Final = 32 * 1024 * 1024
 """What all clients together may have sent behind requests that are being handled."""
 
@@ -83,6 +88,7 @@ class Server(web.Server):
         self._most = most
         self._extra_max = min(EXTRA_MAX, most // 2)
         self._open: dict[Connection, None] = {}
+        self._origins: Counter[str] = Counter()
         self._heads: dict[Connection, None] = {}
         self._idle: dict[Connection, None] = {}
         self._answers: dict[Connection, int] = {}
@@ -115,12 +121,13 @@ class Server(web.Server):
         """A client has connected."""
         connection.since = self._loop.time()
         self._open[connection] = self._heads[connection] = None
+        self._origins[connection.origin] += 1
         if len(self._open) > self._most:
             self._make_room()
 
     def closed(self, connection: Connection) -> None:
         """The connection is gone."""
-        self._open.pop(connection, None)
+        self._leave(connection)
         self.forget(connection)
 
     def forget(self, connection: Connection) -> None:
@@ -169,11 +176,19 @@ class Server(web.Server):
         Many may come in one turn of the loop, before any of their headers is read: those are not
         closed for one another as long as there is an extra place.
         """
-        waiting = next(iter(self._idle), None) or next(iter(self._heads))
+        unused = chain(islice(self._idle, LOOKED_AT), islice(self._heads, LOOKED_AT))
+        waiting = max(unused, key=lambda each: self._origins[each.origin])  # the first of the most
         if len(self._open) <= self._most + self._extra_max and self._is_new(waiting):
             return
-        self._open.pop(waiting)
+        self._leave(waiting)
         waiting.drop()
+
+    def _leave(self, connection: Connection) -> None:
+        if self._open.pop(connection, self) is self:
+            return
+        self._origins[connection.origin] -= 1
+        if not self._origins[connection.origin]:
+            del self._origins[connection.origin]
 
     def _is_new(self, connection: Connection) -> bool:
         return self._loop.time() - connection.since < NEW_S
@@ -225,7 +240,9 @@ async def limited(
     inner = web.AppRunner(app, access_log=None, handle_signals=False)
     await inner.setup()
     assert inner.server is not None  # noqa: S101 - it is set up
-    server = Server(inner.server, app[LOAD], most=most or connections_max())
+    most = most or connections_max()
+    app[LOAD].fit(most)
+    server = Server(inner.server, app[LOAD], most=most)
     runner = _Runner(app, server, answer_s=answer_s)
     await runner.setup()
     try:

@@ -26,9 +26,10 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests import cursor
 from scheduler.api.requests.checking import EXPLAINED
-from scheduler.api.reserved import RESERVED, why_reserved
+from scheduler.api.reserved import RESERVED, STEPS, why_reserved
 from scheduler.core.job import Status, Until, meant
 from scheduler.core.principal import PATTERN, Role
+from scheduler.core.token import ID
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
@@ -57,8 +58,14 @@ def _decimal_text(value: object) -> object:
 
 
 def _not_reserved(text: str) -> str:
-    if text in RESERVED:
+    if text in RESERVED or text in STEPS:
         raise PydanticCustomError(EXPLAINED, "{why}", {"why": why_reserved(text)})
+    return text
+
+
+def _token_id(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(ID, text):
+        raise ValueError(text)
     return text
 
 
@@ -96,13 +103,17 @@ def _future(value: object) -> object:
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError(value)
-        value = at.astimezone(UTC)
+        try:
+            value = at.astimezone(UTC)
+        except OverflowError:  # in UTC it is beyond the year 9999, or before the first
+            raise ValueError(value) from None
         if value <= datetime.now(UTC):
             raise ValueError(value)
     return value
 
 
-_UID_SCHEMA: Final = {"type": "string", "pattern": UID_PATTERN, "not": {"enum": [*RESERVED]}}
+NO_UIDS: Final = [*RESERVED, *sorted(STEPS)]
+_UID_SCHEMA: Final = {"type": "string", "pattern": UID_PATTERN, "not": {"enum": NO_UIDS}}
 Uid = Annotated[
     str,
     StringConstraints(strict=True, pattern=UID_PATTERN),
@@ -122,6 +133,13 @@ Uid = Annotated[
         "decimal text"
     ),
 ]
+
+
+def _as_array(schema: dict[str, Any]) -> None:
+    """Behind a validator, pydantic does not see that it is an array whose length is meant."""
+    schema |= {"minItems": schema.pop("minLength"), "maxItems": schema.pop("maxLength")}
+
+
 UidPattern = Annotated[str, StringConstraints(pattern=PATTERN)]
 OneOrAll = Annotated[
     Annotated[
@@ -258,6 +276,7 @@ class TokenOrder(Body):
             max_length=UIDS_MAX,
             description=f"a list of 1 to {UIDS_MAX} users: a uid, the beginning of uids with * at "
             'its end, or "*" for all',
+            json_schema_extra=_as_array,
         ),
     ]
     expires_at: Annotated[
@@ -277,7 +296,7 @@ class Login(Body):
 
 
 class TokenPath(Query):
-    """The token in a path."""
+    """The token in a path. What is no id of one passes here: there is just no such token."""
 
     id: Annotated[str, Field(description="the id of a token")]
 
@@ -287,7 +306,9 @@ class TokensQuery(Query):
 
     limit: Limit = LIMIT_DEFAULT
     after: Annotated[
-        str | None, Field(description="where the page before ended, taken from its Link header")
+        str | None,
+        AfterValidator(_token_id),
+        Field(description="where the page before ended, taken from its Link header"),
     ] = None
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from scheduler.api.json_response import json_response
+from scheduler.api.limits.lasting import waiting
 from scheduler.api.problems import JOB_ENDED, problem
 from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
@@ -35,16 +36,17 @@ async def abort_ordered(request: web.Request) -> web.Response:
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with uid and id")])
     order = checked(AbortOrder, body, prefix="/")
-    job = await request.app[SERVICE].abort(
-        request[PRINCIPAL],
-        order.uid,
-        job_id(order.uid, order.id),
-        reason=order.reason,
-        grace_s=order.grace_s,
-        children=order.children,
-        wait_s=how_long.wait,
-        until=how_long.until,
-    )
+    with waiting(request, how_long.wait) as wait_s:
+        job = await request.app[SERVICE].abort(
+            request[PRINCIPAL],
+            order.uid,
+            job_id(order.uid, order.id),
+            reason=order.reason,
+            grace_s=order.grace_s,
+            children=order.children,
+            wait_s=wait_s,
+            until=how_long.until,
+        )
     return _answer(job)
 
 
@@ -55,16 +57,17 @@ async def abort_job(request: web.Request) -> web.Response:
     """
     uid, wanted_id = job_in_path(request)
     how = query(request, AbortQuery)
-    job = await request.app[SERVICE].abort(
-        request[PRINCIPAL],
-        uid,
-        wanted_id,
-        reason=how.reason,
-        grace_s=how.grace_s,
-        children=how.children,
-        wait_s=how.wait,
-        until=how.until,
-    )
+    with waiting(request, how.wait) as wait_s:
+        job = await request.app[SERVICE].abort(
+            request[PRINCIPAL],
+            uid,
+            wanted_id,
+            reason=how.reason,
+            grace_s=how.grace_s,
+            children=how.children,
+            wait_s=wait_s,
+            until=how.until,
+        )
     return _answer(job)
 
 

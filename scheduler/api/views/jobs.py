@@ -8,15 +8,17 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from scheduler.api.json_response import json_response
+from scheduler.api.limits.lasting import waiting
 from scheduler.api.limits.lines import in_line
+from scheduler.api.rate_limit_headers import rate_limit_headers
 from scheduler.api.requests import cursor
 from scheduler.api.requests.intake import read_jobs
 from scheduler.api.requests.models import ListAllQuery, ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LOAD, PATH_PREFIX, PRINCIPAL, SERVICE
+from scheduler.api.state import LOAD, PATH_PREFIX, PRINCIPAL, QUOTAS, SERVICE
 from scheduler.core.job import Job
-from scheduler.service.documents import call_document, job_document, job_outline
+from scheduler.service.documents import call_document, job_document, job_outline, usage_document
 from scheduler.service.service import JobPage
 
 
@@ -29,7 +31,7 @@ async def submit(request: web.Request) -> web.Response:
     query(request, Query)
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
-    inserted = await request.app[SERVICE].submit(
+    inserted, standings = await request.app[QUOTAS].submit(
         request[PRINCIPAL],
         intake.submissions,
         idempotency_key=key,
@@ -37,10 +39,12 @@ async def submit(request: web.Request) -> web.Response:
         traceparent=traceparent(request),
     )
     status = 202 if inserted.created else 200
+    headers = rate_limit_headers(standings)
     documents = [job_document(job) for job in inserted.jobs]
     if intake.several:
-        return json_response(documents, status=status)
-    return json_response(documents[0], status=status, headers=_location(request, inserted.jobs[0]))
+        return json_response(documents, status=status, headers=headers)
+    headers |= _location(request, inserted.jobs[0])
+    return json_response(documents[0], status=status, headers=headers)
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -49,6 +53,17 @@ async def list_jobs(request: web.Request) -> web.Response:
     A user without jobs has an empty list. Filters can be combined.
     """
     return await _listed(request, user_in_path(request), query(request, ListQuery))
+
+
+async def get_usage(request: web.Request) -> web.Response:
+    """Show how many unfinished jobs a user has, and how many it may have.
+
+    `limits` are those of the quota whose pattern fits best; null where none does.
+    """
+    query(request, Query)
+    async with in_line(request, request.app[LOAD].reads):
+        usage = await request.app[QUOTAS].usage(request[PRINCIPAL], user_in_path(request))
+    return json_response(usage_document(usage))
 
 
 async def list_all_jobs(request: web.Request) -> web.Response:
@@ -88,7 +103,8 @@ async def get_job(request: web.Request) -> web.Response:
         job = await service.get(by, uid, job_id)
         if how_long.wait == 0 or job.reached(how_long.until):
             return json_response(job_document(job))
-    job = await service.get(by, uid, job_id, wait_s=how_long.wait, until=how_long.until)
+    with waiting(request, how_long.wait) as wait_s:
+        job = await service.get(by, uid, job_id, wait_s=wait_s, until=how_long.until)
     return json_response(job_document(job))
 
 

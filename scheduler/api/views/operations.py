@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from scheduler.api.description.curl import example_job
 from scheduler.api.description.docs import POLICY, at, submitting
@@ -59,9 +62,19 @@ async def metrics(request: web.Request) -> web.Response:
 
     They are in the text format, or in OpenMetrics for clients that ask for it.
     """
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    encode, content_type = _encoder(request.headers.get("Accept", ""))
     body = encode(request.app[REGISTRY])
     return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """What writes the metrics, and the type of that; the usual one for a version that is none."""
+    try:
+        encode, content_type = choose_encoder(accept)
+        content_type.encode("ascii")  # it quotes the version
+    except (TypeError, UnicodeEncodeError):
+        return choose_encoder("")
+    return encode, content_type
 
 
 async def openapi(request: web.Request) -> web.Response:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from scheduler.api.access.cookies import cookie
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import Login, Query
 from scheduler.api.requests.queries import query
-from scheduler.api.state import PATH_PREFIX, SESSION_COOKIE, SESSIONS
-from scheduler.core.errors import Flaw
+from scheduler.api.state import CLIENTS, FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
+from scheduler.core.errors import Flaw, Unauthenticated
 from scheduler.core.session import LONGEST
 
 
@@ -24,7 +25,7 @@ async def login(request: web.Request) -> web.Response:
     body = await read_order(request)
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with a token")])
-    text = await request.app[SESSIONS].login(checked(Login, body, prefix="/").token)
+    text = await _session(request, checked(Login, body, prefix="/").token)
     answer = json_response({"status": "logged in"})
     answer.set_cookie(
         request.app[SESSION_COOKIE],
@@ -45,11 +46,23 @@ async def logout(request: web.Request) -> web.Response:
     """
     query(request, Query)
     name = request.app[SESSION_COOKIE]
-    if name in request.cookies:
-        await request.app[SESSIONS].logout(request.cookies[name])
+    if text := cookie(request, name):
+        client = request.app[CLIENTS].address(request)
+        await request.app[SESSIONS].logout(text, client=client)
     answer = json_response({"status": "logged out"}, headers={"Clear-Site-Data": '"cache"'})
-    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/")
+    # Browsers take the end of a cookie whose name begins with __Host- only with Secure.
+    answer.del_cookie(name, path=request.app[PATH_PREFIX] or "/", secure=_by_https(request))
     return answer
+
+
+async def _session(request: web.Request, token: str) -> str:
+    try:
+        return await request.app[SESSIONS].login(
+            token, client=request.app[CLIENTS].address(request)
+        )
+    except Unauthenticated as error:
+        request.app[FAILURES].note(request, error)
+        raise
 
 
 def _by_https(request: web.Request) -> bool:

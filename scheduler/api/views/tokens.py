@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -12,7 +13,8 @@ from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import Query, TokenOrder, TokenPath, TokensQuery
 from scheduler.api.requests.queries import query
 from scheduler.api.state import PRINCIPAL, TOKENS
-from scheduler.core.errors import Flaw
+from scheduler.core.errors import Flaw, NoSuchToken
+from scheduler.core.token import ID
 from scheduler.service.documents import token_document
 
 
@@ -58,5 +60,7 @@ async def revoke_token(request: web.Request) -> web.Response:
     """
     path = checked(TokenPath, request.match_info, prefix="")
     query(request, Query)
+    if not re.fullmatch(ID, path.id):  # the store is never asked for one that it cannot have
+        raise NoSuchToken(f"there is no token {shown(path.id)}")
     revoked = await request.app[TOKENS].revoke(request[PRINCIPAL], path.id)
     return json_response(token_document(revoked))

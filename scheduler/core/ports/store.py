@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     Abort,
     Claim,
@@ -21,7 +22,9 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.token_store import TokenStore
+from scheduler.core.quotas.quota import Quota, Use
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -34,6 +37,8 @@ class Inserted(NamedTuple):
     created: bool
     claims: Sequence[Claim] = ()
     """Of the jobs that are stored as claimed."""
+    queued: Mapping[str, int] = {}
+    """How many queued jobs each user has then, if a quota limits them."""
 
 
 class Released(NamedTuple):
@@ -62,7 +67,19 @@ class Store(Protocol):
         """The tokens of clients."""
         ...
 
-    async def insert(self, jobs: Sequence[NewJob], *, claimer: str | None = None) -> Inserted:
+    @property
+    def audit(self) -> AuditLog:
+        """Who did what."""
+        ...
+
+    async def insert(
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        claimer: str | None = None,
+        quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
         With `claimer`, the id of a node, they are stored as claimed by it from their creation on,
@@ -71,14 +88,37 @@ class Store(Protocol):
         Where `(uid, idempotency_key)` of all of them is stored already, with the same fingerprints,
         nothing is stored and the earlier jobs are the answer, with `created` false.
 
+        With `quotas`, by uid, that limit how many jobs are queued, all jobs are refused if one of
+        these users had too many by them; a repetition is not. Concurrent calls for one user, from
+        any node, count one after the other. Nothing else is refused by a quota, or counts anew.
+
+        Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
+
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
             ParentAborted: the parent of a job is one of the same user that refuses children.
+            QuotaExceeded: a user would have more queued jobs than its quota allows.
         """
         ...
 
-    async def get(self, job_id: str) -> Job | None:
-        """The job as it is now, or None where there is none with this id."""
+    async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
+        """What `insert` would answer if these jobs were a repetition; None if they are new.
+
+        Raises:
+            Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
+        """
+        ...
+
+    async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
+        """How many queued and running jobs each of the users has, counted up to a limit."""
+        ...
+
+    async def get(self, job_id: str, *, uid: str | None = None) -> Job | None:
+        """The job as it is now, or None where there is none with this id.
+
+        With `uid`, also where it is another user's; that takes no longer than where there is none,
+        however large the job is.
+        """
         ...
 
     async def abort_of(self, job_id: str) -> Abort | None:
@@ -198,6 +238,7 @@ class Store(Protocol):
         reason: str | None,
         grace_s: float | None,
         at: datetime,
+        audit: Sequence[AuditRecord] = (),
     ) -> Job | None:
         """Record durably that the user wants the job ended; the answer is the job after that.
 
@@ -205,6 +246,9 @@ class Store(Protocol):
         it is undoable). A running one is marked; of the first request, the time, the reason and who
         asked (`by`) are kept, and the shortest grace period of all requests. A final one is
         unchanged. None, and no effect, where the id is unknown or another user's.
+
+        Where the request changes the job, `audit` is stored in the same transaction, and nowhere
+        else; see `AuditLog.add` for records that several requests share.
         """
         ...
 

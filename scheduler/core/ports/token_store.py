@@ -6,14 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.session import Session
 from scheduler.core.token import Token
 
 
 class TokenStore(Protocol):
-    """The tokens by which clients say who they are. None is ever deleted."""
+    """The tokens by which clients say who they are. None is ever deleted.
 
-    async def add(self, token: Token) -> bool:
+    Where a call has an effect, its `audit` is stored in the same transaction, and nowhere else.
+    """
+
+    async def add(self, token: Token, *, audit: Sequence[AuditRecord] = ()) -> bool:
         """Store a token, and say whether. Where one has its id already, nothing changes."""
         ...
 
@@ -25,26 +29,30 @@ class TokenStore(Protocol):
         """Tokens, newest first; with `before_id`, those that were made before that one."""
         ...
 
-    async def revoke(self, token_id: str, *, at: datetime) -> Token | None:
+    async def revoke(
+        self, token_id: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
+    ) -> Token | None:
         """Take a token its force for ever, and return it; None where there is none with this id.
 
         One that is revoked already keeps the time of that.
         """
         ...
 
-    async def add_session(self, session: Session) -> None:
+    async def add_session(self, session: Session, *, audit: Sequence[AuditRecord] = ()) -> None:
         """Store a session. Where one has its digest already, nothing changes."""
         ...
 
-    async def session(self, digest: str) -> Session | None:
-        """The session with this digest, whether it has ended by itself or not."""
+    async def sessions(self, digests: Collection[str]) -> Sequence[Session]:
+        """Those of the sessions that exist, whether they have ended by themselves or not."""
         ...
 
     async def note_session_use(self, digest: str, *, at: datetime) -> None:
         """Note when a session was last used. An earlier time than the noted one changes nothing."""
         ...
 
-    async def end_session(self, digest: str, *, at: datetime) -> None:
+    async def end_session(
+        self, digest: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
+    ) -> None:
         """End a session, and forget all that have ended by themselves."""
         ...
 

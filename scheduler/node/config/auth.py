@@ -51,6 +51,9 @@ AdminToken = Annotated[
 ]
 
 
+AuditDays = Annotated[int, Field(ge=0, le=36_500)]
+
+
 class AuthSection(Section):
     """Who may use the API."""
 
@@ -61,11 +64,13 @@ class AuthSection(Section):
     metrics: MetricsFor = "operator"
     """`operator` = `/-/metrics` needs this role · `open` = it needs no token"""
     proxies: Networks = ()
-    """networks of the proxies whose X-Forwarded-User and -Groups count: `["10.0.0.7/32"]`"""
+    """networks of the proxies whose X-Forwarded-User, -Groups and -For count: `["10.0.0.7/32"]`"""
     groups: Groups = Field({})
     """what members of a group may do: `{ops = {role = "operator", uids = ["*"]}}`"""
     admin_token: AdminToken = Field("", repr=False)
     """the first token, best by SCHEDULER_AUTH__ADMIN_TOKEN; empty = made in data_dir/admin-token"""
+    audit_days: AuditDays = 90
+    """days after which records of the audit log are deleted; 0 = never"""
 
     @model_validator(mode="after")
     def _a_proxy_must_be_known(self) -> Self:

@@ -27,6 +27,7 @@ from pydantic_core import ErrorDetails
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError
 from scheduler.node.config.auth import AuthSection
+from scheduler.node.config.quotas import QuotasSection, quota_flaw
 from scheduler.node.config.reading import FILE, document, scalar
 from scheduler.node.config.sections import (
     AbortSection,
@@ -47,6 +48,11 @@ VALUE_CHARS_MAX: Final = 80
 
 SECRET: Final = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^\s&]+", re.IGNORECASE)
 """A password in text that is not a URL: `postgresql:/user:password@host`, `password=…`."""
+OURS: Final = re.compile(r"(atl_[0-9a-f]+_|whsec_)[\w+/=-]+")
+"""A token, or a key that signs hooks: at a wrong key, too, it is not to be shown."""
+
+TOKEN: Final = re.compile(r"(?<=atl_)[\w-]+|(?<=whsec_)[\w+/=]+")
+"""A token, or the secret of hooks, which may stand where something else belongs."""
 
 FOREIGN: Final = re.compile(
     r"SCHEDULER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)=|SCHEDULER_(\w+_)?PORT=\w+://"
@@ -67,9 +73,12 @@ class Config(Section):
     limits: LimitsSection = LimitsSection()
     hooks: HooksSection = HooksSection()
     retention: RetentionSection = RetentionSection()
+    quotas: QuotasSection = QuotasSection()
 
 
-SECTIONS: Final = {name: type(getattr(Config(), name)) for name in Config.model_fields}
+SECTIONS: Final[Mapping[str, type[Section]]] = {
+    name: type(getattr(Config(), name)) for name in Config.model_fields
+}
 """The model of each section, by its name."""
 
 VARIABLES: Final = {
@@ -78,6 +87,11 @@ VARIABLES: Final = {
     for key in model.model_fields
 }
 """The section and key that each environment variable overrides."""
+QUOTAS_VARIABLE: Final = "SCHEDULER_QUOTAS"
+"""Overrides the section as a whole: its tables have names that no variable can have."""
+
+PRIVATE: Final = frozenset({*VARIABLES, "ATLANSCHEDULER_TOKEN"})
+"""What no handler finds in its environment: it may hold passwords, or the operator's own token."""
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -89,15 +103,22 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     file, found = path or FILE, document(path)
     overrides = {VARIABLES[name]: text for name, text in environ.items() if name in VARIABLES}
     flaws = list(_unknown_variables(environ))
+    merged, source = _merged(found, overrides), str(file)
+    if (text := environ.get(QUOTAS_VARIABLE)) is not None:
+        merged["quotas"], source = scalar(text), f"environment: {QUOTAS_VARIABLE}"
     try:
-        config = Config.model_validate(_merged(found, overrides))
+        config = Config.model_validate(merged)
     except ValidationError as error:
-        flaws += [_flaw(detail, file, overrides) for detail in error.errors()]
+        flaws += [
+            _quotas_flaw(detail, source)
+            if detail["loc"][0] == "quotas"
+            else _flaw(detail, file, overrides)
+            for detail in error.errors()
+        ]
     if flaws:  # not raised in the `except`: pydantic's error has the values, even passwords
         more = len(flaws) - FLAWS_SHOWN_MAX
-        raise StartError(
-            "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
-        )
+        line = "; ".join(flaws[:FLAWS_SHOWN_MAX]) + (f"; and {more} more" if more > 0 else "")
+        raise StartError(TOKEN.sub("***", line))
     return config
 
 
@@ -117,8 +138,8 @@ def _merged(
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(environ):
         ours = name.startswith("SCHEDULER_") and not FOREIGN.match(f"{name}={environ[name]}")
-        if ours and name not in VARIABLES:
-            meant = _nearest(name, VARIABLES)
+        if ours and name not in VARIABLES and name != QUOTAS_VARIABLE:
+            meant = _nearest(name, [*VARIABLES, QUOTAS_VARIABLE])
             yield f"environment: {name}: unknown{meant} (form: SCHEDULER_SECTION__KEY)"
 
 
@@ -146,6 +167,11 @@ def _flaw(detail: ErrorDetails, file: Path, overrides: Mapping[tuple[str, str], 
             return f"{file}: {section} = {_shown(detail['input'])}: must be a section, [{section}]"
         case unforeseen:
             raise AssertionError(unforeseen)
+
+
+def _quotas_flaw(detail: ErrorDetails, source: str) -> str:
+    """The message for one error in `[quotas]`."""
+    return f"{source}: {quota_flaw(detail, _shown(detail['input']))}"
 
 
 def _wrong_value(
@@ -178,5 +204,6 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _shown(value: object) -> str:
     """A value nearly as TOML writes it: on one line, without a password, and not too long."""
-    text = SECRET.sub("***", redacted(json.dumps(value, default=str, ensure_ascii=False)))
+    text = redacted(json.dumps(value, default=str, ensure_ascii=False))
+    text = OURS.sub(r"\1***", SECRET.sub("***", text))
     return text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…"

@@ -326,7 +326,7 @@ def allowed(field: FieldInfo) -> str:
     for mark in field.metadata:
         if isinstance(mark, Words):
             return mark.allowed
-    noun = "an integer" if field.annotation is int else "a number"
+    noun = "an integer" if field.annotation in (int, int | None) else "a number"
     least, most = (
         next(getattr(mark, bound) for mark in field.metadata if hasattr(mark, bound))
         for bound in ("ge", "le")

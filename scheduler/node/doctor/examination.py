@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from scheduler.basics.cpus import usable_cpus
-from scheduler.core.finding import UNREACHABLE, Finding, missing, warning
 from scheduler.core.policy import renewal_s
+from scheduler.core.ports.finding import UNREACHABLE, Finding, missing, warning
 from scheduler.node.config.loading import Config
+from scheduler.node.doctor.access import access_findings
 from scheduler.node.doctor.folders import folder_findings, is_used
 from scheduler.node.doctor.handlers import handlers_finding
 from scheduler.node.doctor.machine import machine_findings
@@ -35,7 +36,11 @@ def examine(config: Config, *, file: Path) -> Sequence[Finding]:
     """
     log_lines.configure(node="doctor")  # to standard error
     workers = config.node.workers or usable_cpus()
-    here = [*machine_findings(workers=workers), *folder_findings(config)]
+    here = [
+        *machine_findings(workers=workers),
+        *folder_findings(config),
+        *access_findings(config),
+    ]
     examination = Examination(config, file, Path(config.node.data_dir).resolve())
     return [*here, *asyncio.run(examination.of_others())]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scheduler.basics.counted import counted
-from scheduler.core.finding import Finding, missing, ok, warning
-from scheduler.node.config.loading import VARIABLES
+from scheduler.core.ports.finding import Finding, missing, ok, warning
+from scheduler.node.config.loading import PRIVATE
 from scheduler.node.config.sections import HandlersSection
 from scheduler.node.preflight import ROOT, init_makes_them, is_made, nothing_there
 
@@ -80,6 +80,6 @@ async def _loaded(folder: Path, files_dir: Path) -> Loaded:
 
 def _environment(files_dir: Path) -> dict[str, str]:
     """As a pool process has it: without the node's settings, which may be secret."""
-    kept = {name: text for name, text in os.environ.items() if name not in VARIABLES}
+    kept = {name: text for name, text in os.environ.items() if name not in PRIVATE}
     path = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     return {**kept, "PYTHONPATH": path, "SCHEDULER_HANDLERS__FILES_DIR": str(files_dir)}

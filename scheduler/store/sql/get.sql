@@ -1,3 +1,4 @@
--- The job with an id.
+-- The job with an id, if it is a user's.
 -- $1 job_id
-SELECT * FROM jobs WHERE id = $1
+-- $2 uid (NULL: any)
+SELECT * FROM jobs WHERE id = $1 AND (CAST($2 AS text) IS NULL OR uid = $2)

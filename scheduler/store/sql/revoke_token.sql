@@ -1,7 +1,8 @@
--- Revoke a token; one that was revoked before keeps its time.
+-- Revoke a token, unless it was revoked before.
 -- $1 token_id
 -- $2 at (ms since 1970)
 UPDATE tokens
-   SET revoked_at = coalesce(revoked_at, CAST($2 AS bigint))
+   SET revoked_at = $2
  WHERE id = $1
+   AND revoked_at IS NULL
 RETURNING *

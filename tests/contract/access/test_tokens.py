@@ -121,8 +121,11 @@ async def session_of(tokens: TokenStore, *, at: datetime = AT) -> Session:
 async def test_a_session_comes_back_as_it_was_stored(tokens: TokenStore) -> None:
     """By its digest alone: nobody who reads the store can use it."""
     session = await session_of(tokens)
-    assert await tokens.session(session.digest) == session
-    assert await tokens.session(digest("x")) is None
+    other = await session_of(tokens)
+    assert await tokens.sessions([session.digest, digest("x")]) == [session]
+    found = await tokens.sessions([session.digest, other.digest])
+    assert {each.digest: each for each in found} == {session.digest: session, other.digest: other}
+    assert await tokens.sessions([digest("x")]) == []
 
 
 async def test_the_last_use_of_a_session_is_noted(tokens: TokenStore) -> None:
@@ -130,7 +133,7 @@ async def test_the_last_use_of_a_session_is_noted(tokens: TokenStore) -> None:
     session = await session_of(tokens)
     await tokens.note_session_use(session.digest, at=later(60))
     await tokens.note_session_use(session.digest, at=later(30))
-    assert await tokens.session(session.digest) == replace(session, used_at=later(60))
+    assert await tokens.sessions([session.digest]) == [replace(session, used_at=later(60))]
 
 
 async def test_an_ended_session_is_gone_and_so_are_those_that_ended_by_themselves(
@@ -141,8 +144,7 @@ async def test_an_ended_session_is_gone_and_so_are_those_that_ended_by_themselve
         await session_of(tokens, at=at) for at in (AT, AT - IDLE - timedelta(seconds=1), AT)
     ]
     await tokens.end_session(ended.digest, at=later(1))
-    found = [await tokens.session(each.digest) for each in (ended, stale, fresh)]
-    assert found == [None, None, fresh]
+    assert await tokens.sessions([each.digest for each in (ended, stale, fresh)]) == [fresh]
 
 
 async def test_the_secret_of_the_jobs_tokens_stays(url: str, tmp_path: Path) -> None:

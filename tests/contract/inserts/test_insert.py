@@ -29,6 +29,14 @@ async def test_an_unknown_id_is_none(store: Store) -> None:
     assert await store.get("019ab000-0000-7000-8000-ffffffffffff") is None
 
 
+async def test_a_job_of_another_user_is_none(store: Store) -> None:
+    """Nobody can find out by an id that he knows whether others have such a job."""
+    sent = new()
+    await store.insert([sent])
+    assert await store.get(sent.id, uid=f"{sent.uid}x") is None
+    assert await store.get(sent.id, uid=sent.uid) == await store.get(sent.id)
+
+
 async def test_many_jobs_are_returned_in_their_order(store: Store) -> None:
     """The caller tells them apart by their order."""
     sent = [new(data=str(place)) for place in range(50)]

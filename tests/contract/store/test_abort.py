@@ -164,6 +164,23 @@ async def test_another_users_job_is_not_aborted_and_not_shown(store: Store) -> N
     assert (await known(store, job_id)).status is Status.QUEUED
 
 
+async def test_a_job_of_another_user_is_not_even_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte that is read and then not shown would tell by its time that it is there."""
+    job_id = await queued(store)
+    read: list[object] = []
+    get = store.get
+
+    async def noting(job_id: str, *, uid: str | None = None) -> object:
+        read.append(await get(job_id, uid=uid))
+        return read[-1]
+
+    monkeypatch.setattr(store, "get", noting)
+    assert await abort(store, job_id, uid="u2") is None
+    assert set(read) <= {None}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "kept"),
     [(9, 0.5, 0.5), (0.5, 9, 0.5), (None, 9, 9), (9, None, 9), (None, None, None)],

@@ -22,8 +22,9 @@ from scheduler.store.statements import Dialect, migrations, statements
 from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
-SPARSE: Final = "jobs_(owned|waiting|cleanup_due)|hook_calls_due"
-"""Indexes that have only the rows in question, and so may be read whole."""
+SPARSE: Final = "jobs_(owned|waiting|cleanup_due)|hook_calls_due|audit_pkey"
+"""Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
+of a range are in question, up to a number."""
 FILL: Final = """
 INSERT INTO jobs (id, uid, task, hook, status, attempt, token, undoable, node, created_at,
                   started_at, finished_at, bytes, data, result, idempotency_key, fingerprint,
@@ -40,9 +41,13 @@ INSERT INTO hook_calls (id, job_id, event, status, created_at)
 SELECT id, id, 'job.ended', 'delivered', 1 FROM jobs WHERE finished_at IS NOT NULL;
 INSERT INTO logs (job_id, slot, page, place, bytes, blocks)
 SELECT id, 0, 0, 0, 1, '[]' FROM jobs WHERE finished_at IS NOT NULL;
+INSERT INTO audit (id, at, action, actor, uid, count, detail)
+SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n, 'abort', 'web', 'u1', 1, '{}'
+  FROM generate_series(1, 20000) AS n;
 INSERT INTO nodes VALUES ('a', 'a', '1', 2, '[]', 0, 0, 1);
 """
 LIMITED: Final = {
+    "delete_audit": "'019ab000-0000-7000-8000-000000001000', 10",
     "delete_finished": "1000, 10, 1000",
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
@@ -53,7 +58,7 @@ LIMITED: Final = {
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose plan depends on the value of their limit."""
-GROWING: Final = {"jobs", "hook_calls", "logs"}
+GROWING: Final = {"audit", "jobs", "hook_calls", "logs"}
 
 
 @pytest.fixture(scope="module")

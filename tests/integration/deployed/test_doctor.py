@@ -100,9 +100,10 @@ async def test_it_works_while_the_node_runs_there_and_after(
 ) -> None:
     """Port, data_dir and database are in use then, and nothing is wrong with that."""
     port = free_port()
-    node = start_node(HTTP__PORT=port, HTTP__HOST="::")
+    node = start_node(HTTP__PORT=port, HTTP__HOST="::", AUTH__INSECURE=True)
     (node.folder / "config.toml").write_text(
-        f"http.port = {port}\nhttp.host = '::'\nhandlers.path = '{tmp_path}/none'\n"
+        f"http.port = {port}\nhttp.host = '::'\nauth.insecure = true\n"
+        f"handlers.path = '{tmp_path}/none'\n"
     )
     (tmp_path / "none").mkdir()
     assert (await node.outcome("echo", 1))["status"] == "successful"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -37,6 +38,13 @@ def program(app: Path) -> list[str]:
     return [*in_namespace(*mounts), sys.executable, "-W", "error", main]
 
 
+def image_settings() -> dict[str, str]:
+    """What the image sets in the environment, for a node."""
+    pairs = [pair.split("=", 1) for line in arguments("ENV") for pair in shlex.split(line)]
+    prefix = "SCHEDULER_"
+    return {key.removeprefix(prefix): each for key, each in pairs if key.startswith(prefix)}
+
+
 async def test_a_node_of_the_image_runs_and_aborts_jobs(tmp_path: Path) -> None:
     """A package that the image does not copy would be missed at the first start, by a user."""
     app, launch = tmp_path / "app", tmp_path / "launch.py"
@@ -48,7 +56,7 @@ async def test_a_node_of_the_image_runs_and_aborts_jobs(tmp_path: Path) -> None:
         f"    os.chdir({str(app)!r})\n    os.execvp({command[0]!r}, {command!r})\n"
     )
     settings = {
-        "HTTP__HOST": "0.0.0.0",  # noqa: S104 - as the image has it
+        **image_settings(),
         "NODE__DATA_DIR": "data",
         "HANDLERS__PATH": "handlers",
         "HANDLERS__FILES_DIR": "files",
@@ -56,6 +64,8 @@ async def test_a_node_of_the_image_runs_and_aborts_jobs(tmp_path: Path) -> None:
     node = Node(tmp_path / "node", settings, program=launch)
     node.url = node.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - where the test reaches it
     try:
+        assert (await node.call("GET", "/-/tasks"))[0] == 401
+        node.token = (app / "data" / "admin-token").read_text().strip()
         assert (await node.outcome("task1", {"n": 0}))["status"] == "successful"
         status, job = await node.abort(await node.submit("task1", {"n": 300}))
         assert (status, job["status"]) == (200, "aborted")

@@ -21,7 +21,7 @@ async def test_a_handler_and_what_it_starts_find_their_job_and_their_node(node: 
 
 
 async def test_a_node_that_listens_everywhere_is_found_on_this_machine(start_node: Nodes) -> None:
-    node = start_node(HTTP__HOST="0.0.0.0")  # noqa: S104 - as in a container
+    node = start_node(HTTP__HOST="0.0.0.0", AUTH__INSECURE=True)  # noqa: S104 - as in a container
     (_, url), _ = (await node.outcome("named"))["result"]
     assert url == node.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 

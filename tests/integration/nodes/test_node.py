@@ -104,7 +104,7 @@ async def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
 
 async def test_an_address_of_another_machine_stops_the_start(tmp_path: Path) -> None:
     """The error has the address and the system's text, once each."""
-    said = await refusal(tmp_path, HTTP__HOST="192.0.2.7")
+    said = await refusal(tmp_path, HTTP__HOST="192.0.2.7", AUTH__INSECURE=True)
     assert "[http] 192.0.2.7:0 cannot be listened on: Cannot assign requested address\n" in said
     assert said.count("192.0.2.7") == 1
 
@@ -127,7 +127,7 @@ async def test_a_node_that_listens_everywhere_is_reached_by_ipv4(
     start_node: Nodes, host: str
 ) -> None:
     """A system's `::` leaves IPv4 out, or not: a node's has both."""
-    node = start_node(HTTP__HOST=host)
+    node = start_node(HTTP__HOST=host, AUTH__INSECURE=True)
     port = node.url.rpartition(":")[2]
     health = f"http://127.0.0.1:{port}/-/health"
     async with aiohttp.ClientSession() as session, session.get(health) as answer:
@@ -140,7 +140,7 @@ async def test_one_of_several_hosts_that_cannot_be_listened_on_stops_the_start(
     tmp_path: Path,
 ) -> None:
     """One line that names it: half a node would be found out much later."""
-    said = await refusal(tmp_path, HTTP__HOST="127.0.0.1,192.0.2.7")
+    said = await refusal(tmp_path, HTTP__HOST="127.0.0.1,192.0.2.7", AUTH__INSECURE=True)
     assert "[http] 192.0.2.7:0 cannot be listened on: Cannot assign requested address\n" in said
     assert said.count("\n") == 1
 

@@ -211,9 +211,10 @@ async def test_another_server_is_named_as_such(node: Node) -> None:
 async def test_the_commands_find_the_node_of_the_folder(start_node: Nodes, tmp_path: Path) -> None:
     """Who changed the port in config.toml need not name it with each command."""
     port = free_port()
-    started = start_node(HTTP__HOST="0.0.0.0", HTTP__PORT=port)  # noqa: S104 - the host of a real installation
+    everywhere = "0.0.0.0"  # noqa: S104 - the host of a real installation
+    started = start_node(HTTP__HOST=everywhere, HTTP__PORT=port, AUTH__INSECURE=True)
     name = f"http://127.0.0.1:{port}"
-    (tmp_path / "config.toml").write_text(f'[http]\nhost = "0.0.0.0"\nport = {port}\n')
+    (tmp_path / "config.toml").write_text(f'[http]\nhost = "{everywhere}"\nport = {port}\n')
     (tmp_path / "own.toml").write_text("[http]\nport = 1\n")
 
     (there,) = (await command(None, "nodes", "--json", folder=tmp_path)).json

@@ -14,11 +14,14 @@ import configparser
 import re
 import shutil
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from scheduler.node.config.loading import load
 from tests.support.commands import environment
 from tests.support.nodes import ROOT, Node, Nodes
 from tests.support.pages.curl import check_curl
@@ -42,6 +45,7 @@ RUN_BY: Final = {
 }
 """Commands that are not typed here, and what runs them instead."""
 VARYING: Final = (
+    (r"atl_[0-9a-f]{12}_[\w-]{43}", "TOKEN"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "AT"),
     # A job that was aborted before its process began had no process to end.
@@ -65,7 +69,11 @@ async def test_each_block_of_a_page_does_what_it_shows(
     for number, block in enumerate(found):
         if _is_handler(block):
             (handlers / f"page_{number}.py").write_text(block.text)
-    node = start_node(HANDLERS__PATH=handlers, NODE__NAME="node-a")
+    mode = "tokens" if page.stem == "access" else "none"
+    more = {"QUOTAS": _quotas(found)} if page.stem == "quotas" else {}
+    node = start_node(HANDLERS__PATH=handlers, NODE__NAME="node-a", AUTH__MODE=mode, **more)
+    if mode == "tokens":
+        node.token = (node.folder / "data" / "admin-token").read_text().strip()
     (node.folder / ".venv").symlink_to(sys.prefix)
     (node.folder / "main.py").symlink_to(ROOT / "main.py")
     async with shell(node.folder, environment(node)) as terminal:
@@ -73,23 +81,42 @@ async def test_each_block_of_a_page_does_what_it_shows(
             await _use(block, node, terminal)
 
 
+def _quotas(found: Sequence[Block]) -> str:
+    """The tables that a page shows first, as the environment has them."""
+    (shown, *_) = (tomllib.loads(each.text) for each in found if each.language == "toml")
+    tables = (
+        f'"{pattern}" = {{{", ".join(f"{key} = {most}" for key, most in limits.items())}}}'
+        for pattern, limits in shown["quotas"].items()
+    )
+    return f"{{{', '.join(tables)}}}"
+
+
 async def _use(block: Block, node: Node, terminal: Shell) -> None:
     match block.language:
         case "console":
             for command, output in block.sessions():
-                if command.startswith("curl"):
-                    await check_curl(node, command, output)
-                elif _is_typed(command):
-                    typed = await terminal.type(command)
-                    assert (typed.status, _steady(typed.output)) == (0, _steady(output)), command
+                await _type(command, output, node, terminal)
         case "python" if not (_is_handler(block) or _is_app(block)):
             await _run(block.text.replace("http://127.0.0.1:8000", node.url))
+        case "toml":
+            file = node.folder / "shown.toml"
+            file.write_text(block.text)
+            load(file, {})
         case "ini":
             configparser.RawConfigParser(strict=True).read_string(block.text)
         case "python" | "sql" | "text" | "":  # handlers, which the node has loaded; apps; drawings
             pass
         case other:
             pytest.fail(f"nothing checks blocks of {other}")
+
+
+async def _type(command: str, output: str, node: Node, terminal: Shell) -> None:
+    if command.startswith("curl"):
+        sent = command.replace("$ATLANSCHEDULER_TOKEN", node.token or "")
+        await check_curl(node, sent, output)
+    elif _is_typed(command):
+        typed = await terminal.type(command)
+        assert (typed.status, _steady(typed.output)) == (0, _steady(output)), command
 
 
 async def _run(program: str) -> None:

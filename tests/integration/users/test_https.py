@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from atlanscheduler_client import Client
+from atlanscheduler_client import AsyncClient, Client, WrongServer
 from tests.support.commands import command
 from tests.support.eventually import eventually
 from tests.support.nodes import Node, Nodes
@@ -46,6 +46,32 @@ async def test_programs_commands_and_jobs_use_it(secure: Node) -> None:
 
     await asyncio.to_thread(use)
     assert (await command(secure, "list", "ada")).output.count("echo") >= 2
+
+
+async def test_a_certificate_without_the_name_is_named_with_the_mend(
+    authority: Authority, start_node: Nodes, tmp_path: Path
+) -> None:
+    """By both clients and by the command, which takes the URL from the configuration."""
+    certificate, key = authority.sign("other", host="DNS:jobs.example")
+    node = start_node(HTTP__TLS_CERTIFICATE=certificate, HTTP__TLS_KEY=key)
+    said = "does not do: .*; use a name that it has, and let SSL_CERT_FILE name its authority"
+    with pytest.raises(WrongServer, match=said):
+        await asyncio.to_thread(lambda: Client(node.url, retry_s=0).tasks())
+    async with AsyncClient(node.url, retry_s=0) as client:
+        with pytest.raises(WrongServer, match=said):
+            await client.tasks()
+
+    port = node.url.rpartition(":")[2]
+    (tmp_path / "config.toml").write_text(
+        f"http.port = {port}\nhttp.tls_certificate = '{certificate}'\nhttp.tls_key = '{key}'\n"
+        f"node.data_dir = '{node.folder}/data'\n"
+    )
+    ended = await command(None, "tasks", folder=tmp_path)
+    assert ended.status == 7
+    assert f"at https://127.0.0.1:{port} does not do: IP address mismatch" in ended.errors
+    found = await command(None, "doctor", "--json", folder=tmp_path)
+    (of_port,) = (each for each in found.json if each["check"] == "port")
+    assert of_port["found"].endswith(f"at https://127.0.0.1:{port}: the node that runs here")
 
 
 async def test_a_renewed_certificate_is_taken_up(

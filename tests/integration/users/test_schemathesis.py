@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.nodes import ROOT, Nodes
+import pytest
+
+from tests.support.nodes import ROOT, Node, Nodes
 
 EXAMPLES = 10
 """For each operation and phase: enough to get each kind of answer, in about ten seconds."""
+FEW = EXAMPLES if "SECONDS" in os.environ else 2
+"""The same for each role."""
 STAYS = "use_after_free"
 """The check that a DELETE removes; here it aborts, and the job stays."""
 SAME = ("--generation-deterministic", "--no-color")
@@ -21,16 +26,37 @@ RUN_S = 100
 def test_a_node_behaves_as_its_document_says(start_node: Nodes, tmp_path: Path) -> None:
     """Valid requests are accepted, others refused, and every answer is one that it lists."""
     node = start_node()
+    examine(node, tmp_path, examples=EXAMPLES)
+    assert node.drain() == 0, node.log
+
+
+@pytest.mark.parametrize("role", ["viewer", "user", "operator", "admin"])
+async def test_a_node_that_asks_for_tokens_behaves_so_for_each_role(
+    start_node: Nodes, tmp_path: Path, role: str
+) -> None:
+    """With the token, without it and with another one: each refusal is one that it lists."""
+    node = start_node(AUTH__MODE="tokens")
+    node.token = (node.folder / "data" / "admin-token").read_text().strip()
+    order = {"name": role, "role": role, "uids": ["*"]}
+    _, made = await node.call("POST", "/-/tokens", order)
+    await asyncio.to_thread(examine, node, tmp_path, examples=FEW, token=made["token"])
+    assert node.drain() == 0, node.log
+
+
+def examine(node: Node, folder: Path, *, examples: int, token: str = "") -> None:
+    """Run Schemathesis against a node."""
     command = Path(sys.executable).with_name("schemathesis")
-    options = f"--max-examples {EXAMPLES} --checks all --exclude-checks {STAYS}"
+    options = f"--max-examples {examples} --checks all --exclude-checks {STAYS}"
+    bears = ("--header", f"Authorization: Bearer {token}") if token else ()
     ran = subprocess.run(
-        [command, "run", f"{node.url}/-/openapi.json", *options.split(), *SAME],
+        [command, "run", f"{node.url}/-/openapi.json", *options.split(), *SAME, *bears],
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+            "ASKS_FOR_TOKENS": "yes" if token else "",
         },
-        cwd=tmp_path,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -38,4 +64,3 @@ def test_a_node_behaves_as_its_document_says(start_node: Nodes, tmp_path: Path) 
         timeout=RUN_S,
     )
     assert ran.returncode == 0, ran.stdout
-    assert node.drain() == 0, node.log

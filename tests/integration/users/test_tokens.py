@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from atlanscheduler_client import AsyncClient, Client, NoSuchJob, Problem
+from atlanscheduler_client import (
+    AsyncClient,
+    Client,
+    Forbidden,
+    NoSuchJob,
+    Problem,
+    Unauthenticated,
+)
 from tests.support.commands import Ended, command
 from tests.support.nodes import ROOT, Node, Nodes
 from tests.support.servers.redis import RedisServer
 
-TRUSTING = Path(__file__).with_name("trusting.py")
+TRUSTING = ROOT / "tests" / "support" / "trusting.py"
+HINT = "; give one in ATLANSCHEDULER_TOKEN or by --token"
 
 
 @pytest.fixture(name="asking", params=["sqlite", "postgres"])
@@ -44,7 +52,10 @@ async def test_the_first_token_is_for_whoever_may_read_the_data(asking: Node, ad
     assert stat.S_IMODE(first_token(asking).stat().st_mode) == 0o600
     assert str(first_token(asking)) in "".join(asking.said_first)
     assert admin not in "".join(asking.said_first) + asking.ready_line + asking.log
-    assert (await command(asking, "tasks")).status == 1
+    unasked = await command(asking, "tasks")
+    assert (unasked.status, unasked.errors.count("\n")) == (9, 1)
+    assert "needs a token" in unasked.errors
+    assert unasked.errors.endswith(f"{HINT}\n")
     assert (await run(asking, admin, "tasks")).status == 0
 
 
@@ -59,7 +70,7 @@ async def test_a_token_is_made_used_and_revoked_by_commands(asking: Node, admin:
     submitted = await run(asking, token, "submit", "ada", "echo", "1")
     assert submitted.status == 0
     foreign = await run(asking, token, "submit", "bob", "echo", "1")
-    assert (foreign.status, foreign.output) == (1, "")
+    assert (foreign.status, foreign.output) == (9, "")
     assert foreign.errors == "atlanscheduler: 'web' does not act for the user 'bob'\n"
 
     listed = (await run(asking, admin, "token", "list")).output
@@ -69,8 +80,8 @@ async def test_a_token_is_made_used_and_revoked_by_commands(asking: Node, admin:
     assert revoked.output == f"{token.split('_')[1]} (web) is revoked\n"
     refused = await run(asking, token, "list", "ada")
     assert (refused.status, refused.errors) == (
-        1,
-        "atlanscheduler: the token is unknown, has expired or was revoked\n",
+        9,
+        f"atlanscheduler: the token is unknown, has expired or was revoked{HINT}\n",
     )
 
 
@@ -89,7 +100,7 @@ async def test_programs_use_tokens(asking: Node, admin: str) -> None:
             with pytest.raises(NoSuchJob):
                 client.get("bob", foreign.id)
             assert {each.uid for each in client.list_all()} == {"ada"}
-            with pytest.raises(Problem, match="this needs the role operator"):
+            with pytest.raises(Forbidden, match="this needs the role operator"):
                 client.nodes()
         return made.token
 
@@ -97,7 +108,7 @@ async def test_programs_use_tokens(asking: Node, admin: str) -> None:
     async with AsyncClient(asking.url, token=token) as client:
         job = await client.submit("ada", "echo", 6)
         assert [event async for event in client.watch("ada", job.id)]
-    with Client(asking.url) as nobody, pytest.raises(Problem) as refused:
+    with Client(asking.url) as nobody, pytest.raises(Unauthenticated) as refused:
         nobody.submit("ada", "echo")
     assert refused.value.status == 401
 

@@ -21,16 +21,16 @@ class Authority:
             *("-keyout", str(self._key), "-out", str(self.certificate)),
         )
 
-    def sign(self, name: str) -> tuple[Path, Path]:
-        """A certificate for 127.0.0.1, and its key."""
+    def sign(self, name: str, *, host: str = "IP:127.0.0.1", days: int = 2) -> tuple[Path, Path]:
+        """A certificate for a host, by default 127.0.0.1, and its key."""
         certificate, key = (self._folder / f"{name}.{kind}" for kind in ("pem", "key"))
         request, extension = (self._folder / f"{name}.{kind}" for kind in ("csr", "ext"))
-        extension.write_text("subjectAltName=IP:127.0.0.1")
+        extension.write_text(f"subjectAltName={host}")
         self._openssl(
             *("req", *_NEW_KEY, "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(request))
         )
         self._openssl(
-            *("x509", "-req", "-in", str(request), "-days", "2", "-extfile", str(extension)),
+            *("x509", "-req", "-in", str(request), "-days", str(days), "-extfile", str(extension)),
             *("-CA", str(self.certificate), "-CAkey", str(self._key), "-CAcreateserial"),
             *("-out", str(certificate)),
         )

@@ -47,10 +47,11 @@ http {{
 CADDY: Final = "{{\n admin off\n auto_https off\n}}\n{server}"
 
 
-def shown(language: str) -> str:
-    """The configuration that the page shows."""
+def shown(language: str, *, users: bool = False) -> str:
+    """The configuration that the page shows, or the one that says who the user is."""
     page = (ROOT / "docs" / "proxies.md").read_text("utf-8")
-    (text,) = (block.text for block in blocks(page) if block.language == language)
+    texts = [block.text for block in blocks(page) if block.language == language]
+    (text,) = (each for each in texts if ("X-Forwarded-User" in each) == users)
     return text
 
 
@@ -59,16 +60,19 @@ def in_front(kind: str, folder: Path, *, behind: str, path: str) -> Iterator[str
     """A proxy that serves the node `behind` below a path; its URL, without a slash at the end.
 
     Args:
-        kind: "defaults" of nginx, or what the page shows for "nginx" or "caddy".
+        kind: "defaults" of nginx, or what the page shows for "nginx" or "caddy", or for "users":
+            nginx that knows its users, `ada`, `bob` and `eve`, by their names as passwords.
     """
     port = _free_port()
-    server = DEFAULTS if kind == "defaults" else shown(kind)
+    server = _server(kind)
+    (folder / "users").write_text("ada:{PLAIN}ada\nbob:{PLAIN}bob\neve:{PLAIN}eve\n")
     for old, new in (
         ("listen 80", f"listen 127.0.0.1:{port}"),
         ("http://jobs.example {", f"http://127.0.0.1:{port} {{"),
         ("http://127.0.0.1:8000", behind),
         ("127.0.0.1:8000", behind.removeprefix("http://")),
         ("/jobs/", f"{path}/"),
+        ("/etc/nginx/users", str(folder / "users")),
     ):
         server = server.replace(old, new)
     command = _caddy(folder, server) if kind == "caddy" else _nginx(folder, server)
@@ -87,6 +91,16 @@ def in_front(kind: str, folder: Path, *, behind: str, path: str) -> Iterator[str
     finally:
         process.terminate()
         process.wait(START_S)
+
+
+def _server(kind: str) -> str:
+    match kind:
+        case "defaults":
+            return DEFAULTS
+        case "users":
+            return shown("nginx", users=True)
+        case _:
+            return shown(kind)
 
 
 def _nginx(folder: Path, server: str) -> list[str]:

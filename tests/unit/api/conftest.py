@@ -8,9 +8,10 @@ Every response that a test gets is checked against the OpenAPI document first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import orjson
@@ -26,8 +27,10 @@ from scheduler.api.access.authentication import (
     NoAuthentication,
     TokenAuthentication,
 )
+from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.api.access.parts import Access
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
@@ -38,10 +41,13 @@ from scheduler.basics.clock import new_id
 from scheduler.core.change import changed
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
+from scheduler.core.quotas.quota import Quotas
 from scheduler.core.tasks import Tasks
+from scheduler.service.audit import Audit
 from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.failed_logins import FailedLogins
 from scheduler.service.job_looks import JobLooks
-from scheduler.service.job_tokens import JobTokens
+from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
@@ -147,16 +153,23 @@ class Parts:
     draining: asyncio.Event
     looks: JobLooks
     access: Access
+    job_events: Counting
 
 
 def build(
     authentication: Callable[[TokenAuthentication], Authentication] | None = None,
     path_prefix: str = "",
+    proxies: Sequence[IPv4Network | IPv6Network] = (),
+    quotas: Quotas | None = None,
+    store: Any = None,
     *,
     open_metrics: bool = False,
 ) -> Parts:
-    store, queue, clock, draining = MemoryStore(), MemoryQueue(), FakeClock(), asyncio.Event()
+    """Build an application; `store` is a real one, where the fake does not do."""
+    queue, clock, draining = MemoryQueue(), FakeClock(), asyncio.Event()
+    store = store or MemoryStore()
     change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
+    job_events = Counting(clock)
     service = Service(
         store=store,
         queue=queue,
@@ -167,24 +180,32 @@ def build(
         tasks=TASKS,
         draining=draining,
         direct_start=NoDirectStart(),
-        job_events=Counting(clock),
+        job_events=job_events,
     )
     tokens = Tokens(store.tokens, queue, clock)
-    sessions = Sessions(store.tokens, tokens, clock)
+    failed_logins = FailedLogins(store.audit, clock)
+    sessions = Sessions(store.tokens, tokens, failed_logins, clock)
+    clients = Clients(proxies)
     job_tokens = JobTokens(store, clock, secret=32 * "5e")
     by_token = TokenAuthentication(tokens, job_tokens, sessions, COOKIE)
     found = NoAuthentication() if authentication is None else authentication(by_token)
     access = Access(
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
-        gate=Gate(found, tokens, clock),
+        gate=Gate(found, tokens, sessions, clients, clock),
+        clients=clients,
         tokens=tokens,
         job_tokens=job_tokens,
         sessions=sessions,
         session_cookie=COOKIE,
+        audit=Audit(store.audit),
+        failed_logins=failed_logins,
         open_metrics=open_metrics,
     )
     app = build_app(
         service=service,
+        quotas=QuotaService(
+            quotas or Quotas(), service=service, store=store, clock=clock, job_events=job_events
+        ),
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
@@ -192,7 +213,7 @@ def build(
         access=access,
         path_prefix=path_prefix,
     )
-    return Parts(app, store, queue, clock, draining, looks, access)
+    return Parts(app, store, queue, clock, draining, looks, access, job_events)
 
 
 @pytest.fixture
@@ -226,6 +247,8 @@ def _compare(method: str, response: ClientResponse, answer: Response) -> None:
 
 def _template(path: str) -> str:
     parts = path.split("/")[1:]
+    if parts[:2] == ["-", "usage"]:
+        return "/-/usage/{uid}"
     if parts[:2] == ["-", "tokens"]:
         return "/-/tokens/{id}" if parts[2:] else "/-/tokens"
     if "" in parts or parts[0] in {"-", *RESERVED}:

@@ -232,6 +232,8 @@ async def test_an_array_may_be_longer_than_an_object(api: Api) -> None:
         "text/plain",
         "application/x-www-form-urlencoded",
         "application/json; charset=latin-1",
+        "application/json; charset=utf-16; charset=utf-8",
+        "application/json, text/plain",
         "application/ld+json",
         "",
     ],
@@ -243,6 +245,47 @@ async def test_a_body_that_is_not_declared_as_json_is_refused(api: Api, declared
     assert answer.status == 415
     assert answer.json["type"] == "urn:atlanscheduler:problem:not-json"
     assert "application/json in UTF-8" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "Application/JSON",
+        "application/json;charset=UTF-8",
+        'application/json ; charset = "utf-8"; v=1',
+        "application/json;",
+    ],
+)
+async def test_json_may_be_declared_in_any_spelling(api: Api, declared: str) -> None:
+    """Libraries add what they like to the type; that it is JSON in UTF-8 is all that matters."""
+    answer = await api.post(b"[]", **{"Content-Type": declared})
+
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2030-01-01T00:00:00", "x"]
+)
+async def test_a_token_ends_at_a_time_that_there_is(api: Api, text: str) -> None:
+    """In UTC, the first two are in no year that a time may have."""
+    order = {"name": "n", "role": "user", "uids": ["ada"], "expires_at": text}
+    answer = await api.ask("POST", "/-/tokens", json=order)
+
+    assert answer.flaws["/expires_at"].startswith(f'got "{text}"; allowed: a time in the future')
+
+
+@pytest.mark.parametrize("text", ["%00", "%ff", "x", "0" * 13, "%D9%A0" * 12, "0" * 11 + "G"])
+async def test_the_store_is_not_asked_for_what_is_no_id_of_a_token(
+    api: Api, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL takes no NUL, and its refusal would look like a defect of the node."""
+    for call in ("revoke", "page"):
+        monkeypatch.setattr(api.store.tokens, call, None)
+    revoked = await api.delete(f"/-/tokens/{text}")
+    listed = await api.get(f"/-/tokens?after={text}")
+
+    assert (revoked.status, revoked.json["type"].rpartition(":")[2]) == (404, "no-such-token")
+    assert "where the page before ended" in listed.flaws["after"]
 
 
 async def test_a_query_is_refused_where_there_is_none(api: Api) -> None:

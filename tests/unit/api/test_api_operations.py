@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from scheduler import __version__
 from scheduler.service.documents import instant
+from scheduler.service.service import SEE_LOG
 from tests.support.stores import AT, node
 from tests.unit.api.conftest import Api
 
@@ -28,6 +29,7 @@ async def test_a_node_is_ready_when_nothing_is_in_its_way(api: Api) -> None:
 
 
 async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
+    """To everybody, so without the addresses that the errors of the store and the queue have."""
     api.store.away = api.queue.away = True
     api.draining.set()
 
@@ -37,8 +39,8 @@ async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.json["reasons"] == {
         "draining": "the node is draining",
-        "store": "the store does not answer",
-        "queue": "the queue does not answer",
+        "store": SEE_LOG.format("store"),
+        "queue": SEE_LOG.format("queue"),
     }
 
 
@@ -107,6 +109,18 @@ async def test_requests_are_counted_by_their_routes_template(api: Api) -> None:
     assert samples["scheduler_http_request_seconds_count", "GET", "/{uid}", ""] == 3
 
 
+@pytest.mark.parametrize("version", ["x", "1.x", "2.é", "9" * 5000])
+@pytest.mark.parametrize("media", ["application/openmetrics-text", "text/plain"])
+async def test_metrics_in_no_known_version_are_in_the_usual_one(
+    api: Api, media: str, version: str
+) -> None:
+    """What a client accepts is a wish, and a strange one no defect of the node."""
+    answer = await api.get("/-/metrics", headers={"Accept": f"{media}; version={version}"})
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].isascii()
+
+
 async def test_the_version_is_a_metric(api: Api) -> None:
     text = (await api.get("/-/metrics")).text
 
@@ -162,7 +176,7 @@ async def test_a_defect_is_logged_and_not_shown_to_clients(
 ) -> None:
     """A traceback would show strangers where the weak points are."""
 
-    async def fail(job_id: str) -> None:
+    async def fail(job_id: str, **_: str) -> None:
         raise RuntimeError(f"secret about {job_id}")
 
     monkeypatch.setattr(api.store, "get", fail)

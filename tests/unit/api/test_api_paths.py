@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.api.reserved import RESERVED
+from scheduler.api.reserved import RESERVED, STEPS
 from tests.support.stores import new
 from tests.unit.api.conftest import Api
 
@@ -81,7 +81,7 @@ async def test_a_user_may_be_named_nearly_so(api: Api, uid: str) -> None:
     assert (await api.get(f"/{uid}")).status == (400 if uid.startswith("-") else 200)
 
 
-@pytest.mark.parametrize("word", RESERVED)
+@pytest.mark.parametrize("word", [*RESERVED, *STEPS])
 async def test_such_a_word_is_refused_wherever_a_uid_is_given(api: Api, word: str) -> None:
     """A job that nobody could ask for must not be stored, and the message has to say why."""
     job = {"uid": word, "task": "task1"}
@@ -97,7 +97,7 @@ async def test_such_a_word_is_refused_wherever_a_uid_is_given(api: Api, word: st
 
     for pointer, answer in answers.items():
         assert answer.flaws[pointer.strip()].startswith(
-            f"got \"{word}\": no user can be named '{word}', since that is easily taken for a path"
+            f"got \"{word}\": no user can be named '{word}', since that is easily taken for a "
         )
     assert api.stored == 0
 

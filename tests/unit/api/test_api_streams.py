@@ -13,10 +13,13 @@ from pytest_aiohttp.plugin import AiohttpServer
 from structlog.testing import capture_logs
 
 from scheduler.api import streams
-from scheduler.api.state import STREAMS, OpenStreams
+from scheduler.api.limits.load import Load
+from scheduler.api.problems import NextHandler
+from scheduler.api.state import LOAD, PRINCIPAL, STREAMS, OpenStreams
 from scheduler.api.streams import BUFFER_BYTES
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job_log import Line
+from scheduler.core.principal import EVERYBODY
 from scheduler.service.service import Service
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import Api
@@ -45,8 +48,13 @@ async def served(flood: Flood, aiohttp_server: AiohttpServer) -> TestServer:
     async def view(request: web.Request) -> web.StreamResponse:
         return await streams.stream(request, flood.parts(), content_type="text/plain")
 
-    app = web.Application()
-    app[STREAMS] = OpenStreams()
+    @web.middleware
+    async def known(request: web.Request, handler: NextHandler) -> web.StreamResponse:
+        request[PRINCIPAL] = EVERYBODY
+        return await handler(request)
+
+    app = web.Application(middlewares=[known])
+    app[STREAMS], app[LOAD] = OpenStreams(), Load()
     app.on_shutdown.append(streams.end_streams)
     app.router.add_get("/", view)
     return await aiohttp_server(app)
@@ -67,24 +75,6 @@ async def test_a_client_that_does_not_read_is_disconnected(
     await eventually(lambda: flood.over)
     assert flood.taken * len(PART) < 6 * BUFFER_BYTES, "what the buffers hold, and no more"
     peer.close()
-
-
-async def test_a_node_has_so_many_streams_and_no_more(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each costs a share of every change: whoever opens thousands must not stop the others."""
-    monkeypatch.setattr(streams, "STREAMS_MAX", 2)
-    job_id = await api.submit()
-    follow = ["/-/events", f"/u1/{job_id}/events", f"/u1/{job_id}/log?follow=true"]
-    async with api.client.get(follow[0]), api.client.get(follow[0]) as second:
-        for path in follow:
-            refused = await api.get(path)
-            assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
-            assert refused.json["type"] == "urn:atlanscheduler:problem:too-many-streams"
-        second.close()
-        await eventually(lambda: api.client.app and api.client.app[STREAMS].number == 1)
-        async with api.client.get(follow[0]) as third:
-            assert third.status == 200
 
 
 async def test_a_client_that_reads_gets_more_as_soon_as_it_has_room(

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from bench.harness.abort_report import CASES, END, PAGE, STAGES, Report, updated
+from bench.harness.abort_report import CASES, END, JUNK, PAGE, STAGES, Report, updated
 
-REPORTS = (CASES, STAGES)
+REPORTS = (CASES, STAGES, JUNK)
 ABOUT = {"scheduler": "1", "python": "3", "system": "Linux", "cpus": 2, "rounds": 1}
 
 

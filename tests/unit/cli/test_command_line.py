@@ -41,6 +41,18 @@ def _usages(command: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - of
     yield " ".join(parts)
 
 
+@pytest.mark.parametrize("token", ["atl_0000\nX-Other: 1", "atl_0000\r", "atl 0000", "ätl_0000"])
+def test_a_token_that_is_none_is_refused_in_words(token: str) -> None:
+    """Such as one from a file with the line ends of Windows; what it is, the message keeps."""
+    command = typer.main.get_command(build_app())
+    with pytest.raises(typer.BadParameter) as refused:
+        command.main(
+            ["nodes", "--url", "http://127.0.0.1:1", "--token", token], standalone_mode=False
+        )
+    assert "one is like atl_3f0c9a1b7d24_…" in str(refused.value)
+    assert "0000" not in str(refused.value)
+
+
 def test_every_exit_status_is_in_the_table() -> None:
     """Scripts rely on them."""
     commands, _ = PAGE.split("## The exit status of a node")

@@ -68,6 +68,24 @@ def test_each_host_that_a_node_takes_is_found(host: str, there: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "variable", "scheme"),
+    [
+        ('tls_certificate = "node.pem"', None, "https"),
+        ('tls_certificate = ""', None, "http"),
+        ("", "node.pem", "https"),
+        ('tls_certificate = "node.pem"', "", "http"),
+    ],
+)
+def test_a_node_with_a_certificate_is_asked_by_https(
+    tmp_path: Path, text: str, variable: str | None, scheme: str
+) -> None:
+    """It speaks nothing else, and nobody should have to name its URL for that."""
+    (tmp_path / "config.toml").write_text(f"[http]\n{text}")
+    environ = {} if variable is None else {"SCHEDULER_HTTP__TLS_CERTIFICATE": variable}
+    assert configured_url(None, environ).url == f"{scheme}://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[http", "config.toml: not a TOML file"),

@@ -13,12 +13,15 @@ import pytest
 from atlanscheduler_client import (
     Client,
     ClientError,
+    Forbidden,
     Problem,
+    QuotaExceeded,
+    Unauthenticated,
     Unavailable,
     Unreachable,
     WrongServer,
 )
-from atlanscheduler_client.waiting import pauses
+from atlanscheduler_client.waiting import Retries
 from tests.support.servers.stream_server import stream_server
 from tests.unit.client.conftest import reply
 
@@ -155,17 +158,49 @@ async def test_the_stream_of_another_server_is_an_error(
         await client.all(method, "ada", "1")
 
 
-@pytest.mark.parametrize("status", ["403 Forbidden", "429 Too Many Requests"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("401 Unauthorized", Unauthenticated),
+        ("403 Forbidden", Forbidden),
+        ("429 Too Many Requests", Problem),
+    ],
+)
 async def test_an_error_page_of_a_proxy_is_a_problem_too(
-    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str
+    connect: Callable[..., Any], misbehaving: Callable[..., Any], status: str, kind: type[Problem]
 ) -> None:
     """A proxy asks for a password, or allows so many requests: the URL is right."""
     server = await misbehaving(reply("<h1>sorry</h1>", status=status, media="text/html"))
     client = await connect(server.url)
     with pytest.raises(Problem) as problem:
         await client.do("get", "ada", "1")
-    assert str(problem.value) == status
+    assert (type(problem.value), str(problem.value)) == (kind, status)
     assert (problem.value.type, problem.value.errors) == ("about:blank", ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "said"),
+    [
+        ("unauthenticated", Unauthenticated, "no; give one as token=… or in ATLANSCHEDULER_TOKEN"),
+        ("forbidden", Forbidden, "no"),
+        ("cross-site", Problem, "no"),
+    ],
+)
+async def test_a_token_that_does_not_do_is_an_error_of_its_own(
+    connect: Callable[..., Any],
+    misbehaving: Callable[..., Any],
+    kind: str,
+    error: type[Problem],
+    said: str,
+) -> None:
+    """A program asks for another token then, and a person reads how to give one."""
+    document = json.dumps({"type": f"urn:atlanscheduler:problem:{kind}", "detail": "no"})
+    refusal = reply(document, status="403 Forbidden", media="application/problem+json")
+    client = await connect((await misbehaving(refusal)).url)
+    with pytest.raises(Problem) as refused:
+        await client.do("get", "ada", "1")
+    assert (type(refused.value), str(refused.value)) == (error, said)
+    assert refused.value.detail == "no"
 
 
 @pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Unavailable", "504 Gateway Timeout"])
@@ -224,13 +259,19 @@ def test_the_address_of_a_page_leads_to_the_url(url: str, node: str) -> None:
 
 def test_pauses_double_and_end() -> None:
     """A node that is down is not flooded with retries, and they end."""
-    given: list[float] = []
-    for pause_s in pauses(0.35):
-        given.append(pause_s)
-        if len(given) == 2:
-            break
-    assert given == [0.1, 0.2]
-    assert list(pauses(0)) == []
+    retries = Retries(0.35)
+    down = Unreachable("no node answers")
+    assert [retries.pause_s(down) for _ in range(2)] == [0.1, 0.2]
+    assert Retries(0).pause_s(down) is None
+    assert Retries(60).pause_s(Problem(400, {})) is None
+
+
+def test_who_is_refused_by_a_quota_waits_as_long_as_the_node_says() -> None:
+    """Sooner it would be refused again; and where the time does not suffice, now is better."""
+    retries = Retries(60)
+    assert retries.pause_s(QuotaExceeded(429, {}, 3.0)) == 3.0
+    assert retries.pause_s(QuotaExceeded(429, {}, 90.0)) is None
+    assert retries.pause_s(QuotaExceeded(429, {}, None)) is None
 
 
 def test_every_error_is_one_to_be_caught() -> None:

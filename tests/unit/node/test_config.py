@@ -10,7 +10,8 @@ import pytest
 
 from scheduler.core.errors import StartError
 from scheduler.node.config.loading import SECTIONS, VARIABLES, Config, load
-from scheduler.node.config.sections import allowed
+from scheduler.node.config.quotas import UserLimits
+from scheduler.node.config.sections import Section, allowed
 
 SHIPPED = Path(__file__).parents[3] / "config.toml"
 
@@ -41,7 +42,8 @@ def test_the_shipped_file_shows_every_key_at_its_default() -> None:
 
 def test_every_key_has_a_description_and_bounds() -> None:
     """The table in docs/configuration.md and the error messages are made from these."""
-    for model in SECTIONS.values():
+    models: list[type[Section]] = [*SECTIONS.values(), UserLimits]
+    for model in models:
         for field in model.model_fields.values():
             assert field.description
             assert "\n" not in field.description
@@ -356,6 +358,12 @@ def test_variables_that_kubernetes_sets_for_a_service_named_scheduler_are_ignore
         '[queue]\nurl = ["redis://:geheim@h"]',
         '[node]\nlease_s = "redis://:geheim@h"',
         '[store]\nurl = "postgresql://u:geheim@h/d"\n[http]\nport = -1',
+        'auth = "atl_3f0c9a1b7d24_geheim"',
+        '[auth]\nmode = "atl_3f0c9a1b7d24_geheim"',
+        '[auth]\nproxies = ["atl_3f0c9a1b7d24_geheim"]',
+        "[atl_3f0c9a1b7d24_geheim]\nx = 1",
+        '[auth]\natl_3f0c9a1b7d24_geheim = ""',
+        '[hooks]\nallow = ["whsec_a/geheim="]',
     ],
 )
 def test_no_message_shows_a_password(file: Path, text: str) -> None:

@@ -12,16 +12,21 @@ import pytest
 from structlog.testing import capture_logs
 
 from scheduler.basics.clock import id_before
+from scheduler.core.access.audit import Action
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Cleanup, CleanupTries, Node, Status
 from scheduler.core.ports.queue import Queue
+from scheduler.core.principal import Principal
 from scheduler.node.sweeper import (
+    DELETE_MAX,
     DELETE_PAUSE_S,
     LOST_AFTER_S,
     RELEASE_EVERY_S,
     SWEEP_EVERY_S,
+    Retention,
     Sweeper,
 )
+from scheduler.service.audit import recorded
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.support.gate import Gate
 from tests.support.job_events import Counting
@@ -52,7 +57,7 @@ class Installation:
             id_before=id_before,
             lease_s=LEASE_S,
             losses_max=3,
-            retention_s=60.0,
+            retention=Retention(finished_s=60.0, audit_s=3600.0),
         )
 
     async def sweep(self, *, after_s: float) -> None:
@@ -355,6 +360,24 @@ async def test_the_deletion_pauses_only_when_no_job_was_old(installation: Instal
     assert not await deleted()
     installation.clock.advance(DELETE_PAUSE_S)
     assert await deleted()
+
+
+async def test_old_records_of_the_audit_log_are_deleted_step_by_step(
+    installation: Installation,
+) -> None:
+    """It must not grow for ever, and its deletion must not delay other writes."""
+    audit, sweeper = installation.store.audit, installation.sweeper
+    by = Principal(name="web", grants=())
+    for _ in range(DELETE_MAX + 1):
+        await audit.add(recorded(by, Action.LOGIN, at=installation.clock.now()))
+    installation.clock.advance(3599)
+    await sweeper.delete_old_audit()
+    assert len(audit.records) == DELETE_MAX + 1
+    installation.clock.advance(DELETE_PAUSE_S)
+    await sweeper.delete_old_audit()
+    assert len(audit.records) == 1
+    await sweeper.delete_old_audit()
+    assert not audit.records
 
 
 async def test_a_step_that_fails_does_not_prevent_the_others(

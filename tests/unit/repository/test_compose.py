@@ -16,6 +16,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from scheduler.core.token import FORM
+from scheduler.node.authentication import FILE, require_safe
 from scheduler.node.config.loading import VARIABLES, Config, load
 from tests.support.nodes import ROOT
 from tests.support.pages.dockerfile import arguments, instructions
@@ -82,7 +84,19 @@ def test_the_nodes_are_configured_by_known_keys_and_reach_the_servers_of_the_fil
     )
     assert config.queue.url == "redis://valkey:6379/0"
     assert config.http.host == "0.0.0.0"  # noqa: S104 - inside of its container
+    require_safe(config.auth, config.http.addresses)
     assert config.node.name == ""  # each container has a host name of its own
+
+
+def test_the_nodes_ask_for_tokens_and_no_file_has_one() -> None:
+    """A token in a file that everybody has is none; and the step to one's own is in the file."""
+    assert load(None, node_environment()).auth.mode == "tokens"
+    texts = [(ROOT / name).read_text() for name in ("compose.yaml", "Dockerfile", "config.toml")]
+    assert not any(FORM.search(text) for text in texts)
+    step = "docker compose exec node python main.py token admin me"
+    assert step in texts[0]
+    assert step in (ROOT / "README.md").read_text()
+    assert arguments("WORKDIR") == ["/app"]  # where `main.py` is
 
 
 def test_a_node_is_not_killed_before_its_drain_is_over() -> None:
@@ -91,7 +105,7 @@ def test_a_node_is_not_killed_before_its_drain_is_over() -> None:
 
 
 def test_all_ports_are_open_to_this_machine_only() -> None:
-    """There is no authentication, and the passwords are in the file."""
+    """The passwords of the servers are in the file, and what passes is not encrypted."""
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert ports == ["127.0.0.1:8000-8009:8000"]
     assert arguments("EXPOSE") == [str(Config().http.port)] == ["8000"]
@@ -192,7 +206,10 @@ def test_the_docker_line_of_the_readme_fits_the_image() -> None:
     assert not any("/" in volume for volume in mounted)  # named: Docker gives them to the user
     assert int(*options_of(words, "stop-timeout")) > Config().node.drain_s
     assert words[-1] == "atlanscheduler"
-    assert "docker build --tag atlanscheduler ." in (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    assert "docker build --tag atlanscheduler ." in readme
+    (name,) = options_of(words, "name")
+    assert f"docker exec {name} cat {Config().node.data_dir}/{FILE}" in readme
 
 
 def test_the_health_check_of_the_image_asks_where_the_node_listens() -> None:

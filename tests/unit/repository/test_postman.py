@@ -37,6 +37,15 @@ def test_every_request_of_the_collection_meets_a_route() -> None:
         assert any(method == verb and re.fullmatch(each, path) for verb, each in PATTERNS), path
 
 
+def test_every_request_brings_the_token_that_is_empty_at_first() -> None:
+    """Without a token the collection is for a node that asks for none, and no file has one."""
+    collection = json.loads((ROOT / "docs" / "postman_collection.json").read_text())
+    (bearer,) = collection["auth"]["bearer"]
+    assert (collection["auth"]["type"], bearer["value"]) == ("bearer", "{{token}}")
+    values = {each["key"]: each["value"] for each in collection["variable"]}
+    assert (values["token"], values["made"]) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("folder", "tools"),
     [("newman", ["newman"]), ("openapi", ["@redocly/cli", "@stoplight/spectral-cli"])],

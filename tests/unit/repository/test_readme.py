@@ -16,6 +16,8 @@ import pytest
 
 from scheduler.api.description.routes import ROUTES
 from scheduler.node.config.loading import SECTIONS
+from scheduler.node.config.quotas import UserLimits
+from scheduler.node.config.sections import Section
 from scheduler.processes.child.loading.importing import load
 from tests.support.nodes import ROOT
 from tests.support.readme import blocks, table
@@ -23,7 +25,7 @@ from tests.unit.handlers.shipped import FOLDER, Job
 
 FIRST = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 """The pages for whoever opens the repository: they name its files and its commands."""
-PAGES = [*FIRST, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*FIRST, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_THERE = {"README.md": {"handlers/greet.py"}, "CONTRIBUTING.md": set()}
 """Files that a page names and its reader writes."""
 
@@ -36,9 +38,10 @@ def headings(page: Path) -> set[str]:
 
 def test_the_configuration_table_shows_every_key_with_its_default_and_meaning() -> None:
     """Whoever operates a node reads the table, not the code."""
+    models: dict[str, type[Section]] = {**SECTIONS, 'quotas."*"': UserLimits}
     assert table("docs/configuration.md", "key") == [
         [f"`[{section}]` `{key}`", f"`{json.dumps(field.default)}`", field.description]
-        for section, model in SECTIONS.items()
+        for section, model in models.items()
         for key, field in model.model_fields.items()
     ]
 

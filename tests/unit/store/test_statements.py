@@ -23,12 +23,19 @@ from tests.support.nodes import ROOT
 
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
-SOURCE = "\n".join((HOME / name).read_text("utf-8") for name in ("sql_store.py", "sql_tokens.py"))
+SOURCE = "\n".join(
+    (HOME / name).read_text("utf-8") for name in ("sql_store.py", "sql_tokens.py", "sql_audit.py")
+)
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
+FETCHES = {"self._fetch", "self._fetch_audited", "audited"}
 READS = {
     "abort_of",
     "aborts",
+    "audit_of_action",
+    "audit_of_actor",
+    "audit_of_user",
+    "audit_page",
     "calls",
     "claims_of",
     "final",
@@ -47,13 +54,16 @@ READS = {
     "durations",
     "counts",
     "stored",
-    "session",
+    "sessions_with",
     "tokens",
     "tokens_with",
     "unaborted",
     "unfinished",
     "unfinished_by_user",
+    "usage",
     "waiting",
+    "lock_users",
+    "within_quotas",
 }
 
 
@@ -80,7 +90,7 @@ def test_every_statement_is_called_with_as_many_arguments_as_its_header_names() 
 
 
 def test_every_statement_is_used_and_every_used_one_is_there() -> None:
-    used = re.findall(r"(?:_fetch|_end)\(\s*\"(\w+)\"", SOURCE)
+    used = re.findall(r"(?:_fetch|_fetch_audited|audited|_end|Step)\(\s*\"(\w+)\"", SOURCE)
 
     assert set(used) == {file.stem for file in SQL}
 
@@ -158,7 +168,9 @@ def calls() -> Iterator[tuple[str, int]]:
 
 
 def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
+    """Those that call statements; `fetch_audited` passes on what these give it."""
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
+    return (node for node in found if node.name != "fetch_audited")
 
 
 def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
@@ -169,8 +181,15 @@ def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
     }
     for node in ast.walk(function):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._fetch":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
+            name, arguments = node.args
+            if isinstance(name, ast.Constant):
+                assert isinstance(arguments, ast.Tuple)
+                yield name, len(arguments.elts)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in FETCHES:
             name, *passed = node.args
+            if function.args.vararg:  # it passes on what it is given
+                continue
             yield (
                 name,
                 sum(

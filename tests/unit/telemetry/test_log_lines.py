@@ -100,3 +100,25 @@ def test_a_line_cannot_act_on_the_terminal_of_the_operator(
     if not on_terminal:
         line = json.loads(text)
         assert (line["user"], line["more"]) == (HARMFUL, [HARMFUL])
+
+
+def test_no_line_of_a_traceback_looks_like_one_of_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its message may quote what a user has sent."""
+
+    class File(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", file := File())
+    before = structlog.get_config()
+    try:
+        configure(node="a")
+        structlog.get_logger().error("failed", exc_info=ValueError("sent:\nforged line\n\nmore"))
+    finally:
+        structlog.configure(**before)
+    first, *others = file.getvalue().rstrip("\n").split("\n")
+    assert "failed" in first
+    assert [line for line in others if not line.startswith("    ")] == []
+    assert "    forged line" in others

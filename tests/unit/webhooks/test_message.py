@@ -18,7 +18,7 @@ SENT = [
     *("id", "uid", "status", "task", "parent", "error", "attempt", "node"),
     *("created_at", "started_at", "finished_at", "abort"),
 ]
-LEFT_OUT = {"data", "hook", "result", "progress"}
+LEFT_OUT = {"data", "hook", "result", "progress", "submitted_by"}
 
 
 async def terminated() -> Job:

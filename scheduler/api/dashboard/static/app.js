@@ -6,6 +6,7 @@ import { time } from "./core/format.js";
 import { useKeys } from "./core/keys.js";
 import { go, link, openForm, useRoute } from "./core/route.js";
 import { loadWho, logout, useWho } from "./core/who.js";
+import { Audit } from "./pages/audit.js";
 import { Handlers } from "./pages/handlers.js";
 import { JobPage } from "./pages/job.js";
 import { Jobs } from "./pages/jobs.js";
@@ -17,12 +18,16 @@ import { JobForm } from "./parts/job_form.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
 
 const HEALTH_CHECK_MS = 5000; // how soon the page notices that the node is away although no connection broke
-const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers };
+const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers, audit: Audit };
 
 // The pages that somebody may see, the first one first.
 function pagesOf(who) {
   if (!who?.rights) return [];
-  const hidden = { overview: !who.all, nodes: !who.rights.includes("operate") };
+  const hidden = {
+    overview: !who.all,
+    nodes: !who.rights.includes("operate"),
+    audit: !who.rights.includes("administer") || who.name === null, // where nobody has a name, little is in it
+  };
   return Object.keys(PAGES).filter((name) => !hidden[name]);
 }
 
@@ -41,6 +46,7 @@ function App() {
     "g j": () => turnTo(route, "jobs"),
     "g n": () => turnTo(route, "nodes"),
     "g h": () => turnTo(route, "handlers"),
+    "g a": () => turnTo(route, "audit"),
     n: () => openForm({ submit: "?" }),
     "/": () => toFilter(focusTarget),
     t: () => window.atlanTheme.toggle(),
@@ -80,10 +86,10 @@ function Header({ route, who, lost, main, onHelp }) {
         ${pagesOf(who).map(
           (name) => html`<a href=${link([name])} aria-current=${(route.parts.length ? route.page : pagesOf(who)[0]) === name ? "page" : null}>${name}</a>`,
         )}
-        <a href="../docs" title="The API, as a page to read">API</a>
+        ${who && !who.out && html`<a href="../docs" title="The API, as a page to read">API</a>`}
       </nav>
       <span class="line" role="status" data-lost=${lost}>${lost ? "disconnected" : "live"}</span>
-      ${who?.logged_in && html`<button class="plain" title=${`Logged in as ${who.name}`} onClick=${logout}>Log out</button>`}
+      ${who?.logged_in && html`<button class="plain wide" title=${`Logged in as ${who.name}`} onClick=${logout}>Log out</button>`}
       <button class="plain" aria-label="Light or dark" title="Light or dark (t)" onClick=${() => window.atlanTheme.toggle()}>◐</button>
       <button class="plain" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${onHelp}>?</button>
     </header>

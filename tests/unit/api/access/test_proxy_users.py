@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
@@ -80,10 +81,36 @@ async def test_the_headers_mean_nothing_from_elsewhere(fronted: Fronted) -> None
     assert "a token" in answer.json["detail"]
 
 
+@pytest.mark.parametrize("groups", ["\u00a0ops", "ops\u00a0", "\u2003ops", "ops\u00a0,guests"])
+async def test_a_group_has_its_name_to_the_letter(fronted: Fronted, groups: str) -> None:
+    """Where users name groups themselves, one that looks like another must not be taken for it."""
+    headers = {**ADA, "X-Forwarded-Groups": groups}
+    assert await status(fronted, "GET", "/-/nodes", **headers) == 403
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"ren\xe9e", b"\xed\xa0\x80", b"\xc2\x85", b"u" * 201])
+async def test_a_user_has_a_name_that_can_be_kept(fronted: Fronted, name: bytes) -> None:
+    """It is stored with each job. What proxies send that write another encoding is a plain 401."""
+    assert await _raw_status(fronted, b"X-Forwarded-User: " + name) == 401
+    assert await _raw_status(fronted, b"X-Forwarded-User: ren\xc3\xa9e") == 200
+
+
+async def _raw_status(api: Api, header: bytes) -> int:
+    """What a request gets whose header has any bytes; a client would not send them."""
+    reader, writer = await asyncio.open_connection(api.client.host, api.client.port)
+    writer.write(
+        b"GET /-/ui/data/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        b"X-Forwarded-Groups: ops\r\n" + header + b"\r\n\r\n"
+    )
+    line = await reader.readline()
+    writer.close()
+    return int(line.split()[1])
+
+
 async def test_a_header_that_came_twice_is_not_believed(fronted: Fronted) -> None:
     """A proxy that adds its header to that of the client passes on who the client says he is."""
-    for name, value in ADA.items():
-        twice = [*ADA.items(), (name, value)]
+    for name, value in [*ADA.items(), ("Authorization", "Basic YWRhOng=")]:
+        twice = [*ADA.items(), (name, value), *([(name, value)] if name not in ADA else [])]
         assert (await fronted.ask("GET", "/ada", headers=twice)).status == 401
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -15,10 +16,11 @@ from aiohttp import ClientPayloadError
 from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.gate import Gate
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.basics.background import background
+from scheduler.core.errors import StoreUnavailable
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import new_secret
-from scheduler.service.job_tokens import JobTokens
 from scheduler.service.tokens import Tokens
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import DOCUMENT, Api, Response, build
@@ -49,6 +51,7 @@ OPERATIONS = {
     "abort_ordered": Operation("DELETE", "/", Role.USER, 404, {"uid": "{uid}", "id": "{id}"}),
     "list_jobs": Operation("GET", "/{uid}", Role.VIEWER, 403),
     "list_all_jobs": Operation("GET", "/-/jobs?uid={uid}", Role.VIEWER, 403),
+    "get_usage": Operation("GET", "/-/usage/{uid}", Role.VIEWER, 403),
     "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
     "abort_job": Operation("DELETE", "/{uid}/{id}", Role.USER, 404),
@@ -67,6 +70,7 @@ OPERATIONS = {
     ),
     "list_tokens": Operation("GET", "/-/tokens", Role.ADMIN),
     "revoke_token": Operation("DELETE", "/-/tokens/000000000000", Role.ADMIN),
+    "list_audit": Operation("GET", "/-/audit?uid={uid}", Role.ADMIN),
     "metrics": Operation("GET", "/-/metrics", Role.OPERATOR),
     "openapi": Operation("GET", "/-/openapi.json", Role.VIEWER),
     "docs": Operation("GET", "/-/docs", Role.VIEWER),
@@ -123,12 +127,12 @@ class Town:
         return filled(operation.path), whole
 
 
-@pytest.fixture(name="town")
-async def town_fixture(
-    aiohttp_client: AiohttpClient, request: pytest.FixtureRequest
+@asynccontextmanager
+async def a_town(
+    aiohttp_client: AiohttpClient, store: Any = None, *, open_metrics: bool = False
 ) -> AsyncIterator[Town]:
-    """A parameter says whether the metrics are open."""
-    parts = build(lambda by_token: by_token, open_metrics=getattr(request, "param", False))
+    """A town on the fake store, or on a real one."""
+    parts = build(lambda by_token: by_token, store=store, open_metrics=open_metrics)
     jobs = parts.access.job_tokens
     assert jobs is not None
     async with background(
@@ -141,6 +145,15 @@ async def town_fixture(
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
             town.jobs[uid] = answer.json["id"]
+        yield town
+
+
+@pytest.fixture(name="town")
+async def town_fixture(
+    aiohttp_client: AiohttpClient, request: pytest.FixtureRequest
+) -> AsyncIterator[Town]:
+    """A parameter says whether the metrics are open."""
+    async with a_town(aiohttp_client, open_metrics=getattr(request, "param", False)) as town:
         yield town
 
 
@@ -238,6 +251,40 @@ async def test_a_job_of_another_user_cannot_be_told_from_none(
         answers.append((answer.status, headers, answer.text.replace(job_id, "ID")))
     assert answers[0] == answers[1]
     assert there.status == answers[0][0] == 404
+
+
+@pytest.mark.parametrize("name", [name for name, each in EVERY.items() if each.foreign == 404])
+async def test_a_job_of_another_user_is_not_read_under_ones_own_name(
+    town: Town, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte that is read and then not shown would tell by its time that it is there."""
+    found: list[object] = []
+    get = town.api.store.get
+
+    async def noting(job_id: str, *, uid: str | None = None) -> object:
+        found.append(await get(job_id, uid=uid))
+        return found[-1]
+
+    monkeypatch.setattr(town.api.store, "get", noting)
+    monkeypatch.setitem(town.jobs, OWN, town.jobs[FOREIGN])
+    answer = await town.ask(EVERY[name], await town.token(Role.USER, OWN), OWN)
+    assert answer.status == 404
+    assert set(found) <= {None}
+
+
+async def test_only_operators_are_told_where_the_store_is(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address, user and schema are for nobody who could try them."""
+
+    async def get(job_id: str, **_: str) -> None:
+        raise StoreUnavailable(f"PostgreSQL at postgresql://db.internal/{job_id}: gone")
+
+    monkeypatch.setattr(town.api.store, "get", get)
+    for role in Role:
+        answer = await town.ask(EVERY["get_job"], await town.token(role, OWN))
+        assert answer.status == 503
+        assert ("db.internal" in answer.text) is (role in {Role.OPERATOR, Role.ADMIN})
 
 
 async def test_who_acts_for_one_user_need_not_name_him(town: Town) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
 import pytest
+from aiohttp import ClientPayloadError, web
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
+from scheduler.core.errors import Unauthenticated
 from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.session import IDLE, LONGEST, digest, new_text
-from scheduler.core.token import new_secret
-from scheduler.service.tokens import KNOWN_S, NewToken, Tokens
+from scheduler.core.session import IDLE, LONGEST, digest
+from scheduler.service.known import KNOWN_S
+from scheduler.service.sessions import Sessions
+from scheduler.service.tokens import NewToken, Tokens
 from tests.unit.api.conftest import COOKIE, Api, Response, build
+
+UNKNOWN = f"atl_{'0' * 12}_{'Q' * 43}"
 
 
 @dataclass
@@ -23,6 +30,8 @@ class Site:
 
     api: Api
     tokens: Tokens
+    sessions: Sessions
+    gate: Gate
     made: NewToken
 
     async def login(self, token: str, **headers: str) -> Response:
@@ -49,13 +58,14 @@ class Site:
 async def site_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Site]:
     parts = build(lambda by_token: by_token)
     tokens = parts.access.tokens
-    async with background(looks=parts.looks.run(), tokens=tokens.run()):
+    sessions = parts.access.sessions
+    async with background(looks=parts.looks.run(), tokens=tokens.run(), sessions=sessions.run()):
         client = await aiohttp_client(parts.app)
         made = await tokens.create(
             EVERYBODY, name="ada", role=Role.USER, uids=["ada"], expires_at=None
         )
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        yield Site(api, tokens, made)
+        yield Site(api, tokens, parts.access.sessions, parts.access.gate, made)
 
 
 async def test_a_session_has_the_rights_of_its_token(site: Site) -> None:
@@ -80,22 +90,48 @@ async def test_the_cookie_is_for_this_node_alone(site: Site) -> None:
 async def test_only_the_digest_of_a_session_is_stored(site: Site) -> None:
     """Nobody who reads the database can use it."""
     text = await site.cookie()
-    assert list(site.api.store.tokens.sessions) == [digest(text)]
+    assert list(site.api.store.tokens.stored_sessions) == [digest(text)]
 
 
-@pytest.mark.parametrize("token", ["", "x", new_secret().text])
+@pytest.mark.parametrize("token", ["", "x", UNKNOWN])
 async def test_a_token_without_force_begins_no_session(site: Site, token: str) -> None:
     """All such tokens get the same answer, without a cookie."""
     answer = await site.login(token)
     assert answer.status == 401
     assert "Set-Cookie" not in answer.headers
-    assert site.api.store.tokens.sessions == {}
+    assert site.api.store.tokens.stored_sessions == {}
 
 
 async def test_another_site_cannot_log_somebody_in(site: Site) -> None:
     """Else somebody would work in the attacker's account without noticing."""
     answer = await site.login(site.made.secret.text, **{"Sec-Fetch-Site": "cross-site"})
     assert answer.status == 403
+
+
+@pytest.mark.parametrize("text", ["\udcff", "\udcff" * 43, "\xff" * 43, "", "x" * 43])
+async def test_a_cookie_of_any_bytes_is_no_session(site: Site, text: str) -> None:
+    """Everybody can send one: what is no text must not look like a defect of the node."""
+    with pytest.raises(Unauthenticated):
+        await site.sessions.principal(text)
+    await site.sessions.logout(text)
+
+
+async def test_two_sessions_at_once_are_none(site: Site) -> None:
+    """One of them may be the choice of a neighbour of the same domain."""
+    one, other = [await site.sessions.login(site.made.secret.text) for _ in range(2)]
+    site.api.client.session.cookie_jar.clear()
+    assert await site.status(f"{one}; theme=dark; {COOKIE}x={other}; x{COOKIE}={other}") == 200
+    assert await site.status(f"{one}; {COOKIE}={other}") == 401
+    assert await site.status(f"{one}; {COOKIE}=") == 401
+    assert await site.status(one) == 200
+
+
+async def test_other_cookies_are_not_parsed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may send 8 KB of them before it is known who asks: by aiohttp, 15 ms of the loop."""
+    monkeypatch.setattr(web.BaseRequest, "cookies", None)
+    text = await site.sessions.login(site.made.secret.text)
+    assert await site.status(f"{text}; " + "a=b; " * 1500) == 200
+    assert await site.status(text, "POST", "/-/logout") == 200
 
 
 async def test_a_session_ends_at_logout(site: Site) -> None:
@@ -106,6 +142,39 @@ async def test_a_session_ends_at_logout(site: Site) -> None:
     assert (answer.status, answer.headers["Clear-Site-Data"]) == (200, '"cache"')
     assert SimpleCookie(answer.headers["Set-Cookie"])[COOKIE].value == ""
     assert await site.status(text) == 401
+
+
+@pytest.mark.parametrize("logs_out", [True, False])
+async def test_what_is_open_ends_with_the_session(site: Site, *, logs_out: bool) -> None:
+    """Else whoever had copied the cookie could go on reading for as long as the token has force."""
+    clock, token = site.api.clock, site.made.secret.text
+    headers, other = [{"Cookie": f"{COOKIE}={await site.sessions.login(token)}"} for _ in range(2)]
+    async with (
+        background(gate=site.gate.run()),
+        asyncio.timeout(20),
+        site.api.client.get("/-/events", headers=headers) as stream,
+        site.api.client.get("/-/events", headers=other) as rest,
+    ):
+        assert (stream.status, rest.status) == (200, 200)
+        if logs_out:
+            await site.api.ask("POST", "/-/logout", headers=headers)
+        else:
+            clock.advance(IDLE.total_seconds() - 60)
+            assert (await site.api.get("/ada", headers=other)).status == 200
+            clock.advance(60)
+        await clock.pass_until(lambda: len(site.gate._open) == 1)
+        with pytest.raises(ClientPayloadError):
+            await stream.read()
+        assert not rest.content.at_eof()
+
+
+async def test_a_cookie_ends_as_it_began(site: Site) -> None:
+    """Browsers keep one for https alone, unless its end is for https alone, too."""
+    secure = {"Host": "jobs.example", "Origin": "https://jobs.example"}
+    for headers in ({"Sec-Fetch-Site": "same-origin"}, secure):
+        begun = (await site.login(site.made.secret.text, **headers)).headers["Set-Cookie"]
+        ended = (await site.api.ask("POST", "/-/logout", headers=headers)).headers["Set-Cookie"]
+        assert ("Secure" in ended.split("; ")) is ("Secure" in begun.split("; "))
 
 
 async def test_a_session_ends_with_its_token(site: Site) -> None:
@@ -148,7 +217,7 @@ async def test_the_store_is_asked_for_a_session_once_in_five_seconds(site: Site)
     assert await site.status(text, path="/-/tasks") == 503
 
 
-@pytest.mark.parametrize("text", ["", "x", new_text(), "x" * 5000, new_text() + "x"])
+@pytest.mark.parametrize("text", ["", "x", "Q" * 43, "Q" * 44, "x" * 5000])
 async def test_an_invented_cookie_is_none(site: Site, text: str) -> None:
     """Whatever it looks like."""
     assert await site.status(text) == 401

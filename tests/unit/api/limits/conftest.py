@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import orjson
@@ -15,7 +16,7 @@ from scheduler.api.limits.load import Load
 from scheduler.api.limits.server import Server, limited
 from scheduler.api.state import LOAD
 from tests.fakes import MemoryStore
-from tests.unit.api.conftest import build
+from tests.unit.api.conftest import Parts, build
 
 WITHIN_S = 10.0
 JSON = {"Content-Type": "application/json"}
@@ -121,7 +122,13 @@ def submission(data: object = None) -> bytes:
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     """At most 40 connections for all requests, and 20 more for aborts."""
-    parts = build()
+    async with serving(build()) as served:
+        yield served
+
+
+@asynccontextmanager
+async def serving(parts: Parts) -> AsyncIterator[Served]:
+    """The same for an application of one's own."""
     async with limited(parts.app, answer_s=1.0, most=40) as runner:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

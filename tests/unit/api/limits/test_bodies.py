@@ -65,6 +65,23 @@ async def test_a_form_is_refused_unread(served: Served) -> None:
     assert (await served.ask(request("POST", "/", headers, b"--x"))).status == 415
 
 
+@pytest.mark.parametrize("path", ["/", "/-/login"])
+@pytest.mark.parametrize("unit", [";", '"', "(", "a*=u'';", "a*0=b;", '=?utf-8?q?a?= ;"\\'])
+async def test_no_declared_type_stops_the_event_loop_for_long(
+    served: Served, unit: str, path: str
+) -> None:
+    """It is read before anybody is known: one of 8 KB must not cost more than a usual one."""
+    peer = await served.connect()
+    declared = "application/json" + unit * (7900 // len(unit))
+    wanted = request("POST", path, {"Content-Type": declared}, b"[]")
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(_sent(peer, wanted))
+        longest = await longest_stand_s([sending])
+
+    assert sending.result() in {400, 415}
+    assert longest < STAND_S
+
+
 @pytest.mark.parametrize("tail", [b"1;" + b"x" * MB, b"1\r\n[\r\n0\r\n" + b"x: y\r\n" * 200_000])
 async def test_chunks_with_much_beside_their_data_are_bounded(
     served: Served, monkeypatch: pytest.MonkeyPatch, tail: bytes

@@ -28,6 +28,7 @@ async def _all_open(served: Served, number: int) -> None:
 
 async def _busy(served: Served, number: int) -> list[Peer]:
     """Connections with a request that does not end."""
+    served.load.streams.most = 10 * MOST  # else they would be refused long before
     peers = [await served.connect() for _ in range(number)]
     for peer in peers:
         peer.send(WAIT)
@@ -150,6 +151,7 @@ async def test_connections_beyond_the_cap_are_for_aborts_and_health(served: Serv
 
 async def test_the_extra_connections_have_a_cap_too(served: Served) -> None:
     """Descriptors are left for the store, for pool processes, for looks at processes."""
+    served.load.streams.most = 10 * MOST
     for _ in range(3 * (MOST + EXTRA)):
         (await served.connect()).send(WAIT)
 

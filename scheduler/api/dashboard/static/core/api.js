@@ -45,11 +45,13 @@ export function exact(text) {
   }
 }
 
-// A page of a list of jobs, and the cursor of the next page, if there is one.
-export function jobPage(text, headers) {
+// Reads a page of a list under a name, and the cursor of the next page, if there is one.
+export const pageOf = (name) => (text, headers) => {
   const [, next] = /<([^>]*)>; rel="next"/.exec(headers.get("Link")) || [];
-  return { jobs: JSON.parse(text), next: next && new URLSearchParams(next).get("after") };
-}
+  return { [name]: JSON.parse(text), next: next && new URLSearchParams(next).get("after") };
+};
+
+export const jobPage = pageOf("jobs");
 
 // The JSON of the response, or what `read` makes of its text and headers. `body`, if there is one, is
 // JSON text.

@@ -6,6 +6,7 @@ export const KEYS = [
   ["g j", "jobs"],
   ["g n", "nodes"],
   ["g h", "handlers"],
+  ["g a", "audit log"],
   ["n", "submit a new job"],
   ["/", "filter the jobs"],
   ["j  k", "next, previous job in the list"],

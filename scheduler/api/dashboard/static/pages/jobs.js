@@ -4,13 +4,14 @@ import { jobPage, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
 import { useKeys } from "../core/keys.js";
-import { link } from "../core/route.js";
 import { useMay, useWho } from "../core/who.js";
 import { BulkAbort } from "../parts/bulk_abort.js";
 import { Filters } from "../parts/filters.js";
 import { FormButton } from "../parts/job_form.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
+import { Pager } from "../parts/pager.js";
 import { Empty, Loaded } from "../parts/states.js";
+import { Usage } from "../parts/usage.js";
 
 const PAGE = 50;
 
@@ -28,6 +29,7 @@ export function Jobs({ query }) {
 
 function List({ query }) {
   const mayChange = useMay("change");
+  const who = useWho();
   const { uid, task, status, after } = query;
   const filter = { uid, task, status };
   const tasks = useData("/-/tasks");
@@ -48,8 +50,9 @@ function List({ query }) {
       <${FormButton} form=${{ submit: task || "?" }}>Submit a job<//>
     </div>
     <${Filters} query=${query} tasks=${tasks.data} />
+    ${(uid || who.uid) && html`<${Usage} uid=${uid || who.uid} at=${list.at} />`}
     <${Loaded} from=${list} rows=${8}>
-      ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} /><${Pages} query=${query} next=${data.next} />` : html`<${Nothing} filter=${filter} />`)}
+      ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} /><${Pager} page="jobs" query=${query} next=${data.next} of="jobs" />` : html`<${Nothing} filter=${filter} />`)}
     <//>
     ${asked && html`<${BulkAbort} filter=${asked} onDone=${list.reload} onClose=${() => setAsked(null)} />`}
   `;
@@ -60,16 +63,6 @@ function step(by) {
   const links = [...document.querySelectorAll("table.jobs a.id")];
   const at = links.indexOf(document.activeElement);
   links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
-}
-
-function Pages({ query, next }) {
-  if (!query.after && !next) return null;
-  return html`
-    <nav class="pages" aria-label="Older and newer jobs">
-      ${query.after ? html`<a href=${link(["jobs"], { ...query, after: "" })}>← Newest</a>` : html`<span></span>`}
-      ${next && html`<a href=${link(["jobs"], { ...query, after: next })}>Older →</a>`}
-    </nav>
-  `;
 }
 
 const Nothing = ({ filter }) =>

@@ -1,36 +1,15 @@
 // Which jobs to show: user, task, status. The choice is kept in the URL and nowhere else.
-import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { html } from "../vendor/htm-preact.js";
 import { refine } from "../core/route.js";
+import { useWho } from "../core/who.js";
 import { STATUSES, Word } from "./status.js";
-
-const PAUSE_MS = 300; // without typing, after which the list is filtered
+import { Typed } from "./typed.js";
 
 export function Filters({ query, tasks }) {
-  const timer = useRef(0);
-  const [typed, setTyped] = useState(query.uid ?? "");
-  const applied = useRef(query.uid ?? ""); // what this field put into the URL: that must not overwrite what is typed since
-  useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => {
-    if ((query.uid ?? "") !== applied.current) take(query.uid ?? "");
-  }, [query.uid]);
+  const who = useWho();
   const chosen = new Set((query.status ?? "").split(",").filter(Boolean));
 
   const apply = (changed) => refine(["jobs"], { after: "", ...changed });
-
-  function take(uid) {
-    clearTimeout(timer.current);
-    applied.current = uid;
-    setTyped(uid);
-  }
-
-  function type(text) {
-    setTyped(text);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => {
-      applied.current = text.trim();
-      apply({ uid: applied.current });
-    }, PAUSE_MS);
-  }
 
   function toggle(status) {
     if (!chosen.delete(status)) chosen.add(status);
@@ -39,7 +18,7 @@ export function Filters({ query, tasks }) {
 
   return html`
     <search><form class="filters" aria-label="Which jobs" onSubmit=${(event) => event.preventDefault()}>
-      <label>User<input name="uid" type="search" value=${typed} placeholder="all users" autocomplete="off" spellcheck=${false} onInput=${(event) => type(event.target.value)} /></label>
+      <${Typed} label="User" name="uid" value=${query.uid} placeholder=${who?.all ? "all users" : (who?.uid ?? "which user?")} apply=${(uid) => apply({ uid })} />
       <label>
         Task
         <select name="task" value=${query.task ?? ""} onChange=${(event) => apply({ task: event.target.value })}>

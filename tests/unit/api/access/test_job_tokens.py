@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from scheduler.api.access import job_tokens as module
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.basics.background import background
 from scheduler.core.errors import StoreUnavailable, Unauthenticated
 from scheduler.core.job import Claim, Status
-from scheduler.service import job_tokens as module
-from scheduler.service.job_tokens import JobTokens
-from scheduler.service.tokens import KNOWN_S, NO_FORCE
+from scheduler.service.known import KNOWN_S
+from scheduler.service.tokens import NO_FORCE
 from tests.fakes import FakeClock, MemoryStore
 from tests.support.stores import end, new, node
 

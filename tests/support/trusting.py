@@ -8,12 +8,12 @@ from pathlib import Path
 
 def main() -> int:
     """Run a node."""
-    sys.path.insert(0, str(Path(__file__).parents[3]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     from scheduler import cli
     from scheduler.api.access import gate
-    from scheduler.service import tokens
+    from scheduler.service import known
 
-    tokens.KNOWN_S = gate.LOOK_S = 3600.0  # type: ignore[misc]
+    known.KNOWN_S = gate.LOOK_S = 3600.0  # type: ignore[misc]
     return cli.main()
 
 

@@ -1,4 +1,4 @@
-"""What a check found: a line of `doctor`."""
+"""What a check of store, queue or machine found: a line of `doctor`."""
 
 from __future__ import annotations
 

@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from atlanscheduler_client import Client, MadeToken
-from tests.browser.conftest import Visit, visiting
-from tests.support.nodes import Node, Nodes
-
-REFUSED = "401|403"
-
-
-@pytest.fixture(name="asking", scope="module")
-def asking_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node that asks for tokens."""
-    nodes = Nodes(tmp_path_factory.mktemp("asking"))
-    try:
-        yield nodes(AUTH__MODE="tokens")
-    finally:
-        nodes.close()
-
-
-@pytest.fixture(name="admin", scope="module")
-def admin_fixture(asking: Node) -> Iterator[Client]:
-    """Whoever has the first token."""
-    token = (asking.folder / "data" / "admin-token").read_text().strip()
-    with Client(asking.url, token=token) as client:
-        yield client
-
-
-@pytest.fixture(name="visitor")
-def visitor_fixture(browser: Browser, asking: Node) -> Iterator[Visit]:
-    """A window of somebody who has not logged in."""
-    with visiting(browser, asking) as visit:
-        yield visit
-        visit.ignore_errors(REFUSED)
-
-
-def token(admin: Client, role: str, *uids: str) -> MadeToken:
-    return admin.create_token(f"the {role}", role=role, uids=uids)
-
-
-def log_in(page: Page, text: str) -> None:
-    page.get_by_label("Token").fill(text)
-    page.get_by_role("button", name="Log in").click()
+from atlanscheduler_client import Client
+from tests.browser.conftest import Visit, log_in, token
 
 
 def test_a_login_leads_back_to_where_one_was(visitor: Visit, admin: Client) -> None:

@@ -1,0 +1,21 @@
+// What a user uses of its quota; nothing where no quota limits the user.
+import { html, useEffect } from "../vendor/htm-preact.js";
+import { pathOf } from "../core/api.js";
+import { useData } from "../core/data.js";
+import { count, jobs } from "../core/format.js";
+
+// `at`: when the list beside it was loaded; the use is then loaded again, too.
+export function Usage({ uid, at }) {
+  const usage = useData(pathOf("-", "usage", uid));
+  useEffect(() => usage.reload(), [at]);
+  const { queued, running, limits } = usage.data || {};
+  if (!limits || (limits.queued_max === null && limits.submits_per_s === null)) return null;
+  return html`<p class="note usage">${[inQueue(queued, limits.queued_max), `${count(running)} running`, rate(limits.submits_per_s)].filter(Boolean).join(" · ")}</p>`;
+}
+
+function inQueue(queued, most) {
+  if (most === null) return `${count(queued)} queued`;
+  return `${count(queued)} of at most ${count(most)} queued` + (queued < most ? "" : ": further ones are refused");
+}
+
+const rate = (most) => most !== null && `at most ${jobs(most)} a second on each node`;

@@ -1,0 +1,5 @@
+-- End a session.
+-- $1 digest
+DELETE FROM sessions
+ WHERE digest = $1
+RETURNING digest
