@@ -41,11 +41,11 @@ from scheduler.core.principal import Principal, Right
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
-from scheduler.service.audit import recorded_aborts, recorded_submissions
+from scheduler.service.access.audit import recorded_aborts, recorded_submissions
 from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.event_feed import EventFeed
-from scheduler.service.events import Event
-from scheduler.service.job_follower import JobFollower
+from scheduler.service.following.event_feed import EventFeed
+from scheduler.service.following.events import Event
+from scheduler.service.following.job_follower import JobFollower
 from scheduler.service.job_looks import LOOK_AGAIN_S, JobLooks
 from scheduler.service.rights import (
     no_such_job,

@@ -10,8 +10,8 @@ from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.access.job_tokens import JobTokens
 from scheduler.core.job import Claim
-from scheduler.service.audit import Audit
-from scheduler.service.failed_logins import FailedLogins
+from scheduler.service.access.audit import Audit
+from scheduler.service.access.failed_logins import FailedLogins
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 
