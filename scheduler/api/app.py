@@ -20,7 +20,7 @@ from scheduler.api.dashboard import add_dashboard
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
 from scheduler.api.description.route import Route
-from scheduler.api.description.routes import ROUTES, UID_SEGMENT
+from scheduler.api.description.routes import UID_SEGMENT, routes
 from scheduler.api.json_response import COMMON_HEADERS
 from scheduler.api.limits.admission import admit
 from scheduler.api.limits.load import Load
@@ -75,12 +75,12 @@ def build_app(
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry
-    app[state.OPENAPI], app[state.DOCS] = _described()
+    app[state.OPENAPI], app[state.DOCS] = _described(open_metrics=access.open_metrics)
     app[state.LOAD] = Load()
     app[state.STREAMS] = state.OpenStreams()
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
-    for route in ROUTES:
+    for route in routes(open_metrics=access.open_metrics):
         _add(app, route, access.gate)
     add_dashboard(app, access.gate)
     return app
@@ -112,9 +112,9 @@ async def _expect(request: web.Request) -> None:
 
 
 @cache  # the routes are constants, and pydantic is slow
-def _described() -> tuple[bytes, str]:
+def _described(*, open_metrics: bool) -> tuple[bytes, str]:
     """The OpenAPI document as JSON and as a page."""
-    described = document(ROUTES)
+    described = document(routes(open_metrics=open_metrics))
     return orjson.dumps(described), docs.page(described)
 
 

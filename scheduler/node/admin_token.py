@@ -40,7 +40,7 @@ async def _make(config: Config, name: str, data_dir: Path) -> str:
         opened = await reach(
             "store", lambda: open_store(store.url, data_dir=data_dir, schema=store.schema), stack
         )
-        made = await Tokens(opened.tokens, SystemClock()).create(
+        made = await Tokens(opened.tokens, None, SystemClock()).create(
             EVERYBODY, name=name, role=Role.ADMIN, uids=[ALL], expires_at=None
         )
         return made.secret.text

@@ -78,6 +78,10 @@ class SqlTokens:
         unused_since = arguments.milliseconds(at - IDLE)
         await self._fetch("end_sessions", unused_since, arguments.milliseconds(at - LONGEST))
 
+    async def job_secret(self) -> str:
+        """See `TokenStore`."""
+        return str((await self._fetch("job_secret"))[0]["value"])
+
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """See `TokenStore`."""
         await self._fetch(

@@ -6,6 +6,8 @@ A uid never starts with `-`, so `/-/…` is free for the node's own pages.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -59,6 +61,8 @@ NO_UIDS: Final = "|".join(map(re.escape, ("-", *RESERVED)))
 UID_SEGMENT: Final = f"{{uid:(?!(?:{NO_UIDS})(?:/|$))[^/]+}}"
 """The pattern of `{uid}` in a path: anything but `-` alone, which is the node's, and the words that
 are taken for paths of the node."""
+
+METRICS: Final = "/-/metrics"
 
 Submitted = shapes.Job | list[shapes.Job]
 LISTED: Final = ResponseDescription(
@@ -352,7 +356,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
-        path="/-/metrics",
+        path=METRICS,
         function=operations.metrics,
         right=Right.OPERATE,
         responses={
@@ -387,3 +391,10 @@ ROUTES: Final = (
         },
     ),
 )
+
+
+def routes(*, open_metrics: bool) -> Sequence[Route]:
+    """The routes of a node; `open_metrics` is `[auth] metrics`."""
+    if not open_metrics:
+        return ROUTES
+    return [replace(each, right=Right.OPEN) if each.path == METRICS else each for each in ROUTES]

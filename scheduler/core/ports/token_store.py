@@ -56,6 +56,10 @@ class TokenStore(Protocol):
         """End a session, and forget all that have ended by themselves."""
         ...
 
+    async def job_secret(self) -> str:
+        """The secret of the tokens that jobs get, of this installation: 256 bits in hexadecimal."""
+        ...
+
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """Note when tokens were last used. An earlier time than the noted one changes nothing."""
         ...

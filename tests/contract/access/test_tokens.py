@@ -145,3 +145,18 @@ async def test_an_ended_session_is_gone_and_so_are_those_that_ended_by_themselve
     ]
     await tokens.end_session(ended.digest, at=later(1))
     assert await tokens.sessions([each.digest for each in (ended, stale, fresh)]) == [fresh]
+
+
+async def test_the_secret_of_the_jobs_tokens_stays(url: str, tmp_path: Path) -> None:
+    """All nodes of an installation check by it, also after a restart; others have another one."""
+    if url == "memory":
+        assert len(bytes.fromhex(await MemoryStore().tokens.job_secret())) == 32
+        return
+    secrets = []
+    for _ in range(2):
+        async with open_store(url, data_dir=tmp_path) as store:
+            secrets.append(await store.tokens.job_secret())
+    assert len(bytes.fromhex(secrets[0])) == 32
+    assert secrets[0] == secrets[1]
+    async with open_store("sqlite", data_dir=tmp_path / "other") as other:
+        assert await other.tokens.job_secret() != secrets[0]
