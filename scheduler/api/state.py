@@ -15,7 +15,7 @@ from scheduler.api.access.hosts import Hosts
 from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
 from scheduler.core.principal import Principal
-from scheduler.service.audit import Audit
+from scheduler.service.access.audit import Audit
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.sessions import Sessions

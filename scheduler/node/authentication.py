@@ -31,8 +31,8 @@ from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.listening import reaches_others
 from scheduler.node.running_node import say
-from scheduler.service.audit import Audit, recorded
-from scheduler.service.failed_logins import FailedLogins
+from scheduler.service.access.audit import Audit, recorded
+from scheduler.service.access.failed_logins import FailedLogins
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 

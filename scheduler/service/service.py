@@ -41,7 +41,7 @@ from scheduler.core.principal import Principal, Right
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
-from scheduler.service.audit import recorded_aborts, recorded_submissions
+from scheduler.service.access.audit import recorded_aborts, recorded_submissions
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.following.event_feed import EventFeed
 from scheduler.service.following.events import Event

@@ -18,8 +18,8 @@ from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Principal
 from scheduler.core.session import CHARACTERS, Session, digest, new_text
 from scheduler.core.token import parsed
-from scheduler.service.audit import recorded
-from scheduler.service.failed_logins import FailedLogins
+from scheduler.service.access.audit import recorded
+from scheduler.service.access.failed_logins import FailedLogins
 from scheduler.service.known import Known
 from scheduler.service.tokens import Tokens
 

@@ -21,7 +21,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.principal import Principal, Right, Role
 from scheduler.core.token import Secret, Token, new_secret, parsed
-from scheduler.service.audit import names, recorded
+from scheduler.service.access.audit import names, recorded
 from scheduler.service.known import Known
 from scheduler.service.rights import require
 

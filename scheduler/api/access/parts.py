@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
-from scheduler.service.audit import Audit
-from scheduler.service.failed_logins import FailedLogins
+from scheduler.service.access.audit import Audit
+from scheduler.service.access.failed_logins import FailedLogins
 from scheduler.service.sessions import Sessions
 from scheduler.service.tokens import Tokens
 

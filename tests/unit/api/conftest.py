@@ -42,9 +42,9 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
 from scheduler.core.quotas.quota import Quotas
 from scheduler.core.tasks import Tasks
-from scheduler.service.audit import Audit
+from scheduler.service.access.audit import Audit
+from scheduler.service.access.failed_logins import FailedLogins
 from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.failed_logins import FailedLogins
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service

@@ -26,7 +26,7 @@ from scheduler.node.sweeper import (
     Retention,
     Sweeper,
 )
-from scheduler.service.audit import recorded
+from scheduler.service.access.audit import recorded
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.support.gate import Gate
 from tests.support.job_events import Counting

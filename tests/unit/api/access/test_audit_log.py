@@ -16,7 +16,7 @@ from scheduler.basics.background import background
 from scheduler.core.access.audit import Action
 from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.token import new_secret
-from scheduler.service.failed_logins import RECORDS_MAX, FailedLogins
+from scheduler.service.access.failed_logins import RECORDS_MAX, FailedLogins
 from scheduler.service.tokens import NewToken, Tokens
 from tests.unit.api.conftest import COOKIE, Api, Response, build
 
