@@ -7,6 +7,7 @@
     job_log      the log that a job prints, and which of its pages are kept
     webhook      calls of a job's hook, and what follows from an answer
     statistics   the figures of the dashboard
+    finding      what a check of `doctor` found
     handler      the decorator `@handler` and its options
     callback     how a handler is called: which parameters get data and job context
     context      `JobContext` and `JobAborted`, which handlers use
