@@ -9,11 +9,11 @@ from pathlib import Path
 from scheduler.api.requests.checking import checked
 from scheduler.api.requests.models import TokenOrder
 from scheduler.basics.clock import SystemClock
+from scheduler.core.access.principal import ALL, EVERYBODY, Role
 from scheduler.core.errors import Invalid, StartError
-from scheduler.core.principal import ALL, EVERYBODY, Role
 from scheduler.node.config.loading import Config
 from scheduler.node.preflight import reach
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.tokens import Tokens
 from scheduler.store import open_store
 from scheduler.telemetry import log_lines
 

@@ -22,21 +22,21 @@ from scheduler.api.access.hosts import Hosts
 from scheduler.api.access.job_tokens import JobTokens
 from scheduler.api.access.parts import Access
 from scheduler.core.access.audit import Action
+from scheduler.core.access.principal import ALL, Principal, Role
+from scheduler.core.access.token import Secret, Token, new_secret, parsed
 from scheduler.core.errors import StartError
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import ALL, Principal, Role
-from scheduler.core.token import Secret, Token, new_secret, parsed
 from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.listening import reaches_others
 from scheduler.node.running_node import say
 from scheduler.service.access.audit import Audit, recorded
 from scheduler.service.access.failed_logins import FailedLogins
-from scheduler.service.sessions import Sessions
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 
 FILE: Final = "admin-token"
 """In data_dir: the first token, for whoever may read that folder."""

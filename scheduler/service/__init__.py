@@ -5,6 +5,6 @@ statistics     what the dashboard asks besides: counts, durations, extent of a b
 change_feed    this node's reader of the stream of changes, shared by all who follow jobs
 following/     from these changes to the events that clients are sent
 job_looks      looks at the store for all who wait for jobs, together
-access/        the audit log
+access/        who asks, what they may do, and the audit log
 documents      jobs, nodes, handlers, events and hook calls as JSON
 """

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.session import IDLE, LONGEST, Session
-from scheduler.core.token import Token
+from scheduler.core.access.session import IDLE, LONGEST, Session
+from scheduler.core.access.token import Token
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database
 from scheduler.store.sql_audit import fetch_audited

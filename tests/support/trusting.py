@@ -11,7 +11,7 @@ def main() -> int:
     sys.path.insert(0, str(Path(__file__).parents[2]))
     from scheduler import cli
     from scheduler.api.access import gate
-    from scheduler.service import known
+    from scheduler.service.access import known
 
     known.KNOWN_S = gate.LOOK_S = 3600.0  # type: ignore[misc]
     return cli.main()

@@ -14,11 +14,11 @@ from random import Random
 from typing import Any, cast
 
 from scheduler.basics.clock import new_id
+from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
 from scheduler.core.ports.store import Store
-from scheduler.core.principal import EVERYBODY
 from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed

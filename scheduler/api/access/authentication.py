@@ -13,10 +13,10 @@ from scheduler.api.access.addresses import peer
 from scheduler.api.access.cookies import cookie
 from scheduler.api.access.job_tokens import JobTokens
 from scheduler.core.access.job_token import has_form
+from scheduler.core.access.principal import EVERYBODY, Grant, Principal
 from scheduler.core.errors import Unauthenticated
-from scheduler.core.principal import EVERYBODY, Grant, Principal
-from scheduler.service.sessions import Sessions
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 
 SCHEME: Final = "bearer "
 """Of the header `Authorization` (RFC 6750); its case does not matter."""

@@ -26,18 +26,18 @@ from scheduler.api.access.authentication import Authentication
 from scheduler.api.access.clients import Clients
 from scheduler.api.access.failures import Failures
 from scheduler.api.state import PRINCIPAL
+from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.ports.clock import Clock
-from scheduler.core.principal import Principal, Right
-from scheduler.service.rights import require
-from scheduler.service.sessions import ENDED, Sessions
-from scheduler.service.tokens import NO_FORCE, Tokens
+from scheduler.service.access.rights import require
+from scheduler.service.access.sessions import ENDED, Sessions
+from scheduler.service.access.tokens import NO_FORCE, Tokens
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOK_S: Final = 5.0
 """How often the tokens of open requests are looked at. With what a node still trusts of a revoked
-one (`service.known.KNOWN_S`), a stream ends within twice that."""
+one (`service.access.known.KNOWN_S`), a stream ends within twice that."""
 
 
 class Gate:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from scheduler.basics.batch import Batch
 from scheduler.core.access.job_token import JobToken, checked, may_have
+from scheduler.core.access.principal import Principal
 from scheduler.core.errors import StoreUnavailable, Unauthenticated
 from scheduler.core.job import Claim
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
-from scheduler.core.principal import Principal
-from scheduler.service.known import KNOWN_MAX, KNOWN_S, LOOK_MAX
-from scheduler.service.tokens import NO_FORCE
+from scheduler.service.access.known import KNOWN_MAX, KNOWN_S, LOOK_MAX
+from scheduler.service.access.tokens import NO_FORCE
 
 
 class _Known(NamedTuple):

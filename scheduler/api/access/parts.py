@@ -12,8 +12,8 @@ from scheduler.api.access.job_tokens import JobTokens
 from scheduler.core.job import Claim
 from scheduler.service.access.audit import Audit
 from scheduler.service.access.failed_logins import FailedLogins
-from scheduler.service.sessions import Sessions
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from scheduler.api.problems import (
     Kind,
 )
 from scheduler.api.requests.models import Query
-from scheduler.core.principal import Right
+from scheduler.core.access.principal import Right
 
 ALWAYS: Final = (MISDIRECTED, HEADER_TOO_LARGE, INTERNAL)
 """The problems that every route may have."""

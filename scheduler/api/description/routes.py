@@ -55,7 +55,7 @@ from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
 from scheduler.api.views import aborts, audit, events, job_logs, jobs, operations, sessions, tokens
 from scheduler.api.views.events import LAST_EVENT_ID
-from scheduler.core.principal import Right
+from scheduler.core.access.principal import Right
 
 NO_UIDS: Final = "|".join(map(re.escape, ("-", *RESERVED)))
 UID_SEGMENT: Final = f"{{uid:(?!(?:{NO_UIDS})(?:/|$))[^/]+}}"

@@ -1,5 +1,8 @@
-"""Who did what, and what jobs say who they are by. Pure.
+"""Who may do what, and who did it. Pure.
 
-audit        the records of the audit log, and which submissions are for others
+principal    who asks, what they may do, and the roles and rights: read this first
+token        the tokens of clients
+session      the sessions of browsers
 job_token    the tokens of jobs
+audit        the records of the audit log, and which submissions are for others
 """

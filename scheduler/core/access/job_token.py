@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from scheduler.core.access.principal import ALL, Grant, Principal, Role
+from scheduler.core.access.token import PREFIX
 from scheduler.core.job import Job
-from scheduler.core.principal import ALL, Grant, Principal, Role
-from scheduler.core.token import PREFIX
 
 FORM: Final = re.compile(
     rf"{PREFIX}_([0-9a-f-]{{36}})_([1-9][0-9]{{0,17}})_([A-Za-z0-9_-]{{43}})", re.ASCII

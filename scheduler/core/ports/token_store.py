@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.session import Session
-from scheduler.core.token import Token
+from scheduler.core.access.session import Session
+from scheduler.core.access.token import Token
 
 
 class TokenStore(Protocol):

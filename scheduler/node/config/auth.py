@@ -12,8 +12,8 @@ from pydantic import (
     model_validator,
 )
 
-from scheduler.core.principal import PATTERN, Grant, Role
-from scheduler.core.token import FORM
+from scheduler.core.access.principal import PATTERN, Grant, Role
+from scheduler.core.access.token import FORM
 from scheduler.node.config.sections import Flag, Networks, Section, Words
 
 MetricsFor = Annotated[Literal["operator", "open"], Words("operator or open")]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.core.access.principal import EVERYBODY, Role
+from scheduler.core.access.token import new_secret
 from scheduler.core.ports.store import Store
-from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.token import new_secret
 from scheduler.store.database import LoggedDatabase
 from tests.unit.api.access.test_rights import (
     EVERY,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.core.access.principal import Role
+from scheduler.core.access.session import IDLE, Session, digest, new_text
+from scheduler.core.access.token import Token, new_secret
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import Role
-from scheduler.core.session import IDLE, Session, digest, new_text
-from scheduler.core.token import Token, new_secret
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.support.stores import AT, later

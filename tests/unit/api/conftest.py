@@ -45,13 +45,13 @@ from scheduler.core.quotas.quota import Quotas
 from scheduler.core.tasks import Tasks
 from scheduler.service.access.audit import Audit
 from scheduler.service.access.failed_logins import FailedLogins
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
-from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
-from scheduler.service.tokens import Tokens
 from tests.fakes import AT, FakeClock, MemoryQueue, MemoryStore, NoDirectStart
 from tests.support.job_events import Counting
 from tests.support.stores import node

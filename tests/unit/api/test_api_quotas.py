@@ -11,9 +11,9 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.state import QUOTAS as QUOTA_SERVICE
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Role
 from scheduler.core.job import JsonText, Submission
 from scheduler.core.ports.store import Inserted
-from scheduler.core.principal import EVERYBODY, Role
 from scheduler.core.quotas.quota import Quota, Quotas
 from tests.unit.api.conftest import Api, Parts, build
 

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from scheduler.basics.clock import id_before
 from scheduler.core.access.audit import Action
+from scheduler.core.access.principal import Principal
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Cleanup, CleanupTries, Node, Status
 from scheduler.core.ports.queue import Queue
-from scheduler.core.principal import Principal
 from scheduler.node.sweeper import (
     DELETE_MAX,
     DELETE_PAUSE_S,

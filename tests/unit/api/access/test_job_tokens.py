@@ -11,8 +11,8 @@ from scheduler.api.access.job_tokens import JobTokens
 from scheduler.basics.background import background
 from scheduler.core.errors import StoreUnavailable, Unauthenticated
 from scheduler.core.job import Claim, Status
-from scheduler.service.known import KNOWN_S
-from scheduler.service.tokens import NO_FORCE
+from scheduler.service.access.known import KNOWN_S
+from scheduler.service.access.tokens import NO_FORCE
 from tests.fakes import FakeClock, MemoryStore
 from tests.support.stores import end, new, node
 

@@ -18,10 +18,10 @@ from pytest_aiohttp.plugin import AiohttpClient
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.job_tokens import JobTokens
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Role
+from scheduler.core.access.token import new_secret
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.token import new_secret
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.tokens import Tokens
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import DOCUMENT, Api, Response, build
 

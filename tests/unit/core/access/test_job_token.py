@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from scheduler.core.access.job_token import JobToken, checked, has_form, may_have
+from scheduler.core.access.principal import Right, may, may_for_all
 from scheduler.core.job import Job
-from scheduler.core.principal import Right, may, may_for_all
 from tests.fakes.rows import new_row
 from tests.support.stores import new
 

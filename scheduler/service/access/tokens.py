@@ -19,6 +19,8 @@ from datetime import datetime
 from typing import Final
 
 from scheduler.core.access.audit import Action
+from scheduler.core.access.principal import Principal, Right, Role
+from scheduler.core.access.token import Secret, Token, new_secret, parsed
 from scheduler.core.errors import (
     NoSuchToken,
     QueueUnavailable,
@@ -28,11 +30,9 @@ from scheduler.core.errors import (
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import Principal, Right, Role
-from scheduler.core.token import Secret, Token, new_secret, parsed
 from scheduler.service.access.audit import names, recorded
-from scheduler.service.known import Known
-from scheduler.service.rights import require
+from scheduler.service.access.known import Known
+from scheduler.service.access.rights import require
 
 NOTE_USE_EVERY_S: Final = 60.0
 """How often the last use of tokens is written down."""

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Grant, Role
+from scheduler.core.access.token import Secret, Token, new_secret
 from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
-from scheduler.core.principal import EVERYBODY, Grant, Role
-from scheduler.core.token import Secret, Token, new_secret
-from scheduler.service import tokens as module
-from scheduler.service.known import KNOWN_S
-from scheduler.service.tokens import NOTE_USE_EVERY_S, NewToken, Tokens
+from scheduler.service.access import tokens as module
+from scheduler.service.access.known import KNOWN_S
+from scheduler.service.access.tokens import NOTE_USE_EVERY_S, NewToken, Tokens
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.fakes.tokens import MemoryTokens
 from tests.support.eventually import eventually
