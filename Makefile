@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort bench-growth \
-	bench-footprint bench-nodes bench-plots bench-receipt lock clean
+	bench-footprint bench-isolation bench-nodes bench-plots bench-receipt lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -70,6 +70,11 @@ bench-footprint: .venv/dev.stamp
 # What several nodes do together, on PostgreSQL: writes bench/results/nodes.json. Takes three minutes.
 bench-nodes: .venv/dev.stamp
 	@$(BIN)/python -m bench.nodes $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# What it costs that users do not share processes: writes bench/results/isolation.json. Takes three
+# minutes.
+bench-isolation: .venv/dev.stamp
+	@$(BIN)/python -m bench.isolation $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # Draws what is in bench/results/, as docs/images/bench-….png.
 bench-plots: .venv/bench.stamp

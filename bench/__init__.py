@@ -1,8 +1,8 @@
 """Benchmarks: what is promised about time, measured on real processes, next to other schedulers.
 
-    abort, footprint, growth, nodes, speed   one benchmark each: `python -m bench.NAME`
-    plots                                    draws the results as `docs/images/bench-….png`
-    results/                                 the figures of the last full runs, as JSON
+    abort, footprint, growth, isolation, nodes, speed   one benchmark each: `python -m bench.NAME`
+    plots      draws the results as `docs/images/bench-….png`
+    results/   the figures of the last full runs, as JSON
 
     cases/     what each benchmark measures
     harness/   one run: servers, rounds, statistics, reports

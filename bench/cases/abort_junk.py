@@ -12,7 +12,7 @@ from bench.cases.abort_scenarios import RATE, load, one_by_one
 from bench.harness.run import say
 from bench.harness.samples import Row
 from bench.ours.node import open_node
-from scheduler.core.token import new_secret
+from scheduler.core.access.token import new_secret
 
 ABORTS: Final = 20
 """In a round, of each case."""

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import aiohttp
 import uvloop
 
-from scheduler.core.token import new_secret
+from scheduler.core.access.token import new_secret
 
 JUNK: Final = "junk"
 TICK_S: Final = 0.01

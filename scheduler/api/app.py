@@ -6,6 +6,7 @@ called. A client's disconnect cancels its view; the ports promise that this is s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, wraps
 
 import orjson
@@ -20,7 +21,7 @@ from scheduler.api.dashboard import add_dashboard, dashboard_paths
 from scheduler.api.description import docs
 from scheduler.api.description.openapi import document
 from scheduler.api.description.route import Route
-from scheduler.api.description.routes import ROUTES, UID_SEGMENT
+from scheduler.api.description.routes import UID_SEGMENT, routes
 from scheduler.api.json_response import COMMON_HEADERS
 from scheduler.api.limits.admission import admit
 from scheduler.api.limits.load import Load
@@ -55,6 +56,7 @@ def build_app(
         path_prefix: `[http] path_prefix`, for the `Location` of a job.
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
+    table = routes(open_metrics=access.open_metrics)
     app = web.Application(
         middlewares=[
             http_metrics.metrics_middleware(registry),
@@ -63,7 +65,7 @@ def build_app(
             refuse_other_sites,
         ]
     )
-    app._router = Router(depth_max=_depth_max())  # noqa: SLF001 - the argument is deprecated
+    app._router = Router(depth_max=_depth_max(table))  # noqa: SLF001 - the argument is deprecated
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
     app[state.STATISTICS] = statistics
@@ -77,12 +79,12 @@ def build_app(
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry
-    app[state.OPENAPI], app[state.DOCS] = _described()
+    app[state.OPENAPI], app[state.DOCS] = _described(open_metrics=access.open_metrics)
     app[state.LOAD] = Load()
     app[state.STREAMS] = state.OpenStreams()
     app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(_finish_headers)
-    for route in ROUTES:
+    for route in table:
         _add(app, route, access.gate)
     add_dashboard(app, access.gate)
     return app
@@ -96,8 +98,8 @@ def _add(app: web.Application, route: Route, gate: Gate) -> None:
         app.router.add_route(method, path, view)
 
 
-def _depth_max() -> int:
-    paths = (*(route.path for route in ROUTES), *dashboard_paths())
+def _depth_max(table: Sequence[Route]) -> int:
+    paths = (*(route.path for route in table), *dashboard_paths())
     return max(path.count("/") for path in paths)
 
 
@@ -113,9 +115,9 @@ def _without_body(view: View) -> View:
 
 
 @cache  # the routes are constants, and pydantic is slow
-def _described() -> tuple[bytes, str]:
+def _described(*, open_metrics: bool) -> tuple[bytes, str]:
     """The OpenAPI document as JSON and as a page."""
-    described = document(ROUTES)
+    described = document(routes(open_metrics=open_metrics))
     return orjson.dumps(described), docs.page(described)
 
 

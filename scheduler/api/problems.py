@@ -20,6 +20,7 @@ from scheduler.api.json_response import json_response
 from scheduler.api.rate_limit_headers import rate_limit_headers
 from scheduler.api.reserved import RESERVED, path_meant, why_reserved
 from scheduler.api.state import PATH_PREFIX, PRINCIPAL
+from scheduler.core.access.principal import Right, may
 from scheduler.core.errors import (
     Conflict,
     Forbidden,
@@ -36,7 +37,6 @@ from scheduler.core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from scheduler.core.principal import Right, may
 from scheduler.service.service import SEE_LOG
 
 NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]

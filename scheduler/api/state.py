@@ -14,13 +14,13 @@ from scheduler.api.access.failures import Failures
 from scheduler.api.access.hosts import Hosts
 from scheduler.api.limits.budget import Share
 from scheduler.api.limits.load import Load
-from scheduler.core.principal import Principal
-from scheduler.service.audit import Audit
+from scheduler.core.access.principal import Principal
+from scheduler.service.access.audit import Audit
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
-from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
-from scheduler.service.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

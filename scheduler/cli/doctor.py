@@ -15,7 +15,7 @@ from scheduler.cli.exit_status import Exit
 from scheduler.cli.options import AsJson, Config
 from scheduler.cli.terminal import print_json, print_rich
 from scheduler.core.errors import StartError
-from scheduler.core.ports.finding import Finding, Level, missing
+from scheduler.core.finding import Finding, Level, missing
 
 STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.MISSING: "bold red"}
 

@@ -112,8 +112,12 @@ def nodes(url: Url = CONFIGURED, token: Token = None, *, as_json: AsJson = False
 
 
 def audit(
-    actor: Annotated[str | None, typer.Option(help="Only what they did.")] = None,
-    uid: Annotated[str | None, typer.Option(help="Only what is about this user's jobs.")] = None,
+    actor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only what they did: a token's name.")
+    ] = None,
+    uid: Annotated[
+        str | None, typer.Option(metavar="UID", help="Only what is about this user's jobs.")
+    ] = None,
     action: Annotated[Action | None, typer.Option(help="Only this.")] = None,
     since: Annotated[
         str | None,

@@ -316,7 +316,8 @@ def _error(error: Failure) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, head in enumerate(heads):
-        table.add_column(head.upper(), no_wrap=index == 0)
+        # Folded, or a long value without a space, such as an id, would be cut.
+        table.add_column(head.upper(), no_wrap=index == 0, overflow="fold")
     for row in rows:
         table.add_row(*map(_text, row))
     return table

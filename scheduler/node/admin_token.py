@@ -9,11 +9,11 @@ from pathlib import Path
 from scheduler.api.requests.checking import checked
 from scheduler.api.requests.models import TokenOrder
 from scheduler.basics.clock import SystemClock
+from scheduler.core.access.principal import ALL, EVERYBODY, Role
 from scheduler.core.errors import Invalid, StartError
-from scheduler.core.principal import ALL, EVERYBODY, Role
 from scheduler.node.config.loading import Config
 from scheduler.node.preflight import reach
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.tokens import Tokens
 from scheduler.store import open_store
 from scheduler.telemetry import log_lines
 
@@ -40,7 +40,7 @@ async def _make(config: Config, name: str, data_dir: Path) -> str:
         opened = await reach(
             "store", lambda: open_store(store.url, data_dir=data_dir, schema=store.schema), stack
         )
-        made = await Tokens(opened.tokens, SystemClock()).create(
+        made = await Tokens(opened.tokens, None, SystemClock()).create(
             EVERYBODY, name=name, role=Role.ADMIN, uids=[ALL], expires_at=None
         )
         return made.secret.text

@@ -74,6 +74,7 @@ from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import Settlements, build_settlements
 from scheduler.worker.workers import Workers
 
@@ -209,7 +210,7 @@ async def _open_basis(
         job_events=JobEvents(metrics, clock=clock),
         store=store,
         queue=queue,
-        access=access(config.http, config.auth, store, clock),
+        access=await access(config.http, config.auth, store, queue, clock),
         snapshot=snapshot,
         slots=slots,
         warden=warden,
@@ -257,6 +258,7 @@ def _slots(
         random=random,
         result_bytes_max=config.limits.result_bytes_max,
         jobs_per_process=config.node.jobs_per_process,
+        share_processes=config.node.share_processes,
         on_started=metrics.processes.inc,
     )
 
@@ -446,7 +448,7 @@ async def _open_workers(
             longest_look_s=config.abort.longest_look_s,
             grace_s=config.abort.grace_s,
         ),
-        node_url=local(urls),
+        node_api=NodeApi(local(urls), basis.access.token_of),
     )
     stack.callback(workers.close)
     return settlements, workers

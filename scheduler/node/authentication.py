@@ -19,22 +19,24 @@ from scheduler.api.access.authentication import (
 from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.api.access.parts import Access
 from scheduler.core.access.audit import Action
+from scheduler.core.access.principal import ALL, Principal, Role
+from scheduler.core.access.token import Secret, Token, new_secret, parsed
 from scheduler.core.errors import StartError
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import ALL, Principal, Role
-from scheduler.core.token import Secret, Token, new_secret, parsed
 from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.listening import reaches_others
 from scheduler.node.running_node import say
-from scheduler.service.audit import Audit, recorded
-from scheduler.service.failed_logins import FailedLogins
-from scheduler.service.sessions import Sessions
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.audit import Audit, recorded
+from scheduler.service.access.failed_logins import FailedLogins
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 
 FILE: Final = "admin-token"
 """In data_dir: the first token, for whoever may read that folder."""
@@ -57,23 +59,33 @@ def require_safe(auth: AuthSection, hosts: Sequence[str]) -> None:
         )
 
 
-def access(http: HttpSection, auth: AuthSection, store: Store, clock: Clock) -> Access:
-    """What finds out who asks."""
-    tokens = Tokens(store.tokens, clock)
+async def access(
+    http: HttpSection, auth: AuthSection, store: Store, queue: Queue, clock: Clock
+) -> Access:
+    """What finds out who asks.
+
+    Raises:
+        StoreUnavailable: the secret of the jobs' tokens cannot be read.
+    """
+    tokens = Tokens(store.tokens, queue, clock)
     failed_logins = FailedLogins(store.audit, clock)
     sessions = Sessions(store.tokens, tokens, failed_logins, clock)
     clients = Clients([ip_network(each) for each in auth.proxies])
     cookie = _cookie(http, store.identity)
-    by_token = TokenAuthentication(tokens, sessions, cookie)
+    secret = await store.tokens.job_secret()
+    job_tokens = JobTokens(store, clock, secret=secret)
+    by_token = TokenAuthentication(tokens, job_tokens, sessions, cookie)
     return Access(
         hosts=Hosts(http.addresses, http.hosts),
         gate=Gate(_authentication(auth, by_token), tokens, sessions, clients, clock),
         clients=clients,
         tokens=tokens,
+        job_tokens=None if auth.mode == "none" else job_tokens,
         sessions=sessions,
         session_cookie=cookie,
         audit=Audit(store.audit),
         failed_logins=failed_logins,
+        open_metrics=auth.metrics == "open",
     )
 
 

@@ -76,6 +76,8 @@ class PoolProcess:
     ) -> None:
         self.generation = generation
         self.jobs = 0
+        self.uid: str | None = None
+        """Whose job it got last; None before the first one."""
         self.intruded = False
         """Whether a frame came that was not of its job: what wrote it may go on."""
         self.exit_status: int | None = None
@@ -149,6 +151,7 @@ class PoolProcess:
         Where the process dies, the rest of its output is read when it is ended.
         """
         self._jobs_before = self.jobs
+        self.uid = jobs[-1]["uid"]
         self._on_change = on_change
         self._lot = Lot(
             jobs,

@@ -2,7 +2,8 @@
 
 A process is never used again after a job was stopped in it, after a crash, once it has run its
 share of jobs, or once the handlers were loaded anew. The spare replaces it at once, and the next
-spare starts meanwhile.
+spare starts meanwhile. Where users do not share processes, one that has run jobs of a user is used
+for jobs of this user only.
 
 Ending a process blocks a thread, for seconds where something outlives SIGKILL. There is one thread
 for each process that may be ended at a time, so that no abort waits for another, nor for other uses
@@ -67,9 +68,13 @@ async def open_slots(
     random: Random,
     result_bytes_max: int,
     jobs_per_process: int,
+    share_processes: bool,
     on_started: Callable[[], None],
 ) -> AsyncIterator[Slots]:
     """The slots of a node, for the block; at its end their processes are ended.
+
+    Args:
+        share_processes: whether a process may run jobs of several users.
 
     Raises:
         StartError: the handlers folder does not load, or no process starts.
@@ -89,6 +94,7 @@ async def open_slots(
                 threads=threads,
                 result_bytes_max=result_bytes_max,
                 jobs_per_process=jobs_per_process,
+                share_processes=share_processes,
                 on_started=on_started,
             )
             async with background(escaped_processes=slots.watch()):
@@ -125,6 +131,7 @@ class Slots:
         threads: Executor,
         result_bytes_max: int,
         jobs_per_process: int,
+        share_processes: bool,
         on_started: Callable[[], None],
     ) -> None:
         self.tasks = Tasks({}, loaded_at=clock.now())
@@ -141,6 +148,7 @@ class Slots:
         self._threads = threads
         self.result_bytes_max = result_bytes_max
         self._jobs_per_process = jobs_per_process
+        self.share_processes = share_processes
         self._on_started = on_started
         self._live: set[PoolProcess] = set()
         self._left: list[shared_memory.Left] = []
@@ -251,7 +259,9 @@ class Slots:
         """Whether there is still a handler with these options, however often some were loaded."""
         return self.tasks.get(options.name) == options
 
-    async def ready(self, process: PoolProcess | None, *, fresh: bool = False) -> PoolProcess:
+    async def ready(
+        self, process: PoolProcess | None, *, fresh: bool = False, uid: str | None = None
+    ) -> PoolProcess:
         """Return this process where it may run another job; else retire it and return the spare.
 
         Where it is cancelled the spare is kept for the next call, but the given process must not be
@@ -259,26 +269,30 @@ class Slots:
 
         Args:
             fresh: whether the process must not have run anything yet.
+            uid: whose job it is to run; None where that is not known yet.
         """
         if process in self._live:
-            if self.usable(process) and not (fresh and process.jobs):
+            if self.usable(process, uid) and not (fresh and process.jobs):
                 return process
             retired = self._group.create_task(self.retire(process), name="retire a pool process")
             # Shielded: a process must not stay half retired where its owner is cancelled.
             await asyncio.shield(retired)
         return await self._take()
 
-    def usable(self, process: PoolProcess) -> bool:
-        """Whether a process may run another job."""
+    def usable(self, process: PoolProcess, uid: str | None = None) -> bool:
+        """Whether a process may run another job; with `uid`, one of this user."""
         sound = process in self._live and process.alive and not process.intruded
-        return sound and self.room(process) > 0
+        return sound and self.room(process, uid) > 0
 
-    def room(self, process: PoolProcess) -> int:
+    def room(self, process: PoolProcess, uid: str | None = None) -> int:
         """How many jobs a process may run yet: at most `LOT_MAX` at once.
 
-        None where the handlers were loaded anew since it started.
+        None where the handlers were loaded anew since it started, or where it has got jobs of
+        another user than `uid`, and they do not share processes.
         """
         if process.generation is not self._generation:
+            return 0
+        if not (self.share_processes or uid is None or process.uid in (None, uid)):
             return 0
         left = self._jobs_per_process - process.jobs if self._jobs_per_process else LOT_MAX
         return min(left, LOT_MAX)

@@ -13,7 +13,7 @@ from redis.exceptions import AuthenticationError
 
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import QueueUnavailable, StartError
-from scheduler.core.ports.finding import UNREACHABLE, Finding, missing, ok, short, within
+from scheduler.core.finding import UNREACHABLE, Finding, missing, ok, short, within
 from scheduler.queue.embedded.program import find_program, origin
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server, open_server

@@ -12,6 +12,7 @@
                                             its rights
     {scheduler}:aborts:<node id>    channel ids whose abort is announced to a node
     {scheduler}:changed:<job id>    channel a change of one job
+    {scheduler}:revoked             channel ids of tokens that were revoked
 
 The braces are a hash tag: a Redis Cluster keeps all keys with one hash tag in one slot. Otherwise
 it would refuse every script that uses two of them.
@@ -95,6 +96,10 @@ class Keys:
 
     def changed(self, job_id: str) -> str:
         return self._key(f"changed:{job_id}")
+
+    @property
+    def revoked(self) -> str:
+        return self._key("revoked")
 
     def _key(self, rest: str) -> str:
         return f"{{{self.namespace}}}:{rest}"

@@ -162,6 +162,14 @@ class RedisQueue:
     def aborts(self) -> AsyncIterator[str]:
         return self.subscriptions.aborts()
 
+    async def announce_revocation(self, token_id: str) -> None:
+        self.subscriptions.deliver_revocation(token_id)
+        async with self._server.answering():
+            await self._server.commands.publish(self._keys.revoked, token_id)
+
+    def revocations(self) -> AsyncIterator[str]:
+        return self.subscriptions.revocations()
+
     def announce(self, changes: Sequence[Change]) -> None:
         self.subscriptions.deliver_changes(changes)
         self.change_stream.announce(changes)

@@ -1,12 +1,12 @@
-"""Pub/sub messages between nodes: announced aborts, and changes of jobs that somebody watches.
+"""Pub/sub messages between nodes: aborts, revoked tokens, and changes of jobs that are watched.
 
 All come over one pub/sub connection of the node, which a background task keeps open. Messages only
 make things faster: a connection that is down receives nothing, and is down for a while after each
 failure. So a watcher that may have missed a message is woken to read the store itself.
 
-    aborts()  ◀─┐                      ┌─ {ns}:aborts:<this node>
-                ├─ read ◀─ connection ◀┤
-    watch()   ◀─┘                      └─ {ns}:changed:<job>, while somebody watches it
+    aborts()       ◀─┐                      ┌─ {ns}:aborts:<this node>
+    revocations()  ◀─┼─ read ◀─ connection ◀┼─ {ns}:revoked
+    watch()        ◀─┘                      └─ {ns}:changed:<job>, while somebody watches it
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from scheduler.core.errors import QueueUnavailable
 from scheduler.queue.keys import Keys
 from scheduler.queue.server import Server
 
-ABORTS_MAX: Final = 10_000
-"""Announced aborts that one reader may leave unread; later ones are dropped, as if lost."""
+UNREAD_MAX: Final = 10_000
+"""Messages that one reader may leave unread; later ones are dropped, as if lost."""
 
 
 class Subscriptions:
@@ -38,7 +38,11 @@ class Subscriptions:
         self._keys = keys
         self._aborts_channel = keys.aborts(node_id)
         self._random = random
-        self._readers: set[asyncio.Queue[str]] = set()
+        self._readers: dict[str, set[asyncio.Queue[str]]] = {
+            self._aborts_channel: set(),
+            keys.revoked: set(),
+        }
+        """By channel; we are subscribed to these for as long as there is a connection."""
         self._watchers: dict[str, set[Event]] = {}
         self._watchers_changed = asyncio.Event()
         """Set when the channels in `_watchers` may differ from those we are subscribed to."""
@@ -69,15 +73,22 @@ class Subscriptions:
             with suppress(QueueUnavailable):  # the reading fails, too, and reconnects
                 await self._update()
 
-    async def aborts(self) -> AsyncIterator[str]:
+    def aborts(self) -> AsyncIterator[str]:
         """Ids of announced aborts, as they come, until the reader stops."""
-        unread: asyncio.Queue[str] = asyncio.Queue(ABORTS_MAX)
-        self._readers.add(unread)
+        return self._messages(self._aborts_channel)
+
+    def revocations(self) -> AsyncIterator[str]:
+        """Ids of revoked tokens, as they come, until the reader stops."""
+        return self._messages(self._keys.revoked)
+
+    async def _messages(self, channel: str) -> AsyncIterator[str]:
+        unread: asyncio.Queue[str] = asyncio.Queue(UNREAD_MAX)
+        self._readers[channel].add(unread)
         try:
             while True:
                 yield await unread.get()
         finally:
-            self._readers.discard(unread)
+            self._readers[channel].discard(unread)
 
     @asynccontextmanager
     async def watch(self, job_id: str) -> AsyncIterator[Event]:
@@ -98,9 +109,16 @@ class Subscriptions:
 
     def deliver_abort(self, job_id: str) -> None:
         """Pass an abort for this node to all readers."""
-        for unread in self._readers:
+        self._pass_on(self._aborts_channel, job_id)
+
+    def deliver_revocation(self, token_id: str) -> None:
+        """Pass a revocation to all readers on this node."""
+        self._pass_on(self._keys.revoked, token_id)
+
+    def _pass_on(self, channel: str, message: str) -> None:
+        for unread in self._readers[channel]:
             with suppress(asyncio.QueueFull):
-                unread.put_nowait(job_id)
+                unread.put_nowait(message)
 
     def deliver_changes(self, changes: Iterable[Change]) -> None:
         """Wake the watchers of changes made on this node: that needs no server."""
@@ -111,7 +129,7 @@ class Subscriptions:
     async def _connected(self) -> AsyncIterator[PubSub]:
         async with self._server.blocking.pubsub() as pubsub:
             async with self._server.answering():
-                await pubsub.subscribe(self._aborts_channel)
+                await pubsub.subscribe(*self._readers)
             # Only now: two tasks that use a new `PubSub` at once would open two connections.
             self._pubsub, self._subscribed = pubsub, set()
             self._watchers_changed.set()
@@ -143,8 +161,8 @@ class Subscriptions:
     def _deliver(self, kind: object, channel: object, data: object) -> None:
         if not isinstance(channel, str):
             return  # the server made it up
-        if kind == "message" and channel == self._aborts_channel and isinstance(data, str):
-            self.deliver_abort(data)
+        if kind == "message" and channel in self._readers and isinstance(data, str):
+            self._pass_on(channel, data)
         elif kind in {"message", "subscribe"}:
             self._wake(channel)
 

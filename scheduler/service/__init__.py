@@ -3,11 +3,8 @@
 service        submit, get, list, read the log, follow, abort
 statistics     what the dashboard asks besides: counts, durations, extent of a bulk abort
 change_feed    this node's reader of the stream of changes, shared by all who follow jobs
-events         the kinds of events
-event_feed     turns changes into the events of many jobs, once for all followers
-sent_so_far    what followers of many jobs were sent
-kept_lines     lines of logs that several followers are sent
-job_follower   the events of one job, from its current state to its end
+following/     from these changes to the events that clients are sent
 job_looks      looks at the store for all who wait for jobs, together
+access/        who asks, what they may do, and the audit log
 documents      jobs, nodes, handlers, events and hook calls as JSON
 """

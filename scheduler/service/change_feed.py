@@ -26,7 +26,7 @@ from scheduler.core.job import Job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
-from scheduler.service.events import Event, LineEvent
+from scheduler.service.following.events import Event, LineEvent
 
 T = TypeVar("T")
 

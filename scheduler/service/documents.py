@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from scheduler.core.access.audit import AuditRecord
+from scheduler.core.access.token import Token
 from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
@@ -25,7 +26,6 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Line
 from scheduler.core.quotas.quota import Usage
-from scheduler.core.token import Token
 from scheduler.core.webhook import HookCall
 
 Document = dict[str, Any]

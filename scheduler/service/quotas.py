@@ -19,14 +19,14 @@ from functools import partial
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import QuotaExceeded, Standing
 from scheduler.core.job import Submission
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Inserted, Store
-from scheduler.core.principal import Principal, Right
 from scheduler.core.quotas.quota import Quota, Quotas, Usage, queue_limits, queue_standing
 from scheduler.core.quotas.rates import Rates
-from scheduler.service.rights import require_users
+from scheduler.service.access.rights import require_users
 from scheduler.service.service import Service
 from scheduler.telemetry.job_events import JobEvents
 

@@ -29,6 +29,7 @@ from itertools import repeat
 from typing import Final
 
 from scheduler.core.access.audit import Action, AuditRecord
+from scheduler.core.access.principal import Principal, Right
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import Job, NewJob, Node, Status, Submission, Until
@@ -37,23 +38,22 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Inserted, Store
-from scheduler.core.principal import Principal, Right
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
-from scheduler.service.audit import recorded_aborts, recorded_submissions
-from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.event_feed import EventFeed
-from scheduler.service.events import Event
-from scheduler.service.job_follower import JobFollower
-from scheduler.service.job_looks import LOOK_AGAIN_S, JobLooks
-from scheduler.service.rights import (
+from scheduler.service.access.audit import recorded_aborts, recorded_submissions
+from scheduler.service.access.rights import (
     no_such_job,
     require,
     require_job,
     require_uid_or_all,
     require_users,
 )
+from scheduler.service.change_feed import ChangeFeed
+from scheduler.service.following.event_feed import EventFeed
+from scheduler.service.following.events import Event
+from scheduler.service.following.job_follower import JobFollower
+from scheduler.service.job_looks import LOOK_AGAIN_S, JobLooks
 from scheduler.telemetry.job_events import JobEvents
 
 PAGE_BYTES_MAX: Final = 8 * 1024 * 1024

@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Final
 
 from scheduler.core import statistics
+from scheduler.core.access.principal import Principal, Right
 from scheduler.core.job import FINAL, Status
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
-from scheduler.core.principal import Principal, Right
 from scheduler.core.statistics import CountSample, Statistics
-from scheduler.service.rights import require_uid_or_all
+from scheduler.service.access.rights import require_uid_or_all
 
 MINUTES: Final = 30
 """How far the chart of finished jobs per minute reaches back."""

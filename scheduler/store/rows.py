@@ -8,6 +8,9 @@ from typing import Any
 import orjson
 
 from scheduler.core.access.audit import AuditRecord
+from scheduler.core.access.principal import Role
+from scheduler.core.access.session import Session
+from scheduler.core.access.token import Token
 from scheduler.core.job import (
     Abort,
     Claim,
@@ -24,10 +27,7 @@ from scheduler.core.job import (
     Submission,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
-from scheduler.core.principal import Role
-from scheduler.core.session import Session
 from scheduler.core.statistics import FinishedCount, JobCounts
-from scheduler.core.token import Token
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
 from scheduler.store.database import Row

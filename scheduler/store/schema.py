@@ -13,6 +13,8 @@ from scheduler.store.statements import Dialect, migrations
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS installation (identity text NOT NULL, version integer NOT NULL)
 """
+RANDOM: Final = "$random"
+"""In a migration: 256 random bits in hexadecimal, which databases do not all make alike."""
 LOOK: Final = "SELECT identity, version FROM installation"
 
 
@@ -43,6 +45,7 @@ async def migrate(
     scripts, before = migrations(dialect), installation["version"]
     must_be_known(dialect, before, where=where)
     for number, script in enumerate(scripts[before:], before + 1):
+        script = script.replace(RANDOM, secrets.token_hex(32))  # noqa: PLW2901 - each is run once
         await run(f"{script}; UPDATE installation SET version = {number}")  # noqa: S608
     return Migrated(str(installation["identity"]), before, len(scripts))
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.session import IDLE, LONGEST, SESSIONS_MAX, Session
-from scheduler.core.token import Token
+from scheduler.core.access.session import IDLE, LONGEST, SESSIONS_MAX, Session
+from scheduler.core.access.token import Token
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database
 from scheduler.store.sql_audit import fetch_audited
@@ -77,6 +77,10 @@ class SqlTokens:
         """See `TokenStore`."""
         await self._fetch_audited("end_session", digest, audit=audit)
         await self._forget_ended(at)
+
+    async def job_secret(self) -> str:
+        """See `TokenStore`."""
+        return str((await self._fetch("job_secret"))[0]["value"])
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         """See `TokenStore`."""

@@ -9,6 +9,7 @@
     lease         proof that the node lives and may run jobs
     local_jobs    the jobs that it claims, runs or settles now
     drain         ends its work
+    node_api      how handlers reach the API of the node
     intervals     the times that the configuration sets
     job_logs/     what jobs print, into the store
 
@@ -37,6 +38,7 @@ from scheduler.worker.execution import Execution
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import Settlements
 from scheduler.worker.slot_line import SlotLine
 from scheduler.worker.workers import Workers
@@ -59,13 +61,13 @@ def build_workers(
     direct_starts: DirectStarts,
     job_events: JobEvents,
     intervals: Intervals,
-    node_url: str,
+    node_api: NodeApi,
 ) -> Workers:
     """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
         group: runs the tasks of the line for slots; it must outlive the workers.
-        node_url: the address of the node's API, for handlers.
+        node_api: how handlers reach the node.
     """
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
@@ -90,7 +92,7 @@ def build_workers(
         job_events=job_events,
         drain=drain,
         grace_s=intervals.grace_s,
-        node_url=node_url,
+        node_api=node_api,
     )
     return Workers(
         lease.node.workers,

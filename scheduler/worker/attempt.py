@@ -42,6 +42,7 @@ from scheduler.processes.tree import Process
 from scheduler.telemetry.job_events import JobEvents
 from scheduler.worker import messages
 from scheduler.worker.messages import MALFORMED
+from scheduler.worker.node_api import NodeApi
 
 Message = Mapping[str, Any]
 
@@ -60,7 +61,7 @@ class Attempt:
         slots: Slots,
         options: HandlerOptions,
         node_grace_s: float,
-        node_url: str,
+        node_api: NodeApi,
         time_limit_s: float | None,
         keep_notification: Callable[[Claim, int, JsonText], Coroutine[None, None, None]],
         on_output: Callable[[Claim, LogStream, bytes], None],
@@ -70,7 +71,7 @@ class Attempt:
 
         Args:
             group: runs the tasks that store notifications; it outlives the attempt.
-            node_url: the address of this node's API, for the handler.
+            node_api: how the handler reaches this node.
             keep_notification: stores the attempt's notification with this number; retries until
                 the store has it.
             on_output: called with what the job prints.
@@ -97,7 +98,7 @@ class Attempt:
         self._grace: asyncio.Timeout | None = None
         """Set while the grace period runs."""
         self._time_limit_s = time_limit_s
-        self._node_url = node_url
+        self._node_api = node_api
         self._keep_notification = keep_notification
         self._notifications = 0
         self._keeping: set[asyncio.Task[None]] = set()
@@ -214,7 +215,7 @@ class Attempt:
             except StoreUnavailable:
                 # Its abort may be stored. Given back, the job is then aborted, or begins anew.
                 self.stop(StopReason.DRAIN)
-        if not (self._slots.room(process) and self._slots.knows(self.options)):
+        if not (self._slots.room(process, self.claim.uid) and self._slots.knows(self.options)):
             self.stop(StopReason.DRAIN)  # handlers were loaded anew; its next claim is for those
         if self._over.is_set():
             return None
@@ -242,7 +243,7 @@ class Attempt:
             "id": claim.id,
             "attempt": claim.attempt,
             "traceparent": claim.traceparent,
-            "url": self._node_url,
+            **self._node_api.frame(claim),
         }
 
     def on_end(self, end: Message | None) -> None:

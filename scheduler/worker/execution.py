@@ -32,6 +32,7 @@ from scheduler.worker.claiming import Claimed
 from scheduler.worker.drain import Drain
 from scheduler.worker.job_logs.writer import JobLogWriter
 from scheduler.worker.lot_run import LotRun, Member, Ways
+from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements.settling import Settling
 from scheduler.worker.settlements.unkillable import UnkillableProcesses
 from scheduler.worker.slot_line import SlotTicket
@@ -61,7 +62,7 @@ class Execution:
         job_events: JobEvents,
         drain: Drain,
         grace_s: float,
-        node_url: str,
+        node_api: NodeApi,
     ) -> None:
         self._slots = slots
         self._settling = settling
@@ -71,7 +72,7 @@ class Execution:
         self._job_events = job_events
         self._drain = drain
         self._grace_s = grace_s
-        self._node_url = node_url
+        self._node_api = node_api
 
     async def execute(
         self, lot: Sequence[Claimed], ticket: SlotTicket, *, group: asyncio.TaskGroup
@@ -114,6 +115,7 @@ class Execution:
     ) -> None:
         ways = Ways(
             room=self._slots.room,
+            share_processes=self._slots.share_processes,
             knows=self._slots.knows,
             settle=self._settle_all,
             run_alone=lambda member, own: self._run_alone(member, own, group),
@@ -199,7 +201,8 @@ class Execution:
         fresh = claimed.claim.purpose is Purpose.CLEAN
         give_back = partial(attempt.stop, StopReason.DRAIN)
         with self._drain.interrupting(give_back):
-            process = await ticket.wait_for_process(fresh=fresh, late=give_back)
+            uid = claimed.claim.uid
+            process = await ticket.wait_for_process(uid, fresh=fresh, late=give_back)
         # The lease may have ended during the wait without being noticed yet. This call notices, and
         # then stops all that runs here, and this attempt with it.
         claimed.lease_unbroken()
@@ -216,7 +219,7 @@ class Execution:
             slots=self._slots,
             options=options,
             node_grace_s=self._grace_s,
-            node_url=self._node_url,
+            node_api=self._node_api,
             time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
             keep_notification=self._settling.keep_notification,
             on_output=self._job_log_writer.write,

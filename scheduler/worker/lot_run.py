@@ -41,7 +41,8 @@ class Member:
 class Ways:
     """What becomes of the jobs of a run."""
 
-    room: Callable[[PoolProcess], int]
+    room: Callable[[PoolProcess, str], int]
+    share_processes: bool
     knows: Callable[[HandlerOptions], bool]
     settle: Callable[[Sequence[tuple[Member, Outcome]]], Coroutine[Any, Any, None]]
     run_alone: Callable[[Member, SlotTicket], Coroutine[Any, Any, None]]
@@ -82,9 +83,7 @@ class LotRun:
         """Run until each job has ended, or goes on alone."""
         while await self._part():
             process = await self._process()
-            if process is not None and await self._part() and self._ways.room(process):
-                await self._send(process)
-            else:
+            if process is None or not await self._part() or not await self._send(process):
                 self._ticket.ran(0)
 
     def _hint(self, member: Member) -> None:
@@ -127,13 +126,29 @@ class LotRun:
             wait.end()
 
         with Wait() as wait, self._drain.interrupting(give_back):
-            return await self._ticket.wait_for_process(fresh=False, late=give_back)
+            return await self._ticket.wait_for_process(self._uid, fresh=False, late=give_back)
         return None
 
-    async def _send(self, process: PoolProcess) -> None:
-        """Send those that wait, as far as there is room, and see to those that begin."""
-        room = self._ways.room(process)
-        sent, self._waiting = self._waiting[:room], self._waiting[room:]
+    @property
+    def _uid(self) -> str:
+        """Whose job is the next one."""
+        return self._waiting[0].attempt.claim.uid
+
+    def _take_fitting(self, process: PoolProcess) -> Sequence[Member]:
+        """Those that wait no longer: they may be sent together, and there is room for them."""
+        room = self._ways.room(process, self._uid)
+        if not self._ways.share_processes:
+            own = [each for each in self._waiting if each.attempt.claim.uid == self._uid]
+            room = min(room, len(own))
+            self._waiting = [*own, *(each for each in self._waiting if each not in own)]
+        taken, self._waiting = self._waiting[:room], self._waiting[room:]
+        return taken
+
+    async def _send(self, process: PoolProcess) -> bool:
+        """Send those that fit, and see to those that begin; false where there is no room."""
+        sent = self._take_fitting(process)
+        if not sent:
+            return False
         attempts = [member.attempt for member in sent]
         frames = [attempt.frame() for attempt in attempts]
         lot = process.begin(frames, attempts, on_change=self._changed.set)
@@ -152,6 +167,7 @@ class LotRun:
             attempt.send_in(None)
         self._waiting = [*sent[lot.begun :], *self._waiting]
         await self._part_with([*odd, *sent[known : lot.begun]], process, ran=lot.begun)
+        return True
 
     async def _part_with(self, rest: Sequence[Member], process: PoolProcess, *, ran: int) -> None:
         """Settle those of the rest that have ended. The last may go on, or have broken its process.

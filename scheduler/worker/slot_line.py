@@ -81,10 +81,14 @@ class SlotLine:
         self._entered -= jobs
         self._admit()
 
-    async def wait_for_process(self, *, late: Callable[[], object]) -> PoolProcess:
-        """Wait in line for a process; `late` is called if that takes longer than `PATIENCE_S`."""
+    async def wait_for_process(self, uid: str, *, late: Callable[[], object]) -> PoolProcess:
+        """Wait in line for a process; `late` is called if that takes longer than `PATIENCE_S`.
+
+        Args:
+            uid: whose job is to run in it. `Slots.ready` may still have to replace it.
+        """
         if self._idle:
-            return self._idle.pop()
+            return self._take_idle(uid)
         loop = asyncio.get_running_loop()
         waiter = _Waiter(loop.create_future(), late, until=loop.time() + PATIENCE_S)
         self._line.append(waiter)
@@ -96,6 +100,15 @@ class SlotLine:
             if not waiter.process.cancelled():
                 self._pass_on(waiter.process.result())
             raise
+
+    def _take_idle(self, uid: str) -> PoolProcess:
+        """One of the idle processes; where users share none, one that need not be replaced."""
+        if not self.slots.share_processes:
+            fits = next((each for each in self._idle if self.slots.room(each, uid)), None)
+            if fits is not None:
+                self._idle.remove(fits)
+                return fits
+        return self._idle.pop()
 
     def give_back(self, process: PoolProcess | None) -> None:
         """Give the process, or the one that replaces it, to the next waiter in line."""
@@ -245,16 +258,19 @@ class SlotTicket:
         if self.ahead:
             self.done()
 
-    async def wait_for_process(self, *, fresh: bool, late: Callable[[], object]) -> PoolProcess:
+    async def wait_for_process(
+        self, uid: str, *, fresh: bool, late: Callable[[], object]
+    ) -> PoolProcess:
         """Wait in line for a process to run in; `late` is called if that takes too long.
 
         Args:
+            uid: whose job is to run in it.
             fresh: whether it must not have run any job yet.
         """
-        process = await self._line.wait_for_process(late=late)
+        process = await self._line.wait_for_process(uid, late=late)
         # Not ours before it is ready: if we are cancelled meanwhile, it may be half retired.
         self._since = self._line.clock.monotonic()
-        self._process = await self._line.slots.ready(process, fresh=fresh)
+        self._process = await self._line.slots.ready(process, fresh=fresh, uid=uid)
         return self._process
 
     def ran(self, jobs: int) -> None:

@@ -30,6 +30,7 @@ class MemoryServer:
     readers: defaultdict[str, set[asyncio.Queue[str]]] = field(
         default_factory=lambda: defaultdict(set)
     )
+    revocation_readers: set[asyncio.Queue[str]] = field(default_factory=set)
     watchers: defaultdict[str, set[Event]] = field(default_factory=lambda: defaultdict(set))
     changes: list[tuple[str, Change]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -172,6 +173,20 @@ class MemoryQueue:
                 yield await unread.get()
         finally:
             self.server.readers[self._node_id].discard(unread)
+
+    async def announce_revocation(self, token_id: str) -> None:
+        self._answer()
+        for reader in self.server.revocation_readers:
+            reader.put_nowait(token_id)
+
+    async def revocations(self) -> AsyncIterator[str]:
+        unread: asyncio.Queue[str] = asyncio.Queue()
+        self.server.revocation_readers.add(unread)
+        try:
+            while True:
+                yield await unread.get()
+        finally:
+            self.server.revocation_readers.discard(unread)
 
     def announce(self, changes: Sequence[Change]) -> None:
         for change in changes:

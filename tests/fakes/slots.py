@@ -33,6 +33,7 @@ class FakeProcess:
     def __init__(self, *, heeds_sigterm: bool = False) -> None:
         self.alive = True
         self.jobs = 0
+        self.uid: str | None = None
         self.exit_status: int | None = 0
         self.broke_protocol = False
         self.frames: list[Message] = []
@@ -59,7 +60,7 @@ class FakeProcess:
         *,
         on_change: Callable[[], None],
     ) -> Lot:
-        before = self.jobs
+        before, self.uid = self.jobs, jobs[-1]["uid"]
 
         def changed() -> None:
             self.jobs = before + lot.begun
@@ -223,6 +224,7 @@ class FakeSlots:
         self.on_switched: Callable[[], None] | None = None
         self.result_bytes_max = 1_000_000
         self.rooms = 100
+        self.share_processes = True
         self.given: list[FakeProcess] = []
         self.ended: list[FakeProcess] = []
         self.outdated: list[FakeProcess] = []
@@ -235,8 +237,10 @@ class FakeSlots:
         """The jobs that were sent to any of the processes."""
         return [frame for process in self.given for frame in process.frames]
 
-    async def ready(self, process: FakeProcess | None, *, fresh: bool = False) -> FakeProcess:
-        sound = process is not None and process.alive and process not in self.outdated
+    async def ready(
+        self, process: FakeProcess | None, *, fresh: bool = False, uid: str | None = None
+    ) -> FakeProcess:
+        sound = process is not None and process.alive and self.room(process, uid)
         if process is not None and sound and not (fresh and process.jobs):
             return process
         await self.open.wait()
@@ -249,8 +253,9 @@ class FakeSlots:
     def knows(self, options: HandlerOptions) -> bool:
         return not self.tasks or self.tasks.get(options.name) == options
 
-    def room(self, process: FakeProcess) -> int:
-        return 0 if process in self.outdated else self.rooms
+    def room(self, process: FakeProcess, uid: str | None = None) -> int:
+        fits = self.share_processes or uid is None or process.uid in (None, uid)
+        return self.rooms if fits and process not in self.outdated else 0
 
     def switch(self, tasks: Mapping[str, HandlerOptions] | None = None) -> None:
         """Have the processes so far outdated, as when handlers are loaded anew."""

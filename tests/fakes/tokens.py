@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.session import SESSIONS_MAX, Session
-from scheduler.core.token import Token
+from scheduler.core.access.session import SESSIONS_MAX, Session
+from scheduler.core.access.token import Token
 from tests.fakes.audit import MemoryAudit
 
 
@@ -83,6 +83,10 @@ class MemoryTokens:
         if self.stored_sessions.pop(digest, None) is not None:
             self._audit.store(audit)
         self._forget_ended(at)
+
+    async def job_secret(self) -> str:
+        self._answer()
+        return 32 * "5e"
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:
         self._answer()

@@ -19,10 +19,10 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from scheduler.basics.clock import id_before, new_id
+from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import FINAL, Cleanup, Job, JsonText, Status, StopReason, Submission
 from scheduler.core.ports.direct_start import Reservation
-from scheduler.core.principal import EVERYBODY
 from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks

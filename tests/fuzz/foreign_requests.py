@@ -22,6 +22,10 @@ PATHS = [
     *("/{uid}%2F{id}", "/-/jobs/", "/-/./jobs", "/{uid}/{id}/events/", "/-/ui/data/jobs"),
 ]
 
+OF_JOBS = [path for path in DOCUMENT["paths"] if path.startswith("/{uid}")]
+ODD = [FOREIGN.upper(), "b%6Fb", "*", "b*", "bob%00", "ada%2F..%2Fbob", "-", "."]
+"""Other ways to name a user."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -41,27 +45,18 @@ class Requests:
         self._told = told
 
     def uid(self) -> str:
-        return self._random.choice(
-            [
-                OWN,
-                FOREIGN,
-                FOREIGN.upper(),
-                "b%6Fb",
-                "*",
-                "b*",
-                "bob%00",
-                "ada%2F..%2Fbob",
-                "-",
-                ".",
-            ]
-        )
+        """Mostly a user that there is."""
+        if self._random.random() < 0.75:
+            return self._random.choice([OWN, FOREIGN, FOREIGN])
+        return self._random.choice(ODD)
 
     def job_id(self) -> str:
         known = self._random.choice(self._told.ids)
-        return self._random.choice([known] * 8 + [known.upper(), known[:-1], f"{known}%00", "1"])
+        return self._random.choice([known] * 12 + [known.upper(), known[:-1], f"{known}%00", "1"])
 
     def path(self) -> str:
-        path: str = self._random.choice(PATHS)
+        # Most would be told by a job's own routes.
+        path: str = self._random.choice(OF_JOBS if self._random.random() < 0.4 else PATHS)
         return path.replace("{uid}", self.uid()).replace("{id}", self.job_id())
 
     def query(self) -> str:

@@ -6,9 +6,13 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
+from contextlib import closing
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from atlanscheduler_client import Client
 from scheduler import JobContext, handler
@@ -71,3 +75,38 @@ def breed(data: Any, job: JobContext) -> Any:
     with Client() as client:
         for number in count():
             client.submit(job.uid, "breed", number)
+
+
+def _status(path: str) -> int:
+    """What this node answers to the token in the environment."""
+    headers = {"Authorization": f"Bearer {os.environ['ATLANSCHEDULER_TOKEN']}"}
+    node = urlsplit(os.environ["ATLANSCHEDULER_URL"])
+    connection = HTTPConnection(str(node.hostname), node.port, timeout=30)
+    with closing(connection):
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status
+
+
+@handler("statuses")
+def statuses(data: Any) -> Any:
+    """What this job may read."""
+    return [_status(path) for path in data]
+
+
+@handler("token")
+def token(data: Any) -> Any:
+    """Return the token in the environment; what a test must do, and a user must not."""
+    return os.environ.get("ATLANSCHEDULER_TOKEN")
+
+
+def _note_status(data: Any, job: JobContext) -> None:
+    Path(data["file"] + ".undone").write_text(str(_status(f"/{job.uid}")))
+
+
+@handler("hold_token", on_abort=_note_status)
+def hold_token(data: Any) -> Any:
+    """Write down the token, and wait for ever; the clean-up writes down what it may do."""
+    file = Path(data["file"])
+    file.with_suffix(".part").write_text(os.environ["ATLANSCHEDULER_TOKEN"])
+    file.with_suffix(".part").rename(file)
+    time.sleep(3600)

@@ -198,7 +198,13 @@ class Nodes:
 
     def __call__(self, folder: str = "node", **settings: object) -> Node:
         """Start a node: `NODE__WORKERS=4` sets `[node] workers`."""
-        node = Node(self._folder / folder, settings)
+        return self.start(folder, settings)
+
+    def start(
+        self, folder: str, settings: Mapping[str, object], *, program: Path = ROOT / "main.py"
+    ) -> Node:
+        """Start a node by a program of the test's."""
+        node = Node(self._folder / folder, settings, program=program)
         self._started.append(node)
         return node
 

@@ -14,11 +14,11 @@ from random import Random
 from typing import Any, cast
 
 from scheduler.basics.clock import new_id
+from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
 from scheduler.core.ports.store import Store
-from scheduler.core.principal import EVERYBODY
 from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
@@ -29,6 +29,7 @@ from scheduler.worker.direct_starts import IN_VAIN_S, DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
+from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import build_settlements
 from tests.fakes import AT, FakeClock, MemoryQueue
 from tests.fakes.slots import FakeProcess, FakeSlots
@@ -142,17 +143,17 @@ class NodeUnderTest:
             direct_starts=self.direct_starts,
             job_events=self.job_events,
             intervals=intervals,
-            node_url="http://127.0.0.1:8000",
+            node_api=NodeApi("http://127.0.0.1:8000"),
         )
         self.slot_line = self.workers.slot_line
 
     def on_lease_lost(self) -> None:
         """Do nothing: a test ends the processes itself."""
 
-    async def submit(self, task: str = "task1") -> str:
+    async def submit(self, task: str = "task1", *, uid: str = "u1") -> str:
         """Submit a job; its id."""
         inserted = await self.service.submit(
-            EVERYBODY, [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)]
+            EVERYBODY, [Submission(uid=uid, task=task, data=JsonText("null"), hook=None)]
         )
         return inserted.jobs[0].id
 

@@ -4,6 +4,7 @@ hosts             the host names by which a node may be asked
 browsers          refuses requests for other hosts, and writes that come from other web sites
 cookies           reads a cookie
 authentication    finds out who asks
+job_tokens        makes the tokens of jobs, and finds out which job brings one
 gate              calls a view only for those who may
 addresses         where a request comes from
 clients           the same behind a proxy, for the audit log

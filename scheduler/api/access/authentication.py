@@ -11,10 +11,12 @@ from aiohttp import web
 
 from scheduler.api.access.addresses import peer
 from scheduler.api.access.cookies import cookie
+from scheduler.api.access.job_tokens import JobTokens
+from scheduler.core.access.job_token import has_form
+from scheduler.core.access.principal import EVERYBODY, Grant, Principal
 from scheduler.core.errors import Unauthenticated
-from scheduler.core.principal import EVERYBODY, Grant, Principal
-from scheduler.service.sessions import Sessions
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 
 SCHEME: Final = "bearer "
 """Of the header `Authorization` (RFC 6750); its case does not matter."""
@@ -39,6 +41,10 @@ class Authentication(Protocol):
         """
         ...
 
+    async def has_force(self, token_id: str) -> bool:
+        """Whether the token of a principal still has force; true while that is not known."""
+        ...
+
 
 class NoAuthentication:
     """Mode `none`: everybody may do everything."""
@@ -47,18 +53,26 @@ class NoAuthentication:
         """See `Authentication`."""
         return EVERYBODY
 
+    async def has_force(self, token_id: str) -> bool:  # noqa: ARG002 - see the protocol
+        """See `Authentication`."""
+        return True
+
 
 class TokenAuthentication:
     """Mode `tokens`: each request brings a token, or the cookie of a session.
 
     Args:
         tokens: finds out who brings a token.
+        job_tokens: finds out which job brings one.
         sessions: finds out who has a session.
         cookie: the name of the cookie, of this installation alone.
     """
 
-    def __init__(self, tokens: Tokens, sessions: Sessions, cookie: str) -> None:
+    def __init__(
+        self, tokens: Tokens, job_tokens: JobTokens, sessions: Sessions, cookie: str
+    ) -> None:
         self._tokens = tokens
+        self._job_tokens = job_tokens
         self._sessions = sessions
         self._cookie = cookie
 
@@ -67,10 +81,16 @@ class TokenAuthentication:
         if header := _once(request, "Authorization"):
             if not _is_bearer(header):
                 raise Unauthenticated("the header Authorization has another scheme than Bearer")
-            return await self._tokens.principal(header[len(SCHEME) :].strip(" "))
+            token = header[len(SCHEME) :].strip(" ")
+            return await (self._job_tokens if has_form(token) else self._tokens).principal(token)
         if text := cookie(request, self._cookie):
             return await self._sessions.principal(text)
         raise Unauthenticated("this needs a token, in the header Authorization: Bearer atl_…")
+
+    async def has_force(self, token_id: str) -> bool:
+        """See `Authentication`."""
+        of_job = token_id.startswith("job:")
+        return await (self._job_tokens if of_job else self._tokens).has_force(token_id)
 
 
 class ProxyAuthentication:
@@ -109,6 +129,10 @@ class ProxyAuthentication:
         names = {name.strip(BLANKS) for name in _once(request, GROUPS).split(",")}
         grants = tuple(grant for group, grant in self._groups.items() if group in names)
         return Principal(name=user, grants=grants)
+
+    async def has_force(self, token_id: str) -> bool:
+        """See `Authentication`."""
+        return await self._tokens.has_force(token_id)
 
     def _is_proxy(self, request: web.Request) -> bool:
         address = peer(request)

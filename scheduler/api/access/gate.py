@@ -8,7 +8,8 @@
                          └─ 403   whose role has not the right
 
 Which users' jobs the principal may touch is the service's to say. A request that takes long, such
-as a stream or a wait, ends once its token loses its force, or the session with which it came ends.
+as a stream or a wait, ends once its token loses its force, or the session with which it came ends:
+at once where a revocation is heard, and else when it is looked at.
 """
 
 from __future__ import annotations
@@ -25,22 +26,25 @@ from scheduler.api.access.authentication import Authentication
 from scheduler.api.access.clients import Clients
 from scheduler.api.access.failures import Failures
 from scheduler.api.state import PRINCIPAL
+from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import Unauthenticated
 from scheduler.core.ports.clock import Clock
-from scheduler.core.principal import Principal, Right
-from scheduler.service.rights import require
-from scheduler.service.sessions import ENDED, Sessions
-from scheduler.service.tokens import NO_FORCE, Tokens
+from scheduler.service.access.rights import require
+from scheduler.service.access.sessions import ENDED, Sessions
+from scheduler.service.access.tokens import NO_FORCE, Tokens
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOK_S: Final = 5.0
 """How often the tokens of open requests are looked at. With what a node still trusts of a revoked
-one (`service.known.KNOWN_S`), a stream ends within twice that."""
+one (`service.access.known.KNOWN_S`), a stream ends within twice that."""
 
 
 class Gate:
-    """Lets requests in, and ends those whose tokens lose their force; `run` must run meanwhile."""
+    """Lets requests in, and ends those whose tokens lose their force.
+
+    `run` and `hear` must run meanwhile.
+    """
 
     def __init__(
         self,
@@ -66,11 +70,20 @@ class Gate:
         while True:
             await self._clock.sleep(LOOK_S)
             for token_id in set(self._open.values()):
-                if not await self._tokens.has_force(token_id):
-                    _end(self._open, token_id)
+                await self._look(token_id)
             for session in set(self._in_session.values()):
                 if not await self._sessions.has_force(session):
                     _end(self._in_session, session)
+
+    async def hear(self) -> None:
+        """Look at once at tokens that were revoked, for ever; a background task."""
+        async for token_id in self._tokens.revocations():
+            if token_id in self._open.values():
+                await self._look(token_id)
+
+    async def _look(self, token_id: str) -> None:
+        if not await self._authentication.has_force(token_id):
+            _end(self._open, token_id)
 
     def guarded(self, view: View, right: Right) -> View:
         """A view that is called only for those who have a right."""

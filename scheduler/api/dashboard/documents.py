@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from scheduler.core.access.principal import Principal, Right, may, may_for_all
 from scheduler.core.job import Status
-from scheduler.core.principal import Principal, Right, may, may_for_all
 from scheduler.core.statistics import CountSample, Quantiles, Statistics
 from scheduler.service.documents import instant
 

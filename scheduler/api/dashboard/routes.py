@@ -10,7 +10,7 @@ from aiohttp import web
 from scheduler.api.access.gate import Gate, View
 from scheduler.api.dashboard import data
 from scheduler.api.dashboard.files import files
-from scheduler.core.principal import Right
+from scheduler.core.access.principal import Right
 
 DASHBOARD: Final = "/-/ui/"
 DATA: Final[Mapping[str, tuple[View, Right]]] = {

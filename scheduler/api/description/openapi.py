@@ -21,7 +21,7 @@ from scheduler.api.description.tags import TAGS, tag_of
 from scheduler.api.description.wrong_requests import refusal_of
 from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, QUOTA_EXCEEDED, Kind
 from scheduler.api.reserved import RESERVED
-from scheduler.core.principal import Right
+from scheduler.core.access.principal import Right
 
 Json = dict[str, Any]
 

@@ -26,7 +26,7 @@ from scheduler.api.problems import (
     Kind,
 )
 from scheduler.api.requests.models import Query
-from scheduler.core.principal import Right
+from scheduler.core.access.principal import Right
 
 ALWAYS: Final = (UNMET, MISDIRECTED, HEADER_TOO_LARGE, INTERNAL)
 """The problems that every route may have."""

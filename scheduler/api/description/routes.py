@@ -6,6 +6,8 @@ A uid never starts with `-`, so `/-/…` is free for the node's own pages.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -53,12 +55,14 @@ from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
 from scheduler.api.views import aborts, audit, events, job_logs, jobs, operations, sessions, tokens
 from scheduler.api.views.events import LAST_EVENT_ID
-from scheduler.core.principal import Right
+from scheduler.core.access.principal import Right
 
 NO_UIDS: Final = "|".join(map(re.escape, ("-", *RESERVED)))
 UID_SEGMENT: Final = f"{{uid:(?!(?:{NO_UIDS})(?:/|$))[^/]+}}"
 """The pattern of `{uid}` in a path: anything but `-` alone, which is the node's, and the words that
 are taken for paths of the node."""
+
+METRICS: Final = "/-/metrics"
 
 Submitted = shapes.Job | list[shapes.Job]
 LISTED: Final = ResponseDescription(
@@ -352,7 +356,7 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
-        path="/-/metrics",
+        path=METRICS,
         function=operations.metrics,
         right=Right.OPERATE,
         responses={
@@ -387,3 +391,10 @@ ROUTES: Final = (
         },
     ),
 )
+
+
+def routes(*, open_metrics: bool) -> Sequence[Route]:
+    """The routes of a node; `open_metrics` is `[auth] metrics`."""
+    if not open_metrics:
+        return ROUTES
+    return [replace(each, right=Right.OPEN) if each.path == METRICS else each for each in ROUTES]

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.access.audit import Action
+from scheduler.core.access.principal import Role
 from scheduler.core.job import Cleanup, FailureKind, Status
-from scheduler.core.principal import Role
 from scheduler.core.webhook import CallStatus, Event
 
 Instant = Annotated[

@@ -28,9 +28,9 @@ from pydantic_core import PydanticCustomError
 from scheduler.api.requests import cursor
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.api.reserved import RESERVED, STEPS, why_reserved
+from scheduler.core.access.principal import PATTERN, Role
+from scheduler.core.access.token import ID
 from scheduler.core.job import Status, Until, meant
-from scheduler.core.principal import PATTERN, Role
-from scheduler.core.token import ID
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1

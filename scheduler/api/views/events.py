@@ -21,7 +21,7 @@ from scheduler.api.state import PRINCIPAL, SERVICE
 from scheduler.api.streams import stream
 from scheduler.core.change import Position, position
 from scheduler.service.documents import job_outline, line_document, progress_document
-from scheduler.service.events import (
+from scheduler.service.following.events import (
     UNKNOWN_CHANGE,
     Event,
     LineEvent,

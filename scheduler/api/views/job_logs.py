@@ -11,7 +11,7 @@ from scheduler.api.requests.models import LogQuery
 from scheduler.api.requests.queries import job_in_path, query
 from scheduler.api.state import PRINCIPAL, SERVICE
 from scheduler.api.streams import stream
-from scheduler.core.principal import Principal
+from scheduler.core.access.principal import Principal
 from scheduler.service.documents import instant
 from scheduler.service.service import Service
 

@@ -11,8 +11,8 @@ from scheduler.api.requests.checking import checked, refusal
 from scheduler.api.requests.models import Login, Query
 from scheduler.api.requests.queries import query
 from scheduler.api.state import CLIENTS, FAILURES, PATH_PREFIX, SESSION_COOKIE, SESSIONS
+from scheduler.core.access.session import LONGEST
 from scheduler.core.errors import Flaw, Unauthenticated
-from scheduler.core.session import LONGEST
 
 
 async def login(request: web.Request) -> web.Response:

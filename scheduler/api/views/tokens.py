@@ -13,8 +13,8 @@ from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import Query, TokenOrder, TokenPath, TokensQuery
 from scheduler.api.requests.queries import query
 from scheduler.api.state import PRINCIPAL, TOKENS
+from scheduler.core.access.token import ID
 from scheduler.core.errors import Flaw, NoSuchToken
-from scheduler.core.token import ID
 from scheduler.service.documents import token_document
 
 

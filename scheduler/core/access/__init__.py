@@ -1,5 +1,9 @@
-"""Who did what, and what is said of it. Pure.
+"""Who may do what, and who did it. Pure.
 
-audit      the records of the audit log, and which submissions are for others
-masking    leaves secrets out of messages
+principal    who asks, what they may do, and the roles and rights: read this first
+token        the tokens of clients
+session      the sessions of browsers
+job_token    the tokens of jobs
+audit        the records of the audit log, and which submissions are for others
+masking      leaves secrets out of messages
 """

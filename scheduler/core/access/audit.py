@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
-from scheduler.core.principal import Principal, Role, highest_role
+from scheduler.core.access.principal import Principal, Role, highest_role
 
 TEXT_MAX: Final = 500
 """Characters of a text in a record: a proxy's name for a user, or a reason, may be longer."""

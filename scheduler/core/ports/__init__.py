@@ -6,8 +6,6 @@
     all     ───▶ Clock   the time of day, durations and sleep
     service ───▶ DirectStart   an idle worker, for a job that is being stored
 
-`finding` is what a check of a store, a queue or the machine tells `doctor`.
-
 Read them as the specification. Each has one contract suite in `tests/contract`, which every
 implementation passes. All methods of `Store` raise `StoreUnavailable`, and all of `Queue`
 `QueueUnavailable`, when the server does not take the call. Then nothing is half done, but a write

@@ -100,6 +100,18 @@ class Queue(Protocol):
         """
         ...
 
+    async def announce_revocation(self, token_id: str) -> None:
+        """Send a message to all nodes, this one too: a token has lost its force."""
+        ...
+
+    def revocations(self) -> AsyncIterator[str]:
+        """Ids of tokens whose revocation is announced, as they come. Ends only by cancellation.
+
+        It reconnects by itself. What is announced while it is not connected is lost, except by this
+        node itself. One may come twice, and anybody who reaches the queue may have sent it.
+        """
+        ...
+
     def announce(self, changes: Sequence[Change]) -> None:
         """Publish changes to all nodes, soon and in this order, and set the events of `watch`.
 

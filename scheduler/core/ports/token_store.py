@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.session import Session
-from scheduler.core.token import Token
+from scheduler.core.access.session import Session
+from scheduler.core.access.token import Token
 
 
 class TokenStore(Protocol):
@@ -58,6 +58,10 @@ class TokenStore(Protocol):
         self, digest: str, *, at: datetime, audit: Sequence[AuditRecord] = ()
     ) -> None:
         """End a session, and forget all that have ended by themselves."""
+        ...
+
+    async def job_secret(self) -> str:
+        """The secret of the tokens that jobs get, of this installation: 256 bits in hexadecimal."""
         ...
 
     async def note_use(self, uses: Mapping[str, datetime]) -> None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final, NamedTuple
 
+from scheduler.core.access.principal import ALL
 from scheduler.core.errors import QuotaExceeded, Standing
 from scheduler.core.job import NewJob
-from scheduler.core.principal import ALL
 
 QUEUED: Final = "queued"
 """The policy of `queued_max`, as the headers and problems name it."""

@@ -6,24 +6,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
-from scheduler.core.principal import PATTERN, Grant, Role
-from scheduler.core.token import FORM
-from scheduler.node.config.sections import Networks, Section, Words
+from scheduler.core.access.principal import PATTERN, Grant, Role
+from scheduler.core.access.token import FORM
+from scheduler.node.config.sections import Flag, Networks, Section, Words
 
-
-def _flag(given: object) -> object:
-    """The environment may write it in capitals, as shells and Python do."""
-    return {"true": True, "false": False}.get(given.lower()) if isinstance(given, str) else given
-
-
-Flag = Annotated[bool, BeforeValidator(_flag), Words("true or false")]
+MetricsFor = Annotated[Literal["operator", "open"], Words("operator or open")]
 Mode = Annotated[Literal["none", "tokens", "proxy"], Words("none, tokens or proxy")]
 UidPatterns = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=PATTERN)], ...],
@@ -68,6 +61,8 @@ class AuthSection(Section):
     """`none` = everybody may do everything · `tokens` · `proxy` = a proxy or token says who asks"""
     insecure: Flag = False
     """whether a node that other machines reach may have mode `none`"""
+    metrics: MetricsFor = "operator"
+    """`operator` = `/-/metrics` needs this role · `open` = it needs no token"""
     proxies: Networks = ()
     """networks of the proxies whose X-Forwarded-User, -Groups and -For count: `["10.0.0.7/32"]`"""
     groups: Groups = Field({})

@@ -10,7 +10,7 @@ from typing import Final, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails
 
-from scheduler.core.principal import PATTERN
+from scheduler.core.access.principal import PATTERN
 from scheduler.core.quotas.quota import Quota, Quotas
 from scheduler.node.config.sections import Section, allowed
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -45,6 +46,12 @@ def _schema(name: str) -> str:
     return name
 
 
+def _flag(given: object) -> object:
+    """The environment may write it in capitals, as shells and Python do."""
+    return {"true": True, "false": False}.get(given.lower()) if isinstance(given, str) else given
+
+
+Flag = Annotated[bool, BeforeValidator(_flag), Words("true or false")]
 Line = Annotated[
     str,
     StringConstraints(max_length=200, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$"),
@@ -191,6 +198,8 @@ class NodeSection(Section):
 
     jobs_per_process: int = Field(1000, ge=0, le=1_000_000_000)
     """a pool process is replaced after so many jobs; 0 = never"""
+    share_processes: Flag = True
+    """false: a pool process runs jobs of one user only, and is replaced for those of another"""
 
 
 class HttpSection(Section):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scheduler.core.errors import StartError
-from scheduler.core.ports.finding import Finding, missing, ok, warning
+from scheduler.core.finding import Finding, missing, ok, warning
 from scheduler.node.authentication import FILE, require_safe
 from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.loading import Config

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from scheduler.basics.cpus import usable_cpus
+from scheduler.core.finding import UNREACHABLE, Finding, missing, warning
 from scheduler.core.policy import renewal_s
-from scheduler.core.ports.finding import UNREACHABLE, Finding, missing, warning
 from scheduler.node.config.loading import Config
 from scheduler.node.doctor.access import access_findings
 from scheduler.node.doctor.folders import folder_findings, is_used

@@ -9,7 +9,7 @@ from typing import Final
 
 from scheduler.basics.file_lock import is_locked
 from scheduler.core.errors import StartError
-from scheduler.core.ports.finding import Finding, missing, ok, warning
+from scheduler.core.finding import Finding, missing, ok, warning
 from scheduler.node.config.loading import Config
 from scheduler.node.folders import LOCK, flaw_of
 from scheduler.node.scratch import likely_place

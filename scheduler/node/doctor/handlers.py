@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scheduler.basics.counted import counted
-from scheduler.core.ports.finding import Finding, missing, ok, warning
+from scheduler.core.finding import Finding, missing, ok, warning
 from scheduler.node.config.loading import PRIVATE
 from scheduler.node.config.sections import HandlersSection
 from scheduler.node.preflight import ROOT, init_makes_them, is_made, nothing_there

@@ -12,7 +12,7 @@ from scheduler.basics.counted import counted
 from scheduler.basics.cpus import usable_cpus
 from scheduler.basics.memory import usable_memory_bytes
 from scheduler.core.errors import StartError
-from scheduler.core.ports.finding import Finding, missing, ok, within
+from scheduler.core.finding import Finding, missing, ok, within
 from scheduler.node.preflight import DESCRIPTORS, descriptors, require_containment
 
 GIB: Final = 1024**3

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from scheduler.api.problems import UNAUTHENTICATED
 from scheduler.basics.urls import local
 from scheduler.core.errors import StartError
-from scheduler.core.ports.finding import Finding, missing, ok
+from scheduler.core.finding import Finding, missing, ok
 from scheduler.node.config.sections import HttpSection
 from scheduler.node.doctor.folders import is_used
 from scheduler.node.listening import EVERY, listen

@@ -60,6 +60,7 @@ TRACEPARENT: Final = b"TRACEPARENT"
 """Source: OpenTelemetry, Environment Variables as Context Propagation Carriers."""
 URL: Final = b"ATLANSCHEDULER_URL"
 JOB: Final = b"ATLANSCHEDULER_JOB"
+TOKEN: Final = b"ATLANSCHEDULER_TOKEN"
 """What `atlanscheduler_client.address` looks for; not imported from there, to stay light."""
 NOT_LOADED: Final = "[handlers] path: the fork server could not import what loads the handlers"
 
@@ -322,8 +323,14 @@ async def _awaited(result: Awaitable[object]) -> object:
 def _named(job: Mapping[str, str | None]) -> Mapping[bytes, str | None]:
     """What names a job, its node and its trace in the environment, also for what the job starts.
 
-    What is unknown is removed: the node itself may have been started by a job, or with a trace. A
-    clean-up is not named: what it submits is no child, which an abort would take along.
+    What is unknown is removed: the node itself may have been started by a job, with a trace, or
+    with somebody's token. A clean-up is not named: what it submits is no child, which an abort
+    would take along.
     """
     running = None if job["purpose"] == "clean" else job["id"]
-    return {TRACEPARENT: job["traceparent"], URL: job["url"], JOB: running}
+    return {
+        TRACEPARENT: job["traceparent"],
+        URL: job["url"],
+        JOB: running,
+        TOKEN: job.get("api_token"),
+    }

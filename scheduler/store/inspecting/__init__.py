@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from scheduler.basics.urls import redacted
 from scheduler.core.errors import StartError, StoreUnavailable
-from scheduler.core.ports.finding import UNREACHABLE, Finding, missing
+from scheduler.core.finding import UNREACHABLE, Finding, missing
 from scheduler.store import file_of
 from scheduler.store.inspecting.namesakes import OwnNode
 from scheduler.store.inspecting.postgres_server import inspect_server

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-from scheduler.core.ports.finding import Finding, warning
+from scheduler.core.finding import Finding, warning
 
 WATCH_S_MAX: Final = 3.0
 """A check may take 5 s. Nodes with a `lease_s` of more than 36 s are not seen to live within it."""

@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from scheduler.core.errors import StartError
-from scheduler.core.ports.finding import Finding, Level, missing, ok, short, warning, within
+from scheduler.core.finding import Finding, Level, missing, ok, short, warning, within
 from scheduler.installation import page
 from scheduler.store.database import Migrated
 from scheduler.store.inspecting.namesakes import OwnNode, namesakes

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from scheduler.core.errors import StartError
-from scheduler.core.ports.finding import Finding, missing, ok
+from scheduler.core.finding import Finding, missing, ok
 from scheduler.store.schema import LOOK, latest, must_be_known
 from scheduler.store.sqlite import BUSY_S, usable
 from scheduler.store.statements import Dialect

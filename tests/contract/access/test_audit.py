@@ -16,11 +16,11 @@ import pytest
 
 from scheduler.basics.clock import id_before
 from scheduler.core.access.audit import Action, AuditFilter, AuditRecord
+from scheduler.core.access.principal import Role
+from scheduler.core.access.session import Session, digest, new_text
+from scheduler.core.access.token import Token, new_secret
 from scheduler.core.errors import StoreRefused
 from scheduler.core.ports.store import Store
-from scheduler.core.principal import Role
-from scheduler.core.session import Session, digest, new_text
-from scheduler.core.token import Token, new_secret
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.support.stores import AT, end, later, new, node

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.core.access.principal import Role
+from scheduler.core.access.session import IDLE, LONGEST, SESSIONS_MAX, Session, digest, new_text
+from scheduler.core.access.token import Token, new_secret
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import Role
-from scheduler.core.session import IDLE, LONGEST, SESSIONS_MAX, Session, digest, new_text
-from scheduler.core.token import Token, new_secret
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.support.stores import AT, later
@@ -181,3 +181,18 @@ async def test_of_a_token_with_too_many_sessions_the_one_not_used_for_the_longes
     all_of_them = (others, first, second, *rest, new)
     left = {each.digest for each in await tokens.sessions([each.digest for each in all_of_them])}
     assert left == {each.digest for each in all_of_them} - {second.digest}
+
+
+async def test_the_secret_of_the_jobs_tokens_stays(url: str, tmp_path: Path) -> None:
+    """All nodes of an installation check by it, also after a restart; others have another one."""
+    if url == "memory":
+        assert len(bytes.fromhex(await MemoryStore().tokens.job_secret())) == 32
+        return
+    secrets = []
+    for _ in range(2):
+        async with open_store(url, data_dir=tmp_path) as store:
+            secrets.append(await store.tokens.job_secret())
+    assert len(bytes.fromhex(secrets[0])) == 32
+    assert secrets[0] == secrets[1]
+    async with open_store("sqlite", data_dir=tmp_path / "other") as other:
+        assert await other.tokens.job_secret() != secrets[0]

@@ -9,11 +9,11 @@ from contextlib import suppress
 import pytest
 
 from scheduler.basics.clock import new_id
+from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import ParentAborted
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import FINAL, Job, JsonText, Status, Submission
 from scheduler.core.ports.store import Store
-from scheduler.core.principal import EVERYBODY
 from scheduler.core.tasks import Tasks
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks

@@ -35,6 +35,7 @@ CALLS: Final[Mapping[str, Callable[[Queue], Awaitable[object]]]] = {
     "remind": lambda queue: queue.remind(["1"]),
     "remember": lambda queue: queue.remember(),
     "announce": lambda queue: queue.announce_abort("1", node_id="b"),
+    "announce a revocation": lambda queue: queue.announce_revocation("1"),
     "look": lambda queue: queue.abort_announced("1"),
     "changes": lambda queue: queue.changes("0-1", limit=9),
     "latest": lambda queue: queue.latest_change(),

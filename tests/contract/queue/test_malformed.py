@@ -171,6 +171,23 @@ async def test_a_message_that_makes_no_sense_does_no_harm(
     assert await next_of(ids) == "1"
 
 
+@pytest.mark.parametrize("message", [NO_UTF8, b"", 100_000 * b"x", b"\0"])
+async def test_a_revocation_that_makes_no_sense_does_no_harm(
+    message: bytes, queue: Queue, installation: Installation, raw: aioredis.Redis
+) -> None:
+    """It is passed on as it is: who hears of it looks whether there is such a token in use."""
+    channel = installation.key("revoked")
+    await subscribed(installation, channel)
+    ids = queue.revocations()
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(next_of(ids))
+        await asyncio.sleep(0)
+        await raw.publish(channel, message)
+        assert (await reading).encode(errors="surrogateescape") == message
+        await queue.announce_revocation("1")
+    assert await next_of(ids) == "1"
+
+
 CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "queue": lambda queue: queue.enqueue(["1"]),
     "nodes": lambda queue: queue.recover([]),

@@ -1,4 +1,4 @@
-"""What the port `Queue` promises about announced aborts and changes."""
+"""What the port `Queue` promises about announced aborts, revocations and changes."""
 
 from __future__ import annotations
 
@@ -82,6 +82,25 @@ async def test_an_abort_on_its_own_node_comes_once(queue: Queue) -> None:
             await next_of(aborts)
 
 
+async def test_a_revocation_reaches_every_node(queue: Queue, installation: Installation) -> None:
+    """Nobody knows on which of them the token is in use. Its own node needs no server."""
+    async with installation.open("b") as other, installation.open("c") as third:
+
+        async def all_three() -> bool:
+            channel = installation.key("revoked")
+            return await installation.look.pubsub_numsub(channel) == [(channel, 3)]
+
+        await eventually(all_three)
+        async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
+            heard_by = [
+                group.create_task(next_of(each.revocations())) for each in (queue, other, third)
+            ]
+            await asyncio.sleep(0)
+            await other.announce_revocation("1")
+
+    assert [each.result() for each in heard_by] == ["1", "1", "1"]
+
+
 async def test_a_change_wakes_the_watchers_of_the_job_on_any_node(
     queue: Queue, installation: Installation
 ) -> None:
@@ -122,14 +141,12 @@ async def test_a_watch_that_reconnects_wakes_because_it_may_have_missed_somethin
 async def test_without_watchers_nothing_is_subscribed(
     queue: Queue, installation: Installation
 ) -> None:
+    always = {installation.key("aborts:a"), installation.key("revoked")}
     async with queue.watch("1") as event:
         await heard(event)
-        assert await channels(installation) == {
-            installation.key("aborts:a"),
-            installation.key("changed:1"),
-        }
+        assert await channels(installation) == {*always, installation.key("changed:1")}
 
-    async def only_aborts() -> bool:
-        return await channels(installation) == {installation.key("aborts:a")}
+    async def only_those() -> bool:
+        return await channels(installation) == always
 
-    await eventually(only_aborts)
+    await eventually(only_those)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from scheduler.core.token import new_secret
+from scheduler.core.access.token import new_secret
 from tests.support.eventually import eventually
 from tests.support.nodes import ROOT, Body, Node
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from scheduler.core.token import Secret, new_secret
+from scheduler.core.access.token import Secret, new_secret
 from tests.support.commands import Ended, command
 from tests.support.eventually import eventually
 from tests.support.nodes import Nodes

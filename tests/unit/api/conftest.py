@@ -30,6 +30,7 @@ from scheduler.api.access.authentication import (
 from scheduler.api.access.clients import Clients
 from scheduler.api.access.gate import Gate
 from scheduler.api.access.hosts import Hosts
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.api.access.parts import Access
 from scheduler.api.app import build_app
 from scheduler.api.description.openapi import document
@@ -42,15 +43,15 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
 from scheduler.core.quotas.quota import Quotas
 from scheduler.core.tasks import Tasks
-from scheduler.service.audit import Audit
+from scheduler.service.access.audit import Audit
+from scheduler.service.access.failed_logins import FailedLogins
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import Tokens
 from scheduler.service.change_feed import ChangeFeed
-from scheduler.service.failed_logins import FailedLogins
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
-from scheduler.service.sessions import Sessions
 from scheduler.service.statistics import StatisticsService
-from scheduler.service.tokens import Tokens
 from tests.fakes import AT, FakeClock, MemoryQueue, MemoryStore, NoDirectStart
 from tests.support.job_events import Counting
 from tests.support.stores import node
@@ -161,6 +162,8 @@ def build(
     proxies: Sequence[IPv4Network | IPv6Network] = (),
     quotas: Quotas | None = None,
     store: Any = None,
+    *,
+    open_metrics: bool = False,
 ) -> Parts:
     """Build an application; `store` is a real one, where the fake does not do."""
     queue, clock, draining = MemoryQueue(), FakeClock(), asyncio.Event()
@@ -179,21 +182,24 @@ def build(
         direct_start=NoDirectStart(),
         job_events=job_events,
     )
-    tokens = Tokens(store.tokens, clock)
+    tokens = Tokens(store.tokens, queue, clock)
     failed_logins = FailedLogins(store.audit, clock)
     sessions = Sessions(store.tokens, tokens, failed_logins, clock)
     clients = Clients(proxies)
-    by_token = TokenAuthentication(tokens, sessions, COOKIE)
+    job_tokens = JobTokens(store, clock, secret=32 * "5e")
+    by_token = TokenAuthentication(tokens, job_tokens, sessions, COOKIE)
     found = NoAuthentication() if authentication is None else authentication(by_token)
     access = Access(
         hosts=Hosts(["127.0.0.1"], ["jobs.example"]),
         gate=Gate(found, tokens, sessions, clients, clock),
         clients=clients,
         tokens=tokens,
+        job_tokens=job_tokens,
         sessions=sessions,
         session_cookie=COOKIE,
         audit=Audit(store.audit),
         failed_logins=failed_logins,
+        open_metrics=open_metrics,
     )
     app = build_app(
         service=service,

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.state import QUOTAS as QUOTA_SERVICE
 from scheduler.basics.background import background
-from scheduler.core.principal import EVERYBODY, Role
+from scheduler.core.access.principal import EVERYBODY, Role
+from scheduler.core.job import JsonText, Submission
+from scheduler.core.ports.store import Inserted
 from scheduler.core.quotas.quota import Quota, Quotas
 from tests.unit.api.conftest import Api, Parts, build
 
@@ -121,16 +124,33 @@ async def test_a_repetition_is_answered_whatever_the_quota_says(
     assert other.status == 409
 
 
-async def test_repetitions_that_come_at_once_are_answered(api: Api) -> None:
-    """The second may be there before the first is stored."""
+async def test_repetitions_that_come_at_once_are_answered(
+    api: Api, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are there before the first is stored, and its job was the last one allowed."""
     await api.post(job("fast"))
+    insert, stored = parts.store.insert, asyncio.Event()
+
+    async def slow_insert(*jobs: Any, **how: Any) -> Inserted:  # noqa: ANN401 - as it is given
+        await stored.wait()
+        return await insert(*jobs, **how)
+
+    monkeypatch.setattr(parts.store, "insert", slow_insert)
+    submission = Submission(uid="fast", task="task1", data=JsonText("1"), hook=None, parent=None)
+    submit = parts.app[QUOTA_SERVICE].submit
     async with asyncio.TaskGroup() as group:
         calls = [
-            group.create_task(api.post(job("fast"), **{"Idempotency-Key": "k"}), name="post")
+            group.create_task(
+                submit(EVERYBODY, [submission], idempotency_key="k", fingerprint="f"), name="submit"
+            )
             for _ in range(5)
         ]
-    assert sorted(call.result().status for call in calls) == [200] * 4 + [202]
-    assert api.stored == 2
+        for _ in range(20):  # all of them have begun
+            await asyncio.sleep(0)
+        stored.set()
+    answers = [call.result().inserted for call in calls]
+    assert sorted(answer.created for answer in answers) == [False] * 4 + [True]
+    assert len({answer.jobs[0].id for answer in answers}) == 1
 
 
 async def test_an_abort_is_never_limited(api: Api) -> None:

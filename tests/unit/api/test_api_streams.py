@@ -17,9 +17,9 @@ from scheduler.api.limits.load import Load
 from scheduler.api.problems import NextHandler
 from scheduler.api.state import LOAD, PRINCIPAL, STREAMS, OpenStreams
 from scheduler.api.streams import BUFFER_BYTES
+from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job_log import Line
-from scheduler.core.principal import EVERYBODY
 from scheduler.service.service import Service
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import Api

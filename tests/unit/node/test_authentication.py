@@ -7,7 +7,7 @@ import pytest
 from scheduler.node.authentication import access
 from scheduler.node.config.auth import AuthSection
 from scheduler.node.config.sections import HttpSection
-from tests.fakes import FakeClock, MemoryStore
+from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 
 CERTIFICATE = "/etc/ssl/jobs.pem"
 
@@ -21,8 +21,9 @@ CERTIFICATE = "/etc/ssl/jobs.pem"
         (HttpSection(path_prefix="/jobs"), ""),
     ],
 )
-def test_by_https_no_other_host_can_give_a_session(http: HttpSection, prefix: str) -> None:
+async def test_by_https_no_other_host_can_give_a_session(http: HttpSection, prefix: str) -> None:
     """Else a page of a neighbour could have somebody work in the neighbour's session."""
-    cookie = access(http, AuthSection(), MemoryStore(), FakeClock()).session_cookie
+    found = await access(http, AuthSection(), MemoryStore(), MemoryQueue(), FakeClock())
+    cookie = found.session_cookie
     assert cookie.rpartition("-")[0] == prefix.rstrip("-")
     assert cookie.removeprefix(prefix).startswith("atl_")

@@ -430,6 +430,13 @@ def test_a_flag_may_be_written_as_shells_and_python_do(text: str) -> None:
     assert load(None, {"SCHEDULER_AUTH__INSECURE": text}).auth.insecure is (text != "FALSE")
 
 
+@pytest.mark.parametrize("value", ['"Open"', '"none"', '""', "true"])
+def test_metrics_are_for_operators_or_open(file: Path, value: str) -> None:
+    """A misspelt word must not open them, nor be taken for the default."""
+    said = complaint(file, f"[auth]\nmetrics = {value}")
+    assert f"[auth] metrics = {value}: must be operator or open" in said
+
+
 def test_the_admin_token_is_never_shown(file: Path) -> None:
     """Messages and logs are read by more people than the configuration."""
     token = f"atl_{'0' * 12}_{'s' * 43}"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.core.access.token import Secret
 from scheduler.core.errors import StartError
-from scheduler.core.token import Secret
 from scheduler.node.config.loading import PRIVATE, VARIABLES, load
 
 STORE, QUEUE, HOOKS = "stores-password", "queues-password", "aG9va3Mta2V5LWhvb2tzLWtleS1ob29rcw=="

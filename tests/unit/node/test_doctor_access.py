@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.ports.finding import Finding, Level
+from scheduler.core.finding import Finding, Level
 from scheduler.node.config.loading import load
 from scheduler.node.doctor.access import access_findings
 from tests.support.servers.certificates import Authority

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from scheduler.basics.clock import id_before
 from scheduler.core.access.audit import Action
+from scheduler.core.access.principal import Principal
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Cleanup, CleanupTries, Node, Status
 from scheduler.core.ports.queue import Queue
-from scheduler.core.principal import Principal
 from scheduler.node.sweeper import (
     DELETE_MAX,
     DELETE_PAUSE_S,
@@ -26,7 +26,7 @@ from scheduler.node.sweeper import (
     Retention,
     Sweeper,
 )
-from scheduler.service.audit import recorded
+from scheduler.service.access.audit import recorded
 from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.support.gate import Gate
 from tests.support.job_events import Counting

@@ -84,7 +84,7 @@ async def test_what_is_left_of_a_lot_is_taken_back_but_no_job_that_was_sent_alon
         **{"take_back.return_value": 1, "ends.return_value": ()}
     )
     lot = process.begin(
-        [{"id": str(each)} for each in range(jobs)], [Mock()] * jobs, on_change=Mock()
+        [{"id": str(each), "uid": "u1"} for each in range(jobs)], [Mock()] * jobs, on_change=Mock()
     )
     process.take_back()
     assert lot.begun == 1

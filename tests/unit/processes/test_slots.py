@@ -17,6 +17,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.processes import pool_process, tree
 from scheduler.processes import slots as slots_module
 from scheduler.processes.escaped_processes import EscapedProcesses
+from scheduler.processes.lot import LOT_MAX
 from scheduler.processes.slots import Slots, open_slots
 from scheduler.processes.tree import Ended
 from tests.fakes import FakeClock
@@ -31,6 +32,7 @@ class Process:
         self.alive = True
         self.intruded = False
         self.jobs = 0
+        self.uid: str | None = None
         self.left = None
         self.fault: str | None = None
         self.tasks: dict[str, HandlerOptions] = {}
@@ -90,21 +92,28 @@ def starter(monkeypatch: pytest.MonkeyPatch) -> Starter:
     return starter
 
 
-def slots_of_one(clock: Clock | None = None) -> AbstractAsyncContextManager[Slots]:
+def slots_of_one(
+    clock: Clock | None = None, *, jobs_per_process: int = 1, share_processes: bool = True
+) -> AbstractAsyncContextManager[Slots]:
     return open_slots(
         workers=1,
         clock=clock or FakeClock(),
         random=Random(1),  # noqa: S311
         result_bytes_max=1,
-        jobs_per_process=1,
+        jobs_per_process=jobs_per_process,
+        share_processes=share_processes,
         on_started=lambda: None,
     )
 
 
 @asynccontextmanager
-async def opened(starter: Starter) -> AsyncIterator[Slots]:
+async def opened(
+    starter: Starter, *, jobs_per_process: int = 1, share_processes: bool = True
+) -> AsyncIterator[Slots]:
     starter.let_start(1)
-    async with slots_of_one() as slots:
+    async with slots_of_one(
+        jobs_per_process=jobs_per_process, share_processes=share_processes
+    ) as slots:
         yield slots
         starter.let_start(10)
         await eventually(slots._spare.done)
@@ -124,6 +133,29 @@ async def test_a_process_is_used_until_it_has_run_its_share_of_jobs(starter: Sta
             first.may_retire.set()
         assert taking.result() is not cast("Any", first)
         assert first.ended
+
+
+async def test_a_process_is_replaced_for_another_user_where_they_do_not_share(
+    starter: Starter,
+) -> None:
+    """Also one whose first job was taken back: it has got the job's data."""
+    async with opened(starter, jobs_per_process=0, share_processes=False) as slots:
+        starter.let_start(1)
+        first = await slots.ready(None, uid="ada")
+        first.uid = "ada"
+        assert await slots.ready(first, uid="ada") is first
+        assert await slots.ready(first) is first, "no user is known yet"
+        assert (slots.room(first, "ada"), slots.room(first, "bob")) == (LOT_MAX, 0)
+        cast("Process", first).may_retire.set()
+        assert await slots.ready(first, uid="bob") is not first
+        assert cast("Process", first).ended
+
+
+async def test_a_process_is_kept_for_another_user_where_they_share(starter: Starter) -> None:
+    async with opened(starter, jobs_per_process=0) as slots:
+        first = await slots.ready(None, uid="ada")
+        first.uid = "ada"
+        assert await slots.ready(first, uid="bob") is first
 
 
 async def test_a_process_that_is_met_twice_counts_once(

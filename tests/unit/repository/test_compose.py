@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from scheduler.core.token import FORM
+from scheduler.core.access.token import FORM
 from scheduler.node.authentication import FILE, require_safe
 from scheduler.node.config.loading import VARIABLES, Config, load
 from tests.support.nodes import ROOT

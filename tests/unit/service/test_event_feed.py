@@ -14,10 +14,10 @@ from scheduler.core.change import Change, ChangeKind, Position, changed, queued
 from scheduler.core.job import Job
 from scheduler.core.job_log import Block, LogPage, LogStream, Written
 from scheduler.service import change_feed as module
-from scheduler.service import kept_lines
 from scheduler.service.change_feed import BATCH_MAX, ChangeFeed
-from scheduler.service.event_feed import EventFeed
-from scheduler.service.events import Event, LineEvent, ResetEvent, StatusEvent
+from scheduler.service.following import kept_lines
+from scheduler.service.following.event_feed import EventFeed
+from scheduler.service.following.events import Event, LineEvent, ResetEvent, StatusEvent
 from tests.fakes.clock import AT, FakeClock
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.store import MemoryStore

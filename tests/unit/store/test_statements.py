@@ -39,6 +39,7 @@ READS = {
     "calls",
     "claims_of",
     "final",
+    "job_secret",
     "finished_per_step",
     "get",
     "log",

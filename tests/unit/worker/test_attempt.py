@@ -27,6 +27,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.tasks import Tasks
 from scheduler.worker.attempt import NOTIFICATIONS_MAX, Attempt
+from scheduler.worker.node_api import NodeApi
 from tests.fakes import AT, FakeClock
 from tests.fakes.slots import FakeProcess, FakeSlots
 from tests.support.eventually import eventually
@@ -81,7 +82,7 @@ async def running(
             group=group,
             slots=cast("Any", slots),
             options=HandlerOptions(name="task1"),
-            node_url="http://127.0.0.1:8000",
+            node_api=NodeApi("http://127.0.0.1:8000"),
             node_grace_s=grace_s,
             time_limit_s=time_limit_s,
             keep_notification=keep_notification,

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.change import ChangeKind
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, JsonText, StopReason, Submission
-from scheduler.core.principal import EVERYBODY
 from scheduler.worker.prefetch import STREAK
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest

@@ -25,13 +25,15 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lot_run, "PATIENCE_S", 3600.0)
 
 
-async def waiting(workers: NodeUnderTest) -> tuple[FakeProcess, list[str]]:
+async def waiting(
+    workers: NodeUnderTest, *, uids: Sequence[str] = LOT * ("u1",)
+) -> tuple[FakeProcess, list[str]]:
     """A process in which a job runs, and the ids of a lot that waits for it."""
     await workers.submit()
     process = await workers.running()
     for _ in range(10 * STREAK):
         workers.slot_line.prefetch.ran(for_s=0.001)
-    submitted = [await workers.submit() for _ in range(LOT)]
+    submitted = [await workers.submit(uid=uid) for uid in uids]
     workers.slot_line._admit()
     await eventually(lambda: _all_are(workers, submitted, Status.RUNNING))
     return process, submitted
@@ -72,6 +74,19 @@ async def test_as_many_are_sent_as_the_process_may_run_yet(workers: NodeUnderTes
     process.finish()
     await finish(workers, ids)
     assert [frame["jobs"] for frame in process.frames if "jobs" in frame] == [1, 3, 1]
+
+
+async def test_a_lot_is_of_one_user_where_users_do_not_share_processes(
+    workers: NodeUnderTest,
+) -> None:
+    """A process sees the data of all jobs that are sent to it, even of those that never begin."""
+    workers.slots.share_processes = False
+    process, ids = await waiting(workers, uids=("u1", "bob", "u1", "bob"))
+    process.finish()
+    await finish(workers, ids)
+    first, second = workers.slots.given
+    assert [frame["id"] for frame in first.frames][1:] == [ids[0], ids[2]]
+    assert [frame["id"] for frame in second.frames] == [ids[1], ids[3]]
 
 
 async def test_one_that_has_ended_is_settled_while_the_others_run(workers: NodeUnderTest) -> None:

@@ -41,10 +41,12 @@ class Line:
     def entering(self) -> asyncio.Task[SlotTicket]:
         return self._group.create_task(self.entered())
 
-    def waiting(self, ticket: SlotTicket, *, fresh: bool = False) -> asyncio.Task[FakeProcess]:
+    def waiting(
+        self, ticket: SlotTicket, *, fresh: bool = False, uid: str = "u1"
+    ) -> asyncio.Task[FakeProcess]:
         async def wait() -> FakeProcess:
             process = await ticket.wait_for_process(
-                fresh=fresh, late=lambda: self.late.append(ticket)
+                uid, fresh=fresh, late=lambda: self.late.append(ticket)
             )
             return cast("FakeProcess", process)
 
@@ -131,6 +133,18 @@ async def test_without_a_process_for_the_slot_nothing_is_claimed() -> None:
         assert not waits.done()
         there.slots.open.set()
         await waits
+
+
+async def test_of_idle_processes_one_is_taken_that_need_not_be_replaced() -> None:
+    """Where users do not share processes: a replacement takes longer than a short job."""
+    async with line(slots=3) as there:
+        there.slots.share_processes = False
+        for process, uid in zip(there.slots.given, ("ada", "bob", "eve"), strict=True):
+            process.uid = uid
+        for uid in ("bob", "ada", "eve"):
+            process = await there.waiting(await there.entered(), uid=uid)
+            assert process.uid == uid
+        assert len(there.slots.given) == 3
 
 
 async def test_the_first_in_line_gets_the_first_free_slot() -> None:

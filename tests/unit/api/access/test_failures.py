@@ -13,10 +13,10 @@ from pytest_aiohttp.plugin import AiohttpClient
 from scheduler.api.access import failures as module
 from scheduler.api.access.failures import EACH_S, FAILURES_MAX, PERIOD_S, Failures
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Role
+from scheduler.core.access.token import new_secret
 from scheduler.core.errors import Unauthenticated
-from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.token import new_secret
-from scheduler.service.tokens import NO_FORCE
+from scheduler.service.access.tokens import NO_FORCE
 from tests.fakes import FakeClock
 from tests.unit.api.conftest import COOKIE, Api, Response, build
 

@@ -11,8 +11,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from scheduler.api.access.gate import LOOK_S
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Right, Role
 from scheduler.core.errors import Unauthenticated
-from scheduler.core.principal import EVERYBODY, Right, Role
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import build
 

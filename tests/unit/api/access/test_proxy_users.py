@@ -11,8 +11,8 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.authentication import ProxyAuthentication
 from scheduler.basics.background import background
-from scheduler.core.principal import EVERYBODY, Grant, Role
-from scheduler.service.tokens import Tokens
+from scheduler.core.access.principal import EVERYBODY, Grant, Role
+from scheduler.service.access.tokens import Tokens
 from tests.unit.api.conftest import Api, build
 
 GROUPS = {

@@ -16,11 +16,12 @@ from aiohttp import ClientPayloadError
 from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.gate import Gate
+from scheduler.api.access.job_tokens import JobTokens
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Role
+from scheduler.core.access.token import new_secret
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.token import new_secret
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.tokens import Tokens
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import DOCUMENT, Api, Response, build
 
@@ -97,6 +98,7 @@ class Town:
 
     api: Api
     tokens: Tokens
+    job_tokens: JobTokens
     gate: Gate
     jobs: dict[str, str] = field(default_factory=dict)
 
@@ -126,13 +128,19 @@ class Town:
 
 
 @asynccontextmanager
-async def a_town(aiohttp_client: AiohttpClient, store: Any = None) -> AsyncIterator[Town]:
+async def a_town(
+    aiohttp_client: AiohttpClient, store: Any = None, *, open_metrics: bool = False
+) -> AsyncIterator[Town]:
     """A town on the fake store, or on a real one."""
-    parts = build(lambda by_token: by_token, store=store)
-    async with background(looks=parts.looks.run(), tokens=parts.access.tokens.run()):
+    parts = build(lambda by_token: by_token, store=store, open_metrics=open_metrics)
+    jobs = parts.access.job_tokens
+    assert jobs is not None
+    async with background(
+        looks=parts.looks.run(), tokens=parts.access.tokens.run(), jobs=jobs.run()
+    ):
         client = await aiohttp_client(parts.app)
         api = Api(client, parts.store, parts.queue, parts.clock, parts.draining)
-        town = Town(api, parts.access.tokens, parts.access.gate)
+        town = Town(api, parts.access.tokens, jobs, parts.access.gate)
         admin = await town.token(Role.ADMIN, "*")
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
@@ -141,8 +149,11 @@ async def a_town(aiohttp_client: AiohttpClient, store: Any = None) -> AsyncItera
 
 
 @pytest.fixture(name="town")
-async def town_fixture(aiohttp_client: AiohttpClient) -> AsyncIterator[Town]:
-    async with a_town(aiohttp_client) as town:
+async def town_fixture(
+    aiohttp_client: AiohttpClient, request: pytest.FixtureRequest
+) -> AsyncIterator[Town]:
+    """A parameter says whether the metrics are open."""
+    async with a_town(aiohttp_client, open_metrics=getattr(request, "param", False)) as town:
         yield town
 
 
@@ -187,6 +198,22 @@ async def test_each_role_does_what_the_table_says(town: Town, name: str, role: R
         assert answer.status not in ({403} if name == "login" else {401, 403}), answer.text
     else:
         assert answer.status == 403
+
+
+@pytest.mark.parametrize("town", [True], indirect=True)
+@pytest.mark.parametrize("name", EVERY)
+async def test_open_metrics_need_no_token_and_all_else_does(town: Town, name: str) -> None:
+    """`[auth] metrics = "open"`: a Prometheus that cannot bring a token, and nobody else."""
+    operation = EVERY[name]
+    if name == "metrics":
+        revoked = await town.token(Role.VIEWER, OWN)
+        await town.tokens.revoke(EVERYBODY, revoked.split("_")[1])
+        for token in (None, "nonsense", revoked, await town.token(Role.VIEWER, OWN)):
+            assert (await town.ask(operation, token)).status == 200
+        document = (await town.ask(EVERY["openapi"], await town.token(Role.VIEWER, OWN))).json
+        assert document["paths"]["/-/metrics"]["get"]["security"] == []
+    elif operation.least is not None:
+        assert (await town.ask(operation, None)).status == 401
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.USER])
@@ -306,6 +333,44 @@ async def test_a_stream_ends_when_its_token_loses_its_force(town: Town, path: st
         await town.api.clock.pass_until(lambda: not town.gate._open)
         with pytest.raises(ClientPayloadError):
             await answer.read()
+
+
+async def test_a_stream_ends_at_once_where_the_revocation_is_heard(town: Town) -> None:
+    """And a forged message, which tells of a token that has its force, ends none."""
+    token, other = await town.token(Role.VIEWER, OWN), await town.token(Role.VIEWER, OWN)
+    url = f"/{OWN}/{town.jobs[OWN]}/events"
+    async with (
+        background(gate=town.gate.hear()),
+        asyncio.timeout(20),
+        town.api.client.get(url, headers={"Authorization": f"Bearer {other}"}) as goes_on,
+        town.api.client.get(url, headers={"Authorization": f"Bearer {token}"}) as ends,
+    ):
+        assert (goes_on.status, ends.status) == (200, 200)
+        await town.api.queue.announce_revocation(other.split("_")[1])
+        await town.tokens.revoke(EVERYBODY, token.split("_")[1])
+        with pytest.raises(ClientPayloadError):
+            await ends.read()
+        assert len(town.gate._open) == 1
+
+
+async def test_a_stream_of_a_job_ends_with_the_job_whose_token_it_has(town: Town) -> None:
+    """Whoever a handler gave it to must not read on."""
+    admin = {"Authorization": f"Bearer {await town.token(Role.ADMIN, '*')}"}
+    answer = await town.api.post(job(OWN), **admin)
+    claim = await town.api.start(answer.json["id"])
+    headers = {"Authorization": f"Bearer {town.job_tokens.text(claim)}"}
+    url = f"/{OWN}/{town.jobs[OWN]}/events"
+    async with (
+        background(gate=town.gate.run()),
+        asyncio.timeout(20),
+        town.api.client.get(url, headers=headers) as stream,
+    ):
+        assert stream.status == 200
+        await town.api.end(claim)
+        await town.api.clock.pass_until(lambda: not town.gate._open)
+        with pytest.raises(ClientPayloadError):
+            await stream.read()
+    assert (await town.api.get(f"/{OWN}", headers=headers)).status == 401
 
 
 async def test_a_wait_ends_when_its_token_expires(town: Town) -> None:

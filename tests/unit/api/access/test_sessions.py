@@ -13,12 +13,12 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from scheduler.api.access.gate import Gate
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Role
+from scheduler.core.access.session import IDLE, LONGEST, SESSIONS_MAX, digest
 from scheduler.core.errors import Unauthenticated
-from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.session import IDLE, LONGEST, SESSIONS_MAX, digest
-from scheduler.service.known import KNOWN_S
-from scheduler.service.sessions import Sessions
-from scheduler.service.tokens import NewToken, Tokens
+from scheduler.service.access.known import KNOWN_S
+from scheduler.service.access.sessions import Sessions
+from scheduler.service.access.tokens import NewToken, Tokens
 from tests.unit.api.conftest import COOKIE, Api, Response, build
 
 UNKNOWN = f"atl_{'0' * 12}_{'Q' * 43}"

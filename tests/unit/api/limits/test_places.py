@@ -14,7 +14,7 @@ from scheduler.api.limits.load import STREAMS_MAX, WAITS_MAX, Load
 from scheduler.api.limits.places import Places
 from scheduler.api.state import LOAD
 from scheduler.basics.background import background
-from scheduler.core.principal import EVERYBODY, Role
+from scheduler.core.access.principal import EVERYBODY, Role
 from tests.support.eventually import eventually
 from tests.unit.api.conftest import Api, Response, build
 

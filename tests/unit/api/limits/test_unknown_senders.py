@@ -10,8 +10,8 @@ import pytest
 
 from scheduler.api.limits.server import LINGER_S, READ_BYTES
 from scheduler.basics.background import background
-from scheduler.core.principal import EVERYBODY, Role
-from scheduler.core.token import new_secret
+from scheduler.core.access.principal import EVERYBODY, Role
+from scheduler.core.access.token import new_secret
 from tests.unit.api.conftest import build
 from tests.unit.api.limits.conftest import Peer, Served, request, serving
 

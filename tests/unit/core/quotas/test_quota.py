@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.core.principal import ALL, Grant, Role
+from scheduler.core.access.principal import ALL, Grant, Role
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from tests.support.stores import new
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Collection, Mapping
 import pytest
 
 from scheduler.basics.background import background
-from scheduler.service import known as module
-from scheduler.service.known import KNOWN_S, Known
+from scheduler.service.access import known as module
+from scheduler.service.access.known import KNOWN_S, Known
 from tests.fakes import FakeClock
 from tests.support.eventually import eventually
 

@@ -12,10 +12,10 @@ from typing import Final
 
 from scheduler.basics.clock import new_id
 from scheduler.core.access.audit import Action, AuditRecord
+from scheduler.core.access.principal import Principal
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.clock import Clock
-from scheduler.core.principal import Principal
 
 WINDOW_S: Final = 60.0
 RECORDS_MAX: Final = 20

@@ -9,7 +9,7 @@ from typing import Final
 
 from scheduler.core.change import Change
 from scheduler.service.change_feed import ChangeEntry
-from scheduler.service.events import LineEvent
+from scheduler.service.following.events import LineEvent
 
 CHARACTERS_MAX: Final = 4_000_000
 """How much is kept; what is older is read again where somebody wants it."""

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from scheduler.basics.clock import new_id
 from scheduler.core.access.audit import Action, AuditFilter, AuditRecord, is_for_another
+from scheduler.core.access.principal import Principal, Right
 from scheduler.core.job import NewJob
 from scheduler.core.ports.audit_log import AuditLog
-from scheduler.core.principal import Principal, Right
-from scheduler.service.rights import require
+from scheduler.service.access.rights import require
 
 NAMES_MAX: Final = 10
 """How many names a record lists; of more, only the first."""

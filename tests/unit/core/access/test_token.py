@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import pytest
 
-from scheduler.core.principal import Role
-from scheduler.core.token import Secret, Token, new_secret, parsed
+from scheduler.core.access.principal import Role
+from scheduler.core.access.token import Secret, Token, new_secret, parsed
 from tests.support.stores import AT, later
 
 

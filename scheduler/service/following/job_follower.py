@@ -12,7 +12,7 @@ from scheduler.core.change import ChangeKind, Position, as_of, may_run, stage, u
 from scheduler.core.job import Job
 from scheduler.core.job_log import lines
 from scheduler.service.change_feed import ChangeEntry, ChangeFeed
-from scheduler.service.events import (
+from scheduler.service.following.events import (
     UNKNOWN_CHANGE,
     Event,
     LineEvent,

@@ -20,7 +20,7 @@ from scheduler.core.change import Change, ChangeKind, Position, as_of
 from scheduler.core.job_log import lines
 from scheduler.core.ports.store import Store
 from scheduler.service.change_feed import BATCH_MAX, ChangeEntry, ChangeFeed
-from scheduler.service.events import (
+from scheduler.service.following.events import (
     UNKNOWN_CHANGE,
     Event,
     LineEvent,
@@ -28,8 +28,8 @@ from scheduler.service.events import (
     ResetEvent,
     StatusEvent,
 )
-from scheduler.service.kept_lines import KeptLines
-from scheduler.service.sent_so_far import SentSoFar
+from scheduler.service.following.kept_lines import KeptLines
+from scheduler.service.following.sent_so_far import SentSoFar
 
 REMEMBERED_MAX: Final = 10_000
 """For how many jobs it is remembered what all followers were sent."""

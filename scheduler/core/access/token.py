@@ -16,7 +16,7 @@ from hmac import compare_digest
 from secrets import token_hex, token_urlsafe
 from typing import Final, NamedTuple
 
-from scheduler.core.principal import Grant, Principal, Role
+from scheduler.core.access.principal import Grant, Principal, Role
 
 PREFIX: Final = "atl"
 """By this, scanners that look for leaked secrets recognize ours."""

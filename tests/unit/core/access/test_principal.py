@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.principal import EVERYBODY, Grant, Principal, Right, Role, may, may_for_all
+from scheduler.core.access.principal import (
+    EVERYBODY,
+    Grant,
+    Principal,
+    Right,
+    Role,
+    may,
+    may_for_all,
+)
 
 RIGHTS = {
     Role.VIEWER: {Right.OPEN, Right.READ},

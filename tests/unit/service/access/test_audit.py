@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scheduler.core.access.audit import TEXT_MAX, Action, AuditFilter
+from scheduler.core.access.principal import Grant, Principal, Role
 from scheduler.core.errors import Forbidden
-from scheduler.core.principal import Grant, Principal, Role
-from scheduler.service.audit import Audit, recorded
+from scheduler.service.access.audit import Audit, recorded
 from tests.fakes import AT, MemoryStore
 
 

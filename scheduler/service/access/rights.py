@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from scheduler.core.access.principal import Principal, Right, may, may_for_all
 from scheduler.core.errors import Forbidden, NotFound
-from scheduler.core.principal import Principal, Right, may, may_for_all
 
 
 def require(by: Principal, right: Right) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from math import inf
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from scheduler.basics.batch import Batch
@@ -58,6 +59,8 @@ class Known(Generic[Found]):
         self._found: OrderedDict[str, _Said[Found]] = OrderedDict()
         self._missing: OrderedDict[str, float] = OrderedDict()
         """Until when each is known not to be there."""
+        self._distrusted = 0
+        """How often something was."""
         self._again = Batch(self._look_for_all, weight_max=LOOK_MAX)
         self._first = Batch(self._look_for_all, weight_max=LOOK_MAX, pause_s=PAUSE_S)
 
@@ -94,10 +97,18 @@ class Known(Generic[Found]):
         self._found.pop(key, None)
         self._missing.pop(key, None)
 
+    def distrust(self, key: str) -> None:
+        """Ask the store the next time, without a pause: what was read may be true no more."""
+        self._distrusted += 1
+        if (said := self._found.get(key)) is not None:
+            self._found[key] = said._replace(until=-inf)
+
     async def _look_for_all(self, keys: Sequence[str]) -> Sequence[Found | None]:
         """Read some. What is known of them lasts from before the look on."""
-        until = self._clock.monotonic() + KNOWN_S
+        distrusted, now = self._distrusted, self._clock.monotonic()
         found = await self._look(set(keys))
+        # What was distrusted since may have been read before it changed: then it is not kept.
+        until = now + KNOWN_S if distrusted == self._distrusted else now
         return [self._note(each, found.get(each), until) for each in keys]
 
     def _note(self, key: str, what: Found | None, until: float) -> Found | None:

@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from scheduler.core.access.audit import Action, AuditRecord
+from scheduler.core.access.principal import Principal
+from scheduler.core.access.session import CHARACTERS, Session, digest, new_text
+from scheduler.core.access.token import parsed
 from scheduler.core.errors import StoreUnavailable, Unauthenticated
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import Principal
-from scheduler.core.session import CHARACTERS, Session, digest, new_text
-from scheduler.core.token import parsed
-from scheduler.service.audit import recorded
-from scheduler.service.failed_logins import FailedLogins
-from scheduler.service.known import Known
-from scheduler.service.tokens import Tokens
+from scheduler.service.access.audit import recorded
+from scheduler.service.access.failed_logins import FailedLogins
+from scheduler.service.access.known import Known
+from scheduler.service.access.tokens import Tokens
 
 NOTE_USE_EVERY: Final = timedelta(minutes=1)
 ENDED: Final = "the session has ended: log in again"

@@ -5,25 +5,34 @@
                                    ▼
                      one look at the store for all that ask: see `known.py`
 
-Nothing else is asked: tokens have their force while the queue is away.
+Nothing else is asked: tokens have their force while the queue is away. Through the queue, other
+nodes only tell that one was revoked, so that it is looked up anew at once. Whoever sends such
+messages himself causes looks at the store, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from scheduler.core.access.audit import Action
-from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
+from scheduler.core.access.principal import Principal, Right, Role
+from scheduler.core.access.token import Secret, Token, new_secret, parsed
+from scheduler.core.errors import (
+    NoSuchToken,
+    QueueUnavailable,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.principal import Principal, Right, Role
-from scheduler.core.token import Secret, Token, new_secret, parsed
-from scheduler.service.audit import names, recorded
-from scheduler.service.known import Known
-from scheduler.service.rights import require
+from scheduler.service.access.audit import names, recorded
+from scheduler.service.access.known import Known
+from scheduler.service.access.rights import require
 
 NOTE_USE_EVERY_S: Final = 60.0
 """How often the last use of tokens is written down."""
@@ -42,12 +51,20 @@ class NewToken:
 class Tokens:
     """The tokens of an installation; `run` must run while it is in use."""
 
-    def __init__(self, store: TokenStore, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, queue: Queue | None, clock: Clock) -> None:
+        """Collaborators.
+
+        Args:
+            queue: tells other nodes what is revoked; None for a command that revokes nothing.
+        """
         self._store = store
+        self._queue = queue
         self._clock = clock
         self._known = Known(self._look, clock, truth=_truth)
         self._uses: dict[str, datetime] = {}
         """The last uses that are not written down yet."""
+        self._heard = 0
+        """How many revocations were heard."""
 
     async def run(self) -> None:
         """Look for those who ask, for ever; a background task."""
@@ -138,7 +155,9 @@ class Tokens:
         return await self._store.page(before_id=before_id, limit=limit)
 
     async def revoke(self, by: Principal, token_id: str) -> Token:
-        """Take a token its force: here at once, on other nodes within `known.KNOWN_S`.
+        """Take a token its force: at once, on other nodes too.
+
+        Where the queue is away, these find out within `known.KNOWN_S`.
 
         Raises:
             Forbidden: somebody may not.
@@ -151,7 +170,18 @@ class Tokens:
         if token is None:
             raise NoSuchToken(f"there is no token {token_id!r}")
         self._known.note(token_id, token)
+        if self._queue is not None:
+            with suppress(QueueUnavailable):
+                await self._queue.announce_revocation(token_id)
         return token
+
+    async def revocations(self) -> AsyncIterator[str]:
+        """Ids of tokens that may have lost their force, as they are heard of; distrusted here."""
+        if self._queue is None:
+            return
+        async for token_id in self._queue.revocations():
+            self._known.distrust(token_id)
+            yield token_id
 
     async def _look(self, token_ids: Collection[str]) -> Mapping[str, Token]:
         return {token.id: token for token in await self._store.find(token_ids)}

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from scheduler.basics.background import background
+from scheduler.core.access.principal import EVERYBODY, Grant, Role
+from scheduler.core.access.token import Secret, Token, new_secret
 from scheduler.core.errors import NoSuchToken, StoreUnavailable, Unauthenticated
-from scheduler.core.principal import EVERYBODY, Grant, Role
-from scheduler.core.token import Secret, Token, new_secret
-from scheduler.service import tokens as module
-from scheduler.service.known import KNOWN_S
-from scheduler.service.tokens import NOTE_USE_EVERY_S, NewToken, Tokens
-from tests.fakes import FakeClock, MemoryStore
+from scheduler.service.access import tokens as module
+from scheduler.service.access.known import KNOWN_S
+from scheduler.service.access.tokens import NOTE_USE_EVERY_S, NewToken, Tokens
+from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.fakes.tokens import MemoryTokens
 from tests.support.eventually import eventually
 
@@ -26,7 +26,14 @@ class Installation:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.clock = FakeClock()
-        self.node, self.other_node = (Tokens(self.tokens, self.clock) for _ in range(2))
+        self.queue = MemoryQueue()
+        self.node, self.other_node = (Tokens(self.tokens, self.queue, self.clock) for _ in range(2))
+        self.heard: list[str] = []
+        """What the other node has heard."""
+
+    async def hear(self) -> None:
+        async for token_id in self.other_node.revocations():
+            self.heard.append(token_id)
 
     @property
     def tokens(self) -> MemoryTokens:
@@ -41,7 +48,7 @@ class Installation:
 @pytest.fixture(name="at")
 async def at_fixture() -> AsyncIterator[Installation]:
     at = Installation()
-    async with background(one=at.node.run(), other=at.other_node.run()):
+    async with background(one=at.node.run(), other=at.other_node.run(), hears=at.hear()):
         yield at
 
 
@@ -108,11 +115,60 @@ async def test_requests_that_meet_share_a_look(
     assert looks == 1
 
 
+async def test_other_nodes_hear_of_a_revocation(at: Installation) -> None:
+    """Without a moment of the five seconds."""
+    made = await at.made()
+    await at.other_node.principal(made.secret.text)
+    await at.node.revoke(EVERYBODY, made.token.id)
+    await eventually(lambda: at.heard == [made.token.id])
+    with pytest.raises(Unauthenticated):
+        await at.other_node.principal(made.secret.text)
+
+
+async def test_who_forges_a_revocation_causes_a_look_and_nothing_else(at: Installation) -> None:
+    """Who reaches the queue is not thereby an admin. What a node does not know costs nothing."""
+    made = await at.made()
+    await at.other_node.principal(made.secret.text)
+    forged = [made.token.id, "0" * 12, "", "\0", "x" * 100_000]
+    for text in forged:
+        await at.queue.announce_revocation(text)
+    await eventually(lambda: at.heard == forged)
+    at.store.away = True
+    with pytest.raises(StoreUnavailable):
+        await at.other_node.principal(made.secret.text)
+    at.store.away = False
+    assert (await at.other_node.principal(made.secret.text)).name == "web"
+
+
+async def test_a_look_that_a_revocation_overtook_is_not_kept(
+    at: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the token would have its force for five seconds more, although all have heard."""
+    made = await at.made()
+    asked, answer, find = asyncio.Event(), asyncio.Event(), at.tokens.find
+
+    async def slow(token_ids: Collection[str]) -> Sequence[Token]:
+        found = await find(token_ids)
+        asked.set()
+        await answer.wait()
+        return found
+
+    monkeypatch.setattr(at.tokens, "find", slow)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(at.other_node.has_force(made.token.id))
+        await asked.wait()
+        await at.node.revoke(EVERYBODY, made.token.id)
+        await eventually(lambda: at.heard == [made.token.id])
+        answer.set()
+    assert not await at.other_node.has_force(made.token.id)
+
+
 async def test_a_revoked_token_loses_its_force_here_at_once_and_elsewhere_soon(
     at: Installation,
 ) -> None:
-    """The bound of other nodes is the five seconds."""
+    """Where the queue is away, the bound of other nodes is the five seconds."""
     made = await at.made()
+    at.queue.away = True
     for node in (at.node, at.other_node):
         await node.principal(made.secret.text)
     await at.node.revoke(EVERYBODY, made.token.id)
