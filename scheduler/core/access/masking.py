@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-OURS: Final = re.compile(r"(atl_[0-9A-Fa-f]+_|whsec_)[\w+/=-]+")
-"""A token, or a key that signs hooks, which may stand where something else belongs."""
+OURS: Final = re.compile(r"(atl_[0-9A-Fa-f-]+(?:_[0-9]+)?_|whsec_)[\w+/=-]+")
+"""A token, also of a job, or a key that signs hooks, which may stand where something else belongs."""
 
 
 def masked(text: str) -> str:

@@ -14,6 +14,7 @@ from tests.unit.api.conftest import Api
 JSON = {"Content-Type": "application/json"}
 SECRET = "Q" * 43
 TOKEN = f"atl_3f0c9a1b7d24_{SECRET}"
+OF_JOB = f"atl_019ab000-0000-7000-8000-000000000000_3_{SECRET}"
 
 
 @pytest.mark.parametrize("body", [TOKEN, [TOKEN], {}, 7, {"token": 7}, {"token": TOKEN * 4}])
@@ -30,6 +31,7 @@ async def test_a_login_is_refused_without_a_word_of_what_was_sent(api: Api, body
     ("method", "path", "body"),
     [
         ("POST", "/", {"uid": "ada", "task": TOKEN}),
+        ("POST", "/", {"uid": "ada", "task": OF_JOB}),
         ("POST", "/", {"uid": f"/{TOKEN}", "task": "task1"}),
         ("POST", "/", {"uid": "ada", "task": "task1", TOKEN: 1}),
         ("POST", "/", {"uid": "ada", "task": "task1", "hook": f"ftp://ada:{SECRET}@h.example/"}),
