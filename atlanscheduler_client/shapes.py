@@ -252,6 +252,8 @@ class AuditRecord:
     """`abort`, `submit` (for others), `login`, `create_token` and so on."""
     actor: str | None
     """The name of the token, or the user of the proxy; None: nobody is known."""
+    actor_kind: str | None
+    """`token`, `session` (of a browser), `job`, or `user` (of the proxy): names are not unique."""
     token_id: str | None
     role: Role | None
     client: str | None

@@ -158,6 +158,7 @@ def audit_document(record: AuditRecord) -> Document:
         "at": instant(record.at),
         "action": record.action,
         "actor": record.actor,
+        "actor_kind": record.actor_kind,
         "token_id": record.token_id,
         "role": record.role,
         "client": record.client,

@@ -144,6 +144,7 @@ def audit_record(record: AuditRecord) -> Mapping[str, Any]:
         "at": milliseconds(record.at),
         "action": record.action,
         "actor": record.actor,
+        "actor_kind": record.actor_kind,
         "token_id": record.token_id,
         "role": record.role,
         "client": record.client,

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.access.principal import Role
+from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.access.session import Session
 from scheduler.core.access.token import Token
 from scheduler.core.job import (
@@ -161,6 +161,7 @@ def audit_record(row: Row) -> AuditRecord:
         at=_instant(row["at"]),
         action=row["action"],
         actor=row["actor"],
+        actor_kind=None if row["actor_kind"] is None else ActorKind(row["actor_kind"]),
         token_id=row["token_id"],
         role=None if row["role"] is None else Role(row["role"]),
         client=row["client"],

@@ -65,6 +65,7 @@ AUDIT: Final = {
     "at": "2026-11-23T14:08:50.682Z",
     "action": "abort",
     "actor": "web",
+    "actor_kind": "token",
     "token_id": "3f0c9a1b7d24",
     "role": "user",
     "client": "10.0.0.9",

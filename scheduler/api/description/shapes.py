@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.access.audit import Action
-from scheduler.core.access.principal import Role
+from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.job import Cleanup, FailureKind, Status
 from scheduler.core.webhook import CallStatus, Event
 
@@ -241,6 +241,10 @@ class AuditRecord(Shape):
     actor: Annotated[
         str | None,
         Field(description="the name of the token, or the user of the proxy; null: nobody is known"),
+    ]
+    actor_kind: Annotated[
+        ActorKind | None,
+        Field(description="what the actor is: names are not unique, and users may share them"),
     ]
     token_id: Annotated[str | None, Field(description="the token that was used")]
     role: Annotated[Role | None, Field(description="the role of who did it")]

@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
-from scheduler.core.access.principal import Principal, Role, highest_role
+from scheduler.core.access.principal import ActorKind, Principal, Role, highest_role
 
 TEXT_MAX: Final = 500
 """Characters of a text in a record: a proxy's name for a user, or a reason, may be longer."""
@@ -48,6 +48,8 @@ class AuditRecord:
     """An `Action`, or one of a later version."""
     actor: str | None
     """The name of who did it; None: nobody is known, or a node at its first start."""
+    actor_kind: ActorKind | None
+    """What the actor is; None where there is none."""
     token_id: str | None
     """The token that they brought, or have logged in with."""
     role: Role | None
@@ -83,6 +85,7 @@ class AuditRecord:
             at=at,
             action=action,
             actor=principal.name and principal.name[:TEXT_MAX],
+            actor_kind=principal.kind,
             token_id=principal.token_id,
             role=highest_role(principal),
             client=principal.client,

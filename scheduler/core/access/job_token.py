@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from scheduler.core.access.principal import ALL, Grant, Principal, Role
+from scheduler.core.access.principal import ALL, JOB, Grant, Principal, Role
 from scheduler.core.access.token import PREFIX
 from scheduler.core.job import Job
 
@@ -44,7 +44,7 @@ class JobToken:
     @property
     def name(self) -> str:
         """Who brings it."""
-        return f"job:{self.job_id}"
+        return f"{JOB}{self.job_id}"
 
     @property
     def id(self) -> str:

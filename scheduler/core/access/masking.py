@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 OURS: Final = re.compile(r"(atl_[0-9A-Fa-f-]+(?:_[0-9]+)?_|whsec_)[\w+/=-]+")
-"""A token, also of a job, or a key that signs hooks, which may stand where something else belongs."""
+"""A token, also that of a job, or a key that signs hooks: it may stand at any wrong place."""
 
 
 def masked(text: str) -> str:

@@ -22,6 +22,8 @@ ALL: Final = "*"
 """The pattern of all uids; at the end of another pattern, whatever follows."""
 
 
+JOB: Final = "job:"
+"""How the name of a job begins, and the id of its token; the id of another token has no colon."""
 PATTERN: Final = r"^(\*|[^/*\-\x00-\x1f\x7f-\x9f][^/*\x00-\x1f\x7f-\x9f]{0,199}\*?)$"
 """What a pattern of uids looks like: a uid, which may end in `*`, or `*` alone."""
 
@@ -46,6 +48,18 @@ class Right(Enum):
     CHANGE = Role.USER
     OPERATE = Role.OPERATOR
     ADMINISTER = Role.ADMIN
+
+
+class ActorKind(StrEnum):
+    """What somebody is: names are not unique, and a user may be named like a token."""
+
+    TOKEN = "token"  # noqa: S105 - no secret
+    SESSION = "session"
+    """Of a browser, in which somebody has logged in with the token."""
+    JOB = "job"
+    """With a token of its own."""
+    USER = "user"
+    """Whom a proxy names."""
 
 
 class Grant(NamedTuple):
@@ -79,6 +93,17 @@ class Principal:
     """The digest of the session, of who has logged in."""
     client: str | None = None
     """The IP address that it asks from, if that is known; for the audit log."""
+
+    @property
+    def kind(self) -> ActorKind | None:
+        """What it is; None for everybody, and for a node itself."""
+        if self.name is None:
+            return None
+        if self.token_id is None:
+            return ActorKind.USER
+        if self.token_id.startswith(JOB):
+            return ActorKind.JOB
+        return ActorKind.TOKEN if self.session is None else ActorKind.SESSION
 
     @property
     def only_uid(self) -> str | None:

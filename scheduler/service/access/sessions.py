@@ -115,7 +115,7 @@ class Sessions:
         principal = await self._tokens.of_session(session.token_id)
         if principal is None:
             return ()
-        return recorded(replace(principal, client=client), Action.LOGOUT, at=at)
+        return recorded(replace(principal, session=key, client=client), Action.LOGOUT, at=at)
 
     async def _look(self, digests: Collection[str]) -> Mapping[str, Session]:
         return {session.digest: session for session in await self._store.sessions(digests)}

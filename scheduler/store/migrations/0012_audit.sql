@@ -8,6 +8,7 @@ CREATE TABLE audit (
     at bigint NOT NULL,
     action text NOT NULL,
     actor text,
+    actor_kind text,
     token_id text,
     role text,
     client text,

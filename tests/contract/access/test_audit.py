@@ -16,7 +16,7 @@ import pytest
 
 from scheduler.basics.clock import id_before
 from scheduler.core.access.audit import Action, AuditFilter, AuditRecord
-from scheduler.core.access.principal import Role
+from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.access.session import Session, digest, new_text
 from scheduler.core.access.token import Token, new_secret
 from scheduler.core.errors import StoreRefused
@@ -52,6 +52,7 @@ def record(*, at: datetime = AT, **fields: Any) -> AuditRecord:
         "at": at,
         "action": Action.ABORT,
         "actor": "web",
+        "actor_kind": ActorKind.TOKEN,
         "token_id": "3f0c9a1b7d24",
         "role": Role.USER,
         "client": "10.0.0.9",
@@ -67,7 +68,14 @@ async def stored(store: Store) -> list[AuditRecord]:
 async def test_a_record_comes_back_as_it_was_stored(store: Store) -> None:
     """Each field answers a question of whoever looks into what has happened."""
     full = record(uid="ada", target="x", count=3, detail={"reason": "wrong ☃", "children": True})
-    bare = record(actor=None, token_id=None, role=None, client=None, action="of a later version")
+    bare = record(
+        actor=None,
+        actor_kind=None,
+        token_id=None,
+        role=None,
+        client=None,
+        action="of a later version",
+    )
     await store.audit.add([full, bare])
     assert await stored(store) == [bare, full]
 

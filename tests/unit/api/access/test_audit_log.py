@@ -172,9 +172,11 @@ async def test_a_login_and_a_logout_are_told(audited: Audited) -> None:
     headers = {"Cookie": f"{COOKIE}={cookie[COOKIE].value}", "Sec-Fetch-Site": "same-origin"}
     for _ in range(2):
         await audited.ask("POST", "/-/logout", headers=headers)
-    told = [(each["action"], each["actor"], each["token_id"]) for each in await audited.records()]
+    records = await audited.records()
+    told = [(each["action"], each["actor"], each["token_id"]) for each in records]
     who = ("the user", audited.web.token.id)
     assert told == [("logout", *who), ("login", *who)]
+    assert [each["actor_kind"] for each in records] == ["session", "token"]
 
 
 async def test_failed_logins_are_told_in_few_records(audited: Audited) -> None:

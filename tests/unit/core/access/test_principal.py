@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from scheduler.core.access.job_token import JobToken
 from scheduler.core.access.principal import (
     EVERYBODY,
+    ActorKind,
     Grant,
     Principal,
     Right,
@@ -14,6 +18,8 @@ from scheduler.core.access.principal import (
     may_for_all,
 )
 
+TOKEN_ID = "3f0c9a1b7d24"
+JOB_ID = "019ab000-0000-7000-8000-000000000000"
 RIGHTS = {
     Role.VIEWER: {Right.OPEN, Right.READ},
     Role.USER: {Right.OPEN, Right.READ, Right.CHANGE},
@@ -110,3 +116,21 @@ def test_who_has_no_grant_may_do_nothing() -> None:
     nobody = Principal(name="eve", grants=())
     assert not any(may(nobody, right) for right in Right)
     assert nobody.only_uid is None
+
+
+def test_each_is_told_from_others_of_the_same_name() -> None:
+    """A proxy may name a user like a token, and the names of tokens are not unique."""
+    user = Principal(name="web", grants=())
+    token = Principal(name="web", grants=(), token_id=TOKEN_ID)
+    assert user.kind is ActorKind.USER
+    assert token.kind is ActorKind.TOKEN
+    assert replace(token, session="0" * 64).kind is ActorKind.SESSION
+    assert EVERYBODY.kind is None
+
+
+def test_a_job_is_told_from_a_user_that_is_named_like_it() -> None:
+    """By its token, whose id no other has the form of."""
+    job = JobToken(JOB_ID, 3)
+    by_itself = Principal(name=job.name, grants=(), token_id=job.id)
+    assert by_itself.kind is ActorKind.JOB
+    assert Principal(name=job.name, grants=()).kind is ActorKind.USER
