@@ -18,7 +18,7 @@ from scheduler.core.access.principal import (
     may_for_all,
 )
 
-TOKEN_ID = "3f0c9a1b7d24"
+OF_WEB = "3f0c9a1b7d24"
 JOB_ID = "019ab000-0000-7000-8000-000000000000"
 RIGHTS = {
     Role.VIEWER: {Right.OPEN, Right.READ},
@@ -121,7 +121,7 @@ def test_who_has_no_grant_may_do_nothing() -> None:
 def test_each_is_told_from_others_of_the_same_name() -> None:
     """A proxy may name a user like a token, and the names of tokens are not unique."""
     user = Principal(name="web", grants=())
-    token = Principal(name="web", grants=(), token_id=TOKEN_ID)
+    token = Principal(name="web", grants=(), token_id=OF_WEB)
     assert user.kind is ActorKind.USER
     assert token.kind is ActorKind.TOKEN
     assert replace(token, session="0" * 64).kind is ActorKind.SESSION
