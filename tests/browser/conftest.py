@@ -45,8 +45,9 @@ FLAGS = (
 )
 TIMEOUT_MS = 15_000
 expect.set_options(timeout=TIMEOUT_MS)
-REFUSED = "401|403"
-"""What the browser logs of answers to somebody who has not logged in."""
+REFUSED = "401|403|ERR_INCOMPLETE_CHUNKED_ENCODING"
+"""What the browser logs of answers to somebody who has not logged in, or who is logged out amid a
+stream."""
 PHONE = {"width": 390, "height": 844}
 
 
