@@ -53,7 +53,8 @@ async def ended(node: Node, task: str, data: object, **more: object) -> tuple[Bo
     """A job once it is final, without its result; and all of it as text."""
     job = await node.submit(task, data, **more)
     text = await body_of(node, f"/u1/{job['id']}?wait=30")
-    begin, end = text.index('"result":') + 9, text.index(',"error":')
+    # The last one: a result may have such a key, too.
+    begin, end = text.index('"result":') + 9, text.rindex(',"error":')
     return json.loads(text[:begin] + "0" + text[end:]), text[begin:end]
 
 
