@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort bench-auth \
-	bench-growth bench-footprint bench-isolation bench-nodes bench-plots bench-receipt lock clean
+.PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort bench-growth \
+	bench-footprint bench-isolation bench-nodes bench-plots bench-receipt lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -75,11 +75,6 @@ bench-nodes: .venv/dev.stamp
 # minutes.
 bench-isolation: .venv/dev.stamp
 	@$(BIN)/python -m bench.isolation $(if $(ROUNDS),--rounds $(ROUNDS))
-
-# What it costs a request that a node asks for a token: writes bench/results/authentication.json.
-# Takes two minutes.
-bench-auth: .venv/dev.stamp
-	@$(BIN)/python -m bench.authentication $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # Draws what is in bench/results/, as docs/images/bench-….png.
 bench-plots: .venv/bench.stamp
