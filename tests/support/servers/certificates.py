@@ -18,6 +18,7 @@ class Authority:
         self._key = folder / "ca.key"
         self._openssl(
             *("req", "-x509", *_NEW_KEY, "-days", "2", "-subj", "/CN=tests"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),  # Python 3.13 asks for it
             *("-keyout", str(self._key), "-out", str(self.certificate)),
         )
 
@@ -25,7 +26,7 @@ class Authority:
         """A certificate for a host, by default 127.0.0.1, and its key."""
         certificate, key = (self._folder / f"{name}.{kind}" for kind in ("pem", "key"))
         request, extension = (self._folder / f"{name}.{kind}" for kind in ("csr", "ext"))
-        extension.write_text(f"subjectAltName={host}")
+        extension.write_text(f"subjectAltName={host}\nauthorityKeyIdentifier=keyid\n")
         self._openssl(
             *("req", *_NEW_KEY, "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(request))
         )
