@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort bench-growth \
-	bench-footprint bench-isolation bench-nodes bench-plots bench-receipt lock clean
+.PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort \
+	bench-delays bench-growth bench-footprint bench-isolation bench-nodes bench-plots \
+	bench-receipt lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python main.py
@@ -70,6 +71,11 @@ bench-footprint: .venv/dev.stamp
 # What several nodes do together, on PostgreSQL: writes bench/results/nodes.json. Takes three minutes.
 bench-nodes: .venv/dev.stamp
 	@$(BIN)/python -m bench.nodes $(if $(ROUNDS),--rounds $(ROUNDS))
+
+# How late jobs begin that wait for a time, alone and beside a million of them, and what those cost:
+# writes bench/results/delays.json. Takes ten minutes; JOBS=20 takes two.
+bench-delays: .venv/dev.stamp
+	@$(BIN)/python -m bench.delays $(if $(JOBS),--jobs $(JOBS)) $(if $(HELD),--held $(HELD))
 
 # What it costs that users do not share processes: writes bench/results/isolation.json. Takes three
 # minutes.

@@ -24,6 +24,7 @@ from atlanscheduler_client.problems import (
     ClientError,
     Forbidden,
     JobEnded,
+    JobNotQueued,
     Lost,
     NoSuchJob,
     Problem,
@@ -56,6 +57,7 @@ from atlanscheduler_client.shapes import (
     Until,
     Usage,
     UserLimits,
+    Waits,
 )
 from atlanscheduler_client.sync import Client
 
@@ -78,6 +80,7 @@ __all__ = [
     "Forbidden",
     "Job",
     "JobEnded",
+    "JobNotQueued",
     "JobState",
     "LogLine",
     "Lost",
@@ -101,6 +104,7 @@ __all__ = [
     "Until",
     "Usage",
     "UserLimits",
+    "Waits",
     "WrongServer",
     "__version__",
 ]

@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -78,12 +78,27 @@ class AsyncClient:
         hook: str | None = None,
         parent: str | None = None,
         idempotency_key: str | None = None,
+        priority: int = 0,
+        run_at: datetime | None = None,
+        delay: timedelta | float | None = None,
+        start_within: timedelta | float | None = None,
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
-        In a handler, the job that runs is the new one's parent, unless `parent` is given.
+        In a handler, the job that runs is the new one's parent, unless `parent` is given. When it
+        runs, and in which order, say the last four: see `NewJob`.
         """
-        job = NewJob(uid=uid, task=task, data=data, hook=hook, parent=parent)
+        job = NewJob(
+            uid=uid,
+            task=task,
+            data=data,
+            hook=hook,
+            parent=parent,
+            priority=priority,
+            run_at=run_at,
+            delay=delay,
+            start_within=start_within,
+        )
         return await self._ask(calls.submit(job, idempotency_key))
 
     async def submit_all(
@@ -134,6 +149,25 @@ class AsyncClient:
             job = await self._ask(calls.get(uid, job_id, wait_s=wait_s, until=until))
             if job.over if until == "over" else job.final:
                 return job
+
+    async def update(
+        self,
+        uid: str,
+        job_id: str,
+        *,
+        priority: int | None = None,
+        run_at: datetime | None = None,
+        at_once: bool = False,
+    ) -> Job:
+        """Change the priority of a queued job, or the time before which it does not begin.
+
+        With `at_once` it may begin now, whatever its time was.
+
+        Raises:
+            JobNotQueued: it runs, or has ended.
+        """
+        change = calls.update(uid, job_id, priority=priority, run_at=run_at, at_once=at_once)
+        return await self._ask(change)
 
     async def abort(
         self,

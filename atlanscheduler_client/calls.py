@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -112,6 +112,22 @@ def get(uid: str, job_id: str, *, wait_s: float = 0.0, until: Until = "final") -
     """Get a job; with `wait_s`, as soon as it is final or over, or when the time is up."""
     path = _path(uid, job_id, **_wait(wait_s, until))
     return Call(method="GET", path=path, read=_job, wait_s=wait_s)
+
+
+def update(
+    uid: str, job_id: str, *, priority: int | None, run_at: datetime | None, at_once: bool
+) -> Call[Job]:
+    """Change the priority or the time of a queued job."""
+    body: dict[str, Any] = {} if priority is None else {"priority": priority}
+    if at_once or run_at is not None:
+        body["run_at"] = None if at_once or run_at is None else run_at.isoformat()
+    return Call(
+        method="PATCH",
+        path=_path(uid, job_id),
+        read=_job,
+        body=dumps(body),
+        headers={"Content-Type": "application/json"},
+    )
 
 
 def abort(
@@ -263,8 +279,22 @@ def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[
 
 def _body(job: NewJob) -> dict[str, Any]:
     body = {"uid": job.uid, "task": job.task, "data": job.data, "hook": job.hook}
-    parent = job.parent or running_job()
-    return {**body, "parent": parent} if parent else body
+    given = {"parent": job.parent or running_job(), **_order(job)}
+    return body | {name: value for name, value in given.items() if value is not None}
+
+
+def _order(job: NewJob) -> dict[str, Any]:
+    """When, and in which order, it is to run; a node of an earlier version knows none of it."""
+    return {
+        "priority": job.priority or None,
+        "run_at": job.run_at and job.run_at.isoformat(),
+        "delay_s": _seconds(job.delay),
+        "start_within_s": _seconds(job.start_within),
+    }
+
+
+def _seconds(length: timedelta | float | None) -> float | None:
+    return length.total_seconds() if isinstance(length, timedelta) else length
 
 
 def _page(path: str, item_of: Callable[[dict[str, Any]], T]) -> Call[ListPage[T]]:

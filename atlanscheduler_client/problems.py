@@ -9,6 +9,7 @@ ClientError
     ├── Forbidden         the token does not allow it: use one that does
     ├── NoSuchJob         the job belongs to another user, was deleted, or never existed
     ├── JobEnded          the job ended before it could be aborted; the error has the job
+    ├── JobNotQueued      the job runs or has ended, and cannot be changed; the error has the job
     ├── QuotaExceeded     the submission is beyond a quota: wait, and send the same again
     └── Unavailable       the same call may work in a moment; no part of it was done
 
@@ -91,6 +92,14 @@ class NoSuchJob(Problem):
 
 class JobEnded(Problem):
     """The job ended before it could be aborted; `job` is the job."""
+
+    def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
+        super().__init__(status, document)
+        self.job = job
+
+
+class JobNotQueued(Problem):
+    """The job runs or has ended, and so cannot be changed; `job` is the job."""
 
     def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
         super().__init__(status, document)

@@ -26,6 +26,7 @@ from atlanscheduler_client.shapes import (
     Token,
     Usage,
     UserLimits,
+    Waits,
 )
 
 Document = dict[str, Any]
@@ -112,6 +113,19 @@ def _state(document: Document) -> Document:
         "started_at": _instant_or_none(document["started_at"]),
         "finished_at": _instant_or_none(document["finished_at"]),
         "abort": _abort(document["abort"]),
+        **_order(document),
+    }
+
+
+def _order(document: Document) -> Document:
+    """When, and in which order, a job runs; a node of an earlier version says nothing of it."""
+    waits = document.get("waits")
+    return {
+        "priority": document.get("priority", 0),
+        "run_at": _instant_or_none(document.get("run_at")),
+        "start_within_s": document.get("start_within_s"),
+        "eligible_at": _instant_or_none(document.get("eligible_at")),
+        "waits": waits and Waits(reason=waits["for"], until=_instant_or_none(waits["until"])),
     }
 
 

@@ -12,6 +12,7 @@ from atlanscheduler_client.json_text import loads
 from atlanscheduler_client.problems import (
     Forbidden,
     JobEnded,
+    JobNotQueued,
     NoSuchJob,
     Problem,
     QuotaExceeded,
@@ -40,6 +41,11 @@ BY_TYPE: Final[Mapping[str, type[Problem]]] = {
     "not-ready": Unavailable,
 }
 """The problems that have nothing besides what all of them have."""
+WITH_JOB: Final[Mapping[str, type[JobEnded | JobNotQueued]]] = {
+    "job-ended": JobEnded,
+    "job-not-queued": JobNotQueued,
+}
+"""Those that have the job."""
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 
 T = TypeVar("T")
@@ -167,8 +173,8 @@ def _wrong_server(response: Response) -> WrongServer:
 
 def _problem(status: int, document: dict[str, Any], retry_after: str | None) -> Problem:
     match str(document["type"]).removeprefix(KIND):
-        case "job-ended":
-            return JobEnded(status, document, job_of(document["job"]))
+        case name if name in WITH_JOB:
+            return WITH_JOB[name](status, document, job_of(document["job"]))
         case "quota-exceeded":
             return QuotaExceeded(status, document, _seconds(retry_after))
         case name:

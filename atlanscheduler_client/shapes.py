@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Literal
 
@@ -32,6 +32,7 @@ class FailureKind(StrEnum):
     RESULT = "result"
     LOST = "lost"
     UNKNOWN_TASK = "unknown_task"
+    EXPIRED = "expired"
 
 
 class Cleanup(StrEnum):
@@ -92,6 +93,24 @@ class NewJob:
     """An http(s) URL that is called once the job has ended, and when its handler notifies."""
     parent: str | None = None
     """Id of the job that submits it; None for the job that runs here, if one does."""
+    priority: int = 0
+    """Seconds of head start before the user's other jobs; negative: behind them."""
+    run_at: datetime | None = None
+    """The time before which it does not begin, with its offset."""
+    delay: timedelta | float | None = None
+    """How long it does not begin (a float: seconds), instead of `run_at`."""
+    start_within: timedelta | float | None = None
+    """How soon it has to begin once it may (a float: seconds); else it ends with kind `expired`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """What a queued job waits for before it may wait for a worker."""
+
+    reason: str
+    """`run_at`: its time has not come."""
+    until: datetime | None
+    """When that ends by itself; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +172,15 @@ class JobState:
     abort: Abort | None
     submitted_by: str | None = None
     """The name of who submitted it; None where nobody is asked for a token."""
+    priority: int = 0
+    """Seconds of head start before the user's other jobs."""
+    run_at: datetime | None = None
+    """The time before which it does not begin, as was asked."""
+    start_within_s: float | None = None
+    eligible_at: datetime | None = None
+    """Since when it may run; None while it may not, or where the node is of an earlier version."""
+    waits: Waits | None = None
+    """None where it waits for a worker, or is not queued."""
 
     @property
     def final(self) -> bool:

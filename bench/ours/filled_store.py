@@ -39,6 +39,17 @@ SELECT '$ids' || substr(CAST(1000000000000 + n AS text), 2), 'bench', '$task',
 """)
 
 
+HELD: Final = Template("""
+INSERT INTO jobs (id, uid, task, status, undoable, created_at, bytes, data, held, run_at, due_at)
+$numbers
+SELECT '$ids' || substr(CAST(1000000000000 + n AS text), 2), 'bench', 'noop',
+       'queued', false, $since, 80, 'null', 'run_at', $due + n, $due + n
+  FROM n
+""")
+MONTHS_MS: Final = 100 * 86_400_000
+"""Longer than any benchmark takes."""
+
+
 class Rows(NamedTuple):
     """A number of jobs of one kind."""
 
@@ -60,6 +71,12 @@ def queued(count: int, *, group: int, task: str, data: str) -> Rows:
     """
     ids, since = _queued_ids(group), _now_ms() - count
     return Rows(count, QUEUED.safe_substitute(ids=ids, task=task, since=since, data=data))
+
+
+def held(count: int) -> Rows:
+    """Queued jobs that wait for months, each for another millisecond."""
+    ids, now = "029ab000-0000-7000-8000-", _now_ms()
+    return Rows(count, HELD.safe_substitute(ids=ids, since=now, due=now + MONTHS_MS))
 
 
 def queued_id(number: int, *, group: int) -> str:

@@ -70,6 +70,7 @@ NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
 WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not support the method")
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
 JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be aborted")
+NOT_QUEUED: Final = Kind("job-not-queued", 409, "Only a queued job can be changed")
 PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
 TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
@@ -96,6 +97,7 @@ KINDS: Final = (
     WRONG_METHOD,
     CONFLICT,
     JOB_ENDED,
+    NOT_QUEUED,
     PARENT_ABORTED,
     TOO_SLOW,
     TOO_LARGE,

@@ -86,6 +86,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True, epilog=NODE_EPILOG)(node)
     app.command("submit")(submit.submit)
+    app.command("update")(submit.update)
     app.command("list")(read.list_jobs)
     app.command("show")(read.show)
     app.command("wait", epilog=JOB_EPILOG)(follow.wait)

@@ -19,6 +19,10 @@ ELSEWHERE: Final = f"name a node with --url or {URL_VARIABLE}"
 CONFIGURED: Final = ""
 """The default of `--url`: the node of the configuration that is here."""
 
+UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+DURATION: Final = re.compile(r"([1-9][0-9]{0,4})([smhdw])")
+EXAMPLE_TIME: Final = "2026-12-24T18:00+01:00"
+
 
 class JobName(NamedTuple):
     """A job's name on the command line: `uid/id`, which is also its path in the API."""
@@ -28,6 +32,25 @@ class JobName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.uid}/{self.id}"
+
+
+def duration(text: str) -> timedelta:
+    """Parse a duration such as `10m`."""
+    found = length(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not like 10m; allowed are s, m, h, d and w")
+    return found
+
+
+def instant(text: str) -> datetime:
+    """Parse a time such as `2026-12-24T18:00+01:00`."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not like {EXAMPLE_TIME}") from None
+    if at.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no offset: add Z or +01:00, as in {EXAMPLE_TIME}")
+    return at
 
 
 class Until(StrEnum):
@@ -100,13 +123,9 @@ def _config(ctx: typer.Context, path: Path | None) -> Path | None:
     return path or (Path(before) if before else None)
 
 
-UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-LENGTH: Final = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
-
-
 def length(text: str) -> timedelta | None:
     """A time such as 90d; None where it is not written so."""
-    found = LENGTH.fullmatch(text)
+    found = DURATION.fullmatch(text)
     return None if found is None else timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
@@ -164,5 +183,32 @@ Config = Annotated[
 ]
 Parent = Annotated[
     str | None, typer.Option("--parent", metavar="ID", help="The job that submits, or did.")
+]
+Priority = Annotated[
+    int | None,
+    typer.Option(
+        "--priority",
+        metavar="SECONDS",
+        help="Head start before the user's other jobs.",
+    ),
+]
+RunAt = Annotated[
+    datetime | None,
+    typer.Option(
+        "--run-at", parser=instant, metavar=EXAMPLE_TIME, help="It does not begin before this time."
+    ),
+]
+Delay = Annotated[
+    timedelta | None,
+    typer.Option("--delay", parser=duration, metavar="10m", help="It does not begin for so long."),
+]
+StartWithin = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--start-within",
+        parser=duration,
+        metavar="1h",
+        help="It ends expired if it has not begun by then.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API has it.")]

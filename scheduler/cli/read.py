@@ -53,10 +53,15 @@ def list_jobs(
     url: Url = CONFIGURED,
     token: Token = None,
     *,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Only queued jobs, and what each of them waits for.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List a user's jobs, or those of all users, newest first."""
-    statuses = ",".join(status or ())
+    if waiting and status:
+        raise typer.BadParameter("it rules out --status", param_hint="--waiting")
+    statuses = str(Status.QUEUED) if waiting else ",".join(status or ())
     with Client(url, token=token) as client:
         if uid is None:
             jobs = client.list_all(statuses=statuses, task=task, parent=parent)
@@ -66,7 +71,7 @@ def list_jobs(
     if as_json:
         print_json(found)
     else:
-        print_rich(rendering.jobs(found))
+        print_rich(rendering.waiting(found) if waiting else rendering.jobs(found))
 
 
 def show(

@@ -60,6 +60,34 @@ def jobs(found: Sequence[Job]) -> Table:
     )
 
 
+def waiting(found: Sequence[Job]) -> Table:
+    """A table with a row for each queued job: what it waits for, and for how long it has."""
+    now = datetime.now(UTC)
+    return _table(
+        ("job", "task", "priority", "waits for", "age"),
+        (
+            (
+                f"{job.uid}/{job.id}",
+                job.task,
+                f"{job.priority:+}" if job.priority else "",
+                waits(job),
+                duration(now - job.created_at),
+            )
+            for job in found
+        ),
+    )
+
+
+def waits(job: Job) -> str:
+    """What a queued job waits for."""
+    if job.waits is None:
+        return "a worker"
+    until = job.waits.until
+    if job.waits.reason == "run_at" and until is not None:
+        return f"{_at(until)}, in {duration(until - datetime.now(UTC))}"
+    return f"{job.waits.reason}{f' until {_at(until)}' if until else ''}"
+
+
 def tasks(found: Sequence[Task]) -> Table:
     """A table with a row for each handler."""
     return _table(
@@ -295,6 +323,12 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,
         "submitted by": job.submitted_by,
+        "priority": f"{job.priority:+} s" if job.priority else None,
+        "waits for": waits(job) if job.status is Status.QUEUED else None,
+        "run at": _at(job.run_at),
+        "start within": duration(timedelta(seconds=job.start_within_s or 0))
+        if job.start_within_s
+        else None,
         "created": _at(job.created_at),
         "started": _at(job.started_at),
         "finished": _at(job.finished_at),

@@ -1,19 +1,34 @@
-"""The command `submit`."""
+"""The commands `submit` and `update`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from atlanscheduler_client import Client, ClientError
+from atlanscheduler_client import Client, ClientError, Job
 from atlanscheduler_client.address import DEFAULT_URL
+from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
-from scheduler.cli.options import CONFIGURED, AsJson, JobName, Parent, Token, Uid, Url
+from scheduler.cli.options import (
+    CONFIGURED,
+    AsJson,
+    Delay,
+    JobName,
+    Name,
+    Parent,
+    Priority,
+    RunAt,
+    StartWithin,
+    Token,
+    Uid,
+    Url,
+)
 from scheduler.cli.terminal import print_json, print_rich
 
 
@@ -52,6 +67,10 @@ def submit(
         typer.Option(metavar="KEY", help="Idempotency key: the same one submits only once."),
     ] = None,
     parent: Parent = None,
+    priority: Priority = None,
+    run_at: RunAt = None,
+    delay: Delay = None,
+    start_within: StartWithin = None,
     *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
@@ -63,8 +82,18 @@ def submit(
     """Submit a job, and print its name."""
     with Client(url, token=token) as client:
         job = client.submit(
-            uid, task, _json_of(data), hook=hook, parent=parent, idempotency_key=key
+            uid,
+            task,
+            _json_of(data),
+            hook=hook,
+            parent=parent,
+            idempotency_key=key,
+            priority=priority or 0,
+            run_at=run_at,
+            delay=delay,
+            start_within=start_within,
         )
+        _note(job, run_at)
         name = JobName(job.uid, job.id)
         if wait:
             return await_end(client, name, timeout_s=None, as_json=as_json)
@@ -73,6 +102,36 @@ def submit(
     else:
         print_rich(str(name))
     return Exit.DONE
+
+
+def update(
+    name: Name,
+    priority: Priority = None,
+    run_at: RunAt = None,
+    *,
+    now: Annotated[bool, typer.Option("--now", help="It may begin at once.")] = False,
+    url: Url = CONFIGURED,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the priority of a queued job, or when it may begin."""
+    if now and run_at is not None:
+        raise typer.BadParameter("it rules out --run-at", param_hint="--now")
+    if priority is None and run_at is None and not now:
+        raise typer.BadParameter("name what to change: --priority, --run-at or --now")
+    with Client(url, token=token) as client:
+        job = client.update(*name, priority=priority, run_at=run_at, at_once=now)
+    _note(job, run_at)
+    if as_json:
+        print_json(job)
+    else:
+        print_rich(f"{name} waits for {rendering.waits(job)}")
+
+
+def _note(job: Job, run_at: datetime | None) -> None:
+    """Say that a time is past; on standard error, since the name of the job alone is the answer."""
+    if run_at is not None and job.waits is None:
+        typer.echo("the time is past: it runs at once", err=True)
 
 
 def _json_of(data: str) -> Any:  # noqa: ANN401 - JSON

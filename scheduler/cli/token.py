@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from atlanscheduler_client import Client, Role
 from scheduler.cli import rendering
-from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url, in_path, length
+from scheduler.cli.options import CONFIGURED, AsJson, Config, Token, Url, duration, in_path
 from scheduler.cli.terminal import print_json, print_rich
 
 app = typer.Typer(help="Make, list and revoke tokens.")
-
-
-def _expiry(text: str | None) -> str | None:
-    if text is not None and length(text) is None:
-        raise typer.BadParameter(f"{text!r} is not like 90d; allowed are m, h, d and w")
-    return text
 
 
 @app.command("create")
@@ -35,8 +29,8 @@ def create(
         ),
     ],
     expires: Annotated[
-        str | None,
-        typer.Option(callback=_expiry, metavar="90d", help="When it expires (default: never)."),
+        timedelta | None,
+        typer.Option(parser=duration, metavar="90d", help="When it expires (default: never)."),
     ] = None,
     url: Url = CONFIGURED,
     token: Token = None,
@@ -44,8 +38,9 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token, and print it alone: it is shown this once."""
+    expires_at = None if expires is None else datetime.now(UTC) + expires
     with Client(url, token=token) as client:
-        made = client.create_token(name, role=role, uids=uid, expires_at=_instant(expires))
+        made = client.create_token(name, role=role, uids=uid, expires_at=expires_at)
     if as_json:
         print_json(made)
     else:
@@ -97,8 +92,3 @@ def admin(
     from scheduler.node.config.loading import load  # noqa: PLC0415
 
     typer.echo(make_admin_token(load(config, os.environ), name))
-
-
-def _instant(expires: str | None) -> datetime | None:
-    after = length(expires or "")
-    return None if after is None else datetime.now(UTC) + after

@@ -121,12 +121,12 @@ def printed(claim: Claim, start_offset: int, end_offset: int) -> Change:
     )
 
 
-STAGES: Final = 8
-"""The most stages that one claim can have."""
+STAGES: Final = 1000
+"""The most stages that one claim can have: most are changes of when the queued job may run."""
 QUEUED_AGAIN: Final = 2
 """The step within a claim once the job was queued again."""
 ENDED: Final = 900_000_000
-"""The stage of an end: greater than the stages of more claims than a job will ever have. Not
+"""The stage of an end: greater than the stages of 900,000 claims, which no job ever has. Not
 computed from the token, which grows with the claim of a clean-up: an old end would look new."""
 UNDONE: Final = 1000
 """How far beyond `ENDED` the end of a clean-up is: farther than that of any of its tries."""
@@ -139,12 +139,14 @@ def stage(job: Job) -> int:
 
     token 0     1                                2
     queued ▶ running ▶ aborting ▶ queued again ▶ running ▶ … ▶ ended ▶ tries ▶ cleaned up
+
+    While it is queued, with each revision.
     """
     if job.status in FINAL:
         return ENDED + (0 if job.abort is None else _cleanup_step(job, job.abort))
     if job.status is Status.RUNNING:
         return STAGES * job.token + (0 if job.abort is None else 1)
-    return STAGES * job.token + QUEUED_AGAIN
+    return STAGES * job.token + min(QUEUED_AGAIN + job.revision, STAGES - 1)
 
 
 def _cleanup_step(job: Job, abort: Abort) -> int:
@@ -167,6 +169,8 @@ def as_of(change: Change, job: Job) -> Job:
     """The job as it was at a change, made from the job as it is now."""
     if change.kind not in {ChangeKind.QUEUED, ChangeKind.RUNNING}:
         return job
+    if change.kind is ChangeKind.QUEUED and (job.status, job.token) == (Status.QUEUED, 0):
+        return job  # with what it waits for
     return _earlier(
         job,
         Status(change.kind),
@@ -224,6 +228,8 @@ def _earlier(
         error=None,
         progress=None,
         abort=None,
+        hold=None,
+        revision=0,
     )
 
 

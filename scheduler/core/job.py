@@ -2,12 +2,14 @@
 
                   claim                 the handler returned
     ┌─▶ queued ──────────▶ running ─────────────────────────▶ successful
-    │      │                │ │ │
-    │      │ abort          │ │ └── raised, crashed, late ──▶ terminated
-    │      ▼                │ │
-    │   aborted ◀───────────│─┘ abort, its processes dead
-    │                       │
+    │    │ │                │ │ │
+    │    │ │ abort          │ │ └── raised, crashed, late ──▶ terminated
+    │    │ ▼                │ │                                   ▲
+    │    │ aborted ◀────────│─┘ abort, its processes dead         │
+    │    └──────────────────│── not begun in time ────────────────┘
     └───────────────────────┘ its node died or drained
+
+A queued job waits for a worker, or is *held*: then it waits for something else first (`Hold`).
 
 A job is run by *attempts*. Each attempt begins with a *claim*, which carries a *token* that
 only grows; whatever an attempt writes names its token, so a late writer changes nothing.
@@ -18,9 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, NewType
+from typing import Any, Final, NamedTuple, NewType
 
 JsonText = NewType("JsonText", str)
 """A complete JSON document as text."""
@@ -57,7 +59,7 @@ def meant(word: str) -> str:
 
 
 TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
-    Status.QUEUED: frozenset({Status.RUNNING, Status.ABORTED}),
+    Status.QUEUED: frozenset({Status.RUNNING, Status.TERMINATED, Status.ABORTED}),
     Status.RUNNING: frozenset(
         {Status.QUEUED, Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED}
     ),
@@ -79,6 +81,18 @@ class FailureKind(StrEnum):
     RESULT = "result"
     LOST = "lost"
     UNKNOWN_TASK = "unknown_task"
+    EXPIRED = "expired"
+
+
+class HoldReason(StrEnum):
+    """Why a queued job does not wait for a worker yet.
+
+    A reason is added here, and where jobs are held for it and let go (`promote.sql` does so for all
+    that end with a time); whatever else looks at held jobs takes any reason.
+    """
+
+    RUN_AT = "run_at"
+    """The time has not come that its user chose."""
 
 
 class Cleanup(StrEnum):
@@ -195,6 +209,39 @@ class Abort:
         return max(0, round((self.finished_at - self.requested_at).total_seconds() * 1000))
 
 
+class Hold(NamedTuple):
+    """What a queued job waits for before it may wait for a worker."""
+
+    reason: str
+    """A `HoldReason`, or one that only a later version knows."""
+    until: datetime | None
+    """When it ends by itself; None where it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """When, and in which order among a user's jobs, a job is to run: what its user may choose."""
+
+    priority: int = 0
+    """Seconds of head start before the user's other jobs; negative: behind them."""
+    run_at: datetime | None = None
+    """Not before this time."""
+    delay_s: float | None = None
+    """Not before so long after it is stored; instead of `run_at`."""
+    start_within_s: float | None = None
+    """It ends with kind `expired` where it has not begun so long after it might have."""
+
+    @property
+    def may_be_held(self) -> bool:
+        """Whether the job may have to wait for a time; only the store's clock can tell."""
+        return self.run_at is not None or self.delay_s is not None
+
+
+AT_ONCE: Final = Order()
+PRIORITY_MAX: Final = 86_400
+"""A day; the least is minus that."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A job as its user asks for it. What a user may set is a field here, and nowhere else."""
@@ -209,6 +256,13 @@ class Submission:
     def submitted(self) -> dict[str, Any]:
         """The fields of the submission alone, by name, to make a new job, a job or a claim of."""
         return {name: getattr(self, name) for name in Submission.__slots__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest(Submission):
+    """A submission with when, and in which order, the job is to run."""
+
+    order: Order = AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +287,21 @@ class Job(Submission):
     started_at: datetime | None
     finished_at: datetime | None
     abort: Abort | None
+    priority: int = 0
+    run_at: datetime | None = None
+    """The time that its user chose, whether it has come or not."""
+    start_within_s: float | None = None
+    eligible_at: datetime | None = None
+    """Since when it may run, by the store's clock; None while it is held."""
+    hold: Hold | None = None
+    """What it waits for before it may wait for a worker; only where it is queued."""
+    revision: int = 0
+    """How often all this changed since it was submitted or last claimed."""
+
+    @property
+    def turn_at(self) -> datetime:
+        """Of a user's jobs that wait for a worker, the one with the earliest is next."""
+        return (self.eligible_at or self.created_at) - timedelta(seconds=self.priority)
 
     @property
     def over(self) -> bool:
@@ -260,6 +329,7 @@ class NewJob(Submission):
     undoable: bool
     """Whether the handler has an `on_abort`: then an abort leaves a clean-up to do."""
     created_at: datetime
+    order: Order = AT_ONCE
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -268,8 +338,14 @@ class NewJob(Submission):
     fingerprint: str | None = None
     """Digest of the request that came with the key; the same key with another one is a conflict."""
 
-    def stored(self) -> Job:
-        """The job as it is once it is stored."""
+    def stored(
+        self,
+        *,
+        run_at: datetime | None = None,
+        eligible_at: datetime | None = None,
+        hold: Hold | None = None,
+    ) -> Job:
+        """The job as it is once it is stored, with the times that the store found for it."""
         return Job(
             **self.submitted(),
             id=self.id,
@@ -286,9 +362,14 @@ class NewJob(Submission):
             started_at=None,
             finished_at=None,
             abort=None,
+            priority=self.order.priority,
+            run_at=run_at,
+            start_within_s=self.order.start_within_s,
+            eligible_at=eligible_at,
+            hold=hold,
         )
 
-    def claimed(self) -> Claim:
+    def claimed(self, eligible_at: datetime | None = None) -> Claim:
         """The claim of a job that is stored as claimed."""
         return Claim(
             **self.submitted(),
@@ -297,6 +378,7 @@ class NewJob(Submission):
             token=1,
             purpose=Purpose.RUN,
             traceparent=self.traceparent,
+            eligible_at=eligible_at,
         )
 
 
@@ -312,6 +394,8 @@ class Claim(Submission):
     """The trace in which the job was submitted."""
     cleanup_tries: int = 0
     """How many tries of its clean-up have ended before this one."""
+    eligible_at: datetime | None = None
+    """Since when the job might have run; None where that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,14 @@ def lost_failure(losses: int) -> Failure:
     return Failure(kind=FailureKind.LOST, message=f"the job's node died {times}")
 
 
+def expired_failure() -> Failure:
+    """The error of a job that no attempt began in time."""
+    return Failure(
+        kind=FailureKind.EXPIRED,
+        message="the job did not begin within its start_within_s after it might have",
+    )
+
+
 def grace_s(*candidates: float | None) -> float:
     """The grace period that counts: the first value that is not None."""
     return next(seconds for seconds in candidates if seconds is not None)

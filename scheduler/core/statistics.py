@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from scheduler.core.job import Status
@@ -21,11 +22,15 @@ MINUTE: Final = timedelta(minutes=1)
 
 
 class JobCounts(NamedTuple):
-    """How many jobs are queued and run; the count has a limit, so `queued` is a lower bound."""
+    """How many jobs wait, are held and run; counts have a limit, so they are lower bounds."""
 
     queued: int
+    """Those that wait for a worker."""
     running: int
-    oldest_queued_at: datetime | None
+    oldest_queued_s: float | None
+    """For how long the oldest of them waits, by the store's clock; None where none waits."""
+    held: Mapping[str, int] = MappingProxyType({})
+    """Queued jobs that wait for something else first, by reason."""
 
 
 class CountSample(NamedTuple):

@@ -25,7 +25,7 @@ from scheduler import __version__
 from scheduler.api.access.parts import Access
 from scheduler.api.app import build_app
 from scheduler.basics.background import background
-from scheduler.basics.clock import SystemClock, id_before, new_id
+from scheduler.basics.clock import SystemClock, new_id
 from scheduler.basics.cpus import usable_cpus
 from scheduler.basics.urls import local
 from scheduler.core.job import Node, StopReason
@@ -45,6 +45,7 @@ from scheduler.node.preflight import (
     start_tracker,
     warn_no_handlers,
 )
+from scheduler.node.promoter import Promoter
 from scheduler.node.reloading import Triggers, reloading_tasks
 from scheduler.node.running_node import RunningNode
 from scheduler.node.sweeper import Retention, Sweeper
@@ -122,9 +123,11 @@ async def assemble(
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
-    urls = await stack.enter_async_context(
-        _api(basis, change_feed, looks, direct_starts, registry, draining)
+    service = _service(basis, change_feed, looks, direct_starts, draining)
+    promoter = Promoter(
+        store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer
     )
+    urls = await stack.enter_async_context(_api(basis, service, registry))
     settlements, workers = await _open_workers(
         basis,
         lease,
@@ -145,6 +148,7 @@ async def assemble(
         background_tasks={
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
+            "promote held jobs": promoter.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
             "receive aborts": partial(receive_aborts, queue, local_jobs),
@@ -276,16 +280,14 @@ def _hooks(basis: _Basis) -> AbstractAsyncContextManager[Delivery]:
     )
 
 
-def _api(
+def _service(
     basis: _Basis,
     change_feed: ChangeFeed,
     looks: JobLooks,
     direct_starts: DirectStarts,
-    registry: CollectorRegistry,
     draining: asyncio.Event,
-) -> AbstractAsyncContextManager[Sequence[str]]:
-    config = basis.config
-    service = Service(
+) -> Service:
+    return Service(
         store=basis.store,
         queue=basis.queue,
         change_feed=change_feed,
@@ -297,6 +299,12 @@ def _api(
         direct_start=direct_starts,
         job_events=basis.job_events,
     )
+
+
+def _api(
+    basis: _Basis, service: Service, registry: CollectorRegistry
+) -> AbstractAsyncContextManager[Sequence[str]]:
+    config = basis.config
     statistics = StatisticsService(
         store=basis.store,
         clock=basis.clock,
@@ -398,7 +406,6 @@ def _sweeper(basis: _Basis) -> Sweeper:
         node_id=basis.node.id,
         node_name=basis.node.name,
         job_events=basis.job_events,
-        id_before=id_before,
         lease_s=config.node.lease_s,
         losses_max=config.node.losses_max,
         retention=Retention(config.retention.finished_s, config.auth.audit_days * DAY_S),

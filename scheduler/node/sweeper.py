@@ -13,9 +13,9 @@ next to nothing. Each step is guarded, so any number of nodes may do it at the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 import structlog
@@ -37,7 +37,8 @@ RELEASE_EVERY_S: Final = 10.0
 """How often to look for jobs without an owner where no node came or went. Only a node that goes
 leaves such jobs; this look is for cases that were not foreseen."""
 LOST_AFTER_S: Final = 5.0
-"""An id that waits for longer is looked for in the queue: by then submit has enqueued it."""
+"""An id that waits for longer is looked for in the queue: by then whoever stored the job, or let it
+wait for a worker, has enqueued it."""
 LOST_IDS_LOOK_S: Final = 2.0
 """How often such ids are looked for: an idle worker also asks the store for waiting jobs."""
 LOOK_AFTER_MAX: Final = 100
@@ -78,7 +79,6 @@ class Sweeper:
         node_id: str,
         node_name: str,
         job_events: JobEvents,
-        id_before: Callable[[datetime], str],
         lease_s: float,
         losses_max: int,
         retention: Retention,
@@ -86,7 +86,6 @@ class Sweeper:
         """Collaborators.
 
         Args:
-            id_before: the smallest possible job id of an instant, to compare ids with.
             retention: for how long old things are kept.
         """
         self._store = store
@@ -95,7 +94,6 @@ class Sweeper:
         self._node_id = node_id
         self._node_name = node_name
         self._job_events = job_events
-        self._id_before = id_before
         self._lease_s = lease_s
         self._losses_max = losses_max
         self._retention = retention
@@ -203,10 +201,7 @@ class Sweeper:
 
     async def _restore_lost_ids(self) -> None:
         """Enqueue the oldest waiting ids that are missing in the queue."""
-        long_ago = self._clock.now() - timedelta(seconds=LOST_AFTER_S)
-        oldest = await self._store.waiting(
-            before_id=self._id_before(long_ago), limit=LOOK_AFTER_MAX
-        )
+        oldest = await self._store.waiting(eligible_for_s=LOST_AFTER_S, limit=LOOK_AFTER_MAX)
         await self._queue.enqueue(await self._queue.missing(oldest), ahead=True)
         self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
 

@@ -19,6 +19,7 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Failure,
+    Hold,
     Job,
     JsonText,
     Node,
@@ -51,7 +52,16 @@ def job_document(job: Job) -> Document:
         "finished_at": _instant_or_none(job.finished_at),
         "abort": None if job.abort is None else _abort(job.abort, job),
         "submitted_by": job.submitted_by,
+        "priority": job.priority,
+        "run_at": _instant_or_none(job.run_at),
+        "start_within_s": job.start_within_s,
+        "eligible_at": _instant_or_none(job.eligible_at),
+        "waits": None if job.hold is None else _waits(job.hold),
     }
+
+
+def _waits(hold: Hold) -> Document:
+    return {"for": hold.reason, "until": _instant_or_none(hold.until)}
 
 
 def call_document(call: HookCall) -> Document:

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import QuotaExceeded, Standing
-from scheduler.core.job import Submission
+from scheduler.core.job import JobRequest
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.quotas.quota import Quota, Quotas, Usage, queue_limits, queue_standing
@@ -78,7 +78,7 @@ class QuotaService:
     async def submit(
         self,
         by: Principal,
-        submissions: Sequence[Submission],
+        submissions: Sequence[JobRequest],
         *,
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
@@ -120,7 +120,7 @@ class QuotaService:
                     inserted = await submit(quotas=queue_limits(quotas))
         return Submitted(inserted, self._standings(submissions, quotas, inserted))
 
-    def _fitting(self, submissions: Sequence[Submission]) -> Mapping[str, Quota]:
+    def _fitting(self, submissions: Sequence[JobRequest]) -> Mapping[str, Quota]:
         """The quotas that fit the users of these jobs."""
         if not self._quotas:
             return {}
@@ -128,7 +128,7 @@ class QuotaService:
         return {uid: quota for uid in uids if (quota := self._quotas.of(uid)) is not None}
 
     def _one_by_one(
-        self, submissions: Sequence[Submission], idempotency_key: str | None
+        self, submissions: Sequence[JobRequest], idempotency_key: str | None
     ) -> AbstractAsyncContextManager[None]:
         """Let requests with one key wait for each other.
 
@@ -138,7 +138,7 @@ class QuotaService:
             return nullcontext()
         return self._keys.setdefault((submissions[0].uid, idempotency_key), Lock())
 
-    def _take(self, submissions: Sequence[Submission], quotas: Mapping[str, Quota]) -> None:
+    def _take(self, submissions: Sequence[JobRequest], quotas: Mapping[str, Quota]) -> None:
         new = Counter(each.uid for each in submissions)
         self._rates.take(new, quotas, now=self._clock.monotonic())
 
@@ -152,7 +152,7 @@ class QuotaService:
             raise
 
     def _standings(
-        self, submissions: Sequence[Submission], quotas: Mapping[str, Quota], inserted: Inserted
+        self, submissions: Sequence[JobRequest], quotas: Mapping[str, Quota], inserted: Inserted
     ) -> Sequence[Standing]:
         (uid, quota), *others = quotas.items()
         if others or any(each.uid != uid for each in submissions):

@@ -1,7 +1,8 @@
-"""The use cases behind the API: submit, get, list, follow, abort.
+"""The use cases behind the API: submit, get, list, follow, abort, reorder.
 
     submit   store.insert ──▶ queue.enqueue           an id without a row would run nothing
-                   └────────▶ an idle worker          which has claimed the job with its insertion
+                   ├────────▶ an idle worker          which has claimed the job with its insertion
+                   └────────▶ the promoter            where the job is held until a time
     abort    store.request_abort ──▶ queue.announce   first durable, then fast
 
 Neither fails because the queue is away: the store has the job or the abort, and the sweeper and the
@@ -32,12 +33,12 @@ from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import Job, NewJob, Node, Status, Submission, Until
+from scheduler.core.job import Job, JobRequest, NewJob, Node, Status, Until
 from scheduler.core.job_log import Line, lines
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
-from scheduler.core.ports.store import Inserted, Store
+from scheduler.core.ports.store import Inserted, Retiming, Store
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.tasks import Tasks
 from scheduler.core.webhook import HookCall
@@ -104,6 +105,8 @@ class Service:
         job_events: JobEvents,
     ) -> None:
         self.tasks = tasks
+        self.nearer = asyncio.Event()
+        """Set where a time was stored at which something may be due, for this node's promoter."""
         self._store = store
         self._queue = queue
         self._change_feed = change_feed
@@ -118,7 +121,7 @@ class Service:
     async def submit(
         self,
         by: Principal,
-        submissions: Sequence[Submission],
+        submissions: Sequence[JobRequest],
         *,
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
@@ -146,20 +149,18 @@ class Service:
         audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
-            if len(jobs) == 1
+            if len(jobs) == 1 and not jobs[0].order.may_be_held
             else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:
             self._queue.announce([queued(job) for job in inserted.jobs])
-            # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
-            with suppress(QueueUnavailable):
-                await self._queue.enqueue([job.id for job in inserted.jobs])
+            await self._enqueue(inserted.jobs)
         return inserted
 
     async def submitted_before(
         self,
         by: Principal,
-        submissions: Sequence[Submission],
+        submissions: Sequence[JobRequest],
         *,
         idempotency_key: str,
         fingerprint: str | None,
@@ -177,7 +178,7 @@ class Service:
     def _new_jobs(
         self,
         by: Principal,
-        submissions: Sequence[Submission],
+        submissions: Sequence[JobRequest],
         idempotency_key: str | None,
         fingerprint: str | None,
         traceparent: str | None,
@@ -188,6 +189,7 @@ class Service:
         return [
             NewJob(
                 **submission.submitted(),
+                order=submission.order,
                 id=self._new_id(),
                 traceparent=traceparent,
                 undoable=self._is_undoable(submission.task),
@@ -198,6 +200,14 @@ class Service:
             )
             for submission, key in zip(submissions, keys, strict=False)
         ]
+
+    async def _enqueue(self, jobs: Sequence[Job]) -> None:
+        """Enqueue queued jobs; of those that are held, or must begin in time, tell the promoter."""
+        if any(job.hold is not None or job.start_within_s is not None for job in jobs):
+            self.nearer.set()
+        # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
+        with suppress(QueueUnavailable):
+            await self._queue.enqueue([job.id for job in jobs if job.hold is None])
 
     def _is_undoable(self, task: str) -> bool:
         """Whether its jobs can be undone; it may have gone since the request was checked."""
@@ -375,6 +385,31 @@ class Service:
         if children:
             await self._abort_below(job, abort, grace_s=grace_s)
         return await self._waited(job, wait_s=wait_s, until=until)
+
+    async def reorder(
+        self,
+        by: Principal,
+        uid: str,
+        job_id: str,
+        *,
+        priority: int | None = None,
+        retiming: Retiming | None = None,
+    ) -> Job:
+        """Change the priority of a queued job, the time before which it does not run, or both.
+
+        The answer is the job; where it is not queued, nothing was changed.
+
+        Raises:
+            NotFound: no such job, or another user's.
+        """
+        require_job(by, Right.CHANGE, uid, job_id)
+        found = await self._store.reorder(job_id, uid=uid, priority=priority, retiming=retiming)
+        if found is None:
+            raise no_such_job(uid, job_id)
+        if found.changed:
+            self._queue.announce([changed(job_id, uid)])
+            await self._enqueue([found.job])
+        return found.job
 
     async def abort_all(
         self, by: Principal, uid: str, *, statuses: Collection[Status], task: str | None

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any, Final
 
 import orjson
 
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
+    AT_ONCE,
     NOTHING_RAN,
     Cleanup,
     CleanupTries,
     Failure,
     NewJob,
+    Order,
     Progress,
     Settlement,
 )
@@ -32,6 +35,11 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 def milliseconds(at: datetime) -> int:
     """An instant as it is stored."""
     return (at - EPOCH) // MILLISECOND
+
+
+def milliseconds_up(at: datetime) -> int:
+    """The first instant that can be stored and is not before this one."""
+    return -((EPOCH - at) // MILLISECOND)
 
 
 def maybe_milliseconds(at: datetime | None) -> int | None:
@@ -67,6 +75,18 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "created_at": milliseconds(new.created_at),
         "idempotency_key": new.idempotency_key,
         "fingerprint": new.fingerprint,
+        **({} if new.order is AT_ONCE else {"order": order(new.order)}),
+    }
+
+
+def order(wanted: Order) -> Mapping[str, Any]:
+    """When a job is to run, and in which order."""
+    delay_s, run_at = wanted.delay_s, wanted.run_at
+    return {
+        "priority": wanted.priority,
+        "run_at": None if run_at is None else milliseconds_up(run_at),
+        "delay_ms": None if delay_s is None else ceil(delay_s * 1000),
+        "start_within_s": wanted.start_within_s,
     }
 
 

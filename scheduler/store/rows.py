@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from scheduler.core.job import (
     Death,
     Failure,
     FailureKind,
+    Hold,
     Job,
     Node,
     Progress,
@@ -27,6 +29,7 @@ from scheduler.core.job import (
     Submission,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
+from scheduler.core.ports.store import Promoted
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -51,7 +54,27 @@ def job(row: Row) -> Job:
         started_at=_maybe_instant(row["started_at"]),
         finished_at=_maybe_instant(row["finished_at"]),
         abort=abort(row),
+        priority=row["priority"],
+        start_within_s=row["start_within_s"],
+        revision=row["revision"],
+        **times(row),
     )
+
+
+def times(row: Row) -> dict[str, Any]:
+    """When a job may run, from a row with the columns that say so; most say little."""
+    if row["run_at"] is None and row["held"] is None:
+        return {"eligible_at": _maybe_instant(row["eligible_at"])}
+    return {
+        "run_at": _maybe_instant(row["run_at"]),
+        "eligible_at": _maybe_instant(row["eligible_at"]),
+        "hold": _hold(row),
+    }
+
+
+def promoted(row: Row) -> Promoted:
+    """The job in a row that was just promoted."""
+    return Promoted(row["id"], row["uid"], _instant(row["turn_at"]))
 
 
 def abort(row: Row) -> Abort | None:
@@ -86,6 +109,7 @@ def claim(row: Row) -> Claim:
         token=row["token"],
         purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,
         cleanup_tries=row["cleanup_tries"],
+        eligible_at=_maybe_instant(row["eligible_at"]),
     )
 
 
@@ -103,9 +127,15 @@ def node(row: Row) -> Node:
     )
 
 
-def job_counts(row: Row) -> JobCounts:
-    """How many jobs are queued and run."""
-    return JobCounts(row["queued"], row["running"], _maybe_instant(row["oldest_queued_at"]))
+def job_counts(row: Row, held: Mapping[str, int]) -> JobCounts:
+    """How many jobs wait, are held and run."""
+    since = row["oldest_queued_at"]
+    return JobCounts(
+        queued=row["queued"],
+        running=row["running"],
+        oldest_queued_s=None if since is None else max(0, row["now"] - since) / 1000,
+        held=held,
+    )
 
 
 def finished_count(row: Row) -> FinishedCount:
@@ -184,6 +214,13 @@ def page(row: Row) -> LogPage:
 def _submitted(row: Row) -> dict[str, Any]:
     """The fields of the submission, which have columns of their names."""
     return {name: row[name] for name in Submission.__slots__}
+
+
+def _hold(row: Row) -> Hold | None:
+    """Why the job is held; a reason that was left on a final one has no meaning."""
+    if row["held"] is None or row["status"] != Status.QUEUED:
+        return None
+    return Hold(row["held"], _maybe_instant(row["due_at"]))
 
 
 def _cleanup(row: Row) -> Cleanup | None:

@@ -29,8 +29,8 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.policy import lost_failure
-from scheduler.core.ports.store import Inserted, Released
+from scheduler.core.policy import expired_failure, lost_failure
+from scheduler.core.ports.store import Inserted, Promoted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
@@ -40,7 +40,7 @@ from scheduler.store.idempotency import must_be_accepted, must_differ, stored_be
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
 from scheduler.store.sql_tokens import SqlTokens
 
-BEFORE_ALL_IDS: Final = ""
+BEFORE_ALL_TURNS: Final = (-(2**62), "")
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
 
@@ -112,12 +112,19 @@ class SqlStore:
         queued, stored = await self._insert_within(new, inserting, quotas)
         if not stored:
             return None
-        claimed = {row["id"] for row in stored if row["owner"] is not None}
+        found = {row["id"]: row for row in stored}
+        stored_jobs = [(each, each.stored(**rows.times(found[each.id]))) for each in new]
+        claims = tuple(
+            each.claimed(job.eligible_at)
+            for each, job in stored_jobs
+            if found[each.id]["owner"] is not None
+        )
+        claimed = {claim.id for claim in claims}
         added = Counter(each.uid for each in new if each.id not in claimed)
         return Inserted(
-            [each.stored() for each in new],
+            [job for _, job in stored_jobs],
             created=True,
-            claims=tuple(each.claimed() for each in new if each.id in claimed),
+            claims=claims,
             queued={uid: before + added[uid] for uid, before in queued.items()},
         )
 
@@ -343,7 +350,8 @@ class SqlStore:
     async def counts(self, *, count_max: int) -> JobCounts:
         """See `Store`."""
         (row,) = await self._fetch("counts", count_max)
-        return rows.job_counts(row)
+        held = await self._fetch("held", count_max)
+        return rows.job_counts(row, {each["reason"]: each["jobs"] for each in held})
 
     async def finished_per_step(self, *, since: datetime, limit: int) -> Sequence[FinishedCount]:
         """See `Store`."""
@@ -441,20 +449,60 @@ class SqlStore:
             left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )
 
-    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
         """See `Store`."""
-        before = AFTER_ALL_IDS if before_id is None else before_id
-        return await self._waiting(BEFORE_ALL_IDS, before, limit)
+        age_ms = None if eligible_for_s is None else round(1000 * eligible_for_s)
+        return [row["id"] for row in await self._waiting(*BEFORE_ALL_TURNS, age_ms, limit)]
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
         """See `Store`."""
-        last = BEFORE_ALL_IDS
-        while ids := await self._waiting(last, AFTER_ALL_IDS, page):
-            yield ids
-            last = ids[-1]
+        turn_at, last = BEFORE_ALL_TURNS
+        while found := await self._waiting(turn_at, last, None, page):
+            yield [row["id"] for row in found]
+            turn_at, last = found[-1]["turn_at"], found[-1]["id"]
 
-    async def _waiting(self, after: str, before: str, limit: int) -> Sequence[str]:
-        return [row["id"] for row in await self._fetch("waiting", after, before, limit)]
+    async def _waiting(
+        self, turn_at: int, last: str, age_ms: int | None, limit: int
+    ) -> Sequence[Row]:
+        return await self._fetch("waiting", turn_at, last, age_ms, limit)
+
+    async def promote(self, *, limit: int) -> Sequence[Promoted]:
+        """See `Store`."""
+        return [rows.promoted(row) for row in await self._fetch("promote", limit)]
+
+    async def expire(self, *, limit: int) -> Sequence[str]:
+        """See `Store`."""
+        error = arguments.json(expired_failure())
+        return [row["id"] for row in await self._fetch("expire", error, limit)]
+
+    async def next_due_s(self) -> float | None:
+        """See `Store`."""
+        (row,) = await self._fetch("next_due")
+        known = [ms for ms in (row["due_ms"], row["expires_ms"]) if ms is not None]
+        return min(known) / 1000 if known else None
+
+    async def reorder(
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        priority: int | None = None,
+        retiming: Retiming | None = None,
+    ) -> Reordered | None:
+        """See `Store`."""
+        run_at = None if retiming is None else retiming.run_at
+        changed = await self._fetch(
+            "reorder",
+            job_id,
+            uid,
+            priority,
+            None if retiming is None else 1,
+            None if run_at is None else arguments.milliseconds_up(run_at),
+        )
+        if changed:
+            return Reordered(rows.job(changed[0]), changed=True)
+        job = await self.get(job_id, uid=uid)
+        return None if job is None else Reordered(job, changed=False)
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None

@@ -1,8 +1,8 @@
 """SQL written once: the texts of `sql/` and `migrations/`, translated for each database.
 
-Only three things differ: the sign before a parameter's number, the name of the function that
-unfolds a JSON object, and lines that end in `-- PostgreSQL only` or `-- SQLite only`. Comments are
-removed.
+Only four things differ: the sign before a parameter's number, the name of the function that
+unfolds a JSON object, the time of day `now_ms()`, and lines that end in `-- PostgreSQL only` or
+`-- SQLite only`. Comments are removed.
 
 Where the tables are in a schema that is named, the statements name it too: the search path belongs
 to a session, and behind a pooler each transaction may be in another one.
@@ -39,6 +39,14 @@ class Dialect(Enum):
     POSTGRESQL = "PostgreSQL"
 
 
+NOW_MS: Final[Mapping[Dialect, str]] = {
+    Dialect.SQLITE: "CAST((julianday('now') - 2440587.5) * 86400000.0 AS integer)",
+    Dialect.POSTGRESQL: "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)",
+}
+"""The time of day, in whole milliseconds since 1970, by the clock that all nodes share; never ahead
+of it. Where a statement needs it twice, it asks once: the clock goes on meanwhile."""
+
+
 class Statement(NamedTuple):
     """One named statement, ready to run."""
 
@@ -65,6 +73,7 @@ def translated(text: str, dialect: Dialect) -> str:
     others = tuple(f"-- {each.value} only" for each in Dialect if each is not dialect)
     ours = (line for line in text.splitlines() if not line.endswith(others))
     plain = _COMMENT.sub("", "\n".join(ours))
+    plain = plain.replace("now_ms()", NOW_MS[dialect])
     if dialect is Dialect.SQLITE:
         return re.sub(r"\$(\d)", r"?\1", plain)
     # jsonb is parsed once for all fields of a row, json once for each field.

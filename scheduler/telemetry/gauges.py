@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
+from scheduler.core.job import HoldReason
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.statistics import CountSample
@@ -38,6 +40,7 @@ class Gauges:
         self._metrics = metrics
         self._store = store
         self._clock = clock
+        self._reasons: set[str] = set(HoldReason)
 
     async def run(self) -> None:
         """Measure for ever."""
@@ -56,8 +59,13 @@ class Gauges:
             self.samples.append(
                 CountSample(self._clock.now(), queued=counts.queued, running=counts.running)
             )
-            queued, oldest_s = counts.queued, 0.0
-            if (since := counts.oldest_queued_at) is not None:
-                oldest_s = max(0.0, (self._clock.now() - since).total_seconds())
+            queued, oldest_s = counts.queued, counts.oldest_queued_s or 0.0
+            self._set_held(counts.held)
         self._metrics.queued.set(queued)
         self._metrics.oldest.set(oldest_s)
+
+    def _set_held(self, held: Mapping[str, int]) -> None:
+        """Count held jobs by reason; a reason that no job has any more is 0."""
+        self._reasons |= set(held)
+        for reason in self._reasons:
+            self._metrics.held(reason).set(held.get(reason, 0))

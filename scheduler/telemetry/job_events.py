@@ -74,7 +74,7 @@ class JobEvents:
         """The handler of a job has been running for so long."""
         self._started[claim.id] = self._clock.monotonic() - for_s
         if claim.attempt == 1:
-            waited_s = self._clock.now().timestamp() - for_s - _submitted_s(claim.id)
+            waited_s = self._clock.now().timestamp() - for_s - _eligible_s(claim)
             self._metrics.waiting(claim.task).observe(max(0, waited_s))
 
     def ended(self, ends: Iterable[tuple[Claim, Settlement]]) -> None:
@@ -173,6 +173,13 @@ class JobEvents:
             fields = _fields_of(job) if job else {"job": job_id}
             self._log.error(LEFT_UNDONE, **fields, **(failure_fields(error) if error else {}))
 
+    def expired(self, jobs: Iterable[Job]) -> None:
+        """Jobs were ended because no attempt began them in time."""
+        for job in jobs:
+            self._metrics.jobs(job.task, job.status).inc()
+            if job.error is not None:
+                self._failed(_fields_of(job), job.error)
+
     def hook_tried(self, call: HookCall, job: Job, follows: Verdict, answer: str) -> None:
         """A call of a hook was tried."""
         self._metrics.hook_calls(call.event, follows.status).inc()
@@ -213,6 +220,12 @@ def _abort_fields(abort: Abort | None) -> dict[str, object]:
     reason = abort.reason and cut(abort.reason, chars_max=MESSAGE_CHARS_MAX)
     signal = abort.death and abort.death.signal
     return {"reason": reason, "signal": signal, "latency_ms": abort.latency_ms}
+
+
+def _eligible_s(claim: Claim) -> float:
+    """Since when a job waited for a worker: a delay is no wait."""
+    submitted_s = _submitted_s(claim.id)
+    return max(submitted_s, claim.eligible_at.timestamp()) if claim.eligible_at else submitted_s
 
 
 def _submitted_s(job_id: str) -> float:

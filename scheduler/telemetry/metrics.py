@@ -30,7 +30,7 @@ class Metrics:
         histogram, counter, gauge = _makers(registry)
         per_task, per_signal, per_kind = ("task",), ("signal",), ("kind",)
         self.jobs = cache(counter("jobs", "Attempts ended on this node.", "task", "status").labels)
-        waiting = "From the submission of a job to the start of its first attempt."
+        waiting = "From when a job may run to the start of its first attempt."
         self.waiting = cache(
             histogram("job_waiting_seconds", waiting, per_task, JOB_BUCKETS_S).labels
         )
@@ -63,8 +63,12 @@ class Metrics:
         self._loaded = gauge(
             "handlers_loaded_timestamp_seconds", "When the handlers were loaded, since 1970."
         )
-        self.queued = gauge("queued_jobs", "Queued jobs of all nodes; counted up to ten thousand.")
-        self.oldest = gauge("oldest_queued_seconds", "Age of the oldest queued job of all nodes.")
+        queued = "Jobs of all nodes that wait for a worker; counted up to ten thousand."
+        self.queued = gauge("queued_jobs", queued)
+        held = "Queued jobs of all nodes that wait for something else first, up to ten thousand."
+        self.held = cache(gauge("held_jobs", held, "reason").labels)
+        oldest = "How long the oldest job of all nodes has waited for a worker."
+        self.oldest = gauge("oldest_queued_seconds", oldest)
         self.stalled = gauge("stalled", "1 while every slot runs a job that has queued children.")
         self._workers = gauge("workers", "Jobs that this node can run at a time.")
         self._running = gauge("running_jobs", "Jobs that this node runs now.")
@@ -95,7 +99,7 @@ def _makers(
     def counter(name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"scheduler_{name}", meaning, labels, registry=registry)
 
-    def gauge(name: str, meaning: str) -> Gauge:
-        return Gauge(f"scheduler_{name}", meaning, registry=registry)
+    def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"scheduler_{name}", meaning, labels, registry=registry)
 
     return histogram, counter, gauge

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from itertools import count
 from random import Random
 from typing import Any, Final
@@ -15,7 +16,12 @@ OPEN_MAX: Final = 4
 """How many jobs may wait or run for each node: more would only make the queue longer."""
 MANNERS: Final = {"plain": 6, "parent": 2, "stubborn": 1, "fails": 1}
 DURATIONS_S: Final = {0.0: 1, 0.2: 3, 1.0: 3, 4.0: 2}
-ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "look": 3, "list_all": 1}
+ORDERS: Final[Mapping[str, int]] = {"plain": 6, "delayed": 3, "urgent": 1, "first": 1}
+"""When jobs are to run, and in which order."""
+ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "change": 1, "look": 3, "list_all": 1}
+DELAY_S_MAX: Final = 4.0
+WITHIN_S_MAX: Final = 2.0
+PRIORITY_MAX: Final = 60
 BULK: Final = 3
 
 _numbers = count(1)
@@ -38,7 +44,9 @@ class Client:
 
     async def submit(self, *, key: str | None = None, **data: object) -> str | None:
         """Submit a job; with a key, until it is answered. Its id, if it was accepted."""
-        job = self._new(**data)
+        return await self._submitted(self._new(**data), key=key)
+
+    async def _submitted(self, job: dict[str, Any], *, key: str | None) -> str | None:
         headers = {} if key is None else {"Idempotency-Key": key}
         while True:
             answer = await self._site.call("POST", "/", job, headers=headers)
@@ -51,11 +59,13 @@ class Client:
 
     async def _submit(self) -> None:
         if self._has_room():
-            await self.submit(key=self._random.choice([None, uuid4().hex]))
+            job = self._ordered(self._new())
+            await self._submitted(job, key=self._random.choice([None, uuid4().hex]))
 
     async def _submit_many(self) -> None:
         if self._has_room():
-            answer = await self._site.call("POST", "/", [self._new() for _ in range(BULK)])
+            jobs = [self._ordered(self._new()) for _ in range(BULK)]
+            answer = await self._site.call("POST", "/", jobs)
             for job in answer[1] if answer else ():
                 self._ledger.accept(job)
 
@@ -69,6 +79,17 @@ class Client:
         if answer is not None and answer[0] != 409:
             self._ledger.answer_abort(*answer[:2])
             self._ledger.saw(answer[1], asked_at=asked_at)
+
+    async def _change(self) -> None:
+        """Give a job another priority, or let it run at once; it may run already (409)."""
+        if not (jobs := self._ledger.open):
+            return
+        job = self._random.choice(jobs)
+        priority = self._random.randint(-PRIORITY_MAX, PRIORITY_MAX)
+        change = self._random.choice([{"priority": priority}, {"run_at": None}])
+        answer = await self._site.call("PATCH", f"/{UID}/{job['id']}", change)
+        if answer is not None and answer[0] == 200:
+            self._ledger.counts["changed"] += 1
 
     async def _look(self) -> None:
         if self._ledger.accepted:
@@ -89,6 +110,20 @@ class Client:
             "task": "guarded",
             "data": {"folder": str(self._ledger.folder), "n": next(_numbers), **drawn, **data},
         }
+
+    def _ordered(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The job with what says when it is to run."""
+        order = self._drawn(dict(ORDERS))
+        self._ledger.counts[order] += 1
+        match order:
+            case "delayed":
+                return {**job, "delay_s": self._random.uniform(0, DELAY_S_MAX)}
+            case "urgent":
+                return {**job, "start_within_s": self._random.uniform(0.1, WITHIN_S_MAX)}
+            case "first":
+                return {**job, "priority": self._random.randint(1, PRIORITY_MAX)}
+            case _:
+                return job
 
     def _drawn(self, weights: dict[Any, int]) -> Any:  # noqa: ANN401 - one of the keys
         return self._random.choices([*weights], [*weights.values()])[0]

@@ -61,6 +61,11 @@ class Ledger:
         rows = map(str.split, self._diary("begun"))
         return [(job_id, int(attempt), float(at)) for job_id, attempt, at in rows]
 
+    def begun_by_clock(self) -> list[tuple[str, float]]:
+        """The same, by the machine's wall clock: job id, and seconds since 1970."""
+        ahead_s = time.time() - time.monotonic()
+        return [(job_id, at + ahead_s) for job_id, _, at in self.begun()]
+
     def overlaps(self) -> list[str]:
         """The lines of handlers that found another attempt running."""
         return self._diary("overlaps")

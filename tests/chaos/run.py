@@ -151,12 +151,13 @@ class Trial:
                 await member.drain()
         except* AssertionError as flaws:
             self._ledger.wrong.extend(map(str, flaws.exceptions))
+        wrong = verdict(self._ledger, jobs)
         return Result(
             name=self._name,
             jobs=jobs,
             counts=self._ledger.counts,
             recoveries=self._recoveries,
-            wrong=verdict(self._ledger, jobs),
+            wrong=wrong,
         )
 
     async def _storm(self, site: Site, seconds: float) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from tests.chaos.ledger import FINAL, Ledger
 
 Job = dict[str, Any]
+EXPIRED: Final = "expired"
+TOLERANCE_S: Final = 0.005
+"""Two clocks of the machine are read one after the other to compare them."""
 
 
 def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
@@ -25,6 +29,8 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *_aborts(ledger, found),
         *_attempts_after_aborts(ledger),
         *_cleanups(ledger, jobs),
+        *_before_their_time(ledger, found),
+        *_expired(ledger, jobs),
     ]  # fmt: skip
 
 
@@ -43,7 +49,8 @@ def _ends(job: Job) -> Iterator[str]:
         if job["result"] != {"n": job["data"]["n"], "attempt": job["attempt"]}:
             yield f"the result is not that of the last attempt: {job}"
     elif job["status"] == "terminated":
-        if job["data"]["manner"] != "fails" or job["error"]["kind"] != "exception":
+        fails = job["data"]["manner"] == "fails" and job["error"]["kind"] == "exception"
+        if not fails and job["error"]["kind"] != EXPIRED:
             yield f"a job ended for no reason of its own: {job}"
     elif job["abort"]["survivors"] != 0 or job["abort"]["cleanup"] not in {None, "done"}:
         yield f"an abort is not proven or not cleaned up: {job}"
@@ -84,3 +91,21 @@ def _cleanups(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
     for job in jobs:
         if job["abort"] and job["abort"]["cleanup"] == "done" and job["id"] not in undone:
             yield f"the clean-up is called done and never began: {job}"
+
+
+def _before_their_time(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
+    """No attempt begins before the job's time, by the store's clock: that of this machine."""
+    for key, at in ledger.begun_by_clock():
+        run_at = found[key]["run_at"] if key in found else None
+        if run_at and at < datetime.fromisoformat(run_at).timestamp() - TOLERANCE_S:
+            yield f"an attempt began {at} before its time: {found[key]}"
+
+
+def _expired(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
+    """Only a job that must begin in time expires, and nothing of it has ever run."""
+    begun = {job_id for job_id, _, _ in ledger.begun()}
+    for job in jobs:
+        if job["error"] and job["error"]["kind"] == EXPIRED:
+            ledger.counts[EXPIRED] += 1
+            if job["start_within_s"] is None or job["attempt"] or job["id"] in begun:
+                yield f"a job expired that has begun, or need not begin in time: {job}"

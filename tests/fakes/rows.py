@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -16,6 +16,8 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Death,
+    Hold,
+    HoldReason,
     Job,
     JsonText,
     NewJob,
@@ -25,6 +27,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage
 from scheduler.core.policy import lost_failure
+from scheduler.core.ports.store import Retiming
 from scheduler.core.webhook import CallStatus, Event, HookCall
 
 
@@ -52,7 +55,48 @@ class Row:
     @property
     def waits(self) -> bool:
         """Whether it waits for a worker: for a run or for its clean-up."""
-        return self.job.status is Status.QUEUED or self.job.cleanup_waits
+        queued = self.job.status is Status.QUEUED and self.job.hold is None
+        return queued or self.job.cleanup_waits
+
+    @property
+    def turn(self) -> tuple[datetime, str]:
+        """Who has the least is next."""
+        return self.job.turn_at, self.job.id
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends, if no attempt has begun by then."""
+        since, within_s = self.job.eligible_at, self.job.start_within_s
+        unbegun = self.job.status is Status.QUEUED and not self.job.attempt
+        if not unbegun or since is None or within_s is None:
+            return None
+        return since + timedelta(seconds=within_s)
+
+    def expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def reorder(self, *, priority: int | None, retiming: Retiming | None, now: datetime) -> None:
+        job = self.job
+        changes: dict[str, Any] = {}
+        if priority not in (None, job.priority):
+            changes["priority"] = priority
+        run_at = retiming and retiming.run_at and whole_ms(retiming.run_at)
+        if retiming is not None and run_at != job.run_at:
+            changes |= {"run_at": run_at} | self._retimed(run_at, now)
+        if changes:
+            self.change(**changes, revision=job.revision + 1)
+
+    def _retimed(self, run_at: datetime | None, now: datetime) -> dict[str, Any]:
+        """What another time changes; a job that is held for another reason stays so."""
+        hold = self.job.hold
+        if hold is not None and hold.reason != HoldReason.RUN_AT:
+            return {}
+        if run_at is not None and run_at > now:
+            return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}
+        return {} if hold is None else {"hold": None, "eligible_at": now}
+
+    def promote(self, *, since: datetime | None) -> None:
+        self.change(hold=None, eligible_at=since, revision=self.job.revision + 1)
 
     @property
     def next_try_at(self) -> datetime | None:
@@ -75,7 +119,7 @@ class Row:
             self.job.abort, finished_at=at, death=death, cleanup=cleanup
         )
         self.losses = 0
-        self.change(status=Status.ABORTED, owner=None, finished_at=at, abort=abort)
+        self.change(status=Status.ABORTED, owner=None, finished_at=at, abort=abort, hold=None)
 
     def unaborted(self, grace_s: float | None) -> bool:
         """Whether an abort with this grace period would change it."""
@@ -94,12 +138,23 @@ class Row:
         self.change(owner=None, abort=replace(self.job.abort, cleanup=cleanup, tries=kept))
 
 
-def new_row(new: NewJob) -> Row:
-    return Row(new.stored(), new.undoable, new.idempotency_key, new.fingerprint, new.traceparent)
+def new_row(new: NewJob, now: datetime) -> Row:
+    order = new.order
+    run_at = order.run_at and whole_ms(order.run_at)
+    if order.delay_s is not None:
+        run_at = now + timedelta(seconds=order.delay_s)
+    hold = Hold(HoldReason.RUN_AT, run_at) if run_at is not None and run_at > now else None
+    job = new.stored(run_at=run_at, eligible_at=None if hold else now, hold=hold)
+    return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent)
+
+
+def whole_ms(at: datetime) -> datetime:
+    """As a store keeps it, never before that."""
+    return at + timedelta(microseconds=-at.microsecond % 1000)
 
 
 def claim_of(row: Row, node: Node, at: datetime) -> Claim:
-    row.change(owner=node.id, token=row.job.token + 1)
+    row.change(owner=node.id, token=row.job.token + 1, revision=0)
     if row.job.status is Status.QUEUED:
         row.change(
             status=Status.RUNNING,
@@ -122,6 +177,7 @@ def claim_as_it_is(row: Row) -> Claim:
         token=job.token,
         purpose=Purpose.RUN if job.status is Status.RUNNING else Purpose.CLEAN,
         cleanup_tries=0 if job.abort is None else job.abort.tries.ended,
+        eligible_at=job.eligible_at,
     )
 
 

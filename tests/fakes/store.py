@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from scheduler.basics.clock import SystemClock
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
 from scheduler.core.job import (
@@ -27,7 +28,8 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.ports.store import Inserted, Released
+from scheduler.core.policy import expired_failure
+from scheduler.core.ports.store import Inserted, Promoted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
@@ -39,7 +41,9 @@ from tests.fakes.tokens import MemoryTokens
 class MemoryStore:
     """A `Store` in a dictionary; every call is one step, so all of them are atomic."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, now: Callable[[], datetime] | None = None) -> None:
+        """With the time of day of its clock, which is no node's."""
+        self.now = now or SystemClock().now
         self.identity = uuid4().hex
         self.away = False
         self.rows: dict[str, Row] = {}
@@ -69,15 +73,12 @@ class MemoryStore:
             for new in filter(self._refused, jobs):
                 raise ParentAborted(f"{new.parent} was aborted with its children")
             self._must_fit(jobs, quotas or {})
-            self.rows |= {new.id: new_row(new) for new in jobs}
+            self.rows |= {new.id: new_row(new, self.now()) for new in jobs}
             self.audit.store(audit)
             stored = [self.rows[new.id].job for new in jobs]
             node = self._nodes.get(claimer or "")
-            claims = (
-                tuple(claim_of(self.rows[new.id], node, new.created_at) for new in jobs)
-                if node
-                else ()
-            )
+            rows = [self.rows[new.id] for new in jobs if self.rows[new.id].waits] if node else []
+            claims = tuple(claim_of(row, node, row.job.created_at) for row in rows if node)
             queued = {uid: self._use(uid).queued for uid in quotas or {}}
             return Inserted(stored, created=True, claims=claims, queued=queued)
         if len(earlier) < len(jobs):
@@ -186,7 +187,8 @@ class MemoryStore:
         if node is None:
             return []
         free = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
-        return [claim_of(row, node, at) for row in free if row.waits]
+        now = self.now()
+        return [claim_of(row, node, at) for row in free if row.waits and not row.expired(now)]
 
     async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
         self._answer()
@@ -317,7 +319,11 @@ class MemoryStore:
     async def parents_in_wait(self, node_id: str) -> Collection[str]:
         self._answer()
         jobs = [row.job for row in self.rows.values()]
-        waited_for = {(job.parent, job.uid) for job in jobs if job.status is Status.QUEUED}
+        waited_for = {
+            (job.parent, job.uid)
+            for job in jobs
+            if job.status is Status.QUEUED and job.hold is None
+        }
         return {
             job.id
             for job in jobs
@@ -353,10 +359,13 @@ class MemoryStore:
     async def counts(self, *, count_max: int) -> JobCounts:
         self._answer()
         queued = self._jobs(None, [Status.QUEUED], None)
+        held = Counter(job.hold.reason for job in queued if job.hold is not None)
+        since = sorted(job.eligible_at for job in queued if job.eligible_at is not None)
         return JobCounts(
-            queued=min(len(queued), count_max),
+            queued=min(len(since), count_max),
             running=len(self._jobs(None, [Status.RUNNING], None)),
-            oldest_queued_at=queued[0].created_at if queued else None,
+            oldest_queued_s=(self.now() - since[0]).total_seconds() if since else None,
+            held={reason: min(jobs, count_max) for reason, jobs in held.items()},
         )
 
     async def finished_per_step(self, *, since: datetime, limit: int) -> Sequence[FinishedCount]:
@@ -372,7 +381,7 @@ class MemoryStore:
         self._answer()
         return [
             JobDurations(
-                max(0, (job.started_at - job.created_at).total_seconds()),
+                max(0, (job.started_at - _waits_since(job)).total_seconds()),
                 max(0, (at - job.started_at).total_seconds()),
             )
             for at, job in self._ended(since)[:limit]
@@ -501,19 +510,75 @@ class MemoryStore:
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )
 
-    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
         self._answer()
-        return [each for each in self._waiting() if before_id is None or each < before_id][:limit]
+        long_ago = self.now() - timedelta(seconds=eligible_for_s or 0)
+        return [
+            row.job.id
+            for row in self._waiting()
+            if eligible_for_s is None
+            or row.cleaning
+            or (row.job.eligible_at or row.job.created_at) <= long_ago
+        ][:limit]
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
         self._answer()
-        last = ""
-        while ids := [each for each in self._waiting() if each > last][:page]:
-            yield ids
-            last = ids[-1]
+        last: tuple[datetime, str] | None = None
+        while rows := [row for row in self._waiting() if last is None or row.turn > last][:page]:
+            yield [row.job.id for row in rows]
+            last = rows[-1].turn
 
-    def _waiting(self) -> list[str]:
-        return sorted(job_id for job_id, row in self.rows.items() if row.waits)
+    def _waiting(self) -> list[Row]:
+        return sorted((row for row in self.rows.values() if row.waits), key=lambda row: row.turn)
+
+    async def promote(self, *, limit: int) -> Sequence[Promoted]:
+        self._answer()
+        now = self.now()
+        due = [
+            (row.job.hold.until, job_id)
+            for job_id, row in self.rows.items()
+            if row.job.hold is not None
+            and row.job.hold.until is not None
+            and row.job.hold.until <= now
+        ]
+        for until, job_id in (first := sorted(due)[:limit]):
+            self.rows[job_id].promote(since=until)
+        jobs = [self.rows[job_id].job for _, job_id in first]
+        return [Promoted(job.id, job.uid, job.turn_at) for job in jobs]
+
+    async def expire(self, *, limit: int) -> Sequence[str]:
+        self._answer()
+        now = self.now()
+        late = [job_id for job_id, row in self.rows.items() if row.expired(now)][:limit]
+        for job_id in late:
+            self.rows[job_id].change(
+                status=Status.TERMINATED, error=expired_failure(), finished_at=now
+            )
+        return late
+
+    async def next_due_s(self) -> float | None:
+        self._answer()
+        due = {row.job.hold.until for row in self.rows.values() if row.job.hold is not None}
+        due |= {row.expires_at for row in self.rows.values()}
+        times = [at for at in due if at is not None]
+        return (min(times) - self.now()).total_seconds() if times else None
+
+    async def reorder(
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        priority: int | None = None,
+        retiming: Retiming | None = None,
+    ) -> Reordered | None:
+        self._answer()
+        row = self.rows.get(job_id)
+        if row is None or row.job.uid != uid:
+            return None
+        before = row.job
+        if before.status is Status.QUEUED:
+            row.reorder(priority=priority, retiming=retiming, now=self.now())
+        return Reordered(row.job, changed=row.job != before)
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None
@@ -540,3 +605,8 @@ class MemoryStore:
             call_id: call for call_id, call in self.hook_calls.items() if call.job_id in self.rows
         }
         return len(old)
+
+
+def _waits_since(job: Job) -> datetime:
+    """Since when it might have run: its submission, but for a time that its user chose."""
+    return job.created_at if job.run_at is None else job.eligible_at or job.created_at

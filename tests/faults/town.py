@@ -5,8 +5,9 @@
     user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node.life` builds
 
 The parts are the real ones, on the fakes that pass the contracts and the models; time is virtual.
-The story: jobs are submitted, two are aborted, a node is killed, the queue forgets everything,
-another node starts. Whatever the fault, all guarantees hold (docs/guarantees.md).
+The story: jobs are submitted, some to run later; three are aborted, and one is let go before its
+time; a node is killed, the queue forgets everything, another node starts. Whatever the fault, all
+guarantees hold (docs/guarantees.md).
 """
 
 from __future__ import annotations
@@ -18,11 +19,23 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from scheduler.basics.clock import id_before, new_id
+from scheduler.basics.clock import new_id
 from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import FINAL, Cleanup, Job, JsonText, Status, StopReason, Submission
+from scheduler.core.job import (
+    AT_ONCE,
+    FINAL,
+    Cleanup,
+    Job,
+    JobRequest,
+    JsonText,
+    Order,
+    Status,
+    StopReason,
+)
 from scheduler.core.ports.direct_start import Reservation
+from scheduler.core.ports.store import Retiming
+from scheduler.node.promoter import Promoter
 from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
@@ -43,13 +56,17 @@ LASTS_S: Final[Mapping[str, float]] = {"task1": 1.0, "undoable": 30.0}
 PATIENCE_S: Final = 300.0
 """Until all jobs are final: several leases, long answers and reads of the store."""
 AGAIN_S: Final = 0.5
+LATER_S: Final = 20.0
+"""Of a job that is due while the nodes recover from what happened before."""
+NEVER_S: Final = 100_000.0
+"""Of jobs that are aborted or let go before."""
 
 
 class WatchedStore(MemoryStore):
     """A store that shows the witness each job after a call."""
 
     def __init__(self, witness: Witness) -> None:
-        super().__init__()
+        super().__init__(now=VirtualClock().now)
         self._witness = witness
 
     def _answer(self) -> None:
@@ -66,9 +83,10 @@ class WatchedProcess(FakeProcess):
     The first try of each clean-up crashes it.
     """
 
-    def __init__(self, witness: Witness, tried: set[str]) -> None:
+    def __init__(self, witness: Witness, tried: set[str], store: MemoryStore) -> None:
         super().__init__()
         self._witness = witness
+        self._store = store
         self._tried = tried
         self._over: asyncio.TimerHandle | None = None
 
@@ -77,6 +95,8 @@ class WatchedProcess(FakeProcess):
         self._witness.begins(job["id"], self)
         if runs:
             self._witness.attempts(job["id"])
+            run_at = self._store.rows[job["id"]].job.run_at
+            assert run_at is None or run_at <= self._store.now(), "it begins before its time"
         loop = asyncio.get_running_loop()
         if runs:
             self._over = loop.call_later(LASTS_S[job["task"]], self.finish, f'"{job["id"]}"')
@@ -103,7 +123,7 @@ class Member(NodeUnderTest):
             town.group,
             queue=queue,
             clock=VirtualClock(),
-            slots=FakeSlots(make=lambda: WatchedProcess(town.witness, town.tried)),
+            slots=FakeSlots(make=lambda: WatchedProcess(town.witness, town.tried, town.store)),
             record=replace(NODE, id=name, name=name, tasks=tuple(TASKS)),
             lease_s=LEASE_S,
             intervals=INTERVALS,
@@ -115,11 +135,16 @@ class Member(NodeUnderTest):
             clock=self.clock,
             node_id=name,
             node_name=name,
-            id_before=id_before,
             lease_s=LEASE_S,
             losses_max=3,
             retention=Retention(0, 0),
             job_events=self.job_events,
+        )
+        self.promoter = Promoter(
+            store=cast("Any", self.store),
+            queue=cast("Any", self.gated_queue),
+            job_events=self.job_events,
+            nearer=town.service.nearer,
         )
         self._members = town.members
         self._members.append(self)
@@ -136,6 +161,7 @@ class Member(NodeUnderTest):
                 for chore in (
                     self.lease.keep(),
                     self.sweeper.run(),
+                    self.promoter.run(),
                     self.lost_claims.run(),
                     self._hear_of_aborts(),
                 )
@@ -207,12 +233,12 @@ class Town:
         self.idle += bool(self.members[0].direct_starts.waiting())
         return self.members[0].direct_starts.reserve(job_id)
 
-    async def submit(self, name: str, task: str = "task1") -> None:
+    async def submit(self, name: str, task: str = "task1", order: Order = AT_ONCE) -> None:
         """Submit as a user does: again with the same key, until it is answered."""
         inserted = await insist(
             lambda: self.service.submit(
                 EVERYBODY,
-                [Submission(uid="u1", task=task, data=JsonText("null"), hook=None)],
+                [JobRequest(uid="u1", task=task, data=JsonText("null"), hook=None, order=order)],
                 idempotency_key=name,
                 fingerprint=name,
             )
@@ -224,6 +250,14 @@ class Town:
         self.witness.abort_answered(job)
         if job.abort is not None:
             self.aborted.add(job.id)
+
+    async def let_go(self, name: str) -> None:
+        """Let a held job run at once."""
+        job_id = self.accepted[name]
+        job = await insist(
+            lambda: self.service.reorder(EVERYBODY, "u1", job_id, retiming=Retiming(None))
+        )
+        assert job.hold is None
 
     def jobs(self) -> list[Job]:
         return [self.store.rows[job_id].job for job_id in self.accepted.values()]
@@ -286,12 +320,17 @@ async def story(trouble: Trouble) -> None:
             await town.submit(name)
         await town.submit("undone", "undoable")
         await town.submit("never", "undoable")
+        await town.submit("later", order=Order(delay_s=LATER_S, priority=60))
+        await town.submit("dropped", order=Order(delay_s=NEVER_S))
+        await town.submit("let go", order=Order(delay_s=NEVER_S))
         await asyncio.sleep(2)
         await town.abort("undone")
         await first.kill()
         town.server.flush()
         await town.submit("four")
         await town.abort("never")
+        await town.abort("dropped")
+        await town.let_go("let go")
         third = Member("c", town)
         await town.all_final()
         await second.drain()

@@ -37,11 +37,31 @@ class Life:
     next_try_at: datetime | None = None
     result: str | None = None
     finished_at: datetime | None = None
+    held: bool = False
+    due: bool = False
+    """Whether it is held until a time that has come."""
+    late: bool = False
+    """Whether it has waited too long for its first attempt."""
+    priority: int = 0
 
     @property
     def waits(self) -> bool:
+        """Whether it waits for a worker."""
         unowned = self.cleaning and self.owner is None
-        return self.status is Status.QUEUED or (unowned and self.next_try_at is None)
+        return self.queued or (unowned and self.next_try_at is None)
+
+    @property
+    def queued(self) -> bool:
+        """Whether it waits for a worker that runs it."""
+        return self.status is Status.QUEUED and not self.held
+
+    @property
+    def expires(self) -> bool:
+        return self.queued and self.late and not self.attempt
+
+    @property
+    def claimable(self) -> bool:
+        return self.waits and not self.expires
 
     @property
     def cleaning(self) -> bool:
@@ -103,13 +123,16 @@ class Life:
         else:
             self.next_try_at = next_try_at
 
+    def expire(self, at: datetime) -> None:
+        self._end(Status.TERMINATED, at)
+
     def _become_aborted(self, at: datetime) -> None:
         self._end(Status.ABORTED, at)
         self.losses = 0
         self.cleanup = Cleanup.PENDING if self.undoable and self.attempt else None
 
     def _end(self, status: Status, at: datetime) -> None:
-        self.status, self.owner, self.finished_at = status, None, at
+        self.status, self.owner, self.finished_at, self.held = status, None, at, False
 
     def shown(self) -> dict[str, Any]:
         """The fields that every reader must see."""
@@ -124,6 +147,8 @@ class Life:
             "next_try_at": self.next_try_at,
             "result": self.result,
             "finished_at": self.finished_at,
+            "held": self.held,
+            "priority": self.priority,
         }
 
 
@@ -140,4 +165,6 @@ def shown(job: Job) -> dict[str, Any]:
         "next_try_at": job.abort and job.abort.tries.next_at,
         "result": job.result,
         "finished_at": job.finished_at,
+        "held": job.hold is not None,
+        "priority": job.priority,
     }

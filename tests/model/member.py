@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Final
 
-from scheduler.basics.clock import id_before
 from scheduler.core.job import Claim
 from scheduler.core.policy import fence_s
 from scheduler.core.ports.store import Store
@@ -51,7 +50,6 @@ class Member:
             node_id=self.id,
             node_name=self.id,
             job_events=Counting(self.clock),
-            id_before=id_before,
             lease_s=LEASE_S,
             losses_max=LOSSES_MAX,
             retention=Retention(0, 0),

@@ -9,7 +9,8 @@ Put `from tests.support.stores import store, url` into a conftest to use them, w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final
 import pytest
 
 from scheduler.core.job import (
+    AT_ONCE,
     Claim,
     Death,
     Failure,
@@ -25,12 +27,14 @@ from scheduler.core.job import (
     JsonText,
     NewJob,
     Node,
+    Order,
     Progress,
     Settlement,
     Status,
 )
 from scheduler.core.ports.store import Store
 from scheduler.store import open_store
+from tests.support.eventually import eventually
 
 AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
 DEATH: Final = Death(signal="SIGTERM", processes=2, survivors=0)
@@ -68,6 +72,7 @@ def new(
     hook: str | None = None,
     parent: str | None = None,
     traceparent: str | None = None,
+    order: Order = AT_ONCE,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
     return NewJob(
@@ -82,7 +87,13 @@ def new(
         created_at=AT,
         idempotency_key=key,
         fingerprint=fingerprint,
+        order=order,
     )
+
+
+def untimed(job: Job) -> Job:
+    """The job without the time at which the store took it, which no test knows."""
+    return replace(job, eligible_at=None)
 
 
 def node(id_: str = "a1", *, name: str = "node-a") -> Node:
@@ -124,6 +135,26 @@ async def queued(store: Store, uid: str = "u1", *, undoable: bool = False) -> st
     """Insert a job that waits for a worker; its id."""
     (job,) = (await store.insert([new(uid, undoable=undoable)])).jobs
     return job.id
+
+
+async def held(store: Store, uid: str = "u1", *, undoable: bool = False) -> str:
+    """Insert a job that waits for tomorrow; its id."""
+    order = Order(delay_s=86_400)
+    (job,) = (await store.insert([new(uid, undoable=undoable, order=order)])).jobs
+    return job.id
+
+
+async def promoted(store: Store) -> Sequence[str]:
+    """The ids of the jobs that are promoted, once there are some."""
+    found: Sequence[str] = ()
+
+    async def some() -> bool:
+        nonlocal found
+        found = [each.id for each in await store.promote(limit=100)]
+        return bool(found)
+
+    await eventually(some)
+    return found
 
 
 async def claimed(store: Store, job_id: str, *, node_id: str = "a1") -> Claim:

@@ -17,7 +17,7 @@ from scheduler.basics.clock import new_id
 from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import Job, JsonText, Node, StopReason, Submission
+from scheduler.core.job import Job, JobRequest, JsonText, Node, StopReason
 from scheduler.core.ports.store import Store
 from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
@@ -153,7 +153,7 @@ class NodeUnderTest:
     async def submit(self, task: str = "task1", *, uid: str = "u1") -> str:
         """Submit a job; its id."""
         inserted = await self.service.submit(
-            EVERYBODY, [Submission(uid=uid, task=task, data=JsonText("null"), hook=None)]
+            EVERYBODY, [JobRequest(uid=uid, task=task, data=JsonText("null"), hook=None)]
         )
         return inserted.jobs[0].id
 

@@ -28,12 +28,12 @@ def principal_document(principal: Principal) -> dict[str, Any]:
 def statistics_document(statistics: Statistics) -> dict[str, Any]:
     """The statistics of the overview page."""
     counts = statistics.counts
-    oldest = counts.oldest_queued_at
     return {
         "at": instant(statistics.at),
         "queued": counts.queued,
         "queued_is_exact": statistics.queued_is_exact,
-        "oldest_queued_at": None if oldest is None else instant(oldest),
+        "oldest_queued_s": counts.oldest_queued_s,
+        "held": dict(counts.held),
         "running": counts.running,
         "last_minute": _by_status(statistics.last_minute),
         "waiting": _quantiles(statistics.waiting),

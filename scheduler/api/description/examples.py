@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scheduler import __version__
-from scheduler.api.problems import JOB_ENDED, NOT_READY, QUOTA_EXCEEDED, Kind
+from scheduler.api.problems import JOB_ENDED, NOT_QUEUED, NOT_READY, QUOTA_EXCEEDED, Kind
 
 RECEIPT: Final = {
     "requested_at": "2026-11-23T14:08:50.682Z",
@@ -47,6 +47,11 @@ JOB: Final = {
     "started_at": "2026-11-23T14:08:46.915Z",
     "finished_at": "2026-11-23T14:08:50.700Z",
     "abort": RECEIPT,
+    "priority": 0,
+    "run_at": None,
+    "start_within_s": None,
+    "eligible_at": "2026-11-23T14:08:46.905Z",
+    "waits": None,
 }
 
 TOKEN: Final = {
@@ -76,6 +81,7 @@ AUDIT: Final = {
 }
 BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
+    "JobChange": {"priority": 60, "run_at": None},
     "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
     "Job": JOB,
     "JobOutline": {name: value for name, value in JOB.items() if name not in {"data", "result"}},
@@ -129,6 +135,9 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
 
 MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     JOB_ENDED: {"job": {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}},
+    NOT_QUEUED: {
+        "job": {**JOB, "status": "running", "finished_at": None, "abort": None},
+    },
     NOT_READY: {"reasons": {"draining": "the node is draining"}},
     QUOTA_EXCEEDED: {
         "detail": "user 'ada' has 100 queued jobs, and 1 more would be beyond"

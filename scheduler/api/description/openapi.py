@@ -19,7 +19,15 @@ from scheduler.api.description import examples, operation_examples, shapes
 from scheduler.api.description.route import RATE_LIMIT, ResponseDescription, Route
 from scheduler.api.description.tags import TAGS, tag_of
 from scheduler.api.description.wrong_requests import refusal_of
-from scheduler.api.problems import INVALID, JOB_ENDED, KINDS, NOT_READY, QUOTA_EXCEEDED, Kind
+from scheduler.api.problems import (
+    INVALID,
+    JOB_ENDED,
+    KINDS,
+    NOT_QUEUED,
+    NOT_READY,
+    QUOTA_EXCEEDED,
+    Kind,
+)
 from scheduler.api.reserved import RESERVED
 from scheduler.core.access.principal import Right
 
@@ -36,6 +44,7 @@ SCHEME: Final = {
 SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
     INVALID: shapes.Refusal,
     JOB_ENDED: shapes.Ended,
+    NOT_QUEUED: shapes.NotQueued,
     NOT_READY: shapes.Obstacles,
     QUOTA_EXCEEDED: shapes.Exceeded,
 }

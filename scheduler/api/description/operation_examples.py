@@ -34,6 +34,14 @@ ABORTING: Final = {
         "reason": RECEIPT["reason"],
     },
 }
+HELD: Final = {
+    **QUEUED,
+    "priority": 60,
+    "run_at": "2026-11-24T06:00:00.000Z",
+    "start_within_s": 3600.0,
+    "eligible_at": None,
+    "waits": {"for": "run_at", "until": "2026-11-24T06:00:00.000Z"},
+}
 NEW: Final = BY_SCHEMA["NewJob"]
 SECOND: Final = "01a208bc-e53d-72b1-9d0f-2a6b8c1e4f70"
 
@@ -82,8 +90,24 @@ PARAMETERS: Final[Mapping[str, Any]] = {
 """By the name of the parameter, whatever operation has it."""
 
 BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
-    ("submit", None): {"one": NEW, "several": [NEW, {**NEW, "data": {"n": 60}}]},
-    ("submit", 202): {"one": QUEUED},
+    ("submit", None): {
+        "one": NEW,
+        "several": [NEW, {**NEW, "data": {"n": 60}}],
+        "later": {
+            **NEW,
+            "run_at": "2026-11-24T07:00:00+01:00",
+            "priority": 60,
+            "start_within_s": 3600,
+        },
+        "in ten minutes": {**NEW, "delay_s": 600},
+    },
+    ("submit", 202): {"one": QUEUED, "later": HELD},
+    ("change_job", None): {
+        "at once": {"run_at": None},
+        "first of all": {"priority": 86400},
+        "tomorrow": {"run_at": "2026-11-24T07:00:00+01:00"},
+    },
+    ("change_job", 200): {"tomorrow": HELD},
     ("submit", 200): {"one": RUNNING},
     ("get_job", 200): {"successful": SUCCESSFUL},
     ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},

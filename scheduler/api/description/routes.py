@@ -22,6 +22,7 @@ from scheduler.api.problems import (
     NO_SUCH_JOB,
     NO_SUCH_TOKEN,
     NOT_JSON,
+    NOT_QUEUED,
     NOT_READY,
     PARENT_ABORTED,
     QUOTA_EXCEEDED,
@@ -36,6 +37,7 @@ from scheduler.api.requests.models import (
     AbortOrder,
     AbortQuery,
     EventsQuery,
+    JobChange,
     JobPath,
     ListAllQuery,
     ListQuery,
@@ -53,8 +55,19 @@ from scheduler.api.requests.models import (
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
-from scheduler.api.views import aborts, audit, events, job_logs, jobs, operations, sessions, tokens
+from scheduler.api.views import (
+    aborts,
+    audit,
+    events,
+    job_logs,
+    jobs,
+    operations,
+    order,
+    sessions,
+    tokens,
+)
 from scheduler.api.views.events import LAST_EVENT_ID
+from scheduler.api.views.order import NOTICE
 from scheduler.core.access.principal import Right
 
 NO_UIDS: Final = "|".join(map(re.escape, ("-", *RESERVED)))
@@ -74,6 +87,7 @@ ABORTED: Final = ResponseDescription(
     description="The job is aborted: no process of it lives", shape=shapes.Job
 )
 ABORTING: Final = ResponseDescription(description="The job is being stopped", shape=shapes.Job)
+NOTICES: Final = {NOTICE: "says so where a `run_at` is past: the job runs at once"}
 ABORT_PROBLEMS: Final = (INVALID, NO_SUCH_JOB, JOB_ENDED, UNAVAILABLE)
 
 EVENTS: Final = ResponseDescription(
@@ -101,7 +115,11 @@ ROUTES: Final = (
             202: ResponseDescription(
                 description="The job is stored and will run; for an array, the jobs in its order",
                 shape=Submitted,
-                headers={"Location": "where the job is, if it is one", **RATE_LIMIT},
+                headers={
+                    "Location": "where the job is, if it is one",
+                    **RATE_LIMIT,
+                    **NOTICES,
+                },
             ),
             200: ResponseDescription(
                 description="The job that this idempotency key brought before",
@@ -178,6 +196,20 @@ ROUTES: Final = (
         query=WaitQuery,
         responses={200: ResponseDescription(description="The job", shape=shapes.Job)},
         problems=(INVALID, NO_SUCH_JOB, UNAVAILABLE),
+    ),
+    Route(
+        method="PATCH",
+        path="/{uid}/{id}",
+        function=order.change_job,
+        right=Right.CHANGE,
+        path_parameters=JobPath,
+        body=JobChange,
+        responses={
+            200: ResponseDescription(
+                description="The job, which is queued", shape=shapes.Job, headers=NOTICES
+            )
+        },
+        problems=(INVALID, NO_SUCH_JOB, NOT_QUEUED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
         method="DELETE",

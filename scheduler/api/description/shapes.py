@@ -99,6 +99,18 @@ class Abort(Shape):
     on_abort: Annotated[OnAbort | None, Field(description="null where there is nothing to undo")]
 
 
+class Waits(Shape):
+    """What a queued job waits for before it may wait for a worker."""
+
+    for_: Annotated[
+        str,
+        Field(alias="for", description="`run_at`: the time has not come; further ones may follow"),
+    ]
+    until: Annotated[
+        Instant | None, Field(description="when that ends by itself; null where it does not")
+    ]
+
+
 class JobOutline(Shape):
     """A job without its data and result."""
 
@@ -120,6 +132,23 @@ class JobOutline(Shape):
     started_at: Instant | None
     finished_at: Instant | None
     abort: Abort | None
+    priority: Annotated[
+        int, Field(description="seconds of head start before the user's other jobs")
+    ]
+    run_at: Annotated[
+        Instant | None, Field(description="the time before which it does not begin, as was asked")
+    ]
+    start_within_s: Annotated[
+        float | None,
+        Field(description="where it has not begun so long after `eligible_at`, it ends `expired`"),
+    ]
+    eligible_at: Annotated[
+        Instant | None,
+        Field(description="since when it may run, by the store's clock; null while it may not"),
+    ]
+    waits: Annotated[
+        Waits | None, Field(description="null where it waits for a worker, or is not queued")
+    ]
 
 
 class Job(JobOutline):
@@ -317,6 +346,12 @@ class Exceeded(Problem):
 
 class Ended(Problem):
     """The job that ended before it could be aborted."""
+
+    job: Job
+
+
+class NotQueued(Problem):
+    """The job that is not queued any more."""
 
     job: Job
 

@@ -24,6 +24,7 @@ NODE: Final = Tag("Node", "Look at the node: health, handlers, metrics, and page
 TAGS: Final = (JOBS, ABORTS, WATCHING, TOKENS, NODE)
 BY_MODULE: Final[Mapping[str, Tag]] = {
     "scheduler.api.views.jobs": JOBS,
+    "scheduler.api.views.order": JOBS,
     "scheduler.api.views.aborts": ABORTS,
     "scheduler.api.views.events": WATCHING,
     "scheduler.api.views.job_logs": WATCHING,

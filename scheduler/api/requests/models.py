@@ -27,10 +27,11 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests import cursor
 from scheduler.api.requests.checking import EXPLAINED
+from scheduler.api.requests.order_fields import DelayS, Priority, RunAt, StartWithinS
 from scheduler.api.reserved import RESERVED, STEPS, why_reserved
 from scheduler.core.access.principal import PATTERN, Role
 from scheduler.core.access.token import ID
-from scheduler.core.job import Status, Until, meant
+from scheduler.core.job import AT_ONCE, Order, Status, Until, meant
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
@@ -44,6 +45,7 @@ WAIT_S_MAX: Final = 60
 UIDS_MAX: Final = 100
 LIMIT_MAX: Final = 1000
 LIMIT_DEFAULT: Final = 100
+ORDER_FIELDS: Final = frozenset(Order.__slots__)
 
 _URL: Final = TypeAdapter(HttpUrl)
 _NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
@@ -249,6 +251,25 @@ class NewJob(Body):
         ),
     ] = None
     parent: Parent = None
+    priority: Priority = 0
+    run_at: RunAt = None
+    delay_s: DelayS = None
+    start_within_s: StartWithinS = None
+
+    @property
+    def order(self) -> Order:
+        """When, and in which order, it is to run."""
+        wanted = {name: getattr(self, name) for name in self.model_fields_set & ORDER_FIELDS}
+        return Order(**wanted) if wanted else AT_ONCE
+
+
+class JobChange(Body):
+    """What is to change about a queued job: at least one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    priority: Priority = 0
+    run_at: RunAt = None
 
 
 class AbortOrder(Body):

@@ -10,7 +10,7 @@ import orjson
 from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal, shown
 from scheduler.api.requests.models import NewJob
 from scheduler.core.errors import Flaw, Invalid, TooLarge
-from scheduler.core.job import JsonText, Submission
+from scheduler.core.job import AT_ONCE, JobRequest, JsonText
 from scheduler.core.tasks import Tasks
 
 DATA_LEVELS_MAX: Final = 254
@@ -39,7 +39,7 @@ class Intake:
             several: whether the body is an array.
             digested: whether a fingerprint is wanted, which costs as much as the check.
         """
-        self.submissions: list[Submission] = []
+        self.submissions: list[JobRequest] = []
         self._tasks = tasks
         self._data_bytes_max = data_bytes_max
         self._only_uid = only_uid
@@ -98,6 +98,8 @@ class Intake:
         if self._digest is not None:
             self._digest.update(orjson.dumps([job.uid, job.task, job.hook]))
             self._digest.update(orjson.dumps(job.data, option=orjson.OPT_SORT_KEYS))
+            if (order := job.order) != AT_ONCE:  # else the digest of earlier versions
+                self._digest.update(orjson.dumps(order))
 
 
 def require_number(number: int, bulk_jobs_max: int, *, more: bool = False) -> None:
@@ -111,7 +113,7 @@ def require_number(number: int, bulk_jobs_max: int, *, more: bool = False) -> No
         raise refusal([Flaw("", f"got {shown_number} jobs; allowed: 1 to {bulk_jobs_max}")])
 
 
-def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
+def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> JobRequest:
     """A valid job as the service takes it, with its data as JSON text.
 
     Raises:
@@ -125,12 +127,13 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> Submission:
         raise refusal([Flaw(f"{pointer}/data", detail)]) from None
     if len(data) > data_bytes_max:
         raise TooLarge(f"{pointer}/data is {len(data)} bytes; allowed are at most {data_bytes_max}")
-    return Submission(
+    return JobRequest(
         uid=job.uid,
         task=job.task,
         data=JsonText(data.decode()),
         hook=job.hook,
         parent=job.parent,
+        order=job.order,
     )
 
 

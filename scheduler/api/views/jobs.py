@@ -17,6 +17,7 @@ from scheduler.api.requests.models import ListAllQuery, ListQuery, Query, WaitQu
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
 from scheduler.api.state import LOAD, PATH_PREFIX, PRINCIPAL, QUOTAS, SERVICE
+from scheduler.api.views.order import notice
 from scheduler.core.job import Job
 from scheduler.service.documents import call_document, job_document, job_outline, usage_document
 from scheduler.service.service import JobPage
@@ -26,7 +27,8 @@ async def submit(request: web.Request) -> web.Response:
     """Submit a job, or several at once: all or none of them.
 
     With 202 the jobs are stored: they will run, whatever happens to this node. Send an
-    `Idempotency-Key` to be able to repeat the request after a lost answer.
+    `Idempotency-Key` to be able to repeat the request after a lost answer. A job whose time is to
+    come is queued, and says so in `waits`; where its `run_at` is past, the header `Notice` says so.
     """
     query(request, Query)
     key = idempotency_key(request)
@@ -41,6 +43,7 @@ async def submit(request: web.Request) -> web.Response:
     status = 202 if inserted.created else 200
     headers = rate_limit_headers(standings)
     documents = [job_document(job) for job in inserted.jobs]
+    headers |= notice(inserted.jobs) if inserted.created else {}
     if intake.several:
         return json_response(documents, status=status, headers=headers)
     headers |= _location(request, inserted.jobs[0])

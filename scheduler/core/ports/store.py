@@ -52,6 +52,30 @@ class Released(NamedTuple):
     """Ids whose clean-up has failed, because its nodes died too often."""
 
 
+class Promoted(NamedTuple):
+    """A job that `Store.promote` let wait for a worker."""
+
+    id: str
+    uid: str
+    turn_at: datetime
+    """Of those that wait, the one with the earliest is next; see `Job.turn_at`."""
+
+
+class Retiming(NamedTuple):
+    """Another time for a job that is queued."""
+
+    run_at: datetime | None
+    """None: at once."""
+
+
+class Reordered(NamedTuple):
+    """The job that `Store.reorder` found."""
+
+    job: Job
+    """As it is after that."""
+    changed: bool
+
+
 class Store(Protocol):
     """The truth about jobs and nodes. Once a write is answered, it is durable.
 
@@ -82,8 +106,11 @@ class Store(Protocol):
     ) -> Inserted:
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
+        A job whose time has not come by the store's clock is held; a delay begins now. Any other
+        may run from now on, also one whose time is long past.
+
         With `claimer`, the id of a node, they are stored as claimed by it from their creation on,
-        exactly as if `claim` had followed, if it is registered.
+        exactly as if `claim` had followed, if it is registered; but not those that are held.
 
         Where `(uid, idempotency_key)` of all of them is stored already, with the same fingerprints,
         nothing is stored and the earlier jobs are the answer, with `created` false.
@@ -163,9 +190,10 @@ class Store(Protocol):
         """Claim those of the jobs that wait: queued ones to run, aborted ones to clean up.
 
         A queued job becomes running: owner and node name are set, attempt and token grow by one,
-        progress is emptied. An aborted job with a pending clean-up and without an owner only gets
-        an owner and a new token. The answer leaves out all other jobs, and all jobs where `node_id`
-        is not registered. Of concurrent calls for one job exactly one gets it.
+        progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`. An
+        aborted job with a pending clean-up and without an owner only gets an owner and a new token.
+        The answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
+        concurrent calls for one job exactly one gets it.
         """
         ...
 
@@ -273,7 +301,10 @@ class Store(Protocol):
         ...
 
     async def parents_in_wait(self, node_id: str) -> Collection[str]:
-        """Ids of the jobs that a node runs and that have a queued child of the same user."""
+        """Ids of the jobs that a node runs and that have a child that waits for a worker.
+
+        Only a child of the same user, and none that is held.
+        """
         ...
 
     async def unfinished(
@@ -298,9 +329,10 @@ class Store(Protocol):
         ...
 
     async def counts(self, *, count_max: int) -> JobCounts:
-        """How many jobs are queued (counted up to `count_max`) and run; the oldest queued one.
+        """How many jobs wait for a worker, are held (counted up to `count_max` each) and run.
 
-        The three are read one after the other: a job that moves on may be in two, or in none.
+        The oldest that waits is found among the `count_max` that are next. All are read one after
+        the other: a job that moves on may be in two, or in none.
         """
         ...
 
@@ -314,8 +346,9 @@ class Store(Protocol):
     async def durations(self, *, since: datetime, limit: int) -> Sequence[JobDurations]:
         """How long the newest `limit` jobs that became final since then waited and ran.
 
-        Jobs that ended before they were started are left out. Newest end first; never negative,
-        though the clocks of two nodes may differ.
+        They waited since their submission, or since the time that their user chose. Jobs that ended
+        before they were started are left out. Newest end first; never negative, though the clocks
+        of two nodes may differ.
         """
         ...
 
@@ -402,15 +435,55 @@ class Store(Protocol):
         """
         ...
 
-    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
-        """Ids that wait for a worker, oldest first: queued jobs, pending clean-ups without owner.
+    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
+        """Ids that wait for a worker: queued jobs, pending clean-ups without owner; none is held.
 
-        Only ids below `before_id`; with an id made from an instant, only jobs older than that.
+        In their turn: the job is next that may run since the earliest time, minus its priority.
+        With `eligible_for_s`, only queued jobs that may run for at least so long.
         """
         ...
 
     def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
-        """All ids that wait for a worker, oldest first, in pages of at most `page` ids."""
+        """All ids that wait for a worker, in their turn, in pages of at most `page` ids."""
+        ...
+
+    async def promote(self, *, limit: int) -> Sequence[Promoted]:
+        """Let up to `limit` held jobs wait for a worker whose time has come by the store's clock.
+
+        Those that have been due longest come first. Concurrent callers get different jobs. A job
+        counts as eligible since it was due, however late it is promoted.
+        """
+        ...
+
+    async def expire(self, *, limit: int) -> Sequence[str]:
+        """End up to `limit` jobs with kind `expired` that no attempt began in time; their ids.
+
+        They may run for longer than their `start_within_s`, by the store's clock, and no attempt
+        has begun. Concurrent callers get different ids; `claim` leaves such jobs out.
+        """
+        ...
+
+    async def next_due_s(self) -> float | None:
+        """In how many seconds `promote` or `expire` has something to do; None: nothing is known.
+
+        Negative where it has since so long.
+        """
+        ...
+
+    async def reorder(
+        self,
+        job_id: str,
+        *,
+        uid: str,
+        priority: int | None = None,
+        retiming: Retiming | None = None,
+    ) -> Reordered | None:
+        """Change when, and in which order, a queued job runs; None leaves as it is what it is for.
+
+        A time that has not come holds the job, and any other lets it go; but a job that is held for
+        another reason than a time of its user's choice stays so. Without effect where the job is
+        not queued, or is so already. None where the id is unknown or another user's.
+        """
         ...
 
     async def delete_finished(

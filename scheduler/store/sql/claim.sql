@@ -13,10 +13,14 @@ WITH claimer AS (
       CROSS JOIN claimer
      WHERE jobs.id IN (SELECT key FROM json_each($1))
        AND jobs.waiting
+       -- One that has not begun in time is left to expire.sql.
+       AND (jobs.expires_at IS NULL OR jobs.attempt > 0 OR jobs.status <> 'queued'
+            OR jobs.expires_at > now_ms())
      ORDER BY jobs.id FOR UPDATE OF jobs -- PostgreSQL only
 )
 UPDATE jobs
    SET token = jobs.token + 1,
+       revision = 0,
        owner = free.owner,
        status = CASE jobs.status WHEN 'queued' THEN 'running' ELSE jobs.status END,
        attempt = CASE jobs.status WHEN 'queued' THEN jobs.attempt + 1 ELSE jobs.attempt END,
@@ -26,4 +30,5 @@ UPDATE jobs
   FROM free
  WHERE jobs.id = free.id
 RETURNING jobs.id, jobs.uid, jobs.task, jobs.data, jobs.hook, jobs.parent,
-          jobs.traceparent, jobs.attempt, jobs.token, jobs.status, jobs.cleanup_tries
+          jobs.traceparent, jobs.attempt, jobs.token, jobs.status, jobs.cleanup_tries,
+          jobs.eligible_at

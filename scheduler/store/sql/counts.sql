@@ -1,6 +1,15 @@
--- How many jobs are queued, counted up to a limit, how many run, and the oldest queued one's age.
+-- How many jobs wait for a worker, up to a limit, how many run, and for how long the oldest waits.
 -- $1 count_max
-SELECT (SELECT count(*)
-          FROM (SELECT id FROM jobs WHERE status = 'queued' LIMIT $1) AS queued) AS queued,
+WITH waiting AS (
+    SELECT eligible_at
+      FROM jobs
+           INDEXED BY jobs_waiting -- SQLite only
+     WHERE status = 'queued'
+       AND held IS NULL
+     ORDER BY turn_at, id
+     LIMIT $1
+)
+SELECT (SELECT count(*) FROM waiting) AS queued,
        (SELECT count(*) FROM jobs WHERE owner IS NOT NULL AND status = 'running') AS running,
-       (SELECT created_at FROM jobs WHERE status = 'queued' ORDER BY id LIMIT 1) AS oldest_queued_at
+       (SELECT min(eligible_at) FROM waiting) AS oldest_queued_at,
+       now_ms() AS now

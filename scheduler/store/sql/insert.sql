@@ -1,4 +1,4 @@
--- Store jobs as queued or claimed, unless an id or key is stored already or a parent refuses them.
+-- Store jobs as queued, held or claimed, unless an id or key is stored or a parent refuses them.
 -- $1 jobs (JSON object of rows, see arguments.new_job)
 WITH batch AS (
     SELECT value ->> 'id' AS id,
@@ -14,8 +14,20 @@ WITH batch AS (
            CAST(value ->> 'created_at' AS bigint) AS created_at,
            value ->> 'idempotency_key' AS idempotency_key,
            value ->> 'fingerprint' AS fingerprint,
-           value ->> 'claimer' AS claimer
+           value ->> 'claimer' AS claimer,
+           value -> 'order' AS wanted
       FROM json_each($1)
+), clock AS (
+    SELECT now_ms() AS now
+), orders AS (
+    -- Of the few jobs that say when they are to run.
+    SELECT id,
+           CAST(wanted ->> 'priority' AS integer) AS priority,
+           CAST(wanted ->> 'start_within_s' AS double precision) AS start_within_s,
+           coalesce(CAST(wanted ->> 'run_at' AS bigint),
+                    now + CAST(wanted ->> 'delay_ms' AS bigint)) AS run_at
+      FROM batch, clock
+     WHERE wanted IS NOT NULL
 ), claimers AS (
     -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
     SELECT id, name FROM nodes WHERE id IN (SELECT claimer FROM batch)
@@ -30,9 +42,18 @@ WITH batch AS (
 )
 INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
                   created_at, idempotency_key, fingerprint,
+                  priority, run_at, held, due_at, eligible_at, turn_at, start_within_s, expires_at,
                   status, owner, node, token, attempt, started_at)
 SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
        created_at, idempotency_key, fingerprint,
+       coalesce(priority, 0),
+       run_at,
+       CASE WHEN run_at > now THEN 'run_at' END,
+       CASE WHEN run_at > now THEN run_at END,
+       CASE WHEN run_at > now THEN NULL ELSE now END,
+       now - 1000 * coalesce(priority, 0),
+       start_within_s,
+       CASE WHEN run_at > now THEN NULL ELSE now + CAST(1000 * start_within_s AS bigint) END,
        CASE WHEN claimers.id IS NULL THEN 'queued' ELSE 'running' END,
        claimers.id,
        claimers.name,
@@ -40,7 +61,9 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
        CASE WHEN claimers.id IS NULL THEN 0 ELSE 1 END,
        CASE WHEN claimers.id IS NULL THEN NULL ELSE created_at END
   FROM batch
-  LEFT JOIN claimers ON claimers.id = batch.claimer
+  CROSS JOIN clock
+  LEFT JOIN orders ON orders.id = batch.id
+  LEFT JOIN claimers ON claimers.id = batch.claimer AND (run_at IS NULL OR run_at <= now)
  WHERE NOT EXISTS (SELECT 1 FROM batch AS again JOIN jobs ON jobs.id = again.id)
    AND NOT EXISTS (SELECT 1
                      FROM batch AS again
@@ -50,4 +73,4 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
                      FROM batch AS child
                      JOIN parents ON parents.id = child.parent AND parents.uid = child.uid
                     WHERE parents.children_refused)
-RETURNING id, owner
+RETURNING id, status, owner, run_at, held, due_at, eligible_at

@@ -1,4 +1,4 @@
--- Ids of the jobs that a node runs and that have a queued child.
+-- Ids of the jobs that a node runs and that have a child which is queued and not held.
 -- $1 node_id
 SELECT id
   FROM jobs
@@ -6,4 +6,4 @@ SELECT id
    AND status = 'running'
    AND EXISTS (SELECT 1
                  FROM jobs AS child
-                WHERE child.parent = jobs.id AND child.uid = jobs.uid AND child.status = 'queued')
+                WHERE child.parent = jobs.id AND child.uid = jobs.uid AND child.status = 'queued' AND child.held IS NULL)

@@ -12,7 +12,7 @@ from scheduler.basics.clock import new_id
 from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.errors import ParentAborted
 from scheduler.core.handler import HandlerOptions
-from scheduler.core.job import FINAL, Job, JsonText, Status, Submission
+from scheduler.core.job import FINAL, Job, JobRequest, JsonText, Status
 from scheduler.core.ports.store import Store
 from scheduler.core.tasks import Tasks
 from scheduler.service.change_feed import ChangeFeed
@@ -43,7 +43,7 @@ def service(store: Store) -> Service:
 
 
 async def submit(service: Service, parent: str | None = None, uid: str = "u1") -> str:
-    job = Submission(uid=uid, task="task1", data=JsonText("1"), hook=None, parent=parent)
+    job = JobRequest(uid=uid, task="task1", data=JsonText("1"), hook=None, parent=parent)
     return (await service.submit(EVERYBODY, [job])).jobs[0].id
 
 
@@ -94,7 +94,7 @@ async def test_more_jobs_than_are_aborted_at_a_time_are_all_aborted(
     store: Store, service: Service
 ) -> None:
     root = await submit(service)
-    job = Submission(uid="u1", task="task1", data=JsonText("1"), hook=None, parent=root)
+    job = JobRequest(uid="u1", task="task1", data=JsonText("1"), hook=None, parent=root)
     await service.submit(EVERYBODY, [job] * (2 * ABORTS_AT_ONCE_MAX + 1))
 
     await service.abort(EVERYBODY, "u1", root, children=True)

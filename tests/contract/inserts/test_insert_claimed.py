@@ -10,7 +10,19 @@ import pytest
 from scheduler.core.errors import Conflict, ParentAborted
 from scheduler.core.job import Status
 from scheduler.core.ports.store import Store
-from tests.support.stores import AT, BYTES_MAX, abort, end, known, later, new, node, queued, running
+from tests.support.stores import (
+    AT,
+    BYTES_MAX,
+    abort,
+    end,
+    known,
+    later,
+    new,
+    node,
+    queued,
+    running,
+    untimed,
+)
 
 
 async def test_a_job_stored_as_claimed_is_like_one_that_was_claimed_after(store: Store) -> None:
@@ -24,15 +36,18 @@ async def test_a_job_stored_as_claimed_is_like_one_that_was_claimed_after(store:
     (claim,) = await store.claim([twin.id], node_id="a1", at=AT)
 
     assert inserted.created
-    assert inserted.claims == (replace(claim, id=sent.id),)
-    assert await known(store, sent.id) == replace(await known(store, twin.id), id=sent.id)
+    (job,) = inserted.jobs
+    assert inserted.claims == (replace(claim, id=sent.id, eligible_at=job.eligible_at),)
+    twin_job = untimed(await known(store, twin.id))
+    assert untimed(await known(store, sent.id)) == replace(twin_job, id=sent.id)
     assert await store.claims_of("a1", but=[twin.id]) == [*inserted.claims]
 
 
 async def test_the_answer_shows_the_job_as_it_was_submitted(store: Store) -> None:
     await store.register(node())
     sent = new()
-    assert (await store.insert([sent], claimer="a1")).jobs == [sent.stored()]
+    (job,) = (await store.insert([sent], claimer="a1")).jobs
+    assert untimed(job) == sent.stored()
 
 
 async def test_a_job_stored_as_claimed_waits_for_nobody(store: Store) -> None:
@@ -55,7 +70,7 @@ async def test_for_a_node_that_is_not_registered_it_is_queued(store: Store) -> N
     sent = new()
     inserted = await store.insert([sent], claimer="stranger")
     assert (inserted.created, list(inserted.claims)) == (True, [])
-    assert await known(store, sent.id) == sent.stored()
+    assert untimed(await known(store, sent.id)) == sent.stored()
 
 
 async def test_it_is_released_with_its_node(store: Store) -> None:

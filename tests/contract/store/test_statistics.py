@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from scheduler.core.job import Failure, FailureKind, Status
+from scheduler.core.job import Failure, FailureKind, Order, Status
 from scheduler.core.ports.store import Store
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
-from tests.support.stores import AT, BYTES_MAX, abort, claimed, end, later, new, queued, running
+from tests.support.stores import (
+    AT,
+    BYTES_MAX,
+    abort,
+    claimed,
+    end,
+    later,
+    new,
+    node,
+    promoted,
+    queued,
+    running,
+)
 
 STEP_AT = AT.replace(second=0, microsecond=0)
 FAILURE = Failure(kind=FailureKind.CRASH, message="gone")
@@ -94,7 +107,39 @@ async def test_queued_and_running_jobs_are_counted_and_the_oldest_queued_one_is_
         await queued(store)
     await ended(store, ended_s=9)
 
-    assert await store.counts(count_max=10) == JobCounts(3, 2, AT)
+    counts = await store.counts(count_max=10)
+
+    assert (counts.queued, counts.running) == (3, 2)
+    assert counts.oldest_queued_s is not None
+    assert 0 <= counts.oldest_queued_s < 60
+
+
+async def test_held_jobs_are_counted_apart_and_are_not_the_oldest(store: Store) -> None:
+    """Whoever looks for too few workers must not see jobs that wait for tomorrow."""
+    (late,) = (await store.insert([new(order=Order(delay_s=9000))])).jobs
+    await abort(store, (await store.insert([new(order=Order(delay_s=9))])).jobs[0].id)
+
+    counts = await store.counts(count_max=10)
+
+    assert late.hold is not None
+    assert (counts.queued, counts.oldest_queued_s) == (0, None)
+    assert counts.held == {"run_at": 1}
+
+
+async def test_a_job_with_a_time_waited_since_then(store: Store) -> None:
+    """Its delay was no wait for a worker."""
+    (job,) = (await store.insert([new(order=Order(delay_s=0.002))])).jobs
+    await promoted(store)
+    await store.register(node())
+    assert job.hold is not None
+    assert job.hold.until is not None
+    (claim,) = await store.claim([job.id], node_id="a1", at=job.hold.until + timedelta(seconds=3))
+    at = job.hold.until + timedelta(seconds=4)
+    await store.settle([replace(end(claim), at=at)])
+
+    (found,) = await store.durations(since=AT, limit=10)
+
+    assert (found.waited_s, found.ran_s) == (3, 1)
 
 
 async def test_the_count_of_queued_jobs_ends_at_its_limit(store: Store) -> None:

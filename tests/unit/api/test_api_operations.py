@@ -156,7 +156,7 @@ async def test_a_path_where_nothing_is_is_not_found(api: Api, path: str) -> None
     [
         ("/", "DELETE, OPTIONS, POST"),
         ("/u1", "DELETE, GET, HEAD, OPTIONS"),
-        ("/u1/x", "DELETE, GET, HEAD, OPTIONS"),
+        ("/u1/x", "DELETE, GET, HEAD, OPTIONS, PATCH"),
         ("/-/health", "GET, HEAD, OPTIONS"),
     ],
 )

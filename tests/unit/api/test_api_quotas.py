@@ -12,7 +12,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from scheduler.api.state import QUOTAS as QUOTA_SERVICE
 from scheduler.basics.background import background
 from scheduler.core.access.principal import EVERYBODY, Role
-from scheduler.core.job import JsonText, Submission
+from scheduler.core.job import JobRequest, JsonText
 from scheduler.core.ports.store import Inserted
 from scheduler.core.quotas.quota import Quota, Quotas
 from tests.unit.api.conftest import Api, Parts, build
@@ -136,7 +136,7 @@ async def test_repetitions_that_come_at_once_are_answered(
         return await insert(*jobs, **how)
 
     monkeypatch.setattr(parts.store, "insert", slow_insert)
-    submission = Submission(uid="fast", task="task1", data=JsonText("1"), hook=None, parent=None)
+    submission = JobRequest(uid="fast", task="task1", data=JsonText("1"), hook=None, parent=None)
     submit = parts.app[QUOTA_SERVICE].submit
     async with asyncio.TaskGroup() as group:
         calls = [

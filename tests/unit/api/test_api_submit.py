@@ -29,6 +29,11 @@ KEYS = [
     "finished_at",
     "abort",
     "submitted_by",
+    "priority",
+    "run_at",
+    "start_within_s",
+    "eligible_at",
+    "waits",
 ]
 
 

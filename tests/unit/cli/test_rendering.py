@@ -15,8 +15,11 @@ from atlanscheduler_client import (
     Failure,
     FailureKind,
     OnAbort,
+    Waits,
 )
-from scheduler.cli.rendering import aborts, undone
+from atlanscheduler_client.reading import job_of
+from scheduler.api.description.operation_examples import HELD, QUEUED
+from scheduler.cli.rendering import aborts, undone, waits
 from scheduler.cli.terminal import print_rich
 from tests.fakes import AT
 
@@ -93,3 +96,13 @@ def test_in_a_pipe_no_line_ends_with_blanks(capsys: pytest.CaptureFixture[str]) 
     table.add_row("a longer one", "")
     print_rich(table)
     assert capsys.readouterr().out == "NAME          LONG\na             b\na longer one\n"
+
+
+def test_a_queued_job_says_what_it_waits_for() -> None:
+    """A reason that only a later node knows is shown as it is named."""
+    held = job_of(HELD)
+    paused = replace(held, waits=Waits(reason="paused", until=None))
+
+    assert waits(job_of(QUEUED)) == "a worker"
+    assert waits(held).startswith("2026-11-24 06:00:00 UTC, in ")
+    assert waits(paused) == "paused"

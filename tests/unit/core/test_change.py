@@ -26,6 +26,7 @@ from scheduler.core.job import (
     Abort,
     Cleanup,
     CleanupTries,
+    Hold,
     Job,
     JsonText,
     Progress,
@@ -71,6 +72,8 @@ def test_the_stage_of_a_job_only_grows() -> None:
     assert ABORTED.abort is not None
     life = [
         NEW,
+        replace(NEW, revision=1),  # held again, let go, or given another priority
+        replace(NEW, revision=2),
         RUNNING,
         replace(RUNNING, status=Status.QUEUED),
         replace(RUNNING, token=2),  # a claim, and
@@ -187,3 +190,17 @@ def test_an_event_id_holds_the_position_of_a_follower(where: Position) -> None:
 def test_an_id_that_is_not_ours_is_no_position(text: str) -> None:
     """A client may send anything."""
     assert position(text) is None
+
+
+def test_however_often_a_queued_job_is_changed_its_claim_is_later() -> None:
+    """Followers must be told that it runs."""
+    assert stage(replace(NEW, revision=10_000)) < stage(RUNNING)
+
+
+def test_a_new_job_that_is_held_is_shown_with_what_it_waits_for() -> None:
+    """The state at its submission is the one it has, as long as nothing has claimed it."""
+    held = replace(NEW, hold=Hold("run_at", AT))
+
+    assert as_of(queued(held), held) == held
+    later = as_of(queued(held), RUNNING)
+    assert (later.status, later.hold, later.revision) == (Status.QUEUED, None, 0)

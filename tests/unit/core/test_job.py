@@ -17,9 +17,11 @@ CONTRACT = {
     ("running", "aborted"),
     ("queued", "aborted"),
     ("running", "queued"),
+    ("queued", "terminated"),
 }
 """`queued` → `running` → `successful` | `terminated` | `aborted`; `queued` → `aborted`;
-`running` → `queued` only when its node died or drained."""
+`running` → `queued` only when its node died or drained; `queued` → `terminated` only where a job
+has not begun in time."""
 
 
 def test_the_transitions_are_those_of_the_contract() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
 
-from scheduler.basics.clock import id_before
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import Principal
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
@@ -31,7 +29,7 @@ from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.support.gate import Gate
 from tests.support.job_events import Counting
 from tests.support.queues import one_of
-from tests.support.stores import cleaning, end, known, new, node, queued, running
+from tests.support.stores import cleaning, end, held, known, node, queued, running
 
 LEASE_S = 6.0
 
@@ -40,8 +38,8 @@ class Installation:
     """The sweeper of node `me`, in an installation with other nodes."""
 
     def __init__(self) -> None:
-        self.store: MemoryStore = MemoryStore()
         self.clock, self.server = FakeClock(), MemoryServer()
+        self.store: MemoryStore = MemoryStore(now=self.clock.now)
         self.queue = MemoryQueue(self.server, node_id="me")
         self.sweeper = self.sweeper_with(self.queue)
 
@@ -54,7 +52,6 @@ class Installation:
             node_id="me",
             node_name="me",
             job_events=Counting(self.clock),
-            id_before=id_before,
             lease_s=LEASE_S,
             losses_max=3,
             retention=Retention(finished_s=60.0, audit_s=3600.0),
@@ -303,8 +300,19 @@ async def test_a_lost_id_is_enqueued_again(installation: Installation) -> None:
     """Its submit was interrupted between store and queue."""
     await installation.queue.remember()
     job_id = await queued(installation.store)
+    installation.clock.advance(LOST_AFTER_S)
     await installation.sweeper.restore_ids()
     assert list(installation.server.ids) == [job_id]
+
+
+async def test_a_held_job_is_not_taken_for_a_lost_one(installation: Installation) -> None:
+    """Nor is it enqueued where the queue was emptied: it would only be in others' way."""
+    await held(installation.store)
+    installation.clock.advance(LOST_AFTER_S)
+    await installation.sweeper.restore_ids()
+    await installation.queue.remember()
+    await installation.sweeper.restore_ids()
+    assert not installation.server.ids
 
 
 async def test_the_oldest_ids_are_not_looked_for_in_every_sweep(installation: Installation) -> None:
@@ -312,6 +320,10 @@ async def test_the_oldest_ids_are_not_looked_for_in_every_sweep(installation: In
     await installation.queue.remember()
     await installation.sweeper.restore_ids()
     await queued(installation.store)
+    installation.clock.advance(LOST_AFTER_S)
+    await installation.sweeper.restore_ids()
+    assert installation.server.ids
+    installation.server.ids.clear()
     installation.clock.advance(SWEEP_EVERY_S)
     await installation.sweeper.restore_ids()
     assert not installation.server.ids
@@ -323,8 +335,8 @@ async def test_the_oldest_ids_are_not_looked_for_in_every_sweep(installation: In
 async def test_an_id_submitted_just_now_does_not_count_as_lost(installation: Installation) -> None:
     """Its submit may be between store and queue at this moment."""
     await installation.queue.remember()
-    just_now = installation.clock.now() - timedelta(seconds=LOST_AFTER_S - 1)
-    await installation.store.insert([replace(new(), id=id_before(just_now))])
+    await queued(installation.store)
+    installation.clock.advance(LOST_AFTER_S - 1)
     await installation.sweeper.restore_ids()
     assert not installation.server.ids
     installation.clock.advance(2)

@@ -13,7 +13,6 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from scheduler.api.http_metrics import metrics_middleware
-from scheduler.basics.clock import id_before
 from scheduler.core.cleanup import CleanupEnd
 from scheduler.core.job import (
     Abort,
@@ -24,6 +23,7 @@ from scheduler.core.job import (
     Failure,
     FailureKind,
     JsonText,
+    Order,
     Purpose,
     Settlement,
     Status,
@@ -38,7 +38,7 @@ from tests.support.nodes import ROOT
 from tests.support.stores import later, new
 
 CLAIM = Claim(
-    id=id_before(AT),
+    id="019ca945-0a7b-7000-8000-000000000000",
     uid="ada",
     task="task1",
     data=JsonText('"a secret"'),
@@ -283,16 +283,18 @@ def test_a_clean_up_has_its_own_log_lines_and_does_not_count_as_a_job(
 
 
 async def test_the_queue_is_measured_while_the_store_is_there(clock: FakeClock) -> None:
-    registry, store = CollectorRegistry(), MemoryStore()
+    registry, store = CollectorRegistry(), MemoryStore(now=clock.now)
     gauges = Gauges(Metrics(registry), store=store, clock=clock)
     await gauges.measure_queue()
     assert registry.get_sample_value("scheduler_queued_jobs") == 0
 
-    await store.insert([new(), new()])
-    clock.advance((later(7) - clock.now()).total_seconds())
+    await store.insert([new(), new(), new(order=Order(delay_s=600))])
+    clock.advance(7)
     await gauges.measure_queue()
     assert registry.get_sample_value("scheduler_queued_jobs") == 2
     assert registry.get_sample_value("scheduler_oldest_queued_seconds") == 7
+    held = {"reason": "run_at"}
+    assert registry.get_sample_value("scheduler_held_jobs", held) == 1
 
     store.away = True
     await gauges.measure_queue()

@@ -25,9 +25,9 @@ class CountingStore(MemoryStore):
 
     asked = 0
 
-    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
         self.asked += 1
-        return await super().waiting(before_id=before_id, limit=limit)
+        return await super().waiting(eligible_for_s=eligible_for_s, limit=limit)
 
 
 async def never(_claimed: object, _ticket: object) -> None:

@@ -9,7 +9,7 @@ import pytest
 from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.change import ChangeKind
 from scheduler.core.errors import StoreUnavailable
-from scheduler.core.job import NOTHING_RAN, JsonText, StopReason, Submission
+from scheduler.core.job import NOTHING_RAN, JobRequest, JsonText, StopReason
 from scheduler.worker.prefetch import STREAK
 from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
@@ -69,7 +69,7 @@ async def test_after_it_the_worker_idles_again(workers: NodeUnderTest) -> None:
 
 async def test_several_at_once_go_through_the_queue(workers: NodeUnderTest) -> None:
     """Other nodes may have idle workers, too, and one node runs them faster in lots."""
-    job = Submission(uid="u1", task="task1", data=JsonText("null"), hook=None)
+    job = JobRequest(uid="u1", task="task1", data=JsonText("null"), hook=None)
     claim = workers.store.hold("claim", "before")
     await workers.service.submit(EVERYBODY, [job, job])
     await claim.reached.wait()

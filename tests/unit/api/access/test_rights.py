@@ -54,6 +54,7 @@ OPERATIONS = {
     "get_usage": Operation("GET", "/-/usage/{uid}", Role.VIEWER, 403),
     "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
+    "change_job": Operation("PATCH", "/{uid}/{id}", Role.USER, 404, {"priority": 1}),
     "abort_job": Operation("DELETE", "/{uid}/{id}", Role.USER, 404),
     "list_hook_calls": Operation("GET", "/{uid}/{id}/hooks", Role.VIEWER, 404),
     "follow_job": Operation("HEAD", "/{uid}/{id}/events", Role.VIEWER, 404),

@@ -10,7 +10,7 @@ from scheduler.core.access.job_token import JobToken, checked, has_form, may_hav
 from scheduler.core.access.principal import Right, may, may_for_all
 from scheduler.core.job import Job
 from tests.fakes.rows import new_row
-from tests.support.stores import new
+from tests.support.stores import AT, new
 
 SECRET, OTHER = 32 * b"a", 32 * b"b"
 
@@ -18,7 +18,7 @@ SECRET, OTHER = 32 * b"a", 32 * b"b"
 @pytest.fixture(name="held")
 def held_fixture() -> Job:
     """A job that a node holds by its third claim."""
-    return replace(new_row(new("ada")).job, owner="a1", token=3)
+    return replace(new_row(new("ada"), AT).job, owner="a1", token=3)
 
 
 def test_a_token_names_a_claim(held: Job) -> None:

@@ -13,6 +13,7 @@ import { HookCalls } from "../parts/hook_calls.js";
 import { FormButton } from "../parts/job_form.js";
 import { KillNow } from "../parts/kill_now.js";
 import { Log } from "../parts/log.js";
+import { headStart, PriorityDialog, RunNow, waitsFor } from "../parts/order.js";
 import { Receipt } from "../parts/receipt.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
@@ -57,18 +58,22 @@ function merged(old, update) {
 
 function JobDetails({ job, merge }) {
   const [aborts, setAborts] = useState(false);
+  const [orders, setOrders] = useState(false);
   const now = useNow(isFinal(job) ? 60_000 : 500);
   const mayChange = useMay("change");
   const open = mayChange && !isFinal(job) && !job.abort;
+  const queued = job.status === "queued";
   const update = ({ data, result, ...rest }) => merge(rest);
   useKeys(open ? { a: () => setAborts(true) } : {});
   return html`
     <div class="head">
       <h1>${job.task} <${Status} job=${job} /></h1>
+      ${open && queued && job.waits?.for === "run_at" && html`<${RunNow} job=${job} onChanged=${update} />`}
+      ${open && queued && html`<button class="outline" onClick=${() => setOrders(true)}>Priority …</button>`}
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
       ${isFinal(job) ? html`<${FormButton} form=${{ submit: job.task, again: "yes" }}>Run again …<//>` : mayChange && job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
     </div>
-    <${Names} job=${job} />
+    <${Names} job=${job} now=${now} />
     ${job.progress && html`<${Progress} progress=${job.progress} ended=${isFinal(job)} />`}
     <div class="sheet">
       <div>
@@ -81,16 +86,19 @@ function JobDetails({ job, merge }) {
       </div>
       <${Log} job=${job} />
     </div>
+    ${orders && html`<${PriorityDialog} job=${job} onChanged=${update} onClose=${() => setOrders(false)} />`}
     ${aborts && html`<${AbortDialog} job=${job} onAborted=${update} onClose=${() => setAborts(false)} />`}
   `;
 }
 
-const Names = ({ job }) => html`
+const Names = ({ job, now }) => html`
   <dl class="names">
     <div><dt>Job</dt><dd><code>${job.id}</code></dd></div>
     <div><dt>User</dt><dd><a href=${"#/jobs" + queryOf({ uid: job.uid })}>${job.uid}</a></dd></div>
     ${job.parent && html`<div><dt>Parent</dt><dd><a href=${jobLink({ uid: job.uid, id: job.parent })}><code>${job.parent}</code></a></dd></div>`}
     ${job.submitted_by && html`<div><dt>Submitted by</dt><dd>${job.submitted_by}</dd></div>`}
+    ${job.status === "queued" && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
+    ${job.priority ? html`<div><dt>Head start</dt><dd>${headStart(job.priority)}</dd></div>` : null}
     <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}</dd></div>
     <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>
   </dl>

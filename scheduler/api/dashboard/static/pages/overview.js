@@ -3,8 +3,7 @@ import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
 import { ask, jobPage } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
-import { count, duration, secondsBetween, time } from "../core/format.js";
-import { useNow } from "../core/now.js";
+import { count, duration, time } from "../core/format.js";
 import { link } from "../core/route.js";
 import { Chart } from "../parts/chart.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
@@ -64,13 +63,12 @@ const Newest = ({ list }) => html`
 `;
 
 function Tiles({ figures }) {
-  const now = useNow();
   const { successful, terminated, aborted } = figures.last_minute;
-  const oldest = figures.oldest_queued_at;
+  const oldest = figures.oldest_queued_s;
   return html`
     <div class="tiles">
       <${Tile} name="Queued" status="queued" href=${link(["jobs"], { status: "queued" })} value=${count(figures.queued) + (figures.queued_is_exact ? "" : "+")}>
-        ${oldest ? `the oldest for ${duration(secondsBetween(oldest, now))}` : "nothing waits"}
+        ${oldest === null ? "nothing waits" : `the oldest for ${duration(oldest)}`}${heldBack(figures.held)}
       <//>
       <${Tile} name="Running" status="running" href=${link(["jobs"], { status: "running" })} value=${count(figures.running)}>on all nodes<//>
       <${Tile} name="Finished / min" status="successful" href=${link(["jobs"], { status: "successful,terminated" })} value=${count(successful + terminated)}>
@@ -81,6 +79,12 @@ function Tiles({ figures }) {
       <${Span} name="Running time, p50" quantiles=${figures.ran} />
     </div>
   `;
+}
+
+// How many queued jobs wait for something else than a worker.
+function heldBack(held) {
+  const number = Object.values(held).reduce((sum, each) => sum + each, 0);
+  return number ? `, ${count(number)} held` : "";
 }
 
 const Tile = ({ name, status, href, value, children }) => html`

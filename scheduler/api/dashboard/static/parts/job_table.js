@@ -4,6 +4,7 @@ import { ago, duration, moment, secondsBetween, shortId } from "../core/format.j
 import { go, jobLink, link } from "../core/route.js";
 import { useNow } from "../core/now.js";
 import { FormLink } from "./job_form.js";
+import { waitsFor } from "./order.js";
 import { Empty } from "./states.js";
 import { Progress, Status } from "./status.js";
 
@@ -34,7 +35,7 @@ function JobRow({ job, now }) {
   return html`
     <tr onClick=${open}>
       <td><a class="id" href=${jobLink(job)} title=${job.id}>${shortId(job.id)}</a></td>
-      <td data-name="Status"><${Status} job=${job} />${job.status === "running" && html`<${Progress} progress=${job.progress} small />`}</td>
+      <td data-name="Status"><${Status} job=${job} />${job.status === "running" && html`<${Progress} progress=${job.progress} small />`}${job.waits && html` <small class="waits">waits for ${waitsFor(job, now)}</small>`}</td>
       <td data-name="Task">${job.task}</td>
       <td data-name="User"><a class="quiet" href=${link(["jobs"], { uid: job.uid })}>${job.uid}</a></td>
       <td data-name="Submitted"><time datetime=${job.created_at} title=${moment(job.created_at)}>${ago(job.created_at, now)}</time></td>

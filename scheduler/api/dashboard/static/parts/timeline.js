@@ -6,6 +6,7 @@ import { isFinal, undone, Word } from "./status.js";
 function stages(job, now) {
   const { abort } = job;
   const found = [{ at: job.created_at, what: "Submitted", status: "queued" }];
+  if (job.run_at && job.eligible_at >= job.run_at) found.push({ at: job.eligible_at, what: "Its time has come", status: "queued" });
   if (job.started_at) {
     const attempt = job.attempt > 1 ? `, attempt ${job.attempt}` : "";
     found.push({ at: job.started_at, what: `Started on ${job.node}${attempt}`, status: "running" });
@@ -14,9 +15,14 @@ function stages(job, now) {
   }
   if (abort) found.push({ at: abort.requested_at, what: "Abort requested", status: "aborted" });
   if (isFinal(job)) found.push({ at: job.finished_at, what: html`<${Word} status=${job.status} />`, status: job.status });
-  else found.push({ at: new Date(now).toISOString(), what: job.started_at ? "running" : "waiting", status: job.status, open: true });
+  else found.push({ at: new Date(now).toISOString(), what: doing(job), status: job.status, open: true });
   if (abort?.cleanup === "done") found.push({ at: null, what: undone(abort.on_abort.tries), status: "aborted" });
   return found;
+}
+
+function doing(job) {
+  if (job.started_at) return "running";
+  return job.waits ? "held" : "waiting";
 }
 
 export function Timeline({ job, now }) {

@@ -16,8 +16,8 @@ async def test_what_waits_comes_oldest_first(store: Store) -> None:
 
     assert list(await store.waiting(limit=10)) == [ids[0], ids[3]]
     assert list(await store.waiting(limit=1)) == [ids[0]]
-    assert list(await store.waiting(before_id=ids[3], limit=10)) == [ids[0]]
-    assert list(await store.waiting(before_id=ids[0], limit=10)) == []
+    assert list(await store.waiting(eligible_for_s=0, limit=10)) == [ids[0], ids[3]]
+    assert list(await store.waiting(eligible_for_s=600, limit=10)) == []
 
 
 async def test_a_clean_up_waits_until_it_is_claimed(store: Store) -> None:

@@ -1,0 +1,80 @@
+// When, and in which order, a queued job runs: what it waits for, and how to change that.
+import { html, useState } from "../vendor/htm-preact.js";
+import { useAlive } from "../core/alive.js";
+import { ask, pathOf } from "../core/api.js";
+import { duration, moment, secondsBetween } from "../core/format.js";
+import { Dialog } from "./dialog.js";
+import { Failed } from "./states.js";
+
+const REASONS = { run_at: "its time" };
+
+// What a queued job waits for, as the end of a sentence that begins with "waits for".
+export function waitsFor({ waits }, now) {
+  if (!waits) return "a worker";
+  const { for: reason, until } = waits;
+  const what = REASONS[reason] ?? reason;
+  return until ? `${what}, ${moment(until)}${left(until, now)}` : what;
+}
+
+function left(until, now) {
+  const seconds = secondsBetween(now, until);
+  return seconds >= 1 ? ` (in ${duration(Math.floor(seconds))})` : "";
+}
+
+export const headStart = (seconds) => `${seconds > 0 ? "+" : "-"}${duration(Math.abs(seconds))}`;
+
+const change = (job, changes) => ask("PATCH", pathOf(job.uid, job.id), JSON.stringify(changes));
+
+// Lets a held job run at once.
+export function RunNow({ job, onChanged }) {
+  const [state, setState] = useState({ problem: null, busy: false });
+
+  async function run() {
+    setState({ problem: null, busy: true });
+    try {
+      onChanged(await change(job, { run_at: null }));
+    } catch (problem) {
+      setState({ problem, busy: false });
+    }
+  }
+
+  return html`
+    <button class="outline" title="Do not wait for its time" aria-busy=${state.busy} disabled=${state.busy} onClick=${run}>Run now</button>
+    ${state.problem && html`<${Failed} problem=${state.problem} />`}
+  `;
+}
+
+// Asks for another priority.
+export function PriorityDialog({ job, onChanged, onClose }) {
+  const [state, setState] = useState({ problem: null, busy: false });
+  const alive = useAlive();
+
+  async function save(event) {
+    event.preventDefault();
+    const { priority } = Object.fromEntries(new FormData(event.target));
+    setState({ problem: null, busy: true });
+    try {
+      onChanged(await change(job, { priority: Number(priority) }));
+      if (alive.current) onClose(); // else it would close the next dialog
+    } catch (problem) {
+      setState({ problem, busy: false });
+    }
+  }
+
+  return html`
+    <${Dialog} title="Change the priority" onClose=${onClose}>
+      <form onSubmit=${save}>
+        <label>
+          Head start in seconds
+          <input name="priority" type="number" min="-86400" max="86400" step="1" required autofocus defaultValue=${job.priority} />
+          <small>Before the user's other jobs; a negative number puts it behind them. A day, 86400, is the most.</small>
+        </label>
+        ${state.problem && html`<${Failed} problem=${state.problem} />`}
+        <footer>
+          <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
+          <button aria-busy=${state.busy} disabled=${state.busy}>Save</button>
+        </footer>
+      </form>
+    <//>
+  `;
+}

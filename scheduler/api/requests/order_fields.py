@@ -1,0 +1,89 @@
+"""The fields of a request that say when, and in which order, a job runs."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from scheduler.api.requests.checking import EXPLAINED
+from scheduler.core.job import PRIORITY_MAX
+
+YEAR_S: Final = 366 * 86_400
+"""Further ahead nobody plans a single job; a wrong unit does."""
+YEAR: Final = timedelta(seconds=YEAR_S)
+START_WITHIN_S_MIN: Final = 0.001
+"""The store keeps milliseconds."""
+_DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?")
+
+
+def _explained(why: str) -> PydanticCustomError:
+    return PydanticCustomError(EXPLAINED, "{why}", {"why": why})
+
+
+def _whole(value: object) -> object:
+    """In JSON, 7.0 is an integer too."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def _time(value: object) -> object:
+    """A text of RFC 3339 as a time; a local one, whose offset nobody knows, is refused."""
+    if not isinstance(value, str):
+        return value
+    found = _DATE_TIME.fullmatch(value)
+    if found is None:
+        raise ValueError(value)
+    if found[2] is None:
+        raise _explained("it has no offset, so nobody knows which time is meant: add Z or +01:00")
+    try:
+        at = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(value) from error
+    if at > datetime.now(UTC) + YEAR:
+        raise _explained("it is more than a year ahead")
+    return at
+
+
+def _instead(value: float | None, info: ValidationInfo) -> float | None:
+    if value is not None and info.data.get("run_at") is not None:
+        raise _explained("there is a run_at as well; leave one of the two out")
+    return value
+
+
+Priority = Annotated[
+    int,
+    BeforeValidator(_whole),
+    Field(
+        ge=-PRIORITY_MAX,
+        le=PRIORITY_MAX,
+        description=f"seconds of head start before the user's other jobs, a whole number from "
+        f"-{PRIORITY_MAX} to {PRIORITY_MAX}",
+    ),
+]
+RunAt = Annotated[
+    datetime | None,
+    BeforeValidator(_time),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+    Field(
+        description="the time before which the job does not begin: RFC 3339 with its offset, at "
+        "most a year ahead; one that is past, and null, mean at once"
+    ),
+]
+DelayS = Annotated[
+    Annotated[float, Field(ge=0, le=YEAR_S)] | None,
+    AfterValidator(_instead),
+    Field(
+        description="seconds before which the job does not begin, counted from its submission by "
+        f"the store's clock, 0 to {YEAR_S}; not together with run_at"
+    ),
+]
+StartWithinS = Annotated[
+    Annotated[float, Field(ge=START_WITHIN_S_MIN, le=YEAR_S)] | None,
+    Field(
+        description="seconds within which the job has to begin once it may, "
+        f"{START_WITHIN_S_MIN} to {YEAR_S}; else it ends terminated, kind expired"
+    ),
+]

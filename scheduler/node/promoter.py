@@ -1,0 +1,92 @@
+"""The promoter: lets jobs begin whose time has come, and ends those that have not begun in time.
+
+    the next time that the store knows ─▶ sleep until then ─▶ store.promote ─▶ queue.enqueue
+                                          at most a second    store.expire
+
+It runs on every node. Each step is guarded, so that any number of nodes may take it at once, and
+small, so that no other write waits for long. The store's clock alone says what is due: what waits
+for a time is in the store, and no node need remember it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from scheduler.core.change import changed
+from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import Store
+from scheduler.telemetry.job_events import JobEvents
+
+LOOK_S: Final = 1.0
+"""The longest sleep: another node may have stored a nearer time, and have died before it came."""
+SPACING_S: Final = 0.02
+"""The shortest time between two looks where nothing was left to do: thousands of jobs may be stored
+in a second that wait for times, and several nodes may wake up for the same one."""
+STEP_MAX: Final = 200
+"""How many jobs one write promotes or ends."""
+
+
+class Promoter:
+    """Promotes and ends jobs; every node has one."""
+
+    def __init__(
+        self, *, store: Store, queue: Queue, job_events: JobEvents, nearer: asyncio.Event
+    ) -> None:
+        """Collaborators.
+
+        Args:
+            nearer: set where this node has stored a time that may be nearer than all others.
+        """
+        self._store = store
+        self._queue = queue
+        self._job_events = job_events
+        self._nearer = nearer
+
+    async def run(self) -> None:
+        """Take steps for ever. One that fails because the store is away is repeated later."""
+        while True:
+            pause_s = LOOK_S
+            with suppress(Unavailable):
+                pause_s = await self.step()
+            await self._pause(pause_s)
+
+    async def step(self) -> float:
+        """Do some of what is due; the answer is in how many seconds the next step is."""
+        self._nearer.clear()
+        due_s = await self._store.next_due_s()
+        if due_s is None or due_s > 0:
+            return LOOK_S if due_s is None else min(due_s, LOOK_S)
+        done = await self._promote() + await self._expire()
+        return 0.0 if done else SPACING_S
+
+    async def _promote(self) -> int:
+        """Let held jobs wait for a worker, and enqueue them; how many."""
+        promoted = await self._store.promote(limit=STEP_MAX)
+        self._queue.announce([changed(job.id, job.uid) for job in promoted])
+        if promoted:
+            # While the queue is away they wait in the store, and the sweeper enqueues them.
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue([job.id for job in promoted])
+        return len(promoted)
+
+    async def _expire(self) -> int:
+        """End jobs that have not begun in time; how many."""
+        ids = await self._store.expire(limit=STEP_MAX)
+        self._queue.announce(list(map(changed, ids)))
+        with suppress(StoreUnavailable):
+            if ids:
+                self._job_events.expired(await self._store.outlines(ids))
+        return len(ids)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but not after a nearer time was stored here."""
+        if seconds <= SPACING_S:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.sleep(SPACING_S)
+                await self._nearer.wait()

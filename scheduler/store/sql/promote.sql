@@ -1,0 +1,23 @@
+-- Let those held jobs wait for a worker whose time came longest ago.
+-- $1 limit
+WITH clock AS (SELECT now_ms() AS now), due AS (
+    SELECT id
+      FROM jobs
+           INDEXED BY jobs_held -- SQLite only
+     WHERE held IS NOT NULL
+       AND status = 'queued'
+       AND due_at <= (SELECT now FROM clock)
+     ORDER BY due_at
+     LIMIT $1
+       FOR UPDATE SKIP LOCKED -- PostgreSQL only
+)
+-- Eligible since it was due, however late this comes: so it neither loses its turn nor its deadline.
+UPDATE jobs
+   SET held = NULL,
+       due_at = NULL,
+       eligible_at = due_at,
+       turn_at = due_at - 1000 * priority,
+       expires_at = due_at + CAST(1000 * start_within_s AS bigint),
+       revision = revision + 1
+ WHERE id IN (SELECT id FROM due)
+RETURNING id, uid, turn_at

@@ -1,0 +1,52 @@
+"""What the dashboard says of jobs that wait for a time, and how it changes when they run."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+
+
+def test_a_held_job_says_for_what_it_waits_and_can_run_at_once(visit: Visit, uid: str) -> None:
+    """Nobody should wonder why nothing happens, or submit the job once more."""
+    job = visit.ask("POST", "/", {"uid": uid, "task": "echo", "delay_s": 3600})
+
+    page = visit.open(f"jobs?uid={uid}")
+    expect(page.locator("table.jobs")).to_contain_text("waits for its time")
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.locator("dl.names")).to_contain_text("its time")
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("heading", name="echo")).to_contain_text("successful")
+
+
+def test_the_priority_of_a_queued_job_can_be_changed(visit: Visit, uid: str) -> None:
+    job = visit.ask("POST", "/", {"uid": uid, "task": "echo", "delay_s": 3600})
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    page.get_by_role("button", name="Priority").click()
+    page.get_by_label("Head start in seconds").fill("90")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.locator("dl.names")).to_contain_text("+1 min 30 s")
+    assert visit.ask("GET", f"/{uid}/{job['id']}")["priority"] == 90
+
+
+def test_a_change_from_elsewhere_is_shown_at_once(visit: Visit, uid: str) -> None:
+    """Two people may look at the same job."""
+    job = visit.ask("POST", "/", {"uid": uid, "task": "echo", "delay_s": 3600})
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.locator("dl.names")).to_contain_text("its time")
+
+    visit.ask("PATCH", f"/{uid}/{job['id']}", {"priority": -5})
+
+    expect(page.locator("dl.names")).to_contain_text("-5 s")
+
+
+def test_the_overview_counts_held_jobs_apart(visit: Visit, uid: str) -> None:
+    """They are no reason for more workers."""
+    visit.ask("POST", "/", {"uid": uid, "task": "echo", "delay_s": 3600})
+
+    page = visit.open("")
+
+    expect(page.locator("a.tile[data-status=queued]")).to_contain_text("held")

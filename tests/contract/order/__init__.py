@@ -1,0 +1,1 @@
+"""When and in which order jobs run: what the port `Store` promises of it."""

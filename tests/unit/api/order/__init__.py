@@ -1,0 +1,1 @@
+"""Tests of when, and in which order, jobs run, as the API has it."""

@@ -1,0 +1,85 @@
+"""What the client sends of when, and in which order, jobs run, and what it reads of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from atlanscheduler_client import JobNotQueued, NewJob, Status, Waits, calls
+from atlanscheduler_client.json_text import loads
+from atlanscheduler_client.reading import job_of
+from atlanscheduler_client.responses import Response, value_of
+from scheduler.api.description.examples import JOB
+from scheduler.api.description.operation_examples import HELD, QUEUED
+
+AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
+
+
+def sent(job: NewJob) -> dict[str, object]:
+    body: dict[str, object] = loads(calls.submit(job, None).body or b"")
+    return body
+
+
+def test_a_plain_job_says_nothing_new() -> None:
+    """A node of an earlier version would refuse a field that it does not know."""
+    assert set(sent(NewJob(uid="ada", task="task1"))) == {"uid", "task", "data", "hook"}
+
+
+def test_times_are_sent_as_the_api_takes_them() -> None:
+    job = NewJob(
+        uid="ada",
+        task="task1",
+        priority=-60,
+        run_at=AT,
+        start_within=timedelta(minutes=1),
+    )
+
+    body = sent(job)
+    assert (body["priority"], body["run_at"]) == (-60, "2026-11-24T06:00:00+00:00")
+    assert body["start_within_s"] == 60
+    assert sent(NewJob(uid="ada", task="task1", delay=timedelta(minutes=10)))["delay_s"] == 600
+    assert sent(NewJob(uid="ada", task="task1", delay=1.5))["delay_s"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("change", "body"),
+    [
+        ({"priority": 0}, {"priority": 0}),
+        ({"run_at": AT}, {"run_at": "2026-11-24T06:00:00+00:00"}),
+        ({"at_once": True, "priority": 5}, {"priority": 5, "run_at": None}),
+    ],
+)
+def test_a_change_has_only_what_is_to_change(
+    change: dict[str, object], body: dict[str, object]
+) -> None:
+    given = {"priority": None, "run_at": None, "at_once": False, **change}
+    call = calls.update("ada", "1", **given)  # type: ignore[arg-type]
+
+    assert (call.method, call.path, loads(call.body or b"")) == ("PATCH", "/ada/1", body)
+
+
+def test_a_job_says_what_it_waits_for() -> None:
+    job = job_of(HELD)
+
+    assert job.waits == Waits(reason="run_at", until=AT)
+    assert (job.priority, job.run_at, job.start_within_s) == (60, AT, 3600)
+    assert job.eligible_at is None
+
+
+def test_a_job_of_an_earlier_node_waits_for_a_worker() -> None:
+    new = {"priority", "run_at", "start_within_s", "eligible_at", "waits"}
+    job = job_of({name: value for name, value in QUEUED.items() if name not in new})
+
+    assert (job.status, job.priority, job.waits, job.run_at) == (Status.QUEUED, 0, None, None)
+
+
+def test_a_job_that_is_not_queued_is_an_error_with_the_job() -> None:
+    body = b'{"type": "urn:atlanscheduler:problem:job-not-queued", "title": "t", "job": %s}'
+    response = Response("http://n", 409, {}, body % orjson.dumps(JOB))
+
+    with pytest.raises(JobNotQueued) as raised:
+        value_of(calls.update("ada", "1", priority=1, run_at=None, at_once=False), response)
+
+    assert raised.value.job.status is Status.ABORTED
