@@ -29,6 +29,7 @@ from scheduler.api.requests.bodies import skip_body
 from scheduler.api.router import Router
 from scheduler.api.streams import end_streams
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -37,6 +38,7 @@ def build_app(
     *,
     service: Service,
     quotas: QuotaService,
+    reruns: Reruns,
     statistics: StatisticsService,
     data_bytes_max: int,
     bulk_jobs_max: int,
@@ -49,6 +51,7 @@ def build_app(
     Args:
         service: the use cases behind the API.
         quotas: in front of the service where jobs are submitted.
+        reruns: the use cases of jobs that are run again.
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
@@ -68,6 +71,7 @@ def build_app(
     app._router = Router(depth_max=_depth_max(table))  # noqa: SLF001 - the argument is deprecated
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
+    app[state.RERUNS] = reruns
     app[state.STATISTICS] = statistics
     app[state.TOKENS] = access.tokens
     app[state.SESSIONS] = access.sessions

@@ -19,6 +19,7 @@ from scheduler.service.access.audit import Audit
 from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -41,6 +42,7 @@ class OpenStreams:
 
 SERVICE: Final = web.AppKey("service", Service)
 QUOTAS: Final = web.AppKey("quotas", QuotaService)
+RERUNS: Final = web.AppKey("reruns", Reruns)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)

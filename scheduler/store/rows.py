@@ -30,6 +30,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.ports.store import Promoted
+from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -57,6 +58,7 @@ def job(row: Row) -> Job:
         priority=row["priority"],
         start_within_s=row["start_within_s"],
         revision=row["revision"],
+        rerun_of=row["rerun_of"],
         **times(row),
     )
 
@@ -75,6 +77,16 @@ def times(row: Row) -> dict[str, Any]:
 def promoted(row: Row) -> Promoted:
     """The job in a row that was just promoted."""
     return Promoted(row["id"], row["uid"], _instant(row["turn_at"]))
+
+
+def rerunnable(row: Row) -> Rerunnable:
+    """The job in a row that can be run again."""
+    return Rerunnable(row["id"], row["uid"], row["bytes"])
+
+
+def reran(row: Row) -> Reran:
+    """The job in a row, which is a re-run."""
+    return Reran(row["rerun_of"], row["uid"], row["id"])
 
 
 def abort(row: Row) -> Abort | None:

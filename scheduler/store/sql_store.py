@@ -32,6 +32,7 @@ from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import expired_failure, lost_failure
 from scheduler.core.ports.store import Inserted, Promoted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Use, queue_excess
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
@@ -43,6 +44,10 @@ from scheduler.store.sql_tokens import SqlTokens
 BEFORE_ALL_TURNS: Final = (-(2**62), "")
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
+
+BEFORE_ALL_IDS: Final = ""
+LOOKED_AT_MAX: Final = 1000
+"""How many jobs one statement looks at for those that can be run again."""
 
 BEYOND_MAX: Final = 1000
 """How far beyond its quota a user's queued jobs are counted, to say how many there are."""
@@ -503,6 +508,41 @@ class SqlStore:
             return Reordered(rows.job(changed[0]), changed=True)
         job = await self.get(job_id, uid=uid)
         return None if job is None else Reordered(job, changed=False)
+
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        """See `Store`."""
+        found: list[Rerunnable] = []
+        after_id = BEFORE_ALL_IDS
+        while len(found) < limit:
+            seen = await self._oldest_ended(which, after_id)
+            found += [rows.rerunnable(row) for row in seen if row["fits"]]
+            if len(seen) < LOOKED_AT_MAX:
+                break
+            after_id = seen[-1]["id"]
+        return found[:limit]
+
+    async def _oldest_ended(self, which: RerunFilter, after_id: str) -> Sequence[Row]:
+        statuses, tasks, since, kinds = arguments.rerun_filter(which)
+        if which.uid is None:
+            return await self._fetch(
+                "rerunnable", statuses, after_id, tasks, since, kinds, LOOKED_AT_MAX
+            )
+        return await self._fetch(
+            "rerunnable_of_user", which.uid, statuses, after_id, tasks, since, kinds, LOOKED_AT_MAX
+        )
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """See `Store`."""
+        return [rows.job(row) for row in await self._fetch("whole", arguments.keys(job_ids))]
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        """See `Store`."""
+        found = await self._fetch("reruns_of_request", request)
+        return [(rows.reran(row), row["fingerprint"]) for row in found]
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        """See `Store`."""
+        return [row["id"] for row in await self._fetch("reruns", job_id, uid, limit)]
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None

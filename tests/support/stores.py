@@ -29,6 +29,7 @@ from scheduler.core.job import (
     Node,
     Order,
     Progress,
+    Rerun,
     Settlement,
     Status,
 )
@@ -73,6 +74,7 @@ def new(
     parent: str | None = None,
     traceparent: str | None = None,
     order: Order = AT_ONCE,
+    rerun: Rerun | None = None,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
     return NewJob(
@@ -88,6 +90,7 @@ def new(
         idempotency_key=key,
         fingerprint=fingerprint,
         order=order,
+        rerun=rerun,
     )
 
 

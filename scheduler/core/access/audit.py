@@ -8,6 +8,8 @@ effect. It never has the data of a job, and no secret.
     submit                         jobs for others, see `is_for_another`: one record for each user
     abort                          one job, or with `children` all that is below it
     abort_all                      what matched: one record, with the number of jobs
+    rerun                          one job, which is the target
+    rerun_all                      what matched: one record, with the number of jobs
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ class Action(StrEnum):
     SUBMIT = "submit"
     ABORT = "abort"
     ABORT_ALL = "abort_all"
+    RERUN = "rerun"
+    RERUN_ALL = "rerun_all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
