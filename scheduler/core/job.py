@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, NewType
+from typing import Any, Final, NamedTuple, NewType
 
 JsonText = NewType("JsonText", str)
 """A complete JSON document as text."""
@@ -312,6 +312,24 @@ class Claim(Submission):
     """The trace in which the job was submitted."""
     cleanup_tries: int = 0
     """How many tries of its clean-up have ended before this one."""
+
+
+class WaitingJob(NamedTuple):
+    """A job that waits for a worker: queued, or with its clean-up pending."""
+
+    id: str
+    uid: str
+    order_ms: int = 0
+    """Within its user the least is next: when it became eligible, in milliseconds since 1970."""
+
+
+class Line(NamedTuple):
+    """The jobs of one user that wait for a worker."""
+
+    head: WaitingJob
+    """The oldest."""
+    running: int
+    """How many of his jobs and clean-ups have an owner."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from scheduler.core.job import (
     Purpose,
     Status,
     Submission,
+    WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.statistics import FinishedCount, JobCounts
@@ -52,6 +53,11 @@ def job(row: Row) -> Job:
         finished_at=_maybe_instant(row["finished_at"]),
         abort=abort(row),
     )
+
+
+def waiting_job(row: Row) -> WaitingJob:
+    """The job in a row of one that waits."""
+    return WaitingJob(row["id"], row["uid"], row["order_ms"])
 
 
 def abort(row: Row) -> Abort | None:

@@ -22,11 +22,13 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    Line,
     NewJob,
     Node,
     Progress,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import lost_failure
@@ -249,10 +251,10 @@ class SqlStore:
             await self._fetch("settle_cleanup", job_id, token, state, due_at, ended, allowed, error)
         )
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
         """See `Store`."""
         resumed = await self._fetch("resume_cleanups", arguments.milliseconds(at), limit)
-        return [row["id"] for row in resumed]
+        return list(map(rows.waiting_job, resumed))
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
         """See `Store`."""
@@ -436,25 +438,30 @@ class SqlStore:
             "release_orphans", losses_max, arguments.milliseconds(at), lost
         )
         return Released(
-            to_enqueue=sorted(row["id"] for row in released if row["waiting"]),
+            to_enqueue=sorted(rows.waiting_job(row) for row in released if row["waiting"]),
             ended=sorted(row["id"] for row in released if row["ended"]),
             left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )
 
-    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         """See `Store`."""
-        before = AFTER_ALL_IDS if before_id is None else before_id
-        return await self._waiting(BEFORE_ALL_IDS, before, limit)
+        found = await self._fetch("lines", after_uid, limit)
+        return [Line(rows.waiting_job(row), row["running"]) for row in found]
 
-    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
         """See `Store`."""
-        last = BEFORE_ALL_IDS
-        while ids := await self._waiting(last, AFTER_ALL_IDS, page):
-            yield ids
-            last = ids[-1]
+        found = await self._waiting(uid, BEFORE_ALL_IDS, limit)
+        return [job for job in found if job.uid == uid]
 
-    async def _waiting(self, after: str, before: str, limit: int) -> Sequence[str]:
-        return [row["id"] for row in await self._fetch("waiting", after, before, limit)]
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
+        """See `Store`."""
+        last = WaitingJob(BEFORE_ALL_IDS, "")
+        while jobs := await self._waiting(last.uid, last.id, page):
+            yield jobs
+            last = jobs[-1]
+
+    async def _waiting(self, uid: str, after_id: str, limit: int) -> Sequence[WaitingJob]:
+        return list(map(rows.waiting_job, await self._fetch("waiting", uid, after_id, limit)))
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None

@@ -20,13 +20,16 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    Line,
     NewJob,
     Node,
     Progress,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.policy import waiting_job
 from scheduler.core.ports.store import Inserted, Released
 from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
@@ -227,7 +230,7 @@ class MemoryStore:
         row.set_cleanup(cleanup, tries)
         return True
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
         self._answer()
         due = [
             (row.next_try_at, job_id)
@@ -237,7 +240,7 @@ class MemoryStore:
         ids = [job_id for _, job_id in sorted(due)[:limit]]
         for job_id in ids:
             self.rows[job_id].resume_cleanup()
-        return ids
+        return [waiting_job(self.rows[job_id].job) for job_id in ids]
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
         self._answer()
@@ -496,24 +499,31 @@ class MemoryStore:
         ]
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
         return Released(
-            sorted(row.job.id for row in orphans if row.waits),
+            sorted(waiting_job(row.job) for row in orphans if row.waits),
             sorted(ended),
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )
 
-    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
+    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         self._answer()
-        return [each for each in self._waiting() if before_id is None or each < before_id][:limit]
+        owned = Counter(row.job.uid for row in self.rows.values() if row.job.owner is not None)
+        heads = {job.uid: job for job in reversed(self._waiting()) if job.uid > after_uid}
+        return [Line(heads[uid], owned[uid]) for uid in sorted(heads)[:limit]]
 
-    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()
-        last = ""
-        while ids := [each for each in self._waiting() if each > last][:page]:
-            yield ids
-            last = ids[-1]
+        return [job for job in self._waiting() if job.uid == uid][:limit]
 
-    def _waiting(self) -> list[str]:
-        return sorted(job_id for job_id, row in self.rows.items() if row.waits)
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
+        self._answer()
+        last = ("", "")
+        while jobs := [job for job in self._waiting() if (job.uid, job.id) > last][:page]:
+            yield jobs
+            last = (jobs[-1].uid, jobs[-1].id)
+
+    def _waiting(self) -> list[WaitingJob]:
+        found = (waiting_job(row.job) for row in self.rows.values() if row.waits)
+        return sorted(found, key=lambda job: (job.uid, job.id))
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None

@@ -15,11 +15,13 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    Line,
     NewJob,
     Node,
     Progress,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
@@ -44,8 +46,8 @@ class Inserted(NamedTuple):
 class Released(NamedTuple):
     """What `Store.release_orphans` did with the jobs of nodes that are gone."""
 
-    to_enqueue: Sequence[str]
-    """Ids that wait for a worker now: queued again, or aborted with their clean-up pending."""
+    to_enqueue: Sequence[WaitingJob]
+    """Those that wait for a worker now: queued again, or aborted with their clean-up pending."""
     ended: Sequence[str]
     """Ids that are final now: aborted, or terminated because their nodes died too often."""
     left_undone: Sequence[str] = ()
@@ -199,10 +201,10 @@ class Store(Protocol):
         """
         ...
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
-        """Let up to `limit` clean-ups wait for a worker whose next try is due at `at`; their ids.
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
+        """Let up to `limit` clean-ups wait for a worker whose next try is due at `at`.
 
-        Those that have been due longest come first. Concurrent callers get different ids.
+        Those that have been due longest come first. Concurrent callers get different ones.
         """
         ...
 
@@ -402,15 +404,21 @@ class Store(Protocol):
         """
         ...
 
-    async def waiting(self, *, before_id: str | None = None, limit: int) -> Sequence[str]:
-        """Ids that wait for a worker, oldest first: queued jobs, pending clean-ups without owner.
+    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+        """Users who have jobs that wait for a worker, `limit` at most, in an order of their uids.
 
-        Only ids below `before_id`; with an id made from an instant, only jobs older than that.
+        A job waits that is queued, or whose clean-up is pending and has no owner. Users up to
+        `after_uid` are left out: with the last uid of one answer the next one goes on. The cost
+        grows with the number of users and of running jobs, not with that of waiting ones.
         """
         ...
 
-    def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
-        """All ids that wait for a worker, oldest first, in pages of at most `page` ids."""
+    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
+        """Jobs of a user that wait for a worker, oldest first."""
+        ...
+
+    def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
+        """All jobs that wait for a worker, by users, oldest first, in pages of at most `page`."""
         ...
 
     async def delete_finished(

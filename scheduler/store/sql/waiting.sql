@@ -1,11 +1,10 @@
--- Ids of the jobs that wait for a worker and are between two ids, oldest first.
--- $1 after_id
--- $2 before_id
+-- The jobs that wait for a worker, by users, each user's oldest first, after one of them.
+-- $1 after_uid
+-- $2 after_id
 -- $3 limit
-SELECT id
+SELECT id, uid, created_at AS order_ms
   FROM jobs
  WHERE waiting
-   AND id > $1
-   AND id < $2
- ORDER BY id
+   AND (uid, id) > ($1, $2)
+ ORDER BY uid, id
  LIMIT $3
