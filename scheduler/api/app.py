@@ -28,6 +28,7 @@ from scheduler.api.limits.load import Load
 from scheduler.api.requests.bodies import skip_body
 from scheduler.api.router import Router
 from scheduler.api.streams import end_streams
+from scheduler.service.lookup import Lookup
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -39,6 +40,7 @@ def build_app(
     service: Service,
     quotas: QuotaService,
     reruns: Reruns,
+    lookup: Lookup,
     statistics: StatisticsService,
     data_bytes_max: int,
     bulk_jobs_max: int,
@@ -52,6 +54,7 @@ def build_app(
         service: the use cases behind the API.
         quotas: in front of the service where jobs are submitted.
         reruns: the use cases of jobs that are run again.
+        lookup: finds jobs, for the dashboard.
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
@@ -72,6 +75,7 @@ def build_app(
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
     app[state.RERUNS] = reruns
+    app[state.LOOKUP] = lookup
     app[state.STATISTICS] = statistics
     app[state.TOKENS] = access.tokens
     app[state.SESSIONS] = access.sessions

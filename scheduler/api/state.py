@@ -18,6 +18,7 @@ from scheduler.core.access.principal import Principal
 from scheduler.service.access.audit import Audit
 from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
+from scheduler.service.lookup import Lookup
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -42,6 +43,7 @@ class OpenStreams:
 
 SERVICE: Final = web.AppKey("service", Service)
 QUOTAS: Final = web.AppKey("quotas", QuotaService)
+LOOKUP: Final = web.AppKey("lookup", Lookup)
 RERUNS: Final = web.AppKey("reruns", Reruns)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 TOKENS: Final = web.AppKey("tokens", Tokens)

@@ -56,6 +56,7 @@ from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.lookup import Lookup
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -323,6 +324,7 @@ def _api(
         service=service,
         quotas=quotas,
         reruns=Reruns(quotas=quotas, store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
+        lookup=Lookup(basis.store),
         statistics=statistics,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,

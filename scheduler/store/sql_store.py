@@ -546,6 +546,11 @@ class SqlStore:
         found = await self._fetch("reruns_of_request", request)
         return [(rows.reran(row), row["fingerprint"]) for row in found]
 
+    async def ahead(self, job_id: str, *, uid: str, count_max: int) -> int | None:
+        """See `Store`."""
+        found = await self._fetch("ahead", job_id, uid, count_max)
+        return found[0]["jobs"] if found else None
+
     async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
         """See `Store`."""
         return [row["id"] for row in await self._fetch("reruns", job_id, uid, limit)]

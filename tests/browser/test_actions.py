@@ -88,23 +88,25 @@ def test_a_refusal_is_shown_with_the_message_of_the_node(visit: Visit) -> None:
     visit.ignore_errors("400")
 
 
-def test_another_job_is_submitted_with_the_same_user_task_and_data(visit: Visit, uid: str) -> None:
+def test_a_job_is_run_again_with_its_data_changed_or_not(visit: Visit, uid: str) -> None:
     """A user who corrects one number wants to type only that one; and no number is rounded."""
     job = visit.submit("echo", {"big": 9007199254740993, "small": 1.50}, uid=uid)
     visit.ended(job)
     page = visit.open(f"jobs/{uid}/{job['id']}")
-    again = page.get_by_role("button", name="Run again")
+    again = page.get_by_role("button", name="Run again", exact=True)
     expect(again).to_have_css("background-color", "rgb(52, 72, 197)")  # grey would look disabled
-    again.click()
+    page.get_by_role("button", name="Edit and run again").click()
 
     expect(page.get_by_label("User")).to_have_value(uid)
+    expect(page.get_by_label("User")).to_be_disabled()
     expect(page.get_by_label("Task")).to_have_value("echo")
     expect(page.get_by_label("Data")).to_have_value(re.compile('"big": 9007199254740993'))
-    page.get_by_role("button", name="Submit", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Run again").click()
     expect(page).not_to_have_url(re.compile(job["id"]))  # the first job's page looks the same
     expect(page.locator("h1")).to_have_text("echo ✓successful")
     again, first = visit.ask("GET", f"/{uid}")
     assert (first["id"], again["data"]) == (job["id"], job["data"])
+    assert again["rerun_of"] == first["id"]
 
 
 def test_the_example_of_a_handler_is_offered_until_something_else_is_typed(visit: Visit) -> None:

@@ -132,14 +132,15 @@ def test_a_form_opens_over_the_page_and_closes_back_to_what_opened_it(
     """A user who only looked at the form is where he was, and goes on by keys from there."""
     job = visit.ended(visit.submit("echo", uid=uid))
     for path, heading, name in (
-        (f"jobs/{uid}/{job['id']}", "echo", "Run again"),
+        (f"jobs/{uid}/{job['id']}", "echo", "Edit and run again"),
         (f"jobs?uid={uid}", "Jobs", "Submit a job"),
         ("handlers", "Handlers", "Submit …"),
     ):
         page = visit.open(path)
         button = page.get_by_role("button", name=name).last
         button.click()
-        expect(page.get_by_role("dialog", name="Submit a job")).to_be_visible()
+        title = name if name.startswith("Edit") else "Submit a job"
+        expect(page.get_by_role("dialog", name=title)).to_be_visible()
         expect(page.locator("h1").filter(has_text=heading)).to_have_count(1)
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)

@@ -99,7 +99,7 @@ def test_a_filter_that_is_chosen_changes_nothing_but_itself(visit: Visit) -> Non
     page.get_by_role("button", name="queued").click()
 
     expect(page.get_by_role("button", name="queued")).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_role("search")).to_be_visible()
+    expect(page.locator("main").get_by_role("search")).to_be_visible()
     assert form.evaluate(look) == before
     assert [radius for radius, *_ in before] == ["0px", "8px", "8px"]
 

@@ -603,6 +603,18 @@ class MemoryStore:
         ]
         return sorted(found)
 
+    async def ahead(self, job_id: str, *, uid: str, count_max: int) -> int | None:
+        self._answer()
+        waiting = [
+            row
+            for row in self.rows.values()
+            if row.job.uid == uid and row.job.status is Status.QUEUED and row.job.hold is None
+        ]
+        found = {row.job.id: (row.job.turn_at, row.job.id) for row in waiting}
+        if job_id not in found:
+            return None
+        return min(count_max, sum(turn < found[job_id] for turn in found.values()))
+
     async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
         self._answer()
         jobs = (row.job for row in self.rows.values())

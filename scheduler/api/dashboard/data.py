@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from aiohttp import web
+from pydantic import Field
 
 from scheduler.api.dashboard.documents import (
+    around_document,
     principal_document,
     samples_document,
     statistics_document,
 )
 from scheduler.api.json_response import json_response
-from scheduler.api.requests.models import MatchQuery, OneOrAll, Query
-from scheduler.api.requests.queries import query
-from scheduler.api.state import PRINCIPAL, SERVICE, STATISTICS
+from scheduler.api.limits.lines import in_line
+from scheduler.api.requests.models import MatchQuery, OneOrAll, Query, Uid
+from scheduler.api.requests.queries import job_id, query, some_job_id
+from scheduler.api.state import LOAD, LOOKUP, PRINCIPAL, SERVICE, STATISTICS
 from scheduler.service.documents import node_document
 from scheduler.service.statistics import COUNT_MAX
 
@@ -50,6 +55,37 @@ async def unfinished(request: web.Request) -> web.Response:
         request[PRINCIPAL], which.uid, statuses=which.status, task=which.task
     )
     return json_response({"users": users, "exact": sum(users.values()) < COUNT_MAX})
+
+
+class JobQuery(Query):
+    """Names a job."""
+
+    uid: Uid
+    id: Annotated[str, Field(description="the id of a job")]
+
+
+class FindQuery(Query):
+    """Names a job without its user."""
+
+    id: Annotated[str, Field(description="the id of a job, alone or behind its user and a slash")]
+
+
+async def job(request: web.Request) -> web.Response:
+    """What stands around a job: its place in line, and its re-runs."""
+    which = query(request, JobQuery)
+    async with in_line(request, request.app[LOAD].reads):
+        around = await request.app[LOOKUP].around(
+            request[PRINCIPAL], which.uid, job_id(which.uid, which.id)
+        )
+    return json_response(around_document(around))
+
+
+async def find(request: web.Request) -> web.Response:
+    """Whose the job with an id is, for somebody who may know it."""
+    wanted = query(request, FindQuery).id.strip().rpartition("/")[2]
+    async with in_line(request, request.app[LOAD].reads):
+        found = await request.app[LOOKUP].find(request[PRINCIPAL], some_job_id(wanted))
+    return json_response({"uid": found.uid, "id": found.id})
 
 
 async def nodes(request: web.Request) -> web.Response:

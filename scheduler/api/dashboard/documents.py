@@ -9,6 +9,7 @@ from scheduler.core.access.principal import Principal, Right, may, may_for_all
 from scheduler.core.job import Status
 from scheduler.core.statistics import CountSample, Quantiles, Statistics
 from scheduler.service.documents import instant
+from scheduler.service.lookup import AHEAD_MAX, Around
 
 FINISHED: Final = (Status.SUCCESSFUL, Status.TERMINATED, Status.ABORTED)
 
@@ -23,6 +24,11 @@ def principal_document(principal: Principal) -> dict[str, Any]:
         "rights": [right.name.lower() for right in Right if may(principal, right)],
         "logged_in": principal.token_id is not None,
     }
+
+
+def around_document(around: Around) -> dict[str, Any]:
+    """What stands around a job; `ahead` is up to `ahead_max` exact."""
+    return {"ahead": around.ahead, "ahead_max": AHEAD_MAX, "reruns": around.reruns}
 
 
 def statistics_document(statistics: Statistics) -> dict[str, Any]:

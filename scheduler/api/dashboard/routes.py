@@ -18,6 +18,8 @@ DATA: Final[Mapping[str, tuple[View, Right]]] = {
     "overview": (data.overview, Right.READ),
     "samples": (data.samples, Right.READ),
     "unfinished": (data.unfinished, Right.CHANGE),
+    "job": (data.job, Right.READ),
+    "find": (data.find, Right.READ),
     "nodes": (data.nodes, Right.OPERATE),
 }
 """What the page asks for, and what whoever asks must have."""

@@ -74,6 +74,18 @@ def job_id(uid: str, text: str) -> str:
     return canonical
 
 
+def some_job_id(text: str) -> str:
+    """The id of a job of any user, as `job_id`.
+
+    Raises:
+        NotFound: it is not a valid job id.
+    """
+    canonical = text.lower()
+    if not _UUID.fullmatch(canonical):
+        raise NotFound(f"{shown(text)} is no id of a job: those have 36 characters")
+    return canonical
+
+
 def idempotency_key(request: web.Request) -> str | None:
     """The idempotency key of a request, if it has one.
 

@@ -88,7 +88,7 @@ class Intake:
             body = {"uid": self._only_uid, **body}
         job = checked(NewJob, body, prefix=f"{pointer}/")
         if job.task not in self._tasks:
-            raise refusal([_unknown_task(job.task, self._tasks, pointer)])
+            raise refusal([unknown_task(job.task, self._tasks, pointer)])
         return job
 
     def _keep(self, job: NewJob, pointer: str) -> None:
@@ -142,7 +142,8 @@ def data_text(data: object, *, pointer: str, data_bytes_max: int) -> JsonText:
     return JsonText(text.decode())
 
 
-def _unknown_task(task: str, tasks: Tasks, pointer: str) -> Flaw:
+def unknown_task(task: str, tasks: Tasks, pointer: str) -> Flaw:
+    """What is wrong with the name of a handler that is not there."""
     known = sorted(tasks)
     more = len(known) - TASKS_LISTED_MAX
     tail = f" and {more} more, see GET /-/tasks" if more > 0 else ""

@@ -19,8 +19,9 @@ from scheduler.api.requests.intake import parsed
 from scheduler.api.requests.models import Query
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query
 from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder, fingerprint
+from scheduler.api.requests.submissions import unknown_task
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LIMITS, LOAD, PRINCIPAL, RERUNS
+from scheduler.api.state import LIMITS, LOAD, PRINCIPAL, RERUNS, SERVICE
 from scheduler.api.views.jobs import location
 from scheduler.api.views.order import notice
 from scheduler.core.errors import Flaw
@@ -75,7 +76,14 @@ async def rerun_jobs(request: web.Request) -> web.Response:
     if not isinstance(body, dict):
         raise refusal([Flaw("", f"got {shown(body)}; allowed: a JSON object with limit")])
     order, reruns = checked(RerunAllOrder, body, prefix="/"), request.app[RERUNS]
-    by, which, limit = request[PRINCIPAL], order.which, order.limit
+    by, which, limit, tasks = (
+        request[PRINCIPAL],
+        order.which,
+        order.limit,
+        request.app[SERVICE].tasks,
+    )
+    if order.task is not None and order.task not in tasks:
+        raise refusal([unknown_task(order.task, tasks, "")])
     async with in_line(request, request.app[LOAD].lists):
         if order.dry_run:
             done = await reruns.preview(by, which, limit=limit)

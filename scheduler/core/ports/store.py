@@ -501,6 +501,14 @@ class Store(Protocol):
         """The re-runs that a request of many made, each with its fingerprint."""
         ...
 
+    async def ahead(self, job_id: str, *, uid: str, count_max: int) -> int | None:
+        """How many of a user's queued jobs have their turn before one of them, up to a number.
+
+        None where it does not wait for a worker, or is not there. Held jobs are not counted, nor
+        are clean-ups.
+        """
+        ...
+
     async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
         """The newest ids of re-runs of a user's job."""
         ...

@@ -49,6 +49,7 @@ from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.lookup import Lookup
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -209,6 +210,7 @@ def build(
         service=service,
         quotas=quota_service,
         reruns=Reruns(quotas=quota_service, store=store, clock=clock, tasks=TASKS),
+        lookup=Lookup(store),
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,

@@ -52,6 +52,7 @@ READS = {
     "page_of_children",
     "page_of_parent",
     "parents_in_wait",
+    "ahead",
     "refusing",
     "rerunnable",
     "rerunnable_of_user",

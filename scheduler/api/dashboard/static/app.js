@@ -14,6 +14,7 @@ import { Login } from "./pages/login.js";
 import { Nodes } from "./pages/nodes.js";
 import { Overview } from "./pages/overview.js";
 import { Help } from "./parts/help.js";
+import { FindJob } from "./parts/find_job.js";
 import { JobForm } from "./parts/job_form.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
 
@@ -88,6 +89,7 @@ function Header({ route, who, lost, main, onHelp }) {
         )}
         ${who && !who.out && html`<a href="../docs" title="The API, as a page to read">API</a>`}
       </nav>
+      ${who?.rights?.includes("read") && html`<${FindJob} />`}
       <span class="line" role="status" data-lost=${lost}>${lost ? "disconnected" : "live"}</span>
       ${who?.logged_in && html`<button class="plain wide" title=${`Logged in as ${who.name}`} onClick=${logout}>Log out</button>`}
       <button class="plain" aria-label="Light or dark" title="Light or dark (t)" onClick=${() => window.atlanTheme.toggle()}>◐</button>

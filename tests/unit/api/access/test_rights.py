@@ -89,6 +89,8 @@ OTHERS = {
     "data/unfinished": Operation("GET", "/-/ui/data/unfinished?uid={uid}", Role.USER, 403),
     "data/unfinished of all": Operation("GET", "/-/ui/data/unfinished", Role.USER, whole=True),
     "reruns of all": Operation("POST", "/-/reruns", Role.USER, body={"limit": 9}, whole=True),
+    "data/job": Operation("GET", "/-/ui/data/job?uid={uid}&id={id}", Role.VIEWER, 404),
+    "data/find": Operation("GET", "/-/ui/data/find?id={id}", Role.VIEWER),
     "data/nodes": Operation("GET", "/-/ui/data/nodes", Role.OPERATOR),
 }
 """What is not in the document, and the same operations for all users."""

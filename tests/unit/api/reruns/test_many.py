@@ -240,7 +240,7 @@ async def test_one_record_of_the_audit_log_counts_them(aiohttp_client: AiohttpCl
         ({"since": "yesterday"}, "/since", "a time with its offset"),
         ({"uid": "a/b"}, "/uid", "without '/'"),
         ({"task": ""}, "/task", "the name of a handler"),
-        ({"task": "gone"}, "/task", "there is no handler 'gone'"),
+        ({"task": "task"}, "/task", "there is no handler \"task\"; did you mean 'task2'?"),
         ({"tasks": "task1"}, "/tasks", "unknown field; did you mean 'task'?"),
     ],
 )

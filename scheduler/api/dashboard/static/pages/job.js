@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { exact, pathOf, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
-import { json } from "../core/format.js";
+import { jobs, json } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { useNow } from "../core/now.js";
 import { jobLink } from "../core/route.js";
@@ -15,6 +15,7 @@ import { KillNow } from "../parts/kill_now.js";
 import { Log } from "../parts/log.js";
 import { headStart, PriorityDialog, RunNow, waitsFor } from "../parts/order.js";
 import { Receipt } from "../parts/receipt.js";
+import { RunAgain } from "../parts/rerun.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
 import { Timeline } from "../parts/timeline.js";
@@ -63,6 +64,7 @@ function JobDetails({ job, merge }) {
   const mayChange = useMay("change");
   const open = mayChange && !isFinal(job) && !job.abort;
   const queued = job.status === "queued";
+  const over = !isMoving(job);
   const update = ({ data, result, ...rest }) => merge(rest);
   useKeys(open ? { a: () => setAborts(true) } : {});
   return html`
@@ -71,9 +73,11 @@ function JobDetails({ job, merge }) {
       ${open && queued && job.waits?.for === "run_at" && html`<${RunNow} job=${job} onChanged=${update} />`}
       ${open && queued && html`<button class="outline" onClick=${() => setOrders(true)}>Priority …</button>`}
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
-      ${isFinal(job) ? html`<${FormButton} form=${{ submit: job.task, again: "yes" }}>Run again …<//>` : mayChange && job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
+      ${over && html`<${FormButton} class="outline" form=${{ submit: job.task, again: "yes" }}>Edit and run again …<//>`}
+      ${over && mayChange && html`<${RunAgain} job=${job} />`}
+      ${!isFinal(job) && mayChange && job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
     </div>
-    <${Names} job=${job} now=${now} />
+    <${Names} job=${job} now=${now} around=${useAround(job)} />
     ${job.progress && html`<${Progress} progress=${job.progress} ended=${isFinal(job)} />`}
     <div class="sheet">
       <div>
@@ -91,18 +95,36 @@ function JobDetails({ job, merge }) {
   `;
 }
 
-const Names = ({ job, now }) => html`
+// Its place in line and its re-runs, which are asked for only here.
+function useAround(job) {
+  const around = useData("/-/ui/data/job" + queryOf({ id: job.id, uid: job.uid }));
+  useEffect(() => around.reload(), [job.status, job.priority, job.eligible_at]);
+  return around.data ?? { ahead: null, reruns: [] };
+}
+
+const JobId = ({ uid, id }) => html`<a href=${jobLink({ uid, id })}><code>${id}</code></a> `;
+
+const Names = ({ job, now, around }) => html`
   <dl class="names">
     <div><dt>Job</dt><dd><code>${job.id}</code></dd></div>
     <div><dt>User</dt><dd><a href=${"#/jobs" + queryOf({ uid: job.uid })}>${job.uid}</a></dd></div>
-    ${job.parent && html`<div><dt>Parent</dt><dd><a href=${jobLink({ uid: job.uid, id: job.parent })}><code>${job.parent}</code></a></dd></div>`}
+    ${job.parent && html`<div><dt>Parent</dt><dd><${JobId} uid=${job.uid} id=${job.parent} /></dd></div>`}
+    ${job.rerun_of && html`<div><dt>Runs again</dt><dd><${JobId} uid=${job.uid} id=${job.rerun_of} /></dd></div>`}
+    ${around.reruns.length > 0 && html`<div><dt>Run again as</dt><dd>${around.reruns.map((id) => html`<${JobId} uid=${job.uid} id=${id} />`)}</dd></div>`}
     ${job.submitted_by && html`<div><dt>Submitted by</dt><dd>${job.submitted_by}</dd></div>`}
     ${job.status === "queued" && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
+    ${job.status === "queued" && around.ahead !== null && html`<div><dt>Before it</dt><dd>${before(around)}</dd></div>`}
     ${job.priority ? html`<div><dt>Head start</dt><dd>${headStart(job.priority)}</dd></div>` : null}
     <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}</dd></div>
     <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>
   </dl>
 `;
+
+// How many of the user's own jobs are to begin first: whose turn it is among users, nobody can say.
+function before({ ahead, ahead_max }) {
+  if (!ahead) return "none of the user's jobs";
+  return `${ahead > ahead_max ? `more than ${jobs(ahead_max)}` : jobs(ahead)} of the user`;
+}
 
 const Failure = ({ error }) => html`
   <section class="failure">

@@ -10,6 +10,7 @@ import { Filters } from "../parts/filters.js";
 import { FormButton } from "../parts/job_form.js";
 import { JobTable, NoJobs, withProgress } from "../parts/job_table.js";
 import { Pager } from "../parts/pager.js";
+import { BulkRerun } from "../parts/rerun.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Usage } from "../parts/usage.js";
 
@@ -35,8 +36,12 @@ function List({ query }) {
   const tasks = useData("/-/tasks");
   const list = useData("/-/jobs" + queryOf({ ...filter, after, limit: PAGE, data: "false" }), { read: jobPage });
   const [asked, setAsked] = useState(null); // the filter at the moment when the user chose to abort
+  const [again, setAgain] = useState(null); // and when the user chose to run all again
   const begin = () => setAsked(filter);
-  useEffect(() => setAsked(null), [uid, task, status]);
+  useEffect(() => {
+    setAsked(null);
+    setAgain(null);
+  }, [uid, task, status]);
   useEvents("/-/events" + queryOf({ uid }), {
     status: list.reload,
     missed: list.reload,
@@ -47,6 +52,7 @@ function List({ query }) {
     <div class="head">
       <h1>Jobs</h1>
       ${mayChange && html`<button class="danger outline" title="Abort all that match (a)" onClick=${begin}>Abort all …</button>`}
+      ${mayChange && html`<button class="outline" title="Run all again that match and are over" onClick=${() => setAgain(filter)}>Run all again …</button>`}
       <${FormButton} form=${{ submit: task || "?" }}>Submit a job<//>
     </div>
     <${Filters} query=${query} tasks=${tasks.data} />
@@ -54,6 +60,7 @@ function List({ query }) {
     <${Loaded} from=${list} rows=${8}>
       ${(data) => (data.jobs.length ? html`<${JobTable} jobs=${data.jobs} /><${Pager} page="jobs" query=${query} next=${data.next} of="jobs" />` : html`<${Nothing} filter=${filter} />`)}
     <//>
+    ${again && html`<${BulkRerun} filter=${again} onDone=${list.reload} onClose=${() => setAgain(null)} />`}
     ${asked && html`<${BulkAbort} filter=${asked} onDone=${list.reload} onClose=${() => setAsked(null)} />`}
   `;
 }

@@ -4,12 +4,13 @@ import { ask, pathOf, queryOf } from "../core/api.js";
 import { count, jobs } from "../core/format.js";
 import { Dialog } from "./dialog.js";
 import { Failed, Loading } from "./states.js";
+import { Users } from "./users.js";
 
 export function BulkAbort({ filter, onDone, onClose }) {
   const [state, setState] = useState({ met: null, problem: null, done: null, busy: false });
   const change = (changed) => setState((old) => ({ ...old, ...changed }));
-  const users = Object.entries(state.met?.users ?? {}).sort((a, b) => b[1] - a[1]);
-  const total = users.reduce((sum, [, each]) => sum + each, 0);
+  const users = state.met?.users ?? {};
+  const total = Object.values(users).reduce((sum, each) => sum + each, 0);
 
   useEffect(() => {
     ask("GET", "/-/ui/data/unfinished" + queryOf(filter)).then(
@@ -23,7 +24,7 @@ export function BulkAbort({ filter, onDone, onClose }) {
     const done = { aborted: 0, aborting: 0 };
     const { status, task } = filter;
     try {
-      for (const [uid] of users) {
+      for (const uid of Object.keys(users)) {
         const each = await ask("DELETE", pathOf(uid) + queryOf({ status, task }));
         done.aborted += each.aborted;
         done.aborting += each.aborting;
@@ -51,16 +52,10 @@ export function BulkAbort({ filter, onDone, onClose }) {
   `;
 }
 
-const SHOWN_MAX = 6;
-
 function Question({ users, total, exact }) {
   if (!total) return html`<p>Nothing that matches is queued or running.</p>`;
-  const more = users.length - SHOWN_MAX;
   return html`
     <p>This ends <strong>${exact ? "" : "at least "}${jobs(total)}</strong> that ${total === 1 ? "is" : "are"} queued or running:</p>
-    <ul class="users">
-      ${users.slice(0, SHOWN_MAX).map(([uid, each]) => html`<li><span>${uid}</span> <span>${count(each)}</span></li>`)}
-      ${more > 0 && html`<li>and ${count(more)} more ${more === 1 ? "user" : "users"}</li>`}
-    </ul>
+    <${Users} users=${users} />
   `;
 }

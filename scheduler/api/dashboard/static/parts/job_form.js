@@ -7,7 +7,7 @@ import { Dialog } from "./dialog.js";
 import { Failed, NoHandlers } from "./states.js";
 import { SubmitForm } from "./submit_form.js";
 
-// `form`: {submit: a task, or "?" for any; again: whether with the data of the job that is shown}.
+// `form`: {submit: a task, or "?" for any; again: whether it is to run the job again that is shown}.
 export function FormLink({ form, children }) {
   function open(event) {
     event.preventDefault();

@@ -34,18 +34,20 @@ function inWords({ message, status, errors }) {
   return new Problem(named(message), status, flaws);
 }
 
+// Of a re-run, there is no user and no task; and no hook means none.
 function bodyOf({ uid, task, data, hook }) {
-  const fields = JSON.stringify({ uid, task, ...(hook && { hook }) });
+  const fields = JSON.stringify({ uid, task, hook: hook || null });
   return `${fields.slice(0, -1)},"data":${data.trim() || "null"}}`;
 }
 
-// `like`: the uid and id of the job whose data to submit again, if any.
+// `like`: the uid and id of the job to run again with other data, if any.
 export function SubmitForm({ tasks, chosen, like, onClose }) {
   const alive = useAlive();
   const taskOf = (wanted) => tasks.find((task) => task.name === wanted);
   const [task, setTask] = useState(chosen === "?" ? tasks[0] : taskOf(chosen));
   const [data, setData] = useState(like.id ? "" : exampleOf(task));
   const [loads, setLoads] = useState(Boolean(like.id)); // no typing until then: it would be overwritten
+  const [hook, setHook] = useState("");
   const [state, setState] = useState({ problem: null, busy: false });
   const flaw = data.trim() ? flawOf(data) : null;
 
@@ -53,7 +55,10 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     if (!like.id) return;
     ask("GET", pathOf(like.uid, like.id), undefined, exact)
       .then(
-        (job) => setData(json(job.data)),
+        (job) => {
+          setData(json(job.data));
+          setHook(job.hook ?? "");
+        },
         (problem) => setState({ problem, busy: false }),
       )
       .finally(() => setLoads(false));
@@ -70,8 +75,8 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
     const fields = Object.fromEntries(new FormData(event.target));
     setState({ problem: null, busy: true });
     try {
-      const job = await ask("POST", "/", bodyOf(fields));
-      window.atlanStorage.write(USER_KEY, fields.uid);
+      const job = await (like.id ? ask("POST", pathOf(like.uid, like.id, "rerun"), bodyOf(fields)) : ask("POST", "/", bodyOf(fields)));
+      if (!like.id) window.atlanStorage.write(USER_KEY, fields.uid);
       if (alive.current) replace(jobLink(job)); // not if the user has left the form
     } catch (problem) {
       setState({ problem: inWords(problem), busy: false });
@@ -79,30 +84,30 @@ export function SubmitForm({ tasks, chosen, like, onClose }) {
   }
 
   return html`
-    <${Dialog} title="Submit a job" onClose=${onClose} wide>
+    <${Dialog} title=${like.id ? "Edit and run again" : "Submit a job"} onClose=${onClose} wide>
       <form onSubmit=${submit} onInput=${() => setState((old) => ({ ...old, problem: null }))}>
         <div class="pair">
-          <label>User<input name="uid" required maxlength="200" autofocus spellcheck=${false} autocomplete="off" defaultValue=${like.uid ?? window.atlanStorage.read(USER_KEY) ?? ""} /></label>
+          <label>User<input name="uid" required maxlength="200" autofocus=${!like.id} disabled=${Boolean(like.id)} spellcheck=${false} autocomplete="off" defaultValue=${like.uid ?? window.atlanStorage.read(USER_KEY) ?? ""} /></label>
           <label>
             Task
-            <select name="task" value=${task?.name ?? ""} onInput=${(event) => choose(event.target.value)}>
+            <select name="task" disabled=${Boolean(like.id)} value=${task?.name ?? ""} onInput=${(event) => choose(event.target.value)}>
               ${!task && html`<option value="" disabled selected>${chosen}</option>`}
               ${tasks.map(({ name }) => html`<option value=${name} selected=${name === task?.name}>${name}</option>`)}
             </select>
           </label>
         </div>
-        ${!task && html`<${Failed} problem=${new Problem(`There is no handler ${chosen} any more. Choose another one.`)} />`}
+        ${!task && html`<${Failed} problem=${new Problem(`There is no handler ${chosen} any more.${like.id ? "" : " Choose another one."}`)} />`}
         ${task?.doc && html`<p class="doc">${task.doc}</p>`}
         <label>
           Data <small>(any JSON)</small>
           <textarea name="data" rows="6" class="code" spellcheck=${false} disabled=${loads} aria-busy=${loads} aria-invalid=${flaw ? "true" : null} aria-describedby="flaw" value=${data} onInput=${(event) => setData(event.target.value)}></textarea>
           <small id="flaw" role="status">${flaw ? `Not JSON yet: ${flaw}` : "It is sent as it stands."}</small>
         </label>
-        <label>Hook <small>(optional: a URL to call)</small><input name="hook" type="url" autocomplete="off" /></label>
+        <label>Hook <small>(optional: a URL to call)</small><input name="hook" type="url" autocomplete="off" value=${hook} onInput=${(event) => setHook(event.target.value)} /></label>
         ${state.problem && html`<${Failed} problem=${state.problem} />`}
         <footer>
           <button type="button" class="secondary" onClick=${onClose}>Cancel</button>
-          <button aria-busy=${state.busy} disabled=${!task || loads || state.busy || Boolean(flaw)}>Submit</button>
+          <button aria-busy=${state.busy} disabled=${!task || loads || state.busy || Boolean(flaw)}>${like.id ? "Run again" : "Submit"}</button>
         </footer>
       </form>
     <//>
