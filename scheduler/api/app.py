@@ -77,13 +77,7 @@ def build_app(
     app[state.RERUNS] = reruns
     app[state.LOOKUP] = lookup
     app[state.STATISTICS] = statistics
-    app[state.TOKENS] = access.tokens
-    app[state.SESSIONS] = access.sessions
-    app[state.SESSION_COOKIE] = access.session_cookie
-    app[state.AUDIT] = access.audit
-    app[state.CLIENTS] = access.clients
-    app[state.HOSTS] = access.hosts
-    app[state.FAILURES] = access.gate.failures
+    _keep(app, access)
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix
     app[state.REGISTRY] = registry
@@ -96,6 +90,17 @@ def build_app(
         _add(app, route, access.gate)
     add_dashboard(app, access.gate)
     return app
+
+
+def _keep(app: web.Application, access: Access) -> None:
+    """Let views find what says who asks."""
+    app[state.TOKENS] = access.tokens
+    app[state.SESSIONS] = access.sessions
+    app[state.SESSION_COOKIE] = access.session_cookie
+    app[state.AUDIT] = access.audit
+    app[state.CLIENTS] = access.clients
+    app[state.HOSTS] = access.hosts
+    app[state.FAILURES] = access.gate.failures
 
 
 def _add(app: web.Application, route: Route, gate: Gate) -> None:
