@@ -122,7 +122,9 @@ async def assemble(
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
-    direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
+    direct_starts = DirectStarts(
+        lease=lease, local_jobs=local_jobs, clock=clock, quotas=config.quotas.quotas
+    )
     service = _service(basis, change_feed, looks, direct_starts, draining)
     promoter = Promoter(
         store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer
@@ -247,7 +249,12 @@ async def _reach_queue(
     return await reach(
         "queue",
         lambda: open_queue(
-            url, namespace=namespace, node_id=node_id, data_dir=data_dir, random=random
+            url,
+            namespace=namespace,
+            node_id=node_id,
+            data_dir=data_dir,
+            random=random,
+            share_of=config.quotas.quotas.share_of,
         ),
         stack,
     )
@@ -456,6 +463,7 @@ async def _open_workers(
             grace_s=config.abort.grace_s,
         ),
         node_api=NodeApi(local(urls), basis.access.token_of),
+        quotas=config.quotas.quotas,
     )
     stack.callback(workers.close)
     return settlements, workers

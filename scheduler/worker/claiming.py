@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from scheduler.core.change import claimed, running
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-from scheduler.core.job import Claim
+from scheduler.core.job import Claim, WaitingJob
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.store import ClaimedWithin
 from scheduler.worker.direct_starts import DirectStarts, IdleClaimer, Reservation
 from scheduler.worker.drain import Drain
 from scheduler.worker.lease import Lease
@@ -43,6 +45,16 @@ class Claimed:
         return self.lease.unbroken(self.mark)
 
 
+class ClaimJobs(Protocol):
+    """Claims jobs for a node: `Store.claim_within`, with the quotas of the installation."""
+
+    def __call__(
+        self, job_ids: Sequence[str], *, node_id: str, at: datetime
+    ) -> Awaitable[ClaimedWithin]:
+        """See `Store.claim_within`."""
+        ...
+
+
 Execute = Callable[[Sequence[Claimed], SlotTicket], Awaitable[None]]
 
 
@@ -52,7 +64,7 @@ class Claiming:
     def __init__(
         self,
         *,
-        store: Store,
+        claim: ClaimJobs,
         queue: Queue,
         clock: Clock,
         lease: Lease,
@@ -68,7 +80,7 @@ class Claiming:
         Args:
             idle_s: how long a worker waits for ids before it looks in the store.
         """
-        self._store = store
+        self._claim_within = claim
         self._queue = queue
         self._clock = clock
         self._lease = lease
@@ -144,8 +156,10 @@ class Claiming:
         """Claim jobs and execute them; without effect where another worker or node has them."""
         mark = self._lease.mark()  # before the claim, which is lost with a lease that ended since
         with self._local_jobs.track(job_ids) as local_jobs:
-            claims = await self._claim_in_store(job_ids, dequeued=dequeued)
+            claims, beyond = await self._claim_in_store(job_ids, dequeued=dequeued)
             ticket.keep(len(claims))
+            if beyond and dequeued:
+                job_ids = await self._postpone(beyond, job_ids)
             if not dequeued:
                 job_ids = [claim.id for claim in claims]
                 for claim in claims:
@@ -157,10 +171,10 @@ class Claiming:
             with suppress(QueueUnavailable):
                 await self._queue.acknowledge(job_ids)
 
-    async def _claim_in_store(self, job_ids: Sequence[str], *, dequeued: bool) -> Sequence[Claim]:
-        now = self._clock.now()
+    async def _claim_in_store(self, job_ids: Sequence[str], *, dequeued: bool) -> ClaimedWithin:
+        now, node_id = self._clock.now(), self._lease.node.id
         try:
-            claims = await self._store.claim(job_ids, node_id=self._lease.node.id, at=now)
+            claimed_jobs = await self._claim_within(job_ids, node_id=node_id, at=now)
         except StoreUnavailable:
             # The jobs are still queued, or they are ours and the answer was lost. In both cases
             # their ids must not stay in flight here.
@@ -168,9 +182,18 @@ class Claiming:
                 with suppress(QueueUnavailable):
                     await self._give_back(job_ids)
             raise
-        changes = (claimed(claim, now) for claim in claims)
+        changes = (claimed(claim, now) for claim in claimed_jobs.claims)
         self._queue.announce([change for change in changes if change is not None])
-        return claims
+        return claimed_jobs
+
+    async def _postpone(
+        self, beyond: Sequence[WaitingJob], job_ids: Sequence[str]
+    ) -> Sequence[str]:
+        """Return jobs to the lines of their users, who may run no more now; the other ids."""
+        with suppress(QueueUnavailable):  # then they come back by themselves
+            await self._queue.postpone(beyond)
+        postponed = {job.id for job in beyond}
+        return [job_id for job_id in job_ids if job_id not in postponed]
 
     async def _give_back(self, job_ids: Sequence[str]) -> None:
         for job_id in reversed(job_ids):  # each to the head

@@ -56,6 +56,7 @@ READS = {
     "durations",
     "counts",
     "stored",
+    "still_waiting",
     "sessions_with",
     "tokens",
     "tokens_with",

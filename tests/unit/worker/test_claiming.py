@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from scheduler.core.job import Line
 from scheduler.core.ports.queue import equal_shares
+from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.processes.slots import Slots
 from scheduler.worker.claiming import Claiming
 from scheduler.worker.direct_starts import DirectStarts
@@ -55,7 +56,7 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
     async with asyncio.TaskGroup() as group:
         line = SlotLine(cast("Slots", FakeSlots()), number=2, clock=clock, group=group)
         claiming = Claiming(
-            store=store,
+            claim=partial(store.claim_within, quotas=UNLIMITED),
             queue=cast("Any", MemoryQueue()),
             clock=clock,
             lease=lease,
