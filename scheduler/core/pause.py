@@ -4,8 +4,8 @@
     uid     jobs of one user
     node    jobs on one node, which takes nothing new; they run on others meanwhile
 
-What runs goes on, aborts are done at once, and so are the clean-ups that follow them. A pause counts
-by its kind and name: what it names need not be there yet.
+What runs goes on, aborts are done at once, and so are the clean-ups that follow them. A pause
+counts by its kind and name: what it names need not be there yet.
 """
 
 from __future__ import annotations

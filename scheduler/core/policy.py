@@ -14,6 +14,7 @@ from scheduler.core.job import (
     Crashed,
     Failure,
     FailureKind,
+    Job,
     Outcome,
     Progress,
     Raised,
@@ -24,6 +25,7 @@ from scheduler.core.job import (
     StopReason,
     Unknown,
     Unreturnable,
+    WaitingJob,
 )
 
 BROKE_PROTOCOL: Final = (
@@ -62,6 +64,11 @@ def conclude(
             )  # the death is for a job whose abort was requested
         case _:
             return settlement(Status.TERMINATED, error=failure(claim.task, outcome))
+
+
+def waiting_job(job: Job) -> WaitingJob:
+    """The job, as one that waits."""
+    return WaitingJob(job.id, job.uid, round(job.turn_at.timestamp() * 1000))
 
 
 def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped) -> Failure:

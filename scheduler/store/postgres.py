@@ -53,8 +53,8 @@ SILENT_S: Final = 1.0
 TRIES: Final = 3
 """Tries of a statement that other statements roll back; then the caller's backoff decides."""
 LOCK_S: Final = 2
-"""Timeout for the lock of a table. Whatever uses the table waits behind whoever waits for it, so this
-is far shorter than a lease, and than the timeout for an answer."""
+"""Timeout for the lock of a table. Whatever uses the table waits behind whoever waits for it, so
+this is far shorter than a lease, and than the timeout for an answer."""
 _LOCK: Final = f"SET LOCAL lock_timeout = '{LOCK_S}s'; LOCK TABLE {{}} IN EXCLUSIVE MODE"
 """Waits for all transactions that have locked a row of the table, or looked for one to lock; those
 that come wait for us, and look after that."""

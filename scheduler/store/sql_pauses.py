@@ -18,8 +18,9 @@ from functools import partial
 from typing import Final
 
 from scheduler.core.access.audit import AuditRecord
+from scheduler.core.job import WaitingJob
 from scheduler.core.pause import Pause, PauseKey, PauseKind
-from scheduler.core.ports.pause_store import Held, Put
+from scheduler.core.ports.pause_store import Put
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.sql_audit import audited, fetch_audited
@@ -77,17 +78,17 @@ class SqlPauses:
         found = await self._fetch("pause", PauseKind.NODE, name)
         return rows.pause(found[0]) if found else None
 
-    async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[Held]:
+    async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:
         """See `PauseStore`."""
         found = await self._fetch("hold_paused", arguments.keys(job_ids), ahead_max)
-        return _held(sorted(found, key=lambda row: row["id"]))
+        return _jobs(sorted(found, key=lambda row: row["id"]))
 
     async def ended(self, *, limit: int) -> Sequence[PauseKey]:
         """See `PauseStore`."""
         found = await self._fetch("ended_pauses", limit)
         return [PauseKey(PauseKind(row["kind"]), row["name"]) for row in found]
 
-    async def let_go(self, key: PauseKey, *, limit: int) -> Sequence[Held]:
+    async def let_go(self, key: PauseKey, *, limit: int) -> Sequence[WaitingJob]:
         """See `PauseStore`."""
         match key.kind:
             case PauseKind.TASK:
@@ -96,7 +97,7 @@ class SqlPauses:
                 freed = await self._fetch("let_go_of_user", key.name, limit)
             case PauseKind.NODE:  # holds no job
                 freed = ()
-        return _held(sorted(freed, key=lambda row: (row["turn_at"], row["id"])))
+        return _jobs(sorted(freed, key=lambda row: (row["turn_at"], row["id"])))
 
     async def forget(self, key: PauseKey) -> bool:
         """See `PauseStore`."""
@@ -105,5 +106,5 @@ class SqlPauses:
         return bool(forgotten)
 
 
-def _held(found: Sequence[Row]) -> Sequence[Held]:
-    return [Held(row["id"], row["uid"]) for row in found]
+def _jobs(found: Sequence[Row]) -> Sequence[WaitingJob]:
+    return [rows.waiting_job(row) for row in found]

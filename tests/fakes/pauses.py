@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.job import Hold, HoldReason, Job, Status
+from scheduler.core.job import Hold, HoldReason, Job, Status, WaitingJob
 from scheduler.core.pause import Pause, PauseKey, PauseKind, keys_of
-from scheduler.core.ports.pause_store import Held, Put
+from scheduler.core.policy import waiting_job
+from scheduler.core.ports.pause_store import Put
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.rows import Row, whole_ms
 
@@ -117,31 +118,33 @@ class MemoryPauses:
         key = PauseKey(PauseKind.NODE, name)
         return self._pauses[key] if self.lasts(key) else None
 
-    async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[Held]:
+    async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:
         self._answer()
         waiting = sorted(
             (row for row in self._rows.values() if row.waits and row.job.status is Status.QUEUED),
-            key=lambda row: row.turn,
+            key=_turn,
         )
-        ahead = {row.job.id for row in waiting[:ahead_max]}
-        met = [row for row in waiting if row.job.id in {*job_ids, *ahead}]
+        given = [row for row in waiting if row.job.id in job_ids and self.covers(row.job)]
+        uid = min((row.job.uid for row in given), default=None)
+        ahead = [row for row in waiting if row.job.uid == uid][:ahead_max]
+        met = {row.job.id: row for row in [*given, *ahead]}.values()
         covered = [row for row in met if self.covers(row.job)]
         for row in covered:
             row.change(hold=PAUSED, revision=row.job.revision + 1)
-        return [Held(row.job.id, row.job.uid) for row in covered]
+        return [waiting_job(row.job) for row in sorted(covered, key=lambda row: row.job.id)]
 
     async def ended(self, *, limit: int) -> Sequence[PauseKey]:
         self._answer()
         return [key for key in sorted(self._pauses) if not self.lasts(key)][:limit]
 
-    async def let_go(self, key: PauseKey, *, limit: int) -> Sequence[Held]:
+    async def let_go(self, key: PauseKey, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()
         if key not in self._pauses or self.lasts(key):
             return []
-        free = sorted(self._held_by(key), key=lambda row: row.turn)[:limit]
+        free = sorted(self._held_by(key), key=_turn)[:limit]
         for row in free:
             row.change(hold=None, revision=row.job.revision + 1)
-        return [Held(row.job.id, row.job.uid) for row in free]
+        return [waiting_job(row.job) for row in free]
 
     async def forget(self, key: PauseKey) -> bool:
         self._answer()
@@ -155,3 +158,8 @@ class MemoryPauses:
         """The jobs that are held by a pause, and by no other one that lasts."""
         held = (row for row in self._rows.values() if row.job.hold == PAUSED)
         return [row for row in held if key in keys_of(row.job) and not self.covers(row.job)]
+
+
+def _turn(row: Row) -> tuple[int, str]:
+    job = waiting_job(row.job)
+    return job.turn_ms, job.id

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from scheduler.core.access.audit import AuditRecord
+from scheduler.core.job import WaitingJob
 from scheduler.core.pause import Pause, PauseKey, PauseKind
 
 
@@ -16,13 +17,6 @@ class Put(NamedTuple):
     pause: Pause | None
     """As it is after that; None where its end is past."""
     changed: bool
-
-
-class Held(NamedTuple):
-    """A job that was held because of a pause, or let go."""
-
-    id: str
-    uid: str
 
 
 class PauseStore(Protocol):
@@ -70,10 +64,11 @@ class PauseStore(Protocol):
         """The pause of a node, if one lasts."""
         ...
 
-    async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[Held]:
+    async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:
         """Hold those of some jobs that wait for a worker and are paused; they keep their turn.
 
-        With them, those of the `ahead_max` jobs that are next of all: else each would be met.
+        With them, those of the `ahead_max` next jobs of a user of theirs: else each would be met,
+        and one that is next of all keeps those of others waiting.
         """
         ...
 
@@ -81,7 +76,7 @@ class PauseStore(Protocol):
         """Pauses that do not last any more, of which held jobs may be left."""
         ...
 
-    async def let_go(self, key: PauseKey, *, limit: int) -> Sequence[Held]:
+    async def let_go(self, key: PauseKey, *, limit: int) -> Sequence[WaitingJob]:
         """Let jobs wait for a worker that this pause covered and no other one does, the next first.
 
         They keep their turn. No effect where it lasts, or lasts again. Concurrent callers get

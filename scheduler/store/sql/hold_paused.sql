@@ -1,4 +1,4 @@
--- Hold those of some jobs, and of the next ones, that wait for a worker and are paused.
+-- Hold those of some jobs, and of the next ones of a user, that wait for a worker and are paused.
 -- $1 job_ids (the keys of a JSON object)
 -- $2 ahead_max
 WITH active AS (
@@ -7,19 +7,27 @@ WITH active AS (
       FROM pauses
      WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())
        FOR KEY SHARE -- PostgreSQL only
+), given AS (
+    SELECT jobs.id, jobs.uid
+      FROM jobs
+     WHERE jobs.id IN (SELECT key FROM json_each($1))
+       AND jobs.status = 'queued'
+       AND jobs.held IS NULL
+       AND EXISTS (SELECT 1
+                     FROM active
+                    WHERE (kind = 'task' AND name = jobs.task)
+                       OR (kind = 'uid' AND name = jobs.uid))
 ), next AS (
     SELECT id
       FROM jobs
-           INDEXED BY jobs_waiting -- SQLite only
-     WHERE status = 'queued'
-       AND held IS NULL
-       AND EXISTS (SELECT 1 FROM active WHERE kind <> 'node')
-     ORDER BY turn_at, id
+     WHERE waiting
+       AND uid = (SELECT min(uid) FROM given)
+     ORDER BY uid, turn_at, id
      LIMIT $2
 ), met AS (
     SELECT jobs.id
       FROM jobs
-     WHERE jobs.id IN (SELECT key FROM json_each($1) UNION SELECT id FROM next)
+     WHERE jobs.id IN (SELECT id FROM given UNION SELECT id FROM next)
        AND jobs.status = 'queued'
        AND jobs.held IS NULL
        AND EXISTS (SELECT 1
@@ -32,4 +40,4 @@ UPDATE jobs
    SET held = 'paused',
        revision = revision + 1
  WHERE id IN (SELECT id FROM met)
-RETURNING id, uid
+RETURNING id, uid, turn_at

@@ -42,4 +42,5 @@ UPDATE jobs
                             THEN CAST($3 AS text) ELSE jobs.cleanup_error END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.waiting, jobs.finished_at = $2 AS ended, jobs.cleanup
+RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.waiting,
+          jobs.finished_at = $2 AS ended, jobs.cleanup

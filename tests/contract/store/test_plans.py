@@ -22,7 +22,10 @@ from scheduler.store.statements import Dialect, migrations, statements
 from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
-SPARSE: Final = "jobs_(owned|waiting|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user))|hook_calls_due|audit_pkey"
+SPARSE: Final = (
+    "jobs_(owned|waiting|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user))"
+    "|hook_calls_due|audit_pkey"
+)
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
 of a range are in question, up to a number."""
 FILL: Final = """
