@@ -56,6 +56,7 @@ from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
@@ -124,15 +125,17 @@ async def assemble(
     lease = _lease(basis, local_jobs)
     direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
     service = _service(basis, change_feed, looks, direct_starts, draining)
+    pauses = _pauses(basis, service)
     promoter = Promoter(
         store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer
     )
-    urls = await stack.enter_async_context(_api(basis, service, registry))
+    urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
     settlements, workers = await _open_workers(
         basis,
         lease,
         local_jobs,
         direct_starts,
+        pauses,
         on_call_due=hooks.hint,
         urls=urls,
         stack=stack,
@@ -149,6 +152,7 @@ async def assemble(
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
             "promote held jobs": promoter.run,
+            "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
             "receive aborts": partial(receive_aborts, queue, local_jobs),
@@ -301,8 +305,14 @@ def _service(
     )
 
 
+def _pauses(basis: _Basis, service: Service) -> PauseService:
+    return PauseService(
+        store=basis.store, clock=basis.clock, node_name=basis.node.name, nearer=service.nearer
+    )
+
+
 def _api(
-    basis: _Basis, service: Service, registry: CollectorRegistry
+    basis: _Basis, service: Service, pauses: PauseService, registry: CollectorRegistry
 ) -> AbstractAsyncContextManager[Sequence[str]]:
     config = basis.config
     statistics = StatisticsService(
@@ -322,6 +332,7 @@ def _api(
         service=service,
         quotas=quotas,
         statistics=statistics,
+        pauses=pauses,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
@@ -417,6 +428,7 @@ async def _open_workers(
     lease: Lease,
     local_jobs: LocalJobs,
     direct_starts: DirectStarts,
+    pauses: PauseService,
     *,
     on_call_due: Callable[[], None],
     urls: Sequence[str],
@@ -456,6 +468,7 @@ async def _open_workers(
             grace_s=config.abort.grace_s,
         ),
         node_api=NodeApi(local(urls), basis.access.token_of),
+        pauses=pauses,
     )
     stack.callback(workers.close)
     return settlements, workers

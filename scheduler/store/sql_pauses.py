@@ -78,6 +78,10 @@ class SqlPauses:
         found = await self._fetch("pause", PauseKind.NODE, name)
         return rows.pause(found[0]) if found else None
 
+    async def cleanups(self, *, limit: int) -> Sequence[WaitingJob]:
+        """See `PauseStore`."""
+        return _jobs(await self._fetch("cleanups_waiting", limit))
+
     async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:
         """See `PauseStore`."""
         found = await self._fetch("hold_paused", arguments.keys(job_ids), ahead_max)

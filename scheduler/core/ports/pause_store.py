@@ -64,6 +64,10 @@ class PauseStore(Protocol):
         """The pause of a node, if one lasts."""
         ...
 
+    async def cleanups(self, *, limit: int) -> Sequence[WaitingJob]:
+        """Clean-ups that wait for a worker: what a paused node may claim."""
+        ...
+
     async def hold(self, job_ids: Collection[str], *, ahead_max: int) -> Sequence[WaitingJob]:
         """Hold those of some jobs that wait for a worker and are paused; they keep their turn.
 

@@ -20,3 +20,7 @@ CREATE INDEX jobs_paused_of_task ON jobs (task, turn_at, id, uid)
     WHERE status = 'queued' AND held = 'paused';
 CREATE INDEX jobs_paused_of_user ON jobs (uid, turn_at, id, task)
     WHERE status = 'queued' AND held = 'paused';
+
+-- The clean-ups that wait: a node that is paused takes nothing else.
+CREATE INDEX jobs_cleanup_waiting ON jobs (turn_at, id, uid)
+    WHERE cleanup = 'pending' AND owner IS NULL;

@@ -39,6 +39,7 @@ READS = {
     "audit_page",
     "calls",
     "claims_of",
+    "cleanups_waiting",
     "final",
     "job_secret",
     "finished_per_step",
