@@ -27,6 +27,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.service.access.audit import recorded
 from scheduler.service.access.rights import require
+from scheduler.service.documents import instant
 
 LOOK_S: Final = 1.0
 """How often a node looks for the pauses of others."""
@@ -128,7 +129,7 @@ class PauseService:
             Action.PAUSE,
             at=self._clock.now(),
             target=str(key),
-            detail={"reason": reason, "until": until},
+            detail={"reason": reason, "until": until and instant(until)},
         )
         put = await self._store.pauses.put(key, reason=reason, until=until, by=by.name, audit=audit)
         await self._changed()
