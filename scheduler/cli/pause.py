@@ -35,7 +35,7 @@ def _end(text: str) -> datetime:
 
 Kind = Annotated[
     PauseKind,
-    typer.Argument(help="What is paused: a handler, a user, or a node.", show_default=False),
+    typer.Argument(metavar="KIND", help="What is paused: task (a handler), uid (a user), node."),
 ]
 PausedName = Annotated[
     str, typer.Argument(metavar="NAME", callback=in_path, help="Its name; it need not be there.")
