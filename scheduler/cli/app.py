@@ -20,9 +20,10 @@ from atlanscheduler_client import (
 )
 from atlanscheduler_client.address import TOKEN_VARIABLE
 from scheduler import __version__
-from scheduler.cli import abort, doctor, follow, init, migrate, pause, read, submit, token
+from scheduler.cli import abort, doctor, follow, init, migrate, read, submit
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.node_url import Tried
+from scheduler.cli.operators import pause, token
 from scheduler.cli.options import ELSEWHERE
 from scheduler.cli.run_node import run_node
 from scheduler.cli.terminal import print_error

@@ -126,9 +126,7 @@ async def assemble(
     direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
     service = _service(basis, change_feed, looks, direct_starts, draining)
     pauses = _pauses(basis, service)
-    promoter = Promoter(
-        store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer
-    )
+    promoter = _promoter(basis, service)
     urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
     settlements, workers = await _open_workers(
         basis,
@@ -302,6 +300,15 @@ def _service(
         draining=draining,
         direct_start=direct_starts,
         job_events=basis.job_events,
+    )
+
+
+def _promoter(basis: _Basis, service: Service) -> Promoter:
+    return Promoter(
+        store=basis.store,
+        queue=basis.queue,
+        job_events=basis.job_events,
+        nearer=service.nearer,
     )
 
 

@@ -39,9 +39,9 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.parts.pauses import SqlPauses
+from scheduler.store.parts.tokens import SqlTokens
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
-from scheduler.store.sql_pauses import SqlPauses
-from scheduler.store.sql_tokens import SqlTokens
 
 BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"

@@ -25,7 +25,7 @@ HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
 SOURCE = "\n".join(
     (HOME / name).read_text("utf-8")
-    for name in ("sql_store.py", "sql_tokens.py", "sql_audit.py", "sql_pauses.py")
+    for name in ("sql_store.py", "sql_audit.py", "parts/pauses.py", "parts/tokens.py")
 )
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
