@@ -31,6 +31,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
+from scheduler.core.pause import Pause, PauseKind
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -111,6 +112,18 @@ def claim(row: Row) -> Claim:
         purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,
         cleanup_tries=row["cleanup_tries"],
         eligible_at=_maybe_instant(row["eligible_at"]),
+    )
+
+
+def pause(row: Row) -> Pause:
+    """The pause in a row."""
+    return Pause(
+        kind=PauseKind(row["kind"]),
+        name=row["name"],
+        reason=row["reason"],
+        until=_maybe_instant(row["until"]),
+        paused_at=_instant(row["paused_at"]),
+        by=row["paused_by"],
     )
 
 
