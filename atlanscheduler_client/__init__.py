@@ -24,6 +24,7 @@ from atlanscheduler_client.problems import (
     ClientError,
     Forbidden,
     JobEnded,
+    JobNotOver,
     JobNotQueued,
     Lost,
     NoSuchJob,
@@ -35,6 +36,7 @@ from atlanscheduler_client.problems import (
     WrongServer,
 )
 from atlanscheduler_client.shapes import (
+    KEPT,
     Abort,
     Aborts,
     AuditRecord,
@@ -44,6 +46,7 @@ from atlanscheduler_client.shapes import (
     FailureKind,
     Job,
     JobState,
+    Kept,
     LogLine,
     MadeToken,
     NewJob,
@@ -52,6 +55,8 @@ from atlanscheduler_client.shapes import (
     Pause,
     PauseKind,
     Progress,
+    RerunOf,
+    Reruns,
     Role,
     Status,
     Task,
@@ -68,6 +73,7 @@ if TYPE_CHECKING:
     from atlanscheduler_client.aio import AsyncClient
 
 __all__ = [
+    "KEPT",
     "Abort",
     "Aborts",
     "AsyncClient",
@@ -83,8 +89,10 @@ __all__ = [
     "Forbidden",
     "Job",
     "JobEnded",
+    "JobNotOver",
     "JobNotQueued",
     "JobState",
+    "Kept",
     "LogLine",
     "Lost",
     "MadeToken",
@@ -99,6 +107,8 @@ __all__ = [
     "Progress",
     "Progressed",
     "QuotaExceeded",
+    "RerunOf",
+    "Reruns",
     "Role",
     "Status",
     "Task",

@@ -22,6 +22,8 @@ from atlanscheduler_client.shapes import (
     Pause,
     PauseKind,
     Progress,
+    RerunOf,
+    Reruns,
     Role,
     Status,
     Task,
@@ -48,6 +50,14 @@ def state_of(document: Document) -> JobState:
 def aborts_of(document: Document) -> Aborts:
     """The counts from their JSON."""
     return Aborts(aborted=document["aborted"], aborting=document["aborting"])
+
+
+def reruns_of(document: Document) -> Reruns:
+    """The jobs that are run again from their JSON."""
+    jobs = [
+        RerunOf(**{name: each[name] for name in RerunOf.__slots__}) for each in document["jobs"]
+    ]
+    return Reruns(jobs=jobs, more=document["more"])
 
 
 def task_of(document: Document) -> Task:
@@ -124,6 +134,7 @@ def _state(document: Document) -> Document:
         **{name: document[name] for name in ("id", "uid", "task", "hook", "attempt", "node")},
         "parent": document.get("parent"),  # a node of an earlier version has none
         "submitted_by": document.get("submitted_by"),
+        "rerun_of": document.get("rerun_of"),
         "status": Status(document["status"]),
         "error": _failure(document["error"]),
         "progress": document["progress"] and progress_of(document["progress"]),

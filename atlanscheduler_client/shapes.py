@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final, Literal
 
 
@@ -208,6 +208,8 @@ class JobState:
     """Since when it may run; None while it may not, or where the node is of an earlier version."""
     waits: Waits | None = None
     """None where it waits for a worker, or is not queued."""
+    rerun_of: str | None = None
+    """Id of the job that it runs again; that one may be deleted by now."""
 
     @property
     def final(self) -> bool:
@@ -234,6 +236,35 @@ class Aborts:
 
     aborted: int
     aborting: int
+
+
+class Kept(Enum):
+    """What a re-run takes over from the job that it runs again."""
+
+    KEPT = "kept"
+
+
+KEPT: Final = Kept.KEPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunOf:
+    """A job that was run again, or would be."""
+
+    rerun_of: str
+    """Its id."""
+    uid: str
+    id: str | None
+    """Id of the new job; None in a dry run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reruns:
+    """The jobs that `rerun_all` ran again, or would, oldest first."""
+
+    jobs: Sequence[RerunOf]
+    more: bool
+    """Whether further jobs match: the same call again goes on with those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -354,6 +354,7 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "data": _json(job.data),
         "hook": job.hook,
         "parent": f"{job.uid}/{job.parent}" if job.parent else None,
+        "runs again": f"{job.uid}/{job.rerun_of}" if job.rerun_of else None,
         "progress": progress(job.progress),
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,

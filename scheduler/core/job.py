@@ -266,11 +266,23 @@ class Submission:
         return {name: getattr(self, name) for name in Submission.__slots__}
 
 
+class Rerun(NamedTuple):
+    """A new job's relation to the one that it runs again."""
+
+    of: str
+    """The id of that job."""
+    once: bool = False
+    """Whether it is stored only where there is no other re-run of that job with `once`."""
+    request: str | None = None
+    """The key of the request that runs this and other jobs again, if it has one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest(Submission):
     """A submission with when, and in which order, the job is to run."""
 
     order: Order = AT_ONCE
+    rerun: Rerun | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +317,8 @@ class Job(Submission):
     """What it waits for before it may wait for a worker; only where it is queued."""
     revision: int = 0
     """How often all this changed since it was submitted or last claimed."""
+    rerun_of: str | None = None
+    """The id of the job that it runs again; that one may be deleted by now."""
 
     @property
     def turn_at(self) -> datetime:
@@ -339,6 +353,7 @@ class NewJob(Submission):
     """Whether the handler has an `on_abort`: then an abort leaves a clean-up to do."""
     created_at: datetime
     order: Order = AT_ONCE
+    rerun: Rerun | None = None
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -376,6 +391,7 @@ class NewJob(Submission):
             start_within_s=self.order.start_within_s,
             eligible_at=eligible_at,
             hold=hold,
+            rerun_of=self.rerun and self.rerun.of,
         )
 
     def claimed(self, eligible_at: datetime | None = None) -> Claim:

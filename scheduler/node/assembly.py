@@ -58,6 +58,7 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -348,6 +349,7 @@ def _api(
     app = build_app(
         service=service,
         quotas=quotas,
+        reruns=Reruns(quotas=quotas, store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
         statistics=statistics,
         pauses=pauses,
         data_bytes_max=config.limits.data_bytes_max,

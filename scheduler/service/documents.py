@@ -29,6 +29,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import Line
 from scheduler.core.pause import Pause
 from scheduler.core.quotas.quota import Usage
+from scheduler.core.rerun import ManyReruns
 from scheduler.core.webhook import HookCall
 
 Document = dict[str, Any]
@@ -59,6 +60,7 @@ def job_document(job: Job) -> Document:
         "start_within_s": job.start_within_s,
         "eligible_at": _instant_or_none(job.eligible_at),
         "waits": None if job.hold is None else _waits(job.hold),
+        "rerun_of": job.rerun_of,
     }
 
 
@@ -92,6 +94,15 @@ def call_document(call: HookCall) -> Document:
         "answer": call.answer,
         "created_at": instant(call.created_at),
         "due_at": _instant_or_none(call.due_at),
+    }
+
+
+def reruns_document(reruns: ManyReruns) -> Document:
+    """The jobs that one request ran again, or would."""
+    return {
+        "count": len(reruns.jobs),
+        "jobs": [{"rerun_of": each.of, "uid": each.uid, "id": each.id} for each in reruns.jobs],
+        "more": reruns.more,
     }
 
 

@@ -27,6 +27,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Written
 from scheduler.core.quotas.quota import Quota
+from scheduler.core.rerun import RerunFilter
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -76,6 +77,7 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "idempotency_key": new.idempotency_key,
         "fingerprint": new.fingerprint,
         **({} if new.order is AT_ONCE else {"order": order(new.order)}),
+        **({} if new.rerun is None else {"rerun": new.rerun._asdict()}),
     }
 
 
@@ -88,6 +90,16 @@ def order(wanted: Order) -> Mapping[str, Any]:
         "delay_ms": None if delay_s is None else ceil(delay_s * 1000),
         "start_within_s": wanted.start_within_s,
     }
+
+
+def rerun_filter(which: RerunFilter) -> tuple[str, str, int | None, str | None]:
+    """Statuses, handlers, time and kinds of failure of jobs that are to be run again."""
+    return (
+        keys(which.statuses),
+        keys(which.tasks),
+        maybe_milliseconds(which.since),
+        keys(which.error_kinds) if which.error_kinds else None,
+    )
 
 
 def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:

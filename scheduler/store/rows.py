@@ -32,6 +32,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
+from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -59,6 +60,7 @@ def job(row: Row) -> Job:
         priority=row["priority"],
         start_within_s=row["start_within_s"],
         revision=row["revision"],
+        rerun_of=row["rerun_of"],
         **times(row),
     )
 
@@ -77,6 +79,16 @@ def times(row: Row) -> dict[str, Any]:
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
     return WaitingJob(row["id"], row["uid"], row["turn_at"])
+
+
+def rerunnable(row: Row) -> Rerunnable:
+    """The job in a row that can be run again."""
+    return Rerunnable(row["id"], row["uid"], row["bytes"])
+
+
+def reran(row: Row) -> Reran:
+    """The job in a row, which is a re-run."""
+    return Reran(row["rerun_of"], row["uid"], row["id"])
 
 
 def abort(row: Row) -> Abort | None:

@@ -33,6 +33,7 @@ from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import expired_failure, waiting_job
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
@@ -607,6 +608,32 @@ class MemoryStore:
         if before.status is Status.QUEUED:
             row.reorder(priority=priority, retiming=retiming, now=self.now())
         return Reordered(row.job, changed=row.job != before)
+
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        self._answer()
+        run_again = {row.job.rerun_of for row in self.rows.values()}
+        jobs = [row.job for _, row in sorted(self.rows.items()) if row.fits(which)]
+        found = [job for job in jobs if job.id not in run_again]
+        return [Rerunnable(job.id, job.uid, size_of(job)) for job in found[:limit]]
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        self._answer()
+        return [self.rows[job_id].job for job_id in sorted(job_ids) if job_id in self.rows]
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        self._answer()
+        made = [row for row in self.rows.values() if row.rerun_request == request]
+        found = [
+            (Reran(row.job.rerun_of or "", row.job.uid, row.job.id), row.fingerprint)
+            for row in made
+        ]
+        return sorted(found)
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        self._answer()
+        jobs = (row.job for row in self.rows.values())
+        found = [job.id for job in jobs if job.rerun_of == job_id and job.uid == uid]
+        return sorted(found, reverse=True)[:limit]
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scheduler import __version__
-from scheduler.api.problems import JOB_ENDED, NOT_QUEUED, NOT_READY, QUOTA_EXCEEDED, Kind
+from scheduler.api.problems import (
+    JOB_ENDED,
+    NOT_OVER,
+    NOT_QUEUED,
+    NOT_READY,
+    QUOTA_EXCEEDED,
+    Kind,
+)
 
 RECEIPT: Final = {
     "requested_at": "2026-11-23T14:08:50.682Z",
@@ -52,8 +59,10 @@ JOB: Final = {
     "start_within_s": None,
     "eligible_at": "2026-11-23T14:08:46.905Z",
     "waits": None,
+    "rerun_of": None,
 }
 
+RERUN_ID: Final = "01a208d3-7c02-7b1e-a4f5-19c80d5e2b66"
 TOKEN: Final = {
     "id": "3f0c9a1b7d24",
     "name": "web",
@@ -90,6 +99,13 @@ PAUSE: Final = {
 BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
     "JobChange": {"priority": 60, "run_at": None},
+    "RerunOrder": {"data": {"n": 60}},
+    "RerunAllOrder": {"error_kind": "lost", "since": "2026-11-23T14:00:00Z", "limit": 1000},
+    "Reruns": {
+        "count": 1,
+        "jobs": [{"rerun_of": JOB["id"], "uid": "ada", "id": RERUN_ID}],
+        "more": False,
+    },
     "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
     "Job": JOB,
     "JobOutline": {name: value for name, value in JOB.items() if name not in {"data", "result"}},
@@ -147,6 +163,9 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
 MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     JOB_ENDED: {"job": {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}},
     NOT_QUEUED: {
+        "job": {**JOB, "status": "running", "finished_at": None, "abort": None},
+    },
+    NOT_OVER: {
         "job": {**JOB, "status": "running", "finished_at": None, "abort": None},
     },
     NOT_READY: {"reasons": {"draining": "the node is draining"}},

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from scheduler.api.description.examples import AUDIT, BY_SCHEMA, JOB, PAUSE, RECEIPT, TOKEN
+from scheduler.api.description.examples import (
+    AUDIT,
+    BY_SCHEMA,
+    JOB,
+    PAUSE,
+    RECEIPT,
+    RERUN_ID,
+    TOKEN,
+)
 from scheduler.api.requests import cursor
 
 Json = dict[str, Any]
@@ -51,6 +59,7 @@ PAUSED: Final = {
         "pause": {name: PAUSE[name] for name in ("kind", "name", "reason", "by")},
     },
 }
+RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
 NEW: Final = BY_SCHEMA["NewJob"]
 SECOND: Final = "01a208bc-e53d-72b1-9d0f-2a6b8c1e4f70"
 
@@ -120,6 +129,25 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
     },
     ("change_job", 200): {"tomorrow": HELD},
     ("submit", 200): {"one": RUNNING},
+    ("rerun_job", None): {
+        "the same": {},
+        "with other data": {"data": {"n": 60}},
+        "tomorrow": {"run_at": "2026-11-24T07:00:00+01:00", "priority": -60},
+    },
+    ("rerun_job", 202): {"the same": RERUN},
+    ("rerun_job", 200): {"the same": {**RERUN, "status": "running", "attempt": 1}},
+    ("rerun_jobs", None): {
+        "what failed lately": BY_SCHEMA["RerunAllOrder"],
+        "how many that are": {**BY_SCHEMA["RerunAllOrder"], "limit": 10000, "dry_run": True},
+        "what was aborted": {"uid": "ada", "status": "aborted", "limit": 100},
+    },
+    ("rerun_jobs", 202): {"one": BY_SCHEMA["Reruns"]},
+    ("rerun_jobs", 200): {
+        "a dry run": {
+            **BY_SCHEMA["Reruns"],
+            "jobs": [{**BY_SCHEMA["Reruns"]["jobs"][0], "id": None}],
+        }
+    },
     ("get_job", 200): {"successful": SUCCESSFUL},
     ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},
     ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},

@@ -177,6 +177,9 @@ class JobOutline(Shape):
     waits: Annotated[
         Waits | None, Field(description="null where it waits for a worker, or is not queued")
     ]
+    rerun_of: Annotated[
+        Id | None, Field(description="the job that it runs again, which may be deleted by now")
+    ]
 
 
 class Job(JobOutline):
@@ -206,6 +209,24 @@ class Aborts(Shape):
 
     aborted: Annotated[int, Field(description="how many are aborted")]
     aborting: Annotated[int, Field(description="how many are being stopped")]
+
+
+class RerunOf(Shape):
+    """A job that is run again."""
+
+    rerun_of: Annotated[Id, Field(description="the job that was over")]
+    uid: str
+    id: Annotated[Id | None, Field(description="the new job; null in a dry run")]
+
+
+class Reruns(Shape):
+    """The jobs that a request ran again, or would."""
+
+    count: Annotated[int, Field(description="how many")]
+    jobs: Annotated[
+        list[RerunOf], Field(description="in the order in which they were submitted at first")
+    ]
+    more: Annotated[bool, Field(description="whether further jobs match: ask again for those")]
 
 
 class UserLimits(Shape):
@@ -385,6 +406,12 @@ class Ended(Problem):
 
 class NotQueued(Problem):
     """The job that is not queued any more."""
+
+    job: Job
+
+
+class NotOver(Problem):
+    """The job that is to be run again is not over."""
 
     job: Job
 

@@ -28,6 +28,7 @@ from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -512,6 +513,26 @@ class Store(Protocol):
         another reason than a time of its user's choice stays so. Without effect where the job is
         not queued, or is so already. None where the id is unknown or another user's.
         """
+        ...
+
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        """Up to `limit` of the jobs that match, are over and have no re-run, oldest first.
+
+        A job is over where it is final and no clean-up is pending. What became of its re-run does
+        not matter: that is a job of its own, and can be run again itself.
+        """
+        ...
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """Those of the jobs that exist, oldest first."""
+        ...
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        """The re-runs that a request of many made, each with its fingerprint."""
+        ...
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        """The newest ids of re-runs of a user's job."""
         ...
 
     async def delete_finished(

@@ -15,7 +15,8 @@ WITH batch AS (
            value ->> 'idempotency_key' AS idempotency_key,
            value ->> 'fingerprint' AS fingerprint,
            value ->> 'claimer' AS claimer,
-           value -> 'order' AS wanted
+           value -> 'order' AS wanted,
+           value -> 'rerun' AS rerun
       FROM json_each($1)
 ), clock AS (
     SELECT now_ms() AS now
@@ -56,10 +57,13 @@ WITH batch AS (
 )
 INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
                   created_at, idempotency_key, fingerprint,
+                  rerun_of, rerun_request,
                   priority, run_at, held, due_at, eligible_at, turn_at, start_within_s, expires_at,
                   status, owner, node, token, attempt, started_at)
 SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
        created_at, idempotency_key, fingerprint,
+       rerun ->> 'of',
+       rerun ->> 'request',
        coalesce(priority, 0),
        run_at,
        CASE WHEN run_at > now THEN 'run_at' WHEN paused.id IS NOT NULL THEN 'paused' END,
