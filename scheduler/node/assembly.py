@@ -134,6 +134,7 @@ async def assemble(
         local_jobs,
         direct_starts,
         on_call_due=hooks.hint,
+        on_held=service.nearer.set,
         urls=urls,
         stack=stack,
     )
@@ -419,6 +420,7 @@ async def _open_workers(
     direct_starts: DirectStarts,
     *,
     on_call_due: Callable[[], None],
+    on_held: Callable[[], None],
     urls: Sequence[str],
     stack: AsyncExitStack,
 ) -> tuple[Settlements, Workers]:
@@ -434,6 +436,7 @@ async def _open_workers(
         local_jobs=local_jobs,
         job_events=basis.job_events,
         on_call_due=on_call_due,
+        on_held=on_held,
         cleanup_tries=config.abort.cleanup_tries,
     )
     stack.callback(settlements.unkillable.give_up)

@@ -16,6 +16,7 @@ from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     Abort,
+    AttemptRecord,
     Cleanup,
     CleanupTries,
     Failure,
@@ -27,6 +28,8 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Line
 from scheduler.core.quotas.quota import Usage
+from scheduler.core.retries.deciding import MESSAGE_CHARS_MAX
+from scheduler.core.retries.declaration import RetryRule
 from scheduler.core.webhook import HookCall
 
 Document = dict[str, Any]
@@ -57,6 +60,21 @@ def job_document(job: Job) -> Document:
         "start_within_s": job.start_within_s,
         "eligible_at": _instant_or_none(job.eligible_at),
         "waits": None if job.hold is None else _waits(job.hold),
+        "max_attempts": job.max_attempts,
+        "hook_retries": job.hook_retries,
+        "attempts": [_attempt(each) for each in job.attempts],
+    }
+
+
+def _attempt(attempt: AttemptRecord) -> Document:
+    error = attempt.error
+    return {
+        "number": attempt.number,
+        "node": attempt.node,
+        "started_at": _instant_or_none(attempt.started_at),
+        "finished_at": _instant_or_none(attempt.finished_at),
+        "outcome": attempt.outcome,
+        "error": error and _error_in_short(error),
     }
 
 
@@ -142,7 +160,17 @@ def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
         "grace_s": options.grace_s,
         "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
+        "retry": None if options.retry is None else _retry(options.retry),
         "loaded_at": instant(loaded_at),
+    }
+
+
+def _retry(rule: RetryRule) -> Document:
+    return {
+        "max_attempts": rule.max_attempts,
+        "backoff_s": rule.backoff_s,
+        "backoff_max_s": rule.backoff_max_s,
+        "on": rule.on,
     }
 
 
@@ -204,6 +232,11 @@ def _error(error: Failure | None) -> Document | None:
     }
 
 
+def _error_in_short(error: Failure) -> Document:
+    message = error.message[:MESSAGE_CHARS_MAX]
+    return {"kind": error.kind, "type": error.type, "message": message}
+
+
 def _progress(progress: Progress | None) -> Document | None:
     if progress is None:
         return None
@@ -244,5 +277,5 @@ def _on_abort(cleanup: Cleanup, tries: CleanupTries, job: Job) -> Document:
         "tries": tries.ended,
         "tries_max": tries.allowed,
         "next_try_at": _instant_or_none(tries.next_at),
-        "error": error and {"kind": error.kind, "type": error.type, "message": error.message},
+        "error": error and _error_in_short(error),
     }

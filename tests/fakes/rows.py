@@ -9,9 +9,13 @@ from typing import Any
 import orjson
 
 from scheduler.core.job import (
+    ATTEMPTS_KEPT,
     FINAL,
     NOT_TRIED,
     NOTHING_RAN,
+    Again,
+    AttemptOutcome,
+    AttemptRecord,
     Claim,
     Cleanup,
     CleanupTries,
@@ -41,6 +45,7 @@ class Row:
     fingerprint: str | None
     traceparent: str | None
     losses: int = 0
+    attempts_used: int = 0
     refuses_children: bool = False
     log: dict[int, LogPage] = field(default_factory=dict)
     """By slot."""
@@ -132,6 +137,23 @@ class Row:
         attempt = self.job.attempt if begun else self.job.attempt - 1
         self.change(status=Status.QUEUED, owner=None, started_at=None, attempt=attempt)
 
+    def remember(self, again: Again, *, at: datetime, now: datetime) -> None:
+        """Remember an attempt after which it is queued again; one that failed is used up."""
+        job = self.job
+        record = AttemptRecord(
+            number=job.attempt,
+            node=job.node,
+            started_at=job.started_at,
+            finished_at=at,
+            outcome=again.outcome,
+            error=again.error,
+        )
+        self.change(past=(*job.past, record)[-ATTEMPTS_KEPT:])
+        if again.after_s is not None:
+            until = now + timedelta(seconds=again.after_s)
+            self.change(hold=Hold(HoldReason.RETRY, until), eligible_at=None)
+            self.attempts_used += 1
+
     def set_cleanup(self, cleanup: Cleanup, tries: CleanupTries | None = None) -> None:
         assert self.job.abort is not None
         kept = self.job.abort.tries if tries is None else tries
@@ -178,6 +200,8 @@ def claim_as_it_is(row: Row) -> Claim:
         purpose=Purpose.RUN if job.status is Status.RUNNING else Purpose.CLEAN,
         cleanup_tries=0 if job.abort is None else job.abort.tries.ended,
         eligible_at=job.eligible_at,
+        max_attempts=job.max_attempts,
+        attempts_used=row.attempts_used,
     )
 
 
@@ -195,6 +219,7 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
             row.set_cleanup(Cleanup.FAILED, replace(tries, error=lost_failure(losses_max)))
         return False
     if row.losses < losses_max:
+        row.remember(Again(outcome=AttemptOutcome.LOST), at=at, now=at)
         row.requeue()
         return False
     error = lost_failure(losses_max)
@@ -203,19 +228,33 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
 
 
 def call_of(
-    job_id: str, at: datetime, *, id_: str | None = None, payload: JsonText | None = None
+    job_id: str,
+    at: datetime,
+    *,
+    id_: str | None = None,
+    event: Event = Event.ENDED,
+    payload: JsonText | None = None,
 ) -> HookCall:
     """A call that is due: for the job's end, or with what its handler notified."""
     return HookCall(
         id=id_ or job_id,
         job_id=job_id,
-        event=Event.ENDED if payload is None else Event.NOTIFIED,
+        event=event,
         payload=payload,
         status=CallStatus.DUE,
         tries=0,
         created_at=at,
         due_at=at,
         answer=None,
+    )
+
+
+def call_of_retry(job: Job, at: datetime) -> HookCall:
+    """A call that is due for the last attempt of a job, which failed."""
+    return replace(
+        call_of(job.id, at, id_=f"{job.id}-attempt-{job.attempt}", event=Event.RETRIED),
+        attempt=job.past[-1],
+        next_attempt_at=job.hold and job.hold.until,
     )
 
 
