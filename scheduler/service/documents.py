@@ -28,7 +28,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Line
 from scheduler.core.quotas.quota import Usage
-from scheduler.core.retries.deciding import MESSAGE_CHARS_MAX
+from scheduler.core.retries.deciding import shortened
 from scheduler.core.retries.declaration import RetryRule
 from scheduler.core.webhook import HookCall
 
@@ -67,14 +67,14 @@ def job_document(job: Job) -> Document:
 
 
 def _attempt(attempt: AttemptRecord) -> Document:
-    error = attempt.error
+    error = None if attempt.error is None else shortened(attempt.error)
     return {
         "number": attempt.number,
         "node": attempt.node,
         "started_at": _instant_or_none(attempt.started_at),
         "finished_at": _instant_or_none(attempt.finished_at),
         "outcome": attempt.outcome,
-        "error": error and _error_in_short(error),
+        "error": _error(error),
     }
 
 
@@ -232,11 +232,6 @@ def _error(error: Failure | None) -> Document | None:
     }
 
 
-def _error_in_short(error: Failure) -> Document:
-    message = error.message[:MESSAGE_CHARS_MAX]
-    return {"kind": error.kind, "type": error.type, "message": message}
-
-
 def _progress(progress: Progress | None) -> Document | None:
     if progress is None:
         return None
@@ -277,5 +272,5 @@ def _on_abort(cleanup: Cleanup, tries: CleanupTries, job: Job) -> Document:
         "tries": tries.ended,
         "tries_max": tries.allowed,
         "next_try_at": _instant_or_none(tries.next_at),
-        "error": error and _error_in_short(error),
+        "error": error and {"kind": error.kind, "type": error.type, "message": error.message},
     }

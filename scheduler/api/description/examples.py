@@ -29,6 +29,14 @@ RECEIPT: Final = {
         "error": {"kind": "exception", "type": "OSError", "message": "disk full"},
     },
 }
+ATTEMPT: Final = {
+    "number": 1,
+    "node": "node-a",
+    "started_at": "2026-11-23T14:08:46.915Z",
+    "finished_at": "2026-11-23T14:08:50.700Z",
+    "outcome": "aborted",
+    "error": None,
+}
 JOB: Final = {
     "id": "01a208bc-e538-7404-822a-df0cc3d7b9b4",
     "uid": "ada",
@@ -52,6 +60,29 @@ JOB: Final = {
     "start_within_s": None,
     "eligible_at": "2026-11-23T14:08:46.905Z",
     "waits": None,
+    "max_attempts": None,
+    "hook_retries": False,
+    "attempts": [ATTEMPT],
+}
+RUNNING: Final = {
+    **JOB,
+    "status": "running",
+    "finished_at": None,
+    "abort": None,
+    "attempts": [{**ATTEMPT, "finished_at": None, "outcome": None}],
+}
+SUCCESSFUL: Final = {
+    **JOB,
+    "status": "successful",
+    "result": {"waited_s": 30},
+    "abort": None,
+    "attempts": [{**ATTEMPT, "outcome": "successful"}],
+}
+RETRY: Final = {
+    "max_attempts": 5,
+    "backoff_s": 10.0,
+    "backoff_max_s": 3600.0,
+    "on": ["crash", "ConnectionError"],
 }
 
 TOKEN: Final = {
@@ -111,6 +142,7 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "grace_s": 5.0,
         "memory_bytes": None,
         "on_abort": False,
+        "retry": RETRY,
         "loaded_at": "2026-11-23T14:00:00.000Z",
     },
     "Node": {
@@ -134,10 +166,8 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
-    JOB_ENDED: {"job": {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}},
-    NOT_QUEUED: {
-        "job": {**JOB, "status": "running", "finished_at": None, "abort": None},
-    },
+    JOB_ENDED: {"job": SUCCESSFUL},
+    NOT_QUEUED: {"job": RUNNING},
     NOT_READY: {"reasons": {"draining": "the node is draining"}},
     QUOTA_EXCEEDED: {
         "detail": "user 'ada' has 100 queued jobs, and 1 more would be beyond"

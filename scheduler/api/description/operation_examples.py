@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from scheduler.api.description.examples import AUDIT, BY_SCHEMA, JOB, RECEIPT, TOKEN
+from scheduler.api.description.examples import (
+    ATTEMPT,
+    AUDIT,
+    BY_SCHEMA,
+    JOB,
+    RECEIPT,
+    RUNNING,
+    SUCCESSFUL,
+    TOKEN,
+)
 from scheduler.api.requests import cursor
 
 Json = dict[str, Any]
@@ -23,9 +32,8 @@ QUEUED: Final = {
     "started_at": None,
     "finished_at": None,
     "abort": None,
+    "attempts": [],
 }
-RUNNING: Final = {**JOB, "status": "running", "finished_at": None, "abort": None}
-SUCCESSFUL: Final = {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}
 ABORTING: Final = {
     **RUNNING,
     "abort": {
@@ -41,6 +49,26 @@ HELD: Final = {
     "start_within_s": 3600.0,
     "eligible_at": None,
     "waits": {"for": "run_at", "until": "2026-11-24T06:00:00.000Z"},
+}
+TRIED_AGAIN: Final = {
+    **QUEUED,
+    "attempt": 1,
+    "node": "node-a",
+    "eligible_at": None,
+    "waits": {"for": "retry", "until": "2026-11-23T14:08:57.312Z"},
+    "max_attempts": 5,
+    "attempts": [
+        {
+            **ATTEMPT,
+            "outcome": "terminated",
+            "error": {
+                "kind": "exception",
+                "type": "ConnectionError",
+                "message": "the service does not answer",
+                "traceback": None,
+            },
+        }
+    ],
 }
 NEW: Final = BY_SCHEMA["NewJob"]
 SECOND: Final = "01a208bc-e53d-72b1-9d0f-2a6b8c1e4f70"
@@ -100,6 +128,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
             "start_within_s": 3600,
         },
         "in ten minutes": {**NEW, "delay_s": 600},
+        "tried again": {**NEW, "max_attempts": 5},
     },
     ("submit", 202): {"one": QUEUED, "later": HELD},
     ("change_job", None): {
@@ -109,7 +138,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
     },
     ("change_job", 200): {"tomorrow": HELD},
     ("submit", 200): {"one": RUNNING},
-    ("get_job", 200): {"successful": SUCCESSFUL},
+    ("get_job", 200): {"successful": SUCCESSFUL, "tried again": TRIED_AGAIN},
     ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},
     ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},
     ("list_tokens", 200): {"newest first": [TOKEN]},

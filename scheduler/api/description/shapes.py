@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
-from scheduler.core.job import Cleanup, FailureKind, Status
+from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
 from scheduler.core.webhook import CallStatus, Event
 
 Instant = Annotated[
@@ -104,10 +104,36 @@ class Waits(Shape):
 
     for_: Annotated[
         str,
-        Field(alias="for", description="`run_at`: the time has not come; further ones may follow"),
+        Field(
+            alias="for",
+            description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
+            "one comes after a pause; further ones may follow",
+        ),
     ]
     until: Annotated[
         Instant | None, Field(description="when that ends by itself; null where it does not")
+    ]
+
+
+class Attempt(Shape):
+    """An attempt at a job."""
+
+    number: Annotated[int, Field(description="from 1")]
+    node: str | None
+    started_at: Instant | None
+    finished_at: Annotated[Instant | None, Field(description="null while it runs")]
+    outcome: Annotated[
+        AttemptOutcome | None,
+        Field(
+            description="null while it runs; `lost`: its node died, `drained`: its node stopped; "
+            "neither uses an attempt up"
+        ),
+    ]
+    error: Annotated[
+        Error | None,
+        Field(
+            description="its message is cut to 1,000 characters; the job's log has the traceback"
+        ),
     ]
 
 
@@ -148,6 +174,17 @@ class JobOutline(Shape):
     ]
     waits: Annotated[
         Waits | None, Field(description="null where it waits for a worker, or is not queued")
+    ]
+    max_attempts: Annotated[
+        int | None,
+        Field(description="how many attempts it may use up; null: its handler says how many"),
+    ]
+    hook_retries: Annotated[
+        bool,
+        Field(description="whether its hook is called when it is tried again"),
+    ]
+    attempts: Annotated[
+        list[Attempt], Field(description="the last 20, with the one that runs", max_length=20)
     ]
 
 
@@ -215,6 +252,15 @@ class Ready(Shape):
     status: Literal["ready"]
 
 
+class TaskRetry(Shape):
+    """After which failures a job is tried again, how often, and after how long."""
+
+    max_attempts: Annotated[int, Field(description="how many attempts a job may use up")]
+    backoff_s: Annotated[float, Field(description="the longest pause after the first failure")]
+    backoff_max_s: Annotated[float, Field(description="the longest pause after any failure")]
+    on: Annotated[list[str], Field(description="kinds of failure, and classes of exceptions")]
+
+
 class Task(Shape):
     """A handler."""
 
@@ -224,6 +270,7 @@ class Task(Shape):
     grace_s: Annotated[float | None, Field(description="between SIGTERM and SIGKILL")]
     memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
     on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
+    retry: Annotated[TaskRetry | None, Field(description="null: its jobs are not tried again")]
     loaded_at: Annotated[Instant, Field(description="when this node loaded its handlers")]
 
 

@@ -53,7 +53,7 @@ def another(ended: Ended, *, random: Random) -> Again | None:
         return None
     after_s = outcome.after_s if isinstance(outcome, Raised) else None
     pause_s = backoff_s(used, rule=rule, random=random) if after_s is None else after_s
-    return Again(outcome=AttemptOutcome.TERMINATED, error=_short(error), after_s=pause_s)
+    return Again(outcome=AttemptOutcome.TERMINATED, error=shortened(error), after_s=pause_s)
 
 
 def backoff_s(failures: int, *, rule: RetryRule, random: Random) -> float:
@@ -66,7 +66,7 @@ def backoff_s(failures: int, *, rule: RetryRule, random: Random) -> float:
     )
 
 
-def _short(error: Failure) -> Failure:
+def shortened(error: Failure) -> Failure:
     """The failure as the list of attempts has it."""
     return replace(error, message=error.message[:MESSAGE_CHARS_MAX], traceback=None)
 

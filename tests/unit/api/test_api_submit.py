@@ -34,6 +34,9 @@ KEYS = [
     "start_within_s",
     "eligible_at",
     "waits",
+    "max_attempts",
+    "hook_retries",
+    "attempts",
 ]
 
 
