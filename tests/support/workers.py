@@ -19,6 +19,7 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JobRequest, JsonText, Node, StopReason
 from scheduler.core.ports.store import Store
+from scheduler.core.retries.declaration import Retry
 from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
@@ -56,6 +57,7 @@ TASKS = Tasks(
     {
         "task1": HandlerOptions(name="task1"),
         "undoable": HandlerOptions(name="undoable", undoable=True),
+        "retried": HandlerOptions(name="retried", undoable=True, retry=Retry(3, backoff_s=60).rule),
     },
     loaded_at=AT,
 )
