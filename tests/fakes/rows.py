@@ -86,7 +86,8 @@ class Row:
         if priority not in (None, job.priority):
             changes["priority"] = priority
         run_at = retiming and retiming.run_at and whole_ms(retiming.run_at)
-        if retiming is not None and run_at != job.run_at:
+        pauses = job.hold is not None and job.hold.reason == HoldReason.RETRY
+        if retiming is not None and (pauses or run_at != job.run_at):
             changes |= {"run_at": run_at} | self._retimed(run_at, now)
         if changes:
             self.change(**changes, revision=job.revision + 1)
@@ -94,7 +95,7 @@ class Row:
     def _retimed(self, run_at: datetime | None, now: datetime) -> dict[str, Any]:
         """What another time changes; a job that is held for another reason stays so."""
         hold = self.job.hold
-        if hold is not None and hold.reason != HoldReason.RUN_AT:
+        if hold is not None and hold.reason not in {HoldReason.RUN_AT, HoldReason.RETRY}:
             return {}
         if run_at is not None and run_at > now:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}

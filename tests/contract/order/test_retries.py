@@ -18,12 +18,13 @@ from scheduler.core.job import (
     Cleanup,
     Failure,
     FailureKind,
+    Hold,
     HoldReason,
     Order,
     Settlement,
     Status,
 )
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.store import Retiming, Store
 from scheduler.core.webhook import Event
 from tests.support.stores import (
     BYTES_MAX,
@@ -337,6 +338,43 @@ async def test_a_job_that_has_begun_in_time_is_in_time_when_it_is_tried_again(
 
     assert list(await store.expire(limit=10)) == []
     assert len(await store.claim([job.id], node_id="a1", at=later(20))) == 1
+
+
+async def test_its_user_may_have_it_tried_again_at_once(store: Store) -> None:
+    """He knows that what failed is repaired, and does not wait for the pause."""
+    claim = await waiting_again(store)
+
+    found = await store.reorder(claim.id, uid="u1", retiming=Retiming(None))
+
+    assert found is not None
+    assert (found.changed, found.job.hold) == (True, None)
+    assert list(await store.waiting(limit=10)) == [claim.id]
+    again = await store.reorder(claim.id, uid="u1", retiming=Retiming(None))
+    assert again is not None
+    assert not again.changed
+    second = await claimed(store, claim.id)
+    assert (second.attempt, second.attempts_used) == (2, 1)
+
+
+async def test_its_user_may_choose_another_time_for_the_next_attempt(store: Store) -> None:
+    claim = await waiting_again(store)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+
+    found = await store.reorder(claim.id, uid="u1", retiming=Retiming(tomorrow))
+
+    assert found is not None
+    assert (found.job.run_at, found.job.eligible_at) == (tomorrow, None)
+    assert found.job.hold == Hold(HoldReason.RUN_AT, tomorrow)
+
+
+async def test_another_priority_leaves_the_pause_as_it_is(store: Store) -> None:
+    claim = await waiting_again(store)
+    before = await known(store, claim.id)
+
+    found = await store.reorder(claim.id, uid="u1", priority=60)
+
+    assert found is not None
+    assert (found.job.priority, found.job.hold) == (60, before.hold)
 
 
 @pytest.mark.parametrize("wanted", [False, True])
