@@ -340,7 +340,7 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,
         "at most": counted(job.max_attempts, "attempt") if job.max_attempts else None,
-        "attempts": "\n".join(map(attempt, job.attempts)) if len(job.attempts) > 1 else None,
+        "attempts": "\n".join(map(attempt, job.attempts)) if _is_tried_again(job) else None,
         "submitted by": job.submitted_by,
         "priority": f"{job.priority:+} s" if job.priority else None,
         "waits for": waits(job) if job.status is Status.QUEUED else None,
@@ -354,6 +354,11 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "abort": receipt(job.abort) if job.abort else None,
         "error": _error(job.error) if job.error else None,
     }
+
+
+def _is_tried_again(job: Job) -> bool:
+    """Whether its attempts say more than the other rows."""
+    return len(job.attempts) > 1 or job.status is Status.QUEUED
 
 
 def _by(name: str | None) -> str:

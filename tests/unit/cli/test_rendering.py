@@ -15,6 +15,7 @@ from atlanscheduler_client import (
     Failure,
     FailureKind,
     OnAbort,
+    Status,
     Waits,
 )
 from atlanscheduler_client.reading import job_of
@@ -121,5 +122,7 @@ def test_a_job_shows_what_became_of_its_attempts(capsys: pytest.CaptureFixture[s
     assert "1 on node-a terminated after 3.8s: ConnectionError: the service does not" in shown
     assert "2 on node-b runs" in shown
     assert "5 attempts" in shown
-    print_rich(job(again))
+    print_rich(job(replace(again, attempts=(failed,))))
+    assert "1 on node-a terminated" in capsys.readouterr().out, "it is queued: why?"
+    print_rich(job(replace(again, status=Status.TERMINATED, attempts=(failed,))))
     assert "1 on node-a terminated" not in capsys.readouterr().out
