@@ -15,7 +15,7 @@ from bench.ours.filled_store import fill, finished
 from scheduler.basics.clock import SystemClock, new_id
 from scheduler.core.job import JsonText, NewJob, Node, Settlement, Status
 from scheduler.core.ports.store import Store
-from scheduler.node.sweeper import DELETE_BYTES_MAX, DELETE_MAX, LOOK_AFTER_MAX
+from scheduler.node.sweeper import DELETE_BYTES_MAX, DELETE_MAX, LOOK_AFTER_USERS_MAX
 from scheduler.store import open_store
 
 ROUNDS: Final = 200
@@ -60,7 +60,7 @@ async def rare_page(store: Store) -> None:
 async def sweep(store: Store) -> None:
     """What the sweeper looks up each second."""
     await store.release_orphans(losses_max=3, at=SystemClock().now())
-    await store.waiting(limit=LOOK_AFTER_MAX)
+    await store.lines(limit=LOOK_AFTER_USERS_MAX)
 
 
 async def delete(store: Store) -> None:

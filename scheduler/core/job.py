@@ -477,6 +477,24 @@ class Claim(Submission):
     """How many it has used up before this one."""
 
 
+class WaitingJob(NamedTuple):
+    """A job that waits for a worker: queued, or with its clean-up pending."""
+
+    id: str
+    uid: str
+    turn_ms: int = 0
+    """Within its user the least is next: its `turn_at`, in milliseconds since 1970."""
+
+
+class Line(NamedTuple):
+    """The jobs of one user that wait for a worker."""
+
+    head: WaitingJob
+    """The one that is next."""
+    running: int
+    """How many of his jobs and clean-ups have an owner."""
+
+
 @dataclass(frozen=True, slots=True)
 class Returned:
     """The handler returned this JSON value."""

@@ -19,6 +19,7 @@ from scheduler.core.job import (
     Death,
     Failure,
     FailureKind,
+    Job,
     Outcome,
     Progress,
     Raised,
@@ -29,6 +30,7 @@ from scheduler.core.job import (
     StopReason,
     Unknown,
     Unreturnable,
+    WaitingJob,
 )
 
 BROKE_PROTOCOL: Final = (
@@ -85,6 +87,11 @@ def _cut_short(reason: StopReason, death: Death) -> Again | None:
         return None
     drained = reason is StopReason.DRAIN
     return Again(outcome=AttemptOutcome.DRAINED if drained else AttemptOutcome.LOST)
+
+
+def waiting_job(job: Job) -> WaitingJob:
+    """The job, as one that waits."""
+    return WaitingJob(job.id, job.uid, round(job.turn_at.timestamp() * 1000))
 
 
 def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped) -> Failure:

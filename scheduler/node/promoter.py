@@ -69,7 +69,7 @@ class Promoter:
         if promoted:
             # While the queue is away they wait in the store, and the sweeper enqueues them.
             with suppress(QueueUnavailable):
-                await self._queue.enqueue([job.id for job in promoted])
+                await self._queue.enqueue(promoted)
         return len(promoted)
 
     async def _expire(self) -> int:

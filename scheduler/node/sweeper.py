@@ -36,13 +36,12 @@ late, and the silence one sweep late, so within lease_s + 2 s."""
 RELEASE_EVERY_S: Final = 10.0
 """How often to look for jobs without an owner where no node came or went. Only a node that goes
 leaves such jobs; this look is for cases that were not foreseen."""
-LOST_AFTER_S: Final = 5.0
-"""An id that waits for longer is looked for in the queue: by then whoever stored the job, or let it
-wait for a worker, has enqueued it."""
 LOST_IDS_LOOK_S: Final = 2.0
-"""How often such ids are looked for: an idle worker also asks the store for waiting jobs."""
+"""How often ids that wait are looked for in the queue: an idle worker asks the store as well."""
+LOOK_AFTER_USERS_MAX: Final = 100
+"""How many users are looked after at a time: the oldest waiting id of each is looked for."""
 LOOK_AFTER_MAX: Final = 100
-"""How many of the oldest waiting ids are looked for at a time."""
+"""How many more of a user are looked for whose oldest is missing."""
 ENQUEUE_MAX: Final = 1000
 """How many ids are enqueued at a time when all waiting ids have to be."""
 DELETE_MAX: Final = 500
@@ -106,6 +105,8 @@ class Sweeper:
         """Whether this node has looked at it before: an empty queue was emptied then."""
         self._release_at = 0.0
         self._look_at = 0.0
+        self._looked_after = ""
+        """The last user whose ids were looked for; empty after the last one of all."""
         self._delete_at = 0.0
         self._delete_audit_at = 0.0
 
@@ -173,7 +174,8 @@ class Sweeper:
         released = await self._store.release_orphans(
             losses_max=self._losses_max, at=self._clock.now()
         )
-        taken_back = (*released.to_enqueue, *released.ended, *released.left_undone)
+        to_enqueue = (job.id for job in released.to_enqueue)
+        taken_back = (*to_enqueue, *released.ended, *released.left_undone)
         self._queue.announce(list(map(changed, taken_back)))
         await self._tell(released)
         await self._queue.recover(present)
@@ -190,19 +192,24 @@ class Sweeper:
     async def _enqueue_all(self) -> None:
         """Enqueue all waiting jobs; stop if the queue is emptied again or another node does it."""
         enqueued = 0
-        async for ids in self._store.pages_of_waiting(page=ENQUEUE_MAX):
-            if not await self._queue.remind(ids):
+        async for jobs in self._store.pages_of_waiting(page=ENQUEUE_MAX):
+            if not await self._queue.remind(jobs):
                 return
-            enqueued += len(ids)
+            enqueued += len(jobs)
         await self._queue.remember()
         if enqueued or self._knows_the_queue:  # an empty queue at the first start is no event
             reason = "the queue's server was started or emptied"
             log.info("waiting jobs are enqueued anew", reason=reason, jobs=enqueued)
 
     async def _restore_lost_ids(self) -> None:
-        """Enqueue the oldest waiting ids that are missing in the queue."""
-        oldest = await self._store.waiting(eligible_for_s=LOST_AFTER_S, limit=LOOK_AFTER_MAX)
-        await self._queue.enqueue(await self._queue.missing(oldest), ahead=True)
+        """Enqueue waiting ids that are missing in the queue, of some users after the other."""
+        users_max = LOOK_AFTER_USERS_MAX
+        lines = await self._store.lines(after_uid=self._looked_after, limit=users_max)
+        # One that was stored a moment ago may be enqueued twice so: it is in its line only once.
+        for head in await self._queue.missing([line.head for line in lines]):
+            following = await self._store.waiting_of(head.uid, limit=LOOK_AFTER_MAX)
+            await self._queue.enqueue(await self._queue.missing(following))
+        self._looked_after = lines[-1].head.uid if len(lines) == users_max else ""
         self._look_at = self._clock.monotonic() + LOST_IDS_LOOK_S
 
     async def _nodes(self) -> Sequence[Node]:

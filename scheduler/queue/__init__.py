@@ -2,6 +2,7 @@
 
 redis_queue     the port `Queue`: what each call does
 dequeuer        how ids reach the workers of a node
+held            the ids that they have
 change_stream   publishes changes of jobs to all nodes, and reads them
 subscriptions   pub/sub: announced aborts, and jobs that somebody watches
 keys            all keys and channels on the server
@@ -26,7 +27,7 @@ from random import Random
 
 from scheduler.basics.background import background
 from scheduler.basics.outage import Outage
-from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.queue import Queue, ShareOf, equal_shares
 from scheduler.queue.embedded import embedded_server
 from scheduler.queue.keys import Keys
 from scheduler.queue.redis_queue import RedisQueue
@@ -38,13 +39,20 @@ __all__ = ["open_queue"]
 
 @asynccontextmanager
 async def open_queue(
-    url: str, *, namespace: str, node_id: str, data_dir: Path, random: Random
+    url: str,
+    *,
+    namespace: str,
+    node_id: str,
+    data_dir: Path,
+    random: Random,
+    share_of: ShareOf = equal_shares,
 ) -> AsyncIterator[Queue]:
     """Open one node's view of the queue, with its background tasks, while the block runs.
 
     `url` is "embedded" for the node's own server with its files in `data_dir`, or has one of the
-    forms in `addresses`. `node_id` is distinct for each start of each node. At the end, the ids
-    that the node still has in flight return to the queue.
+    forms in `addresses`. `node_id` is distinct for each start of each node. `share_of` says what a
+    user gets of all slots. At the end, the ids that the node still has in flight return to the
+    queue.
 
     Raises:
         StartError: `url`, `namespace` or `data_dir` cannot be used.
@@ -56,9 +64,16 @@ async def open_queue(
         if embedded:
             url = await stack.enter_async_context(embedded_server(data_dir, random=random))
         where = "the embedded queue" if embedded else None
-        server = await stack.enter_async_context(open_server(url, key=keys.queue, where=where))
+        server = await stack.enter_async_context(open_server(url, key=keys.wake, where=where))
         await check_server(server, keys)
-        queue = RedisQueue(server, keys=keys, node_id=node_id, private=embedded, random=random)
+        queue = RedisQueue(
+            server,
+            keys=keys,
+            node_id=node_id,
+            private=embedded,
+            random=random,
+            share_of=share_of,
+        )
         await queue.repair.repair()
         server.outage = Outage("the queue")
         stack.push_async_callback(queue.dequeuer.close)

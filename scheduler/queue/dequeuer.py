@@ -2,13 +2,14 @@
 
     worker ─ take ─▶ waiter ┐                     ┌─▶ take.lua   ids for all waiters
     worker ─ take ─▶ waiter ┼─▶ serve: one round ─┤
-    worker ─ take ─▶ waiter ┘                     └─▶ BLMOVE     if there was none: wait for one
+    worker ─ take ─▶ waiter ┘                     └─▶ BLPOP      if there was none: wait for a token
 
 Ids are moved to the node's in-flight list, never popped. The dequeuer knows which of them are
 *held*: delivered to a worker, and not acknowledged yet. An id that is in flight but not held is a
 *stray*: the server's answer was lost, its worker was cancelled as it came, or the server did not
 take its acknowledgement. Strays are returned to the head of the queue, so that no failure here
-keeps an id from the workers for longer than `RESTORE_S`.
+keeps an id from the workers for longer than `RESTORE_S`. What is held but not in flight, because
+the server lost it, or because the job began without the queue, is added: it counts for its user.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import Counter, deque
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -27,13 +28,15 @@ import structlog
 from scheduler.basics.batch import Batch
 from scheduler.basics.seldom import Seldom
 from scheduler.core.errors import QueueUnavailable
+from scheduler.core.job import WaitingJob
 from scheduler.queue.connections import ANSWER_S
-from scheduler.queue.keys import Keys, is_id
-from scheduler.queue.scripts import MOVED_MAX, Scripts
+from scheduler.queue.held import Held
+from scheduler.queue.keys import Keys, entry_of
+from scheduler.queue.scripts import MOVED_MAX, Scripts, texts
 from scheduler.queue.server import Server
 
 BLOCK_S: Final = 2.0
-"""How long one BLMOVE waits. Finite, so that a server that hangs is noticed: after
+"""How long one BLPOP waits. Finite, so that a server that hangs is noticed: after
 `BLOCK_S + ANSWER_S` the waiting workers get `QueueUnavailable`."""
 
 IDS_MAX: Final = 1000
@@ -43,8 +46,12 @@ PAUSE_S: Final = 0.01
 """Between two scripts that acknowledge: no job waits for that, and no other node depends on it."""
 
 RESTORE_S: Final = 10.0
-"""How often strays are looked for where nothing failed: a lost connection may leave a BLMOVE behind
-on the server, which still moves one id after the look that follows the loss."""
+"""How often the in-flight list is compared with what is held, and the loads of users are counted
+anew, where nothing failed."""
+HOLD_S: Final = 1.0
+"""How soon it is compared where a job runs that was not dequeued. Most end before that."""
+NODES_MAX: Final = 1000
+"""The in-flight lists of so many nodes are counted."""
 
 log = structlog.get_logger()
 
@@ -63,17 +70,18 @@ class Dequeuer:
     ) -> None:
         self._server = server
         self._scripts = scripts
-        self._queue = keys.queue
-        self._inflight = keys.inflight(node_id)
+        self._keys = keys
         self._node_id = node_id
         self._block_s = block_s
         self.acknowledged = Batch(
             self._acknowledge_all, weight=len, weight_max=IDS_MAX, pause_s=PAUSE_S
         )
         self._waiters: deque[_Waiter] = deque()
-        self._held: Counter[str] = Counter()
+        self._held = Held()
         self._wake = asyncio.Event()
         self._restore_at = 0.0
+        self._telling: asyncio.TimerHandle | None = None
+        """When the server is told of what was not dequeued."""
         self._seldom = Seldom()
         self._registered = False
         """Whether the server has this node in its set of nodes that may have ids in flight."""
@@ -100,16 +108,35 @@ class Dequeuer:
 
     async def acknowledge(self, job_ids: Sequence[str]) -> None:
         """Remove held ids from the in-flight list."""
-        await self._release(job_ids, self.acknowledged(job_ids))
+        known = self._held.known(job_ids)
+        if known:
+            await self._release(job_ids, known, self.acknowledged(known))
+        else:  # the server never heard of them
+            self._held.drop(job_ids)
 
     async def give_back(self, job_id: str) -> None:
         """Return a held id to the head of the queue."""
-        await self._release([job_id], self._give_back(job_id))
+        known = self._held.known([job_id])
+        await self._release([job_id], known, self._give_back(known))
+
+    async def postpone(self, jobs: Sequence[WaitingJob]) -> None:
+        """Return held ids to the lines of their users."""
+        entries = {job: self._held.known([job.id]) for job in jobs}
+        known = [entry for each in entries.values() for entry in each]
+        await self._release([job.id for job in jobs], known, self._postpone(entries))
+
+    def hold(self, job_id: str, uid: str) -> None:
+        """Hold an id that was not dequeued."""
+        self._held.add_unknown(entry_of(job_id, uid))
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(HOLD_S, self._tell_held)
 
     async def serve(self) -> None:
         """Get ids for the waiters, for ever; the background task of a dequeuer."""
         while True:
-            await self._wake.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RESTORE_S if self._held else None):
+                    await self._wake.wait()
             try:
                 await self._round()
             except QueueUnavailable as error:
@@ -126,9 +153,15 @@ class Dequeuer:
             await self._scripts.acknowledge(self._node_id, list(chain.from_iterable(calls)))
         return [None] * len(calls)
 
-    async def _give_back(self, job_id: str) -> None:
+    async def _give_back(self, entries: Sequence[str]) -> None:
         async with self._server.answering():
-            await self._scripts.give_back(self._node_id, job_id)
+            for entry in entries:
+                await self._scripts.give_back(self._node_id, entry)
+
+    async def _postpone(self, entries: Mapping[WaitingJob, Sequence[str]]) -> None:
+        scores = ((job.turn_ms, entry) for job, known in entries.items() for entry in known)
+        async with self._server.answering():
+            await self._scripts.postpone(self._node_id, list(chain.from_iterable(scores)))
 
     async def _round(self) -> None:
         await self._restore()
@@ -147,31 +180,34 @@ class Dequeuer:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Wait for one id, for `block_s`."""
+        """Wait until there may be an id, for `block_s`."""
         async with self._server.answering(within_s=self._block_s + ANSWER_S):
-            found = await self._server.blocking.blmove(
-                self._queue,
-                self._inflight,
-                self._block_s,  # type: ignore[arg-type]  # the server takes fractions
+            await self._server.blocking.blpop(
+                [self._keys.wake],
+                self._block_s,
             )
-        job_id = None if found is None else str(found)
-        if job_id is not None:
-            # The server may have been flushed while we waited, and so have lost this node's
-            # registration, without which no node finds its in-flight list: the next round
-            # registers it again.
-            self._registered = False
-            if is_id(job_id):
-                self._hold([job_id])
-            else:  # it goes back, and the next `take` drops it
-                self._restore_soon()
 
     async def _restore(self) -> None:
         now = asyncio.get_running_loop().time()
         if now < self._restore_at:
             return
+        # First: what is held without a dequeue from now on comes with the next comparison.
+        self._restore_at = now + RESTORE_S
+        held = self._held.all_known()
         async with self._server.answering():
-            restored = await self._scripts.restore(self._node_id, list(self._held.elements()))
-        self._restore_at = now + (RESTORE_S if restored < MOVED_MAX else 0.0)
+            restored = await self._scripts.restore(self._node_id, held)
+            nodes = await self._server.commands.srandmember(self._keys.nodes, NODES_MAX)
+            await self._scripts.recount({self._node_id, *texts(nodes)})
+            if gone := self._held.gone(held):
+                # The server may have let them go before it compared: then they were added again.
+                await self._scripts.acknowledge(self._node_id, gone)
+        if restored >= MOVED_MAX:
+            self._restore_at = 0.0
+
+    def _tell_held(self) -> None:
+        self._telling = None
+        if self._held.has_unknown():
+            self._restore_soon()
 
     def _tell_dropped(self, entries: int) -> None:
         if self._seldom():
@@ -179,22 +215,25 @@ class Dequeuer:
                 "entries of the queue that are no ids of jobs were dropped", entries=entries
             )
 
-    async def _release(self, job_ids: Sequence[str], request: Awaitable[None]) -> None:
+    async def _release(
+        self, job_ids: Sequence[str], entries: Sequence[str], request: Awaitable[None]
+    ) -> None:
         """Stop holding ids once the server took the request; if it fails, they are strays.
 
         Were they no longer held before that, a `_restore` in between would take them for strays.
         """
+        self._held.releasing.update(entries)
         try:
             await request
         except BaseException:
             self._restore_soon()
             raise
         finally:
-            self._drop(job_ids)
+            self._held.releasing -= Counter(entries)
+            self._held.drop(job_ids)
 
-    def _hold(self, job_ids: Sequence[str]) -> None:
-        self._held.update(job_ids)
-        self._deliver(job_ids)
+    def _hold(self, entries: Sequence[str]) -> None:
+        self._deliver([self._held.add(entry) for entry in entries])
 
     def _deliver(self, job_ids: Sequence[str]) -> None:
         """Share ids among the waiters; what no waiter takes is returned to the queue.
@@ -212,7 +251,7 @@ class Dequeuer:
             waiter.give([left.popleft() for _ in range(min(share, waiter.limit))])
         self._waiters = deque(waiter for waiter in waiters if not waiter.ids.done())
         if left:
-            self._drop(left)
+            self._held.drop(left)
             self._restore_soon()
 
     def _fail(self, error: QueueUnavailable) -> None:
@@ -223,12 +262,6 @@ class Dequeuer:
         self._waiters.clear()
         self._wake.clear()
         self._restore_at = 0.0
-
-    def _drop(self, job_ids: Iterable[str]) -> None:
-        for job_id in job_ids:
-            self._held[job_id] -= 1
-            if self._held[job_id] <= 0:
-                del self._held[job_id]
 
     def _restore_soon(self) -> None:
         self._restore_at = 0.0

@@ -37,9 +37,9 @@ async def inspect_queue(url: str, *, namespace: str, store_identity: str) -> Seq
             program = await find_program()
             return [ok("queue", f"embedded, {program}, {origin(program)}; the start runs it")]
         keys = Keys(namespace)
-        async with open_server(url, key=keys.queue) as server:
+        async with open_server(url, key=keys.wake) as server:
             facts = await _facts(server)
-            findings += [_server(url, facts), await _round_trip(server, keys.queue), _memory(facts)]
+            findings += [_server(url, facts), await _round_trip(server, keys.wake), _memory(facts)]
             findings += [_persistence(facts)]
             await check_server(server, keys)
             findings += [ok("queue rights", "each command that a node sends is allowed")]

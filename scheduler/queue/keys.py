@@ -1,10 +1,23 @@
 """Every key and channel of one installation: only this file has their names.
 
-    {scheduler}:queue               list    ids that wait, the next one at its left end
-    {scheduler}:inflight:<node id>  list    ids that a node took and has not acknowledged
+    {scheduler}:first               list    entries that come before all others, the next one at its
+                                            left end: clean-ups, and what was given back
+    {scheduler}:users               zset    users who have ids that wait, and may start one; the one
+                                            whose turn it is has the least score
+    {scheduler}:jobs:<uid>          zset    a user's ids that wait, by the time at which they became
+                                            eligible (ms), less their priority
+    {scheduler}:loads               hash    how many ids of a user are in flight on all nodes
+    {scheduler}:shares              hash    of users whose share is not the default: weight, and how
+                                            many ids may be in flight, -1 for any number
+    {scheduler}:turns               zset    users by their turns: the last ten thousand who started
+    {scheduler}:capped              set     users who run as much as they may
+    {scheduler}:wake                list    a token for each worker that should look again
+    {scheduler}:inflight:<node id>  list    entries that a node took and has not acknowledged
     {scheduler}:nodes               set     ids of the nodes that may have an in-flight list
-    {scheduler}:epoch               string  run id of the server that has every waiting id; until it
+    {scheduler}:complete            string  run id of the server that has every waiting id; until it
                                             has, also the node that reminds it: then it expires
+    {scheduler}:queue               list    ids that nodes of an earlier version enqueued
+    {scheduler}:epoch               string  for those nodes what `complete` is for ours
     {scheduler}:store               string  identity of the store that this namespace belongs to
     {scheduler}:abort:<job id>      string  the job's abort flag; expires
     {scheduler}:changes             stream  the last changes of all jobs
@@ -17,6 +30,8 @@
 The braces are a hash tag: a Redis Cluster keeps all keys with one hash tag in one slot. Otherwise
 it would refuse every script that uses two of them.
 
+An entry of a list is an id, then `/` and the uid of its job; where that is unknown, the id alone.
+
 All of it is ours, and all of it is hints: a key of another type than these is deleted.
 """
 
@@ -25,11 +40,16 @@ All of it is ours, and all of it is hints: a key of another type than these is d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from scheduler.core.errors import StartError
+
+OF_USERS: Final = (
+    *("complete", "first", "users", "loads", "shares", "turns", "capped", "wake", "jobs:"),
+)
+"""`jobs:` is how the lines of users begin: which of them a script uses, it finds out itself."""
 
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -52,7 +72,7 @@ class Keys:
             )
 
     @property
-    def queue(self) -> str:
+    def earlier(self) -> str:
         return self._key("queue")
 
     @property
@@ -60,8 +80,16 @@ class Keys:
         return self._key("nodes")
 
     @property
-    def epoch(self) -> str:
+    def complete(self) -> str:
+        return self._key("complete")
+
+    @property
+    def earlier_epoch(self) -> str:
         return self._key("epoch")
+
+    @property
+    def wake(self) -> str:
+        return self._key("wake")
 
     @property
     def store(self) -> str:
@@ -75,12 +103,25 @@ class Keys:
     def types(self) -> Mapping[str, str]:
         """The type of each key that is always of the same name."""
         return {
-            self.queue: "list",
+            self._key("first"): "list",
+            self._key("users"): "zset",
+            self._key("loads"): "hash",
+            self._key("shares"): "hash",
+            self._key("turns"): "zset",
+            self._key("capped"): "set",
+            self.wake: "list",
+            self.earlier: "list",
             self.nodes: "set",
-            self.epoch: "string",
+            self.complete: "string",
+            self.earlier_epoch: "string",
             self.store: "string",
             self.changes: "stream",
         }
+
+    @property
+    def of_users(self) -> Sequence[str]:
+        """The first keys of each script that moves ids, in the order of `users.lua`."""
+        return tuple(map(self._key, OF_USERS))
 
     def inflight(self, node_id: str) -> str:
         return self._key(f"inflight:{node_id}")
@@ -105,8 +146,18 @@ class Keys:
         return f"{{{self.namespace}}}:{rest}"
 
 
+def entry_of(job_id: str, uid: str) -> str:
+    """What stands for an id in a list; `users.lua` takes it apart."""
+    return f"{job_id}/{uid}"
+
+
+def id_of(entry: str) -> str:
+    """The id of an entry."""
+    return entry.partition("/")[0]
+
+
 def is_id(text: str) -> bool:
-    """Whether a text from the server may be an id; `take.lua` has the same rule.
+    """Whether a text from the server may be an id; `users.lua` has the same rule.
 
     What cannot be one never reaches the store: databases refuse NUL and what is no UTF-8.
     """

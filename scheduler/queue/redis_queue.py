@@ -5,7 +5,14 @@
 from __future__ import annotations
 
 from asyncio import Event
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from random import Random
@@ -16,11 +23,13 @@ import structlog
 from scheduler.basics.batch import Batch
 from scheduler.core.change import Change
 from scheduler.core.errors import StartError
+from scheduler.core.job import WaitingJob
+from scheduler.core.ports.queue import ShareOf
 from scheduler.queue.change_stream import ChangeStream
 from scheduler.queue.dequeuer import Dequeuer
-from scheduler.queue.keys import Keys, is_id
+from scheduler.queue.keys import Keys, entry_of, is_id
 from scheduler.queue.repair import Repair
-from scheduler.queue.scripts import Scripts, texts
+from scheduler.queue.scripts import Scripts, share_text, texts
 from scheduler.queue.server import Server
 from scheduler.queue.subscriptions import Subscriptions
 
@@ -30,7 +39,7 @@ FLAG_S: Final = 24 * 60 * 60
 """How long an abort flag is kept: longer than any outage after which a watcher still needs it."""
 
 NEAR: Final = 10_000
-"""How many ids from the head of the queue are near it; a server reads them in about 1 ms."""
+"""How many ids from the head of a list are near it; a server reads them in about 1 ms."""
 
 REMIND_S: Final = 10.0
 """How long a node that reminds a forgetful server may be silent before another node takes over:
@@ -48,12 +57,19 @@ class RedisQueue:
     """One node's view of the queue; its `services` must run while it is in use."""
 
     def __init__(
-        self, server: Server, *, keys: Keys, node_id: str, private: bool, random: Random
+        self,
+        server: Server,
+        *,
+        keys: Keys,
+        node_id: str,
+        private: bool,
+        random: Random,
+        share_of: ShareOf,
     ) -> None:
         scripts = Scripts(server, keys)
         self.dequeuer = Dequeuer(server, scripts, keys=keys, node_id=node_id)
         self.subscriptions = Subscriptions(server, keys=keys, node_id=node_id, random=random)
-        self._append = Batch(self._append_all, weight=len, weight_max=IDS_MAX)
+        self._enqueued = Batch(self._enqueue_all, weight=len, weight_max=IDS_MAX)
         self.repair = Repair(server, scripts, keys=keys, node_id=node_id)
         self.change_stream = ChangeStream(server, scripts, keys=keys, random=random)
         self._server = server
@@ -61,6 +77,7 @@ class RedisQueue:
         self._keys = keys
         self._node_id = node_id
         self._private = private
+        self._share_of = share_of
         self._store_identity: str | None = None
         self._run_id: str | None = None
         """The run of the server that `forgetful` last looked at."""
@@ -70,7 +87,7 @@ class RedisQueue:
         return {
             "queue_dequeue": self.dequeuer.serve(),
             "queue_acknowledge": self.dequeuer.acknowledged.serve(),
-            "queue_append": self._append.serve(),
+            "queue_enqueue": self._enqueued.serve(),
             "queue_announce": self.change_stream.serve(),
             "queue_messages": self.subscriptions.listen(),
             "queue_subscriptions": self.subscriptions.subscribe(),
@@ -98,12 +115,12 @@ class RedisQueue:
             )
         self._store_identity = store_identity
 
-    async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
-        if ahead and job_ids:
+    async def enqueue(self, jobs: Sequence[WaitingJob], *, ahead: bool = False) -> None:
+        if ahead and jobs:
             async with self._server.answering():
-                await self._server.commands.lpush(self._keys.queue, *reversed(job_ids))
-        elif job_ids:
-            await self._append(job_ids)
+                await self._scripts.enqueue_first([entry_of(job.id, job.uid) for job in jobs])
+        elif jobs:
+            await self._enqueued(jobs)
 
     async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
         return await self.dequeuer.take(wait_s=wait_s, limit=limit)
@@ -111,29 +128,37 @@ class RedisQueue:
     async def acknowledge(self, job_ids: Sequence[str]) -> None:
         await self.dequeuer.acknowledge(job_ids)
 
+    def hold(self, job_id: str, uid: str) -> None:
+        self.dequeuer.hold(job_id, uid)
+
     async def give_back(self, job_id: str) -> None:
         await self.dequeuer.give_back(job_id)
+
+    async def postpone(self, jobs: Sequence[WaitingJob]) -> None:
+        await self.dequeuer.postpone(jobs)
 
     async def recover(self, live_node_ids: Collection[str]) -> int:
         async with self._server.answering():
             gone = await self._nodes() - {self._node_id, *live_node_ids}
             return await self._scripts.recover(sorted(gone)) if gone else 0
 
-    async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
-        if not job_ids:
+    async def missing(self, jobs: Sequence[WaitingJob]) -> Sequence[WaitingJob]:
+        if not jobs:
             return []
+        ids_and_users = list(chain.from_iterable((job.id, job.uid) for job in jobs))
         async with self._server.answering():
-            return await self._scripts.missing(job_ids, await self._nodes(), near=NEAR)
+            found = await self._scripts.missing(ids_and_users, await self._nodes(), near=NEAR)
+            return [jobs[number] for number in found]
 
     async def forgetful(self) -> bool:
         async with self._server.answering():
             self._run_id = await self._server.run_id()
             return await self._scripts.forgetful(self._run_id, self._node_id, for_s=REMIND_S)
 
-    async def remind(self, job_ids: Sequence[str]) -> bool:
+    async def remind(self, jobs: Sequence[WaitingJob]) -> bool:
         async with self._server.answering():
             return await self._scripts.remind(
-                str(self._run_id), self._node_id, job_ids, for_s=REMIND_S
+                str(self._run_id), self._node_id, self._lines(jobs), for_s=REMIND_S
             )
 
     async def remember(self) -> None:
@@ -185,10 +210,21 @@ class RedisQueue:
     def watch(self, job_id: str) -> AbstractAsyncContextManager[Event]:
         return self.subscriptions.watch(job_id)
 
-    async def _append_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
+    async def _enqueue_all(self, calls: Sequence[Sequence[WaitingJob]]) -> Sequence[None]:
         async with self._server.answering():
-            await self._server.commands.rpush(self._keys.queue, *chain(*calls))
+            await self._scripts.enqueue(self._lines(chain.from_iterable(calls)))
         return [None] * len(calls)
+
+    def _lines(self, jobs: Iterable[WaitingJob]) -> Sequence[str | int]:
+        """The arguments of `add_to_lines` in `users.lua`."""
+        users: dict[str, list[str | int]] = {}
+        for job in jobs:
+            users.setdefault(job.uid, []).extend((job.turn_ms, job.id))
+        lines = (
+            (uid, share_text(self._share_of(uid)), len(line) // 2, *line)
+            for uid, line in users.items()
+        )
+        return list(chain.from_iterable(lines))
 
     async def _register(self, store_identity: str) -> str:
         async with self._server.commands.pipeline() as pipe:

@@ -1,7 +1,8 @@
 """Deletes keys in our namespace that are of another type than ours.
 
 Every command on such a key fails, for as long as the key is there, on every node and after every
-start. What it replaced was a hint: its ids are enqueued anew from the store.
+start. What it replaced was a hint: its ids are enqueued anew from the store. Lines of users are
+repaired by the scripts that meet them.
 """
 
 from __future__ import annotations

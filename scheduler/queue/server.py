@@ -29,7 +29,7 @@ from scheduler.queue.connections import ANSWER_S, open_pools
 from scheduler.queue.refusals import LOST, NONSENSE, is_not_here, line, may_pass, told, why_lost
 
 VERSION_MIN: Final = (6, 2)
-"""The first Redis with LMOVE and BLMOVE; every Valkey has them."""
+"""The first Redis with LMOVE; every Valkey has it."""
 
 RECONNECT_S: Final = 1.0
 """At least so long between two times that all connections are closed: as long as an outage lasts,

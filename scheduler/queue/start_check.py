@@ -25,19 +25,37 @@ Command = tuple[str | float, ...]
 
 def commands(keys: Keys) -> Sequence[Command]:
     """Every command that a node sends, and that its scripts call."""
-    a_list, a_set, text, stream = (keys.check(kind) for kind in ("list", "set", "text", "stream"))
-    begin_and_end = ("DEL", a_list, a_set, text, stream)
+    kinds = ("list", "set", "text", "stream", "zset", "hash")
+    a_list, a_set, text, stream, scores, fields = map(keys.check, kinds)
+    begin_and_end = ("DEL", a_list, a_set, text, stream, scores, fields)
     return [
         begin_and_end,
         ("RPUSH", a_list, "1"),
         ("LPUSH", a_list, "1"),
+        ("RPOP", a_list),
+        ("RPUSH", a_list, "1", "1"),
+        ("LLEN", a_list),
         ("LMOVE", a_list, a_list, "LEFT", "RIGHT"),
-        ("BLMOVE", a_list, a_list, "LEFT", "RIGHT", 0.01),
+        ("BLPOP", a_list, 0.01),
         ("LRANGE", a_list, 0, 0),
         ("LREM", a_list, 1, "1"),
         ("SADD", a_set, "1"),
         ("SRANDMEMBER", a_set, 1),
+        ("SISMEMBER", a_set, "1"),
         ("SREM", a_set, "1"),
+        ("ZADD", scores, 1, "1", 2, "2"),
+        ("ZCARD", scores),
+        ("ZSCORE", scores, "1"),
+        ("ZRANGE", scores, 0, 0),
+        ("ZPOPMIN", scores),
+        ("ZREM", scores, "1"),
+        ("ZREMRANGEBYRANK", scores, 0, 0),
+        ("HSET", fields, "1", "1"),
+        ("HGET", fields, "1"),
+        ("HLEN", fields),
+        ("HKEYS", fields),
+        ("HINCRBY", fields, "1", 1),
+        ("HDEL", fields, "1"),
         ("SET", text, "1"),
         ("GET", text),
         ("EXISTS", text),

@@ -30,9 +30,9 @@ from scheduler.core.job import (
     Purpose,
     Status,
     Submission,
+    WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
-from scheduler.core.ports.store import Promoted
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -78,9 +78,9 @@ def times(row: Row) -> dict[str, Any]:
     }
 
 
-def promoted(row: Row) -> Promoted:
-    """The job in a row that was just promoted."""
-    return Promoted(row["id"], row["uid"], _instant(row["turn_at"]))
+def waiting_job(row: Row) -> WaitingJob:
+    """The job in a row of one that waits."""
+    return WaitingJob(row["id"], row["uid"], row["turn_at"])
 
 
 def abort(row: Row) -> Abort | None:

@@ -22,15 +22,17 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    Line,
     NewJob,
     Node,
     Progress,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import expired_failure, lost_failure
-from scheduler.core.ports.store import Inserted, Promoted, Released, Reordered, Retiming
+from scheduler.core.ports.store import Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
@@ -40,7 +42,7 @@ from scheduler.store.idempotency import must_be_accepted, must_differ, stored_be
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
 from scheduler.store.sql_tokens import SqlTokens
 
-BEFORE_ALL_TURNS: Final = (-(2**62), "")
+BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
 
@@ -256,10 +258,10 @@ class SqlStore:
             await self._fetch("settle_cleanup", job_id, token, state, due_at, ended, allowed, error)
         )
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
         """See `Store`."""
         resumed = await self._fetch("resume_cleanups", arguments.milliseconds(at), limit)
-        return [row["id"] for row in resumed]
+        return list(map(rows.waiting_job, resumed))
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
         """See `Store`."""
@@ -444,31 +446,35 @@ class SqlStore:
             "release_orphans", losses_max, arguments.milliseconds(at), lost
         )
         return Released(
-            to_enqueue=sorted(row["id"] for row in released if row["waiting"]),
+            to_enqueue=sorted(rows.waiting_job(row) for row in released if row["waiting"]),
             ended=sorted(row["id"] for row in released if row["ended"]),
             left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )
 
-    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
+    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         """See `Store`."""
-        age_ms = None if eligible_for_s is None else round(1000 * eligible_for_s)
-        return [row["id"] for row in await self._waiting(*BEFORE_ALL_TURNS, age_ms, limit)]
+        found = await self._fetch("lines", after_uid, limit)
+        return [Line(rows.waiting_job(row), row["running"]) for row in found]
 
-    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
         """See `Store`."""
-        turn_at, last = BEFORE_ALL_TURNS
-        while found := await self._waiting(turn_at, last, None, page):
-            yield [row["id"] for row in found]
-            turn_at, last = found[-1]["turn_at"], found[-1]["id"]
+        found = await self._waiting(WaitingJob("", uid, BEFORE_ALL_TURNS), limit)
+        return [job for job in found if job.uid == uid]
 
-    async def _waiting(
-        self, turn_at: int, last: str, age_ms: int | None, limit: int
-    ) -> Sequence[Row]:
-        return await self._fetch("waiting", turn_at, last, age_ms, limit)
-
-    async def promote(self, *, limit: int) -> Sequence[Promoted]:
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         """See `Store`."""
-        return [rows.promoted(row) for row in await self._fetch("promote", limit)]
+        last = WaitingJob("", "", BEFORE_ALL_TURNS)
+        while jobs := await self._waiting(last, page):
+            yield jobs
+            last = jobs[-1]
+
+    async def _waiting(self, after: WaitingJob, limit: int) -> Sequence[WaitingJob]:
+        found = await self._fetch("waiting", after.uid, after.turn_ms, after.id, limit)
+        return list(map(rows.waiting_job, found))
+
+    async def promote(self, *, limit: int) -> Sequence[WaitingJob]:
+        """See `Store`."""
+        return [rows.waiting_job(row) for row in await self._fetch("promote", limit)]
 
     async def expire(self, *, limit: int) -> Sequence[str]:
         """See `Store`."""

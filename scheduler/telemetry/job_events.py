@@ -170,8 +170,8 @@ class JobEvents:
             jobs: those that ended and those that are left undone, as far as they are known.
         """
         self._metrics.released.inc(sum(map(len, released)))
-        for job_id in released.to_enqueue:
-            self._log.warning("job taken back", job=job_id)
+        for waiting in released.to_enqueue:
+            self._log.warning("job taken back", job=waiting.id)
         for job_id in released.ended:
             job = jobs.get(job_id)
             if job is None or job.error is None:

@@ -5,6 +5,7 @@
                   │            └─ settlements/                   writes the outcome, now or later
                   └─ slot_line, prefetch                         how many are claimed, which is next
 
+    store_look    finds a job in the store where no id comes
     direct_starts a job that is stored while a worker idles skips the queue
     lease         proof that the node lives and may run jobs
     local_jobs    the jobs that it claims, runs or settles now
@@ -20,13 +21,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Final
 
 from scheduler.core.change import progressed
 from scheduler.core.errors import Unavailable
+from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
-from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.queue import Queue, ShareOf, equal_shares
 from scheduler.core.ports.store import Store
 from scheduler.processes.slots import Slots
 from scheduler.telemetry.job_events import JobEvents
@@ -41,6 +44,7 @@ from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import Settlements
 from scheduler.worker.slot_line import SlotLine
+from scheduler.worker.store_look import StoreLook
 from scheduler.worker.workers import Workers
 
 REPORT_EVERY_S: Final = 0.5
@@ -62,12 +66,14 @@ def build_workers(
     job_events: JobEvents,
     intervals: Intervals,
     node_api: NodeApi,
+    share_of: ShareOf = equal_shares,
 ) -> Workers:
     """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
         group: runs the tasks of the line for slots; it must outlive the workers.
         node_api: how handlers reach the node.
+        share_of: what a user gets of all slots.
     """
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
@@ -75,13 +81,13 @@ def build_workers(
         store=store,
         queue=queue,
         clock=clock,
-        random=random,
         lease=lease,
         local_jobs=local_jobs,
         slot_line=slot_line,
         direct_starts=direct_starts,
         drain=drain,
-        idle_window_s=intervals.idle_window_s,
+        store_look=StoreLook(store=store, clock=clock, share_of=share_of),
+        idle_s=partial(idle_s, window_s=intervals.idle_window_s, random=random),
     )
     execution = Execution(
         slots=slots,

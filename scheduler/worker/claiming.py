@@ -14,13 +14,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from random import Random
-from typing import Final
 
 from scheduler.core.change import claimed, running
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Claim
-from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
@@ -29,9 +26,7 @@ from scheduler.worker.drain import Drain
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJob, LocalJobs
 from scheduler.worker.slot_line import SlotLine, SlotTicket
-
-STORE_LOOK_S: Final = 2.5
-"""How often the store is asked for waiting jobs where it has none; for the whole node."""
+from scheduler.worker.store_look import StoreLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +55,29 @@ class Claiming:
         store: Store,
         queue: Queue,
         clock: Clock,
-        random: Random,
         lease: Lease,
         local_jobs: LocalJobs,
         slot_line: SlotLine,
         direct_starts: DirectStarts,
         drain: Drain,
-        idle_window_s: float,
+        store_look: StoreLook,
+        idle_s: Callable[[], float],
     ) -> None:
+        """Collaborators.
+
+        Args:
+            idle_s: how long a worker waits for ids before it looks in the store.
+        """
         self._store = store
         self._queue = queue
         self._clock = clock
-        self._random = random
         self._lease = lease
         self._local_jobs = local_jobs
         self._slot_line = slot_line
         self._direct_starts = direct_starts
         self._drain = drain
-        self._idle_window_s = idle_window_s
-        self._look_at = 0.0
-        """When the store may be asked for waiting jobs again, by the clock's `monotonic`."""
+        self._store_look = store_look
+        self._idle_s = idle_s
 
     async def claim_next(self, ticket: SlotTicket, execute: Execute) -> None:
         """Wait for ids, claim their jobs and execute them; return if there is none to claim.
@@ -102,7 +100,7 @@ class Claiming:
 
     async def _dequeue(self, ticket: SlotTicket, claimer: IdleClaimer) -> Sequence[str]:
         """The next ids; none after a random part of the idle window, or once it is reserved."""
-        idle = idle_s(window_s=self._idle_window_s, random=self._random)
+        idle = self._idle_s()
         await ticket.enter()
         await self._lease.held()
         since = self._clock.monotonic()
@@ -125,19 +123,20 @@ class Claiming:
         if begun is not None:
             self._queue.announce([running(begun.claim, begun.at)])
             local_job, mark = reservation.local_job, reservation.mark
+            self._queue.hold(begun.claim.id, begun.claim.uid)
             await execute([Claimed(begun.claim, local_job, self._lease, mark)], ticket)
+            with suppress(QueueUnavailable):
+                await self._queue.acknowledge([begun.claim.id])
 
     async def _look_in_store(self, ticket: SlotTicket, execute: Execute) -> None:
         """Claim a job that waits in the store: its id was lost, or the queue is unavailable."""
         # A ticket ahead of the slots would take a job that another node could run at once.
-        if self._drain.begun or ticket.ahead or self._clock.monotonic() < self._look_at:
+        if self._drain.begun or ticket.ahead or not self._store_look.is_due:
             return
         ticket.keep(1)
-        waiting = await self._store.waiting(limit=1)
-        if waiting:
-            await self._claim(waiting, ticket, execute, dequeued=False)
-        else:
-            self._look_at = self._clock.monotonic() + STORE_LOOK_S
+        waiting = await self._store_look.next()
+        if waiting is not None:
+            await self._claim([waiting.id], ticket, execute, dequeued=False)
 
     async def _claim(
         self, job_ids: Sequence[str], ticket: SlotTicket, execute: Execute, *, dequeued: bool
@@ -147,13 +146,16 @@ class Claiming:
         with self._local_jobs.track(job_ids) as local_jobs:
             claims = await self._claim_in_store(job_ids, dequeued=dequeued)
             ticket.keep(len(claims))
+            if not dequeued:
+                job_ids = [claim.id for claim in claims]
+                for claim in claims:
+                    self._queue.hold(claim.id, claim.uid)
             if claims:
                 lot = [Claimed(claim, local_jobs[claim.id], self._lease, mark) for claim in claims]
                 await execute(lot, ticket)
-            if dequeued:
-                # Last, so that no job waits for it; until then the ids are in flight here.
-                with suppress(QueueUnavailable):
-                    await self._queue.acknowledge(job_ids)
+            # Last, so that no job waits for it; until then the ids are in flight here.
+            with suppress(QueueUnavailable):
+                await self._queue.acknowledge(job_ids)
 
     async def _claim_in_store(self, job_ids: Sequence[str], *, dequeued: bool) -> Sequence[Claim]:
         now = self._clock.now()

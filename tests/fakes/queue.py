@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Event
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,9 +12,8 @@ from itertools import count
 
 from scheduler.core.change import GAP, Change
 from scheduler.core.errors import QueueUnavailable, StartError
-
-NEAR = 1000
-"""How many ids from the head of the queue `missing` looks at."""
+from scheduler.core.job import WaitingJob
+from tests.fakes.lines import Entry, Lines
 
 REMIND_S = 10.0
 """How long a node that reminds a server may be silent before another one does it."""
@@ -24,8 +23,7 @@ REMIND_S = 10.0
 class MemoryServer:
     """What the queues of several nodes share."""
 
-    ids: deque[str] = field(default_factory=deque)
-    inflight: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    lines: Lines = field(default_factory=Lines)
     flags: set[str] = field(default_factory=set)
     readers: defaultdict[str, set[asyncio.Queue[str]]] = field(
         default_factory=lambda: defaultdict(set)
@@ -43,10 +41,18 @@ class MemoryServer:
     watched: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a watcher is there: a test waits for it before it changes the job."""
 
+    @property
+    def ids(self) -> list[str]:
+        """All that wait."""
+        return self.lines.ids
+
+    def inflight(self, node_id: str) -> list[str]:
+        """All that a node has."""
+        return [entry.id for entry in self.lines.inflight[node_id]]
+
     def flush(self) -> None:
         """Forget everything, like a server that is flushed or restarted without a file."""
-        self.ids.clear()
-        self.inflight.clear()
+        self.lines.clear()
         self.flags.clear()
         self.changes.clear()
         self.store_identity = None
@@ -70,10 +76,6 @@ class MemoryQueue:
         self._node_id = node_id
         self._looked = False
 
-    @property
-    def _inflight(self) -> list[str]:
-        return self.server.inflight[self._node_id]
-
     def _answer(self) -> None:
         if self.away:
             raise QueueUnavailable("the queue does not answer")
@@ -85,50 +87,58 @@ class MemoryQueue:
             raise StartError("another store is registered in this namespace")
         self.server.store_identity = registered
 
-    async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
+    async def enqueue(self, jobs: Sequence[WaitingJob], *, ahead: bool = False) -> None:
         self._answer()
         if ahead:
-            self.server.ids.extendleft(reversed(job_ids))
+            self.server.lines.add_first([Entry(job.id, job.uid) for job in jobs])
         else:
-            self.server.ids.extend(job_ids)
-        async with self.server.arrival:
-            self.server.arrival.notify_all()
+            self.server.lines.add(jobs)
+        await self._wake()
 
     async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
         self._answer()
+        lines = self.server.lines
         try:
             async with asyncio.timeout(wait_s or None), self.server.arrival:
                 if wait_s:
-                    await self.server.arrival.wait_for(lambda: self.server.ids)
+                    await self.server.arrival.wait_for(lambda: lines.first or lines.places)
         except TimeoutError:
             return []
-        taken = [self.server.ids.popleft() for _ in range(min(limit, len(self.server.ids)))]
-        self._inflight.extend(taken)
-        return taken
+        return lines.take(self._node_id, limit)
+
+    def hold(self, job_id: str, uid: str) -> None:
+        self.server.lines.hold(self._node_id, Entry(job_id, uid))
 
     async def acknowledge(self, job_ids: Sequence[str]) -> None:
         self._answer()
         for job_id in job_ids:
-            if job_id in self._inflight:
-                self._inflight.remove(job_id)
+            self.server.lines.end(self._node_id, job_id)
+        await self._wake()
 
     async def give_back(self, job_id: str) -> None:
         self._answer()
-        if job_id in self._inflight:
-            self._inflight.remove(job_id)
-            await self.enqueue([job_id], ahead=True)
+        if entry := self.server.lines.end(self._node_id, job_id):
+            self.server.lines.add_first([entry])
+            await self._wake()
+
+    async def postpone(self, jobs: Sequence[WaitingJob]) -> None:
+        self._answer()
+        back = [job for job in jobs if self.server.lines.end(self._node_id, job.id)]
+        self.server.lines.add(back)
+        for job in back:
+            self.server.lines.cap(job.uid)
 
     async def recover(self, live_node_ids: Collection[str]) -> int:
         self._answer()
-        gone = set(self.server.inflight) - {self._node_id, *live_node_ids}
-        ids = [job_id for node_id in sorted(gone) for job_id in self.server.inflight.pop(node_id)]
-        await self.enqueue(ids, ahead=True)
-        return len(ids)
+        gone = set(self.server.lines.inflight) - {self._node_id, *live_node_ids}
+        returned = sum(self.server.lines.leave(node_id) for node_id in sorted(gone))
+        await self._wake()
+        return returned
 
-    async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
+    async def missing(self, jobs: Sequence[WaitingJob]) -> Sequence[WaitingJob]:
         self._answer()
-        known = set(list(self.server.ids)[:NEAR]).union(*self.server.inflight.values())
-        return [job_id for job_id in job_ids if job_id not in known]
+        known = {*self.server.ids}.union(*map(self.server.inflight, [*self.server.lines.inflight]))
+        return [job for job in jobs if job.id not in known]
 
     async def forgetful(self) -> bool:
         self._answer()
@@ -137,12 +147,12 @@ class MemoryQueue:
             self.server.reminded_by(self._node_id)
         return self._reminds()
 
-    async def remind(self, job_ids: Sequence[str]) -> bool:
+    async def remind(self, jobs: Sequence[WaitingJob]) -> bool:
         self._answer()
         if not self._reminds():
             return False
         self.server.reminded_by(self._node_id)
-        await self.enqueue(job_ids)
+        await self.enqueue(jobs)
         return True
 
     async def remember(self) -> None:
@@ -151,6 +161,10 @@ class MemoryQueue:
             await self.forgetful()
         if self._reminds():
             self.server.remembers, self.server.mark = True, ("", 0.0)
+
+    async def _wake(self) -> None:
+        async with self.server.arrival:
+            self.server.arrival.notify_all()
 
     def _reminds(self) -> bool:
         return self.server.reminder() == self._node_id

@@ -64,11 +64,6 @@ class Row:
         return queued or self.job.cleanup_waits
 
     @property
-    def turn(self) -> tuple[datetime, str]:
-        """Who has the least is next."""
-        return self.job.turn_at, self.job.id
-
-    @property
     def expires_at(self) -> datetime | None:
         """When it ends, if no attempt has begun by then."""
         since, within_s = self.job.eligible_at, self.job.start_within_s

@@ -21,15 +21,17 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    Line,
     NewJob,
     Node,
     Progress,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
-from scheduler.core.policy import expired_failure
-from scheduler.core.ports.store import Inserted, Promoted, Released, Reordered, Retiming
+from scheduler.core.policy import expired_failure, waiting_job
+from scheduler.core.ports.store import Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict, receiver
@@ -246,7 +248,7 @@ class MemoryStore:
         row.set_cleanup(cleanup, tries)
         return True
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
         self._answer()
         due = [
             (row.next_try_at, job_id)
@@ -256,7 +258,7 @@ class MemoryStore:
         ids = [job_id for _, job_id in sorted(due)[:limit]]
         for job_id in ids:
             self.rows[job_id].resume_cleanup()
-        return ids
+        return [waiting_job(self.rows[job_id].job) for job_id in ids]
 
     async def report(self, progress: Mapping[tuple[str, int], Progress]) -> None:
         self._answer()
@@ -522,33 +524,33 @@ class MemoryStore:
         ]
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
         return Released(
-            sorted(row.job.id for row in orphans if row.waits),
+            sorted(waiting_job(row.job) for row in orphans if row.waits),
             sorted(ended),
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )
 
-    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
+    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         self._answer()
-        long_ago = self.now() - timedelta(seconds=eligible_for_s or 0)
-        return [
-            row.job.id
-            for row in self._waiting()
-            if eligible_for_s is None
-            or row.cleaning
-            or (row.job.eligible_at or row.job.created_at) <= long_ago
-        ][:limit]
+        owned = Counter(row.job.uid for row in self.rows.values() if row.job.owner is not None)
+        heads = {job.uid: job for job in reversed(self._waiting()) if job.uid > after_uid}
+        return [Line(heads[uid], owned[uid]) for uid in sorted(heads)[:limit]]
 
-    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
+    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()
-        last: tuple[datetime, str] | None = None
-        while rows := [row for row in self._waiting() if last is None or row.turn > last][:page]:
-            yield [row.job.id for row in rows]
-            last = rows[-1].turn
+        return [job for job in self._waiting() if job.uid == uid][:limit]
 
-    def _waiting(self) -> list[Row]:
-        return sorted((row for row in self.rows.values() if row.waits), key=lambda row: row.turn)
+    async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
+        self._answer()
+        last = ("", 0, "")
+        while jobs := [job for job in self._waiting() if _turn(job) > last][:page]:
+            yield jobs
+            last = _turn(jobs[-1])
 
-    async def promote(self, *, limit: int) -> Sequence[Promoted]:
+    def _waiting(self) -> list[WaitingJob]:
+        found = (waiting_job(row.job) for row in self.rows.values() if row.waits)
+        return sorted(found, key=_turn)
+
+    async def promote(self, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()
         now = self.now()
         due = [
@@ -561,7 +563,7 @@ class MemoryStore:
         for until, job_id in (first := sorted(due)[:limit]):
             self.rows[job_id].promote(since=until)
         jobs = [self.rows[job_id].job for _, job_id in first]
-        return [Promoted(job.id, job.uid, job.turn_at) for job in jobs]
+        return [waiting_job(job) for job in jobs]
 
     async def expire(self, *, limit: int) -> Sequence[str]:
         self._answer()
@@ -631,3 +633,8 @@ def _notification(job_id: str, at: datetime, call_id: str, payload: JsonText) ->
 def _waits_since(job: Job) -> datetime:
     """Since when it might have run: its submission, but for a time that its user chose."""
     return job.created_at if job.run_at is None else job.eligible_at or job.created_at
+
+
+def _turn(job: WaitingJob) -> tuple[str, int, str]:
+    """By users; within one, the job that is next comes first."""
+    return job.uid, job.turn_ms, job.id

@@ -190,7 +190,7 @@ class Member(NodeUnderTest):
         self.local_jobs.stop_all(StopReason.DRAIN)
         await self.life
         # As the queue does when it is closed.
-        self.queue.server.ids.extendleft(reversed(self.queue.server.inflight.pop(self.name, [])))
+        self.queue.server.lines.leave(self.name)
 
 
 class Town:
@@ -291,7 +291,7 @@ class Town:
         rows = self.store.rows.values()
         assert {row.job.id for row in rows} == set(self.accepted.values()), "one key, one job"
         assert not [row for row in rows if row.job.owner], "guarantee 8: an owner"
-        assert not any(self.server.inflight.values()), "guarantee 8: an id in flight"
+        assert not any(self.server.lines.inflight.values()), "guarantee 8: an id in flight"
         assert not self.witness.alive, "guarantee 8: a process"
 
     def _check_cleanup(self, job: Job) -> None:

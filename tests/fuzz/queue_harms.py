@@ -20,6 +20,7 @@ class Harm(NamedTuple):
 
 KEYS: Final = (
     *("queue", "nodes", "epoch", "store", "changes", "inflight:", "inflight:nobody", "abort:1"),
+    *("first", "users", "loads", "shares", "turns", "capped", "wake", "complete", "jobs:u1"),
     *("check:list", "check:text"),
 )
 """The keys of a namespace; after `inflight:` comes the id of the node."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -41,13 +40,13 @@ class MemoryPlace:
         return MemoryQueue(self._server, node_id=node_id)
 
     async def close(self, node_id: str) -> None:
-        self._server.ids.extendleft(reversed(self._server.inflight.pop(node_id, [])))
+        self._server.lines.leave(node_id)
 
     async def flush(self) -> None:
         self._server.flush()
 
     async def leftovers(self) -> set[str]:
-        return {*self._server.ids, *Counter(self._server.inflight)}
+        return {*self._server.ids, *filter(self._server.inflight, self._server.lines.inflight)}
 
 
 class ServerPlace:
@@ -81,7 +80,7 @@ class ServerPlace:
             await self.close(node_id)
         mine = f"{{{self._namespace}}}:"
         keys = {str(key) async for key in self._look.scan_iter(f"{mine}*")}
-        return {key.removeprefix(mine) for key in keys} - {"epoch", "store"}
+        return {key.removeprefix(mine) for key in keys} - {"complete", "store", "turns"}
 
 
 @asynccontextmanager

@@ -1,8 +1,9 @@
 """Any interleaving of several nodes on one queue: ids come twice, nodes die, the server forgets.
 
-The model counts how often each id waits and how often each node has it in flight; an id moves from
-one to the other, and is lost only when the server forgets all. The order of ids is not checked
-here: an id that a node moved for a worker that had left returns to the head only a moment later.
+The model knows which ids are in the lines of their users, counts how often each is among the first
+ones and how often each node has it in flight; an id moves from one to the other, and is lost only
+when the server forgets all. The order of ids is not checked here: an id that a node moved for a
+worker that had left returns to the head only a moment later.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from hypothesis.stateful import (
     rule,
 )
 
+from scheduler.core.job import WaitingJob
 from scheduler.core.ports.queue import Queue
 from tests.model.effort import Run
 from tests.support.eventually import eventually
 from tests.support.queues import one_of
+from tests.support.stores import ids_of
 
 NODES_MAX: Final = 3
 IDS: Final = st.sampled_from(["1", "2", "3", "4", "5"])
@@ -68,7 +71,8 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self, place: Place, run: Run) -> None:
         super().__init__()
         self.place, self.run = place, run
-        self.waiting: Counter[str] = Counter()
+        self.first: Counter[str] = Counter()
+        self.lines: set[str] = set()
         self.inflight: dict[str, Counter[str]] = {}
         self.queues: dict[str, Queue] = {}
         """The queues of the live nodes."""
@@ -94,17 +98,17 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(node=nodes, ids=st.lists(IDS, min_size=1, max_size=3), ahead=st.booleans())
     def enqueue(self, node: str, ids: Sequence[str], ahead: bool) -> None:  # noqa: FBT001
         """The same id may come again while it waits or is in flight: by a submit and a sweep."""
-        self.run(self.queues[node].enqueue(ids, ahead=ahead))
-        self.waiting.update(ids)
+        self.run(self.queues[node].enqueue(_jobs(ids), ahead=ahead))
+        (self.first if ahead else self.lines).update(ids)
 
     @rule(target=held, node=nodes, many=st.integers(1, 3))
     def dequeue(self, node: str, many: int) -> Any:  # noqa: ANN401 - hypothesis'
-        return multiple(*(self._dequeue(node) for _ in range(min(many, self.waiting.total()))))
+        return multiple(*(self._dequeue(node) for _ in range(min(many, self.waiting()))))
 
     @rule(node=nodes)
     def wait_in_vain(self, node: str) -> None:
         """Dequeue from an empty queue, which may leave a blocking call behind on the server."""
-        if not self.waiting.total():
+        if not self.waiting():
             assert self.run(one_of(self.queues[node], wait_s=PAUSE_S)) is None
 
     @rule(of=consumes(held), back=st.booleans())
@@ -117,7 +121,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(queue.give_back(job_id) if back else queue.acknowledge([job_id]))
         if self.inflight[node][job_id] > 0:
             self.inflight[node][job_id] -= 1
-            self.waiting[job_id] += back
+            self.first[job_id] += back
 
     @rule(node=consumes(nodes), drained=st.booleans())
     def leave(self, node: str, drained: bool) -> None:  # noqa: FBT001 - hypothesis'
@@ -125,7 +129,7 @@ class QueueMachine(RuleBasedStateMachine):
         del self.queues[node]
         if drained:
             self.run(self.place.close(node))
-            self.waiting.update(self.inflight.pop(node))
+            self.first.update(self.inflight.pop(node))
 
     @rule(node=nodes)
     def sweep(self, node: str) -> None:
@@ -134,7 +138,7 @@ class QueueMachine(RuleBasedStateMachine):
         gone = [each for each in ids if not self._anywhere(each)]
 
         async def as_the_model_says() -> bool:
-            return list(await self.queues[node].missing(ids)) == gone
+            return ids_of(await self.queues[node].missing(_jobs(ids))) == gone
 
         # A node that waited while the server forgot is registered again soon after it got an id.
         self.run(eventually(as_the_model_says))
@@ -142,14 +146,15 @@ class QueueMachine(RuleBasedStateMachine):
         for dead in [each for each in self.inflight if each not in self.queues]:
             lost = self.inflight.pop(dead)
             returned -= lost.total()
-            self.waiting.update(lost)
+            self.first.update(lost)
         assert returned >= 0  # it may include an id that a call left behind by a dead node moved
 
     @rule()
     def forget(self) -> None:
         """A flush, a restart without a file, or a failover to an empty replica."""
         self.run(self.place.flush())
-        self.waiting.clear()
+        self.first.clear()
+        self.lines.clear()
         for each in self.inflight.values():
             each.clear()
         self.knows_all, self.reminder = False, None
@@ -165,9 +170,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(node=nodes, ids=st.lists(IDS, min_size=1, max_size=3))
     def remind(self, node: str, ids: Sequence[str]) -> None:
         """No effect for any other node, and once the server forgot again."""
-        assert self.run(self.queues[node].remind(ids)) == (self.reminder == node)
+        assert self.run(self.queues[node].remind(_jobs(ids))) == (self.reminder == node)
         if self.reminder == node:
-            self.waiting.update(ids)
+            self.lines.update(ids)
 
     @rule(node=nodes, forgets_meanwhile=st.booleans())
     def remember(self, node: str, forgets_meanwhile: bool) -> None:  # noqa: FBT001 - hypothesis'
@@ -186,20 +191,33 @@ class QueueMachine(RuleBasedStateMachine):
             if node != last:
                 self.leave(node, drained=True)
         self.sweep(last)
-        while self.waiting.total():
+        while self.waiting():
             _, job_id, _ = self._dequeue(last)
             self.run(self.queues[last].acknowledge([job_id]))
         assert self.run(one_of(self.queues[last], wait_s=PAUSE_S)) is None
         self.leave(last, drained=True)
-        assert self.run(self.place.leftovers()) == set()
+        assert (left := self.run(self.place.leftovers())) == set(), left
 
     def _dequeue(self, node: str) -> tuple[str, str, int]:
         job_id = self.run(one_of(self.queues[node], wait_s=COMES_S))
-        assert job_id is not None, f"lost: {self.waiting}"
-        assert self.waiting[job_id] > 0, f"{job_id} came once too often"
-        self.waiting[job_id] -= 1
+        assert job_id is not None, f"lost: {self.first}, {self.lines}"
+        assert self.first[job_id] > 0 or job_id in self.lines, f"{job_id} came once too often"
+        if self.first[job_id] > 0:
+            self.first[job_id] -= 1
+        else:
+            self.lines.remove(job_id)
         self.inflight[node][job_id] += 1
         return node, job_id, self.forgot
 
     def _anywhere(self, job_id: str) -> bool:
-        return any(each[job_id] > 0 for each in (self.waiting, *self.inflight.values()))
+        counts = (self.first, *self.inflight.values())
+        return job_id in self.lines or any(each[job_id] > 0 for each in counts)
+
+    def waiting(self) -> int:
+        """How many ids wait."""
+        return self.first.total() + len(self.lines)
+
+
+def _jobs(ids: Sequence[str]) -> list[WaitingJob]:
+    """Jobs of two users."""
+    return [WaitingJob(job_id, "even" if job_id in {"2", "4"} else "odd") for job_id in ids]

@@ -47,7 +47,7 @@ from scheduler.core.quotas.quota import Quota, Use
 from tests.model.effort import Run
 from tests.model.life import LOSSES_MAX, TRIES_MAX, Life, shown
 from tests.model.member import LEASE_S, Member
-from tests.support.stores import AT, DEATH, new, node, untimed
+from tests.support.stores import AT, DEATH, ids_waiting, new, node, untimed
 from tests.support.witness import Witness
 
 UID: Final = "u1"
@@ -196,7 +196,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(target=held, member=members, job_ids=st.none() | st.lists(jobs), lost=SELDOM)
     def claim(self, member: Member, job_ids: Sequence[str] | None, lost: bool) -> Any:  # noqa: ANN401, FBT001
         """Ids that wait in the store, or any ids, as a queue gives them. Some answers are lost."""
-        ids = self.run(self.store.waiting(limit=ALL)) if job_ids is None else job_ids
+        ids = self.run(ids_waiting(self.store)) if job_ids is None else job_ids
         held = self._claim(member, ids)
         return multiple(*(() if lost else self._begun(member, held)))
 
@@ -305,9 +305,9 @@ class StoreMachine(RuleBasedStateMachine):
         """Another node runs its jobs when it comes back and writes their outcomes."""
         if silent is heir:
             return multiple()
-        late = self._begun(silent, self._claim(silent, self.run(self.store.waiting(limit=ALL))))
+        late = self._begun(silent, self._claim(silent, self.run(ids_waiting(self.store))))
         self.a_node_falls_silent(silent)
-        waiting = self.run(self.store.waiting(limit=ALL))
+        waiting = self.run(ids_waiting(self.store))
         held = self._begun(heir, self._claim(heir, waiting))
         for each in late:
             self.write(each, succeeds=True)
@@ -348,7 +348,7 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def what_waits_is_to_be_had(self) -> None:
         waiting = sorted(life.id for life in self.lives.values() if life.waits)
-        assert sorted(self.run(self.store.waiting(limit=ALL))) == waiting
+        assert sorted(self.run(ids_waiting(self.store))) == waiting
 
     def teardown(self) -> None:
         """Guarantee 4: once one node comes back every job ends. Guarantee 8: nothing is left."""
@@ -365,7 +365,7 @@ class StoreMachine(RuleBasedStateMachine):
             await store.reorder(life.id, uid=UID, retiming=Retiming(None))
         await asyncio.sleep(0.003)  # what had to begin soon has not
         await store.expire(limit=ALL)
-        ids = await store.waiting(limit=ALL)
+        ids = await ids_waiting(store)
         claims = await store.claim(ids, node_id="last", at=AT)
         runs = [claim for claim in claims if claim.purpose is Purpose.RUN]
         settled = await store.settle([_settlement(each, Status.SUCCESSFUL, AT) for each in runs])

@@ -27,8 +27,9 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ResponseError
 
 from scheduler.core.errors import QueueUnavailable
-from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.queue import Queue, ShareOf, equal_shares
 from scheduler.queue import open_queue
+from scheduler.queue.keys import id_of
 from tests.support.eventually import eventually
 from tests.support.servers.redis import RedisServer
 from tests.support.servers.redis_groups import RedisCluster, SentinelGroup
@@ -65,13 +66,16 @@ class Installation:
         self._server = server
         self._data_dir = data_dir
 
-    def open(self, node_id: str) -> AbstractAsyncContextManager[Queue]:
+    def open(
+        self, node_id: str, *, share_of: ShareOf = equal_shares
+    ) -> AbstractAsyncContextManager[Queue]:
         return open_queue(
             self.url,
             namespace=self.namespace,
             node_id=node_id,
             data_dir=self._data_dir,
             random=CHANCE,
+            share_of=share_of,
         )
 
     def key(self, rest: str) -> str:
@@ -81,10 +85,14 @@ class Installation:
         return await self._list(f"inflight:{node_id}")
 
     async def queued(self) -> list[str]:
-        return await self._list("queue")
+        """The ids that wait: the first ones, those of each user, those of earlier versions."""
+        first, earlier = await self._list("first"), await self._list("queue")
+        lines = sorted([key async for key in self.look.scan_iter(self.key("jobs:*"))])
+        ids = [str(job_id) for line in lines for job_id in await self.look.zrange(line, 0, -1)]
+        return first + ids + earlier
 
     async def _list(self, rest: str) -> list[str]:
-        return [str(found) for found in await self.look.lrange(self.key(rest), 0, -1)]
+        return [id_of(str(found)) for found in await self.look.lrange(self.key(rest), 0, -1)]
 
     async def keys(self) -> set[str]:
         return {str(key) async for key in self.look.scan_iter(count=1000)}

@@ -9,7 +9,7 @@ Put `from tests.support.stores import store, url` into a conftest to use them, w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -31,6 +31,7 @@ from scheduler.core.job import (
     Progress,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.ports.store import Store
 from scheduler.store import open_store
@@ -189,3 +190,18 @@ async def known(store: Store, job_id: str) -> Job:
     job = await store.get(job_id)
     assert job is not None
     return job
+
+
+def waiting(*ids: str, uid: str = "u1", turn_ms: int = 0) -> list[WaitingJob]:
+    """Jobs of one user, in the order of their ids."""
+    return [WaitingJob(job_id, uid, turn_ms) for job_id in ids]
+
+
+async def ids_waiting(store: Store) -> list[str]:
+    """All that wait in a store."""
+    return [job.id async for page in store.pages_of_waiting(page=100) for job in page]
+
+
+def ids_of(jobs: Iterable[WaitingJob]) -> list[str]:
+    """Their ids."""
+    return [job.id for job in jobs]

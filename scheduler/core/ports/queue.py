@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from asyncio import Event
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from scheduler.core.change import Change
+from scheduler.core.job import WaitingJob
+
+
+class Share(NamedTuple):
+    """What a user gets of all slots where others wait, too."""
+
+    weight: float = 1.0
+    """A user of weight 2 runs twice as much as one of weight 1."""
+    running_max: int | None = None
+    """How many of his jobs may be in flight; None for any number."""
+
+
+ShareOf = Callable[[str], Share]
+"""What the user with this uid gets."""
+
+
+def equal_shares(_: str) -> Share:
+    """The same for everybody."""
+    return Share()
 
 
 class Queue(Protocol):
@@ -15,6 +34,14 @@ class Queue(Protocol):
 
     Nothing here is the truth. An id may be missing or come twice; a flag or message may be lost.
     Everything that relies on the queue has a second, slower way through the store.
+
+    Next are the ids enqueued `ahead`, and those that came back. Then always one of the user who has
+    the fewest in flight for his weight, on all nodes together; among equals, the one who has waited
+    longest since one of his came, or for whom none ever did. Of his it is the one with the least
+    `turn_ms`. An id is in the line of its user once, however often it is enqueued. Who has
+    `running_max` in flight is passed over until one of them ends. Shares are hints like all else:
+    those known when a user's ids were enqueued last. The last starts of only the last ten thousand
+    users are known.
     """
 
     async def join(self, store_identity: str) -> None:
@@ -25,15 +52,19 @@ class Queue(Protocol):
         """
         ...
 
-    async def enqueue(self, job_ids: Sequence[str], *, ahead: bool = False) -> None:
-        """Add ids at the end, or ahead of all others, and wake one waiting worker for each."""
+    async def enqueue(self, jobs: Sequence[WaitingJob], *, ahead: bool = False) -> None:
+        """Add ids to the lines of their users, or ahead of all others in the order given.
+
+        Wakes one waiting worker for each, on any node. An id whose order changed moves.
+        """
         ...
 
     async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
-        """Wait for the next id, and move it and those behind it to this node's in-flight list.
+        """Wait for the next id, and move it and those after it to this node's in-flight list.
 
         Up to `limit` are returned; none after `wait_s`. Where several callers wait, they share what
-        there is. An id stays in flight until `acknowledge` or `give_back`. When the call is
+        there is. Each is chosen as if those before it ran already. An id stays in flight until
+        `acknowledge`, `give_back` or `postpone`. When the call is
         cancelled, ids may have been moved without a caller to take them: while the node lives, the
         queue returns them to the head within seconds; once the node is gone, `recover` does.
         """
@@ -43,8 +74,23 @@ class Queue(Protocol):
         """Drop ids from this node's in-flight list."""
         ...
 
+    def hold(self, job_id: str, uid: str) -> None:
+        """Have an id in flight that was not dequeued: the job runs here for some other reason.
+
+        It counts for its user within some seconds, and until `acknowledge`.
+        """
+        ...
+
     async def give_back(self, job_id: str) -> None:
         """Return an id from this node's in-flight list to the head of the queue."""
+        ...
+
+    async def postpone(self, jobs: Sequence[WaitingJob]) -> None:
+        """Return ids from this node's in-flight list to the lines of their users.
+
+        The users, who may run no more now, are passed over until one of their ids in flight is
+        acknowledged, or for some seconds.
+        """
         ...
 
     async def recover(self, live_node_ids: Collection[str]) -> int:
@@ -54,10 +100,11 @@ class Queue(Protocol):
         """
         ...
 
-    async def missing(self, job_ids: Sequence[str]) -> Sequence[str]:
-        """Those of the ids that are neither near the head of the queue nor in flight on any node.
+    async def missing(self, jobs: Sequence[WaitingJob]) -> Sequence[WaitingJob]:
+        """Those of the jobs whose ids neither wait in the queue nor are in flight on any node.
 
-        "Near" is a bounded number of ids: an id far behind the head is reported missing, too.
+        Of what came ahead or back, and of what nodes have in flight, a bounded number is looked at:
+        an id behind so many others is reported missing, too.
         """
         ...
 
@@ -71,8 +118,8 @@ class Queue(Protocol):
         """
         ...
 
-    async def remind(self, job_ids: Sequence[str]) -> bool:
-        """Enqueue ids at the end, after `forgetful` returned true to this node.
+    async def remind(self, jobs: Sequence[WaitingJob]) -> bool:
+        """Add ids to the lines of their users, after `forgetful` returned true to this node.
 
         False, and no effect, where the server forgot again meanwhile, or another node reminds it.
         """

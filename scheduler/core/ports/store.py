@@ -15,11 +15,13 @@ from scheduler.core.job import (
     Death,
     Job,
     JsonText,
+    Line,
     NewJob,
     Node,
     Progress,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
@@ -44,21 +46,12 @@ class Inserted(NamedTuple):
 class Released(NamedTuple):
     """What `Store.release_orphans` did with the jobs of nodes that are gone."""
 
-    to_enqueue: Sequence[str]
-    """Ids that wait for a worker now: queued again, or aborted with their clean-up pending."""
+    to_enqueue: Sequence[WaitingJob]
+    """Those that wait for a worker now: queued again, or aborted with their clean-up pending."""
     ended: Sequence[str]
     """Ids that are final now: aborted, or terminated because their nodes died too often."""
     left_undone: Sequence[str] = ()
     """Ids whose clean-up has failed, because its nodes died too often."""
-
-
-class Promoted(NamedTuple):
-    """A job that `Store.promote` let wait for a worker."""
-
-    id: str
-    uid: str
-    turn_at: datetime
-    """Of those that wait, the one with the earliest is next; see `Job.turn_at`."""
 
 
 class Retiming(NamedTuple):
@@ -229,10 +222,10 @@ class Store(Protocol):
         """
         ...
 
-    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[str]:
-        """Let up to `limit` clean-ups wait for a worker whose next try is due at `at`; their ids.
+    async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
+        """Let up to `limit` clean-ups wait for a worker whose next try is due at `at`.
 
-        Those that have been due longest come first. Concurrent callers get different ids.
+        Those that have been due longest come first. Concurrent callers get different ones.
         """
         ...
 
@@ -439,19 +432,24 @@ class Store(Protocol):
         """
         ...
 
-    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
-        """Ids that wait for a worker: queued jobs, pending clean-ups without owner; none is held.
+    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+        """Users who have jobs that wait for a worker, `limit` at most, in an order of their uids.
 
-        In their turn: the job is next that may run since the earliest time, minus its priority.
-        With `eligible_for_s`, only queued jobs that may run for at least so long.
+        A job waits that is queued and not held, or whose clean-up is pending and has no owner.
+        Users up to `after_uid` are left out: with the last uid of one answer the next one goes on.
+        The cost grows with the number of users and of running jobs, not with that of waiting ones.
         """
         ...
 
-    def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[str]]:
-        """All ids that wait for a worker, in their turn, in pages of at most `page` ids."""
+    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
+        """Jobs of a user that wait for a worker, the next ones first."""
         ...
 
-    async def promote(self, *, limit: int) -> Sequence[Promoted]:
+    def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
+        """All jobs that wait for a worker, by users in their turn, in pages of at most `page`."""
+        ...
+
+    async def promote(self, *, limit: int) -> Sequence[WaitingJob]:
         """Let up to `limit` held jobs wait for a worker whose time has come by the store's clock.
 
         Those that have been due longest come first. Concurrent callers get different jobs. A job

@@ -1,15 +1,25 @@
--- Those of some ids that are neither near the head of the queue nor of any in-flight list.
--- KEYS: queue, then all in-flight lists. ARGV: how many ids from a head are near, then the ids.
+-- Which of some ids would never come: they are neither near the head of the first ones or of any
+-- in-flight list, nor in the line of a user who has a place; as numbers from 1.
+-- KEYS: all in-flight lists. ARGV: how many entries from a head are near, then ids, each with its
+-- user.
 local present = {}
-for _, key in ipairs(KEYS) do
-    for _, id in ipairs(redis.call('LRANGE', key, 0, ARGV[1] - 1)) do
-        present[id] = true
+local function look_at(list)
+    for _, entry in ipairs(redis.call('LRANGE', list, 0, ARGV[1] - 1)) do
+        local id = parsed(entry)
+        if id then present[id] = true end
     end
 end
+look_at(first)
+for number = OWN + 1, #KEYS do look_at(KEYS[number]) end
+local function comes(id, uid)
+    if present[id] then return true end
+    if not on_line(uid, 'ZSCORE', id) then return false end
+    return redis.call('ZSCORE', users, uid) or redis.call('SISMEMBER', capped, uid) == 1
+end
 local missing = {}
-for i = 2, #ARGV do
-    if not present[ARGV[i]] then
-        table.insert(missing, ARGV[i])
+for number = 2, #ARGV, 2 do
+    if not comes(ARGV[number], ARGV[number + 1]) then
+        table.insert(missing, number / 2)
     end
 end
 return missing

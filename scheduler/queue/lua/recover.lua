@@ -1,14 +1,20 @@
--- Return ids in flight on some nodes to the head of the queue, and remove nodes that have none left.
--- KEYS: queue, nodes, then an in-flight list for each node. ARGV: how many ids at most, then the
--- node ids, in the same order.
--- Lists are emptied from their end, so that the id that was taken first is the first again.
-local returned, most = 0, tonumber(ARGV[1])
-for i = 2, #ARGV do
-    while returned < most and redis.call('LMOVE', KEYS[1 + i], KEYS[1], 'RIGHT', 'LEFT') do
+-- Return what is in flight on some nodes to the head of the first ones, and remove nodes that have
+-- nothing left.
+-- KEYS: nodes, then an in-flight list for each node. ARGV: how many at most, then the node ids, in
+-- the same order.
+-- Lists are emptied from their end, so that what was taken first is the first again.
+local returned, most, ended = 0, tonumber(ARGV[1]), {}
+for number = 2, #ARGV do
+    while returned < most do
+        local entry = redis.call('RPOP', KEYS[OWN + number])
+        if not entry then break end
+        put_first(entry, ended)
         returned = returned + 1
     end
     if returned < most then
-        redis.call('SREM', KEYS[2], ARGV[i])
+        redis.call('SREM', KEYS[OWN + 1], ARGV[number])
     end
 end
+add_loads(ended, -1)
+wake_up(returned)
 return returned

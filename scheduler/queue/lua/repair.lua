@@ -1,6 +1,6 @@
 -- Delete the keys that are of another type than ours, and return them, each with the type it had.
--- KEYS: epoch, then keys. ARGV: the type of each of these keys.
--- The epoch goes, too: what was deleted may have stood for ids, so all are enqueued anew.
+-- KEYS: complete, then keys. ARGV: the type of each of these keys.
+-- The first goes, too: what was deleted may have stood for ids, so all are enqueued anew.
 local deleted = {}
 for i, expected in ipairs(ARGV) do
     local found = redis.call('TYPE', KEYS[i + 1]).ok

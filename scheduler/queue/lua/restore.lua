@@ -1,20 +1,35 @@
--- Return the ids that are in flight but not held to the head of the queue, in their order.
--- KEYS: queue, in-flight list. ARGV: how many to look at, how many to return at most, then the ids
--- that are held, each as often as it is held.
-local held = {}
-for i = 3, #ARGV do
-    held[ARGV[i]] = (held[ARGV[i]] or 0) + 1
+-- Make an in-flight list what its node says: return what it does not hold to the head of the first
+-- ones, in their order, and add what it holds and the server has lost or never had.
+-- KEYS: in-flight list. ARGV: how many to look at, how many to return at most, then the entries that
+-- are held, each as often as it is held.
+local list = KEYS[OWN + 1]
+local held, strays, changes = {}, {}, {}
+for number = 3, #ARGV do
+    held[ARGV[number]] = (held[ARGV[number]] or 0) + 1
 end
-local strays = {}
-for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, ARGV[1] - 1)) do
-    if (held[id] or 0) > 0 then
-        held[id] = held[id] - 1
+local found = redis.call('LRANGE', list, 0, ARGV[1] - 1)
+for _, entry in ipairs(found) do
+    if (held[entry] or 0) > 0 then
+        held[entry] = held[entry] - 1
     elseif #strays < tonumber(ARGV[2]) then
-        table.insert(strays, 1, id)
+        table.insert(strays, 1, entry)
     end
 end
-for _, id in ipairs(strays) do
-    redis.call('LREM', KEYS[2], 1, id)
-    redis.call('LPUSH', KEYS[1], id)
+for _, entry in ipairs(strays) do
+    redis.call('LREM', list, 1, entry)
+    put_first(entry, changes)
 end
+add_loads(changes, -1)
+if #found < tonumber(ARGV[1]) then
+    changes = {}
+    for entry, left in pairs(held) do
+        for _ = 1, left do
+            redis.call('RPUSH', list, entry)
+            local _, uid = parsed(entry)
+            if uid then count_for(changes, uid) end
+        end
+    end
+    add_loads(changes, 1)
+end
+if #strays > 0 or woken > 0 then wake_up(#strays) end
 return #strays

@@ -1,19 +1,79 @@
--- Move up to ARGV[1] ids from the head of the queue to a node's in-flight list, and return them.
--- KEYS: queue, in-flight list, nodes. ARGV: how many, node id, how many to look at.
+-- Move up to ARGV[1] ids to a node's in-flight list, and return their entries: the first ones, then
+-- always the least id of the least user, then those that nodes of an earlier version enqueued.
+-- KEYS: in-flight list, nodes, queue of earlier versions. ARGV: how many, node id, how many to look
+-- at.
 -- The node is registered first: `recover` finds an in-flight list only by its node.
--- What cannot be an id (see `is_id` in keys.py) is dropped; the answer has '' for it.
-redis.call('SADD', KEYS[3], ARGV[2])
+-- What cannot be an id is dropped; the answer has '' for it. Where nothing is left to take, nobody
+-- needs to be woken for what came before.
+local inflight, nodes, earlier = unpack(KEYS, OWN + 1, OWN + 3)
+local wanted, most = tonumber(ARGV[1]), tonumber(ARGV[3])
 local taken, count = {}, 0
-for _ = 1, tonumber(ARGV[3]) do
-    if count == tonumber(ARGV[1]) then break end
-    local id = redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT')
-    if not id then break end
-    if #id <= 64 and string.find(id, '^[0-9A-Za-z%-]+$') then
-        count = count + 1
-        table.insert(taken, id)
-    else
-        redis.call('LREM', KEYS[2], -1, id)
-        table.insert(taken, '')
+
+local function take_from(list)
+    local started, order = {}, {}
+    while count < wanted and #taken < most do
+        local entry = redis.call('LMOVE', list, inflight, 'LEFT', 'RIGHT')
+        if not entry then break end
+        local id, uid = parsed(entry)
+        if id then
+            count = count + 1
+            table.insert(taken, entry)
+            if uid ~= '' and not started[uid] then table.insert(order, uid) end
+            count_for(started, uid)
+        else
+            redis.call('LREM', inflight, -1, entry)
+            table.insert(taken, '')
+        end
+    end
+    for _, uid in ipairs(order) do
+        take_turn(uid, started[uid], false)
+        add_load(uid, started[uid])
     end
 end
+
+-- How many ids a user may start before the second one, if there is any, is the least.
+local function starts_of(uid, score, second)
+    local left = math.min(wanted - count, most - #taken)
+    local weight, load_max = share_of(uid)
+    if load_max < LOAD_MAX then left = math.max(1, math.min(left, load_max - load_of(uid))) end
+    if not second then return left end
+    local level = math.floor((within(second, 0, 2 ^ 53) or 0) / TURN_MAX)
+    if level <= math.floor((within(score, 0, 2 ^ 53) or 0) / TURN_MAX) then return 1 end
+    return math.max(1, math.min(left, math.ceil(level * weight - load_of(uid))))
+end
+
+-- A user without ids has no place, and counts as an entry that is none: no node gave it to him.
+local entries = {}
+local function take_of(uid, starts, is_alone)
+    local popped, before = on_line(uid, 'ZPOPMIN', starts), #entries
+    for number = 1, #popped, 2 do
+        local entry = popped[number] .. '/' .. uid
+        local is_id = parsed(entry) and not string.find(popped[number], '/', 1, true)
+        if is_id then table.insert(entries, entry) end
+        table.insert(taken, is_id and entry or '')
+    end
+    local started = #entries - before
+    count = count + started
+    if #popped == 0 or uid == '' then
+        redis.call('ZREM', users, uid)
+        table.insert(taken, '')
+        return
+    end
+    if started > 0 then take_turn(uid, started, is_alone) end
+    local waits = #popped == 2 * starts and on_line(uid, 'ZCARD') > 0
+    if not waits then redis.call('ZREM', users, uid) end
+    place(uid, changed_load(uid, started), waits)
+end
+
+redis.call('SADD', nodes, ARGV[2])
+take_from(first)
+while count < wanted and #taken < most do
+    local least = redis.call('ZRANGE', users, 0, 1, 'WITHSCORES')
+    if #least == 0 then break end
+    take_of(least[1], starts_of(least[1], least[2], least[4]), not least[4])
+end
+if #entries > 0 then redis.call('RPUSH', inflight, unpack(entries)) end
+take_from(earlier)
+keep_turns()
+if #taken == 0 then redis.call('DEL', wake) end
 return taken

@@ -32,10 +32,8 @@ ALTER TABLE jobs ADD COLUMN waiting boolean NOT NULL GENERATED ALWAYS AS (
 ;
 UPDATE jobs SET eligible_at = created_at WHERE status IN ('queued', 'running');
 
--- With all columns that its readers need, so that they need not read the jobs: those of SQLite are
--- behind large texts.
-CREATE INDEX jobs_waiting ON jobs (turn_at, id, status, held, eligible_at)
-    WHERE status = 'queued' AND held IS NULL;
-CREATE INDEX jobs_cleanup_waiting ON jobs (turn_at, id) WHERE cleanup = 'pending' AND owner IS NULL;
+-- By users, so that each one's next job is found without a look at the others. With all columns that
+-- its readers need, so that they need not read the jobs: those of SQLite are behind large texts.
+CREATE INDEX jobs_waiting ON jobs (uid, turn_at, id, status, eligible_at) WHERE waiting;
 CREATE INDEX jobs_held ON jobs (due_at, held, status) WHERE held IS NOT NULL AND status = 'queued';
 CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE expires_at IS NOT NULL AND status = 'queued';

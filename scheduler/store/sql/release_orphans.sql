@@ -52,4 +52,5 @@ UPDATE jobs
        END
   FROM held
  WHERE jobs.id = held.id
-RETURNING jobs.id, jobs.waiting, jobs.finished_at = $2 AS ended, jobs.cleanup
+RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.waiting,
+          jobs.finished_at = $2 AS ended, jobs.cleanup

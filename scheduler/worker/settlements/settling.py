@@ -34,6 +34,7 @@ from scheduler.core.job import (
     Stopped,
     StopReason,
     Unknown,
+    WaitingJob,
 )
 from scheduler.core.job_log import LogStream
 from scheduler.core.policy import conclude, failure
@@ -180,7 +181,7 @@ class Settling:
 
     async def _enqueue(self, claim: Claim) -> None:
         with suppress(QueueUnavailable):
-            await self._queue.enqueue([claim.id], ahead=True)
+            await self._queue.enqueue([WaitingJob(claim.id, claim.uid)], ahead=True)
 
     def _announce(self, claims: Sequence[Claim]) -> None:
         if any(claim.hook is not None for claim in claims):

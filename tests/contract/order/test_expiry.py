@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from scheduler.core.job import NOTHING_RAN, FailureKind, Order, Status
 from scheduler.core.ports.store import Retiming, Store
 from tests.support.eventually import eventually
-from tests.support.stores import claimed, end, known, later, new, node, promoted
+from tests.support.stores import claimed, end, ids_waiting, known, later, new, node, promoted
 
 
 async def urgent(store: Store, within_s: float = 0.001, **more: float) -> str:
@@ -40,7 +40,7 @@ async def test_a_job_that_has_not_begun_in_time_ends_expired(store: Store) -> No
     assert (job.attempt, job.started_at) == (0, None)
     assert job.finished_at is not None
     assert list(await store.expire(limit=10)) == []
-    assert list(await store.waiting(limit=10)) == []
+    assert await ids_waiting(store) == []
 
 
 async def test_its_hook_is_called_once(store: Store) -> None:

@@ -32,6 +32,8 @@ from tests.support.stores import (
     abort,
     claimed,
     end,
+    ids_of,
+    ids_waiting,
     known,
     later,
     new,
@@ -84,7 +86,7 @@ async def test_a_job_that_is_tried_again_is_held_for_its_pause(store: Store) -> 
     assert job.hold.reason == HoldReason.RETRY
     assert job.hold.until is not None
     assert abs(job.hold.until - datetime.now(UTC) - HOUR) < timedelta(minutes=5)
-    assert list(await store.waiting(limit=10)) == []
+    assert await ids_waiting(store) == []
     assert list(await store.claim([claim.id], node_id="a1", at=later(7200))) == []
     assert list(await store.promote(limit=10)) == []
 
@@ -206,7 +208,7 @@ async def test_an_attempt_whose_node_died_uses_none_up(store: Store) -> None:
 
     released = await store.release_orphans(losses_max=3, at=later(30))
 
-    assert list(released.to_enqueue) == [second.id]
+    assert ids_of(released.to_enqueue) == [second.id]
     third = await claimed(store, second.id, node_id="a2")
     assert (third.attempt, third.attempts_used) == (3, 1)
     job = await known(store, second.id)
@@ -348,7 +350,7 @@ async def test_its_user_may_have_it_tried_again_at_once(store: Store) -> None:
 
     assert found is not None
     assert (found.changed, found.job.hold) == (True, None)
-    assert list(await store.waiting(limit=10)) == [claim.id]
+    assert await ids_waiting(store) == [claim.id]
     again = await store.reorder(claim.id, uid="u1", retiming=Retiming(None))
     assert again is not None
     assert not again.changed

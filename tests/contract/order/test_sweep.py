@@ -6,7 +6,18 @@ from functools import partial
 
 from scheduler.core.job import Cleanup, Status
 from scheduler.core.ports.store import Store
-from tests.support.stores import abort, claimed, cleaning, end, later, new, queued, running
+from tests.support.stores import (
+    abort,
+    claimed,
+    cleaning,
+    end,
+    ids_of,
+    ids_waiting,
+    later,
+    new,
+    queued,
+    running,
+)
 
 
 async def test_what_waits_comes_oldest_first(store: Store) -> None:
@@ -14,22 +25,37 @@ async def test_what_waits_comes_oldest_first(store: Store) -> None:
     await claimed(store, ids[1])
     await abort(store, ids[2])
 
-    assert list(await store.waiting(limit=10)) == [ids[0], ids[3]]
-    assert list(await store.waiting(limit=1)) == [ids[0]]
-    assert list(await store.waiting(eligible_for_s=0, limit=10)) == [ids[0], ids[3]]
-    assert list(await store.waiting(eligible_for_s=600, limit=10)) == []
+    assert await ids_waiting(store) == [ids[0], ids[3]]
+    assert ids_of(await store.waiting_of("u1", limit=1)) == [ids[0]]
+    assert ids_of(await store.waiting_of("u1", limit=9)) == [ids[0], ids[3]]
+    assert await store.waiting_of("u0", limit=9) == []
+
+
+async def test_the_lines_of_users_have_the_oldest_of_each_and_how_many_run(store: Store) -> None:
+    """Who looks for a fair next one must not read all that waits."""
+    sent = [new(uid=uid) for uid in ("b", "a", "b", "c", "a", "c", "d")]
+    await store.insert(sent)
+    for job in (sent[0], sent[3], sent[5], sent[6]):
+        await claimed(store, job.id)
+
+    found = await store.lines(limit=9)
+    expected = [("a", sent[1].id, 0), ("b", sent[2].id, 1)]
+    assert [(line.head.uid, line.head.id, line.running) for line in found] == expected
+    assert [line.head.uid for line in await store.lines(limit=1)] == ["a"]
+    assert [line.head.uid for line in await store.lines(after_uid="a", limit=9)] == ["b"]
+    assert await store.lines(after_uid="b", limit=9) == []
 
 
 async def test_a_clean_up_waits_until_it_is_claimed(store: Store) -> None:
     clean = await cleaning(store)
-    assert list(await store.waiting(limit=10)) == []
+    assert await ids_waiting(store) == []
 
     await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.PENDING)
-    assert list(await store.waiting(limit=10)) == [clean.id]
+    assert await ids_waiting(store) == [clean.id]
 
     clean = await claimed(store, clean.id)
     await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.DONE)
-    assert list(await store.waiting(limit=10)) == []
+    assert await ids_waiting(store) == []
 
 
 async def test_all_that_waits_comes_in_pages(store: Store) -> None:
@@ -37,7 +63,7 @@ async def test_all_that_waits_comes_in_pages(store: Store) -> None:
     sent = [new() for _ in range(7)]
     await store.insert(sent)
 
-    pages = [list(page) async for page in store.pages_of_waiting(page=3)]
+    pages = [ids_of(page) async for page in store.pages_of_waiting(page=3)]
 
     ids = [job.id for job in sent]
     assert pages == [ids[:3], ids[3:6], ids[6:]]
@@ -53,8 +79,8 @@ async def test_jobs_that_are_claimed_between_pages_do_not_shift_them(store: Stor
     seen: list[str] = []
 
     async for page in store.pages_of_waiting(page=2):
-        seen += page
-        await claimed(store, page[0])
+        seen += ids_of(page)
+        await claimed(store, page[0].id)
 
     assert seen == [job.id for job in sent]
 

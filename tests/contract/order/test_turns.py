@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scheduler.core.job import PRIORITY_MAX, Job, Order, Status
-from scheduler.core.ports.store import Promoted, Reordered, Retiming, Store
-from tests.support.stores import abort, claimed, end, held, known, new, queued
+from scheduler.core.policy import waiting_job
+from scheduler.core.ports.store import Reordered, Retiming, Store
+from tests.support.stores import abort, claimed, end, held, ids_of, ids_waiting, known, new, queued
 
 HOUR = timedelta(hours=1)
 
@@ -32,8 +33,8 @@ async def test_a_priority_is_a_head_start(store: Store) -> None:
     plain, late = await prioritised(store, 0), await prioritised(store, -60)
     soon, first = await prioritised(store, 60), await prioritised(store, PRIORITY_MAX)
 
-    assert list(await store.waiting(limit=10)) == [first, soon, plain, late]
-    pages = [list(page) async for page in store.pages_of_waiting(page=3)]
+    assert await ids_waiting(store) == [first, soon, plain, late]
+    pages = [ids_of(page) async for page in store.pages_of_waiting(page=3)]
     assert pages == [[first, soon, plain], [late]]
 
 
@@ -42,10 +43,10 @@ async def test_who_waits_longer_than_a_head_start_is_next_all_the_same(store: St
     (old,) = (await store.insert([new(order=Order(priority=-1))])).jobs
     assert old.eligible_at is not None
     young = await prioritised(store, 0)
-    assert list(await store.waiting(limit=10)) == [young, old.id]
+    assert await ids_waiting(store) == [young, old.id]
 
     await reordered(store, old.id, priority=1)
-    assert list(await store.waiting(limit=10)) == [old.id, young]
+    assert await ids_waiting(store) == [old.id, young]
 
 
 async def test_a_priority_is_kept_by_a_job_that_was_held(store: Store) -> None:
@@ -56,9 +57,9 @@ async def test_a_priority_is_kept_by_a_job_that_was_held(store: Store) -> None:
     await asyncio.sleep(0.01)  # it is due
     (promoted,) = await store.promote(limit=10)
 
-    assert list(await store.waiting(limit=10)) == [delayed.id, plain]
+    assert await ids_waiting(store) == [delayed.id, plain]
     job = await known(store, delayed.id)
-    assert (job.priority, promoted) == (60, Promoted(job.id, "u1", job.turn_at))
+    assert (job.priority, promoted) == (60, waiting_job(job))
 
 
 async def test_a_priority_is_kept_by_a_job_that_comes_back(store: Store) -> None:
@@ -68,7 +69,7 @@ async def test_a_priority_is_kept_by_a_job_that_comes_back(store: Store) -> None
 
     await store.settle([end(claim, Status.QUEUED)])
 
-    assert list(await store.waiting(limit=10)) == [urgent, first]
+    assert await ids_waiting(store) == [urgent, first]
 
 
 async def test_a_changed_priority_moves_a_queued_job(store: Store) -> None:
@@ -77,7 +78,7 @@ async def test_a_changed_priority_moves_a_queued_job(store: Store) -> None:
     job = await reordered(store, second, priority=5)
 
     assert (job.priority, job.hold) == (5, None)
-    assert list(await store.waiting(limit=10)) == [second, first]
+    assert await ids_waiting(store) == [second, first]
 
 
 async def test_a_time_to_come_holds_a_queued_job(store: Store) -> None:
@@ -88,7 +89,7 @@ async def test_a_time_to_come_holds_a_queued_job(store: Store) -> None:
 
     assert job.hold is not None
     assert (job.hold.until, job.run_at, job.eligible_at) == (run_at, run_at, None)
-    assert list(await store.waiting(limit=10)) == []
+    assert await ids_waiting(store) == []
 
 
 @pytest.mark.parametrize("past", [True, False])
@@ -101,7 +102,7 @@ async def test_no_time_and_one_that_is_past_let_a_held_job_go(store: Store, past
     assert (job.hold, job.run_at) == (None, run_at)
     assert job.eligible_at is not None
     assert job.eligible_at > datetime.now(UTC) - HOUR
-    assert list(await store.waiting(limit=10)) == [job_id]
+    assert await ids_waiting(store) == [job_id]
 
 
 async def test_another_time_takes_the_place_of_the_first(store: Store) -> None:

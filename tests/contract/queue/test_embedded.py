@@ -20,16 +20,18 @@ from scheduler.queue.embedded.program import find_program, origin
 from tests.support.eventually import eventually
 from tests.support.queues import CHANCE, PAUSE_S, embedded_url, one_of, patiently
 from tests.support.refusal import refuse_once
+from tests.support.stores import waiting
 
 NODE = """
 import asyncio, random, sys
 from pathlib import Path
+from scheduler.core.job import WaitingJob
 from scheduler.queue import open_queue
 
 async def main():
     async with open_queue("embedded", namespace="test", node_id="killed",
                           data_dir=Path(sys.argv[1]), random=random.Random()) as queue:
-        await queue.enqueue(["1", "2"])
+        await queue.enqueue([WaitingJob("1", "u1"), WaitingJob("2", "u1")])
         await queue.dequeue(wait_s=5)
         print("ready", flush=True)
         await asyncio.Event().wait()
@@ -81,7 +83,7 @@ def environment(pid: int) -> bytes:
 
 async def test_it_ends_with_the_node_and_leaves_only_its_files(tmp_path: Path) -> None:
     async with embedded(tmp_path) as queue:
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
         pid = await pid_of(tmp_path)
 
     assert not lives(pid)
@@ -106,7 +108,7 @@ def names(folder: Path) -> set[str]:
 
 async def test_ids_survive_a_restart_of_the_node(tmp_path: Path) -> None:
     async with embedded(tmp_path) as queue:
-        await queue.enqueue(["1", "2"])
+        await queue.enqueue(waiting("1", "2"))
         await one_of(queue, wait_s=5)
 
     async with embedded(tmp_path, "b") as queue:
@@ -116,7 +118,7 @@ async def test_ids_survive_a_restart_of_the_node(tmp_path: Path) -> None:
 async def test_when_it_is_killed_it_is_restarted_and_the_queue_works_again(tmp_path: Path) -> None:
     async with embedded(tmp_path) as queue:
         await queue.remember()
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
         pid = await pid_of(tmp_path)
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: not lives(pid))
@@ -134,7 +136,7 @@ async def test_a_machine_out_of_pids_or_files_only_delays_the_restart(
 ) -> None:
     """The node and its jobs can wait for the queue."""
     async with embedded(tmp_path) as queue:
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
         pid = await pid_of(tmp_path)
         refusals = refuse_once(monkeypatch, call)
         os.kill(pid, signal.SIGKILL)
@@ -199,7 +201,7 @@ async def test_two_nodes_never_share_it(tmp_path: Path) -> None:
                 pass
 
         assert await pid_of(tmp_path) == pid
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
         assert await one_of(queue, wait_s=30) == "1"
 
 
@@ -207,7 +209,7 @@ async def test_a_data_dir_too_long_for_a_socket_path_works(tmp_path: Path) -> No
     """The user chooses `data_dir`; the kernel allows a socket path of 108 bytes."""
     data_dir = tmp_path / ("a folder with a long name % ? # " * 5) / "é"
     async with embedded(data_dir) as queue:
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
         assert await one_of(queue, wait_s=30) == "1"
         socket = stored_socket(data_dir)
         assert names(socket.parent) == {"queue.sock"}
@@ -232,8 +234,8 @@ def append_only_file(data_dir: Path) -> Path:
 
 async def test_a_truncated_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     async with embedded(tmp_path) as queue:
-        await queue.enqueue(["1"])
-        await queue.enqueue(["2"])
+        await queue.enqueue(waiting("1"))
+        await queue.enqueue(waiting("2"))
     path = append_only_file(tmp_path)
     path.write_bytes(path.read_bytes()[:-10])
 
@@ -246,7 +248,7 @@ async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
     for node_id in ("a", "b"):  # also when one was set aside before
         async with embedded(tmp_path, node_id) as queue:
             await queue.remember()
-            await queue.enqueue([node_id])
+            await queue.enqueue(waiting(node_id))
         path = append_only_file(tmp_path)
         path.write_bytes(b"nonsense" + path.read_bytes())
 
@@ -261,7 +263,7 @@ async def test_another_database_file_empties_the_private_namespace(tmp_path: Pat
     async with embedded(tmp_path) as queue:
         await queue.join("store-1")
         await queue.remember()
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
 
         await queue.join("store-2")
 

@@ -24,6 +24,7 @@ from tests.support.queues import (  # noqa: F401
     queue_fixture,
 )
 from tests.support.servers.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
+from tests.support.stores import waiting
 
 
 async def test_a_new_namespace_is_forgetful_until_remember(queue: Queue) -> None:
@@ -57,15 +58,15 @@ async def test_an_id_that_a_worker_gets_after_a_flush_is_found_in_flight(
 ) -> None:
     """Else it would be run again while it is claimed, and never be recovered from a dead node."""
     async with installation.open("b") as other, asyncio.TaskGroup() as group:
-        waiting = group.create_task(one_of(queue, wait_s=ANSWER_S))
+        waiters = group.create_task(one_of(queue, wait_s=ANSWER_S))
         await installation.blocked(1)
         await installation.look.flushall()
-        await other.enqueue(["1"])
-        assert await waiting == "1"
+        await other.enqueue(waiting("1"))
+        assert await waiters == "1"
 
         async def is_found() -> bool:
             """The node registers again right after it got the id."""
-            return await other.missing(["1"]) == []
+            return await other.missing(waiting("1")) == []
 
         await eventually(is_found)
         assert await other.recover([]) == 1
@@ -143,7 +144,8 @@ async def test_when_all_is_acknowledged_only_keys_with_an_owner_remain(
 
     owned = {
         installation.key("store"),  # the installation's
-        installation.key("epoch"),  # the server's
+        installation.key("complete"),  # the server's
+        installation.key("turns"),  # bounded
         installation.key("nodes"),  # of the nodes that are open: this one
         installation.key("changes"),  # bounded
         installation.key("abort:2"),  # expires
@@ -170,7 +172,7 @@ async def use_the_queue(queue: Queue, installation: Installation, *, leave_some:
     async with installation.open("b") as other:
         await queue.join("store-1")
         await queue.remember()
-        await queue.enqueue(["1", "2", "3", "4"])
+        await queue.enqueue(waiting("1", "2", "3", "4"))
         await one_of(other, wait_s=ANSWER_S)
         await other.announce_abort("2", node_id="a")
         for job_id in ["2", "3"]:

@@ -18,6 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.queues import CHANCE, next_of, one_of, patiently
 from tests.support.servers.proxy import Proxy, in_front_of
 from tests.support.servers.redis import RedisServer
+from tests.support.stores import waiting
 
 REFUSALS = {
     "READONLY": ("REPLICAOF", "127.0.0.1", "1"),
@@ -55,7 +56,7 @@ async def test_a_refusal_closes_the_connections_and_the_new_ones_find_the_new_ma
     """Also those that wait for ids and messages: nothing else would ever end them."""
     async with opened(name.port, namespace, "a") as queue, asyncio.TaskGroup() as group:
         aborted = group.create_task(next_of(queue.aborts()))
-        waiting = group.create_task(patiently(lambda: one_of(queue, wait_s=3600)))
+        waiters = group.create_task(patiently(lambda: one_of(queue, wait_s=3600)))
         await eventually(lambda: own_redis.ask("PUBSUB", "CHANNELS"))
 
         await queue.forgetful()  # as each node asks, once a second
@@ -67,9 +68,9 @@ async def test_a_refusal_closes_the_connections_and_the_new_ones_find_the_new_ma
             channel = f"{{{namespace}}}:aborts:a"
             await eventually(lambda: redis_server.ask("PUBSUB", "NUMSUB", channel)[1], within_s=10)
             await other.announce_abort("1", node_id="a")
-            await other.enqueue(["2"])
+            await other.enqueue(waiting("2"))
             assert await aborted == "1"
-            assert await waiting == "2"
+            assert await waiters == "2"
 
 
 def _refuse(refusal: str, server: RedisServer, name: Proxy) -> None:

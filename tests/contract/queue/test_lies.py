@@ -19,20 +19,21 @@ from tests.support.eventually import eventually
 from tests.support.queues import one_of, patiently
 from tests.support.servers.proxy import in_front_of
 from tests.support.servers.redis import RedisServer
+from tests.support.stores import waiting
 
 TOLD_AT_ONCE: Final = [lie for lie in LIES if not lie.startswith(b"$99")]
 """All but half an answer: that is waited for."""
 CALLS: Final[Mapping[str, Callable[[Queue], Awaitable[object]]]] = {
     "join": lambda queue: queue.join("store-1"),
-    "enqueue": lambda queue: queue.enqueue(["1"]),
-    "enqueue ahead": lambda queue: queue.enqueue(["1"], ahead=True),
+    "enqueue": lambda queue: queue.enqueue(waiting("1")),
+    "enqueue ahead": lambda queue: queue.enqueue(waiting("1"), ahead=True),
     "dequeue": lambda queue: one_of(queue, wait_s=0.01),
     "acknowledge": lambda queue: queue.acknowledge(["1"]),
     "give back": lambda queue: queue.give_back("1"),
     "recover": lambda queue: queue.recover(["a"]),
-    "missing": lambda queue: queue.missing(["1"]),
+    "missing": lambda queue: queue.missing(waiting("1")),
     "forgetful": lambda queue: queue.forgetful(),
-    "remind": lambda queue: queue.remind(["1"]),
+    "remind": lambda queue: queue.remind(waiting("1")),
     "remember": lambda queue: queue.remember(),
     "announce": lambda queue: queue.announce_abort("1", node_id="b"),
     "announce a revocation": lambda queue: queue.announce_revocation("1"),
@@ -56,7 +57,7 @@ async def test_whatever_a_server_answers_is_an_outage_at_most(
                         queue.announce([changed("1")])
                         group.create_task(_tried(call(queue)), name=f"{name} for {lie!r}")
                 proxy.lie(None)
-                await patiently(partial(queue.enqueue, [f"true {number}"]))
+                await patiently(partial(queue.enqueue, waiting(f"true-{number}")))
             await eventually(lambda: _one(queue))
 
 

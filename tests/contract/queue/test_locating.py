@@ -15,6 +15,7 @@ from tests.support.queues import CHANCE, one_of, patiently
 from tests.support.servers.proxy import in_front_of
 from tests.support.servers.redis import RedisServer, free_port
 from tests.support.servers.redis_groups import RedisCluster, SentinelGroup
+from tests.support.stores import waiting
 
 
 @asynccontextmanager
@@ -34,7 +35,7 @@ async def test_one_sentinel_that_answers_suffices(
         port = sentinel_group.sentinels[1].port
         hosts = f"127.0.0.1:{free_port()},127.0.0.1:{hanging.port},127.0.0.1:{port}"
         async with opened(f"redis+sentinel://{hosts}/main", namespace) as queue:
-            await queue.enqueue(["1"])
+            await queue.enqueue(waiting("1"))
             assert await one_of(queue, wait_s=30) == "1"
 
 
@@ -43,7 +44,7 @@ async def test_one_node_of_a_cluster_that_answers_suffices(
 ) -> None:
     hosts = f"127.0.0.1:{free_port()},127.0.0.1:{redis_cluster.servers[4].port}"
     async with opened(f"redis+cluster://{hosts}", namespace) as queue:
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
         assert await one_of(queue, wait_s=30) == "1"
 
 
@@ -55,7 +56,7 @@ async def test_the_other_masters_of_a_cluster_are_learnt(
         async with opened(f"redis+cluster://127.0.0.1:{first.port}", namespace) as queue:
             first.cut()
             redis_cluster.master_of(namespace).command("CLIENT", "KILL", "TYPE", "normal")
-            await patiently(lambda: queue.enqueue(["1"]))
+            await patiently(lambda: queue.enqueue(waiting("1")))
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import redis.asyncio as aioredis
+from redis.exceptions import ResponseError
 
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import QueueUnavailable
@@ -30,6 +32,7 @@ from tests.support.queues import (  # noqa: F401
     subscribed,
 )
 from tests.support.servers.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
+from tests.support.stores import waiting
 
 NO_UTF8 = b"\xff\xfe"
 ENTRIES: dict[str, dict[str | bytes, str | bytes]] = {
@@ -97,8 +100,10 @@ async def test_an_entry_that_is_no_id_is_dropped(
     entry: bytes, queue: Queue, installation: Installation, raw: aioredis.Redis
 ) -> None:
     """The store never hears of it: databases refuse NUL, and what is no UTF-8."""
-    await raw.lpush(installation.key("queue"), entry)
-    await queue.enqueue(["1"])
+    for key in ("first", "queue"):
+        await raw.lpush(installation.key(key), entry)
+    await raw.zadd(installation.key("jobs:u1"), {entry: -1})
+    await queue.enqueue(waiting("1"))
 
     assert await all_of(queue) == ["1"]
     assert await installation.inflight("a") == ["1"]
@@ -110,8 +115,9 @@ async def test_an_entry_that_is_no_id_is_dropped_also_when_it_comes_to_a_worker_
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(one_of(queue, wait_s=60))
         await installation.blocked(1)
-        await raw.rpush(installation.key("queue"), NO_UTF8)
-        await queue.enqueue(["1"])
+        await raw.rpush(installation.key("first"), NO_UTF8)
+        await raw.rpush(installation.key("wake"), NO_UTF8)
+        await queue.enqueue(waiting("1"))
     assert worker.result() == "1"
     await eventually(lambda: _is_empty(installation))
 
@@ -123,8 +129,8 @@ async def _is_empty(installation: Installation) -> bool:
 async def test_many_entries_that_are_no_ids_delay_the_others_only_a_little(
     queue: Queue, installation: Installation, raw: aioredis.Redis
 ) -> None:
-    await raw.rpush(installation.key("queue"), *(b"\xff%d" % each for each in range(20_000)))
-    await queue.enqueue(["1"])
+    await raw.rpush(installation.key("first"), *(b"\xff%d" % each for each in range(20_000)))
+    await queue.enqueue(waiting("1"))
 
     async with asyncio.timeout(ANSWER_S):
         assert await one_of(queue, wait_s=ANSWER_S) == "1"
@@ -133,7 +139,7 @@ async def test_many_entries_that_are_no_ids_delay_the_others_only_a_little(
 async def test_strange_names_of_nodes_are_removed_like_those_of_dead_ones(
     queue: Queue, installation: Installation, raw: aioredis.Redis
 ) -> None:
-    await queue.enqueue(["1"])
+    await queue.enqueue(waiting("1"))
     assert await one_of(queue, wait_s=ANSWER_S) == "1"
     await raw.sadd(installation.key("nodes"), NO_UTF8, b"", b"}{", 70_000 * b"x")
 
@@ -171,6 +177,16 @@ async def test_a_message_that_makes_no_sense_does_no_harm(
     assert await next_of(ids) == "1"
 
 
+async def dequeue(queue: Queue) -> object:
+    return await queue.dequeue(wait_s=ANSWER_S)
+
+
+async def pass_through(queue: Queue) -> None:
+    """Enqueue an id, and take it; that meets every key."""
+    await queue.enqueue(waiting("1"))
+    await queue.acknowledge(await queue.dequeue(wait_s=ANSWER_S))
+
+
 @pytest.mark.parametrize("message", [NO_UTF8, b"", 100_000 * b"x", b"\0"])
 async def test_a_revocation_that_makes_no_sense_does_no_harm(
     message: bytes, queue: Queue, installation: Installation, raw: aioredis.Redis
@@ -189,13 +205,27 @@ async def test_a_revocation_that_makes_no_sense_does_no_harm(
 
 
 CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
-    "queue": lambda queue: queue.enqueue(["1"]),
+    "first": lambda queue: queue.enqueue(waiting("1"), ahead=True),
+    **dict.fromkeys(("users", "loads", "shares", "turns", "capped", "wake"), pass_through),
+    "queue": dequeue,
     "nodes": lambda queue: queue.recover([]),
-    "epoch": lambda queue: queue.forgetful(),
+    "complete": lambda queue: queue.forgetful(),
     "changes": lambda queue: queue.latest_change(),
-    "inflight:a": lambda queue: queue.give_back("1"),
+    "inflight:a": pass_through,
     "store": lambda queue: queue.join("store-1"),
 }
+
+
+async def spoil(raw: aioredis.Redis, key: str) -> bytes:
+    """Make a key one of a type that no node uses for it; the type."""
+    await raw.delete(key)
+    if key.endswith((":loads", ":shares")):
+        await raw.zadd(key, {"x": 1})
+    else:
+        await raw.hset(key, "x", "1")
+    kind = await raw.type(key)
+    assert isinstance(kind, bytes)
+    return kind
 
 
 @pytest.mark.parametrize("key", CALLS)
@@ -206,13 +236,12 @@ async def test_a_key_of_another_type_is_deleted_and_all_ids_are_asked_for(
     await queue.forgetful()
     await queue.remember()
     name = installation.key(key)
-    await raw.delete(name)
-    await raw.zadd(name, {"x": 1})
+    wrong = await spoil(raw, name)
     with pytest.raises(QueueUnavailable, match="WRONGTYPE"):
         await CALLS[key](queue)
 
     await patiently(lambda: CALLS[key](queue))
-    assert await raw.type(name) != b"zset"
+    assert await raw.type(name) != wrong
     assert await patiently(queue.forgetful)
 
 
@@ -222,13 +251,43 @@ async def test_keys_of_another_type_do_not_keep_a_node_from_its_start(
     await raw.sadd(installation.key("nodes"), "dead")
     for key in (*CALLS, "inflight:dead", "inflight:b"):
         if key != "nodes":
-            await raw.delete(installation.key(key))
-            await raw.zadd(installation.key(key), {"x": 1})
+            await spoil(raw, installation.key(key))
 
     async with installation.open("b") as other:
         await other.join("store-1")
-        await other.enqueue(["1"])
+        await other.enqueue(waiting("1"))
         await other.recover(["b"])
+
+
+async def test_a_line_of_another_type_is_deleted_by_whoever_meets_it(
+    queue: Queue, installation: Installation, raw: aioredis.Redis
+) -> None:
+    """Nobody knows all users: no other look would ever find it."""
+    for act in (queue.enqueue(waiting("1")), queue.missing(waiting("1")), dequeue(queue)):
+        await queue.forgetful()
+        await queue.remember()
+        await queue.enqueue(waiting("2", uid="other"))
+        await raw.zadd(installation.key("users"), {"u1": -1})
+        await spoil(raw, installation.key("jobs:u1"))
+
+        assert await act in (None, waiting("1"), ["2"])
+        assert await raw.type(installation.key("jobs:u1")) != b"hash"
+        assert await queue.forgetful(), "its ids are enqueued anew"
+
+
+@pytest.mark.parametrize("number", [b"nan", b"inf", b"-inf", b"-1", b"x", b"1e300", b""])
+async def test_numbers_that_no_node_wrote_count_as_none(
+    number: bytes, queue: Queue, installation: Installation, raw: aioredis.Redis
+) -> None:
+    """Users go on in turn: nobody is first, or last, for ever."""
+    for key, field in (("loads", "u1"), ("shares", "u1"), ("shares", "u2")):
+        await raw.hset(installation.key(key), field, number + b" " + number)
+    with suppress(ResponseError):
+        await raw.zadd(installation.key("turns"), {"u1": number, "": number})
+        await raw.zadd(installation.key("users"), {"": number, "nobody": number})
+    await queue.enqueue([*waiting("1", "2"), *waiting("3", "4", uid="u2")])
+
+    assert [await one_of(queue, wait_s=ANSWER_S) for _ in range(4)] == ["1", "3", "2", "4"]
 
 
 @pytest.mark.parametrize("value", [NO_UTF8, b"", b"a b"])
@@ -262,8 +321,8 @@ async def test_an_answer_of_any_size_is_survived(
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(patiently(lambda: _dequeued(queue)))
         await installation.blocked(1)
-        await raw.rpush(installation.key("queue"), 3_000_000 * b"x")
-        await queue.enqueue(["1"])
+        await raw.rpush(installation.key("wake"), 3_000_000 * b"x")
+        await queue.enqueue(waiting("1"))
     assert worker.result() == "1"
 
 

@@ -26,18 +26,19 @@ from tests.support.servers.redis import (  # noqa: F401
     redis_program,
 )
 from tests.support.servers.stream_server import stream_server
+from tests.support.stores import waiting
 
 CALLS: dict[str, Callable[[Queue], Awaitable[object]]] = {
     "join": lambda queue: queue.join("store-1"),
-    "enqueue": lambda queue: queue.enqueue(["1"]),
-    "enqueue ahead": lambda queue: queue.enqueue(["1"], ahead=True),
+    "enqueue": lambda queue: queue.enqueue(waiting("1")),
+    "enqueue ahead": lambda queue: queue.enqueue(waiting("1"), ahead=True),
     "dequeue": lambda queue: one_of(queue, wait_s=10),
-    "acknowledge": lambda queue: queue.acknowledge(["1"]),
-    "give_back": lambda queue: queue.give_back("1"),
+    "acknowledge": lambda queue: queue.acknowledge(["held-1"]),
+    "give_back": lambda queue: queue.give_back("held-2"),
     "recover": lambda queue: queue.recover([]),
-    "missing": lambda queue: queue.missing(["1"]),
+    "missing": lambda queue: queue.missing(waiting("1")),
     "forgetful": lambda queue: queue.forgetful(),
-    "remind": lambda queue: queue.remind(["1"]),
+    "remind": lambda queue: queue.remind(waiting("1")),
     "remember": lambda queue: queue.remember(),
     "announce_abort": lambda queue: queue.announce_abort("1", node_id="b"),
     "abort_announced": lambda queue: queue.abort_announced("1"),
@@ -73,10 +74,18 @@ async def all_refused(queue: Queue, *names: str, within_s: float) -> None:
             group.create_task(call(name), name=name)
 
 
+async def hold_two(queue: Queue) -> None:
+    """Have two ids in flight: for those that it does not hold, a node asks nobody."""
+    await queue.enqueue(waiting("held-1", "held-2"))
+    for _ in range(2):
+        await one_of(queue, wait_s=30)
+
+
 async def test_every_call_fails_at_once_while_the_server_is_stopped(
     own_redis: RedisServer, queue: Queue
 ) -> None:
-    await queue.enqueue(["0"])
+    await hold_two(queue)
+    await queue.enqueue(waiting("0"))
     own_redis.stop()
     await all_refused(queue, within_s=1)
     assert await queue.missing([]) == [], "which asks nobody: it comes with every idle sweep"
@@ -100,13 +109,14 @@ async def test_calls_to_a_hanging_server_fail_after_a_few_seconds(
     own_redis: RedisServer, queue: Queue
 ) -> None:
     """No answer comes and no connection breaks: only our own timeouts end the wait."""
+    await hold_two(queue)
     own_redis.freeze()
     try:
         await all_refused(queue, within_s=BLOCK_S + 2 * ANSWER_S)
     finally:
         own_redis.thaw()
 
-    await patiently(lambda: queue.enqueue(["2"]))
+    await patiently(lambda: queue.enqueue(waiting("2")))
     assert await patiently(lambda: one_of(queue, wait_s=30)) is not None
 
 
@@ -116,7 +126,7 @@ async def test_writes_to_a_replica_fail(own_redis: RedisServer, queue: Queue) ->
     await all_refused(queue, *WRITES, within_s=1)
 
     own_redis.command("REPLICAOF", "NO", "ONE")
-    await queue.enqueue(["1"])
+    await queue.enqueue(waiting("1"))
 
 
 async def test_a_waiting_dequeue_fails_when_the_server_becomes_a_replica(
@@ -152,14 +162,14 @@ async def test_writes_to_a_full_server_fail(own_redis: RedisServer, queue: Queue
     await all_refused(queue, *WRITES, within_s=1)
 
     own_redis.command("CONFIG", "SET", "maxmemory", "0")
-    await queue.enqueue(["1"])
+    await queue.enqueue(waiting("1"))
 
 
 async def test_scripts_that_the_server_forgot_are_loaded_again(
     own_redis: RedisServer, queue: Queue
 ) -> None:
     for _ in range(2):
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
         assert await one_of(queue, wait_s=30) == "1"
         await queue.give_back("1")
         own_redis.command("SCRIPT", "FLUSH")
@@ -174,7 +184,7 @@ async def test_a_wait_spans_many_blocking_commands(
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(one_of(queue, wait_s=60))
         await eventually(lambda: fact(own_redis, "stats", "total_commands_processed") > before + 50)
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
     assert worker.result() == "1"
 
 
@@ -192,7 +202,7 @@ async def test_more_callers_than_connections_wait_in_line(
 ) -> None:
     async with asyncio.TaskGroup() as group:
         for n in range(500):
-            group.create_task(queue.enqueue([f"{n}"]))
+            group.create_task(queue.enqueue(waiting(f"{n}")))
 
     assert fact(own_redis, "clients", "connected_clients") < 25
 
@@ -233,7 +243,7 @@ async def test_an_id_that_could_not_be_acknowledged_comes_again(
     own_redis: RedisServer, queue: Queue
 ) -> None:
     """Its job has ended, so the next claim is refused: better than an id in flight for ever."""
-    await queue.enqueue(["1"])
+    await queue.enqueue(waiting("1"))
     assert await one_of(queue, wait_s=30) == "1"
     own_redis.command("REPLICAOF", "127.0.0.1", "1")
     async with refused(within_s=1):

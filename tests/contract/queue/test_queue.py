@@ -21,18 +21,19 @@ from tests.support.queues import (  # noqa: F401
     queue_fixture,
 )
 from tests.support.servers.redis import namespace_fixture, redis_program, redis_server  # noqa: F401
+from tests.support.stores import ids_of, waiting
 
 
 async def test_ids_come_out_in_the_order_they_went_in(queue: Queue) -> None:
-    await queue.enqueue(["1", "2"])
-    await queue.enqueue(["3"])
+    await queue.enqueue(waiting("1", "2"))
+    await queue.enqueue(waiting("3"))
 
     assert [await one_of(queue, wait_s=ANSWER_S) for _ in range(3)] == ["1", "2", "3"]
 
 
 async def test_ids_that_go_ahead_come_first_in_their_own_order(queue: Queue) -> None:
-    await queue.enqueue(["3", "4"])
-    await queue.enqueue(["1", "2"], ahead=True)
+    await queue.enqueue(waiting("3", "4"))
+    await queue.enqueue(waiting("1", "2"), ahead=True)
 
     assert [await one_of(queue, wait_s=ANSWER_S) for _ in range(4)] == ["1", "2", "3", "4"]
 
@@ -58,27 +59,27 @@ async def test_each_enqueued_id_wakes_a_worker_on_any_node(
         asyncio.timeout(ANSWER_S),
         asyncio.TaskGroup() as group,
     ):
-        waiting = [group.create_task(one_of(queue, wait_s=60)) for _ in range(3)]
-        waiting += [group.create_task(one_of(other, wait_s=60)) for _ in range(3)]
+        waiters = [group.create_task(one_of(queue, wait_s=60)) for _ in range(3)]
+        waiters += [group.create_task(one_of(other, wait_s=60)) for _ in range(3)]
         await installation.blocked(2)
-        await other.enqueue(list("123456"))
+        await other.enqueue(waiting(*"123456"))
 
-    assert sorted(str(task.result()) for task in waiting) == list("123456")
+    assert sorted(str(task.result()) for task in waiters) == list("123456")
 
 
 async def test_dozens_of_workers_wait_on_one_connection(
     queue: Queue, installation: Installation
 ) -> None:
-    """A connection for each waiting worker of each node would exhaust the server."""
+    """A connection for each waiters worker of each node would exhaust the server."""
     ids = [f"{n:02}" for n in range(60)]
     before = await installation.look.client_list()
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
-        waiting = [group.create_task(one_of(queue, wait_s=60)) for _ in ids]
+        waiters = [group.create_task(one_of(queue, wait_s=60)) for _ in ids]
         await installation.blocked(1)
         clients = await installation.look.client_list()
-        await queue.enqueue(ids)
+        await queue.enqueue(waiting(*ids))
 
-    assert [task.result() for task in waiting] == ids, "served in the order they came"
+    assert [task.result() for task in waiters] == ids, "served in the order they came"
     assert len(clients) < len(before) + 4
 
 
@@ -86,7 +87,7 @@ async def test_several_ids_come_at_once_as_far_as_they_wait(
     queue: Queue, installation: Installation
 ) -> None:
     """In their order, all of them in flight; what comes later is not waited for."""
-    await queue.enqueue(["1", "2", "3"])
+    await queue.enqueue(waiting("1", "2", "3"))
 
     assert await queue.dequeue(wait_s=ANSWER_S, limit=2) == ["1", "2"]
     assert await installation.inflight("a") == ["1", "2"]
@@ -102,7 +103,7 @@ async def test_callers_share_the_ids_that_wait(queue: Queue) -> None:
     async with asyncio.timeout(ANSWER_S), asyncio.TaskGroup() as group:
         callers = [group.create_task(queue.dequeue(wait_s=ANSWER_S, limit=20)) for _ in range(2)]
         await asyncio.sleep(0)
-        await queue.enqueue(["1", "2", "3", "4"])
+        await queue.enqueue(waiting("1", "2", "3", "4"))
     shares = [len(caller.result()) for caller in callers]
     assert sum(shares) in {2, 3, 4}, "the first that comes may wake a caller by itself"
     assert 0 not in shares
@@ -112,7 +113,7 @@ async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
     queue: Queue, installation: Installation
 ) -> None:
     """If it were popped, it would be lost with a node that is killed."""
-    await queue.enqueue(["1", "2"])
+    await queue.enqueue(waiting("1", "2"))
 
     assert await one_of(queue, wait_s=ANSWER_S) == "1"
     assert await installation.inflight("a") == ["1"]
@@ -125,7 +126,7 @@ async def test_an_id_is_moved_to_the_nodes_in_flight_list_until_acknowledged(
 async def test_acknowledging_twice_has_the_effect_of_once(
     queue: Queue, installation: Installation
 ) -> None:
-    await queue.enqueue(["1", "1", "1"])
+    await queue.enqueue(waiting("1", "1", "1"), ahead=True)
     for _ in range(2):
         await one_of(queue, wait_s=ANSWER_S)
 
@@ -140,7 +141,7 @@ async def test_acknowledging_twice_has_the_effect_of_once(
 async def test_an_id_that_is_given_back_comes_next(
     queue: Queue, installation: Installation
 ) -> None:
-    await queue.enqueue(["1", "2", "3"])
+    await queue.enqueue(waiting("1", "2", "3"))
     for _ in range(2):
         await one_of(queue, wait_s=ANSWER_S)
 
@@ -167,7 +168,7 @@ async def test_a_cancelled_dequeue_loses_nothing(queue: Queue, installation: Ins
         for job_id in ids:
             worker = group.create_task(take_one())
             await asyncio.sleep(chance.choice([0, 0, 0.001]))
-            await queue.enqueue([job_id])
+            await queue.enqueue(waiting(job_id))
             await asyncio.sleep(chance.choice([0, 0, 0, 0.0005, 0.001]))
             worker.cancel()
     taken = list(found)
@@ -186,7 +187,7 @@ async def test_an_id_whose_worker_left_goes_to_the_next_worker(
         second = group.create_task(one_of(queue, wait_s=60))
         await installation.blocked(1)
         first.cancel()
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))
 
     assert second.result() == "1"
 
@@ -200,7 +201,7 @@ async def test_an_id_that_no_worker_waits_for_returns_to_the_queue(
             worker = group.create_task(one_of(queue, wait_s=60))
             await installation.blocked(1)
             worker.cancel()
-        await other.enqueue(["1"])
+        await other.enqueue(waiting("1"))
 
         assert await one_of(other, wait_s=60) == "1"
 
@@ -214,7 +215,7 @@ async def test_an_id_with_a_lost_answer_returns_while_the_node_lives(
     queue: Queue, installation: Installation
 ) -> None:
     """Its id is in flight and no worker has it: the worst case of a lost connection."""
-    await queue.enqueue(["2"])
+    await queue.enqueue(waiting("2"))
     await installation.look.rpush(installation.key("inflight:a"), "1")
     await installation.look.client_kill_filter(_type="normal", skipme=True)
 
@@ -226,7 +227,7 @@ async def test_an_id_with_a_lost_answer_returns_while_the_node_lives(
 async def test_ids_that_other_nodes_left_in_flight_return_in_order(
     queue: Queue, installation: Installation
 ) -> None:
-    await queue.enqueue(["1", "2", "3", "4", "5"])
+    await queue.enqueue(waiting("1", "2", "3", "4", "5"))
     assert await one_of(queue, wait_s=ANSWER_S) == "1"
     await leave_in_flight(installation, "gone", ["2", "3"])
     await leave_in_flight(installation, "live", ["4"])
@@ -240,19 +241,17 @@ async def test_ids_that_other_nodes_left_in_flight_return_in_order(
 
 
 async def leave_in_flight(installation: Installation, node_id: str, ids: list[str]) -> None:
-    """Leave ids in flight, as a node does that is killed after it took them from the head."""
+    """Leave ids in flight, as a node does that is killed after it took them."""
     await installation.look.sadd(installation.key("nodes"), node_id)
     for job_id in ids:
-        moved = await installation.look.lmove(
-            installation.key("queue"), installation.key(f"inflight:{node_id}")
-        )
-        assert moved == job_id
+        await installation.look.zrem(installation.key("jobs:u1"), job_id)
+        await installation.look.rpush(installation.key(f"inflight:{node_id}"), f"{job_id}/u1")
 
 
 async def test_a_node_that_ends_returns_what_it_has_in_flight(
     queue: Queue, installation: Installation
 ) -> None:
-    await queue.enqueue(["1", "2", "3"])
+    await queue.enqueue(waiting("1", "2", "3"))
     async with installation.open("b") as other:
         for _ in range(2):
             await one_of(other, wait_s=ANSWER_S)
@@ -264,18 +263,20 @@ async def test_ids_neither_near_the_head_nor_in_flight_are_missing(
     queue: Queue, installation: Installation
 ) -> None:
     async with installation.open("b") as other:
-        await queue.enqueue(["1", "2", "3"])
+        await queue.enqueue(waiting("1", "2", "3"))
         await one_of(queue, wait_s=ANSWER_S)
         await one_of(other, wait_s=ANSWER_S)
 
-        assert await queue.missing(["0", "1", "2", "3", "4"]) == ["0", "4"]
+        assert ids_of(await queue.missing(waiting("0", "1", "2", "3", "4"))) == ["0", "4"]
         assert await queue.missing([]) == []
 
 
-async def test_an_id_far_behind_is_reported_missing(
+async def test_an_id_far_behind_those_that_came_ahead_is_reported_missing(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scheduler.queue.redis_queue.NEAR", 2)
-    await queue.enqueue(["1", "2", "3"])
+    await queue.enqueue(waiting("1", "2", "3"), ahead=True)
+    await queue.enqueue(waiting("4", "5", "6"))
 
-    assert await queue.missing(["1", "2", "3"]) == ["3"]
+    found = await queue.missing(waiting("1", "2", "3", "4", "5", "6"))
+    assert ids_of(found) == ["3"], "but any number of a user are known"

@@ -15,6 +15,7 @@ from tests.model.queue_machine import Place
 from tests.support.eventually import eventually
 from tests.support.queues import ANSWER_S, all_of, one_of
 from tests.support.servers.redis import RedisServer
+from tests.support.stores import waiting
 
 SOON_S = 0.05
 
@@ -47,15 +48,15 @@ async def test_the_server_is_forgetful_to_one_node_at_a_time(place: Place) -> No
     a, b = await place.open("a"), await place.open("b")
     assert await a.forgetful()
     assert not await b.forgetful()
-    assert await a.remind(["1", "2"])
-    assert not await b.remind(["3"])
+    assert await a.remind(waiting("1", "2"))
+    assert not await b.remind(waiting("3"))
     await b.remember()
     assert await a.forgetful(), "nobody else can say that it knows all"
 
     await a.remember()
     assert not await a.forgetful()
     assert not await b.forgetful()
-    assert not await a.remind(["4"])
+    assert not await a.remind(waiting("4"))
     assert await all_of(b, expected=2) == ["1", "2"]
 
 
@@ -63,7 +64,7 @@ async def test_a_reminded_id_wakes_a_worker(place: Place) -> None:
     """As after every enqueue."""
     a = await place.open("a")
     assert await a.forgetful()
-    assert await a.remind(["1"])
+    assert await a.remind(waiting("1"))
     assert await one_of(a, wait_s=ANSWER_S) == "1"
 
 
@@ -74,12 +75,12 @@ async def test_when_the_node_that_reminds_dies_another_one_takes_over(
     a, b = await place.open("a"), await place.open("b")
     assert await a.forgetful()
     patience(SOON_S)
-    assert await a.remind(["1"])
+    assert await a.remind(waiting("1"))
     patience(1000)
     await eventually(b.forgetful)
 
     assert not await a.forgetful()
-    assert not await a.remind(["2"])
+    assert not await a.remind(waiting("2"))
     await a.remember()
     assert await b.forgetful()
     assert await all_of(b) == ["1"]
@@ -105,10 +106,10 @@ async def test_when_it_forgets_again_meanwhile_any_node_can_begin_again(place: P
     """The ids sent before are gone, so to continue or to remember would be wrong."""
     a, b = await place.open("a"), await place.open("b")
     assert await a.forgetful()
-    assert await a.remind(["1"])
+    assert await a.remind(waiting("1"))
     await place.flush()
 
-    assert not await a.remind(["2"])
+    assert not await a.remind(waiting("2"))
     await a.remember()
     assert await b.forgetful()
     assert not await a.forgetful()

@@ -14,6 +14,7 @@ from tests.support.stores import (
     abort,
     claimed,
     end,
+    ids_waiting,
     known,
     later,
     new,
@@ -58,7 +59,7 @@ async def test_a_queued_job_that_ran_before_is_aborted_with_its_clean_up_pending
     assert job is not None
     assert job.abort is not None
     assert (job.status, job.abort.cleanup) == (Status.ABORTED, Cleanup.PENDING)
-    assert list(await store.waiting(limit=10)) == [claim.id]
+    assert await ids_waiting(store) == [claim.id]
 
 
 async def test_a_running_job_is_marked_and_continues_to_run(store: Store) -> None:
@@ -106,7 +107,7 @@ async def test_an_undoable_job_has_its_clean_up_pending_once_it_is_aborted(store
     job = await known(store, claim.id)
     assert job.abort is not None
     assert job.abort.cleanup is Cleanup.PENDING
-    assert list(await store.waiting(limit=10)) == [claim.id]
+    assert await ids_waiting(store) == [claim.id]
 
 
 async def test_a_result_that_came_before_the_request_is_kept(store: Store) -> None:

@@ -26,6 +26,7 @@ from tests.support.stores import (
     claimed,
     cleaning,
     end,
+    ids_waiting,
     known,
     later,
     new,
@@ -274,7 +275,7 @@ async def test_a_clean_up_given_back_can_be_taken_again(store: Store) -> None:
 
     assert await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.PENDING)
 
-    assert list(await store.waiting(limit=10)) == [clean.id]
+    assert await ids_waiting(store) == [clean.id]
     assert not await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.DONE)
     assert (await claimed(store, clean.id)).token == clean.token + 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.core.job import Claim, Cleanup, CleanupTries, Failure, FailureKind
 from scheduler.core.ports.store import Store
-from tests.support.stores import abort, claimed, cleaning, known, later
+from tests.support.stores import abort, claimed, cleaning, ids_of, ids_waiting, known, later
 
 FAILURE = Failure(kind=FailureKind.EXCEPTION, type="OSError", message="disk full")
 TWO = CleanupTries(ended=2, allowed=5, next_at=later(20), error=FAILURE)
@@ -33,34 +33,34 @@ async def test_a_clean_up_that_failed_waits_for_no_worker_before_its_time(store:
     clean = await failed(store)
 
     assert await tries_of(store, clean.id) == (Cleanup.PENDING, TWO)
-    assert list(await store.waiting(limit=10)) == []
+    assert await ids_waiting(store) == []
     assert list(await store.claim([clean.id], node_id="a1", at=later(10))) == []
-    assert list(await store.resume_cleanups(at=later(19.999), limit=10)) == []
+    assert ids_of(await store.resume_cleanups(at=later(19.999), limit=10)) == []
 
 
 async def test_a_clean_up_that_is_due_waits_for_a_worker(store: Store) -> None:
     """The claim says how often it was tried, or the tries would never be used up."""
     clean = await failed(store)
 
-    assert list(await store.resume_cleanups(at=later(20), limit=10)) == [clean.id]
+    assert ids_of(await store.resume_cleanups(at=later(20), limit=10)) == [clean.id]
 
     assert await tries_of(store, clean.id) == (
         Cleanup.PENDING,
         CleanupTries(ended=2, allowed=5, error=FAILURE),
     )
-    assert list(await store.waiting(limit=10)) == [clean.id]
+    assert await ids_waiting(store) == [clean.id]
     again = await claimed(store, clean.id)
     assert (again.token, again.cleanup_tries) == (clean.token + 1, 2)
     assert [each.cleanup_tries for each in await store.claims_of("a1", but=[])] == [2]
-    assert list(await store.resume_cleanups(at=later(99), limit=10)) == [], "each time only once"
+    assert ids_of(await store.resume_cleanups(at=later(99), limit=10)) == [], "each time only once"
 
 
 async def test_those_that_are_due_longest_come_first(store: Store) -> None:
     late = await failed(store, CleanupTries(ended=1, allowed=5, next_at=later(12)))
     early = await failed(store, CleanupTries(ended=1, allowed=5, next_at=later(11)))
 
-    assert list(await store.resume_cleanups(at=later(30), limit=1)) == [early.id]
-    assert list(await store.resume_cleanups(at=later(30), limit=1)) == [late.id]
+    assert ids_of(await store.resume_cleanups(at=later(30), limit=1)) == [early.id]
+    assert ids_of(await store.resume_cleanups(at=later(30), limit=1)) == [late.id]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def test_the_last_try_is_kept(store: Store, cleanup: Cleanup, tries: Clean
     assert await tries_of(store, clean.id) == (cleanup, tries)
     (outline,) = await store.outlines([clean.id])
     assert outline.abort == (await known(store, clean.id)).abort
-    assert list(await store.resume_cleanups(at=later(99), limit=10)) == []
+    assert ids_of(await store.resume_cleanups(at=later(99), limit=10)) == []
 
 
 async def test_a_try_that_is_cut_short_uses_none_up(store: Store) -> None:
@@ -92,7 +92,7 @@ async def test_a_try_that_is_cut_short_uses_none_up(store: Store) -> None:
 
     _, tries = await tries_of(store, clean.id)
     assert (tries.ended, tries.error, tries.next_at) == (2, FAILURE, None)
-    assert list(await store.waiting(limit=10)) == [clean.id]
+    assert await ids_waiting(store) == [clean.id]
 
 
 async def test_the_death_of_a_node_uses_up_no_try(store: Store) -> None:
@@ -103,7 +103,7 @@ async def test_the_death_of_a_node_uses_up_no_try(store: Store) -> None:
 
     released = await store.release_orphans(losses_max=3, at=later(30))
 
-    assert (released.to_enqueue, released.left_undone) == ([clean.id], ())
+    assert (ids_of(released.to_enqueue), released.left_undone) == ([clean.id], ())
     assert (await claimed(store, clean.id, node_id="b1")).cleanup_tries == 2
 
 
@@ -115,7 +115,7 @@ async def test_a_clean_up_that_waits_for_its_time_outlives_its_node(store: Store
     released = await store.release_orphans(losses_max=1, at=later(15))
 
     assert (released.to_enqueue, released.left_undone) == ([], ())
-    assert list(await store.resume_cleanups(at=later(20), limit=10)) == [clean.id]
+    assert ids_of(await store.resume_cleanups(at=later(20), limit=10)) == [clean.id]
 
 
 async def test_a_job_is_kept_while_its_clean_up_waits_for_its_time(store: Store) -> None:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from scheduler.core.job import NOTHING_RAN, Cleanup, CleanupTries, FailureKind, Status
 from scheduler.core.policy import lost_failure
-from scheduler.core.ports.store import Released, Store
-from tests.support.stores import abort, claimed, cleaning, end, known, later, node, queued, running
+from scheduler.core.ports.store import Store
+from tests.support.stores import (
+    abort,
+    claimed,
+    cleaning,
+    end,
+    ids_of,
+    known,
+    later,
+    node,
+    queued,
+    running,
+)
 
-NONE = Released(to_enqueue=[], ended=[])
+
+class Taken(NamedTuple):
+    """What became of the jobs of dead nodes, by their ids."""
+
+    to_enqueue: Sequence[str]
+    ended: Sequence[str]
+    left_undone: Sequence[str] = ()
+
+
+NONE = Taken(to_enqueue=[], ended=[])
 
 
 async def test_registered_nodes_are_listed_by_name(store: Store) -> None:
@@ -124,7 +146,7 @@ async def test_a_job_whose_node_died_is_queued_again(store: Store) -> None:
     claim = await running(store)
     await store.bury("a1")
 
-    assert await _release(store) == Released(to_enqueue=[claim.id], ended=[])
+    assert await _release(store) == Taken(to_enqueue=[claim.id], ended=[])
 
     job = await known(store, claim.id)
     assert (job.status, job.owner, job.node) == (Status.QUEUED, None, "node-a")
@@ -139,11 +161,11 @@ async def test_a_job_whose_nodes_died_too_often_ends(store: Store) -> None:
     for place in range(2):
         await claimed(store, job_id, node_id=f"n{place}")
         await store.bury(f"n{place}")
-        assert await _release(store) == Released(to_enqueue=[job_id], ended=[])
+        assert await _release(store) == Taken(to_enqueue=[job_id], ended=[])
     await claimed(store, job_id, node_id="last")
     await store.bury("last")
 
-    assert await _release(store) == Released(to_enqueue=[], ended=[job_id])
+    assert await _release(store) == Taken(to_enqueue=[], ended=[job_id])
 
     job = await known(store, job_id)
     assert (job.status, job.finished_at, job.attempt) == (Status.TERMINATED, later(50), 3)
@@ -157,7 +179,7 @@ async def test_a_drain_is_no_loss(store: Store) -> None:
     await claimed(store, claim.id, node_id="b1")
     await store.bury("b1")
 
-    assert await _release(store, losses_max=2) == Released(to_enqueue=[claim.id], ended=[])
+    assert await _release(store, losses_max=2) == Taken(to_enqueue=[claim.id], ended=[])
 
 
 async def test_a_job_to_be_aborted_is_aborted_when_its_node_died(store: Store) -> None:
@@ -169,7 +191,7 @@ async def test_a_job_to_be_aborted_is_aborted_when_its_node_died(store: Store) -
 
     released = await _release(store, losses_max=1)
 
-    assert released == Released(to_enqueue=[undoable.id], ended=[plain.id, undoable.id])
+    assert released == Taken(to_enqueue=[undoable.id], ended=[plain.id, undoable.id])
     for claim, cleanup in ((plain, None), (undoable, Cleanup.PENDING)):
         job = await known(store, claim.id)
         assert (job.status, job.finished_at, job.owner) == (Status.ABORTED, later(50), None)
@@ -182,7 +204,7 @@ async def test_a_clean_up_whose_node_died_waits_again_and_fails_at_last(store: S
     before = replace(await known(store, clean.id), owner=None)
     await store.bury("a1")
 
-    assert await _release(store, losses_max=2) == Released(to_enqueue=[clean.id], ended=[])
+    assert await _release(store, losses_max=2) == Taken(to_enqueue=[clean.id], ended=[])
     assert await known(store, clean.id) == before
 
     late = await claimed(store, clean.id, node_id="b1")
@@ -205,7 +227,7 @@ async def test_losses_of_the_job_are_no_losses_of_its_clean_up(store: Store) -> 
     await claimed(store, job_id)
     await store.bury("a1")
 
-    assert await _release(store, losses_max=2) == Released(to_enqueue=[job_id], ended=[])
+    assert await _release(store, losses_max=2) == Taken(to_enqueue=[job_id], ended=[])
 
 
 async def test_a_clean_up_that_was_taken_back_is_not_ended_by_its_late_node(store: Store) -> None:
@@ -216,5 +238,6 @@ async def test_a_clean_up_that_was_taken_back_is_not_ended_by_its_late_node(stor
     assert not await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.FAILED)
 
 
-async def _release(store: Store, *, losses_max: int = 3) -> Released:
-    return await store.release_orphans(losses_max=losses_max, at=later(50))
+async def _release(store: Store, *, losses_max: int = 3) -> Taken:
+    released = await store.release_orphans(losses_max=losses_max, at=later(50))
+    return Taken(ids_of(released.to_enqueue), *released[1:])

@@ -31,6 +31,7 @@ from tests.support.stores import (
     DEATH,
     abort,
     end,
+    ids_of,
     known,
     later,
     new,
@@ -326,7 +327,7 @@ async def test_a_sweep_that_waited_does_not_release_a_job_that_a_new_node_has_cl
         store.release_orphans(losses_max=3, at=later(2)),
     )
 
-    assert (list(released.to_enqueue), list(released.ended)) == ([], [])
+    assert (ids_of(released.to_enqueue), list(released.ended)) == ([], [])
     assert (await known(store, claim.id)).owner == "b1"
 
 

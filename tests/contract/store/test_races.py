@@ -16,6 +16,7 @@ from tests.support.stores import (
     DEATH,
     abort,
     end,
+    ids_of,
     known,
     later,
     new,
@@ -113,7 +114,7 @@ async def test_a_claim_during_a_burial_never_leaves_the_job_with_the_dead_node(
         )
 
         released = await store.release_orphans(losses_max=3, at=later(2))
-        assert list(released.to_enqueue) == [claim.id for claim in claims]
+        assert ids_of(released.to_enqueue) == [claim.id for claim in claims]
         assert (await known(store, job_id)).status is Status.QUEUED
 
 
@@ -127,7 +128,7 @@ async def test_two_sweepers_count_one_loss(store: Store) -> None:
         )
 
         ids = sorted(claim.id for claim in claims)
-        assert sorted(job_id for each in released for job_id in each.to_enqueue) == ids
+        assert sorted(job.id for each in released for job in each.to_enqueue) == ids
         assert not any(each.ended for each in released)
 
 

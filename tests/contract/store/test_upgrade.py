@@ -12,7 +12,7 @@ import pytest
 from scheduler.core.job import Cleanup, Purpose, Status
 from scheduler.store import open_store
 from scheduler.store.statements import Dialect, migrations
-from tests.support.stores import BYTES_MAX, end, known, later, new, node
+from tests.support.stores import BYTES_MAX, end, ids_of, known, later, new, node
 
 LATEST: Final = len(migrations(Dialect.SQLITE))
 IDENTITY: Final = "0123456789abcdef0123456789abcdef"
@@ -74,7 +74,7 @@ async def test_a_database_of_an_earlier_version_is_migrated(
 
         await store.register(node())
         released = await store.release_orphans(losses_max=3, at=later(1))
-        assert released.to_enqueue == ["2"]
+        assert ids_of(released.to_enqueue) == ["2"]
         claims = await store.claim(["1", "2", "5"], node_id="a1", at=later(2))
         assert {(each.id, each.attempt, each.purpose) for each in claims} == {
             ("1", 1, Purpose.RUN),

@@ -349,12 +349,12 @@ async def test_what_is_wrong_with_servers_is_named(
     assert found["queue memory"]["status"] == "warning"
     assert "noeviction" in found["queue memory"]["mend"]
 
-    own_redis.ask("ACL", "SETUSER", "weak", "on", ">s3cret", "~*", "&*", "+@all", "-blmove")
+    own_redis.ask("ACL", "SETUSER", "weak", "on", ">s3cret", "~*", "&*", "+@all", "-blpop")
     weak = own_redis.url.replace("//", "//weak:s3cret@")
     configured(STORE__URL=postgres_url.replace("//postgres@", "//stranger@"), QUEUE__URL=weak)
     wrong = await missing(tmp_path)
     assert 'role "stranger" does not exist' in wrong["store"]
-    assert "refuses BLMOVE" in wrong["queue rights"]
+    assert "refuses BLPOP" in wrong["queue rights"]
 
     configured(QUEUE__URL=own_redis.url.replace("//", "//weak:wrong@"))
     refused = (await examined(tmp_path))["queue"]

@@ -25,7 +25,7 @@ class Outage:
 
 def is_known(server: RedisServer) -> bool:
     """Whether a node has declared that this run of the server has all ids."""
-    epoch = server.ask("GET", "{scheduler}:epoch")
+    epoch = server.ask("GET", "{scheduler}:complete")
     return bool(epoch) and " " not in epoch
 
 

@@ -20,6 +20,7 @@ from scheduler.core.job import (
     JsonText,
     Status,
 )
+from tests.support.stores import ids_of
 from tests.unit.api.conftest import Api, Response
 
 KILLED = Death(signal="SIGKILL", processes=1, survivors=0)
@@ -80,7 +81,7 @@ async def test_a_wait_until_over_ends_with_the_last_try(
         await asyncio.wait({waiting}, timeout=LOOKED_S)
         at = api.clock.now() + timedelta(seconds=1)
         await tried(api, clean, Cleanup.PENDING, CleanupTries(ended=1, allowed=2, next_at=at))
-        assert await api.store.resume_cleanups(at=at, limit=1) == [claim.id]
+        assert ids_of(await api.store.resume_cleanups(at=at, limit=1)) == [claim.id]
         last = await api.start(claim.id)
         await asyncio.wait({waiting}, timeout=LOOKED_S)
         assert not waiting.done(), "a try that failed is not the last"

@@ -18,7 +18,7 @@ from scheduler.core.ports.queue import Queue
 from scheduler.node.sweeper import (
     DELETE_MAX,
     DELETE_PAUSE_S,
-    LOST_AFTER_S,
+    LOST_IDS_LOOK_S,
     RELEASE_EVERY_S,
     SWEEP_EVERY_S,
     Retention,
@@ -29,7 +29,18 @@ from tests.fakes import FakeClock, MemoryQueue, MemoryServer, MemoryStore
 from tests.support.gate import Gate
 from tests.support.job_events import Counting
 from tests.support.queues import one_of
-from tests.support.stores import cleaning, end, held, known, node, queued, running
+from tests.support.stores import (
+    cleaning,
+    end,
+    held,
+    ids_waiting,
+    known,
+    new,
+    node,
+    queued,
+    running,
+    waiting,
+)
 
 LEASE_S = 6.0
 
@@ -83,7 +94,7 @@ async def test_a_node_that_is_silent_for_its_lease_is_presumed_dead_and_its_jobs
     await installation.sweep(after_s=0.001)
     assert await installation.names() == ["me"]
     assert (await known(installation.store, claim.id)).status is Status.QUEUED
-    assert list(installation.server.ids) == [claim.id]
+    assert installation.server.ids == [claim.id]
 
 
 async def test_a_node_that_renews_lives(installation: Installation) -> None:
@@ -181,10 +192,10 @@ async def test_ids_in_flight_at_a_dead_node_go_back_to_the_queue(
     """It had dequeued the id and not yet claimed the job."""
     job_id = await queued(installation.store)
     dead = MemoryQueue(installation.server, node_id="dead")
-    await dead.enqueue([job_id])
+    await dead.enqueue(waiting(job_id))
     await one_of(dead, wait_s=0)
     await installation.sweep(after_s=0)
-    assert list(installation.server.ids) == [job_id]
+    assert installation.server.ids == [job_id]
 
 
 async def test_jobs_of_a_node_that_lived_between_two_sweeps_are_released_later(
@@ -206,14 +217,14 @@ async def test_a_release_that_failed_is_tried_again_by_the_next_sweep(
     """The store released the jobs, but the queue did not recover the ids in flight."""
     job_id = await queued(installation.store)
     dead = MemoryQueue(installation.server, node_id="dead")
-    await dead.enqueue([job_id])
+    await dead.enqueue(waiting(job_id))
     await one_of(dead, wait_s=0)
     installation.queue.away = True
     with pytest.raises(QueueUnavailable):
         await installation.sweep(after_s=0)
     installation.queue.away = False
     await installation.sweep(after_s=SWEEP_EVERY_S)
-    assert list(installation.server.ids) == [job_id]
+    assert installation.server.ids == [job_id]
 
 
 async def test_all_waiting_jobs_are_enqueued_again_in_an_emptied_queue(
@@ -223,12 +234,12 @@ async def test_all_waiting_jobs_are_enqueued_again_in_an_emptied_queue(
     ids = [await queued(installation.store) for _ in range(3)]
     with capture_logs() as logs:
         await installation.sweeper.restore_ids()
-    assert list(installation.server.ids) == ids
+    assert installation.server.ids == ids
     assert [(entry["event"], entry["jobs"]) for entry in logs] == [
         ("waiting jobs are enqueued anew", 3)
     ]
     await installation.sweeper.restore_ids()
-    assert list(installation.server.ids) == ids, "it is done once"
+    assert installation.server.ids == ids, "it is done once"
 
 
 async def test_an_empty_queue_of_an_empty_store_is_no_event(installation: Installation) -> None:
@@ -260,7 +271,7 @@ async def test_other_nodes_that_sweep_meanwhile_enqueue_nothing(installation: In
         await remembering.reached.wait()
         await other.restore_ids()
         remembering.let()
-    assert list(installation.server.ids) == ids
+    assert installation.server.ids == ids
 
 
 async def test_if_the_node_that_enqueues_all_dies_another_one_enqueues_all(
@@ -272,9 +283,9 @@ async def test_if_the_node_that_enqueues_all_dies_another_one_enqueues_all(
     await dead.forgetful()
     with monkeypatch.context() as dies:
         dies.setattr("tests.fakes.queue.REMIND_S", 0)
-        assert await dead.remind(ids[:1])
+        assert await dead.remind(waiting(*ids[:1]))
     await installation.sweeper.restore_ids()
-    assert list(installation.server.ids) == [ids[0], *ids]
+    assert installation.server.ids == ids
 
 
 async def test_a_queue_that_is_emptied_again_meanwhile_is_filled_by_a_later_sweep(
@@ -300,15 +311,31 @@ async def test_a_lost_id_is_enqueued_again(installation: Installation) -> None:
     """Its submit was interrupted between store and queue."""
     await installation.queue.remember()
     job_id = await queued(installation.store)
-    installation.clock.advance(LOST_AFTER_S)
     await installation.sweeper.restore_ids()
-    assert list(installation.server.ids) == [job_id]
+    assert installation.server.ids == [job_id]
+
+
+async def test_a_newcomers_lost_id_is_found_however_much_others_have_queued(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be next; behind all older ids it would be looked for hours later."""
+    monkeypatch.setattr("scheduler.node.sweeper.LOOK_AFTER_USERS_MAX", 1)
+    await installation.queue.remember()
+    sent = [new(uid="a") for _ in range(150)]
+    await installation.store.insert(sent)
+    await installation.queue.enqueue(waiting(*(job.id for job in sent), uid="a"))
+    lost = [new(uid="b"), new(uid="b")]
+    await installation.store.insert(lost)
+
+    for _ in range(2):
+        await installation.sweeper.restore_ids()
+        installation.clock.advance(LOST_IDS_LOOK_S)
+    assert [job.id in installation.server.ids for job in lost] == [True, True]
 
 
 async def test_a_held_job_is_not_taken_for_a_lost_one(installation: Installation) -> None:
     """Nor is it enqueued where the queue was emptied: it would only be in others' way."""
     await held(installation.store)
-    installation.clock.advance(LOST_AFTER_S)
     await installation.sweeper.restore_ids()
     await installation.queue.remember()
     await installation.sweeper.restore_ids()
@@ -320,26 +347,10 @@ async def test_the_oldest_ids_are_not_looked_for_in_every_sweep(installation: In
     await installation.queue.remember()
     await installation.sweeper.restore_ids()
     await queued(installation.store)
-    installation.clock.advance(LOST_AFTER_S)
-    await installation.sweeper.restore_ids()
-    assert installation.server.ids
-    installation.server.ids.clear()
     installation.clock.advance(SWEEP_EVERY_S)
     await installation.sweeper.restore_ids()
     assert not installation.server.ids
     installation.clock.advance(SWEEP_EVERY_S)
-    await installation.sweeper.restore_ids()
-    assert installation.server.ids
-
-
-async def test_an_id_submitted_just_now_does_not_count_as_lost(installation: Installation) -> None:
-    """Its submit may be between store and queue at this moment."""
-    await installation.queue.remember()
-    await queued(installation.store)
-    installation.clock.advance(LOST_AFTER_S - 1)
-    await installation.sweeper.restore_ids()
-    assert not installation.server.ids
-    installation.clock.advance(2)
     await installation.sweeper.restore_ids()
     assert installation.server.ids
 
@@ -422,7 +433,7 @@ async def test_a_clean_up_whose_next_try_is_due_is_enqueued(installation: Instal
         sweeping.cancel()
 
     assert installation.clock.now() >= at
-    assert list(await installation.store.waiting(limit=1)) == [clean.id]
+    assert await ids_waiting(installation.store) == [clean.id]
 
 
 async def test_jobs_that_are_lost_or_left_undone_with_their_nodes_are_errors(

@@ -54,7 +54,7 @@ async def test_an_id_that_comes_as_the_last_worker_is_cancelled_is_a_stray(
     async with asyncio.TaskGroup() as group:
         worker = group.create_task(dequeuer.take(wait_s=60, limit=1))
         await asyncio.sleep(0)
-        dequeuer._held["1"] += 1
+        dequeuer._held.add("1/u1")
         dequeuer._deliver(["1"])
         worker.cancel()
 

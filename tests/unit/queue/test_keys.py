@@ -11,7 +11,8 @@ from scheduler.queue.keys import Keys
 
 def names(keys: Keys) -> list[str]:
     return [
-        *(keys.queue, keys.nodes, keys.epoch, keys.store, keys.changes),
+        *keys.of_users,
+        *(keys.earlier, keys.earlier_epoch, keys.nodes, keys.store, keys.changes),
         *(keys.inflight("n"), keys.abort("j"), keys.aborts("n"), keys.changed("j")),
     ]
 

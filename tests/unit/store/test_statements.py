@@ -64,6 +64,7 @@ READS = {
     "unfinished_by_user",
     "usage",
     "waiting",
+    "lines",
     "lock_users",
     "within_quotas",
 }

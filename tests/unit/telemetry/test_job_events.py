@@ -27,6 +27,7 @@ from scheduler.core.job import (
     Purpose,
     Settlement,
     Status,
+    WaitingJob,
 )
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Released
@@ -186,7 +187,7 @@ def test_a_job_that_is_lost_with_its_nodes_is_an_error_like_any_other(
 ) -> None:
     """Its node can log nothing any more: the one that takes it back does."""
     lost = replace(new().stored(), id="1", status=Status.TERMINATED, error=lost_failure(3))
-    released = Released(to_enqueue=["3"], ended=["1", "2"], left_undone=("4",))
+    released = Released(to_enqueue=[WaitingJob("3", "u1")], ended=["1", "2"], left_undone=("4",))
     job_events.released(released, {"1": lost})
 
     by_job = {line["job"]: (line["log_level"], line["event"]) for line in lines}

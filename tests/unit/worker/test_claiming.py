@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from random import Random
 from typing import Any, cast
 
+from scheduler.core.job import Line
+from scheduler.core.ports.queue import equal_shares
 from scheduler.processes.slots import Slots
-from scheduler.worker.claiming import STORE_LOOK_S, Claiming
+from scheduler.worker.claiming import Claiming
 from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.slot_line import SlotLine, SlotTicket
+from scheduler.worker.store_look import STORE_LOOK_S, StoreLook
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.fakes.slots import FakeSlots
 from tests.support.workers import NEVER_S, NODE
@@ -25,9 +27,9 @@ class CountingStore(MemoryStore):
 
     asked = 0
 
-    async def waiting(self, *, eligible_for_s: float | None = None, limit: int) -> Sequence[str]:
+    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         self.asked += 1
-        return await super().waiting(eligible_for_s=eligible_for_s, limit=limit)
+        return await super().lines(after_uid=after_uid, limit=limit)
 
 
 async def never(_claimed: object, _ticket: object) -> None:
@@ -56,13 +58,13 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
             store=store,
             queue=cast("Any", MemoryQueue()),
             clock=clock,
-            random=Random(1),  # noqa: S311
             lease=lease,
             local_jobs=local_jobs,
             slot_line=line,
             direct_starts=DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock),
             drain=Drain(),
-            idle_window_s=0.001,
+            store_look=StoreLook(store=store, clock=clock, share_of=equal_shares),
+            idle_s=lambda: 0.001,
         )
 
         async def idle(*, ahead: bool = False) -> None:

@@ -28,7 +28,7 @@ async def runs_to_its_end(workers: NodeUnderTest, job_id: str) -> None:
     assert (await workers.becomes(job_id, "successful")).attempt == 1
     await workers.idle()
     assert len(workers.slots.frames) == 1
-    assert not workers.queue.server.inflight[NODE.id]
+    assert not workers.queue.server.inflight(NODE.id)
 
 
 async def test_a_job_begins_though_neither_queue_nor_claim_answers(workers: NodeUnderTest) -> None:
@@ -50,7 +50,7 @@ async def test_the_next_job_goes_through_the_queue_and_runs_after_it(
     workers: NodeUnderTest,
 ) -> None:
     first, second = await workers.submit(), await workers.submit()
-    assert list(workers.queue.server.ids) == [second]
+    assert workers.queue.server.ids == [second]
     (await workers.running()).finish()
     await workers.becomes(first, "successful")
     (await workers.running()).finish()
@@ -148,7 +148,7 @@ async def test_a_drain_amid_it_gives_the_job_back(workers: NodeUnderTest) -> Non
         held.let()
     job = await workers.becomes(submitting.result(), "queued")
     await workers.idle()
-    assert (job.attempt, list(workers.queue.server.ids)) == (0, [job.id])
+    assert (job.attempt, workers.queue.server.ids) == (0, [job.id])
     assert not workers.slots.frames
 
 

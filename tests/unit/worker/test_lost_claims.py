@@ -7,6 +7,7 @@ import asyncio
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, Cleanup, Status
 from tests.support.eventually import eventually
+from tests.support.stores import ids_of
 from tests.support.workers import NODE, NodeUnderTest
 
 LOST = StoreUnavailable("the answer was lost")
@@ -37,7 +38,7 @@ async def test_a_lost_claim_does_not_count_as_a_loss_of_the_job(workers: NodeUnd
     await workers.behind.claim([job_id], node_id=NODE.id, at=workers.clock.now())
     await workers.behind.bury(NODE.id)
     released = await workers.behind.release_orphans(losses_max=2, at=workers.clock.now())
-    assert list(released.to_enqueue) == [job_id]
+    assert ids_of(released.to_enqueue) == [job_id]
 
 
 async def test_a_job_whose_claim_was_lost_is_aborted(workers: NodeUnderTest) -> None:

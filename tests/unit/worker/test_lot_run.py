@@ -84,9 +84,8 @@ async def test_a_lot_is_of_one_user_where_users_do_not_share_processes(
     process, ids = await waiting(workers, uids=("u1", "bob", "u1", "bob"))
     process.finish()
     await finish(workers, ids)
-    first, second = workers.slots.given
-    assert [frame["id"] for frame in first.frames][1:] == [ids[0], ids[2]]
-    assert [frame["id"] for frame in second.frames] == [ids[1], ids[3]]
+    lots = [[frame["id"] for frame in each.frames] for each in workers.slots.given[1:]]
+    assert lots == [[ids[1], ids[3]], [ids[0], ids[2]]]
 
 
 async def test_one_that_has_ended_is_settled_while_the_others_run(workers: NodeUnderTest) -> None:

@@ -124,7 +124,7 @@ async def test_a_clean_up_that_is_cut_short_is_enqueued_at_once(workers: NodeUnd
     abort = (await workers.job(job_id)).abort
     assert abort is not None
     assert (abort.cleanup, abort.tries) == (Cleanup.PENDING, NOT_TRIED)
-    assert list(workers.queue.server.ids) == [job_id]
+    assert workers.queue.server.ids == [job_id]
 
 
 async def test_an_abort_counts_once_with_the_proof_of_death(workers: NodeUnderTest) -> None:

@@ -10,6 +10,7 @@ from scheduler.core.job import NOTHING_RAN, StopReason
 from scheduler.core.tasks import Tasks
 from tests.fakes import AT, MemoryStore
 from tests.support.eventually import eventually
+from tests.support.stores import waiting
 from tests.support.workers import END_S, IDLE_S, NODE, NodeUnderTest
 
 LOST = StoreUnavailable("the connection was lost")
@@ -22,13 +23,13 @@ async def test_a_job_runs_and_its_id_is_acknowledged(workers: NodeUnderTest) -> 
     job = await workers.becomes(job_id, "successful")
     assert (job.result, job.attempt) == ('"done"', 1)
     await workers.idle()
-    assert not workers.queue.server.inflight[NODE.id]
+    assert not workers.queue.server.inflight(NODE.id)
 
 
 async def test_an_id_that_comes_twice_runs_once(workers: NodeUnderTest) -> None:
     """Guarantee 1. Ids are hints: the sweeper may enqueue one that is in the queue already."""
     job_id = await workers.submit()
-    await workers.queue.enqueue([job_id])
+    await workers.queue.enqueue(waiting(job_id))
     (await workers.running()).finish()
     await eventually(lambda: not workers.queue.server.ids)
     await workers.idle()
@@ -43,8 +44,8 @@ async def test_an_id_is_given_back_when_the_claim_fails(
     job_id = await workers.submit()
     await claim.reached.wait()
     claim.let(LOST)
-    await eventually(lambda: list(workers.queue.server.ids) == [job_id])
-    assert not workers.queue.server.inflight[NODE.id]
+    await eventually(lambda: workers.queue.server.ids == [job_id])
+    assert not workers.queue.server.inflight(NODE.id)
     workers.clock.advance(10)
     (await workers.running()).finish()
     assert (await workers.becomes(job_id, "successful")).attempt == 1
@@ -92,7 +93,7 @@ async def test_a_job_whose_claim_is_answered_during_a_drain_is_given_back(
     await workers.becomes(job_id, "queued")
     await workers.idle()
     assert not workers.slots.frames
-    assert list(workers.queue.server.ids) == [job_id]
+    assert workers.queue.server.ids == [job_id]
 
 
 async def test_a_job_whose_claim_is_answered_after_the_lease_was_lost_does_not_begin(
@@ -198,7 +199,7 @@ async def test_a_clean_up_runs_in_a_fresh_process(workers: NodeUnderTest) -> Non
     await workers.becomes(job_id, "queued")
     await workers.abort(job_id)
     other_id = await workers.submit()
-    await workers.queue.enqueue([other_id], ahead=True)
+    await workers.queue.enqueue(waiting(other_id), ahead=True)
     await workers.lease._hold_from(workers.clock.monotonic())
     (await workers.running()).finish()
     await workers.becomes(other_id, "successful")

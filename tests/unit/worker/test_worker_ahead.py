@@ -60,7 +60,7 @@ async def test_it_begins_as_soon_as_the_running_one_ends(workers: NodeUnderTest)
 async def test_there_is_never_more_than_one_for_each_slot(workers: NodeUnderTest) -> None:
     _, _ = await run_one_and_claim_one(workers)
     third = await workers.submit()
-    assert list(workers.queue.server.ids) == [third]
+    assert workers.queue.server.ids == [third]
     assert (await workers.job(third)).status == "queued"
 
 
@@ -95,8 +95,8 @@ async def test_a_drain_gives_it_back_at_once(workers: NodeUnderTest) -> None:
     workers.workers.drain()
     assert (await job_is(workers, job_id, "queued")).attempt == 0
     assert process.begun.is_set()
-    await eventually(lambda: list(workers.queue.server.ids) == [job_id])
-    await eventually(lambda: job_id not in workers.queue.server.inflight[NODE.id])
+    await eventually(lambda: workers.queue.server.ids == [job_id])
+    await eventually(lambda: job_id not in workers.queue.server.inflight(NODE.id))
 
 
 async def test_a_lost_lease_gives_it_back(workers: NodeUnderTest) -> None:
@@ -127,7 +127,7 @@ async def test_behind_a_long_job_it_goes_back_to_the_queue(
     monkeypatch.setattr(slot_line, "PATIENCE_S", 0.01)
     process, job_id = await run_one_and_claim_one(workers)
     assert (await job_is(workers, job_id, "queued")).attempt == 0
-    await eventually(lambda: list(workers.queue.server.ids) == [job_id])
+    await eventually(lambda: workers.queue.server.ids == [job_id])
     assert not workers.slot_line.prefetch.active
     process.finish()
     await eventually(process.begun.is_set)

@@ -129,4 +129,4 @@ def _is_home(node: Node, master: RedisServer) -> bool:
     assert node.process.poll() is None, node.log[-4000:]
     listens = master.ask("PUBSUB", "NUMSUB", *master.ask("PUBSUB", "CHANNELS", "{*}:aborts:*"))
     run_id = master.ask("INFO", "server").partition("run_id:")[2].partition("\r")[0]
-    return bool(listens) and master.ask("GET", f"{{{NAMESPACE}}}:epoch") == run_id
+    return bool(listens) and master.ask("GET", f"{{{NAMESPACE}}}:complete") == run_id

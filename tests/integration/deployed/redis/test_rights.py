@@ -87,11 +87,11 @@ async def test_keys_and_channels_that_are_not_allowed_are_named_at_the_start(
 async def test_a_node_without_a_right_says_so_in_one_line(
     own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    own_redis.ask(*rights(), "-blmove")
+    own_redis.ask(*rights(), "-blpop")
     said = await refusal(tmp_path, QUEUE__URL=url(own_redis))
 
-    assert "refuses BLMOVE: " in said
-    assert "has no permissions to run the 'blmove' command" in said
+    assert "refuses BLPOP: " in said
+    assert "has no permissions to run the 'blpop' command" in said
     assert "secret" not in said
 
 

@@ -17,6 +17,7 @@ from tests.support.programs import program
 from tests.support.queues import CHANCE
 from tests.support.servers.certificates import Authority
 from tests.support.servers.redis import RedisServer, free_port
+from tests.support.stores import waiting
 
 SECRET = "sesame"  # noqa: S105 - of a server that lives for one test
 
@@ -144,4 +145,4 @@ async def _open(url: str) -> None:
     async with open_queue(
         url, namespace="tls", node_id="a", data_dir=Path("unused"), random=CHANCE
     ) as queue:
-        await queue.enqueue(["1"])
+        await queue.enqueue(waiting("1"))

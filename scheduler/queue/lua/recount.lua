@@ -1,0 +1,29 @@
+-- Count the load of each user anew, and place those anew whose load was wrong, or who are capped.
+-- KEYS: all in-flight lists. ARGV: how many entries to look at in each list, and how many users at
+-- most.
+-- Where loads are right, which is the rule, this changes nothing.
+local counts, wrong, most = {}, {}, tonumber(ARGV[2])
+for number = OWN + 1, #KEYS do
+    for _, entry in ipairs(redis.call('LRANGE', KEYS[number], 0, ARGV[1] - 1)) do
+        local _, uid = parsed(entry)
+        if uid then count_for(counts, uid) end
+    end
+end
+if redis.call('HLEN', loads) > most then
+    redis.call('DEL', loads)
+end
+for _, uid in ipairs(redis.call('HKEYS', loads)) do
+    if load_of(uid) ~= (counts[uid] or 0) then wrong[uid] = true end
+end
+for uid, load in pairs(counts) do
+    if load_of(uid) ~= load then wrong[uid] = true end
+end
+for uid in pairs(wrong) do
+    redis.call('HDEL', loads, uid)
+    add_load(uid, counts[uid] or 0)
+end
+for _, uid in ipairs(redis.call('SRANDMEMBER', capped, most)) do
+    redis.call('SREM', capped, uid)
+    place(uid, counts[uid] or 0, on_line(uid, 'ZCARD') > 0)
+end
+if woken > 0 then wake_up(0) end

@@ -1,0 +1,192 @@
+-- What the queue knows of users: the beginning of each script that moves ids.
+-- KEYS: complete, first, users, loads, shares, turns, capped, wake, and how the lines of users
+-- begin; then those of the script. keys.py says what each is.
+--
+-- A user's place in `users` is a score: his level, then his turn. The level is his load, which is
+-- how many of his ids are in flight on all nodes, for his weight, in whole ids: below it, weights
+-- would mean nothing where slots are few. Turns are virtual times, as in stride scheduling
+-- (Waldspurger and Weihl, 1995): a start sets the user's turn to now and a step for his weight, and
+-- now to the turn that he had. By a tick for each start, users of one weight have the order of their
+-- last starts. Whatever changes one of these, or whether he has ids that wait, calls `place`.
+-- Values that no node wrote count as absent, and a line of another type than ours is deleted.
+local complete, first, users, loads, shares, turns, capped, wake, lines = unpack(KEYS, 1, 9)
+local OWN = 9
+-- A score is an integer below 2^53, which a double holds. A level that is greater counts as the
+-- greatest. A newcomer comes before all who started in the last 2^16 turns, after other newcomers.
+local TURN_MAX, LEVEL_MAX, STEP, NEWCOMER = 2 ^ 43, 2 ^ 10 - 1, 2 ^ 14, 2 ^ 30
+local LOAD_MAX, REMEMBERED_MAX, WAKE_MAX = 2 ^ 30, 10000, 1000
+local NOW = '' -- a member of `turns`, which is no user
+local now, woken, turns_taken = nil, 0, {}
+
+-- Most installations have neither shares nor capped users: then nobody needs to be looked for there.
+local is_there = {}
+local function exists(key)
+    if is_there[key] == nil then is_there[key] = redis.call('EXISTS', key) == 1 end
+    return is_there[key]
+end
+
+local function within(text, least, most)
+    local number = tonumber(text)
+    return number and number >= least and number <= most and number or nil
+end
+
+-- What was there before stood for ids, so all are enqueued anew.
+local function on_line(uid, command, ...)
+    local answer = redis.pcall(command, lines .. uid, ...)
+    if type(answer) ~= 'table' or not answer.err then return answer end
+    if string.find(answer.err, 'WRONGTYPE', 1, true) then
+        redis.call('DEL', lines .. uid, complete)
+    end
+    return redis.call(command, lines .. uid, ...)
+end
+
+-- An entry of a list is an id, then '/' and the user; nodes of earlier versions wrote the id alone.
+-- What cannot be an id (see `is_id` in keys.py) is none; a user has at most 200 characters.
+local function parsed(entry)
+    local id, rest = string.match(entry, '^([0-9A-Za-z%-]+)(.*)$')
+    if not id or #id > 64 or #rest > 1024 then return nil end
+    if rest ~= '' and string.sub(rest, 1, 1) ~= '/' then return nil end
+    return id, string.sub(rest, 2)
+end
+
+local function share_of(uid)
+    local share = exists(shares) and redis.call('HGET', shares, uid)
+    if not share then return 1, LOAD_MAX, false end
+    local weight, most = string.match(share, '^(%S+) (%S+)$')
+    return within(weight, 0.001, 1000) or 1, within(most, 0, LOAD_MAX) or LOAD_MAX, true
+end
+
+local function load_of(uid)
+    return within(redis.call('HGET', loads, uid), 1, LOAD_MAX) or 0
+end
+
+local function virtual_now()
+    now = now or math.floor(within(redis.call('ZSCORE', turns, NOW), 0, TURN_MAX) or NEWCOMER)
+    return now
+end
+
+-- A newcomer keeps the turn with which he came.
+local function turn_of(uid)
+    local turn = turns_taken[uid] or within(redis.call('ZSCORE', turns, uid), 0, TURN_MAX - 1)
+    if turn then return math.floor(turn) end
+    local score = within(redis.call('ZSCORE', users, uid), 0, 2 ^ 53)
+    if score then return score % TURN_MAX end
+    return math.max(0, virtual_now() - NEWCOMER)
+end
+
+-- Put a user where he belongs now, or take him away: he has nothing that waits, or runs as much as
+-- he may.
+local function place(uid, load, waits)
+    local weight, most, is_kept = share_of(uid)
+    if waits and load < most then
+        local level = math.min(LEVEL_MAX, math.floor(load / weight))
+        local added = redis.call('ZADD', users, level * TURN_MAX + turn_of(uid), uid)
+        if added == 1 and exists(capped) then redis.call('SREM', capped, uid) end
+        woken = woken + added
+    elseif waits then
+        redis.call('ZREM', users, uid)
+        redis.call('SADD', capped, uid)
+        is_there[capped] = true
+    elseif load == 0 and is_kept then
+        redis.call('HDEL', shares, uid)
+        redis.call('SREM', capped, uid)
+    end
+end
+
+-- Change a user's load; returns what it is then.
+local function changed_load(uid, change)
+    local load = redis.pcall('HINCRBY', loads, uid, change)
+    if type(load) ~= 'number' then
+        redis.call('HDEL', loads, uid)
+        load = redis.call('HINCRBY', loads, uid, change)
+    end
+    if load > 0 and load <= LOAD_MAX then return load end
+    redis.call('HDEL', loads, uid)
+    return 0
+end
+
+local function add_load(uid, change)
+    if uid ~= '' then place(uid, changed_load(uid, change), on_line(uid, 'ZCARD') > 0) end
+end
+
+local function add_loads(changes, sign)
+    for uid, change in pairs(changes) do add_load(uid, sign * change) end
+end
+
+-- Count something for the user of an entry.
+local function count_for(counts, uid)
+    if uid ~= '' then counts[uid] = (counts[uid] or 0) + 1 end
+end
+
+-- Once in 2^29 turns, and where there is a turn that no node wrote, all begin anew.
+local function begin_turns_anew()
+    redis.call('DEL', turns)
+    now, turns_taken = NEWCOMER, {}
+    local placed = redis.call('ZRANGE', users, 0, -1, 'WITHSCORES')
+    for number = 1, #placed, 2 do
+        local level = math.floor((within(placed[number + 1], 0, 2 ^ 53) or 0) / TURN_MAX)
+        redis.call('ZADD', users, level * TURN_MAX, placed[number])
+    end
+end
+
+-- Set a user's turn as he starts so many ids. One who waits alone takes nobody's turn.
+local function take_turn(uid, starts, is_alone)
+    if virtual_now() > TURN_MAX - 2 ^ 40 then begin_turns_anew() end
+    now = math.max(now, turn_of(uid)) + 1
+    local step = is_alone and 1 or math.floor(STEP * starts / share_of(uid))
+    turns_taken[uid] = math.min(now + step, TURN_MAX - 1)
+end
+
+-- Store the turns that were taken, and the time; only the last users who started are remembered.
+local function keep_turns()
+    if not now then return end
+    local turns_and_users = {}
+    for uid, turn in pairs(turns_taken) do
+        table.insert(turns_and_users, turn)
+        table.insert(turns_and_users, uid)
+    end
+    if #turns_and_users > 0 then redis.call('ZADD', turns, unpack(turns_and_users)) end
+    if redis.call('ZCARD', turns) > REMEMBERED_MAX then
+        redis.call('ZREMRANGEBYRANK', turns, 0, -REMEMBERED_MAX - 1)
+    end
+    redis.call('ZADD', turns, now, NOW)
+end
+
+-- Wake a waiting worker for each of so many ids, at least for each user who was placed anew.
+local function wake_up(ids)
+    local count = math.min(WAKE_MAX - redis.call('LLEN', wake), math.max(ids, woken))
+    local tokens = {}
+    for number = 1, count do tokens[number] = '1' end
+    if count > 0 then redis.call('RPUSH', wake, unpack(tokens)) end
+end
+
+-- Return an entry to the head of the first ones.
+local function put_first(entry, ended)
+    redis.call('LPUSH', first, entry)
+    local _, uid = parsed(entry)
+    if uid then count_for(ended, uid) end
+end
+
+-- Add ids to the lines of their users: for each user his uid, his share ('' for the default), how
+-- many ids, and for each its score and itself.
+local function add_to_lines(from)
+    local at, added = from, 0
+    while at <= #ARGV do
+        local uid, share, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+        local last = at + 2 + 2 * count
+        for begin = at + 3, last, 1000 do
+            on_line(uid, 'ZADD', unpack(ARGV, begin, math.min(begin + 999, last)))
+        end
+        if share ~= '' then
+            redis.call('HSET', shares, uid, share)
+            is_there[shares] = true
+        elseif exists(shares) then
+            redis.call('HDEL', shares, uid)
+        end
+        if not exists(capped) or redis.call('SISMEMBER', capped, uid) == 0 then
+            place(uid, load_of(uid), true)
+        end
+        at, added = last + 1, added + count
+    end
+    wake_up(added)
+end

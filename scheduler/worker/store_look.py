@@ -1,0 +1,91 @@
+"""Looks in the store for a job that waits: its id was lost, or the queue is away.
+
+The order of users is that of the port `Queue`, as far as one node can know it: whom it gave the
+last starts, and how many jobs of each user run anywhere. It looks at `USERS_MAX` users at a time,
+and where more wait, at the next ones the next time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import count
+from typing import Final
+
+from scheduler.core.job import Line, WaitingJob
+from scheduler.core.ports.clock import Clock
+from scheduler.core.ports.queue import ShareOf
+from scheduler.core.ports.store import Store
+
+STORE_LOOK_S: Final = 2.5
+"""How often the store is asked for waiting jobs where it has none; for the whole node."""
+USERS_MAX: Final = 200
+"""Each is found by a step of its own in the index: so many take a few milliseconds."""
+REMEMBERED_MAX: Final = 10_000
+"""Users whose last start is known."""
+
+
+class StoreLook:
+    """Finds the next job for one node."""
+
+    def __init__(self, *, store: Store, clock: Clock, share_of: ShareOf) -> None:
+        self._store = store
+        self._clock = clock
+        self._share_of = share_of
+        self._look_at = 0.0
+        """When the store may be asked again, by the clock's `monotonic`."""
+        self._after_uid = ""
+        self._turns: OrderedDict[str, int] = OrderedDict()
+        """The number of the last start of each user."""
+        self._numbers = count(1)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to ask again."""
+        return self._clock.monotonic() >= self._look_at
+
+    async def next(self) -> WaitingJob | None:
+        """The job that is next; None, for a while, where none waits.
+
+        Raises:
+            StoreUnavailable: try again later.
+        """
+        saw_all, lines = await self._lines()
+        chosen = self._least(lines)
+        if chosen is not None:
+            self._note_start(chosen.head.uid)
+            return chosen.head
+        if saw_all:
+            self._look_at = self._clock.monotonic() + STORE_LOOK_S
+        return None
+
+    async def _lines(self) -> tuple[bool, Sequence[Line]]:
+        """The next users, and whether they are all."""
+        after, self._after_uid = self._after_uid, ""
+        lines = await self._store.lines(after_uid=after, limit=USERS_MAX)
+        if after and not lines:
+            return await self._lines()
+        is_full = len(lines) == USERS_MAX
+        if is_full:
+            self._after_uid = lines[-1].head.uid
+        return not after and not is_full, lines
+
+    def _least(self, lines: Sequence[Line]) -> Line | None:
+        free = [line for line in lines if self._may_start(line)]
+        return min(free, key=self._place, default=None)
+
+    def _may_start(self, line: Line) -> bool:
+        most = self._share_of(line.head.uid).running_max
+        return most is None or line.running < most
+
+    def _place(self, line: Line) -> tuple[int, int, int]:
+        """The user who runs the fewest for his weight; among equals, who has waited longest."""
+        uid = line.head.uid
+        level = int(line.running / self._share_of(uid).weight)
+        return level, self._turns.get(uid, 0), line.head.turn_ms
+
+    def _note_start(self, uid: str) -> None:
+        self._turns[uid] = next(self._numbers)
+        self._turns.move_to_end(uid)
+        if len(self._turns) > REMEMBERED_MAX:
+            self._turns.popitem(last=False)

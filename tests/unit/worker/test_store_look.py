@@ -1,0 +1,97 @@
+"""Whose job a node takes from the store where no id comes from the queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from scheduler.core.job import Claim
+from scheduler.core.ports.queue import Share
+from scheduler.worker.store_look import STORE_LOOK_S, StoreLook
+from tests.fakes import AT, FakeClock, MemoryStore
+from tests.support.stores import end, new, node
+
+SHARES = {"double": Share(weight=2), "capped": Share(running_max=1)}
+
+
+@dataclass
+class Look:
+    """A store, and a look into it that claims what it finds."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.look = StoreLook(
+            store=self.store,
+            clock=self.clock,
+            share_of=lambda uid: SHARES.get(uid, Share()),
+        )
+
+    async def submit(self, uid: str, count: int) -> None:
+        await self.store.insert([new(uid=uid) for _ in range(count)])
+
+    async def start(self) -> Claim | None:
+        found = await self.look.next()
+        if found is None:
+            return None
+        [claim] = await self.store.claim([found.id], node_id="n", at=AT)
+        return claim
+
+
+@pytest.fixture(name="look")
+async def look_fixture() -> Look:
+    look = Look()
+    await look.store.register(node("n"))
+    return look
+
+
+async def users_of(look: Look, starts: int, *, slots: int) -> list[str]:
+    """Who starts, where each job ends as the last slot is needed."""
+    claims: list[Claim] = []
+    for _ in range(starts):
+        if len(claims) >= slots:
+            await look.store.settle([end(claims[-slots])])
+        claim = await look.start()
+        assert claim is not None
+        claims.append(claim)
+    return [claim.uid for claim in claims]
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+async def test_a_newcomer_is_next_and_then_all_take_turns(look: Look, slots: int) -> None:
+    """With one slot nobody runs anything when it is free: the last starts count."""
+    await look.submit("a", 9)
+    await users_of(look, 3, slots=slots)
+    await look.submit("b", 3)
+
+    assert (await users_of(look, 4, slots=slots))[:2] in (["b", "a"], ["b", "b"])
+
+
+async def test_weights_and_caps_count(look: Look) -> None:
+    await look.submit("capped", 9)
+    await look.submit("double", 9)
+    await look.submit("one", 9)
+
+    started = await users_of(look, 7, slots=7)
+    assert (started.count("capped"), started.count("double"), started.count("one")) == (1, 4, 2)
+
+
+async def test_where_many_users_wait_it_goes_on_with_the_next_ones(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cost of one look does not grow with them, and nobody is left out."""
+    monkeypatch.setattr("scheduler.worker.store_look.USERS_MAX", 2)
+    for uid in ("a", "b", "c", "d", "e"):
+        await look.submit(uid, 1)
+
+    assert sorted(await users_of(look, 5, slots=9)) == ["a", "b", "c", "d", "e"]
+
+
+async def test_where_nothing_waits_it_rests_for_a_while(look: Look) -> None:
+    assert look.look.is_due
+    assert await look.start() is None
+    assert not look.look.is_due
+    look.clock.advance(STORE_LOOK_S)
+    assert look.look.is_due
