@@ -88,11 +88,13 @@ class AsyncClient:
         run_at: datetime | None = None,
         delay: timedelta | float | None = None,
         start_within: timedelta | float | None = None,
+        max_attempts: int | None = None,
+        hook_retries: bool = False,
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
-        In a handler, the job that runs is the new one's parent, unless `parent` is given. When it
-        runs, and in which order, say the last four: see `NewJob`.
+        In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
+        which order and how often it runs is said by the last six: see `NewJob`.
         """
         job = NewJob(
             uid=uid,
@@ -104,6 +106,8 @@ class AsyncClient:
             run_at=run_at,
             delay=delay,
             start_within=start_within,
+            max_attempts=max_attempts,
+            hook_retries=hook_retries,
         )
         return await self._ask(calls.submit(job, idempotency_key))
 

@@ -373,12 +373,14 @@ def _body(job: NewJob) -> dict[str, Any]:
 
 
 def _order(job: NewJob) -> dict[str, Any]:
-    """When, and in which order, it is to run; a node of an earlier version knows none of it."""
+    """When, in which order and how often it is to run; an earlier version knows none of it."""
     return {
         "priority": job.priority or None,
         "run_at": job.run_at and job.run_at.isoformat(),
         "delay_s": _seconds(job.delay),
         "start_within_s": _seconds(job.start_within),
+        "max_attempts": job.max_attempts,
+        "hook_retries": job.hook_retries or None,
     }
 
 

@@ -136,6 +136,7 @@ async def assemble(
         direct_starts,
         pauses,
         on_call_due=hooks.hint,
+        on_held=service.nearer.set,
         urls=urls,
         stack=stack,
     )
@@ -450,6 +451,7 @@ async def _open_workers(
     pauses: PauseService,
     *,
     on_call_due: Callable[[], None],
+    on_held: Callable[[], None],
     urls: Sequence[str],
     stack: AsyncExitStack,
 ) -> tuple[Settlements, Workers]:
@@ -465,6 +467,7 @@ async def _open_workers(
         local_jobs=local_jobs,
         job_events=basis.job_events,
         on_call_due=on_call_due,
+        on_held=on_held,
         cleanup_tries=config.abort.cleanup_tries,
     )
     stack.callback(settlements.unkillable.give_up)

@@ -35,10 +35,19 @@ from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reorde
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
-from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
+from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.pauses import MemoryPauses
-from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
+from tests.fakes.rows import (
+    Row,
+    call_of,
+    call_of_retry,
+    claim_as_it_is,
+    claim_of,
+    new_row,
+    release,
+    size_of,
+)
 from tests.fakes.tokens import MemoryTokens
 
 
@@ -235,10 +244,18 @@ class MemoryStore:
         if unwanted or end.status is Status.ABORTED:
             row.finish_abort(at=end.at, death=end.death or NOTHING_RAN)
         elif end.status is Status.QUEUED:
-            row.requeue(begun=end.death != NOTHING_RAN)
+            self._queue_again(row, end)
         else:
             row.change(status=end.status, owner=None, finished_at=end.at)
         return True
+
+    def _queue_again(self, row: Row, end: Settlement) -> None:
+        if end.again is not None:
+            row.remember(end.again, at=end.at, now=self.now())
+        row.requeue(begun=end.death != NOTHING_RAN)
+        if end.retried and row.job.hook is not None and row.job.hook_retries:
+            call = call_of_retry(row.job, end.at)
+            self.hook_calls[call.id] = call
 
     def _held(self, job_id: str, token: int) -> Row | None:
         """The row of a running job, if the token holds."""
@@ -429,7 +446,7 @@ class MemoryStore:
         row = self.rows.get(claim.id)
         owned = row is not None and row.job.token == claim.token and row.job.owner is not None
         if owned and claim.hook is not None:
-            self.hook_calls.setdefault(call_id, call_of(claim.id, at, id_=call_id, payload=payload))
+            self.hook_calls.setdefault(call_id, _notification(claim.id, at, call_id, payload))
 
     async def take_calls(
         self,
@@ -660,6 +677,10 @@ class MemoryStore:
             call_id: call for call_id, call in self.hook_calls.items() if call.job_id in self.rows
         }
         return len(old)
+
+
+def _notification(job_id: str, at: datetime, call_id: str, payload: JsonText) -> HookCall:
+    return call_of(job_id, at, id_=call_id, event=Event.NOTIFIED, payload=payload)
 
 
 def _waits_since(job: Job) -> datetime:

@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scheduler.api.description.examples import (
+    ATTEMPT,
     AUDIT,
     BY_SCHEMA,
     JOB,
     PAUSE,
     RECEIPT,
     RERUN_ID,
+    RUNNING,
+    SUCCESSFUL,
     TOKEN,
 )
 from scheduler.api.requests import cursor
@@ -31,9 +34,8 @@ QUEUED: Final = {
     "started_at": None,
     "finished_at": None,
     "abort": None,
+    "attempts": [],
 }
-RUNNING: Final = {**JOB, "status": "running", "finished_at": None, "abort": None}
-SUCCESSFUL: Final = {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}
 ABORTING: Final = {
     **RUNNING,
     "abort": {
@@ -60,6 +62,26 @@ PAUSED: Final = {
     },
 }
 RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
+TRIED_AGAIN: Final = {
+    **QUEUED,
+    "attempt": 1,
+    "node": "node-a",
+    "eligible_at": None,
+    "waits": {"for": "retry", "until": "2026-11-23T14:08:57.312Z"},
+    "max_attempts": 5,
+    "attempts": [
+        {
+            **ATTEMPT,
+            "outcome": "terminated",
+            "error": {
+                "kind": "exception",
+                "type": "ConnectionError",
+                "message": "the service does not answer",
+                "traceback": None,
+            },
+        }
+    ],
+}
 NEW: Final = BY_SCHEMA["NewJob"]
 SECOND: Final = "01a208bc-e53d-72b1-9d0f-2a6b8c1e4f70"
 
@@ -120,6 +142,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
             "start_within_s": 3600,
         },
         "in ten minutes": {**NEW, "delay_s": 600},
+        "tried again": {**NEW, "max_attempts": 5},
     },
     ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED},
     ("change_job", None): {
@@ -148,7 +171,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
             "jobs": [{**BY_SCHEMA["Reruns"]["jobs"][0], "id": None}],
         }
     },
-    ("get_job", 200): {"successful": SUCCESSFUL},
+    ("get_job", 200): {"successful": SUCCESSFUL, "tried again": TRIED_AGAIN},
     ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},
     ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},
     ("put_pause", None): {

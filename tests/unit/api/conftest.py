@@ -42,6 +42,7 @@ from scheduler.core.change import changed
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim, Settlement, Status
 from scheduler.core.quotas.quota import Quotas
+from scheduler.core.retries.declaration import Retry
 from scheduler.core.tasks import Tasks
 from scheduler.service.access.audit import Audit
 from scheduler.service.access.failed_logins import FailedLogins
@@ -64,7 +65,9 @@ TASKS = Tasks(
         "task1": HandlerOptions(
             name="task1", doc="Counts.", timeout_s=60, grace_s=1.5, memory_bytes=1 << 30
         ),
-        "task2": HandlerOptions(name="task2", undoable=True),
+        "task2": HandlerOptions(
+            name="task2", undoable=True, retry=Retry(5, on=("crash", ConnectionError)).rule
+        ),
     },
     loaded_at=AT,
 )
