@@ -36,6 +36,8 @@ from atlanscheduler_client.shapes import (
     MadeToken,
     NewJob,
     Node,
+    Pause,
+    PauseKind,
     Reruns,
     Role,
     Status,
@@ -86,11 +88,13 @@ class AsyncClient:
         run_at: datetime | None = None,
         delay: timedelta | float | None = None,
         start_within: timedelta | float | None = None,
+        max_attempts: int | None = None,
+        hook_retries: bool = False,
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
-        In a handler, the job that runs is the new one's parent, unless `parent` is given. When it
-        runs, and in which order, say the last four: see `NewJob`.
+        In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
+        which order and how often it runs is said by the last six: see `NewJob`.
         """
         job = NewJob(
             uid=uid,
@@ -102,6 +106,8 @@ class AsyncClient:
             run_at=run_at,
             delay=delay,
             start_within=start_within,
+            max_attempts=max_attempts,
+            hook_retries=hook_retries,
         )
         return await self._ask(calls.submit(job, idempotency_key))
 
@@ -184,6 +190,7 @@ class AsyncClient:
         run_at: datetime | None = None,
         delay: timedelta | float | None = None,
         start_within: timedelta | float | Kept | None = KEPT,
+        max_attempts: int | Kept | None = KEPT,
         idempotency_key: str | None = None,
     ) -> Job:
         """Run a job again that is over, as a new job, which is returned; the old one stays.
@@ -203,6 +210,7 @@ class AsyncClient:
                 run_at=run_at,
                 delay=delay,
                 start_within=start_within,
+                max_attempts=max_attempts,
                 key=idempotency_key,
             )
         )
@@ -287,6 +295,28 @@ class AsyncClient:
     async def nodes(self) -> Sequence[Node]:
         """The live nodes, by name."""
         return await self._ask(calls.nodes())
+
+    async def pause(
+        self,
+        kind: PauseKind | str,
+        name: str,
+        *,
+        reason: str | None = None,
+        until: datetime | None = None,
+    ) -> Pause:
+        """Pause a handler (`task`), a user (`uid`) or a `node`; again: replace reason and end.
+
+        After the answer no new attempt of it begins, on any node. What runs goes on.
+        """
+        return await self._ask(calls.pause(kind, name, reason=reason, until=until))
+
+    async def resume(self, kind: PauseKind | str, name: str) -> Pause:
+        """End a pause, and return it as it was."""
+        return await self._ask(calls.resume(kind, name))
+
+    def pauses(self, kind: PauseKind | str | None = None) -> AsyncIterator[Pause]:
+        """What is paused, by kind and name; pages are fetched during the iteration."""
+        return self._pages(calls.pauses(kind))
 
     async def create_token(
         self,

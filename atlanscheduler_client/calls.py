@@ -22,6 +22,7 @@ from atlanscheduler_client.reading import (
     job_of,
     made_token_of,
     node_of,
+    pause_of,
     reruns_of,
     task_of,
     token_of,
@@ -38,6 +39,7 @@ from atlanscheduler_client.shapes import (
     MadeToken,
     NewJob,
     Node,
+    Pause,
     Reruns,
     Status,
     Task,
@@ -145,11 +147,18 @@ def rerun(
     run_at: datetime | None,
     delay: timedelta | float | None,
     start_within: timedelta | float | Kept | None,
+    max_attempts: int | Kept | None,
     key: str | None,
 ) -> Call[Job]:
     """Run a job again."""
     within = start_within if isinstance(start_within, Kept) else _seconds(start_within)
-    instead = {"data": data, "hook": hook, "priority": priority, "start_within_s": within}
+    instead = {
+        "data": data,
+        "hook": hook,
+        "priority": priority,
+        "start_within_s": within,
+        "max_attempts": max_attempts,
+    }
     given = {
         "parent": running_job(),
         "run_at": run_at and run_at.isoformat(),
@@ -244,6 +253,32 @@ def nodes() -> Call[Sequence[Node]]:
         path="/-/nodes",
         read=lambda response: [node_of(each) for each in response.list],
     )
+
+
+def pause(kind: str, name: str, *, reason: str | None, until: datetime | None) -> Call[Pause]:
+    """Pause a handler, a user or a node."""
+    order = {"reason": reason, "until": None if until is None else until.isoformat()}
+    return Call(
+        method="PUT",
+        path=_path("-", "pauses", kind, name),
+        body=dumps(order),
+        headers={"Content-Type": "application/json"},
+        read=lambda response: pause_of(response.document),
+    )
+
+
+def resume(kind: str, name: str) -> Call[Pause]:
+    """End a pause."""
+    return Call(
+        method="DELETE",
+        path=_path("-", "pauses", kind, name),
+        read=lambda response: pause_of(response.document),
+    )
+
+
+def pauses(kind: str | None) -> Call[ListPage[Pause]]:
+    """List the first pauses."""
+    return _page(_path("-", "pauses", kind=kind, limit=PAGE_JOBS), pause_of)
 
 
 def create_token(
@@ -345,12 +380,14 @@ def _body(job: NewJob) -> dict[str, Any]:
 
 
 def _order(job: NewJob) -> dict[str, Any]:
-    """When, and in which order, it is to run; a node of an earlier version knows none of it."""
+    """When, in which order and how often it is to run; an earlier version knows none of it."""
     return {
         "priority": job.priority or None,
         "run_at": job.run_at and job.run_at.isoformat(),
         "delay_s": _seconds(job.delay),
         "start_within_s": _seconds(job.start_within),
+        "max_attempts": job.max_attempts,
+        "hook_retries": job.hook_retries or None,
     }
 
 

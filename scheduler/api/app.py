@@ -29,6 +29,7 @@ from scheduler.api.requests.bodies import skip_body
 from scheduler.api.router import Router
 from scheduler.api.streams import end_streams
 from scheduler.service.lookup import Lookup
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -42,6 +43,7 @@ def build_app(
     reruns: Reruns,
     lookup: Lookup,
     statistics: StatisticsService,
+    pauses: PauseService,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -77,6 +79,7 @@ def build_app(
     app[state.RERUNS] = reruns
     app[state.LOOKUP] = lookup
     app[state.STATISTICS] = statistics
+    app[state.PAUSES] = pauses
     _keep(app, access)
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix

@@ -19,6 +19,7 @@ from scheduler.service.access.audit import Audit
 from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
 from scheduler.service.lookup import Lookup
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -46,6 +47,7 @@ QUOTAS: Final = web.AppKey("quotas", QuotaService)
 LOOKUP: Final = web.AppKey("lookup", Lookup)
 RERUNS: Final = web.AppKey("reruns", Reruns)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
+PAUSES: Final = web.AppKey("pauses", PauseService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)
 SESSION_COOKIE: Final = web.AppKey("session_cookie", str)

@@ -19,7 +19,9 @@ from scheduler.cli.options import (
     CONFIGURED,
     AsJson,
     Delay,
+    HookRetries,
     JobName,
+    MaxAttempts,
     Name,
     Parent,
     Priority,
@@ -71,7 +73,9 @@ def submit(
     run_at: RunAt = None,
     delay: Delay = None,
     start_within: StartWithin = None,
+    max_attempts: MaxAttempts = None,
     *,
+    hook_retries: HookRetries = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
     ] = False,
@@ -92,6 +96,8 @@ def submit(
             run_at=run_at,
             delay=delay,
             start_within=start_within,
+            max_attempts=max_attempts,
+            hook_retries=hook_retries,
         )
         note(job, run_at)
         name = JobName(job.uid, job.id)

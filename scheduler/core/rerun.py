@@ -1,6 +1,7 @@
 """Re-runs: new jobs that ask for the same as jobs that are over. Pure.
 
-    taken over        user, task, data, hook, priority, start_within_s
+    taken over        user, task, data, hook, and of the order all but the times: priority,
+                      start_within_s, max_attempts, hook_retries
     not taken over    parent, run_at and delay_s, trace: why, when and by whom the first one was
                       submitted
 
@@ -23,6 +24,10 @@ COUNTED_MAX: Final = 10_000
 BYTES_MAX: Final = 8 * 1024 * 1024
 """One request takes no more jobs once their data and results together pass this, so that it holds
 no more memory than a page of a list does."""
+
+
+TIMES: Final = frozenset({"run_at", "delay_s"})
+"""What of the order of a job its re-run has not."""
 
 
 class RerunFilter(NamedTuple):
@@ -88,8 +93,8 @@ def again(job: Job, rerun: Rerun, changes: Mapping[str, Any] | None = None) -> J
         changes: fields of a submission, or of its order, that it has instead of the job's.
     """
     wanted = dict(changes or {})
-    times = {"priority": job.priority, "start_within_s": job.start_within_s}
-    order = Order(**times | {name: wanted.pop(name) for name in Order.__slots__ if name in wanted})
+    kept = {name: getattr(job, name) for name in Order.__slots__ if name not in TIMES}
+    order = Order(**kept | {name: wanted.pop(name) for name in Order.__slots__ if name in wanted})
     taken_over = {**job.submitted(), "parent": None}
     return JobRequest(
         **taken_over | wanted, order=AT_ONCE if order == AT_ONCE else order, rerun=rerun

@@ -17,6 +17,7 @@ from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     AT_ONCE,
     NOTHING_RAN,
+    Again,
     Cleanup,
     CleanupTries,
     Failure,
@@ -89,6 +90,8 @@ def order(wanted: Order) -> Mapping[str, Any]:
         "run_at": None if run_at is None else milliseconds_up(run_at),
         "delay_ms": None if delay_s is None else ceil(delay_s * 1000),
         "start_within_s": wanted.start_within_s,
+        "max_attempts": wanted.max_attempts,
+        "hook_retries": wanted.hook_retries,
     }
 
 
@@ -110,6 +113,16 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     ).decode()
 
 
+def places(before: Mapping[str, int]) -> str:
+    """By job, how many jobs of its user are to be claimed before it."""
+    return orjson.dumps(before).decode()
+
+
+def limits(running_max: Mapping[str, int | None]) -> str:
+    """By uid or pattern, how many jobs of a user may run; null for any number."""
+    return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
+
+
 def settlement(end: Settlement) -> Mapping[str, Any]:
     """The columns of the end of an attempt; without a death, nothing ran."""
     error = None if end.error is None else json(end.error)
@@ -127,6 +140,16 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
         "signal": death.signal,
         "processes": death.processes,
         "survivors": death.survivors,
+        **({} if end.again is None else _again(end.again)),
+    }
+
+
+def _again(again: Again) -> Mapping[str, Any]:
+    """What is remembered of an attempt, and for how long its job is held."""
+    return {
+        "outcome": again.outcome,
+        "failure": None if again.error is None else json(again.error),
+        "after_ms": None if again.after_s is None else ceil(again.after_s * 1000),
     }
 
 

@@ -22,7 +22,14 @@ from pydantic_core import PydanticCustomError
 from scheduler.api.requests.audit import instant
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.api.requests.models import HOOK_CHARS_MAX, Body, Hook, Parent, Uid
-from scheduler.api.requests.order_fields import DelayS, Priority, RunAt, StartWithinS
+from scheduler.api.requests.order_fields import (
+    DelayS,
+    HookRetries,
+    MaxAttempts,
+    Priority,
+    RunAt,
+    StartWithinS,
+)
 from scheduler.api.requests.submissions import data_text
 from scheduler.core.job import FINAL, FailureKind, Status
 from scheduler.core.rerun import COUNTED_MAX, RERUNS_MAX, RerunFilter
@@ -73,6 +80,8 @@ class RerunOrder(Body):
     run_at: RunAt = None
     delay_s: DelayS = None
     start_within_s: StartWithinS = None
+    max_attempts: MaxAttempts = None
+    hook_retries: HookRetries = False
 
     def changes(self, *, data_bytes_max: int) -> Mapping[str, Any]:
         """The fields that were given.

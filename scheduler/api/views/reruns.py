@@ -34,9 +34,8 @@ ALLOWED: Final = "a JSON object with what the re-run has instead, or no body"
 async def rerun_job(request: web.Request) -> web.Response:
     """Run a job again that is over: submit a new job like it.
 
-    What the body leaves out is taken over: `data`, `hook`, `priority` and `start_within_s`; not
-    `parent`, `run_at` and `delay_s`. Without a body all of it is. The job itself stays as it is,
-    and can be run again any number of times.
+    What the body leaves out is taken over, but for `parent`, `run_at` and `delay_s`. Without a body
+    all of it is. The job itself stays as it is, and can be run again any number of times.
     """
     uid, job_id = job_in_path(request)
     query(request, Query)

@@ -14,6 +14,7 @@ from scheduler.cli.options import (
     AsJson,
     Delay,
     JobName,
+    MaxAttempts,
     Priority,
     RunAt,
     StartWithin,
@@ -81,6 +82,7 @@ def rerun(
     run_at: RunAt = None,
     delay: Delay = None,
     start_within: StartWithin = None,
+    max_attempts: MaxAttempts = None,
     uid: OfUser = None,
     task: TaskFilter = None,
     status: Statuses = None,
@@ -100,6 +102,7 @@ def rerun(
         "run_at": run_at,
         "delay": delay,
         "start_within": KEPT if start_within is None else start_within,
+        "max_attempts": KEPT if max_attempts is None else max_attempts,
     }
     which: dict[str, Any] = {
         "uid": uid,

@@ -35,6 +35,9 @@ KEYS = [
     "eligible_at",
     "waits",
     "rerun_of",
+    "max_attempts",
+    "hook_retries",
+    "attempts",
 ]
 
 

@@ -23,6 +23,7 @@ AS_IT_WAS: dict[str, Any] = {
     "run_at": None,
     "delay": None,
     "start_within": KEPT,
+    "max_attempts": KEPT,
     "key": None,
 }
 ALL: dict[str, Any] = {
@@ -55,11 +56,12 @@ def test_what_is_not_given_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is taken over; null would be something else."""
     monkeypatch.delenv("ATLANSCHEDULER_JOB", raising=False)
     assert sent() == {}
-    assert sent(data=None, hook=None, priority=0, start_within=None) == {
+    assert sent(data=None, hook=None, priority=0, start_within=None, max_attempts=None) == {
         "data": None,
         "hook": None,
         "priority": 0,
         "start_within_s": None,
+        "max_attempts": None,
     }
 
 

@@ -11,6 +11,8 @@ import orjson
 import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
+from scheduler.api.requests.models import NewJob
+from scheduler.api.requests.reruns import RerunOrder
 from scheduler.core.job import Death, Failure, FailureKind, Status
 from scheduler.core.quotas.quota import Quota, Quotas
 from tests.unit.api.conftest import DATA_BYTES_MAX, Api, Response, build
@@ -61,7 +63,10 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
         "hook": "https://example.org/hook",
         "priority": 60,
         "start_within_s": 30,
+        "max_attempts": 3,
+        "hook_retries": True,
     }
+    assert asked.keys() == RerunOrder.model_fields.keys() - {"parent", "run_at", "delay_s"}
     old = await failed(api, **asked, run_at="2020-01-01T00:00:00Z", parent=NOBODYS)
 
     job = (await rerun(api, old)).json
@@ -70,13 +75,22 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
     assert (job["run_at"], job["parent"]) == (None, None)
 
 
+def test_a_rerun_takes_all_that_a_submission_does() -> None:
+    """But for whose it is, and what for: that would be another job."""
+    assert RerunOrder.model_fields.keys() == NewJob.model_fields.keys() - {"uid", "task"}
+
+
 async def test_what_is_given_is_instead(api: Api) -> None:
-    old = await failed(api, data=1, hook="https://example.org", priority=60, start_within_s=30)
+    old = await failed(
+        api, data=1, hook="https://example.org", priority=60, start_within_s=30, hook_retries=True
+    )
     asked = {
         "data": None,
         "hook": None,
         "priority": 0,
         "start_within_s": None,
+        "max_attempts": 2,
+        "hook_retries": False,
         "parent": NOBODYS,
     }
 
