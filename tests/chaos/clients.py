@@ -24,7 +24,15 @@ ORDERS: Final[Mapping[str, int]] = {
     "again": 3,
 }
 """When jobs are to run, in which order, and how often."""
-ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "change": 1, "look": 3, "list_all": 1}
+ACTS: Final = {
+    "submit": 5,
+    "submit_many": 1,
+    "rerun_many": 1,
+    "abort": 1,
+    "change": 1,
+    "look": 3,
+    "list_all": 1,
+}
 DELAY_S_MAX: Final = 4.0
 WITHIN_S_MAX: Final = 2.0
 PRIORITY_MAX: Final = 60
@@ -75,6 +83,20 @@ class Client:
             answer = await self._site.call("POST", "/", jobs)
             for job in answer[1] if answer else ():
                 self._ledger.accept(job)
+
+    async def _rerun_many(self) -> None:
+        """Run jobs again that failed or were aborted, by one key, until it is answered."""
+        if not self._has_room():
+            return
+        order = {"uid": UID, "status": ["terminated", "aborted"], "limit": BULK}
+        headers = {"Idempotency-Key": uuid4().hex}
+        while True:
+            answer = await self._site.call("POST", "/-/reruns", order, headers=headers)
+            if answer is not None:
+                break
+            await asyncio.sleep(PAUSE_S)
+        for each in answer[1]["jobs"]:
+            self._ledger.reran(await self._site.job(each["id"]), each["rerun_of"])
 
     async def _abort(self) -> None:
         if not (jobs := self._ledger.open):

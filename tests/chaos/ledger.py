@@ -41,6 +41,13 @@ class Ledger:
             self.wrong.append(f"one submission became two jobs: {self._numbers[number]}, {job}")
         self.accepted[job["id"]] = job
 
+    def reran(self, job: Job, old: str) -> None:
+        """Record a re-run that a request was answered with."""
+        self.counts["re-run"] += 1
+        if job["rerun_of"] != old:
+            self.wrong.append(f"a job that was to run {old} again is {job}")
+        self.accepted[job["id"]] = job
+
     def answer_abort(self, status: int, job: Job) -> None:
         """Record the answer to an abort: 200 aborted, 202 being stopped."""
         self.aborts.setdefault(job["id"], (time.monotonic(), status, job))

@@ -25,6 +25,7 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *(f"an accepted job is lost: {job}" for key, job in ledger.accepted.items()
           if key not in found),
         *_twice(jobs),
+        *_rerun_twice(jobs),
         *(flaw for job in jobs for flaw in _ends(job)),
         *_attempts(ledger, found),
         *_aborts(ledger, found),
@@ -38,9 +39,17 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
 
 def _twice(jobs: Sequence[Job]) -> Iterator[str]:
     """A submission, however often it was repeated under its key, is one job."""
-    for number, times in Counter(job["data"]["n"] for job in jobs).items():
+    first = (job for job in jobs if job["rerun_of"] is None)
+    for number, times in Counter(job["data"]["n"] for job in first).items():
         if times > 1:
             yield f"submission {number} is stored {times} times"
+
+
+def _rerun_twice(jobs: Sequence[Job]) -> Iterator[str]:
+    """However many requests of many meet, and however often each is repeated: a job is in one."""
+    for old, times in Counter(job["rerun_of"] for job in jobs if job["rerun_of"]).items():
+        if times > 1:
+            yield f"{old} was run again {times} times"
 
 
 def _ends(job: Job) -> Iterator[str]:
