@@ -114,6 +114,10 @@ async def test_each_filter_selects(store: Store) -> None:
     assert await found(statuses={Status.SUCCESSFUL}) == [claim.id]
     assert await found(statuses={Status.ABORTED, Status.TERMINATED}) == [theirs, lost, aborted.id]
     assert await found(uid="u1", statuses={Status.ABORTED}) == [aborted.id]
+    assert await found(uid="u1", tasks={"task2"}) == []
+    assert await found(uid="u1", error_kinds={FailureKind.EXCEPTION}) == []
+    assert await found(uid="u1", since=later(20)) == [lost]
+    assert await found(uid="u1", since=later(20.001)) == []
 
 
 async def test_what_is_to_be_undone_is_not_over(store: Store) -> None:
@@ -127,12 +131,17 @@ async def test_what_is_to_be_undone_is_not_over(store: Store) -> None:
     assert await rerunnable(store, which) == []
 
 
+@pytest.mark.parametrize("uid", [None, "u1"])
 @pytest.mark.parametrize("cleanup", [Cleanup.DONE, Cleanup.FAILED])
-async def test_what_was_undone_for_good_or_bad_is_over(store: Store, cleanup: Cleanup) -> None:
+async def test_what_was_undone_for_good_or_bad_is_over(
+    store: Store, cleanup: Cleanup, uid: str | None
+) -> None:
+    which = FAILED._replace(uid=uid, statuses={Status.ABORTED})
     claim = await cleaning(store)
+    assert await rerunnable(store, which) == []
     await store.settle_cleanup(claim.id, token=claim.token, cleanup=cleanup)
 
-    assert await rerunnable(store, FAILED._replace(statuses={Status.ABORTED})) == [claim.id]
+    assert await rerunnable(store, which) == [claim.id]
 
 
 async def test_what_was_run_again_is_left_out_and_its_rerun_is_not(store: Store) -> None:
@@ -140,6 +149,7 @@ async def test_what_was_run_again_is_left_out_and_its_rerun_is_not(store: Store)
     old, other = await failed(store), await failed(store)
     (job,) = (await store.insert([new(rerun=Rerun(old))])).jobs
     assert await rerunnable(store) == [other]
+    assert await rerunnable(store, FAILED._replace(uid="u1")) == [other]
 
     claim = await claimed(store, job.id)
     await store.settle([end(claim, Status.TERMINATED, error=RAISED)])
