@@ -398,6 +398,10 @@ class Claim(Submission):
     """Since when the job might have run; None where that is unknown."""
 
 
+NOBODY: Final = ""
+"""The uid, in the queue, of what counts for no user."""
+
+
 class WaitingJob(NamedTuple):
     """A job that waits for a worker: queued, or with its clean-up pending."""
 
@@ -413,7 +417,9 @@ class Line(NamedTuple):
     head: WaitingJob
     """The one that is next."""
     running: int
-    """How many of his jobs and clean-ups have an owner."""
+    """How many of his jobs run, without clean-ups."""
+    cleans: bool = False
+    """Whether the next one is a clean-up, which no limit holds back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from random import Random
 from typing import Final, assert_never
 
 from scheduler.core.job import (
+    NOBODY,
     Claim,
     Crashed,
     Failure,
@@ -69,6 +70,11 @@ def conclude(
 def waiting_job(job: Job) -> WaitingJob:
     """The job, as one that waits."""
     return WaitingJob(job.id, job.uid, round(job.turn_at.timestamp() * 1000))
+
+
+def waiting_cleanup(job_id: str) -> WaitingJob:
+    """A clean-up, as one that waits: it counts for no user, neither in turns nor in limits."""
+    return WaitingJob(job_id, NOBODY)
 
 
 def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped) -> Failure:

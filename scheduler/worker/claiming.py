@@ -19,7 +19,7 @@ from typing import Protocol
 
 from scheduler.core.change import claimed, running
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
-from scheduler.core.job import Claim, WaitingJob
+from scheduler.core.job import NOBODY, Claim, Purpose, WaitingJob
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import ClaimedWithin
@@ -163,7 +163,8 @@ class Claiming:
             if not dequeued:
                 job_ids = [claim.id for claim in claims]
                 for claim in claims:
-                    self._queue.hold(claim.id, claim.uid)
+                    cleans = claim.purpose is Purpose.CLEAN
+                    self._queue.hold(claim.id, NOBODY if cleans else claim.uid)
             if claims:
                 lot = [Claimed(claim, local_jobs[claim.id], self._lease, mark) for claim in claims]
                 await execute(lot, ticket)

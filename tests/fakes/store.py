@@ -529,9 +529,13 @@ class MemoryStore:
 
     async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         self._answer()
-        owned = Counter(row.job.uid for row in self.rows.values() if row.job.owner is not None)
+        jobs = (row.job for row in self.rows.values())
+        running = Counter(job.uid for job in jobs if job.status is Status.RUNNING)
         heads = {job.uid: job for job in reversed(self._waiting()) if job.uid > after_uid}
-        return [Line(heads[uid], owned[uid]) for uid in sorted(heads)[:limit]]
+        return [
+            Line(job, running[job.uid], self.rows[job.id].cleaning)
+            for job in sorted(heads.values(), key=lambda job: job.uid)[:limit]
+        ]
 
     async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()

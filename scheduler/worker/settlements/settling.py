@@ -36,7 +36,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.policy import conclude
+from scheduler.core.policy import conclude, waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
@@ -109,9 +109,10 @@ class Settling:
                 self._job_events.taken_over(claim)
         self._announce([claim for claim, _ in settled])
         for claim, settlement in settled:
-            if settlement.status in {Status.QUEUED, Status.ABORTED}:
-                await self._enqueue(claim)
+            if settlement.status is Status.QUEUED:
+                await self._enqueue(WaitingJob(claim.id, claim.uid))
             if settlement.status is Status.ABORTED:
+                await self._enqueue(waiting_cleanup(claim.id))
                 await self._tell_abort(claim)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
@@ -157,12 +158,12 @@ class Settling:
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if end.cleanup is Cleanup.PENDING and end.tries is None:
-            await self._enqueue(claim)
+            await self._enqueue(waiting_cleanup(claim.id))
         self._announce([claim])
 
-    async def _enqueue(self, claim: Claim) -> None:
+    async def _enqueue(self, job: WaitingJob) -> None:
         with suppress(QueueUnavailable):
-            await self._queue.enqueue([WaitingJob(claim.id, claim.uid)], ahead=True)
+            await self._queue.enqueue([job], ahead=True)
 
     def _announce(self, claims: Sequence[Claim]) -> None:
         if any(claim.hook is not None for claim in claims):
