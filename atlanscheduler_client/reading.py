@@ -61,7 +61,7 @@ def node_of(document: Document) -> Node:
 
 def usage_of(document: Document) -> Usage:
     """What a user uses from its JSON."""
-    fields = {name: document[name] for name in Usage.__slots__}
+    fields = {name: document[name] for name in Usage.__slots__ if name in document}
     limits = document["limits"]
     return Usage(**fields | {"limits": limits and _limits_of(limits)})
 
@@ -130,7 +130,8 @@ def _order(document: Document) -> Document:
 
 
 def _limits_of(document: Document) -> UserLimits:
-    return UserLimits(**{name: document[name] for name in UserLimits.__slots__})
+    fields = {name: document[name] for name in UserLimits.__slots__ if name in document}
+    return UserLimits(**fields)
 
 
 def _failure(document: Document | None) -> Failure | None:

@@ -218,6 +218,10 @@ class Hold(NamedTuple):
     """When it ends by itself; None where it does not."""
 
 
+FOR_QUOTA: Final = Hold("quota", None)
+"""Its user runs as many jobs as he may. No job is stored so: it is found where somebody asks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """When, and in which order among a user's jobs, a job is to run: what its user may choose."""

@@ -122,9 +122,7 @@ async def assemble(
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
-    direct_starts = DirectStarts(
-        lease=lease, local_jobs=local_jobs, clock=clock, quotas=config.quotas.quotas
-    )
+    direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
     promoter = Promoter(
         store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer
@@ -402,6 +400,11 @@ def _reloading(
         clock=basis.clock,
         draining=draining,
     )
+
+
+def _direct_starts(basis: _Basis, lease: Lease, local_jobs: LocalJobs) -> DirectStarts:
+    quotas = basis.config.quotas.quotas
+    return DirectStarts(lease=lease, local_jobs=local_jobs, clock=basis.clock, quotas=quotas)
 
 
 def _sweeper(basis: _Basis) -> Sweeper:

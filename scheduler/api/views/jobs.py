@@ -90,7 +90,7 @@ async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> w
             limit=wanted.limit,
         )
         documented = job_document if wanted.data else job_outline
-        documents = [documented(job) for job in page.jobs]
+        documents = [documented(job) for job in await request.app[QUOTAS].explained(page.jobs)]
         return json_response(documents, headers=_next(request, page))
 
 
@@ -105,10 +105,15 @@ async def get_job(request: web.Request) -> web.Response:
     async with in_line(request, request.app[LOAD].reads):
         job = await service.get(by, uid, job_id)
         if how_long.wait == 0 or job.reached(how_long.until):
-            return json_response(job_document(job))
+            return await _explained(request, job)
     with waiting(request, how_long.wait) as wait_s:
         job = await service.get(by, uid, job_id, wait_s=wait_s, until=how_long.until)
-    return json_response(job_document(job))
+    return await _explained(request, job)
+
+
+async def _explained(request: web.Request, job: Job) -> web.Response:
+    (explained,) = await request.app[QUOTAS].explained([job])
+    return json_response(job_document(explained))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
