@@ -49,6 +49,8 @@ from atlanscheduler_client.shapes import (
     NewJob,
     Node,
     OnAbort,
+    Pause,
+    PauseKind,
     Progress,
     Role,
     Status,
@@ -58,6 +60,7 @@ from atlanscheduler_client.shapes import (
     Usage,
     UserLimits,
     Waits,
+    WaitsForPause,
 )
 from atlanscheduler_client.sync import Client
 
@@ -89,6 +92,8 @@ __all__ = [
     "NoSuchJob",
     "Node",
     "OnAbort",
+    "Pause",
+    "PauseKind",
     "Printed",
     "Problem",
     "Progress",
@@ -105,6 +110,7 @@ __all__ = [
     "Usage",
     "UserLimits",
     "Waits",
+    "WaitsForPause",
     "WrongServer",
     "__version__",
 ]

@@ -33,6 +33,8 @@ from atlanscheduler_client.shapes import (
     MadeToken,
     NewJob,
     Node,
+    Pause,
+    PauseKind,
     Role,
     Status,
     Task,
@@ -218,6 +220,28 @@ class AsyncClient:
     async def nodes(self) -> Sequence[Node]:
         """The live nodes, by name."""
         return await self._ask(calls.nodes())
+
+    async def pause(
+        self,
+        kind: PauseKind | str,
+        name: str,
+        *,
+        reason: str | None = None,
+        until: datetime | None = None,
+    ) -> Pause:
+        """Pause a handler (`task`), a user (`uid`) or a `node`; again: replace reason and end.
+
+        After the answer no new attempt of it begins, on any node. What runs goes on.
+        """
+        return await self._ask(calls.pause(kind, name, reason=reason, until=until))
+
+    async def resume(self, kind: PauseKind | str, name: str) -> Pause:
+        """End a pause, and return it as it was."""
+        return await self._ask(calls.resume(kind, name))
+
+    def pauses(self, kind: PauseKind | str | None = None) -> AsyncIterator[Pause]:
+        """What is paused, by kind and name; pages are fetched during the iteration."""
+        return self._pages(calls.pauses(kind))
 
     async def create_token(
         self,

@@ -22,6 +22,7 @@ from atlanscheduler_client.reading import (
     job_of,
     made_token_of,
     node_of,
+    pause_of,
     task_of,
     token_of,
     usage_of,
@@ -34,6 +35,7 @@ from atlanscheduler_client.shapes import (
     MadeToken,
     NewJob,
     Node,
+    Pause,
     Status,
     Task,
     Token,
@@ -185,6 +187,32 @@ def nodes() -> Call[Sequence[Node]]:
         path="/-/nodes",
         read=lambda response: [node_of(each) for each in response.list],
     )
+
+
+def pause(kind: str, name: str, *, reason: str | None, until: datetime | None) -> Call[Pause]:
+    """Pause a handler, a user or a node."""
+    order = {"reason": reason, "until": None if until is None else until.isoformat()}
+    return Call(
+        method="PUT",
+        path=_path("-", "pauses", kind, name),
+        body=dumps(order),
+        headers={"Content-Type": "application/json"},
+        read=lambda response: pause_of(response.document),
+    )
+
+
+def resume(kind: str, name: str) -> Call[Pause]:
+    """End a pause."""
+    return Call(
+        method="DELETE",
+        path=_path("-", "pauses", kind, name),
+        read=lambda response: pause_of(response.document),
+    )
+
+
+def pauses(kind: str | None) -> Call[ListPage[Pause]]:
+    """List the first pauses."""
+    return _page(_path("-", "pauses", kind=kind, limit=PAGE_JOBS), pause_of)
 
 
 def create_token(

@@ -19,6 +19,8 @@ from atlanscheduler_client.shapes import (
     MadeToken,
     Node,
     OnAbort,
+    Pause,
+    PauseKind,
     Progress,
     Role,
     Status,
@@ -27,6 +29,7 @@ from atlanscheduler_client.shapes import (
     Usage,
     UserLimits,
     Waits,
+    WaitsForPause,
 )
 
 Document = dict[str, Any]
@@ -55,8 +58,23 @@ def task_of(document: Document) -> Task:
 
 def node_of(document: Document) -> Node:
     """A node from its JSON."""
-    fields = {name: document[name] for name in Node.__slots__}
-    return Node(**fields | {"started_at": instant(document["started_at"])})
+    fields: Document = {name: document.get(name) for name in Node.__slots__}
+    paused = document.get("paused")  # a node of an earlier version knows no pauses
+    started_at = instant(document["started_at"])
+    return Node(**fields | {"started_at": started_at, "paused": paused and pause_of(paused)})
+
+
+def pause_of(document: Document) -> Pause:
+    """A pause from its JSON."""
+    fields = {name: document[name] for name in Pause.__slots__}
+    return Pause(
+        **fields
+        | {
+            "kind": PauseKind(document["kind"]),
+            "until": _instant_or_none(document["until"]),
+            "paused_at": instant(document["paused_at"]),
+        }
+    )
 
 
 def usage_of(document: Document) -> Usage:
@@ -125,8 +143,18 @@ def _order(document: Document) -> Document:
         "run_at": _instant_or_none(document.get("run_at")),
         "start_within_s": document.get("start_within_s"),
         "eligible_at": _instant_or_none(document.get("eligible_at")),
-        "waits": waits and Waits(reason=waits["for"], until=_instant_or_none(waits["until"])),
+        "waits": waits and _waits(waits),
     }
+
+
+def _waits(document: Document) -> Waits:
+    until, pause = _instant_or_none(document["until"]), document.get("pause")
+    return Waits(reason=document["for"], until=until, pause=pause and _waits_for_pause(pause))
+
+
+def _waits_for_pause(document: Document) -> WaitsForPause:
+    fields = {name: document[name] for name in WaitsForPause.__slots__}
+    return WaitsForPause(**fields | {"kind": PauseKind(document["kind"])})
 
 
 def _limits_of(document: Document) -> UserLimits:

@@ -104,13 +104,41 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitsForPause:
+    """The pause that a job waits for."""
+
+    kind: PauseKind
+    name: str
+    reason: str | None
+    by: str | None
+    """The name of who paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
     """What a queued job waits for before it may wait for a worker."""
 
     reason: str
-    """`run_at`: its time has not come. `quota`: its user runs as many jobs as he may."""
+    """`run_at`: its time has not come; `paused`: its handler or its user is paused; `quota`: its
+    user runs as many jobs as he may."""
     until: datetime | None
     """When that ends by itself; None where it does not."""
+    pause: WaitsForPause | None = None
+    """Of a paused job, the pause that ends last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A pause: no new attempt begins of what it names."""
+
+    kind: PauseKind
+    name: str
+    reason: str | None
+    until: datetime | None
+    """When it ends by itself; None where it does not."""
+    paused_at: datetime
+    by: str | None
+    """The name of who asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +262,14 @@ class Task:
     """When the node loaded its handlers."""
 
 
+class PauseKind(StrEnum):
+    """What a pause names."""
+
+    TASK = "task"
+    UID = "uid"
+    NODE = "node"
+
+
 class Role(StrEnum):
     """What a token lets its bearer do, from the least to the most."""
 
@@ -307,6 +343,8 @@ class Node:
     running: int
     tasks: Sequence[str]
     started_at: datetime
+    paused: Pause | None = None
+    """Its pause; None where it takes jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from scheduler.api.limits.load import Load
 from scheduler.api.requests.bodies import skip_body
 from scheduler.api.router import Router
 from scheduler.api.streams import end_streams
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
@@ -38,6 +39,7 @@ def build_app(
     service: Service,
     quotas: QuotaService,
     statistics: StatisticsService,
+    pauses: PauseService,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -69,6 +71,7 @@ def build_app(
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
     app[state.STATISTICS] = statistics
+    app[state.PAUSES] = pauses
     app[state.TOKENS] = access.tokens
     app[state.SESSIONS] = access.sessions
     app[state.SESSION_COOKIE] = access.session_cookie

@@ -25,6 +25,7 @@ from scheduler.core.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    NoSuchPause,
     NoSuchToken,
     NotFound,
     ParentAborted,
@@ -66,6 +67,7 @@ FORBIDDEN: Final = Kind("forbidden", 403, "The token does not allow this")
 CROSS_SITE: Final = Kind("cross-site", 403, "Another web site may not change anything here")
 NO_SUCH_JOB: Final = Kind("no-such-job", 404, "This user has no such job")
 NO_SUCH_TOKEN: Final = Kind("no-such-token", 404, "There is no such token")
+NO_SUCH_PAUSE: Final = Kind("no-such-pause", 404, "This is not paused")
 NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
 WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not support the method")
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
@@ -93,6 +95,7 @@ KINDS: Final = (
     CROSS_SITE,
     NO_SUCH_JOB,
     NO_SUCH_TOKEN,
+    NO_SUCH_PAUSE,
     NO_SUCH_PATH,
     WRONG_METHOD,
     CONFLICT,
@@ -120,6 +123,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     TooLarge: TOO_LARGE,
     NotFound: NO_SUCH_JOB,
     NoSuchToken: NO_SUCH_TOKEN,
+    NoSuchPause: NO_SUCH_PAUSE,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
     QuotaExceeded: QUOTA_EXCEEDED,

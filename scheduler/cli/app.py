@@ -20,9 +20,10 @@ from atlanscheduler_client import (
 )
 from atlanscheduler_client.address import TOKEN_VARIABLE
 from scheduler import __version__
-from scheduler.cli import abort, doctor, follow, init, migrate, read, submit, token
+from scheduler.cli import abort, doctor, follow, init, migrate, read, submit
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.node_url import Tried
+from scheduler.cli.operators import pause, token
 from scheduler.cli.options import ELSEWHERE
 from scheduler.cli.run_node import run_node
 from scheduler.cli.terminal import print_error
@@ -97,6 +98,9 @@ def build_app() -> typer.Typer:
     app.command("usage")(read.usage)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
+    app.command("pause")(pause.pause)
+    app.command("resume")(pause.resume)
+    app.command("pauses")(pause.pauses)
     app.command("audit")(read.audit)
     app.add_typer(token.app, name="token")
     app.command("init")(init.init)

@@ -21,6 +21,7 @@ from atlanscheduler_client import (
     JobState,
     Node,
     OnAbort,
+    Pause,
     Progress,
     Status,
     Task,
@@ -82,12 +83,39 @@ def waits(job: Job) -> str:
     """What a queued job waits for."""
     if job.waits is None:
         return "a worker"
-    until = job.waits.until
-    if job.waits.reason == "run_at" and until is not None:
-        return f"{_at(until)}, in {duration(until - datetime.now(UTC))}"
+    end = job.waits.until
+    if job.waits.reason == "run_at" and end is not None:
+        return f"{_at(end)}, in {duration(end - datetime.now(UTC))}"
+    if (pause := job.waits.pause) is not None:
+        why = f": {pause.reason}" if pause.reason else ""
+        return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
     if job.waits.reason == "quota":
         return "another job of its user to end"
-    return f"{job.waits.reason}{f' until {_at(until)}' if until else ''}"
+    return f"{job.waits.reason}{until(end)}"
+
+
+def pauses(found: Sequence[Pause]) -> Table:
+    """A table with a row for each pause."""
+    now = datetime.now(UTC)
+    return _table(
+        ("paused", "name", "since", "until", "by", "reason"),
+        (
+            (
+                pause.kind,
+                pause.name,
+                f"{duration(now - pause.paused_at)} ago",
+                _at(pause.until) or "resumed",
+                pause.by or "",
+                pause.reason or "",
+            )
+            for pause in found
+        ),
+    )
+
+
+def until(at: datetime | None) -> str:
+    """When a pause ends, behind what is said of it."""
+    return f" until {_at(at)}" if at else ""
 
 
 def tasks(found: Sequence[Task]) -> Table:
@@ -111,7 +139,7 @@ def nodes(found: Sequence[Node]) -> Table:
     """A table with a row for each node."""
     now = datetime.now(UTC)
     return _table(
-        ("node", "running", "workers", "version", "up"),
+        ("node", "running", "workers", "version", "up", "paused"),
         (
             (
                 node.name,
@@ -119,6 +147,7 @@ def nodes(found: Sequence[Node]) -> Table:
                 str(node.workers),
                 node.version,
                 duration(now - node.started_at),
+                "" if node.paused is None else _paused(node.paused),
             )
             for node in found
         ),
@@ -168,6 +197,12 @@ def _plainly(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
     return value if isinstance(value, str) else _json(value)
+
+
+def _paused(pause: Pause) -> str:
+    since = duration(datetime.now(UTC) - pause.paused_at)
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"for {since}{_by(pause.by)}{until(pause.until)}{why}"
 
 
 def _force(token: Token, now: datetime) -> str:

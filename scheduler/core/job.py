@@ -93,6 +93,8 @@ class HoldReason(StrEnum):
 
     RUN_AT = "run_at"
     """The time has not come that its user chose."""
+    PAUSED = "paused"
+    """Its handler or its user is paused; `let_go_of_task.sql` and its kin let it go."""
 
 
 class Cleanup(StrEnum):
@@ -216,6 +218,12 @@ class Hold(NamedTuple):
     """A `HoldReason`, or one that only a later version knows."""
     until: datetime | None
     """When it ends by itself; None where it does not."""
+    pause: tuple[str, str] | None = None
+    """Where the reason is a pause that is known: its kind and name."""
+    why: str | None = None
+    """The reason that was given for the pause."""
+    by: str | None = None
+    """The name of who paused."""
 
 
 FOR_QUOTA: Final = Hold("quota", None)
@@ -305,7 +313,8 @@ class Job(Submission):
     @property
     def turn_at(self) -> datetime:
         """Of a user's jobs that wait for a worker, the one with the earliest is next."""
-        return (self.eligible_at or self.created_at) - timedelta(seconds=self.priority)
+        since = self.eligible_at or self.created_at
+        return since - timedelta(seconds=self.priority) if self.priority else since
 
     @property
     def over(self) -> bool:

@@ -56,6 +56,7 @@ from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
@@ -124,15 +125,15 @@ async def assemble(
     lease = _lease(basis, local_jobs)
     direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
-    promoter = Promoter(
-        store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer
-    )
-    urls = await stack.enter_async_context(_api(basis, service, registry))
+    pauses = _pauses(basis, service)
+    promoter = _promoter(basis, service)
+    urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
     settlements, workers = await _open_workers(
         basis,
         lease,
         local_jobs,
         direct_starts,
+        pauses,
         on_call_due=hooks.hint,
         urls=urls,
         stack=stack,
@@ -149,6 +150,7 @@ async def assemble(
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
             "promote held jobs": promoter.run,
+            "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
             "receive aborts": partial(receive_aborts, queue, local_jobs),
@@ -161,6 +163,11 @@ async def assemble(
         },
         draining=draining,
     )
+
+
+def _direct_starts(basis: _Basis, lease: Lease, local_jobs: LocalJobs) -> DirectStarts:
+    quotas = basis.config.quotas.quotas
+    return DirectStarts(lease=lease, local_jobs=local_jobs, clock=basis.clock, quotas=quotas)
 
 
 async def _begin(basis: _Basis, lease: Lease, sweeper: Sweeper) -> None:
@@ -306,8 +313,23 @@ def _service(
     )
 
 
+def _promoter(basis: _Basis, service: Service) -> Promoter:
+    return Promoter(
+        store=basis.store,
+        queue=basis.queue,
+        job_events=basis.job_events,
+        nearer=service.nearer,
+    )
+
+
+def _pauses(basis: _Basis, service: Service) -> PauseService:
+    return PauseService(
+        store=basis.store, clock=basis.clock, node_name=basis.node.name, nearer=service.nearer
+    )
+
+
 def _api(
-    basis: _Basis, service: Service, registry: CollectorRegistry
+    basis: _Basis, service: Service, pauses: PauseService, registry: CollectorRegistry
 ) -> AbstractAsyncContextManager[Sequence[str]]:
     config = basis.config
     statistics = StatisticsService(
@@ -327,6 +349,7 @@ def _api(
         service=service,
         quotas=quotas,
         statistics=statistics,
+        pauses=pauses,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
@@ -402,11 +425,6 @@ def _reloading(
     )
 
 
-def _direct_starts(basis: _Basis, lease: Lease, local_jobs: LocalJobs) -> DirectStarts:
-    quotas = basis.config.quotas.quotas
-    return DirectStarts(lease=lease, local_jobs=local_jobs, clock=basis.clock, quotas=quotas)
-
-
 def _sweeper(basis: _Basis) -> Sweeper:
     config = basis.config
     return Sweeper(
@@ -427,6 +445,7 @@ async def _open_workers(
     lease: Lease,
     local_jobs: LocalJobs,
     direct_starts: DirectStarts,
+    pauses: PauseService,
     *,
     on_call_due: Callable[[], None],
     urls: Sequence[str],
@@ -467,6 +486,7 @@ async def _open_workers(
         ),
         node_api=NodeApi(local(urls), basis.access.token_of),
         quotas=config.quotas.quotas,
+        pauses=pauses,
     )
     stack.callback(workers.close)
     return settlements, workers

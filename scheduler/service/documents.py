@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ from scheduler.core.job import (
     Progress,
 )
 from scheduler.core.job_log import Line
+from scheduler.core.pause import Pause
 from scheduler.core.quotas.quota import Usage
 from scheduler.core.webhook import HookCall
 
@@ -61,7 +63,23 @@ def job_document(job: Job) -> Document:
 
 
 def _waits(hold: Hold) -> Document:
-    return {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    waits = {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    if hold.pause is None:
+        return waits
+    kind, name = hold.pause
+    return {**waits, "pause": {"kind": kind, "name": name, "reason": hold.why, "by": hold.by}}
+
+
+def pause_document(pause: Pause) -> Document:
+    """A pause."""
+    return {
+        "kind": pause.kind,
+        "name": pause.name,
+        "reason": pause.reason,
+        "until": _instant_or_none(pause.until),
+        "paused_at": instant(pause.paused_at),
+        "by": pause.by,
+    }
 
 
 def call_document(call: HookCall) -> Document:
@@ -105,8 +123,8 @@ def line_document(job_id: str, uid: str, line: Line) -> Document:
     }
 
 
-def node_document(node: Node) -> Document:
-    """A live node."""
+def node_document(node: Node, pause: Pause | None) -> Document:
+    """A live node, and its pause where there is one."""
     return {
         "name": node.name,
         "id": node.id,
@@ -115,6 +133,7 @@ def node_document(node: Node) -> Document:
         "running": node.running,
         "tasks": node.tasks,
         "started_at": instant(node.started_at),
+        "paused": None if pause is None else pause_document(pause),
     }
 
 
@@ -184,6 +203,7 @@ def audit_document(record: AuditRecord) -> Document:
     }
 
 
+@lru_cache(maxsize=64)  # jobs that are submitted together have their times in common
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with exactly milliseconds, so that the texts sort like the times."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)

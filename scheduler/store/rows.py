@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -31,6 +32,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
+from scheduler.core.pause import Pause, PauseKind
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -116,6 +118,18 @@ def claim(row: Row) -> Claim:
         purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,
         cleanup_tries=row["cleanup_tries"],
         eligible_at=_maybe_instant(row["eligible_at"]),
+    )
+
+
+def pause(row: Row) -> Pause:
+    """The pause in a row."""
+    return Pause(
+        kind=PauseKind(row["kind"]),
+        name=row["name"],
+        reason=row["reason"],
+        until=_maybe_instant(row["until"]),
+        paused_at=_instant(row["paused_at"]),
+        by=row["paused_by"],
     )
 
 
@@ -255,6 +269,7 @@ def _progress(stored: str | None) -> Progress | None:
     return None if stored is None else Progress(**orjson.loads(stored))
 
 
+@lru_cache(maxsize=64)  # jobs that are stored together have their times in common
 def _instant(stored: int) -> datetime:
     return EPOCH + stored * MILLISECOND
 

@@ -39,8 +39,9 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.parts.pauses import SqlPauses
+from scheduler.store.parts.tokens import SqlTokens
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
-from scheduler.store.sql_tokens import SqlTokens
 
 BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"
@@ -59,6 +60,7 @@ class SqlStore:
         self.identity = database.identity
         self.tokens = SqlTokens(database)
         self.audit = SqlAudit(database)
+        self.pauses = SqlPauses(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -535,7 +537,9 @@ class SqlStore:
     async def next_due_s(self) -> float | None:
         """See `Store`."""
         (row,) = await self._fetch("next_due")
-        known = [ms for ms in (row["due_ms"], row["expires_ms"]) if ms is not None]
+        known = [
+            ms for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"]) if ms is not None
+        ]
         return min(known) / 1000 if known else None
 
     async def reorder(

@@ -83,12 +83,12 @@ class Row:
 
     def _retimed(self, run_at: datetime | None, now: datetime) -> dict[str, Any]:
         """What another time changes; a job that is held for another reason stays so."""
-        hold = self.job.hold
-        if hold is not None and hold.reason != HoldReason.RUN_AT:
+        reason = None if self.job.hold is None else self.job.hold.reason
+        if reason not in {None, HoldReason.RUN_AT, HoldReason.PAUSED}:
             return {}
         if run_at is not None and run_at > now:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}
-        return {} if hold is None else {"hold": None, "eligible_at": now}
+        return {"hold": None, "eligible_at": now} if reason == HoldReason.RUN_AT else {}
 
     def promote(self, *, since: datetime | None) -> None:
         self.change(hold=None, eligible_at=since, revision=self.job.revision + 1)

@@ -36,6 +36,7 @@ from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
+from tests.fakes.pauses import MemoryPauses
 from tests.fakes.rows import Row, call_of, claim_as_it_is, claim_of, new_row, release, size_of
 from tests.fakes.tokens import MemoryTokens
 
@@ -53,6 +54,7 @@ class MemoryStore:
         self._nodes: dict[str, Node] = {}
         self.audit = MemoryAudit(self._answer)
         self.tokens = MemoryTokens(self._answer, self.audit)
+        self.pauses = MemoryPauses(self._answer, self.audit, rows=self.rows, now=self.now)
 
     def _answer(self) -> None:
         if self.away:
@@ -76,11 +78,17 @@ class MemoryStore:
                 raise ParentAborted(f"{new.parent} was aborted with its children")
             self._must_fit(jobs, quotas or {})
             self.rows |= {new.id: new_row(new, self.now()) for new in jobs}
+            for new in jobs:
+                self.pauses.park(self.rows[new.id])
             self.audit.store(audit)
             stored = [self.rows[new.id].job for new in jobs]
             node = self._nodes.get(claimer or "")
             rows = [self.rows[new.id] for new in jobs if self.rows[new.id].waits] if node else []
-            claims = tuple(claim_of(row, node, row.job.created_at) for row in rows if node)
+            claims = tuple(
+                claim_of(row, node, row.job.created_at)
+                for row in rows
+                if node and self.pauses.may_begin(row, node.name)
+            )
             queued = {uid: self._use(uid).queued for uid in quotas or {}}
             return Inserted(stored, created=True, claims=claims, queued=queued)
         if len(earlier) < len(jobs):
@@ -190,6 +198,7 @@ class MemoryStore:
             return []
         free = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
         now = self.now()
+        free = (row for row in free if self.pauses.may_begin(row, node.name))
         return [claim_of(row, node, at) for row in free if row.waits and not row.expired(now)]
 
     async def claim_within(
@@ -377,7 +386,8 @@ class MemoryStore:
         self._answer()
         queued = self._jobs(None, [Status.QUEUED], None)
         held = Counter(job.hold.reason for job in queued if job.hold is not None)
-        since = sorted(job.eligible_at for job in queued if job.eligible_at is not None)
+        waiting = [job.eligible_at for job in queued if job.hold is None]
+        since = sorted(at for at in waiting if at is not None)
         return JobCounts(
             queued=min(len(since), count_max),
             running=len(self._jobs(None, [Status.RUNNING], None)),
@@ -581,6 +591,7 @@ class MemoryStore:
         self._answer()
         due = {row.job.hold.until for row in self.rows.values() if row.job.hold is not None}
         due |= {row.expires_at for row in self.rows.values()}
+        due |= set(self.pauses.next_end())
         times = [at for at in due if at is not None]
         return (min(times) - self.now()).total_seconds() if times else None
 

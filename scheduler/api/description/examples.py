@@ -79,6 +79,14 @@ AUDIT: Final = {
     "count": 1,
     "detail": {"reason": "wrong input"},
 }
+PAUSE: Final = {
+    "kind": "task",
+    "name": "report",
+    "reason": "the archive is moved",
+    "until": "2026-11-24T06:00:00.000Z",
+    "paused_at": "2026-11-23T14:08:50.682Z",
+    "by": "ops",
+}
 BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
     "JobChange": {"priority": 60, "run_at": None},
@@ -122,7 +130,10 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "running": 1,
         "tasks": ["task1"],
         "started_at": "2026-11-23T14:00:00.000Z",
+        "paused": None,
     },
+    "PauseOrder": {"reason": "the archive is moved", "until": "2026-11-24T07:00:00+01:00"},
+    "Pause": PAUSE,
     "TokenOrder": {"name": "web", "role": "user", "uids": ["team-a.*"]},
     "Token": TOKEN,
     "MadeToken": {**TOKEN, "token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
@@ -131,7 +142,7 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "LoggedIn": {"status": "logged in"},
     "LoggedOut": {"status": "logged out"},
     "Health": {"status": "ok"},
-    "Ready": {"status": "ready"},
+    "Ready": {"status": "ready", "paused": False},
 }
 
 MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {

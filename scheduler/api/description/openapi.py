@@ -103,7 +103,7 @@ def _operation(route: Route, components: Json) -> Json:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": route.body_required,
             "content": _content(route.name, None, "application/json", route.body, components),
         }
     responses = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from scheduler.api.description.examples import AUDIT, BY_SCHEMA, JOB, RECEIPT, TOKEN
+from scheduler.api.description.examples import AUDIT, BY_SCHEMA, JOB, PAUSE, RECEIPT, TOKEN
 from scheduler.api.requests import cursor
 
 Json = dict[str, Any]
@@ -41,6 +41,15 @@ HELD: Final = {
     "start_within_s": 3600.0,
     "eligible_at": None,
     "waits": {"for": "run_at", "until": "2026-11-24T06:00:00.000Z"},
+}
+PAUSED: Final = {
+    **QUEUED,
+    "task": PAUSE["name"],
+    "waits": {
+        "for": "paused",
+        "until": PAUSE["until"],
+        "pause": {name: PAUSE[name] for name in ("kind", "name", "reason", "by")},
+    },
 }
 NEW: Final = BY_SCHEMA["NewJob"]
 SECOND: Final = "01a208bc-e53d-72b1-9d0f-2a6b8c1e4f70"
@@ -80,6 +89,8 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "last_event_id": "1795939427123-2.0~900000000",
     "Last-Event-ID": "1795939427123-2.0~900000000",
     "follow": True,
+    "kind": "task",
+    "name": "report",
     "actor": "web",
     "action": "abort",
     "since": "2026-11-23T00:00:00Z",
@@ -101,7 +112,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         },
         "in ten minutes": {**NEW, "delay_s": 600},
     },
-    ("submit", 202): {"one": QUEUED, "later": HELD},
+    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED},
     ("change_job", None): {
         "at once": {"run_at": None},
         "first of all": {"priority": 86400},
@@ -112,6 +123,10 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
     ("get_job", 200): {"successful": SUCCESSFUL},
     ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},
     ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},
+    ("put_pause", None): {
+        "for good": {},
+        "until a time": {"reason": PAUSE["reason"], "until": "2026-11-24T07:00:00+01:00"},
+    },
     ("list_tokens", 200): {"newest first": [TOKEN]},
     ("revoke_token", 200): {"revoked": {**TOKEN, "revoked_at": "2026-11-24T09:30:00.000Z"}},
     ("list_audit", 200): {"newest first": [AUDIT]},

@@ -69,6 +69,7 @@ class Route:
     problems: tuple[Kind, ...] = ()
     body: Any = None
     """The type of the JSON body; None if the route takes none."""
+    body_required: bool = True
     path_parameters: type[Query] | None = None
     """The model of the parameters in the path."""
     query: type[Query] | None = None

@@ -20,6 +20,7 @@ from scheduler.api.problems import (
     INVALID,
     JOB_ENDED,
     NO_SUCH_JOB,
+    NO_SUCH_PAUSE,
     NO_SUCH_TOKEN,
     NOT_JSON,
     NOT_QUEUED,
@@ -52,6 +53,7 @@ from scheduler.api.requests.models import (
     UserPath,
     WaitQuery,
 )
+from scheduler.api.requests.pauses import PauseOrder, PausePath, PausesQuery
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
@@ -63,6 +65,7 @@ from scheduler.api.views import (
     jobs,
     operations,
     order,
+    pauses,
     sessions,
     tokens,
 )
@@ -310,6 +313,43 @@ ROUTES: Final = (
             200: ResponseDescription(description="The nodes, by name", shape=list[shapes.Node])
         },
         problems=(UNAVAILABLE,),
+    ),
+    Route(
+        method="PUT",
+        path="/-/pauses/{kind}/{name}",
+        function=pauses.put_pause,
+        right=Right.OPERATE,
+        path_parameters=PausePath,
+        body=PauseOrder,
+        body_required=False,
+        responses={200: ResponseDescription(description="The pause", shape=shapes.Pause)},
+        problems=(INVALID, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+    ),
+    Route(
+        method="DELETE",
+        path="/-/pauses/{kind}/{name}",
+        function=pauses.end_pause,
+        right=Right.OPERATE,
+        path_parameters=PausePath,
+        responses={
+            200: ResponseDescription(description="The pause that was ended", shape=shapes.Pause)
+        },
+        problems=(INVALID, NO_SUCH_PAUSE, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/pauses",
+        function=pauses.list_pauses,
+        right=Right.OPERATE,
+        query=PausesQuery,
+        responses={
+            200: ResponseDescription(
+                description="The pauses",
+                shape=list[shapes.Pause],
+                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+            )
+        },
+        problems=(INVALID, UNAVAILABLE),
     ),
     Route(
         method="POST",

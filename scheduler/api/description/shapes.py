@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.job import Cleanup, FailureKind, Status
+from scheduler.core.pause import PauseKind
 from scheduler.core.webhook import CallStatus, Event
 
 Instant = Annotated[
@@ -99,16 +100,43 @@ class Abort(Shape):
     on_abort: Annotated[OnAbort | None, Field(description="null where there is nothing to undo")]
 
 
+class WaitsForPause(Shape):
+    """The pause that a job waits for."""
+
+    kind: Annotated[Literal["task", "uid"], Field(description="what is paused")]
+    name: str
+    reason: Annotated[str | None, Field(description="why")]
+    by: Annotated[str | None, Field(description="who paused; null without `[auth]`")]
+
+
 class Waits(Shape):
     """What a queued job waits for before it may wait for a worker."""
 
     for_: Annotated[
         str,
-        Field(alias="for", description="`run_at`: the time has not come; further ones may follow"),
+        Field(
+            alias="for",
+            description="`run_at`: the time has not come; `paused`: its handler or its user is "
+            "paused; further ones may follow",
+        ),
     ]
     until: Annotated[
         Instant | None, Field(description="when that ends by itself; null where it does not")
     ]
+    pause: Annotated[
+        WaitsForPause | None, Field(description="of a paused job, the pause that ends last")
+    ] = None
+
+
+class Pause(Shape):
+    """A pause: no new attempt begins of what it names."""
+
+    kind: PauseKind
+    name: Annotated[str, Field(description="the name of a handler, a user or a node")]
+    reason: str | None
+    until: Annotated[Instant | None, Field(description="when it ends by itself; null: never")]
+    paused_at: Annotated[Instant, Field(description="since when, by the store's clock")]
+    by: Annotated[str | None, Field(description="who asked for it; null without `[auth]`")]
 
 
 class JobOutline(Shape):
@@ -219,6 +247,7 @@ class Ready(Shape):
     """The node takes work."""
 
     status: Literal["ready"]
+    paused: Annotated[bool, Field(description="whether it takes no new jobs meanwhile")]
 
 
 class Task(Shape):
@@ -243,6 +272,7 @@ class Node(Shape):
     running: Annotated[int, Field(description="jobs it was running at its last heartbeat")]
     tasks: list[str]
     started_at: Instant
+    paused: Annotated[Pause | None, Field(description="null where it takes jobs")]
 
 
 class Token(Shape):
@@ -287,7 +317,10 @@ class AuditRecord(Shape):
     uid: Annotated[str | None, Field(description="the user whose jobs it is about")]
     target: Annotated[
         str | None,
-        Field(description="the id of the job or token; null where it is about several, or none"),
+        Field(
+            description="the id of the job or token, or what is paused; null where it is about "
+            "several, or none"
+        ),
     ]
     count: Annotated[int, Field(description="how many jobs, or failed logins")]
     detail: Annotated[

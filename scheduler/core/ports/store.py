@@ -25,6 +25,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
+from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
@@ -97,6 +98,11 @@ class Store(Protocol):
         """Who did what."""
         ...
 
+    @property
+    def pauses(self) -> PauseStore:
+        """What is paused: of that, nothing is claimed but clean-ups."""
+        ...
+
     async def insert(
         self,
         jobs: Sequence[NewJob],
@@ -108,7 +114,8 @@ class Store(Protocol):
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
         A job whose time has not come by the store's clock is held; a delay begins now. Any other
-        may run from now on, also one whose time is long past.
+        may run from now on, also one whose time is long past. One whose task or user is paused is
+        held, too.
 
         With `claimer`, the id of a node, they are stored as claimed by it from their creation on,
         exactly as if `claim` had followed, if it is registered; but not those that are held.
@@ -191,9 +198,10 @@ class Store(Protocol):
         """Claim those of the jobs that wait: queued ones to run, aborted ones to clean up.
 
         A queued job becomes running: owner and node name are set, attempt and token grow by one,
-        progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`. An
-        aborted job with a pending clean-up and without an owner only gets an owner and a new token.
-        The answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
+        progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`, nor
+        one that a pause covers, of its task, its user or the node. An aborted job with a pending
+        clean-up and without an owner only gets an owner and a new token, whatever is paused. The
+        answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
         concurrent calls for one job exactly one gets it.
         """
         ...
@@ -482,7 +490,9 @@ class Store(Protocol):
         ...
 
     async def next_due_s(self) -> float | None:
-        """In how many seconds `promote` or `expire` has something to do; None: nothing is known.
+        """In how many seconds `promote`, `expire` or `pauses.let_go` has something to do.
+
+        None: nothing is known.
 
         Negative where it has since so long.
         """

@@ -7,6 +7,12 @@ WITH claimer AS (
     -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
     SELECT id, name FROM nodes WHERE id = $2
        FOR KEY SHARE -- PostgreSQL only
+), active AS (
+    -- The lock makes `put_pause` wait until this has ended; one that was answered is seen here.
+    SELECT kind, name
+      FROM pauses
+     WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())
+       FOR KEY SHARE -- PostgreSQL only
 ), free AS (
     -- Locked in the order of ids, so that two claims of the same jobs cannot deadlock.
     SELECT jobs.id, claimer.id AS owner, claimer.name AS node
@@ -38,6 +44,13 @@ WITH claimer AS (
                                              FROM jobs AS others
                                             WHERE others.uid = jobs.uid
                                               AND others.status = 'running'))
+       -- Clean-ups are not paused.
+       AND (jobs.status <> 'queued'
+            OR NOT EXISTS (SELECT 1
+                             FROM active
+                            WHERE (active.kind = 'task' AND active.name = jobs.task)
+                               OR (active.kind = 'uid' AND active.name = jobs.uid)
+                               OR (active.kind = 'node' AND active.name = claimer.name)))
      ORDER BY jobs.id FOR UPDATE OF jobs -- PostgreSQL only
 )
 UPDATE jobs

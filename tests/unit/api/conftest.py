@@ -49,6 +49,7 @@ from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
@@ -207,6 +208,7 @@ def build(
             quotas or Quotas(), service=service, store=store, clock=clock, job_events=job_events
         ),
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
+        pauses=PauseService(store=store, clock=clock, node_name="node-a", nearer=service.nearer),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),

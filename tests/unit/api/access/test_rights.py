@@ -64,6 +64,9 @@ OPERATIONS = {
     "ready": Operation("GET", "/-/ready", None),
     "list_tasks": Operation("GET", "/-/tasks", Role.VIEWER),
     "list_nodes": Operation("GET", "/-/nodes", Role.OPERATOR),
+    "put_pause": Operation("PUT", "/-/pauses/task/task1", Role.OPERATOR, body={}),
+    "list_pauses": Operation("GET", "/-/pauses", Role.OPERATOR),
+    "end_pause": Operation("DELETE", "/-/pauses/task/task1", Role.OPERATOR),
     "login": Operation("POST", "/-/login", None, body={"token": "x"}),
     "logout": Operation("POST", "/-/logout", None),
     "create_token": Operation(
