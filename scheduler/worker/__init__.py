@@ -84,9 +84,8 @@ def build_workers(
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
     claim = _claiming_within(quotas, store)
-    claims = Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses)
     claiming = Claiming(
-        claims=claims,
+        claims=Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses),
         queue=queue,
         clock=clock,
         lease=lease,
