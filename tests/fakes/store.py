@@ -209,7 +209,7 @@ class MemoryStore:
         rows = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
         for row in sorted(rows, key=lambda row: _turn(waiting_job(row.job))):
             most, uid = quotas.running_max_of(row.job.uid), row.job.uid
-            is_run = row.job.status is Status.QUEUED and row.waits
+            is_run = row.job.status is Status.QUEUED and row.waits and not row.expired(self.now())
             if is_run and most is not None and self._use(uid).running >= most:
                 beyond.append(waiting_job(row.job))
             else:

@@ -49,8 +49,7 @@ async def test_the_first_job_of_a_user_is_among_the_next_two_starts(
     assert status == 202
     for number in range(ROUNDS):
         # Between the two starts of the newcomers the flood has begun anew.
-        begun = len(list(flood.iterdir()))
-        await eventually(lambda begun=begun: len(list(flood.iterdir())) > begun + 1)
+        await _begun(flood, len(list(flood.iterdir())) + 2)
         job = await node.submit(**beating(newcomers, f"newcomer-{number}", 0.01))
         submitted_at = time.monotonic()
         assert (await node.job(job, wait_s=30))["status"] == "successful"
