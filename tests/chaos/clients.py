@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.chaos.installation import PAUSE_S, UID, Installation
+from tests.chaos.installation import LIMITED, PAUSE_S, RUNNING_MAX, UID, Installation
 
 OPEN_MAX: Final = 4
 """How many jobs may wait or run for each node: more would only make the queue longer."""
@@ -18,6 +18,7 @@ MANNERS: Final = {"plain": 6, "parent": 2, "stubborn": 1, "fails": 1}
 DURATIONS_S: Final = {0.0: 1, 0.2: 3, 1.0: 3, 4.0: 2}
 ORDERS: Final[Mapping[str, int]] = {"plain": 6, "delayed": 3, "urgent": 1, "first": 1}
 """When jobs are to run, and in which order."""
+USERS: Final = {UID: 3, LIMITED: 1}
 ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "change": 1, "look": 3, "list_all": 1}
 DELAY_S_MAX: Final = 4.0
 WITHIN_S_MAX: Final = 2.0
@@ -75,7 +76,9 @@ class Client:
         job = self._random.choice(jobs)
         wait_s = self._random.choice([0, 0, 2])
         asked_at = time.monotonic()
-        answer = await self._site.call("DELETE", f"/{UID}/{job['id']}?wait={wait_s}", wait_s=wait_s)
+        answer = await self._site.call(
+            "DELETE", f"/{job['uid']}/{job['id']}?wait={wait_s}", wait_s=wait_s
+        )
         if answer is not None and answer[0] != 409:
             self._ledger.answer_abort(*answer[:2])
             self._ledger.saw(answer[1], asked_at=asked_at)
@@ -87,7 +90,7 @@ class Client:
         job = self._random.choice(jobs)
         priority = self._random.randint(-PRIORITY_MAX, PRIORITY_MAX)
         change = self._random.choice([{"priority": priority}, {"run_at": None}])
-        answer = await self._site.call("PATCH", f"/{UID}/{job['id']}", change)
+        answer = await self._site.call("PATCH", f"/{job['uid']}/{job['id']}", change)
         if answer is not None and answer[0] == 200:
             self._ledger.counts["changed"] += 1
 
@@ -105,8 +108,12 @@ class Client:
 
     def _new(self, **data: object) -> dict[str, Any]:
         drawn = {"manner": self._drawn(MANNERS), "for_s": self._drawn(DURATIONS_S)}
+        uid = self._drawn(USERS)
+        if uid == LIMITED:
+            self._ledger.counts[LIMITED] += 1
+            drawn["places"] = RUNNING_MAX
         return {
-            "uid": UID,
+            "uid": uid,
             "task": "guarded",
             "data": {"folder": str(self._ledger.folder), "n": next(_numbers), **drawn, **data},
         }
