@@ -20,6 +20,7 @@ from functools import partial
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import QuotaExceeded, Standing
 from scheduler.core.job import FOR_QUOTA, Job, JobRequest, Status
@@ -99,6 +100,7 @@ class QuotaService:
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
         traceparent: str | None = None,
+        audit: Sequence[AuditRecord] | None = None,
     ) -> Submitted:
         """Submit jobs as `Service.submit` does, if their users' quotas allow it.
 
@@ -112,6 +114,7 @@ class QuotaService:
             idempotency_key=idempotency_key,
             fingerprint=fingerprint,
             traceparent=traceparent,
+            audit=audit,
         )
         if not (quotas := self._fitting(submissions)):
             return Submitted(await submit(), ())
