@@ -19,7 +19,8 @@ DURATIONS_S: Final = {"long": 10.0, "short": 0.1, "middle": 1.0, "also-long": 10
 
 def occupied(weights: dict[str, float]) -> dict[str, float]:
     """How many slots each user had on average, where all have enough jobs that wait."""
-    lines, begun, had_s = Lines(), Counter[str](), Counter[str]()
+    lines, begun = Lines(), Counter[str]()
+    had_s = dict.fromkeys(DURATIONS_S, 0.0)
     lines.share_of = lambda uid: Share(weights.get(uid, 1.0))
     lines.add([WaitingJob(f"{uid}/{each}", uid, each) for uid in DURATIONS_S for each in (0, 1)])
     ends: list[tuple[float, str]] = [(0.0, "")] * SLOTS
