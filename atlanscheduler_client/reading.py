@@ -94,7 +94,7 @@ def pause_of(document: Document) -> Pause:
 
 def usage_of(document: Document) -> Usage:
     """What a user uses from its JSON."""
-    fields = {name: document[name] for name in Usage.__slots__}
+    fields = {name: document[name] for name in Usage.__slots__ if name in document}
     limits = document["limits"]
     return Usage(**fields | {"limits": limits and _limits_of(limits)})
 
@@ -193,7 +193,8 @@ def _retry_of(document: Document) -> TaskRetry:
 
 
 def _limits_of(document: Document) -> UserLimits:
-    return UserLimits(**{name: document[name] for name in UserLimits.__slots__})
+    fields = {name: document[name] for name in UserLimits.__slots__ if name in document}
+    return UserLimits(**fields)
 
 
 def _failure(document: Document | None) -> Failure | None:

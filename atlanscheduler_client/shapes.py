@@ -124,7 +124,7 @@ class Waits:
 
     reason: str
     """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
-    handler or its user is paused."""
+    handler or its user is paused; `quota`: its user runs as many jobs as he may."""
     until: datetime | None
     """When that ends by itself; None where it does not."""
     pause: WaitsForPause | None = None
@@ -437,6 +437,8 @@ class UserLimits:
     """How many jobs may be queued."""
     submits_per_s: float | None
     """How many jobs may be submitted to each node in a second, on average."""
+    running_max: int | None = None
+    """How many jobs may run; further ones wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -452,3 +454,5 @@ class Usage:
     """The pattern in `[quotas]` that fits best; None: none fits."""
     limits: UserLimits | None
     """None where no pattern fits."""
+    weight: float = 1.0
+    """How much the user gets where others wait, too: twice as much with 2 as with 1."""

@@ -93,6 +93,8 @@ def waits(job: Job) -> str:
     if (pause := job.waits.pause) is not None:
         why = f": {pause.reason}" if pause.reason else ""
         return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
+    if job.waits.reason == "quota":
+        return "another job of its user to end"
     return f"{job.waits.reason}{until(end)}"
 
 
@@ -230,14 +232,17 @@ def usage(found: Usage) -> Table:
     limits = found.limits
     queued_max = None if limits is None else limits.queued_max
     submits_per_s = None if limits is None else limits.submits_per_s
+    running_max = None if limits is None else limits.running_max
+    running = str(found.running)
     queued = f"{found.queued}" if found.queued_is_exact else f"at least {found.queued}"
     return _grid(
         {
             "queued": queued if queued_max is None else f"{queued} of at most {queued_max}",
-            "running": str(found.running),
+            "running": running if running_max is None else f"{running} of at most {running_max}",
             "submits": None
             if submits_per_s is None
             else f"at most {submits_per_s:g} a second on each node",
+            "weight": None if found.weight == 1 else f"{found.weight:g}",
             "quota": "none" if found.pattern is None else f'[quotas."{found.pattern}"]',
         }
     )

@@ -269,6 +269,10 @@ class Hold(NamedTuple):
     """The name of who paused."""
 
 
+FOR_QUOTA: Final = Hold("quota", None)
+"""Its user runs as many jobs as he may. No job is stored so: it is found where somebody asks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """When, in which order and how often a job is to run: what its user may choose."""
@@ -502,6 +506,10 @@ class Claim(Submission):
     """How many it has used up before this one."""
 
 
+NOBODY: Final = ""
+"""The uid, in the queue, of what counts for no user."""
+
+
 class WaitingJob(NamedTuple):
     """A job that waits for a worker: queued, or with its clean-up pending."""
 
@@ -517,7 +525,9 @@ class Line(NamedTuple):
     head: WaitingJob
     """The one that is next."""
     running: int
-    """How many of his jobs and clean-ups have an owner."""
+    """How many of his jobs run, without clean-ups."""
+    cleans: bool = False
+    """Whether the next one is a clean-up, which no limit holds back."""
 
 
 @dataclass(frozen=True, slots=True)

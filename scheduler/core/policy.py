@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from scheduler.core.job import (
     ENDED_BY_ITSELF,
+    NOBODY,
     NOTHING_RAN,
     Again,
     AttemptOutcome,
@@ -92,6 +93,11 @@ def _cut_short(reason: StopReason, death: Death) -> Again | None:
 def waiting_job(job: Job) -> WaitingJob:
     """The job, as one that waits."""
     return WaitingJob(job.id, job.uid, round(job.turn_at.timestamp() * 1000))
+
+
+def waiting_cleanup(job_id: str) -> WaitingJob:
+    """A clean-up, as one that waits: it counts for no user, neither in turns nor in limits."""
+    return WaitingJob(job_id, NOBODY)
 
 
 def failure(task: str, outcome: Unreturnable | Raised | Crashed | Unknown | Stopped) -> Failure:

@@ -120,15 +120,13 @@ async def assemble(
     basis = await _open_basis(config, name, registry, stack)
     store, queue, clock = basis.store, basis.queue, basis.clock
     hooks = await stack.enter_async_context(_hooks(basis))
-    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
-    looks = JobLooks(store)
+    change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
-    pauses = _pauses(basis, service)
-    promoter = _promoter(basis, service)
+    pauses, promoter = _pauses(basis, service), _promoter(basis, service)
     urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
     settlements, workers = await _open_workers(
         basis,

@@ -23,6 +23,7 @@ import structlog
 from scheduler.core.change import GAP, changed
 from scheduler.core.errors import StoreUnavailable, Unavailable
 from scheduler.core.job import Job, Node
+from scheduler.core.policy import waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Released, Store
@@ -143,7 +144,7 @@ class Sweeper:
         """Enqueue the clean-ups whose next try is due."""
         due = await self._store.resume_cleanups(at=self._clock.now(), limit=CLEANUPS_MAX)
         if due:
-            await self._queue.enqueue(due, ahead=True)
+            await self._queue.enqueue([waiting_cleanup(each.id) for each in due], ahead=True)
 
     async def restore_ids(self) -> None:
         """Enqueue the waiting jobs that are, or may be, missing in the queue."""

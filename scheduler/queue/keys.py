@@ -88,6 +88,14 @@ class Keys:
         return self._key("epoch")
 
     @property
+    def users(self) -> str:
+        return self._key("users")
+
+    @property
+    def capped(self) -> str:
+        return self._key("capped")
+
+    @property
     def wake(self) -> str:
         return self._key("wake")
 

@@ -48,6 +48,9 @@ longer than any page of ids takes. No job waits that long: idle workers ask the 
 IDS_MAX: Final = 1000
 """How many ids one command adds: no other command runs on the server meanwhile."""
 
+USERS_MAX: Final = 10_000
+"""The shares of how many users are told anew at the start. Those of others are as their ids say."""
+
 NODES_MAX: Final = 1000
 """How many nodes with an in-flight list are looked at; more there are never, unless somebody else
 writes there."""
@@ -114,6 +117,8 @@ class RedisQueue:
                 f" is gone for good, delete the key {self._keys.store}"
             )
         self._store_identity = store_identity
+        async with self._server.answering():
+            await self._share_anew()
 
     async def enqueue(self, jobs: Sequence[WaitingJob], *, ahead: bool = False) -> None:
         if ahead and jobs:
@@ -236,6 +241,16 @@ class RedisQueue:
             for uid, line in users.items()
         )
         return list(chain.from_iterable(lines))
+
+    async def _share_anew(self) -> None:
+        """Tell the server the shares of those who wait: it may have those of an earlier start."""
+        commands = self._server.commands
+        placed = texts(await commands.zrange(self._keys.users, 0, USERS_MAX - 1))
+        capped = texts(await commands.srandmember(self._keys.capped, USERS_MAX))
+        shares = [(uid, share_text(self._share_of(uid)), 0) for uid in (*placed, *capped)]
+        for begin in range(0, len(shares), IDS_MAX):
+            page = shares[begin : begin + IDS_MAX]
+            await self._scripts.enqueue(list(chain.from_iterable(page)))
 
     async def _register(self, store_identity: str) -> str:
         async with self._server.commands.pipeline() as pipe:

@@ -177,7 +177,12 @@ def usage_document(usage: Usage) -> Document:
         "pattern": None if quota is None else quota.pattern,
         "limits": None
         if quota is None
-        else {"queued_max": quota.queued_max, "submits_per_s": quota.submits_per_s},
+        else {
+            "queued_max": quota.queued_max,
+            "submits_per_s": quota.submits_per_s,
+            "running_max": quota.running_max,
+        },
+        "weight": 1.0 if quota is None else quota.weight,
     }
 
 

@@ -15,6 +15,7 @@ from asyncio import Lock
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -22,7 +23,7 @@ from weakref import WeakValueDictionary
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import QuotaExceeded, Standing
-from scheduler.core.job import JobRequest
+from scheduler.core.job import FOR_QUOTA, Job, JobRequest, Status
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Inserted, Store
 from scheduler.core.quotas.quota import Quota, Quotas, Usage, queue_limits, queue_standing
@@ -75,6 +76,21 @@ class QuotaService:
         count_max = max(COUNT_MAX, 1 + ((quota and quota.queued_max) or 0))
         use = (await self._store.usage([uid], count_max=count_max))[uid]
         return Usage(uid, use, quota, queued_is_exact=use.queued < count_max)
+
+    async def explained(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """The jobs, with the reason where some wait since their users may run no more now."""
+        limits = {
+            job.uid: most
+            for job in jobs
+            if _waits(job) and (most := self._quotas.running_max_of(job.uid)) is not None
+        }
+        if not limits:
+            return jobs
+        use = await self._store.usage(limits, count_max=max(limits.values()))
+        full = {uid for uid, most in limits.items() if use[uid].running >= most}
+        return [
+            replace(job, hold=FOR_QUOTA) if _waits(job) and job.uid in full else job for job in jobs
+        ]
 
     async def submit(
         self,
@@ -167,3 +183,8 @@ class QuotaService:
         if uid in inserted.queued:
             found.append(queue_standing(uid, quota, inserted.queued[uid]))
         return found
+
+
+def _waits(job: Job) -> bool:
+    """Whether it may run, and waits for a worker."""
+    return job.status is Status.QUEUED and job.hold is None

@@ -34,7 +34,7 @@ from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import Job, JobRequest, NewJob, Node, Status, Until
 from scheduler.core.job_log import Line, lines
-from scheduler.core.policy import waiting_job
+from scheduler.core.policy import waiting_cleanup, waiting_job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
 from scheduler.core.ports.queue import Queue
@@ -537,7 +537,7 @@ class Service:
             if job.status is Status.RUNNING and job.owner is not None:
                 await self._queue.announce_abort(job.id, node_id=job.owner)
             elif job.cleanup_waits:
-                await self._queue.enqueue([waiting_job(job)], ahead=True)
+                await self._queue.enqueue([waiting_cleanup(job.id)], ahead=True)
 
     async def _waited(self, job: Job, *, wait_s: float, until: Until) -> Job:
         """The job as soon as it is final or over, or in its current state when the time is up."""

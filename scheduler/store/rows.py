@@ -26,6 +26,7 @@ from scheduler.core.job import (
     FailureKind,
     Hold,
     Job,
+    Line,
     Node,
     Progress,
     Purpose,
@@ -80,6 +81,11 @@ def times(row: Row) -> dict[str, Any]:
         "eligible_at": _maybe_instant(row["eligible_at"]),
         "hold": _hold(row),
     }
+
+
+def line(row: Row) -> Line:
+    """A user who has jobs that wait."""
+    return Line(waiting_job(row), row["running"], row["status"] != Status.QUEUED)
 
 
 def waiting_job(row: Row) -> WaitingJob:

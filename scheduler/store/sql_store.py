@@ -512,7 +512,7 @@ class SqlStore:
     async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         """See `Store`."""
         found = await self._fetch("lines", after_uid, limit)
-        return [Line(rows.waiting_job(row), row["running"]) for row in found]
+        return [rows.line(row) for row in found]
 
     async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
         """See `Store`."""

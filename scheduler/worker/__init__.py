@@ -78,7 +78,6 @@ def build_workers(
 
     Args:
         group: runs the tasks of the line for slots; it must outlive the workers.
-        node_api: how handlers reach the node.
         quotas: how many jobs of a user may run, and what he gets of all slots.
         pauses: what the node knows of them; it runs meanwhile.
     """

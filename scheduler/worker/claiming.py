@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from scheduler.core.change import running
 from scheduler.core.errors import QueueUnavailable
-from scheduler.core.job import Claim
+from scheduler.core.job import NOBODY, Claim, Purpose
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.worker.direct_starts import DirectStarts, IdleClaimer, Reservation
@@ -159,7 +159,8 @@ class Claiming:
             if not dequeued:
                 done = [claim.id for claim in claims]
                 for claim in claims:
-                    self._queue.hold(claim.id, claim.uid)
+                    cleans = claim.purpose is Purpose.CLEAN
+                    self._queue.hold(claim.id, NOBODY if cleans else claim.uid)
             if claims:
                 lot = [Claimed(claim, local_jobs[claim.id], self._lease, mark) for claim in claims]
                 await execute(lot, ticket)

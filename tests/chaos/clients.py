@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.chaos.installation import PAUSE_S, UID, Installation
+from tests.chaos.installation import LIMITED, PAUSE_S, RUNNING_MAX, UID, Installation
 
 OPEN_MAX: Final = 4
 """How many jobs may wait or run for each node: more would only make the queue longer."""
@@ -24,6 +24,7 @@ ORDERS: Final[Mapping[str, int]] = {
     "again": 3,
 }
 """When jobs are to run, in which order, and how often."""
+USERS: Final = {UID: 3, LIMITED: 1}
 ACTS: Final = {
     "submit": 5,
     "submit_many": 1,
@@ -104,7 +105,9 @@ class Client:
         job = self._random.choice(jobs)
         wait_s = self._random.choice([0, 0, 2])
         asked_at = time.monotonic()
-        answer = await self._site.call("DELETE", f"/{UID}/{job['id']}?wait={wait_s}", wait_s=wait_s)
+        answer = await self._site.call(
+            "DELETE", f"/{job['uid']}/{job['id']}?wait={wait_s}", wait_s=wait_s
+        )
         if answer is not None and answer[0] != 409:
             self._ledger.answer_abort(*answer[:2])
             self._ledger.saw(answer[1], asked_at=asked_at)
@@ -116,7 +119,7 @@ class Client:
         job = self._random.choice(jobs)
         priority = self._random.randint(-PRIORITY_MAX, PRIORITY_MAX)
         change = self._random.choice([{"priority": priority}, {"run_at": None}])
-        answer = await self._site.call("PATCH", f"/{UID}/{job['id']}", change)
+        answer = await self._site.call("PATCH", f"/{job['uid']}/{job['id']}", change)
         if answer is not None and answer[0] == 200:
             self._ledger.counts["changed"] += 1
 
@@ -134,8 +137,12 @@ class Client:
 
     def _new(self, **data: object) -> dict[str, Any]:
         drawn = {"manner": self._drawn(MANNERS), "for_s": self._drawn(DURATIONS_S)}
+        uid = self._drawn(USERS)
+        if uid == LIMITED:
+            self._ledger.counts[LIMITED] += 1
+            drawn["places"] = RUNNING_MAX
         return {
-            "uid": UID,
+            "uid": uid,
             "task": "guarded",
             "data": {"folder": str(self._ledger.folder), "n": next(_numbers), **drawn, **data},
         }

@@ -18,6 +18,9 @@ from tests.chaos.members import Member
 Job = dict[str, Any]
 
 UID: Final = "chaos"
+LIMITED: Final = "limited"
+"""The user of whom only `RUNNING_MAX` jobs may run at a time."""
+RUNNING_MAX: Final = 1
 ANSWER_S: Final = 3.0
 """How long a client waits before it asks another node: one may be stopped, or lack its store."""
 ANSWERS: Final = {200, 202, 409}
@@ -88,7 +91,8 @@ class Installation:
         while True:
             asked_at = time.monotonic()
             patience_s = min(wait_s, ANSWER_S)
-            job, _ = await self.look(f"/{UID}/{job_id}?wait={patience_s}", wait_s=patience_s)
+            uid = self.ledger.accepted[job_id]["uid"]
+            job, _ = await self.look(f"/{uid}/{job_id}?wait={patience_s}", wait_s=patience_s)
             self.ledger.saw(job, asked_at=asked_at)
             if not wait_s or job["status"] in FINAL:
                 return dict(job)
@@ -96,7 +100,7 @@ class Installation:
     async def jobs(self, query: str = "") -> list[Job]:
         """All jobs."""
         found: list[Job] = []
-        path: str | None = f"/{UID}?limit={PAGE}{query}"
+        path: str | None = f"/-/jobs?limit={PAGE}{query}"
         while path is not None:
             asked_at = time.monotonic()
             page, headers = await self.look(path)

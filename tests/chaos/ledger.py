@@ -77,6 +77,10 @@ class Ledger:
         """The lines of handlers that found another attempt running."""
         return self._diary("overlaps")
 
+    def crowds(self) -> list[str]:
+        """The lines of handlers that found as many jobs of their user running as may run."""
+        return self._diary("crowds")
+
     def undone(self) -> set[str]:
         """Ids of the jobs whose clean-up began."""
         return set(self._diary("undone"))

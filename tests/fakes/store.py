@@ -219,7 +219,7 @@ class MemoryStore:
         rows = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
         for row in sorted(rows, key=lambda row: _turn(waiting_job(row.job))):
             most, uid = quotas.running_max_of(row.job.uid), row.job.uid
-            is_run = row.job.status is Status.QUEUED and row.waits
+            is_run = row.job.status is Status.QUEUED and row.waits and not row.expired(self.now())
             if is_run and most is not None and self._use(uid).running >= most:
                 beyond.append(waiting_job(row.job))
             else:
@@ -557,9 +557,13 @@ class MemoryStore:
 
     async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
         self._answer()
-        owned = Counter(row.job.uid for row in self.rows.values() if row.job.owner is not None)
+        jobs = (row.job for row in self.rows.values())
+        running = Counter(job.uid for job in jobs if job.status is Status.RUNNING)
         heads = {job.uid: job for job in reversed(self._waiting()) if job.uid > after_uid}
-        return [Line(heads[uid], owned[uid]) for uid in sorted(heads)[:limit]]
+        return [
+            Line(job, running[job.uid], self.rows[job.id].cleaning)
+            for job in sorted(heads.values(), key=lambda job: job.uid)[:limit]
+        ]
 
     async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
         self._answer()

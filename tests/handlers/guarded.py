@@ -2,6 +2,8 @@
 
 FOLDER/locks/ID   held by the job and by the child that it starts
 FOLDER/overlaps   a line for each attempt, or clean-up, that found the lock held
+FOLDER/place-N    held by one of the jobs of a user of whom only so many may run, as its lock is
+FOLDER/crowds     a line for each attempt that found no such place free
 FOLDER/begun      a line for each attempt: id, number, instant of the monotonic clock
 FOLDER/undone     a line for each clean-up: id
 FOLDER/failed     a line for each attempt that is about to fail, and may be tried again: id, number
@@ -15,7 +17,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +36,21 @@ def alone(folder: Path, job: JobContext) -> Iterator[IO[str]]:
             note(folder / "overlaps", f"{job.id} {job.attempt}")
             raise
         yield lock
+
+
+@contextmanager
+def placed(folder: Path, places: int, job: JobContext) -> Iterator[list[int]]:
+    """Hold one of the places of the user, or record that others hold all of them."""
+    with ExitStack() as stack:
+        for number in range(places):
+            place = stack.enter_context((folder / f"place-{number}").open("w"))
+            with suppress(BlockingIOError):
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield [place.fileno()]
+                return
+        if places:
+            note(folder / "crowds", f"{job.id} {job.attempt}")
+        yield []
 
 
 def note(diary: Path, line: str) -> None:
@@ -62,11 +79,11 @@ def fail(folder: Path, job: JobContext) -> None:
 def guarded(data: Any, job: JobContext) -> Any:
     """Work for some time, in one of several ways, and return the number of the attempt."""
     folder = Path(data["folder"])
-    with alone(folder, job) as lock:
+    with alone(folder, job) as lock, placed(folder, data.get("places", 0), job) as place:
         note(folder / "begun", f"{job.id} {job.attempt} {time.monotonic()}")
         if data["manner"] == "parent":
             sleep = ["sleep", "1000"]
-            subprocess.Popen(sleep, pass_fds=[lock.fileno()], start_new_session=True)
+            subprocess.Popen(sleep, pass_fds=[lock.fileno(), *place], start_new_session=True)
         if data["manner"] == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         steps = round(data["for_s"] / STEP_S)

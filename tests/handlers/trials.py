@@ -291,3 +291,14 @@ async def async_trace(data: Any) -> Any:
     """Return the trace in the environment of this process."""
     await asyncio.sleep(0)
     return os.environ.get("TRACEPARENT")
+
+
+@handler("beating")
+def beating(data: Any, job: JobContext) -> None:
+    """Write the time to a file of the attempt's own, again and again, for so many seconds."""
+    begun = now = time.monotonic()
+    with Path(data["folder"], f"{job.id}-{job.attempt}").open("w") as file:
+        while now < begun + data["for_s"]:
+            now = time.monotonic()
+            print(now, file=file, flush=True)
+            time.sleep(0.005)

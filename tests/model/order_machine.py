@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import multiple, precondition, rule
 
 from scheduler.core.job import Order, Status
 from scheduler.core.ports.store import Retiming
+from scheduler.core.quotas.quota import Quota, Quotas
 from tests.model.life import Life
+from tests.model.member import Member
 from tests.model.store_machine import ALL, JOBS_MAX, UID, StoreMachine
-from tests.support.stores import new
+from tests.support.stores import ids_waiting, new
 
 SOON_S: Final = 0.001
 PAST_S: Final = 0.003
@@ -50,6 +52,30 @@ class OrderMachine(StoreMachine):
         assert len(promoted) == min(len(due), limit)
         for job_id in promoted:
             self.lives[job_id].held = False
+
+    @rule(target=StoreMachine.held, member=StoreMachine.members, most=st.integers(1, 2))
+    def claim_within(self, member: Member, most: int) -> Any:  # noqa: ANN401 - hypothesis'
+        """Never more than may run, the first in turn, and all that may; clean-ups besides."""
+        ids = self.run(ids_waiting(self.store))
+        running = sum(life.status is Status.RUNNING for life in self.lives.values())
+        may = [each for each in ids if self.lives[each].claimable]
+        runs = [each for each in may if self.lives[each].queued]
+        begin, beyond = runs[: max(0, most - running)], runs[max(0, most - running) :]
+        found = self.run(
+            self.store.claim_within(
+                ids[::-1],
+                node_id=member.id,
+                at=member.clock.now(),
+                quotas=Quotas([Quota(pattern="*", running_max=most)]),
+            )
+        )
+        cleans = set(may) - set(runs)
+        known = self._known(member)
+        assert {claim.id for claim in found.claims} == ({*begin, *cleans} if known else set())
+        assert not known or {job.id for job in found.beyond} == set(beyond)
+        for claim in found.claims:
+            self._claimed(member, claim)
+        return multiple(*self._begun(member, found.claims))
 
     @rule(limit=st.sampled_from([1, ALL]))
     def expire(self, limit: int) -> None:

@@ -19,6 +19,7 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JobRequest, JsonText, Node, StopReason
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from scheduler.core.retries.declaration import Retry
 from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
@@ -79,6 +80,7 @@ class NodeUnderTest:
         lease_s: float = LEASE_S,
         intervals: Intervals = STILL,
         trouble: Trouble | None = None,
+        quotas: Quotas = UNLIMITED,
     ) -> None:
         self.behind = behind
         self.store = Gate(behind, trouble=trouble, error=StoreUnavailable)
@@ -102,7 +104,7 @@ class NodeUnderTest:
             calm=partial(asyncio.sleep, 0),
         )
         self.direct_starts = DirectStarts(
-            lease=self.lease, local_jobs=self.local_jobs, clock=self.clock
+            lease=self.lease, local_jobs=self.local_jobs, clock=self.clock, quotas=quotas
         )
         self.insertion = Gate(behind, error=StoreUnavailable)
         """The store as the service sees it."""
@@ -151,6 +153,7 @@ class NodeUnderTest:
             job_events=self.job_events,
             intervals=intervals,
             node_api=NodeApi("http://127.0.0.1:8000"),
+            quotas=quotas,
             pauses=self.pauses,
         )
         self.slot_line = self.workers.slot_line
@@ -205,10 +208,10 @@ class NodeUnderTest:
 
 
 @asynccontextmanager
-async def at_work(store: Store) -> AsyncIterator[NodeUnderTest]:
+async def at_work(store: Store, *, quotas: Quotas = UNLIMITED) -> AsyncIterator[NodeUnderTest]:
     """A node whose worker runs during the block, and is drained at its end."""
     async with asyncio.TaskGroup() as group:
-        workers = NodeUnderTest(store, group)
+        workers = NodeUnderTest(store, group, quotas=quotas)
         await workers.lease.begin()
         working = group.create_task(workers.workers.run(), name="workers")
         yield workers

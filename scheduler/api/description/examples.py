@@ -147,7 +147,8 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "queued_is_exact": True,
         "running": 2,
         "pattern": "team-a.*",
-        "limits": {"queued_max": 100, "submits_per_s": 10.0},
+        "limits": {"queued_max": 100, "submits_per_s": 10.0, "running_max": 4},
+        "weight": 1.0,
     },
     "Aborts": {"aborted": 3, "aborting": 1},
     "HookCall": {

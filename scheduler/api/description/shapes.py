@@ -271,6 +271,9 @@ class UserLimits(Shape):
         float | None,
         Field(description="how many jobs may be submitted to each node in a second, on average"),
     ]
+    running_max: Annotated[
+        int | None, Field(description="how many jobs may run; further ones wait, for `quota`")
+    ]
 
 
 class Usage(Shape):
@@ -284,6 +287,9 @@ class Usage(Shape):
         str | None, Field(description="the pattern in `[quotas]` that fits best; null: none fits")
     ]
     limits: Annotated[UserLimits | None, Field(description="null where no pattern fits")]
+    weight: Annotated[
+        float, Field(description="how much the user gets where others wait, too; 1 by default")
+    ]
 
 
 class Health(Shape):

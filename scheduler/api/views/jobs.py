@@ -92,7 +92,8 @@ async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> w
         )
         documented = job_document if wanted.data else job_outline
         told = request.app[PAUSES].told
-        documents = [documented(told(job)) for job in page.jobs]
+        explained = await request.app[QUOTAS].explained(page.jobs)
+        documents = [documented(told(job)) for job in explained]
         return json_response(documents, headers=_next(request, page))
 
 
@@ -107,10 +108,15 @@ async def get_job(request: web.Request) -> web.Response:
     async with in_line(request, request.app[LOAD].reads):
         job = await service.get(by, uid, job_id)
         if how_long.wait == 0 or job.reached(how_long.until):
-            return json_response(job_document(request.app[PAUSES].told(job)))
+            return await _told(request, job)
     with waiting(request, how_long.wait) as wait_s:
         job = await service.get(by, uid, job_id, wait_s=wait_s, until=how_long.until)
-    return json_response(job_document(request.app[PAUSES].told(job)))
+    return await _told(request, job)
+
+
+async def _told(request: web.Request, job: Job) -> web.Response:
+    (explained,) = await request.app[QUOTAS].explained([job])
+    return json_response(job_document(request.app[PAUSES].told(explained)))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:

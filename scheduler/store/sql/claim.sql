@@ -13,6 +13,11 @@ WITH claimer AS (
       FROM pauses
      WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())
        FOR KEY SHARE -- PostgreSQL only
+), loads AS MATERIALIZED (
+    -- Read only where a job has a limit and none is claimed before it: then the keys are users.
+    SELECT key AS uid,
+           (SELECT count(*) FROM jobs WHERE jobs.uid = key AND jobs.status = 'running') AS running
+      FROM json_each($4)
 ), free AS (
     -- Locked in the order of ids, so that two claims of the same jobs cannot deadlock.
     SELECT jobs.id, claimer.id AS owner, claimer.name AS node
@@ -40,10 +45,7 @@ WITH claimer AS (
                     ORDER BY fit DESC
                     LIMIT 1) AS best
             WHERE running_max <= before
-               OR running_max <= before + (SELECT count(*)
-                                             FROM jobs AS others
-                                            WHERE others.uid = jobs.uid
-                                              AND others.status = 'running'))
+               OR running_max <= before + (SELECT running FROM loads WHERE loads.uid = jobs.uid))
        -- Clean-ups are not paused.
        AND (jobs.status <> 'queued'
             OR NOT EXISTS (SELECT 1

@@ -98,7 +98,7 @@ class StoreLook:
 
     def _may_start(self, line: Line) -> bool:
         most = self._share_of(line.head.uid).running_max
-        return most is None or line.running < most
+        return most is None or line.running < most or line.cleans
 
     def _place(self, line: Line) -> tuple[int, int, int]:
         """The user who runs the fewest for his weight; among equals, who has waited longest."""

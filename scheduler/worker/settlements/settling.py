@@ -37,7 +37,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.policy import conclude, failure
+from scheduler.core.policy import conclude, failure, waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
@@ -128,9 +128,10 @@ class Settling:
         """Do what the new status of a job asks for."""
         if settlement.retried:
             self._on_held()
-        elif settlement.status in {Status.QUEUED, Status.ABORTED}:
-            await self._enqueue(claim)
+        elif settlement.status is Status.QUEUED:
+            await self._enqueue(WaitingJob(claim.id, claim.uid))
         if settlement.status is Status.ABORTED:
+            await self._enqueue(waiting_cleanup(claim.id))
             await self._tell_abort(claim)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
@@ -176,12 +177,12 @@ class Settling:
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if end.cleanup is Cleanup.PENDING and end.tries is None:
-            await self._enqueue(claim)
+            await self._enqueue(waiting_cleanup(claim.id))
         self._announce([claim])
 
-    async def _enqueue(self, claim: Claim) -> None:
+    async def _enqueue(self, job: WaitingJob) -> None:
         with suppress(QueueUnavailable):
-            await self._queue.enqueue([WaitingJob(claim.id, claim.uid)], ahead=True)
+            await self._queue.enqueue([job], ahead=True)
 
     def _announce(self, claims: Sequence[Claim]) -> None:
         if any(claim.hook is not None for claim in claims):

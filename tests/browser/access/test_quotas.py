@@ -18,7 +18,10 @@ def limited_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node with a quota for one user."""
     nodes = Nodes(tmp_path_factory.mktemp("limited"))
     try:
-        yield nodes(QUOTAS='{"ada" = {queued_max = 2, submits_per_s = 50}}', NODE__WORKERS=1)
+        quotas = (
+            '{"ada" = {queued_max = 2, submits_per_s = 50}, "eve" = {running_max = 1, weight = 2}}'
+        )
+        yield nodes(QUOTAS=quotas, NODE__WORKERS=1)
     finally:
         nodes.close()
 
@@ -53,6 +56,19 @@ def test_use_and_limits_are_shown_where_a_quota_fits(visitor: Visit, tmp_path: P
     expect(page.get_by_text("No job matches")).to_be_visible()
     expect(page.get_by_text("of at most")).to_have_count(0)
     visitor.ask("DELETE", "/ada")
+
+
+def test_what_waits_for_another_job_of_its_user_says_so(visitor: Visit, tmp_path: Path) -> None:
+    """However many slots are free: nothing else on the page would say why it does not begin."""
+    file = {"file": str(tmp_path / "file")}
+    first, second = [visitor.submit("wait", file, uid="eve") for _ in range(2)]
+    page = visitor.open("jobs?uid=eve")
+    line = "1 queued · 1 of at most 1 running: further ones wait · weight 2"
+    expect(page.get_by_text(line)).to_be_visible()
+    visitor.open(f"jobs/eve/{second['id']}")
+    expect(page.get_by_text("another job of its user to end")).to_be_visible()
+    visitor.ask("DELETE", f"/eve/{second['id']}")
+    visitor.ask("DELETE", f"/eve/{first['id']}?wait=30")
 
 
 def test_a_job_too_many_is_refused_in_words(visitor: Visit, tmp_path: Path) -> None:

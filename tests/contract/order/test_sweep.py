@@ -46,6 +46,17 @@ async def test_the_lines_of_users_have_the_oldest_of_each_and_how_many_run(store
     assert await store.lines(after_uid="b", limit=9) == []
 
 
+async def test_a_line_says_that_its_next_one_is_a_clean_up(store: Store) -> None:
+    """No limit of running jobs holds it back, and while it runs it is no job that runs."""
+    clean = await cleaning(store)
+    await queued(store)
+    assert [(line.running, line.cleans) for line in await store.lines(limit=9)] == [(0, False)]
+    await store.settle_cleanup(clean.id, token=clean.token, cleanup=Cleanup.PENDING)
+    assert [(line.head.id, line.cleans) for line in await store.lines(limit=9)] == [
+        (clean.id, True)
+    ]
+
+
 async def test_a_clean_up_waits_until_it_is_claimed(store: Store) -> None:
     clean = await cleaning(store)
     assert await ids_waiting(store) == []

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from scheduler.core.job import WaitingJob
+from scheduler.core.job import NOBODY, WaitingJob
 from scheduler.core.ports.queue import Queue, Share
 from tests.fakes import MemoryQueue, MemoryServer
 from tests.support.eventually import eventually
@@ -162,6 +162,30 @@ async def test_postponed_ids_wait_in_their_lines_until_one_of_the_user_ends(queu
     assert await queue.dequeue(wait_s=PAUSE_S) == []
     await queue.acknowledge(["a-0000"])
     assert await all_of(queue, expected=3) == ["a-0001", "a-0002", "a-0003"]
+
+
+async def test_what_counts_for_nobody_holds_no_user_back(shared: Queue) -> None:
+    """A clean-up is no job that its user runs: he waits neither longer nor for its end."""
+    await shared.enqueue([WaitingJob("clean", NOBODY)], ahead=True)
+    await shared.enqueue(numbered("capped", 3))
+    assert await shared.dequeue(wait_s=ANSWER_S, limit=9) == ["clean", "capped-0000", "capped-0001"]
+    await shared.acknowledge(["clean"])
+    assert await shared.dequeue(wait_s=PAUSE_S) == []
+
+
+async def test_a_node_that_starts_tells_the_shares_of_those_who_wait(
+    queue: Queue, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changes a limit need not wait until each user submits once more."""
+    monkeypatch.setattr("scheduler.queue.dequeuer.RESTORE_S", 0.01)
+    await queue.enqueue(numbered("capped", 4))
+    async with installation.open("limiting", share_of=share_of) as limiting:
+        await limiting.join(str(await installation.look.get(installation.key("store")) or "x"))
+        assert len(await limiting.dequeue(wait_s=ANSWER_S, limit=9)) == 2
+        async with installation.open("lifting") as lifting:
+            await lifting.join(str(await installation.look.get(installation.key("store"))))
+            found = [await one_of(lifting, wait_s=ANSWER_S) for _ in range(2)]
+    assert found == ["capped-0002", "capped-0003"]
 
 
 async def test_what_runs_without_having_been_dequeued_counts_for_its_user(

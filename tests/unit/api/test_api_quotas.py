@@ -23,6 +23,7 @@ QUOTAS = Quotas(
         Quota(pattern="fast", submits_per_s=2),
         Quota(pattern="both", queued_max=9, submits_per_s=2),
         Quota(pattern="free"),
+        Quota(pattern="two", running_max=2, weight=0.5),
     ]
 )
 EXCEEDED = "urn:atlanscheduler:problem:quota-exceeded"
@@ -173,14 +174,44 @@ async def test_usage_shows_use_and_limits(api: Api) -> None:
         "queued_is_exact": True,
         "running": 1,
         "pattern": "both",
-        "limits": {"queued_max": 9, "submits_per_s": 2.0},
+        "limits": {"queued_max": 9, "submits_per_s": 2.0, "running_max": None},
+        "weight": 1.0,
     }
     answer = await api.get("/-/usage/nobody-yet")
     assert (answer.json["queued"], answer.json["pattern"]) == (0, "*")
     assert (await api.get("/-/usage/free")).json["limits"] == {
         "queued_max": None,
         "submits_per_s": None,
+        "running_max": None,
     }
+
+
+async def test_usage_shows_how_many_jobs_may_run_and_the_weight(api: Api) -> None:
+    """They are limits that make jobs wait, and nothing else says so."""
+    await api.start(await api.submit("two"))
+    usage = (await api.get("/-/usage/two")).json
+    assert (usage["running"], usage["limits"]["running_max"], usage["weight"]) == (1, 2, 0.5)
+
+
+async def test_a_job_says_that_it_waits_for_another_of_its_user(api: Api) -> None:
+    """Nobody has to wonder why a slot is free and the job does not begin."""
+    first, second, beyond = [await api.submit("two") for _ in range(3)]
+    quota = {"for": "quota", "until": None}
+
+    async def waits() -> list[Any]:
+        alone = [(await api.get(f"/two/{each}")).json["waits"] for each in (first, beyond)]
+        listed = [job["waits"] for job in (await api.get("/two")).json]
+        of_all = [job["waits"] for job in (await api.get("/-/jobs?data=false")).json]
+        return [*alone, *listed, *of_all]
+
+    await api.start(first)
+    assert await waits() == [None] * 8
+    await api.start(second)
+    assert await waits() == [None, quota, *[quota, None, None] * 2]
+    waited = (await api.get(f"/two/{beyond}?wait=0.05")).json
+    assert waited["waits"] == quota
+    held = (await api.post({"uid": "two", "task": "task1", "delay_s": 60})).json
+    assert (await api.get(f"/two/{held['id']}")).json["waits"]["for"] == "run_at"
 
 
 async def test_without_quotas_usage_has_no_limits(aiohttp_client: AiohttpClient) -> None:

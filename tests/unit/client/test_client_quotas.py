@@ -15,7 +15,13 @@ from tests.support.eventually import eventually
 from tests.unit.api.conftest import Api, Parts, build
 from tests.unit.client.conftest import Either
 
-QUOTAS = Quotas([Quota(pattern="a*", queued_max=1), Quota(pattern="fast", submits_per_s=1)])
+QUOTAS = Quotas(
+    [
+        Quota(pattern="a*", queued_max=1),
+        Quota(pattern="fast", submits_per_s=1),
+        Quota(pattern="two", running_max=2, weight=3),
+    ]
+)
 
 
 @pytest.fixture(name="parts")
@@ -68,4 +74,7 @@ async def test_usage_comes_back_typed(client: Either, api: Api) -> None:
         pattern="a*",
         limits=UserLimits(queued_max=1, submits_per_s=None),
     )
-    assert (await client.do("usage", "bob")).limits is None
+    bob = await client.do("usage", "bob")
+    assert (bob.limits, bob.weight) == (None, 1.0)
+    two = await client.do("usage", "two")
+    assert (two.limits.running_max, two.weight) == (2, 3.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.core.errors import StartError
+from scheduler.core.ports.queue import Share
 from scheduler.core.quotas.quota import Quota
 from scheduler.node.config.loading import load
 
@@ -33,6 +34,26 @@ def test_each_pattern_has_a_table_of_its_own(tmp_path: Path) -> None:
     quotas = load(tmp_path / "own.toml", {}).quotas.quotas
     assert quotas.of("ada") == Quota(pattern="*", queued_max=1000)
     assert quotas.of("team-a.ada") == Quota(pattern="team-a.*", submits_per_s=5.0)
+
+
+def test_shares_follow_from_it(tmp_path: Path) -> None:
+    """What is left out of the best-fitting table has its default, whatever others say."""
+    (tmp_path / "own.toml").write_text(
+        '[quotas."*"]\nrunning_max = 4\nweight = 2\n[quotas."ada"]\nweight = 0.5\n'
+    )
+    quotas = load(tmp_path / "own.toml", {}).quotas.quotas
+    assert quotas.share_of("bob") == Share(weight=2.0, running_max=4)
+    assert quotas.share_of("ada") == Share(weight=0.5, running_max=None)
+    assert (quotas.running_max_of("bob"), quotas.running_max_of("ada")) == (4, None)
+    assert quotas.running_max == {"*": 4, "ada": None}
+
+
+def test_without_a_limit_of_running_jobs_none_is_asked_for(tmp_path: Path) -> None:
+    """Then a claim counts nothing."""
+    (tmp_path / "own.toml").write_text(TWO)
+    quotas = load(tmp_path / "own.toml", {}).quotas.quotas
+    assert quotas.running_max == {}
+    assert quotas.share_of("ada") == Share()
 
 
 def test_without_the_section_nobody_is_limited(tmp_path: Path) -> None:
@@ -81,9 +102,14 @@ TABLES = '{"*" = {queued_max = 1000}, "team-a.*" = {submits_per_s = 5}}'
             "queued = 5",
             (
                 '[quotas."*"] unknown key "queued"; did you mean queued_max?'
-                " (known: queued_max, submits_per_s)"
+                " (known: queued_max, submits_per_s, running_max, weight)"
             ),
         ),
+        ("running_max = 0", '[quotas."*"] running_max = 0: must be an integer from 1 to 1000000'),
+        ("weight = 0", '[quotas."*"] weight = 0: must be a number from 0.001 to 1000'),
+        ("weight = 1001", '[quotas."*"] weight = 1001: must be a number from 0.001 to 1000'),
+        ('weight = "2"', '[quotas."*"] weight = "2": must be a number from 0.001 to 1000'),
+        ("weight = nan", '[quotas."*"] weight = NaN: must be a number from 0.001 to 1000'),
     ],
 )
 def test_a_wrong_value_is_an_error_with_its_table_and_what_is_allowed(

@@ -6,7 +6,7 @@ import { duration, moment, secondsBetween } from "../core/format.js";
 import { Dialog } from "./dialog.js";
 import { Failed } from "./states.js";
 
-const REASONS = { run_at: "its time", retry: "its next attempt" };
+const REASONS = { run_at: "its time", retry: "its next attempt", quota: "another job of its user to end" };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
 export function waitsFor({ waits }, now) {

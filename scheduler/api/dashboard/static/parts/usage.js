@@ -8,14 +8,19 @@ import { count, jobs } from "../core/format.js";
 export function Usage({ uid, at }) {
   const usage = useData(pathOf("-", "usage", uid));
   useEffect(() => usage.reload(), [at]);
-  const { queued, running, limits } = usage.data || {};
-  if (!limits || (limits.queued_max === null && limits.submits_per_s === null)) return null;
-  return html`<p class="note usage">${[inQueue(queued, limits.queued_max), `${count(running)} running`, rate(limits.submits_per_s)].filter(Boolean).join(" · ")}</p>`;
+  const { queued, running, limits, weight } = usage.data || {};
+  if (!limits || (weight === 1 && Object.values(limits).every((most) => most === null))) return null;
+  return html`<p class="note usage">${[inQueue(queued, limits.queued_max), runs(running, limits.running_max), rate(limits.submits_per_s), weight !== 1 && `weight ${weight}`].filter(Boolean).join(" · ")}</p>`;
 }
 
 function inQueue(queued, most) {
   if (most === null) return `${count(queued)} queued`;
   return `${count(queued)} of at most ${count(most)} queued` + (queued < most ? "" : ": further ones are refused");
+}
+
+function runs(running, most) {
+  if (most === null) return `${count(running)} running`;
+  return `${count(running)} of at most ${count(most)} running` + (running < most ? "" : ": further ones wait");
 }
 
 const rate = (most) => most !== null && `at most ${jobs(most)} a second on each node`;

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from scheduler.core.job import Claim
+from scheduler.core.job import Claim, Purpose, Status
 from scheduler.core.ports.queue import Share
 from scheduler.service.pauses import PauseService
 from scheduler.worker.from_store.store_look import STORE_LOOK_S, StoreLook
@@ -81,6 +81,23 @@ async def test_weights_and_caps_count(look: Look) -> None:
 
     started = await users_of(look, 7, slots=7)
     assert (started.count("capped"), started.count("double"), started.count("one")) == (1, 4, 2)
+
+
+async def test_a_clean_up_of_who_runs_as_much_as_he_may_is_next(look: Look) -> None:
+    """It is no job that runs more: the abort that left it must not wait for other jobs."""
+    await look.store.insert([new(uid="capped", undoable=True)])
+    aborted = await look.start()
+    assert aborted is not None
+    await look.submit("capped", 2)
+    await look.store.request_abort(aborted.id, uid="capped", reason=None, grace_s=None, at=AT)
+    await look.store.settle([end(aborted, Status.ABORTED)])
+    [running] = await look.store.claim(
+        [(await look.store.waiting_of("capped", limit=9))[1].id], node_id="n", at=AT
+    )
+    clean = await look.start()
+    assert clean is not None
+    assert (clean.id, clean.purpose) == (aborted.id, Purpose.CLEAN)
+    assert await look.start() is None, f"{running.id} runs"
 
 
 async def test_where_many_users_wait_it_goes_on_with_the_next_ones(

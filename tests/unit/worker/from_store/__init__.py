@@ -1,0 +1,1 @@
+"""What workers take from the store: whose job is next, and how it is claimed."""
