@@ -7,6 +7,8 @@ export const ACTIONS = {
   abort: "abort",
   abort_all: "abort of all",
   submit: "submission for another",
+  pause: "pause",
+  resume: "resume",
   login: "login",
   login_failed: "failed login",
   logout: "logout",

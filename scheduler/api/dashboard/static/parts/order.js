@@ -4,14 +4,16 @@ import { useAlive } from "../core/alive.js";
 import { ask, pathOf } from "../core/api.js";
 import { duration, moment, secondsBetween } from "../core/format.js";
 import { Dialog } from "./dialog.js";
+import { aboutPause } from "./pauses.js";
 import { Failed } from "./states.js";
 
-const REASONS = { run_at: "its time" };
+const REASONS = { run_at: "its time", paused: "the end of a pause" };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
 export function waitsFor({ waits }, now) {
   if (!waits) return "a worker";
-  const { for: reason, until } = waits;
+  const { for: reason, until, pause } = waits;
+  if (pause) return `the end of a pause ${aboutPause(pause, until)}`;
   const what = REASONS[reason] ?? reason;
   return until ? `${what}, ${moment(until)}${left(until, now)}` : what;
 }
