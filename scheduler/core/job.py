@@ -309,7 +309,8 @@ class Job(Submission):
     @property
     def turn_at(self) -> datetime:
         """Of a user's jobs that wait for a worker, the one with the earliest is next."""
-        return (self.eligible_at or self.created_at) - timedelta(seconds=self.priority)
+        since = self.eligible_at or self.created_at
+        return since - timedelta(seconds=self.priority) if self.priority else since
 
     @property
     def over(self) -> bool:

@@ -123,7 +123,7 @@ async def assemble(
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
-    direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
+    direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
     pauses = _pauses(basis, service)
     promoter = _promoter(basis, service)
@@ -163,6 +163,11 @@ async def assemble(
         },
         draining=draining,
     )
+
+
+def _direct_starts(basis: _Basis, lease: Lease, local_jobs: LocalJobs) -> DirectStarts:
+    quotas = basis.config.quotas.quotas
+    return DirectStarts(lease=lease, local_jobs=local_jobs, clock=basis.clock, quotas=quotas)
 
 
 async def _begin(basis: _Basis, lease: Lease, sweeper: Sweeper) -> None:
@@ -249,7 +254,12 @@ async def _reach_queue(
     return await reach(
         "queue",
         lambda: open_queue(
-            url, namespace=namespace, node_id=node_id, data_dir=data_dir, random=random
+            url,
+            namespace=namespace,
+            node_id=node_id,
+            data_dir=data_dir,
+            random=random,
+            share_of=config.quotas.quotas.share_of,
         ),
         stack,
     )
@@ -475,6 +485,7 @@ async def _open_workers(
             grace_s=config.abort.grace_s,
         ),
         node_api=NodeApi(local(urls), basis.access.token_of),
+        quotas=config.quotas.quotas,
         pauses=pauses,
     )
     stack.callback(workers.close)

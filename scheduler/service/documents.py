@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -197,6 +198,7 @@ def audit_document(record: AuditRecord) -> Document:
     }
 
 
+@lru_cache(maxsize=64)  # jobs that are submitted together have their times in common
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with exactly milliseconds, so that the texts sort like the times."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)

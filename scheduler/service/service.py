@@ -227,7 +227,7 @@ class Service:
         Several at once wait for the queue: it shares them among all nodes, and a node runs them
         faster in lots.
         """
-        with self._direct_start.reserve(new.id) as worker:
+        with self._direct_start.reserve(new.id, new.uid) as worker:
             inserted = await self._store.insert(
                 [new], claimer=worker.node_id, quotas=quotas, audit=audit
             )

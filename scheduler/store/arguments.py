@@ -98,6 +98,16 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     ).decode()
 
 
+def places(before: Mapping[str, int]) -> str:
+    """By job, how many jobs of its user are to be claimed before it."""
+    return orjson.dumps(before).decode()
+
+
+def limits(running_max: Mapping[str, int | None]) -> str:
+    """By uid or pattern, how many jobs of a user may run; null for any number."""
+    return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
+
+
 def settlement(end: Settlement) -> Mapping[str, Any]:
     """The columns of the end of an attempt; without a death, nothing ran."""
     error = None if end.error is None else json(end.error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -262,6 +263,7 @@ def _progress(stored: str | None) -> Progress | None:
     return None if stored is None else Progress(**orjson.loads(stored))
 
 
+@lru_cache(maxsize=64)  # jobs that are stored together have their times in common
 def _instant(stored: int) -> datetime:
     return EPOCH + stored * MILLISECOND
 

@@ -20,7 +20,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Final
@@ -29,8 +31,9 @@ from scheduler.core.change import progressed
 from scheduler.core.errors import Unavailable
 from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
-from scheduler.core.ports.queue import Queue, ShareOf, equal_shares
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import ClaimedWithin, Store
+from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from scheduler.processes.slots import Slots
 from scheduler.service.pauses import PauseService
 from scheduler.telemetry.job_events import JobEvents
@@ -39,7 +42,7 @@ from scheduler.worker.claiming import Claiming
 from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
 from scheduler.worker.execution import Execution
-from scheduler.worker.from_store.claims import Claims
+from scheduler.worker.from_store.claims import ClaimJobs, Claims
 from scheduler.worker.from_store.store_look import StoreLook
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
@@ -68,21 +71,23 @@ def build_workers(
     job_events: JobEvents,
     intervals: Intervals,
     node_api: NodeApi,
+    quotas: Quotas = UNLIMITED,
     pauses: PauseService,
-    share_of: ShareOf = equal_shares,
 ) -> Workers:
     """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
         group: runs the tasks of the line for slots; it must outlive the workers.
         node_api: how handlers reach the node.
+        quotas: how many jobs of a user may run, and what he gets of all slots.
         pauses: what the node knows of them; it runs meanwhile.
-        share_of: what a user gets of all slots.
     """
     drain = Drain()
     slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
+    claim = _claiming_within(quotas, store)
+    claims = Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses)
     claiming = Claiming(
-        claims=Claims(store=store, queue=queue, clock=clock, lease=lease, pauses=pauses),
+        claims=claims,
         queue=queue,
         clock=clock,
         lease=lease,
@@ -90,7 +95,7 @@ def build_workers(
         slot_line=slot_line,
         direct_starts=direct_starts,
         drain=drain,
-        store_look=StoreLook(store=store, clock=clock, share_of=share_of, pauses=pauses),
+        store_look=StoreLook(store=store, clock=clock, share_of=quotas.share_of, pauses=pauses),
         idle_s=partial(idle_s, window_s=intervals.idle_window_s, random=random),
     )
     execution = Execution(
@@ -113,6 +118,15 @@ def build_workers(
         clock=clock,
         random=random,
     )
+
+
+def _claiming_within(quotas: Quotas, store: Store) -> ClaimJobs:
+    """How jobs are claimed; where no quota limits how many run, nothing needs to be counted."""
+
+    async def claim(job_ids: Sequence[str], *, node_id: str, at: datetime) -> ClaimedWithin:
+        return ClaimedWithin(await store.claim(job_ids, node_id=node_id, at=at))
+
+    return partial(store.claim_within, quotas=quotas) if quotas.running_max else claim
 
 
 async def receive_aborts(queue: Queue, local_jobs: LocalJobs) -> None:

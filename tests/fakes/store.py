@@ -31,8 +31,8 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import expired_failure, waiting_job
-from scheduler.core.ports.store import Inserted, Released, Reordered, Retiming
-from scheduler.core.quotas.quota import Quota, Use, queue_excess
+from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
+from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
@@ -200,6 +200,21 @@ class MemoryStore:
         now = self.now()
         free = (row for row in free if self.pauses.may_begin(row, node.name))
         return [claim_of(row, node, at) for row in free if row.waits and not row.expired(now)]
+
+    async def claim_within(
+        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+    ) -> ClaimedWithin:
+        claims: list[Claim] = []
+        beyond: list[WaitingJob] = []
+        rows = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
+        for row in sorted(rows, key=lambda row: _turn(waiting_job(row.job))):
+            most, uid = quotas.running_max_of(row.job.uid), row.job.uid
+            is_run = row.job.status is Status.QUEUED and row.waits
+            if is_run and most is not None and self._use(uid).running >= most:
+                beyond.append(waiting_job(row.job))
+            else:
+                claims += await self.claim([row.job.id], node_id=node_id, at=at)
+        return ClaimedWithin(claims, beyond)
 
     async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
         self._answer()

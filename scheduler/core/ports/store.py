@@ -27,7 +27,7 @@ from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.quotas.quota import Quota, Use
+from scheduler.core.quotas.quota import Quota, Quotas, Use
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -42,6 +42,14 @@ class Inserted(NamedTuple):
     """Of the jobs that are stored as claimed."""
     queued: Mapping[str, int] = {}
     """How many queued jobs each user has then, if a quota limits them."""
+
+
+class ClaimedWithin(NamedTuple):
+    """What `Store.claim_within` claimed, and what not."""
+
+    claims: Sequence[Claim]
+    beyond: Sequence[WaitingJob] = ()
+    """Those that still wait, since their users may run no further one."""
 
 
 class Released(NamedTuple):
@@ -195,6 +203,18 @@ class Store(Protocol):
         clean-up and without an owner only gets an owner and a new token, whatever is paused. The
         answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
         concurrent calls for one job exactly one gets it.
+        """
+        ...
+
+    async def claim_within(
+        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+    ) -> ClaimedWithin:
+        """Claim jobs as `claim` does, but no more of a user than may run by his quota.
+
+        Where fewer may run than are given, those whose turn is first are claimed. Concurrent calls
+        for one user, from any node, count one after the other; who has no such limit waits for
+        nobody. A job is running from its claim on until it is settled or taken back. Clean-ups are
+        neither counted nor left out.
         """
         ...
 

@@ -61,6 +61,7 @@ READS = {
     "ended_pauses",
     "counts",
     "stored",
+    "still_waiting",
     "sessions_with",
     "tokens",
     "tokens_with",

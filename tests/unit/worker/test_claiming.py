@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from scheduler.core.job import Line
 from scheduler.core.ports.queue import equal_shares
+from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.processes.slots import Slots
 from scheduler.service.pauses import PauseService
 from scheduler.worker.claiming import Claiming
@@ -59,7 +60,14 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
         pauses = PauseService(store=store, clock=clock, node_name=NODE.name, nearer=asyncio.Event())
         queue = cast("Any", MemoryQueue())
         claiming = Claiming(
-            claims=Claims(store=store, queue=queue, clock=clock, lease=lease, pauses=pauses),
+            claims=Claims(
+                partial(store.claim_within, quotas=UNLIMITED),
+                store=store,
+                queue=queue,
+                clock=clock,
+                lease=lease,
+                pauses=pauses,
+            ),
             queue=queue,
             clock=clock,
             lease=lease,
