@@ -44,8 +44,9 @@ WITH claimer AS (
                                              FROM jobs AS others
                                             WHERE others.uid = jobs.uid
                                               AND others.status = 'running'))
-       -- Clean-ups are not paused.
+       -- Clean-ups are not paused. Mostly nothing is: then nothing is looked for.
        AND (jobs.status <> 'queued'
+            OR NOT EXISTS (SELECT 1 FROM active)
             OR NOT EXISTS (SELECT 1
                              FROM active
                             WHERE (active.kind = 'task' AND active.name = jobs.task)
