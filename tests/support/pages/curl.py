@@ -24,6 +24,7 @@ VOLATILE = {
     "started_at",
     "finished_at",
     "requested_at",
+    "paused_at",
     "latency_ms",
 }
 
