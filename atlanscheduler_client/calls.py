@@ -23,19 +23,24 @@ from atlanscheduler_client.reading import (
     made_token_of,
     node_of,
     pause_of,
+    reruns_of,
     task_of,
     token_of,
     usage_of,
 )
 from atlanscheduler_client.responses import Response
 from atlanscheduler_client.shapes import (
+    KEPT,
     Aborts,
     AuditRecord,
+    FailureKind,
     Job,
+    Kept,
     MadeToken,
     NewJob,
     Node,
     Pause,
+    Reruns,
     Status,
     Task,
     Token,
@@ -129,6 +134,60 @@ def update(
         read=_job,
         body=dumps(body),
         headers={"Content-Type": "application/json"},
+    )
+
+
+def rerun(
+    uid: str,
+    job_id: str,
+    *,
+    data: Any | Kept,  # noqa: ANN401 - JSON
+    hook: str | Kept | None,
+    priority: int | Kept,
+    run_at: datetime | None,
+    delay: timedelta | float | None,
+    start_within: timedelta | float | Kept | None,
+    key: str | None,
+) -> Call[Job]:
+    """Run a job again."""
+    within = start_within if isinstance(start_within, Kept) else _seconds(start_within)
+    instead = {"data": data, "hook": hook, "priority": priority, "start_within_s": within}
+    given = {
+        "parent": running_job(),
+        "run_at": run_at and run_at.isoformat(),
+        "delay_s": _seconds(delay),
+    }
+    body = {name: value for name, value in instead.items() if value is not KEPT}
+    body |= {name: value for name, value in given.items() if value is not None}
+    return _post(body, key, _job, path=_path(uid, job_id, "rerun"))
+
+
+def rerun_all(
+    *,
+    uid: str | None,
+    task: str | None,
+    statuses: Collection[Status] | str,
+    error_kinds: Collection[FailureKind] | str,
+    since: datetime | None,
+    limit: int,
+    dry_run: bool,
+    key: str | None,
+) -> Call[Reruns]:
+    """Run all jobs again that match."""
+    given = {
+        "uid": uid,
+        "task": task,
+        "status": _names(statuses),
+        "error_kind": _names(error_kinds),
+        "since": since and since.isoformat(),
+        "dry_run": dry_run or None,
+    }
+    body = {name: value for name, value in given.items() if value is not None}
+    return _post(
+        {**body, "limit": limit},
+        key,
+        lambda response: reruns_of(response.document),
+        path="/-/reruns",
     )
 
 
@@ -292,10 +351,12 @@ def log(uid: str, job_id: str) -> Request:
     return Request(method="GET", path=_path(uid, job_id, "log"), media="text/plain")
 
 
-def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[T]:
+def _post(
+    body: object, key: str | None, read: Callable[[Response], T], *, path: str = "/"
+) -> Call[T]:
     return Call(
         method="POST",
-        path="/",
+        path=path,
         read=read,
         body=dumps(body),
         headers={
@@ -312,12 +373,14 @@ def _body(job: NewJob) -> dict[str, Any]:
 
 
 def _order(job: NewJob) -> dict[str, Any]:
-    """When, and in which order, it is to run; a node of an earlier version knows none of it."""
+    """When, in which order and how often it is to run; an earlier version knows none of it."""
     return {
         "priority": job.priority or None,
         "run_at": job.run_at and job.run_at.isoformat(),
         "delay_s": _seconds(job.delay),
         "start_within_s": _seconds(job.start_within),
+        "max_attempts": job.max_attempts,
+        "hook_retries": job.hook_retries or None,
     }
 
 
@@ -348,6 +411,11 @@ def _match(statuses: Collection[Status] | str, task: str | None) -> dict[str, st
     """The query; a text may have several statuses separated by commas, as in the API."""
     wanted = statuses if isinstance(statuses, str) else ",".join(statuses)
     return {"status": wanted or None, "task": task}
+
+
+def _names(names: Collection[str] | str) -> list[str] | None:
+    """The names of a filter; a text may have several separated by commas, as in the API."""
+    return (names.split(",") if isinstance(names, str) else list(names)) if names else None
 
 
 def _wait(wait_s: float, until: Until) -> dict[str, str | None]:

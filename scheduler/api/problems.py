@@ -73,6 +73,7 @@ WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not suppor
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
 JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be aborted")
 NOT_QUEUED: Final = Kind("job-not-queued", 409, "Only a queued job can be changed")
+NOT_OVER: Final = Kind("job-not-over", 409, "Only a job that is over can be run again")
 PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
 TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
@@ -101,6 +102,7 @@ KINDS: Final = (
     CONFLICT,
     JOB_ENDED,
     NOT_QUEUED,
+    NOT_OVER,
     PARENT_ABORTED,
     TOO_SLOW,
     TOO_LARGE,

@@ -58,6 +58,7 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -135,6 +136,7 @@ async def assemble(
         direct_starts,
         pauses,
         on_call_due=hooks.hint,
+        on_held=service.nearer.set,
         urls=urls,
         stack=stack,
     )
@@ -348,6 +350,7 @@ def _api(
     app = build_app(
         service=service,
         quotas=quotas,
+        reruns=Reruns(quotas=quotas, store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
         statistics=statistics,
         pauses=pauses,
         data_bytes_max=config.limits.data_bytes_max,
@@ -448,6 +451,7 @@ async def _open_workers(
     pauses: PauseService,
     *,
     on_call_due: Callable[[], None],
+    on_held: Callable[[], None],
     urls: Sequence[str],
     stack: AsyncExitStack,
 ) -> tuple[Settlements, Workers]:
@@ -463,6 +467,7 @@ async def _open_workers(
         local_jobs=local_jobs,
         job_events=basis.job_events,
         on_call_due=on_call_due,
+        on_held=on_held,
         cleanup_tries=config.abort.cleanup_tries,
     )
     stack.callback(settlements.unkillable.give_up)

@@ -17,6 +17,7 @@ from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     Abort,
+    AttemptRecord,
     Cleanup,
     CleanupTries,
     Failure,
@@ -29,6 +30,9 @@ from scheduler.core.job import (
 from scheduler.core.job_log import Line
 from scheduler.core.pause import Pause
 from scheduler.core.quotas.quota import Usage
+from scheduler.core.rerun import ManyReruns
+from scheduler.core.retries.deciding import shortened
+from scheduler.core.retries.declaration import RetryRule
 from scheduler.core.webhook import HookCall
 
 Document = dict[str, Any]
@@ -59,6 +63,22 @@ def job_document(job: Job) -> Document:
         "start_within_s": job.start_within_s,
         "eligible_at": _instant_or_none(job.eligible_at),
         "waits": None if job.hold is None else _waits(job.hold),
+        "rerun_of": job.rerun_of,
+        "max_attempts": job.max_attempts,
+        "hook_retries": job.hook_retries,
+        "attempts": [_attempt(each) for each in job.attempts],
+    }
+
+
+def _attempt(attempt: AttemptRecord) -> Document:
+    error = None if attempt.error is None else shortened(attempt.error)
+    return {
+        "number": attempt.number,
+        "node": attempt.node,
+        "started_at": _instant_or_none(attempt.started_at),
+        "finished_at": _instant_or_none(attempt.finished_at),
+        "outcome": attempt.outcome,
+        "error": _error(error),
     }
 
 
@@ -92,6 +112,15 @@ def call_document(call: HookCall) -> Document:
         "answer": call.answer,
         "created_at": instant(call.created_at),
         "due_at": _instant_or_none(call.due_at),
+    }
+
+
+def reruns_document(reruns: ManyReruns) -> Document:
+    """The jobs that one request ran again, or would."""
+    return {
+        "count": len(reruns.jobs),
+        "jobs": [{"rerun_of": each.of, "uid": each.uid, "id": each.id} for each in reruns.jobs],
+        "more": reruns.more,
     }
 
 
@@ -161,7 +190,17 @@ def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
         "grace_s": options.grace_s,
         "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
+        "retry": None if options.retry is None else _retry(options.retry),
         "loaded_at": instant(loaded_at),
+    }
+
+
+def _retry(rule: RetryRule) -> Document:
+    return {
+        "max_attempts": rule.max_attempts,
+        "backoff_s": rule.backoff_s,
+        "backoff_max_s": rule.backoff_max_s,
+        "on": rule.on,
     }
 
 

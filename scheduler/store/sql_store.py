@@ -34,6 +34,7 @@ from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import expired_failure, lost_failure
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
@@ -49,6 +50,10 @@ AFTER_ALL_IDS: Final = "~"
 
 BEYOND_ALL_LIMITS: Final = 10**9
 """More than any limit of running jobs: with so many before it, no job that has one is claimed."""
+BEFORE_ALL_IDS: Final = ""
+LOOKED_AT_MAX: Final = 1000
+"""How many jobs one statement looks at for those that can be run again."""
+
 BEYOND_MAX: Final = 1000
 """How far beyond its quota a user's queued jobs are counted, to say how many there are."""
 
@@ -564,6 +569,41 @@ class SqlStore:
             return Reordered(rows.job(changed[0]), changed=True)
         job = await self.get(job_id, uid=uid)
         return None if job is None else Reordered(job, changed=False)
+
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        """See `Store`."""
+        found: list[Rerunnable] = []
+        after_id = BEFORE_ALL_IDS
+        while len(found) < limit:
+            seen = await self._oldest_ended(which, after_id)
+            found += [rows.rerunnable(row) for row in seen if row["fits"]]
+            if len(seen) < LOOKED_AT_MAX:
+                break
+            after_id = seen[-1]["id"]
+        return found[:limit]
+
+    async def _oldest_ended(self, which: RerunFilter, after_id: str) -> Sequence[Row]:
+        statuses, tasks, since, kinds = arguments.rerun_filter(which)
+        if which.uid is None:
+            return await self._fetch(
+                "rerunnable", statuses, after_id, tasks, since, kinds, LOOKED_AT_MAX
+            )
+        return await self._fetch(
+            "rerunnable_of_user", which.uid, statuses, after_id, tasks, since, kinds, LOOKED_AT_MAX
+        )
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """See `Store`."""
+        return [rows.job(row) for row in await self._fetch("whole", arguments.keys(job_ids))]
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        """See `Store`."""
+        found = await self._fetch("reruns_of_request", request)
+        return [(rows.reran(row), row["fingerprint"]) for row in found]
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        """See `Store`."""
+        return [row["id"] for row in await self._fetch("reruns", job_id, uid, limit)]
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None

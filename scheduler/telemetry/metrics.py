@@ -51,6 +51,11 @@ class Metrics:
         self.cleanup_tries = cache(
             counter("cleanup_tries", "Tries of clean-ups, by outcome.", "task", "outcome").labels
         )
+        self.retries = cache(
+            counter(
+                "retries", "Attempts that failed, and are followed by another one.", "task"
+            ).labels
+        )
         self.refused = cache(
             counter("submissions_refused", "Submissions beyond a quota, by which.", "policy").labels
         )

@@ -82,12 +82,11 @@ def build_workers(
         quotas: how many jobs of a user may run, and what he gets of all slots.
         pauses: what the node knows of them; it runs meanwhile.
     """
-    drain = Drain()
-    slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
+    drain, number = Drain(), lease.node.workers
+    slot_line = SlotLine(slots, number=number, clock=clock, group=group)
     claim = _claiming_within(quotas, store)
-    claims = Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses)
     claiming = Claiming(
-        claims=claims,
+        claims=Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses),
         queue=queue,
         clock=clock,
         lease=lease,
@@ -110,7 +109,7 @@ def build_workers(
         node_api=node_api,
     )
     return Workers(
-        lease.node.workers,
+        number,
         claiming=claiming,
         execution=execution,
         slot_line=slot_line,

@@ -17,7 +17,7 @@ from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Store
 from tests.model.effort import Run
 from tests.model.life import Life
-from tests.model.order_machine import OrderMachine
+from tests.model.retry_machine import RetryMachine
 from tests.model.store_machine import ALL, UID, StoreMachine
 
 KEYS: Final = {
@@ -29,7 +29,7 @@ OF_JOBS: Final = {PauseKind.TASK, PauseKind.UID}
 KINDS: Final = st.sampled_from(PauseKind)
 
 
-class PauseMachine(OrderMachine):
+class PauseMachine(RetryMachine):
     """Several nodes on a store, and operators who pause and resume."""
 
     def __init__(self, store: Store, run: Run) -> None:

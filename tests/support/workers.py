@@ -19,6 +19,7 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JobRequest, JsonText, Node, StopReason
 from scheduler.core.ports.store import Store
+from scheduler.core.retries.declaration import Retry
 from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
@@ -57,6 +58,7 @@ TASKS = Tasks(
     {
         "task1": HandlerOptions(name="task1"),
         "undoable": HandlerOptions(name="undoable", undoable=True),
+        "retried": HandlerOptions(name="retried", undoable=True, retry=Retry(3, backoff_s=60).rule),
     },
     loaded_at=AT,
 )
@@ -130,6 +132,7 @@ class NodeUnderTest:
             local_jobs=self.local_jobs,
             job_events=self.job_events,
             on_call_due=lambda: None,
+            on_held=self.service.nearer.set,
             cleanup_tries=CLEANUP_TRIES,
         )
         self.settling, self.lost_claims = settlements.settling, settlements.lost_claims

@@ -26,6 +26,7 @@ TAGS: Final = (JOBS, ABORTS, WATCHING, PAUSES, TOKENS, NODE)
 BY_MODULE: Final[Mapping[str, Tag]] = {
     "scheduler.api.views.jobs": JOBS,
     "scheduler.api.views.order": JOBS,
+    "scheduler.api.views.reruns": JOBS,
     "scheduler.api.views.aborts": ABORTS,
     "scheduler.api.views.events": WATCHING,
     "scheduler.api.views.job_logs": WATCHING,

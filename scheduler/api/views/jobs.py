@@ -47,7 +47,7 @@ async def submit(request: web.Request) -> web.Response:
     headers |= notice(inserted.jobs) if inserted.created else {}
     if intake.several:
         return json_response(documents, status=status, headers=headers)
-    headers |= _location(request, inserted.jobs[0])
+    headers |= location(request, inserted.jobs[0])
     return json_response(documents[0], status=status, headers=headers)
 
 
@@ -125,7 +125,8 @@ async def list_hook_calls(request: web.Request) -> web.Response:
     return json_response([call_document(call) for call in calls])
 
 
-def _location(request: web.Request, job: Job) -> dict[str, str]:
+def location(request: web.Request, job: Job) -> dict[str, str]:
+    """The header that says where a new job is."""
     prefix = request.app[PATH_PREFIX]
     return {"Location": f"{prefix}/{_quoted(job.uid)}/{job.id}"}
 

@@ -9,6 +9,8 @@ effect. It never has the data of a job, and no secret.
     abort                          one job, or with `children` all that is below it
     abort_all                      what matched: one record, with the number of jobs
     pause, resume                  the target is what is paused: its kind and name
+    rerun                          one job, which is the target
+    rerun_all                      what matched: one record, with the number of jobs
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class Action(StrEnum):
     ABORT_ALL = "abort_all"
     PAUSE = "pause"
     RESUME = "resume"
+    RERUN = "rerun"
+    RERUN_ALL = "rerun_all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

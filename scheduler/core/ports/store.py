@@ -28,6 +28,7 @@ from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -233,7 +234,9 @@ class Store(Protocol):
         has the settlement's token. The owner is removed. A settlement that queues the job again
         with `NOTHING_RAN` says that the attempt did not begin: it is not counted. A job whose abort
         is requested is not queued again: it becomes aborted instead, with the death of the
-        settlement. A job that becomes aborted and is undoable has its clean-up pending.
+        settlement. One with `again` is remembered among the last attempts of the job; where that
+        has a pause, an attempt is used up, and the job is held so long from now by the store's
+        clock. A job that becomes aborted and is undoable has its clean-up pending.
         """
         ...
 
@@ -380,7 +383,8 @@ class Store(Protocol):
 
         No effect either where the claim's token does not hold any more, or the job has no hook. The
         end of a job that has a hook adds a call, too, whichever method ends it: in the same
-        transaction, due at once, and with the job's id as the call's id.
+        transaction, due at once, and with the job's id as the call's id. So does an attempt that is
+        followed by another one after a pause, where the job wants that.
         """
         ...
 
@@ -451,8 +455,9 @@ class Store(Protocol):
 
         A running job whose abort is requested becomes aborted, with `NOTHING_RAN`. For any other
         running job a loss is counted: with the `losses_max`-th it ends terminated with kind lost,
-        before that it is queued again. A clean-up with an owner loses it, and counts a loss, too,
-        but no try: with the `losses_max`-th loss it has failed.
+        before that it is queued again, its attempt is remembered as lost, and none is used up. A
+        clean-up with an owner loses it, and counts a loss, too, but no try: with the
+        `losses_max`-th loss it has failed.
         """
         ...
 
@@ -508,10 +513,31 @@ class Store(Protocol):
     ) -> Reordered | None:
         """Change when, and in which order, a queued job runs; None leaves as it is what it is for.
 
-        A time that has not come holds the job, and any other lets it go; but a job that is held for
-        another reason than a time of its user's choice stays so. Without effect where the job is
-        not queued, or is so already. None where the id is unknown or another user's.
+        A time that has not come holds the job, and any other lets it go, also where it waits for
+        the pause before its next attempt; but a job that is held for a reason without a time stays
+        so. Without effect where the job is not queued, or is so already. None where the id is
+        unknown or another user's.
         """
+        ...
+
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        """Up to `limit` of the jobs that match, are over and have no re-run, oldest first.
+
+        A job is over where it is final and no clean-up is pending. What became of its re-run does
+        not matter: that is a job of its own, and can be run again itself.
+        """
+        ...
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """Those of the jobs that exist, oldest first."""
+        ...
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        """The re-runs that a request of many made, each with its fingerprint."""
+        ...
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        """The newest ids of re-runs of a user's job."""
         ...
 
     async def delete_finished(

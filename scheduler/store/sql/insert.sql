@@ -15,7 +15,8 @@ WITH batch AS (
            value ->> 'idempotency_key' AS idempotency_key,
            value ->> 'fingerprint' AS fingerprint,
            value ->> 'claimer' AS claimer,
-           value -> 'order' AS wanted
+           value -> 'order' AS wanted,
+           value -> 'rerun' AS rerun
       FROM json_each($1)
 ), clock AS (
     SELECT now_ms() AS now
@@ -24,6 +25,8 @@ WITH batch AS (
     SELECT id,
            CAST(wanted ->> 'priority' AS integer) AS priority,
            CAST(wanted ->> 'start_within_s' AS double precision) AS start_within_s,
+           CAST(wanted ->> 'max_attempts' AS integer) AS max_attempts,
+           CAST(wanted ->> 'hook_retries' AS boolean) AS hook_retries,
            coalesce(CAST(wanted ->> 'run_at' AS bigint),
                     now + CAST(wanted ->> 'delay_ms' AS bigint)) AS run_at
       FROM batch, clock
@@ -56,10 +59,14 @@ WITH batch AS (
 )
 INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
                   created_at, idempotency_key, fingerprint,
+                  rerun_of, rerun_request,
                   priority, run_at, held, due_at, eligible_at, turn_at, start_within_s, expires_at,
+                  max_attempts, hook_retries,
                   status, owner, node, token, attempt, started_at)
 SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
        created_at, idempotency_key, fingerprint,
+       rerun ->> 'of',
+       rerun ->> 'request',
        coalesce(priority, 0),
        run_at,
        CASE WHEN run_at > now THEN 'run_at' WHEN paused.id IS NOT NULL THEN 'paused' END,
@@ -68,6 +75,8 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
        now - 1000 * coalesce(priority, 0),
        start_within_s,
        CASE WHEN run_at > now THEN NULL ELSE now + CAST(1000 * start_within_s AS bigint) END,
+       max_attempts,
+       coalesce(hook_retries, false),
        CASE WHEN claimers.id IS NULL THEN 'queued' ELSE 'running' END,
        claimers.id,
        claimers.name,

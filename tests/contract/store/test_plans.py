@@ -56,6 +56,8 @@ LIMITED: Final = {
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_children": """'{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
     "page_of_parent": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
+    "rerunnable": """'{"terminated": 1, "aborted": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
+    "rerunnable_of_user": """'u1', '{"terminated": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
     "resume_cleanups": "1000, 10",
     "take_calls": "1000, 2000, 10, '{}', '{}'",
     "unfinished_by_user": "'queued', NULL, 10",

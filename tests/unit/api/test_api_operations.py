@@ -64,6 +64,7 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "grace_s": 1.5,
             "memory_bytes": 1 << 30,
             "on_abort": False,
+            "retry": None,
             "loaded_at": instant(AT),
         },
         {
@@ -73,6 +74,12 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "grace_s": None,
             "memory_bytes": None,
             "on_abort": True,
+            "retry": {
+                "max_attempts": 5,
+                "backoff_s": 10,
+                "backoff_max_s": 3600,
+                "on": ["crash", "ConnectionError"],
+            },
             "loaded_at": instant(AT),
         },
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import scheduler.store
+from scheduler.core.job import ATTEMPTS_KEPT
 from scheduler.store.postgres_schema import RIGHTS
 from scheduler.store.statements import (
     TABLES,
@@ -57,6 +58,11 @@ READS = {
     "pause",
     "pauses",
     "refusing",
+    "rerunnable",
+    "rerunnable_of_user",
+    "reruns",
+    "reruns_of_request",
+    "whole",
     "durations",
     "ended_pauses",
     "counts",
@@ -206,3 +212,10 @@ def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
                     for each in passed
                 ),
             )
+
+
+def test_as_many_attempts_are_stored_as_are_kept() -> None:
+    """The statement has the number as text; the reader would hide one too many."""
+    text = (HOME / "sql" / "give_back.sql").read_text("utf-8")
+
+    assert text.count(f">= {ATTEMPTS_KEPT} ") == len(Dialect)
