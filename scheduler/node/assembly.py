@@ -117,9 +117,9 @@ async def assemble(
     """
     registry, draining = CollectorRegistry(), asyncio.Event()
     basis = await _open_basis(config, name, registry, stack)
-    store, queue, clock = basis.store, basis.queue, basis.clock
+    store, queue = basis.store, basis.queue
     hooks = await stack.enter_async_context(_hooks(basis))
-    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
+    change_feed = ChangeFeed(store=store, queue=queue, clock=basis.clock)
     looks = JobLooks(store)
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
@@ -127,7 +127,6 @@ async def assemble(
     direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
     pauses = _pauses(basis, service)
-    promoter = _promoter(basis, service)
     urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
     settlements, workers = await _open_workers(
         basis,
@@ -151,7 +150,7 @@ async def assemble(
         background_tasks={
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
-            "promote held jobs": promoter.run,
+            "promote held jobs": _promoter(basis, service).run,
             "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
