@@ -118,15 +118,15 @@ async def assemble(
     """
     registry, draining = CollectorRegistry(), asyncio.Event()
     basis = await _open_basis(config, name, registry, stack)
-    store, queue, clock = basis.store, basis.queue, basis.clock
+    store, queue = basis.store, basis.queue
     hooks = await stack.enter_async_context(_hooks(basis))
-    change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
+    change_feed, looks = ChangeFeed(store=store, queue=queue, clock=basis.clock), JobLooks(store)
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
     direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
-    pauses, promoter = _pauses(basis, service), _promoter(basis, service)
+    pauses = _pauses(basis, service)
     urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
     settlements, workers = await _open_workers(
         basis,
@@ -150,7 +150,7 @@ async def assemble(
         background_tasks={
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
-            "promote held jobs": promoter.run,
+            "promote held jobs": _promoter(basis, service).run,
             "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,

@@ -411,7 +411,7 @@ class SqlStore:
         """See `Store`."""
         (row,) = await self._fetch("counts", count_max)
         held = await self._fetch("held", count_max)
-        return rows.job_counts(row, {each["reason"]: each["jobs"] for each in held})
+        return rows.job_counts(row, {each["reason"]: each["jobs"] for each in held if each["jobs"]})
 
     async def finished_per_step(self, *, since: datetime, limit: int) -> Sequence[FinishedCount]:
         """See `Store`."""

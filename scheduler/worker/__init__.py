@@ -83,9 +83,8 @@ def build_workers(
     """
     drain, number = Drain(), lease.node.workers
     slot_line = SlotLine(slots, number=number, clock=clock, group=group)
-    claim = _claiming_within(quotas, store)
     claiming = Claiming(
-        claims=Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses),
+        claims=_claims(quotas, store, queue, clock, lease, pauses),
         queue=queue,
         clock=clock,
         lease=lease,
@@ -116,6 +115,13 @@ def build_workers(
         clock=clock,
         random=random,
     )
+
+
+def _claims(
+    quotas: Quotas, store: Store, queue: Queue, clock: Clock, lease: Lease, pauses: PauseService
+) -> Claims:
+    claim = _claiming_within(quotas, store)
+    return Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses)
 
 
 def _claiming_within(quotas: Quotas, store: Store) -> ClaimJobs:

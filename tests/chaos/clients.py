@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any, Final
 from uuid import uuid4
 
 from tests.chaos.installation import LIMITED, PAUSE_S, RUNNING_MAX, UID, Installation
+from tests.chaos.ledger import Pause
 
 OPEN_MAX: Final = 4
 """How many jobs may wait or run for each node: more would only make the queue longer."""
@@ -31,6 +33,7 @@ ACTS: Final = {
     "rerun_many": 1,
     "abort": 1,
     "change": 1,
+    "pause": 1,
     "look": 3,
     "list_all": 1,
 }
@@ -39,6 +42,11 @@ WITHIN_S_MAX: Final = 2.0
 PRIORITY_MAX: Final = 60
 ATTEMPTS_MAX: Final = 4
 BULK: Final = 3
+PAUSED_S: Final = (1.0, 2.5)
+UNPAUSED_S: Final = (3.0, 8.0)
+"""Between two pauses of an installation: all its jobs are of one user and one handler."""
+MARGIN_S: Final = 0.1
+"""Before the end of a pause: two clocks are read one after the other."""
 
 _numbers = count(1)
 
@@ -122,6 +130,33 @@ class Client:
         answer = await self._site.call("PATCH", f"/{job['uid']}/{job['id']}", change)
         if answer is not None and answer[0] == 200:
             self._ledger.counts["changed"] += 1
+
+    async def _pause(self) -> None:
+        """Pause all, and note what is queued then; the pause ends by itself.
+
+        It is not resumed: a node that was stopped in the middle of a request would do that later,
+        and end another pause. So may be a pause that comes late, but the store refuses its end.
+        """
+        if self._ledger.pausing.locked():
+            return
+        async with self._ledger.pausing:
+            for_s = self._random.uniform(*PAUSED_S)
+            end = time.monotonic() + for_s
+            order = {"until": (datetime.now(UTC) + timedelta(seconds=for_s)).isoformat()}
+            what = self._random.choice([f"uid/{UID}", "task/guarded"])
+            if await self._site.call("PUT", f"/-/pauses/{what}", order, also=400) is not None:
+                await self._note_pause(until=end - MARGIN_S)
+            await asyncio.sleep(end - time.monotonic() + self._random.uniform(*UNPAUSED_S))
+
+    async def _note_pause(self, *, until: float) -> None:
+        queued = {
+            job["id"]: job["attempt"]
+            for job in await self._site.jobs()
+            if job["status"] == "queued"
+        }
+        if queued and time.monotonic() < until:
+            self._ledger.counts["paused"] += 1
+            self._ledger.pauses.append(Pause(time.monotonic(), until, queued))
 
     async def _look(self) -> None:
         if self._ledger.accepted:

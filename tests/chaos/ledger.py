@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Job = dict[str, Any]
 
 FINAL: Final = frozenset({"successful", "terminated", "aborted"})
 LASTING: Final = ("status", "result", "error", "attempt", "finished_at")
 """The fields of a final job that never change; its clean-up may still be running."""
+
+
+class Pause(NamedTuple):
+    """A time in which all was paused for sure, by the monotonic clock."""
+
+    since: float
+    until: float
+    attempts: dict[str, int]
+    """Of the jobs that were queued then."""
 
 
 class Ledger:
@@ -25,6 +35,9 @@ class Ledger:
         """The first answer to an abort of each job: when, status code, and the job."""
         self.wrong: list[str] = []
         self.counts = Counter[str]()
+        self.pauses: list[Pause] = []
+        self.pausing = asyncio.Lock()
+        """Held from a pause until it has ended: what comes late must not end another one."""
         self._finals: dict[str, tuple[float, Job]] = {}
         self._numbers: dict[int, str] = {}
         (folder / "locks").mkdir(parents=True)

@@ -34,6 +34,7 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *_cleanups(ledger, jobs),
         *_before_their_time(ledger, found),
         *_expired(ledger, jobs),
+        *_paused(ledger, found),
         *_retries(ledger, jobs),
     ]  # fmt: skip
 
@@ -122,6 +123,17 @@ def _expired(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
             ledger.counts[EXPIRED] += 1
             if job["start_within_s"] is None or job["attempt"] or job["id"] in begun:
                 yield f"a job expired that has begun, or need not begin in time: {job}"
+
+
+def _paused(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
+    """No attempt begins after a pause was answered, until it ends."""
+    begun = ledger.begun()
+    for pause in ledger.pauses:
+        for key, attempt, at in begun:
+            before = pause.attempts.get(key)
+            if before is not None and attempt > before and pause.since < at < pause.until:
+                ledger.counts["started while paused"] += 1
+                yield f"attempt {attempt} began while it was paused: {found.get(key)}"
 
 
 def _retries(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:

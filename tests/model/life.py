@@ -40,6 +40,8 @@ class Life:
     held: bool = False
     due: bool = False
     """Whether it is held until a time that has come."""
+    parked: bool = False
+    """Whether it is held because of a pause."""
     late: bool = False
     """Whether it has waited too long for its first attempt."""
     priority: int = 0
@@ -58,11 +60,12 @@ class Life:
     @property
     def queued(self) -> bool:
         """Whether it waits for a worker that runs it."""
-        return self.status is Status.QUEUED and not self.held
+        return self.status is Status.QUEUED and not (self.held or self.parked)
 
     @property
     def expires(self) -> bool:
-        return self.queued and self.late and not self.attempt
+        waits = self.status is Status.QUEUED and not self.held
+        return waits and self.late and not self.attempt
 
     @property
     def claimable(self) -> bool:
@@ -149,7 +152,8 @@ class Life:
         self.cleanup = Cleanup.PENDING if self.undoable and self.attempt else None
 
     def _end(self, status: Status, at: datetime) -> None:
-        self.status, self.owner, self.finished_at, self.held = status, None, at, False
+        self.status, self.owner, self.finished_at = status, None, at
+        self.held = self.parked = False
 
     def shown(self) -> dict[str, Any]:
         """The fields that every reader must see."""
@@ -164,7 +168,7 @@ class Life:
             "next_try_at": self.next_try_at,
             "result": self.result,
             "finished_at": self.finished_at,
-            "held": self.held,
+            "held": self.held or self.parked,
             "priority": self.priority,
             "past": self.past,
         }

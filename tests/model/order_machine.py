@@ -114,17 +114,18 @@ class OrderMachine(StoreMachine):
             return
         life.priority = life.priority if priority is None else priority
         if far is not None:
-            life.held, life.due = far, False
+            life.held, life.due, life.parked = far, False, life.parked and not far
         self._pass_a_moment()
 
     def _ordered(self, order: Order, life: Life) -> str:
         job = new(UID, order=order)
         life.id, life.priority = job.id, order.priority
         inserted = self.run(self.store.insert([job], claimer=next(iter(self.up), None)))
-        assert (inserted.jobs[0].hold is not None) == life.held
-        self.lives[job.id] = life
+        self._live(life)
+        assert (inserted.jobs[0].hold is not None) == (life.held or life.parked)
         for claim in inserted.claims:
             assert not life.held, "a job was claimed before its time"
+            assert self._may_begin(life), "a job was claimed that is paused"
             self._claimed(self.up[next(iter(self.up))], claim)
         self._pass_a_moment()
         return job.id

@@ -32,7 +32,7 @@ class RetryMachine(OrderMachine):
     def insert_retried(self, allowed: int, undoable: bool) -> str:  # noqa: FBT001 - hypothesis'
         job = new(UID, undoable=undoable, order=Order(max_attempts=allowed))
         self.run(self.store.insert([job]))
-        self.lives[job.id] = Life(job.id, undoable, max_attempts=allowed)
+        self._live(Life(job.id, undoable, max_attempts=allowed))
         return job.id
 
     @rule(of=StoreMachine.held, far=st.booleans())

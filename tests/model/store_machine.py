@@ -35,6 +35,8 @@ from scheduler.core.job import (
     CleanupTries,
     Failure,
     FailureKind,
+    Hold,
+    HoldReason,
     JsonText,
     NewJob,
     Purpose,
@@ -105,7 +107,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.keys[key] = str(earlier) if again else job.id
         assert [each.id for each in inserted.jobs] == [self.keys[key]]
         assert inserted.created != again
-        self.lives.setdefault(self.keys[key], Life(job.id, undoable=False))
+        if not again:
+            self._live(Life(job.id, undoable=False))
         return self.keys[key]
 
     @precondition(lambda self: len(self.lives) < JOBS_MAX)
@@ -121,7 +124,8 @@ class StoreMachine(RuleBasedStateMachine):
             return multiple()
         assert inserted.queued == {UID: queued + number}
         assert queued + number <= queued_max
-        self.lives |= {job.id: Life(job.id, undoable=False) for job in sent}
+        for job in sent:
+            self._live(Life(job.id, undoable=False))
         return multiple(*(job.id for job in sent))
 
     @rule()
@@ -206,9 +210,11 @@ class StoreMachine(RuleBasedStateMachine):
         """Insert and claim at once, as for an idle worker. Some answers are lost."""
         job = new(UID, undoable=undoable)
         inserted = self.run(self.store.insert([job], claimer=member.id))
-        self.lives[job.id] = Life(job.id, undoable)
-        assert (inserted.created, [*map(untimed, inserted.jobs)]) == (True, [job.stored()])
-        assert [claim.id for claim in inserted.claims] == [job.id] * self._known(member)
+        life = self._live(Life(job.id, undoable))
+        hold = Hold(HoldReason.PAUSED, None) if life.parked else None
+        assert (inserted.created, [*map(untimed, inserted.jobs)]) == (True, [job.stored(hold=hold)])
+        claimable = self._known(member) and self._may_begin(life)
+        assert [claim.id for claim in inserted.claims] == [job.id] * claimable
         for claim in inserted.claims:
             self._claimed(member, claim)
         assert not self.run(self.store.insert([job], claimer=member.id)).claims
@@ -393,8 +399,18 @@ class StoreMachine(RuleBasedStateMachine):
                 [each.id for each in jobs],
                 True,
             )
-        self.lives |= {each.id: Life(each.id, each.undoable, each.parent) for each in jobs}
+        for each in jobs:
+            self._live(Life(each.id, each.undoable, each.parent))
         return [each.id for each in jobs]
+
+    def _live(self, life: Life) -> Life:
+        """Have a new job."""
+        self.lives[life.id] = life
+        return life
+
+    def _may_begin(self, _life: Life) -> bool:
+        """Whether nothing but the job itself keeps it from being claimed."""
+        return True
 
     def _below(self, job_id: str, uid: str) -> list[Life]:
         """A job and all below it; the jobs of the model are one user's."""
@@ -475,7 +491,8 @@ class StoreMachine(RuleBasedStateMachine):
         claims: Sequence[Claim] = self.run(
             self.store.claim(ids, node_id=member.id, at=member.clock.now())
         )
-        waiting = {each for each in ids if (life := self.lives.get(each)) and life.claimable}
+        lives = [life for each in set(ids) if (life := self.lives.get(each))]
+        waiting = {life.id for life in lives if life.claimable and self._may_begin(life)}
         assert {claim.id for claim in claims} == (waiting if self._known(member) else set())
         for claim in claims:
             self._claimed(member, claim)

@@ -21,7 +21,7 @@ from scheduler.api.requests.queries import idempotency_key, job_in_path, query
 from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder, fingerprint
 from scheduler.api.requests.submissions import unknown_task
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LIMITS, LOAD, PRINCIPAL, RERUNS, SERVICE
+from scheduler.api.state import LIMITS, LOAD, PAUSES, PRINCIPAL, RERUNS, SERVICE
 from scheduler.api.views.jobs import location
 from scheduler.api.views.order import notice
 from scheduler.core.errors import Flaw
@@ -57,7 +57,8 @@ async def rerun_job(request: web.Request) -> web.Response:
     (job,), created, *_ = done.submitted.inserted
     headers = rate_limit_headers(done.submitted.standings) | location(request, job)
     headers |= notice([job]) if created else {}
-    return json_response(job_document(job), status=202 if created else 200, headers=headers)
+    document = job_document(request.app[PAUSES].told(job))
+    return json_response(document, status=202 if created else 200, headers=headers)
 
 
 async def rerun_jobs(request: web.Request) -> web.Response:

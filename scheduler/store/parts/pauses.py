@@ -6,6 +6,9 @@ there and be committed after it:
     claim, insert   lock the table of pauses before they look, as all statements do: ROW SHARE
     put             locks it so that it conflicts with that: EXCLUSIVE
 
+    hold, insert    lock the rows of the pauses for which they hold jobs: KEY SHARE
+    forget          locks the row, or leaves it where that conflicts: FOR UPDATE SKIP LOCKED
+
 So `put` waits for those that have looked, and the others look when it is committed. It costs them
 nothing: they lock the table by reading it. With SQLite, one write comes after the other anyway.
 """
@@ -105,9 +108,14 @@ class SqlPauses:
 
     async def forget(self, key: PauseKey) -> bool:
         """See `PauseStore`."""
-        forgetting = [Step("forget_pause", (key.kind, key.name))]
-        (forgotten,) = await self._fetch_chain(forgetting, locked=TABLE)
-        return bool(forgotten)
+        # In two statements: the second one sees all jobs that were held before the first.
+        _, *forgotten = await self._fetch_chain(
+            [
+                Step("lock_ended_pause", (key.kind, key.name)),
+                Step("forget_pause", (key.kind, key.name)),
+            ]
+        )
+        return any(forgotten)
 
 
 def _jobs(found: Sequence[Row]) -> Sequence[WaitingJob]:

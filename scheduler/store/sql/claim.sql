@@ -46,8 +46,9 @@ WITH claimer AS (
                     LIMIT 1) AS best
             WHERE running_max <= before
                OR running_max <= before + (SELECT running FROM loads WHERE loads.uid = jobs.uid))
-       -- Clean-ups are not paused.
+       -- Clean-ups are not paused. Mostly nothing is: then nothing is looked for.
        AND (jobs.status <> 'queued'
+            OR NOT EXISTS (SELECT 1 FROM active)
             OR NOT EXISTS (SELECT 1
                              FROM active
                             WHERE (active.kind = 'task' AND active.name = jobs.task)

@@ -1,11 +1,22 @@
--- How many queued jobs are held, by reason, counted up to a limit.
--- $1 count_max
+-- How many queued jobs are held, by reason: those until a time, and those that are paused.
+-- $1 count_max (of both)
 SELECT held AS reason, count(*) AS jobs
   FROM (SELECT held
           FROM jobs
                INDEXED BY jobs_held -- SQLite only
          WHERE held IS NOT NULL
            AND status = 'queued'
+           AND due_at IS NOT NULL
          ORDER BY due_at -- so that the index is read
-         LIMIT $1) AS counted
+         LIMIT $1) AS until_a_time
  GROUP BY held
+ UNION ALL
+-- Apart: else a million of them would leave none of the others to be counted.
+SELECT 'paused' AS reason, count(*) AS jobs
+  FROM (SELECT task
+          FROM jobs
+               INDEXED BY jobs_paused_of_task -- SQLite only
+         WHERE status = 'queued'
+           AND held = 'paused'
+         ORDER BY task, turn_at
+         LIMIT $1) AS paused

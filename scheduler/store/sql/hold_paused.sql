@@ -2,7 +2,7 @@
 -- $1 job_ids (the keys of a JSON object)
 -- $2 ahead_max
 WITH active AS (
-    -- The lock makes `forget_pause` wait: either it sees that we hold jobs, or we see no pause.
+    -- By the lock no pause is forgotten of which a job is being held.
     SELECT kind, name
       FROM pauses
      WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())

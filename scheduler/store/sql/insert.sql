@@ -32,7 +32,7 @@ WITH batch AS (
       FROM batch, clock
      WHERE wanted IS NOT NULL
 ), active AS (
-    -- The lock makes `put_pause` and `forget_pause` wait until this has ended; see claim.sql.
+    -- See claim.sql. And by the lock no pause is forgotten of which a job is being held.
     SELECT kind, name
       FROM pauses
      WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())

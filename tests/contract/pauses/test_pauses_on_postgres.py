@@ -123,6 +123,31 @@ async def test_a_pause_that_cannot_be_kept_is_not_stored(
     assert len(await store.claim([job_id], node_id="a1", at=later(1))) == 1
 
 
+@pytest.mark.parametrize("inserts", [True, False])
+async def test_a_pause_is_not_forgotten_while_a_job_is_being_held(
+    store: Store, rival: asyncpg.Connection, *, inserts: bool
+) -> None:
+    """The job would be held for ever by a pause that nobody knows."""
+    job = new()
+    if not inserts:
+        await store.insert([job])
+    await put(store, KEYS[0])
+    transaction = rival.transaction()
+    await transaction.start()
+    if inserts:
+        await rival.fetch(TEXTS["insert"].text, batch([new_job(job)]))
+    else:
+        await rival.fetch(TEXTS["hold_paused"].text, keys([job.id]), 0)
+    await store.pauses.end(KEYS[0])
+
+    assert list(await store.pauses.let_go(KEYS[0], limit=10)) == []
+    assert not await store.pauses.forget(KEYS[0])
+
+    await transaction.commit()
+    assert [each.id for each in await store.pauses.let_go(KEYS[0], limit=10)] == [job.id]
+    assert await store.pauses.forget(KEYS[0])
+
+
 async def test_other_transactions_do_not_keep_a_pause_waiting(
     store: Store, rival: asyncpg.Connection
 ) -> None:

@@ -392,3 +392,12 @@ async def test_pauses_holds_and_ends_may_come_together(store: Store) -> None:
         pass
     assert await store.pauses.forget(TASK)
     assert await ids_waiting(store) == ids
+
+
+async def test_paused_jobs_are_counted_beside_others_that_are_held(store: Store) -> None:
+    """However many they are."""
+    await pause(store, TASK)
+    await store.insert([new() for _ in range(4)])
+    await held(store)
+
+    assert (await store.counts(count_max=3)).held == {"paused": 3, "run_at": 1}

@@ -25,6 +25,7 @@ VOLATILE = {
     "started_at",
     "finished_at",
     "requested_at",
+    "paused_at",
     "latency_ms",
     "eligible_at",
     "run_at",

@@ -7,12 +7,23 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from atlanscheduler_client import JobNotQueued, NewJob, Status, TaskRetry, Waits, calls
+from atlanscheduler_client import (
+    JobNotQueued,
+    NewJob,
+    Pause,
+    PauseKind,
+    Status,
+    TaskRetry,
+    Waits,
+    WaitsForPause,
+    calls,
+)
 from atlanscheduler_client.json_text import loads
-from atlanscheduler_client.reading import job_of, task_of
+from atlanscheduler_client.reading import job_of, node_of, pause_of, task_of
 from atlanscheduler_client.responses import Response, value_of
-from scheduler.api.description.examples import BY_SCHEMA, JOB
-from scheduler.api.description.operation_examples import HELD, QUEUED, TRIED_AGAIN
+from scheduler.api.description.examples import BY_SCHEMA, JOB, PAUSE
+from scheduler.api.description.operation_examples import HELD, PAUSED, QUEUED, TRIED_AGAIN
+from scheduler.cli import rendering
 
 EXAMPLE = BY_SCHEMA["Task"]
 AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -112,3 +123,44 @@ def test_a_job_that_is_not_queued_is_an_error_with_the_job() -> None:
         value_of(calls.update("ada", "1", priority=1, run_at=None, at_once=False), response)
 
     assert raised.value.job.status is Status.ABORTED
+
+
+def test_pauses_are_sent_and_read_as_the_api_has_them() -> None:
+    call = calls.pause(PauseKind.TASK, "a/b ä", reason="repair", until=AT)
+    body = {"reason": "repair", "until": "2026-11-24T06:00:00+00:00"}
+    assert (call.method, call.path) == ("PUT", "/-/pauses/task/a%2Fb%20%C3%A4")
+    assert loads(call.body or b"") == body
+    ending = calls.resume("uid", "ada")
+    assert (ending.method, ending.path) == ("DELETE", "/-/pauses/uid/ada")
+
+    assert pause_of(PAUSE) == Pause(
+        kind=PauseKind.TASK,
+        name="report",
+        reason="the archive is moved",
+        until=AT,
+        paused_at=datetime(2026, 11, 23, 14, 8, 50, 682000, tzinfo=UTC),
+        by="ops",
+    )
+
+
+def test_a_paused_job_says_why_and_by_whom() -> None:
+    waits = job_of(PAUSED).waits
+
+    assert waits is not None
+    assert (waits.reason, waits.until) == ("paused", AT)
+    assert waits.pause == WaitsForPause(
+        kind=PauseKind.TASK, name="report", reason="the archive is moved", by="ops"
+    )
+    assert rendering.waits(job_of(PAUSED)) == (
+        "the end of a pause of task report by ops until 2026-11-24 06:00:00 UTC:"
+        " the archive is moved"
+    )
+
+
+def test_a_node_says_since_when_it_is_paused() -> None:
+    """And one of an earlier version knows no pauses."""
+    document = BY_SCHEMA["Node"]
+    assert node_of(document).paused is None
+    assert node_of({**document, "paused": PAUSE}).paused == pause_of(PAUSE)
+    del (older := dict(document))["paused"]
+    assert node_of(older).paused is None

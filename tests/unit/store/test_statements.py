@@ -78,6 +78,7 @@ READS = {
     "usage",
     "waiting",
     "lines",
+    "lock_ended_pause",
     "lock_users",
     "within_quotas",
 }

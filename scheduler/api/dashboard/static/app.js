@@ -13,13 +13,15 @@ import { Jobs } from "./pages/jobs.js";
 import { Login } from "./pages/login.js";
 import { Nodes } from "./pages/nodes.js";
 import { Overview } from "./pages/overview.js";
+import { Pauses } from "./pages/pauses.js";
 import { Help } from "./parts/help.js";
 import { FindJob } from "./parts/find_job.js";
 import { JobForm } from "./parts/job_form.js";
+import { PausedNodes } from "./parts/pauses.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
 
 const HEALTH_CHECK_MS = 5000; // how soon the page notices that the node is away although no connection broke
-const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers, audit: Audit };
+const PAGES = { overview: Overview, jobs: Jobs, nodes: Nodes, handlers: Handlers, pauses: Pauses, audit: Audit };
 
 // The pages that somebody may see, the first one first.
 function pagesOf(who) {
@@ -27,6 +29,7 @@ function pagesOf(who) {
   const hidden = {
     overview: !who.all,
     nodes: !who.rights.includes("operate"),
+    pauses: !who.rights.includes("operate"),
     audit: !who.rights.includes("administer") || who.name === null, // where nobody has a name, little is in it
   };
   return Object.keys(PAGES).filter((name) => !hidden[name]);
@@ -47,6 +50,7 @@ function App() {
     "g j": () => turnTo(route, "jobs"),
     "g n": () => turnTo(route, "nodes"),
     "g h": () => turnTo(route, "handlers"),
+    "g p": () => turnTo(route, "pauses"),
     "g a": () => turnTo(route, "audit"),
     n: () => openForm({ submit: "?" }),
     "/": () => toFilter(focusTarget),
@@ -56,6 +60,7 @@ function App() {
   return html`
     <${Header} route=${route} who=${who} lost=${lost} main=${main} onHelp=${() => setHelps(true)} />
     ${lost && html`<${Lost} since=${since} />`}
+    ${who?.rights?.includes("operate") && html`<${PausedNodes} />`}
     <main class="container" tabindex="-1" ref=${main} data-stale=${lost}>
       <${Page} key=${who?.name} route=${route} who=${who} />
     </main>

@@ -6,6 +6,7 @@ export const KEYS = [
   ["g j", "jobs"],
   ["g n", "nodes"],
   ["g h", "handlers"],
+  ["g p", "pauses"],
   ["g a", "audit log"],
   ["n", "submit a new job"],
   ["/", "filter the jobs"],

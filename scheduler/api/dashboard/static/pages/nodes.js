@@ -2,6 +2,7 @@
 import { html, useRef } from "../vendor/htm-preact.js";
 import { useData } from "../core/data.js";
 import { count, duration, moment } from "../core/format.js";
+import { Resume } from "../parts/pauses.js";
 import { Empty, Loaded } from "../parts/states.js";
 
 const LOOK_MS = 2000;
@@ -14,7 +15,7 @@ export function Nodes() {
     <${Loaded} from=${nodes}>
       ${(data) =>
         data.nodes.length
-          ? html`<div class="cards">${data.nodes.map((node) => html`<${NodeCard} key=${node.id} node=${node} quiet_s=${quiet(beats.current, node, nodes.at)} lease_s=${data.lease_s} />`)}</div>`
+          ? html`<div class="cards">${data.nodes.map((node) => html`<${NodeCard} key=${node.id} node=${node} quiet_s=${quiet(beats.current, node, nodes.at)} lease_s=${data.lease_s} onChanged=${nodes.reload} />`)}</div>`
           : html`<${Empty} title="No node is registered">The one that shows this page is just starting, or draining.<//>`}
     <//>
   `;
@@ -27,11 +28,17 @@ function quiet(beats, { id, beat }, at) {
   return Math.max(0, (at - beats.get(id).at) / 1000);
 }
 
-function NodeCard({ node, quiet_s, lease_s }) {
+// "since 2026-11-23 14:08:50, by ops, until 2026-11-24 07:00:00: repair"
+function aboutNode({ paused_at, by, until, reason }) {
+  const said = [`since ${moment(paused_at)}`, by && `by ${by}`, until && `until ${moment(until)}`];
+  return said.filter(Boolean).join(", ") + (reason ? `: ${reason}` : "");
+}
+
+function NodeCard({ node, quiet_s, lease_s, onChanged }) {
   const silent = quiet_s > lease_s;
   return html`
     <article class="card" data-bad=${silent}>
-      <h2>${node.name}</h2>
+      <h2>${node.name}${node.paused && html` <span class="status" data-status="queued">paused</span>`}</h2>
       <p class="note"><code>${node.id}</code></p>
       <div class="progress">
         <progress value=${node.running} max=${node.workers} aria-label="Busy workers"></progress>
@@ -41,8 +48,10 @@ function NodeCard({ node, quiet_s, lease_s }) {
         <div><dt>Lease</dt><dd>${silent ? `silent for ${duration(Math.round(quiet_s))}` : `renewed, holds for ${duration(lease_s)}`}</dd></div>
         <div><dt>Version</dt><dd>${node.version}</dd></div>
         <div><dt>Started</dt><dd>${moment(node.started_at)}</dd></div>
+        ${node.paused && html`<div><dt>Paused</dt><dd>${aboutNode(node.paused)}</dd></div>`}
         <div><dt>Handlers</dt><dd>${count(node.tasks.length)}</dd></div>
       </dl>
+      ${node.paused && html`<footer><${Resume} pause=${node.paused} onChanged=${onChanged} /></footer>`}
     </article>
   `;
 }

@@ -9,6 +9,8 @@ export const ACTIONS = {
   rerun: "re-run",
   rerun_all: "re-run of all",
   submit: "submission for another",
+  pause: "pause",
+  resume: "resume",
   login: "login",
   login_failed: "failed login",
   logout: "logout",

@@ -4,14 +4,21 @@ import { useAlive } from "../core/alive.js";
 import { ask, pathOf } from "../core/api.js";
 import { duration, moment, secondsBetween } from "../core/format.js";
 import { Dialog } from "./dialog.js";
+import { aboutPause } from "./pauses.js";
 import { Failed } from "./states.js";
 
-const REASONS = { run_at: "its time", retry: "its next attempt", quota: "another job of its user to end" };
+const REASONS = {
+  run_at: "its time",
+  retry: "its next attempt",
+  paused: "the end of a pause",
+  quota: "another job of its user to end",
+};
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
 export function waitsFor({ waits }, now) {
   if (!waits) return "a worker";
-  const { for: reason, until } = waits;
+  const { for: reason, until, pause } = waits;
+  if (pause) return `the end of a pause ${aboutPause(pause, until)}`;
   const what = REASONS[reason] ?? reason;
   return until ? `${what}, ${moment(until)}${left(until, now)}` : what;
 }

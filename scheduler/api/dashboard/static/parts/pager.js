@@ -2,12 +2,14 @@
 import { html } from "../vendor/htm-preact.js";
 import { link } from "../core/route.js";
 
-export function Pager({ page, query, next, of }) {
+const WORDS = { first: "← Newest", next: "Older →" };
+
+export function Pager({ page, query, next, of, words = WORDS }) {
   if (!query.after && !next) return null;
   return html`
-    <nav class="pages" aria-label=${`Older and newer ${of}`}>
-      ${query.after ? html`<a href=${link([page], { ...query, after: "" })}>← Newest</a>` : html`<span></span>`}
-      ${next && html`<a href=${link([page], { ...query, after: next })}>Older →</a>`}
+    <nav class="pages" aria-label=${`Pages of ${of}`}>
+      ${query.after ? html`<a href=${link([page], { ...query, after: "" })}>${words.first}</a>` : html`<span></span>`}
+      ${next && html`<a href=${link([page], { ...query, after: next })}>${words.next}</a>`}
     </nav>
   `;
 }
