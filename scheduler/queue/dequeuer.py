@@ -85,6 +85,8 @@ class Dequeuer:
         self._seldom = Seldom()
         self._registered = False
         """Whether the server has this node in its set of nodes that may have ids in flight."""
+        self._has_token = False
+        """Whether a token was taken from the server, and nothing for it yet."""
 
     async def take(self, *, wait_s: float, limit: int) -> Sequence[str]:
         """Wait in line for an id, and take up to `limit`; none after `wait_s` seconds.
@@ -168,11 +170,12 @@ class Dequeuer:
         self._waiters = deque(waiter for waiter in self._waiters if not waiter.ids.done())
         if self._registered and not self._waiters:
             self._wake.clear()
+            await self._pass_token_on()
             return
         async with self._server.answering():
             wanted = min(IDS_MAX, sum(waiter.limit for waiter in self._waiters))
             taken = await self._scripts.take(self._node_id, wanted)
-        self._registered = True
+        self._registered, self._has_token = True, False
         self._hold(list(filter(None, taken)))
         if dropped := taken.count(""):
             self._tell_dropped(dropped)
@@ -182,10 +185,15 @@ class Dequeuer:
     async def _wait(self) -> None:
         """Wait until there may be an id, for `block_s`."""
         async with self._server.answering(within_s=self._block_s + ANSWER_S):
-            await self._server.blocking.blpop(
-                [self._keys.wake],
-                self._block_s,
-            )
+            found = await self._server.blocking.blpop([self._keys.wake], self._block_s)
+        self._has_token = found is not None
+
+    async def _pass_token_on(self) -> None:
+        """Let another node look: the workers left that waited here when the token came."""
+        if self._has_token:
+            async with self._server.answering():
+                await self._server.commands.rpush(self._keys.wake, "1")
+            self._has_token = False
 
     async def _restore(self) -> None:
         now = asyncio.get_running_loop().time()
