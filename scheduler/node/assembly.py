@@ -122,7 +122,7 @@ async def assemble(
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
-    direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
+    direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
     promoter = Promoter(
         store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer

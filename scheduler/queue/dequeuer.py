@@ -17,8 +17,8 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import Counter, deque
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -85,19 +85,27 @@ class Dequeuer:
         self._seldom = Seldom()
         self._registered = False
         """Whether the server has this node in its set of nodes that may have ids in flight."""
+        self._is_empty = False
+        """Whether the server had no id when it was asked last, and would have told of one since."""
         self._has_token = False
         """Whether a token was taken from the server, and nothing for it yet."""
 
-    async def take(self, *, wait_s: float, limit: int) -> Sequence[str]:
+    async def take(
+        self, *, wait_s: float, limit: int, in_vain: Callable[[], None] | None = None
+    ) -> Sequence[str]:
         """Wait in line for an id, and take up to `limit`; none after `wait_s` seconds.
+
+        `in_vain` is called when there was none.
 
         Raises:
             QueueUnavailable: the server failed while we waited.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop.create_future(), limit)
+        waiter = _Waiter(loop.create_future(), limit, in_vain or _ignore)
         self._waiters.append(waiter)
         self._wake.set()
+        if self._is_empty:
+            waiter.in_vain()
         timer = loop.call_later(wait_s, waiter.expire)
         try:
             return await waiter.ids
@@ -184,9 +192,24 @@ class Dequeuer:
 
     async def _wait(self) -> None:
         """Wait until there may be an id, for `block_s`."""
-        async with self._server.answering(within_s=self._block_s + ANSWER_S):
-            found = await self._server.blocking.blpop([self._keys.wake], self._block_s)
+        with self._empty():
+            found = await self._token()
         self._has_token = found is not None
+
+    async def _token(self) -> object:
+        async with self._server.answering(within_s=self._block_s + ANSWER_S):
+            return await self._server.blocking.blpop([self._keys.wake], self._block_s)
+
+    @contextmanager
+    def _empty(self) -> Iterator[None]:
+        """All who wait, and who come during the block, wait in vain."""
+        self._is_empty = True
+        for waiter in self._waiters:
+            waiter.in_vain()
+        try:
+            yield
+        finally:
+            self._is_empty = False
 
     async def _pass_token_on(self) -> None:
         """Let another node look: the workers left that waited here when the token came."""
@@ -282,6 +305,8 @@ class _Waiter:
 
     ids: Future[Sequence[str]]
     limit: int
+    in_vain: Callable[[], None]
+    """To be called when the server has none for it."""
 
     def give(self, job_ids: Sequence[str]) -> None:
         if not self.ids.done():
@@ -295,3 +320,7 @@ class _Waiter:
         if not self.ids.done() or self.ids.cancelled() or self.ids.exception():
             return []
         return self.ids.result()
+
+
+def _ignore() -> None:
+    """Do nothing."""

@@ -7,13 +7,16 @@ fail first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from scheduler.core.job import WaitingJob
 from scheduler.core.ports.queue import Queue, Share
 from scheduler.queue.dequeuer import Dequeuer
+from tests.support.eventually import eventually
 from tests.support.queues import (  # noqa: F401
     ANSWER_S,
     PAUSE_S,
@@ -56,6 +59,25 @@ async def test_a_worker_on_another_node_is_woken_where_those_here_have_left(
         await other.enqueue(waiting("1"))
         async with asyncio.timeout(AT_ONCE_S):
             assert await staying == "1"
+
+
+async def test_a_worker_hears_that_it_waits_in_vain_once_the_queue_had_nothing_for_it(
+    queue: Queue,
+) -> None:
+    """Not before: a job that is submitted then begins in it, and overtakes what waits."""
+    heard = Counter[str]()
+
+    def hears(name: str) -> Callable[[], None]:
+        return lambda: heard.update([name])
+
+    await queue.enqueue(waiting("1"))
+    assert await queue.dequeue(wait_s=ANSWER_S, in_vain=hears("first")) == ["1"]
+    assert not heard
+    async with asyncio.TaskGroup() as group:
+        for name in ("second", "third"):
+            group.create_task(queue.dequeue(wait_s=600, in_vain=hears(name)))
+            await eventually(partial(heard.__contains__, name))
+        await queue.enqueue(waiting("2", "3"))
 
 
 async def test_as_many_workers_are_woken_as_jobs_of_a_user_may_start_anew(
