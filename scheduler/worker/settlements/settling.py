@@ -110,7 +110,7 @@ class Settling:
         self._announce([claim for claim, _ in settled])
         for claim, settlement in settled:
             if settlement.status in {Status.QUEUED, Status.ABORTED}:
-                await self._enqueue(claim)
+                await self._enqueue(claim, ahead=settlement.status is Status.ABORTED)
             if settlement.status is Status.ABORTED:
                 await self._tell_abort(claim)
 
@@ -157,12 +157,17 @@ class Settling:
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if end.cleanup is Cleanup.PENDING and end.tries is None:
-            await self._enqueue(claim)
+            await self._enqueue(claim, ahead=True)
         self._announce([claim])
 
-    async def _enqueue(self, claim: Claim) -> None:
+    async def _enqueue(self, claim: Claim, *, ahead: bool) -> None:
+        """Enqueue a clean-up ahead of all, and a job that goes back as the next one of its user.
+
+        A node may give hundreds of jobs back that it had claimed ahead: other users do not wait
+        behind them.
+        """
         with suppress(QueueUnavailable):
-            await self._queue.enqueue([WaitingJob(claim.id, claim.uid)], ahead=True)
+            await self._queue.enqueue([WaitingJob(claim.id, claim.uid)], ahead=ahead)
 
     def _announce(self, claims: Sequence[Claim]) -> None:
         if any(claim.hook is not None for claim in claims):
