@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final, Literal
 
 
@@ -101,6 +101,21 @@ class NewJob:
     """How long it does not begin (a float: seconds), instead of `run_at`."""
     start_within: timedelta | float | None = None
     """How soon it has to begin once it may (a float: seconds); else it ends with kind `expired`."""
+    max_attempts: int | None = None
+    """How many attempts it may use up; None for what its handler says."""
+    hook_retries: bool = False
+    """Whether the hook is called for each attempt that is followed by another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitsForPause:
+    """The pause that a job waits for."""
+
+    kind: PauseKind
+    name: str
+    reason: str | None
+    by: str | None
+    """The name of who paused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +123,53 @@ class Waits:
     """What a queued job waits for before it may wait for a worker."""
 
     reason: str
-    """`run_at`: its time has not come."""
+    """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
+    handler or its user is paused."""
     until: datetime | None
     """When that ends by itself; None where it does not."""
+    pause: WaitsForPause | None = None
+    """Of a paused job, the pause that ends last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A pause: no new attempt begins of what it names."""
+
+    kind: PauseKind
+    name: str
+    reason: str | None
+    until: datetime | None
+    """When it ends by itself; None where it does not."""
+    paused_at: datetime
+    by: str | None
+    """The name of who asked for it."""
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCESSFUL = "successful"
+    TERMINATED = "terminated"
+    ABORTED = "aborted"
+    LOST = "lost"
+    """Its node died."""
+    DRAINED = "drained"
+    """Its node stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An attempt at a job."""
+
+    number: int
+    node: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    """None while it runs."""
+    outcome: AttemptOutcome | None
+    """None while it runs."""
+    error: Failure | None
+    """Why it failed; the job's log has the traceback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +240,13 @@ class JobState:
     """Since when it may run; None while it may not, or where the node is of an earlier version."""
     waits: Waits | None = None
     """None where it waits for a worker, or is not queued."""
+    rerun_of: str | None = None
+    """Id of the job that it runs again; that one may be deleted by now."""
+    max_attempts: int | None = None
+    """How many attempts it may use up; None for what its handler says."""
+    hook_retries: bool = False
+    attempts: Sequence[Attempt] = ()
+    """The last 20, with the one that runs; empty where the node is of an earlier version."""
 
     @property
     def final(self) -> bool:
@@ -209,6 +275,35 @@ class Aborts:
     aborting: int
 
 
+class Kept(Enum):
+    """What a re-run takes over from the job that it runs again."""
+
+    KEPT = "kept"
+
+
+KEPT: Final = Kept.KEPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunOf:
+    """A job that was run again, or would be."""
+
+    rerun_of: str
+    """Its id."""
+    uid: str
+    id: str | None
+    """Id of the new job; None in a dry run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reruns:
+    """The jobs that `rerun_all` ran again, or would, oldest first."""
+
+    jobs: Sequence[RerunOf]
+    more: bool
+    """Whether further jobs match: the same call again goes on with those."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """A line that a job printed."""
@@ -217,6 +312,19 @@ class LogLine:
     stream: str
     """`stdout`, `stderr`, or `notice` for a line of the scheduler itself."""
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRetry:
+    """After which failures jobs of a handler are tried again, how often, and after how long."""
+
+    max_attempts: int
+    backoff_s: float
+    """The longest pause after the first failure."""
+    backoff_max_s: float
+    """The longest pause after any failure."""
+    on: Sequence[str]
+    """Kinds of failure, and classes of exceptions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +340,16 @@ class Task:
     on_abort: bool
     loaded_at: datetime
     """When the node loaded its handlers."""
+    retry: TaskRetry | None = None
+    """None where its jobs are not tried again, or the node is of an earlier version."""
+
+
+class PauseKind(StrEnum):
+    """What a pause names."""
+
+    TASK = "task"
+    UID = "uid"
+    NODE = "node"
 
 
 class Role(StrEnum):
@@ -307,6 +425,8 @@ class Node:
     running: int
     tasks: Sequence[str]
     started_at: datetime
+    paused: Pause | None = None
+    """Its pause; None where it takes jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

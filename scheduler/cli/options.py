@@ -14,6 +14,7 @@ import typer
 from atlanscheduler_client.address import TOKEN_VARIABLE, URL_VARIABLE, address, segment, with_token
 from scheduler.cli.node_url import NodeUrl, Tried, configured_url
 from scheduler.core.errors import StartError
+from scheduler.core.retries.declaration import ATTEMPTS_MAX
 
 ELSEWHERE: Final = f"name a node with --url or {URL_VARIABLE}"
 CONFIGURED: Final = ""
@@ -210,5 +211,19 @@ StartWithin = Annotated[
         metavar="1h",
         help="It ends expired if it has not begun by then.",
     ),
+]
+MaxAttempts = Annotated[
+    int | None,
+    typer.Option(
+        "--max-attempts",
+        min=1,
+        max=ATTEMPTS_MAX,
+        metavar="5",
+        help="How many attempts it may use up, whatever its handler says.",
+    ),
+]
+HookRetries = Annotated[
+    bool,
+    typer.Option("--hook-retries", help="The hook is called for failed attempts, too."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as the API has it.")]

@@ -14,6 +14,7 @@ from rich.text import Text
 from atlanscheduler_client import (
     Abort,
     Aborts,
+    Attempt,
     AuditRecord,
     CleanupState,
     Failure,
@@ -21,6 +22,7 @@ from atlanscheduler_client import (
     JobState,
     Node,
     OnAbort,
+    Pause,
     Progress,
     Status,
     Task,
@@ -39,6 +41,8 @@ COLOURS: Final[Mapping[Status, str]] = {
     Status.ABORTED: "magenta",
 }
 
+UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
+"""What is waited for until a time, by the reason; a time alone needs no word."""
 AT_TRY: Final = {2: "the second try", 3: "the third try", 4: "the fourth try", 5: "the fifth try"}
 
 
@@ -82,22 +86,51 @@ def waits(job: Job) -> str:
     """What a queued job waits for."""
     if job.waits is None:
         return "a worker"
-    until = job.waits.until
-    if job.waits.reason == "run_at" and until is not None:
-        return f"{_at(until)}, in {duration(until - datetime.now(UTC))}"
-    return f"{job.waits.reason}{f' until {_at(until)}' if until else ''}"
+    end = job.waits.until
+    if job.waits.reason in UNTIL and end is not None:
+        what = UNTIL[job.waits.reason]
+        return f"{what}{_at(end)}, in {duration(end - datetime.now(UTC))}"
+    if (pause := job.waits.pause) is not None:
+        why = f": {pause.reason}" if pause.reason else ""
+        return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
+    return f"{job.waits.reason}{until(end)}"
+
+
+def pauses(found: Sequence[Pause]) -> Table:
+    """A table with a row for each pause."""
+    now = datetime.now(UTC)
+    return _table(
+        ("paused", "name", "since", "until", "by", "reason"),
+        (
+            (
+                pause.kind,
+                pause.name,
+                f"{duration(now - pause.paused_at)} ago",
+                _at(pause.until) or "resumed",
+                pause.by or "",
+                pause.reason or "",
+            )
+            for pause in found
+        ),
+    )
+
+
+def until(at: datetime | None) -> str:
+    """When a pause ends, behind what is said of it."""
+    return f" until {_at(at)}" if at else ""
 
 
 def tasks(found: Sequence[Task]) -> Table:
     """A table with a row for each handler."""
     return _table(
-        ("task", "time limit", "grace", "on abort", "does"),
+        ("task", "time limit", "grace", "on abort", "attempts", "does"),
         (
             (
                 task.name,
                 _seconds(task.timeout_s),
                 _seconds(task.grace_s),
                 "undone" if task.on_abort else "",
+                f"up to {task.retry.max_attempts}" if task.retry else "",
                 task.doc or "",
             )
             for task in found
@@ -109,7 +142,7 @@ def nodes(found: Sequence[Node]) -> Table:
     """A table with a row for each node."""
     now = datetime.now(UTC)
     return _table(
-        ("node", "running", "workers", "version", "up"),
+        ("node", "running", "workers", "version", "up", "paused"),
         (
             (
                 node.name,
@@ -117,6 +150,7 @@ def nodes(found: Sequence[Node]) -> Table:
                 str(node.workers),
                 node.version,
                 duration(now - node.started_at),
+                "" if node.paused is None else _paused(node.paused),
             )
             for node in found
         ),
@@ -166,6 +200,12 @@ def _plainly(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
     return value if isinstance(value, str) else _json(value)
+
+
+def _paused(pause: Pause) -> str:
+    since = duration(datetime.now(UTC) - pause.paused_at)
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"for {since}{_by(pause.by)}{until(pause.until)}{why}"
 
 
 def _force(token: Token, now: datetime) -> str:
@@ -288,6 +328,18 @@ def _next(run: OnAbort) -> str:
             return ", next try waits for a free worker"
 
 
+def attempt(made: Attempt) -> str:
+    """An attempt in one line: where it was made, and what became of it."""
+    where = f"{made.number} on {made.node}"
+    if made.outcome is None:
+        return f"{where} runs"
+    if made.started_at is None or made.finished_at is None:
+        return f"{where} {made.outcome}"
+    after = duration(made.finished_at - made.started_at)
+    why = f": {made.error.summary}".replace("\n", " ") if made.error else ""
+    return f"{where} {made.outcome} after {after}{why}"
+
+
 def aborts(made: Aborts) -> str:
     """How many of a user's jobs were aborted, and how many are being stopped."""
     stopping = (
@@ -319,9 +371,12 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "data": _json(job.data),
         "hook": job.hook,
         "parent": f"{job.uid}/{job.parent}" if job.parent else None,
+        "runs again": f"{job.uid}/{job.rerun_of}" if job.rerun_of else None,
         "progress": progress(job.progress),
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,
+        "at most": counted(job.max_attempts, "attempt") if job.max_attempts else None,
+        "attempts": "\n".join(map(attempt, job.attempts)) if _is_tried_again(job) else None,
         "submitted by": job.submitted_by,
         "priority": f"{job.priority:+} s" if job.priority else None,
         "waits for": waits(job) if job.status is Status.QUEUED else None,
@@ -335,6 +390,11 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "abort": receipt(job.abort) if job.abort else None,
         "error": _error(job.error) if job.error else None,
     }
+
+
+def _is_tried_again(job: Job) -> bool:
+    """Whether its attempts say more than the other rows."""
+    return len(job.attempts) > 1 or job.status is Status.QUEUED
 
 
 def _by(name: str | None) -> str:

@@ -216,6 +216,7 @@ def _earlier(
     job: Job, status: Status, *, attempt: int, token: int, started_at: datetime | None
 ) -> Job:
     """The job as it was before its end: queued, or at the start of an attempt."""
+    last = attempt if started_at is None else attempt - 1
     return replace(
         job,
         status=status,
@@ -229,6 +230,7 @@ def _earlier(
         progress=None,
         abort=None,
         hold=None,
+        past=tuple(each for each in job.past if each.number <= last),
         revision=0,
     )
 

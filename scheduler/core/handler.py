@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import FrameType
-from typing import Final, Never, TypeVar
+from typing import Any, Final, Never, TypeVar
 
 from scheduler.core.callback import Callback, Function, callback
+from scheduler.core.retries.declaration import Retry, RetryRule
 
 F = TypeVar("F")
 
@@ -43,6 +44,14 @@ class HandlerOptions:
     """How much memory each of its processes may take; None for no limit but the machine's."""
     undoable: bool = False
     """Whether the handler has an `on_abort`."""
+    retry: RetryRule | None = None
+    """When its failed jobs are tried again; None: not unless they ask for it."""
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> HandlerOptions:
+        """The options that were sent as JSON."""
+        retry = fields["retry"]
+        return cls(**{**fields, "retry": None if retry is None else RetryRule.of(retry)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class Handler:
     options: HandlerOptions
     function: Callback
     on_abort: Callback | None
+    retry: Retry | None
     decorated: object
     """What the decorator was applied to."""
     module: str
@@ -70,6 +80,7 @@ def handler(
     timeout_s: float | None = None,
     grace_s: float | None = None,
     memory_bytes: int | None = None,
+    retry: Retry | None = None,
     on_abort: Function | None = None,
     **unknown: Never,
 ) -> Callable[[F], F]:
@@ -86,6 +97,8 @@ def handler(
         grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's setting.
         memory_bytes: how much memory each process of a job may take, the interpreter included;
             beyond it, `MemoryError` is raised.
+        retry: when a job whose attempt failed is tried again; None: never, unless it was submitted
+            with a `max_attempts` of its own.
         on_abort: may run more than once for one job, so it must be idempotent.
         unknown: any other option is refused; the error suggests the one that was meant.
 
@@ -97,33 +110,37 @@ def handler(
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
+    _check_retry(retry)
     caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
-    line = caller.f_lineno
+    module, location = _place(caller)
     undo = None if on_abort is None else callback(on_abort, "on_abort")
 
     def mark(function: F) -> F:
         _refuse_method(function, caller)
         options = HandlerOptions(
             name=name,
-            doc=(inspect.getdoc(function) or "").partition("\n")[0] or None,
+            doc=_first_line(function),
             timeout_s=timeout_s,
             grace_s=grace_s,
             memory_bytes=memory_bytes,
             undoable=undo is not None,
+            retry=None if retry is None else retry.rule,
         )
-        REGISTERED.append(
-            Handler(
-                options,
-                callback(function),
-                undo,
-                decorated=function,
-                module=caller.f_globals.get("__name__", ""),
-                location=f"{caller.f_code.co_filename}:{line}",
-            )
-        )
+        found = callback(function)
+        REGISTERED.append(Handler(options, found, undo, retry, function, module, location))
         return function
 
     return mark
+
+
+def _place(caller: FrameType) -> tuple[str, str]:
+    """The module that is executed there, and its file and line."""
+    module = caller.f_globals.get("__name__", "")
+    return module, f"{caller.f_code.co_filename}:{caller.f_lineno}"
+
+
+def _first_line(function: object) -> str | None:
+    return (inspect.getdoc(function) or "").partition("\n")[0] or None
 
 
 def _refuse_method(function: object, caller: FrameType) -> None:
@@ -176,3 +193,8 @@ def _check_bytes(name: str, count: int | None) -> None:
         raise TypeError(f"handler: {name} must be a number of bytes, not {count!r}")
     if not MEMORY_BYTES_MIN <= count < 2**63:
         raise ValueError(f"handler: {name} must be at least {MEMORY_BYTES_MIN}, not {count!r}")
+
+
+def _check_retry(retry: object) -> None:
+    if retry is not None and not isinstance(retry, Retry):
+        raise TypeError(f"handler: retry must be a Retry, such as Retry(5), not {retry!r}")

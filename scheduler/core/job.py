@@ -7,7 +7,7 @@
     │    │ ▼                │ │                                   ▲
     │    │ aborted ◀────────│─┘ abort, its processes dead         │
     │    └──────────────────│── not begun in time ────────────────┘
-    └───────────────────────┘ its node died or drained
+    └───────────────────────┘ its node died or drained, or it is tried again
 
 A queued job waits for a worker, or is *held*: then it waits for something else first (`Hold`).
 
@@ -93,6 +93,10 @@ class HoldReason(StrEnum):
 
     RUN_AT = "run_at"
     """The time has not come that its user chose."""
+    PAUSED = "paused"
+    """Its handler or its user is paused; `let_go_of_task.sql` and its kin let it go."""
+    RETRY = "retry"
+    """An attempt failed, and the next one comes after a pause."""
 
 
 class Cleanup(StrEnum):
@@ -101,6 +105,18 @@ class Cleanup(StrEnum):
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCESSFUL = "successful"
+    TERMINATED = "terminated"
+    ABORTED = "aborted"
+    LOST = "lost"
+    """Its node died, or could not hold its lease."""
+    DRAINED = "drained"
+    """Its node stopped."""
 
 
 class Until(StrEnum):
@@ -167,6 +183,35 @@ class Death:
 
 
 NOTHING_RAN: Final = Death(signal=None, processes=0, survivors=0)
+ENDED_BY_ITSELF: Final = Death(signal=None, processes=1, survivors=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """An attempt, as its user sees it."""
+
+    number: int
+    node: str | None
+    started_at: datetime | None
+    finished_at: datetime | None = None
+    """None while it runs, as its outcome is."""
+    outcome: AttemptOutcome | None = None
+    error: Failure | None = None
+    """Why it failed, without a traceback."""
+
+
+ATTEMPTS_KEPT: Final = 20
+"""How many attempts of a job are remembered: the last ones. `give_back.sql` has the same number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """What is written of an attempt that began, and after which the job is queued again."""
+
+    outcome: AttemptOutcome
+    error: Failure | None = None
+    after_s: float | None = None
+    """It failed: it is used up, and the next one waits for so long. None: neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,11 +261,17 @@ class Hold(NamedTuple):
     """A `HoldReason`, or one that only a later version knows."""
     until: datetime | None
     """When it ends by itself; None where it does not."""
+    pause: tuple[str, str] | None = None
+    """Where the reason is a pause that is known: its kind and name."""
+    why: str | None = None
+    """The reason that was given for the pause."""
+    by: str | None = None
+    """The name of who paused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """When, and in which order among a user's jobs, a job is to run: what its user may choose."""
+    """When, in which order and how often a job is to run: what its user may choose."""
 
     priority: int = 0
     """Seconds of head start before the user's other jobs; negative: behind them."""
@@ -230,6 +281,10 @@ class Order:
     """Not before so long after it is stored; instead of `run_at`."""
     start_within_s: float | None = None
     """It ends with kind `expired` where it has not begun so long after it might have."""
+    max_attempts: int | None = None
+    """How many attempts it may use up; None for what its handler says."""
+    hook_retries: bool = False
+    """Whether its hook is called for each attempt that is followed by another one."""
 
     @property
     def may_be_held(self) -> bool:
@@ -258,11 +313,23 @@ class Submission:
         return {name: getattr(self, name) for name in Submission.__slots__}
 
 
+class Rerun(NamedTuple):
+    """A new job's relation to the one that it runs again."""
+
+    of: str
+    """The id of that job."""
+    once: bool = False
+    """Whether it is stored only where there is no other re-run of that job with `once`."""
+    request: str | None = None
+    """The key of the request that runs this and other jobs again, if it has one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest(Submission):
     """A submission with when, and in which order, the job is to run."""
 
     order: Order = AT_ONCE
+    rerun: Rerun | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,14 +362,41 @@ class Job(Submission):
     """Since when it may run, by the store's clock; None while it is held."""
     hold: Hold | None = None
     """What it waits for before it may wait for a worker; only where it is queued."""
+    max_attempts: int | None = None
+    hook_retries: bool = False
+    past: tuple[AttemptRecord, ...] = ()
+    """The last of those attempts after which it was queued again; see `attempts`."""
     revision: int = 0
     """How often all this changed since it was submitted or last claimed."""
+    rerun_of: str | None = None
+    """The id of the job that it runs again; that one may be deleted by now."""
 
     @property
     def turn_at(self) -> datetime:
         """Of a user's jobs that wait for a worker, the one with the earliest is next."""
         since = self.eligible_at or self.created_at
         return since - timedelta(seconds=self.priority) if self.priority else since
+
+    @property
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        """Its last attempts, the one that runs or ended the job among them."""
+        if self.started_at is None or not self.attempt:
+            return self.past
+        last = AttemptRecord(
+            number=self.attempt,
+            node=self.node,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            outcome=self._last_outcome,
+            error=self.error,
+        )
+        return (*self.past, last)[-ATTEMPTS_KEPT:]
+
+    @property
+    def _last_outcome(self) -> AttemptOutcome | None:
+        if self.error is not None and self.error.kind is FailureKind.LOST:
+            return AttemptOutcome.LOST
+        return AttemptOutcome(self.status) if self.status in FINAL else None
 
     @property
     def over(self) -> bool:
@@ -331,6 +425,7 @@ class NewJob(Submission):
     """Whether the handler has an `on_abort`: then an abort leaves a clean-up to do."""
     created_at: datetime
     order: Order = AT_ONCE
+    rerun: Rerun | None = None
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -368,6 +463,9 @@ class NewJob(Submission):
             start_within_s=self.order.start_within_s,
             eligible_at=eligible_at,
             hold=hold,
+            rerun_of=self.rerun and self.rerun.of,
+            max_attempts=self.order.max_attempts,
+            hook_retries=self.order.hook_retries,
         )
 
     def claimed(self, eligible_at: datetime | None = None) -> Claim:
@@ -380,6 +478,7 @@ class NewJob(Submission):
             purpose=Purpose.RUN,
             traceparent=self.traceparent,
             eligible_at=eligible_at,
+            max_attempts=self.order.max_attempts,
         )
 
 
@@ -397,6 +496,10 @@ class Claim(Submission):
     """How many tries of its clean-up have ended before this one."""
     eligible_at: datetime | None = None
     """Since when the job might have run; None where that is unknown."""
+    max_attempts: int | None = None
+    """How many attempts the job may use up; None for what its handler says."""
+    attempts_used: int = 0
+    """How many it has used up before this one."""
 
 
 class WaitingJob(NamedTuple):
@@ -438,6 +541,10 @@ class Raised:
     type: str
     message: str
     traceback: str
+    retryable: bool = True
+    """Whether the handler is to be run again after it, as long as it may be."""
+    after_s: float | None = None
+    """After exactly so long; None: after a backoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,6 +593,14 @@ class Settlement:
     error: Failure | None = None
     progress: Progress | None = None
     death: Death | None = None
+    again: Again | None = None
+    """Of a job that is queued again: what is to be remembered of the attempt, if it began."""
+
+    @property
+    def retried(self) -> bool:
+        """Whether the attempt failed, and another one follows after a pause."""
+        failed = self.again is not None and self.again.after_s is not None
+        return failed and self.status is Status.QUEUED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,13 @@ from random import Random
 from typing import Final, assert_never
 
 from scheduler.core.job import (
+    ENDED_BY_ITSELF,
+    NOTHING_RAN,
+    Again,
+    AttemptOutcome,
     Claim,
     Crashed,
+    Death,
     Failure,
     FailureKind,
     Job,
@@ -35,12 +40,20 @@ BROKE_PROTOCOL: Final = (
 
 
 def conclude(
-    claim: Claim, outcome: Outcome, *, at: datetime, progress: Progress | None
+    claim: Claim,
+    outcome: Outcome,
+    *,
+    at: datetime,
+    progress: Progress | None,
+    again: Again | None = None,
 ) -> Settlement:
     """The settlement to write for an attempt with this outcome.
 
     After a stop by a drain or a lost lease, the job goes back to the queue. Where another node has
     taken over the job meanwhile, the token no longer holds and nothing is written.
+
+    Args:
+        again: how another attempt follows, by `retries.deciding`.
     """
 
     def settlement(status: Status, **fields: object) -> Settlement:
@@ -58,12 +71,22 @@ def conclude(
             return settlement(Status.SUCCESSFUL, result=result)
         case Stopped(StopReason.ABORT, death):
             return settlement(Status.ABORTED, death=death)
-        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST, death):
-            return settlement(
-                Status.QUEUED, death=death
-            )  # the death is for a job whose abort was requested
+        case Stopped(StopReason.DRAIN | StopReason.LEASE_LOST as reason, death):
+            # The death is for a job whose abort was requested.
+            return settlement(Status.QUEUED, death=death, again=_cut_short(reason, death))
+        case _ if again is not None:
+            death = outcome.death if isinstance(outcome, Stopped) else ENDED_BY_ITSELF
+            return settlement(Status.QUEUED, death=death, again=again)
         case _:
             return settlement(Status.TERMINATED, error=failure(claim.task, outcome))
+
+
+def _cut_short(reason: StopReason, death: Death) -> Again | None:
+    """What is remembered of an attempt that its node ended; nothing of one that did not begin."""
+    if death == NOTHING_RAN:
+        return None
+    drained = reason is StopReason.DRAIN
+    return Again(outcome=AttemptOutcome.DRAINED if drained else AttemptOutcome.LOST)
 
 
 def waiting_job(job: Job) -> WaitingJob:

@@ -4,9 +4,9 @@
      ▲    ├── 410 Gone, or tried for too long ──────────────▶ given_up
      └────┴── anything else: again, after a longer while
 
-The store creates a call: with the end of its job, in the same transaction, or when a handler
-notifies. So none is lost, and each is delivered at least once: where the answer to a try does not
-arrive, or is not stored, the call is tried again with the same id.
+The store creates a call: with the end of its job or of an attempt, in the same transaction, or when
+a handler notifies. So none is lost, and each is delivered at least once: where the answer to a try
+does not arrive, or is not stored, the call is tried again with the same id.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from scheduler.core.job import JsonText
+from scheduler.core.job import AttemptRecord, JsonText
 from scheduler.core.policy import backoff_s
 
 GONE: Final = 410
@@ -30,6 +30,8 @@ class Event(StrEnum):
     """What a call tells of."""
 
     ENDED = "job.ended"
+    RETRIED = "job.retried"
+    """An attempt failed, and another one follows. Only for jobs that ask for it."""
     NOTIFIED = "job.notified"
 
 
@@ -50,7 +52,7 @@ class HookCall:
     job_id: str
     event: Event
     payload: JsonText | None
-    """What a handler passed to `notify`; None for a job's end, where the job itself is sent."""
+    """What a handler passed to `notify`; None where the job is sent, or one of its attempts."""
     status: CallStatus
     tries: int
     """How many tries have begun; the current try has this number."""
@@ -59,6 +61,10 @@ class HookCall:
     """When it is tried next, unless it is settled before."""
     answer: str | None
     """The result of the last try: an HTTP status, or why there was none."""
+    attempt: AttemptRecord | None = None
+    """The attempt that failed, where the call tells of that."""
+    next_attempt_at: datetime | None = None
+    """Before this time the one after it does not begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ class PoolProcess:
         ):
             raise EOFError("the pool process died at once, or was orphaned")
         self.fault: str | None = hello["fault"]
-        handlers = [HandlerOptions(**options) for options in hello["handlers"]]
+        handlers = [HandlerOptions.of(options) for options in hello["handlers"]]
         self.tasks = {options.name: options for options in handlers}
         self.process, self.fork_server = process.process, fork_server.process
         self._pipes.stop_listening()

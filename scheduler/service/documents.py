@@ -17,6 +17,7 @@ from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     Abort,
+    AttemptRecord,
     Cleanup,
     CleanupTries,
     Failure,
@@ -27,7 +28,11 @@ from scheduler.core.job import (
     Progress,
 )
 from scheduler.core.job_log import Line
+from scheduler.core.pause import Pause
 from scheduler.core.quotas.quota import Usage
+from scheduler.core.rerun import ManyReruns
+from scheduler.core.retries.deciding import shortened
+from scheduler.core.retries.declaration import RetryRule
 from scheduler.core.webhook import HookCall
 
 Document = dict[str, Any]
@@ -58,11 +63,43 @@ def job_document(job: Job) -> Document:
         "start_within_s": job.start_within_s,
         "eligible_at": _instant_or_none(job.eligible_at),
         "waits": None if job.hold is None else _waits(job.hold),
+        "rerun_of": job.rerun_of,
+        "max_attempts": job.max_attempts,
+        "hook_retries": job.hook_retries,
+        "attempts": [_attempt(each) for each in job.attempts],
+    }
+
+
+def _attempt(attempt: AttemptRecord) -> Document:
+    error = None if attempt.error is None else shortened(attempt.error)
+    return {
+        "number": attempt.number,
+        "node": attempt.node,
+        "started_at": _instant_or_none(attempt.started_at),
+        "finished_at": _instant_or_none(attempt.finished_at),
+        "outcome": attempt.outcome,
+        "error": _error(error),
     }
 
 
 def _waits(hold: Hold) -> Document:
-    return {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    waits = {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    if hold.pause is None:
+        return waits
+    kind, name = hold.pause
+    return {**waits, "pause": {"kind": kind, "name": name, "reason": hold.why, "by": hold.by}}
+
+
+def pause_document(pause: Pause) -> Document:
+    """A pause."""
+    return {
+        "kind": pause.kind,
+        "name": pause.name,
+        "reason": pause.reason,
+        "until": _instant_or_none(pause.until),
+        "paused_at": instant(pause.paused_at),
+        "by": pause.by,
+    }
 
 
 def call_document(call: HookCall) -> Document:
@@ -75,6 +112,15 @@ def call_document(call: HookCall) -> Document:
         "answer": call.answer,
         "created_at": instant(call.created_at),
         "due_at": _instant_or_none(call.due_at),
+    }
+
+
+def reruns_document(reruns: ManyReruns) -> Document:
+    """The jobs that one request ran again, or would."""
+    return {
+        "count": len(reruns.jobs),
+        "jobs": [{"rerun_of": each.of, "uid": each.uid, "id": each.id} for each in reruns.jobs],
+        "more": reruns.more,
     }
 
 
@@ -106,8 +152,8 @@ def line_document(job_id: str, uid: str, line: Line) -> Document:
     }
 
 
-def node_document(node: Node) -> Document:
-    """A live node."""
+def node_document(node: Node, pause: Pause | None) -> Document:
+    """A live node, and its pause where there is one."""
     return {
         "name": node.name,
         "id": node.id,
@@ -116,6 +162,7 @@ def node_document(node: Node) -> Document:
         "running": node.running,
         "tasks": node.tasks,
         "started_at": instant(node.started_at),
+        "paused": None if pause is None else pause_document(pause),
     }
 
 
@@ -143,7 +190,17 @@ def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
         "grace_s": options.grace_s,
         "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
+        "retry": None if options.retry is None else _retry(options.retry),
         "loaded_at": instant(loaded_at),
+    }
+
+
+def _retry(rule: RetryRule) -> Document:
+    return {
+        "max_attempts": rule.max_attempts,
+        "backoff_s": rule.backoff_s,
+        "backoff_max_s": rule.backoff_max_s,
+        "on": rule.on,
     }
 
 

@@ -17,6 +17,7 @@ from scheduler.core.access.audit import AuditRecord
 from scheduler.core.job import (
     AT_ONCE,
     NOTHING_RAN,
+    Again,
     Cleanup,
     CleanupTries,
     Failure,
@@ -27,6 +28,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Written
 from scheduler.core.quotas.quota import Quota
+from scheduler.core.rerun import RerunFilter
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -76,6 +78,7 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "idempotency_key": new.idempotency_key,
         "fingerprint": new.fingerprint,
         **({} if new.order is AT_ONCE else {"order": order(new.order)}),
+        **({} if new.rerun is None else {"rerun": new.rerun._asdict()}),
     }
 
 
@@ -87,7 +90,19 @@ def order(wanted: Order) -> Mapping[str, Any]:
         "run_at": None if run_at is None else milliseconds_up(run_at),
         "delay_ms": None if delay_s is None else ceil(delay_s * 1000),
         "start_within_s": wanted.start_within_s,
+        "max_attempts": wanted.max_attempts,
+        "hook_retries": wanted.hook_retries,
     }
+
+
+def rerun_filter(which: RerunFilter) -> tuple[str, str, int | None, str | None]:
+    """Statuses, handlers, time and kinds of failure of jobs that are to be run again."""
+    return (
+        keys(which.statuses),
+        keys(which.tasks),
+        maybe_milliseconds(which.since),
+        keys(which.error_kinds) if which.error_kinds else None,
+    )
 
 
 def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
@@ -96,6 +111,16 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     return orjson.dumps(
         {uid: {"new": new[uid], "queued_max": limits[uid].queued_max} for uid in new}
     ).decode()
+
+
+def places(before: Mapping[str, int]) -> str:
+    """By job, how many jobs of its user are to be claimed before it."""
+    return orjson.dumps(before).decode()
+
+
+def limits(running_max: Mapping[str, int | None]) -> str:
+    """By uid or pattern, how many jobs of a user may run; null for any number."""
+    return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:
@@ -115,6 +140,16 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
         "signal": death.signal,
         "processes": death.processes,
         "survivors": death.survivors,
+        **({} if end.again is None else _again(end.again)),
+    }
+
+
+def _again(again: Again) -> Mapping[str, Any]:
+    """What is remembered of an attempt, and for how long its job is held."""
+    return {
+        "outcome": again.outcome,
+        "failure": None if again.error is None else json(again.error),
+        "after_ms": None if again.after_s is None else ceil(again.after_s * 1000),
     }
 
 

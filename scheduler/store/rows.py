@@ -14,7 +14,10 @@ from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.access.session import Session
 from scheduler.core.access.token import Token
 from scheduler.core.job import (
+    ATTEMPTS_KEPT,
     Abort,
+    AttemptOutcome,
+    AttemptRecord,
     Claim,
     Cleanup,
     CleanupTries,
@@ -31,6 +34,8 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
+from scheduler.core.pause import Pause, PauseKind
+from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -57,7 +62,11 @@ def job(row: Row) -> Job:
         abort=abort(row),
         priority=row["priority"],
         start_within_s=row["start_within_s"],
+        max_attempts=row["max_attempts"],
+        hook_retries=bool(row["hook_retries"]),
+        past=_past(row["attempts"]),
         revision=row["revision"],
+        rerun_of=row["rerun_of"],
         **times(row),
     )
 
@@ -76,6 +85,16 @@ def times(row: Row) -> dict[str, Any]:
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
     return WaitingJob(row["id"], row["uid"], row["turn_at"])
+
+
+def rerunnable(row: Row) -> Rerunnable:
+    """The job in a row that can be run again."""
+    return Rerunnable(row["id"], row["uid"], row["bytes"])
+
+
+def reran(row: Row) -> Reran:
+    """The job in a row, which is a re-run."""
+    return Reran(row["rerun_of"], row["uid"], row["id"])
 
 
 def abort(row: Row) -> Abort | None:
@@ -111,6 +130,20 @@ def claim(row: Row) -> Claim:
         purpose=Purpose.RUN if row["status"] == Status.RUNNING else Purpose.CLEAN,
         cleanup_tries=row["cleanup_tries"],
         eligible_at=_maybe_instant(row["eligible_at"]),
+        max_attempts=row["max_attempts"],
+        attempts_used=row["attempts_used"],
+    )
+
+
+def pause(row: Row) -> Pause:
+    """The pause in a row."""
+    return Pause(
+        kind=PauseKind(row["kind"]),
+        name=row["name"],
+        reason=row["reason"],
+        until=_maybe_instant(row["until"]),
+        paused_at=_instant(row["paused_at"]),
+        by=row["paused_by"],
     )
 
 
@@ -145,17 +178,20 @@ def finished_count(row: Row) -> FinishedCount:
 
 
 def call(row: Row) -> HookCall:
-    """The hook call in a row."""
+    """The hook call in a row. What tells of an attempt is stored as its payload."""
+    told = orjson.loads(row["payload"]) if row["event"] == Event.RETRIED else None
     return HookCall(
         id=row["id"],
         job_id=row["job_id"],
         event=Event(row["event"]),
-        payload=row["payload"],
+        payload=row["payload"] if told is None else None,
         status=CallStatus(row["status"]),
         tries=row["tries"],
         created_at=_instant(row["created_at"]),
         due_at=_maybe_instant(row["due_at"]),
         answer=row["answer"],
+        attempt=None if told is None else _attempt(told),
+        next_attempt_at=None if told is None else _instant(told["due_at"]),
     )
 
 
@@ -222,6 +258,25 @@ def _hold(row: Row) -> Hold | None:
     if row["held"] is None or row["status"] != Status.QUEUED:
         return None
     return Hold(row["held"], _maybe_instant(row["due_at"]))
+
+
+def _past(stored: str | None) -> tuple[AttemptRecord, ...]:
+    """The attempts after which a job was queued again."""
+    if stored is None:
+        return ()
+    return tuple(_attempt(fields) for fields in orjson.loads(stored)[-ATTEMPTS_KEPT:])
+
+
+def _attempt(fields: Mapping[str, Any]) -> AttemptRecord:
+    """An attempt, from the JSON that is stored of it."""
+    return AttemptRecord(
+        number=fields["number"],
+        node=fields["node"],
+        started_at=_maybe_instant(fields["started_at"]),
+        finished_at=_maybe_instant(fields["finished_at"]),
+        outcome=AttemptOutcome(fields["outcome"]),
+        error=_failure(fields["error"]),
+    )
 
 
 def _cleanup(row: Row) -> Cleanup | None:

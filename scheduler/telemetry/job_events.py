@@ -17,6 +17,7 @@ import structlog
 from scheduler.core.cleanup import CleanupEnd
 from scheduler.core.job import (
     Abort,
+    Again,
     Claim,
     Cleanup,
     CleanupTries,
@@ -41,6 +42,7 @@ TEXTS: Final[Mapping[Status, str]] = {
 }
 
 LEFT_UNDONE: Final = "clean-up failed"
+RETRIED: Final = "attempt failed, and the job is tried again"
 
 
 class JobEvents:
@@ -82,7 +84,9 @@ class JobEvents:
         lines = defaultdict[tuple[Status, _Kin], list[Claim]](list)
         now = self._clock.monotonic()
         for claim, settlement in ends:
-            if settlement.error is None:
+            if settlement.retried:
+                self._retried(claim, settlement.again)
+            elif settlement.error is None:
                 lines[settlement.status, _kin(claim)].append(claim)
             else:
                 self._metrics.jobs(claim.task, settlement.status).inc()
@@ -93,6 +97,13 @@ class JobEvents:
             self._metrics.jobs(alike[0].task, status).inc(len(alike))
             if status is not Status.ABORTED:  # `aborted` has more to say of each
                 self._log.info(TEXTS[status], **_fields(*alike))
+
+    def _retried(self, claim: Claim, again: Again | None) -> None:
+        """An attempt failed, and another one follows."""
+        if again is not None and again.error is not None:
+            self._metrics.retries(claim.task).inc()
+            fields = {**_fields(claim), **failure_fields(again.error)}
+            self._log.warning(RETRIED, **fields, next_attempt_in_s=round(again.after_s or 0, 1))
 
     def _failed(self, fields: Mapping[str, object], error: Failure) -> None:
         self._log.error(TEXTS[Status.TERMINATED], **fields, **failure_fields(error))

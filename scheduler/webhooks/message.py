@@ -1,4 +1,4 @@
-"""The body and headers of a call: a handler's notification as it is, or how its job ended.
+"""The body and headers of a call: a notification as it is, or how its job or an attempt ended.
 
 The message about an end leaves out the job's `data`, `result` and traceback: they may be large or
 private, and a receiver that wants them can get the job from the API.
@@ -7,12 +7,13 @@ private, and a receiver that wants them can get the job from the API.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
 import orjson
 
-from scheduler.core.job import Job
+from scheduler.core.job import AttemptRecord, Failure, Hold, HoldReason, Job, Status
 from scheduler.core.webhook import HookCall
 from scheduler.service.documents import job_document
 
@@ -38,7 +39,9 @@ ERROR_CHARS_MAX: Final = 1000
 
 def body(call: HookCall, job: Job) -> bytes:
     """The JSON body of a call."""
-    return orjson.dumps(ended(job)) if call.payload is None else call.payload.encode()
+    if call.payload is not None:
+        return call.payload.encode()
+    return orjson.dumps(ended(job) if call.attempt is None else retried(job, call, call.attempt))
 
 
 def headers(call: HookCall, job: Job) -> Mapping[str, str]:
@@ -55,6 +58,27 @@ def ended(job: Job) -> Mapping[str, object]:
     document = job_document(job)
     sent = {key: document[key] for key in SENT}
     if job.error is not None:
-        message = job.error.message[:ERROR_CHARS_MAX]
-        sent["error"] = {"kind": job.error.kind, "message": message}
+        sent["error"] = _error(job.error)
     return sent
+
+
+def retried(job: Job, call: HookCall, attempt: AttemptRecord) -> Mapping[str, object]:
+    """A job as it was when an attempt had failed: the same keys, and what it then waited for."""
+    hold = Hold(HoldReason.RETRY, call.next_attempt_at)
+    then = replace(
+        job,
+        status=Status.QUEUED,
+        attempt=attempt.number,
+        node=attempt.node,
+        started_at=None,
+        finished_at=None,
+        abort=None,
+        hold=hold,
+    )
+    document = job_document(then)
+    error = attempt.error and _error(attempt.error)
+    return {**{key: document[key] for key in SENT}, "error": error, "waits": document["waits"]}
+
+
+def _error(error: Failure) -> Mapping[str, object]:
+    return {"kind": error.kind, "message": error.message[:ERROR_CHARS_MAX]}

@@ -35,6 +35,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogStream
 from scheduler.core.policy import grace_s
+from scheduler.core.retries.deciding import Ended
 from scheduler.processes.lot import Lot
 from scheduler.processes.pool_process import PoolProcess
 from scheduler.processes.slots import Slots
@@ -150,6 +151,10 @@ class Attempt:
         outcome = await self._outcome(process)
         await self.kept()
         return outcome
+
+    def end(self, outcome: Outcome) -> Ended:
+        """This attempt with how it ended, to be settled."""
+        return Ended(self.claim, outcome, self.progress, self.options.retry)
 
     async def kept(self) -> None:
         """Wait until the notifications are stored: the job's end is stored after them."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
+    ENDED_BY_ITSELF,
     NOTHING_RAN,
     Crashed,
     Death,
@@ -38,7 +39,6 @@ from scheduler.worker.settlements.unkillable import UnkillableProcesses
 from scheduler.worker.slot_line import SlotTicket
 
 KILLED_BY_WARDEN: Final = Death(signal="SIGKILL", processes=1, survivors=0)
-ENDED_BY_ITSELF: Final = Death(signal=None, processes=1, survivors=0)
 STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 SHARED_LIMIT_S: Final = 1.0
 """A job with a shorter time limit does not share a trip: its limit would begin up to 0.1 s late."""
@@ -162,17 +162,14 @@ class Execution:
             release = member.claimed.local_job.keep()
             self._unkillable.watch(attempt, outcome, release=release)
         else:
-            await self._settling.settle(attempt.claim, outcome, attempt.progress)
+            await self._settling.settle(attempt.end(outcome))
 
     async def _settle_all(self, outcomes: Sequence[tuple[Member, Outcome]]) -> None:
         for member, _ in outcomes:
             if (ran_s := member.attempt.ran_s) is not None:
                 self._job_events.ran(member.attempt.claim, for_s=ran_s)
         await self._settling.settle_runs(
-            [
-                (member.attempt.claim, self._judged(member, outcome), member.attempt.progress)
-                for member, outcome in outcomes
-            ]
+            [member.attempt.end(self._judged(member, outcome)) for member, outcome in outcomes]
         )
 
     async def _outcome(self, member: Member, ticket: SlotTicket) -> Outcome:

@@ -15,6 +15,7 @@ import orjson
 from scheduler.core.context import INTEGER_BITS, MESSAGE_MAX, NOTIFY_BYTES_MAX
 from scheduler.core.job import JsonText, Outcome, Progress, Raised, Returned, Unreturnable
 from scheduler.core.json_values.grammar import is_json
+from scheduler.core.retries.declaration import PAUSE_S_MAX
 from scheduler.processes.child.failures import NAME_MAX, TRACEBACK_MAX
 
 Message = Mapping[str, Any]
@@ -31,14 +32,30 @@ def ending(end: Message, *, result_bytes_max: int) -> Outcome:
             return Returned(_json(text, bytes_max=result_bytes_max))
         case {"unreturnable": str(message)}:
             return Unreturnable(message[:TEXT_MAX])
-        case {"raised": {"type": str(type_), "message": str(message), "traceback": str(traceback)}}:
+        case {"raised": {} as raised}:
+            return _raised(raised)
+        case _:
+            raise TypeError("an end frame that makes no sense")
+
+
+def _raised(raised: Message) -> Raised:
+    match raised:
+        case {
+            "type": str(type_),
+            "message": str(message),
+            "traceback": str(traceback),
+            "retryable": bool(retryable),
+            "after_s": after_s,
+        }:
             return Raised(
                 type=type_[:NAME_MAX],
                 message=message[:TRACEBACK_MAX],
                 traceback=traceback[:TEXT_MAX],
+                retryable=retryable,
+                after_s=None if after_s is None else min(PAUSE_S_MAX, seconds(after_s)),
             )
         case _:
-            raise TypeError("an end frame that makes no sense")
+            raise TypeError("an exception that makes no sense")
 
 
 def seconds(part: object) -> float:

@@ -50,3 +50,31 @@ def test_the_overview_counts_held_jobs_apart(visit: Visit, uid: str) -> None:
     page = visit.open("")
 
     expect(page.locator("a.tile[data-status=queued]")).to_contain_text("held")
+
+
+def test_a_job_between_two_attempts_shows_what_failed_and_can_go_on_at_once(
+    visit: Visit, uid: str
+) -> None:
+    """Whoever has mended the cause does not wait for the pause."""
+    data = {"how": "in an hour", "fails": 1}
+    job = visit.ask("POST", "/", {"uid": uid, "task": "retried", "data": data})
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+    expect(page.locator("dl.names")).to_contain_text("its next attempt")
+    table = page.locator("table.attempts")
+    expect(table).to_contain_text("failed")
+    expect(table).to_contain_text("scheduler.RetryLater: the handler asked to be run again")
+    page.get_by_role("button", name="Run now").click()
+
+    expect(page.get_by_role("heading", name="retried")).to_contain_text("successful")
+    expect(table.locator("tbody tr")).to_have_count(2)
+
+
+def test_a_job_with_one_attempt_has_no_table_of_them(visit: Visit, uid: str) -> None:
+    """All of it is on the page already."""
+    job = visit.ask("POST", "/", {"uid": uid, "task": "echo"})
+
+    page = visit.open(f"jobs/{uid}/{job['id']}")
+
+    expect(page.get_by_role("heading", name="echo")).to_contain_text("successful")
+    expect(page.locator("table.attempts")).to_have_count(0)

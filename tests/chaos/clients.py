@@ -16,12 +16,19 @@ OPEN_MAX: Final = 4
 """How many jobs may wait or run for each node: more would only make the queue longer."""
 MANNERS: Final = {"plain": 6, "parent": 2, "stubborn": 1, "fails": 1}
 DURATIONS_S: Final = {0.0: 1, 0.2: 3, 1.0: 3, 4.0: 2}
-ORDERS: Final[Mapping[str, int]] = {"plain": 6, "delayed": 3, "urgent": 1, "first": 1}
-"""When jobs are to run, and in which order."""
+ORDERS: Final[Mapping[str, int]] = {
+    "plain": 6,
+    "delayed": 3,
+    "urgent": 1,
+    "first": 1,
+    "again": 3,
+}
+"""When jobs are to run, in which order, and how often."""
 ACTS: Final = {"submit": 5, "submit_many": 1, "abort": 1, "change": 1, "look": 3, "list_all": 1}
 DELAY_S_MAX: Final = 4.0
 WITHIN_S_MAX: Final = 2.0
 PRIORITY_MAX: Final = 60
+ATTEMPTS_MAX: Final = 4
 BULK: Final = 3
 
 _numbers = count(1)
@@ -122,6 +129,10 @@ class Client:
                 return {**job, "start_within_s": self._random.uniform(0.1, WITHIN_S_MAX)}
             case "first":
                 return {**job, "priority": self._random.randint(1, PRIORITY_MAX)}
+            case "again":
+                fails = self._random.randint(1, ATTEMPTS_MAX)
+                data = {**job["data"], "manner": "plain", "for_s": 0.0, "fails": fails}
+                return {**job, "data": data, "max_attempts": self._random.randint(2, ATTEMPTS_MAX)}
             case _:
                 return job
 

@@ -74,6 +74,11 @@ class Ledger:
         """Ids of the jobs whose clean-up began."""
         return set(self._diary("undone"))
 
+    def failed(self) -> set[tuple[str, int]]:
+        """Every attempt that failed and may be followed by another one: job id and number."""
+        rows = map(str.split, self._diary("failed"))
+        return {(job_id, int(attempt)) for job_id, attempt in rows}
+
     def _diary(self, name: str) -> list[str]:
         file = self.folder / name
         return file.read_text().splitlines() if file.exists() else []

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from scheduler.core.job import ATTEMPTS_KEPT
 from tests.chaos.ledger import FINAL, Ledger
 
 Job = dict[str, Any]
@@ -31,6 +32,7 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *_cleanups(ledger, jobs),
         *_before_their_time(ledger, found),
         *_expired(ledger, jobs),
+        *_retries(ledger, jobs),
     ]  # fmt: skip
 
 
@@ -50,6 +52,7 @@ def _ends(job: Job) -> Iterator[str]:
             yield f"the result is not that of the last attempt: {job}"
     elif job["status"] == "terminated":
         fails = job["data"]["manner"] == "fails" and job["error"]["kind"] == "exception"
+        fails |= "fails" in job["data"] and job["error"]["kind"] in {"exception", "crash"}
         if not fails and job["error"]["kind"] != EXPIRED:
             yield f"a job ended for no reason of its own: {job}"
     elif job["abort"]["survivors"] != 0 or job["abort"]["cleanup"] not in {None, "done"}:
@@ -109,3 +112,21 @@ def _expired(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
             ledger.counts[EXPIRED] += 1
             if job["start_within_s"] is None or job["attempt"] or job["id"] in begun:
                 yield f"a job expired that has begun, or need not begin in time: {job}"
+
+
+def _retries(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
+    """No job has more attempts than it may use up, and none ends before that for want of one."""
+    failed = ledger.failed()
+    for job in jobs:
+        used = [each["number"] for each in job["attempts"] if each["outcome"] == "terminated"]
+        allowed = job["max_attempts"] or 1
+        ledger.counts["retried"] += len(used) > 1
+        if len(used) > allowed:
+            yield f"a job has used up more attempts than it may: {job}"
+        if "fails" not in job["data"]:
+            continue
+        if any((job["id"], number) not in failed for number in used):
+            yield f"an attempt counts as failed, and did not fail: {job}"
+        is_whole = len(job["attempts"]) < ATTEMPTS_KEPT
+        if job["status"] == "terminated" and is_whole and len(used) < allowed:
+            yield f"a job ended with attempts left: {job}"

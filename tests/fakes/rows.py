@@ -9,9 +9,13 @@ from typing import Any
 import orjson
 
 from scheduler.core.job import (
+    ATTEMPTS_KEPT,
     FINAL,
     NOT_TRIED,
     NOTHING_RAN,
+    Again,
+    AttemptOutcome,
+    AttemptRecord,
     Claim,
     Cleanup,
     CleanupTries,
@@ -28,6 +32,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Retiming
+from scheduler.core.rerun import RerunFilter
 from scheduler.core.webhook import CallStatus, Event, HookCall
 
 
@@ -40,7 +45,9 @@ class Row:
     key: str | None
     fingerprint: str | None
     traceparent: str | None
+    rerun_request: str | None = None
     losses: int = 0
+    attempts_used: int = 0
     refuses_children: bool = False
     log: dict[int, LogPage] = field(default_factory=dict)
     """By slot."""
@@ -76,19 +83,21 @@ class Row:
         if priority not in (None, job.priority):
             changes["priority"] = priority
         run_at = retiming and retiming.run_at and whole_ms(retiming.run_at)
-        if retiming is not None and run_at != job.run_at:
+        pauses = job.hold is not None and job.hold.reason == HoldReason.RETRY
+        if retiming is not None and (pauses or run_at != job.run_at):
             changes |= {"run_at": run_at} | self._retimed(run_at, now)
         if changes:
             self.change(**changes, revision=job.revision + 1)
 
     def _retimed(self, run_at: datetime | None, now: datetime) -> dict[str, Any]:
         """What another time changes; a job that is held for another reason stays so."""
-        hold = self.job.hold
-        if hold is not None and hold.reason != HoldReason.RUN_AT:
+        reason = None if self.job.hold is None else self.job.hold.reason
+        if reason not in {None, HoldReason.RUN_AT, HoldReason.RETRY, HoldReason.PAUSED}:
             return {}
         if run_at is not None and run_at > now:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}
-        return {} if hold is None else {"hold": None, "eligible_at": now}
+        timed = reason in {HoldReason.RUN_AT, HoldReason.RETRY}
+        return {"hold": None, "eligible_at": now} if timed else {}
 
     def promote(self, *, since: datetime | None) -> None:
         self.change(hold=None, eligible_at=since, revision=self.job.revision + 1)
@@ -116,6 +125,19 @@ class Row:
         self.losses = 0
         self.change(status=Status.ABORTED, owner=None, finished_at=at, abort=abort, hold=None)
 
+    def fits(self, which: RerunFilter) -> bool:
+        """Whether it is over, and one of those that are to be run again."""
+        job, error = self.job, self.job.error
+        ended = job.finished_at
+        return (
+            job.over
+            and which.uid in (None, job.uid)
+            and job.task in which.tasks
+            and job.status in which.statuses
+            and (not which.error_kinds or (error and error.kind) in which.error_kinds)
+            and (which.since is None or (ended is not None and ended >= which.since))
+        )
+
     def unaborted(self, grace_s: float | None) -> bool:
         """Whether an abort with this grace period would change it."""
         abort = self.job.abort
@@ -126,6 +148,23 @@ class Row:
     def requeue(self, *, begun: bool = True) -> None:
         attempt = self.job.attempt if begun else self.job.attempt - 1
         self.change(status=Status.QUEUED, owner=None, started_at=None, attempt=attempt)
+
+    def remember(self, again: Again, *, at: datetime, now: datetime) -> None:
+        """Remember an attempt after which it is queued again; one that failed is used up."""
+        job = self.job
+        record = AttemptRecord(
+            number=job.attempt,
+            node=job.node,
+            started_at=job.started_at,
+            finished_at=at,
+            outcome=again.outcome,
+            error=again.error,
+        )
+        self.change(past=(*job.past, record)[-ATTEMPTS_KEPT:])
+        if again.after_s is not None:
+            until = now + timedelta(seconds=again.after_s)
+            self.change(hold=Hold(HoldReason.RETRY, until), eligible_at=None)
+            self.attempts_used += 1
 
     def set_cleanup(self, cleanup: Cleanup, tries: CleanupTries | None = None) -> None:
         assert self.job.abort is not None
@@ -140,7 +179,8 @@ def new_row(new: NewJob, now: datetime) -> Row:
         run_at = now + timedelta(seconds=order.delay_s)
     hold = Hold(HoldReason.RUN_AT, run_at) if run_at is not None and run_at > now else None
     job = new.stored(run_at=run_at, eligible_at=None if hold else now, hold=hold)
-    return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent)
+    request = new.rerun and new.rerun.request
+    return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent, request)
 
 
 def whole_ms(at: datetime) -> datetime:
@@ -173,6 +213,8 @@ def claim_as_it_is(row: Row) -> Claim:
         purpose=Purpose.RUN if job.status is Status.RUNNING else Purpose.CLEAN,
         cleanup_tries=0 if job.abort is None else job.abort.tries.ended,
         eligible_at=job.eligible_at,
+        max_attempts=job.max_attempts,
+        attempts_used=row.attempts_used,
     )
 
 
@@ -190,6 +232,7 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
             row.set_cleanup(Cleanup.FAILED, replace(tries, error=lost_failure(losses_max)))
         return False
     if row.losses < losses_max:
+        row.remember(Again(outcome=AttemptOutcome.LOST), at=at, now=at)
         row.requeue()
         return False
     error = lost_failure(losses_max)
@@ -198,19 +241,33 @@ def release(row: Row, *, losses_max: int, at: datetime) -> bool:
 
 
 def call_of(
-    job_id: str, at: datetime, *, id_: str | None = None, payload: JsonText | None = None
+    job_id: str,
+    at: datetime,
+    *,
+    id_: str | None = None,
+    event: Event = Event.ENDED,
+    payload: JsonText | None = None,
 ) -> HookCall:
     """A call that is due: for the job's end, or with what its handler notified."""
     return HookCall(
         id=id_ or job_id,
         job_id=job_id,
-        event=Event.ENDED if payload is None else Event.NOTIFIED,
+        event=event,
         payload=payload,
         status=CallStatus.DUE,
         tries=0,
         created_at=at,
         due_at=at,
         answer=None,
+    )
+
+
+def call_of_retry(job: Job, at: datetime) -> HookCall:
+    """A call that is due for the last attempt of a job, which failed."""
+    return replace(
+        call_of(job.id, at, id_=f"{job.id}-attempt-{job.attempt}", event=Event.RETRIED),
+        attempt=job.past[-1],
+        next_attempt_at=job.hold and job.hold.until,
     )
 
 

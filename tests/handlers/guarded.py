@@ -4,6 +4,7 @@ FOLDER/locks/ID   held by the job and by the child that it starts
 FOLDER/overlaps   a line for each attempt, or clean-up, that found the lock held
 FOLDER/begun      a line for each attempt: id, number, instant of the monotonic clock
 FOLDER/undone     a line for each clean-up: id
+FOLDER/failed     a line for each attempt that is about to fail, and may be tried again: id, number
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from scheduler import JobContext, handler
+from scheduler import JobContext, Retry, handler
 
 STEP_S = 0.05
 
@@ -49,7 +50,15 @@ def undo(data: Any, job: JobContext) -> None:
         note(folder / "undone", job.id)
 
 
-@handler("guarded", grace_s=0.3, on_abort=undo)
+def fail(folder: Path, job: JobContext) -> None:
+    """Fail, now with an exception, now with a crash."""
+    note(folder / "failed", f"{job.id} {job.attempt}")
+    if job.attempt % 2:
+        raise ValueError(job.attempt)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@handler("guarded", grace_s=0.3, retry=Retry(1, backoff_s=0.5), on_abort=undo)
 def guarded(data: Any, job: JobContext) -> Any:
     """Work for some time, in one of several ways, and return the number of the attempt."""
     folder = Path(data["folder"])
@@ -66,4 +75,6 @@ def guarded(data: Any, job: JobContext) -> Any:
             time.sleep(STEP_S)
         if data["manner"] == "fails":
             raise ValueError(data["n"])
+        if job.attempt <= data.get("fails", 0):
+            fail(folder, job)
         return {"n": data["n"], "attempt": job.attempt}

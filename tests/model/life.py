@@ -6,7 +6,7 @@ docstrings of `scheduler.core.ports`, not from any implementation of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -43,6 +43,11 @@ class Life:
     late: bool = False
     """Whether it has waited too long for its first attempt."""
     priority: int = 0
+    max_attempts: int | None = None
+    used: int = 0
+    """How many attempts failed and were followed by another one."""
+    past: list[int] = field(default_factory=list)
+    """The numbers of the attempts after which it was queued again, but for those given back."""
 
     @property
     def waits(self) -> bool:
@@ -89,6 +94,17 @@ class Life:
             self._end(status, at)
             self.result = result
 
+    def fail(self, *, again: bool, due: bool, at: datetime) -> None:
+        """An attempt failed: the job ends, or waits for the next one; but an abort ends it."""
+        if not again:
+            self._end(Status.TERMINATED, at)
+        elif self.abort_asked:
+            self._become_aborted(at)
+        else:
+            self.past.append(self.attempt)
+            self.status, self.owner, self.used = Status.QUEUED, None, self.used + 1
+            self.held, self.due = True, due
+
     def ask_abort(self, at: datetime) -> None:
         if self.status in FINAL:
             return
@@ -107,6 +123,7 @@ class Life:
             self._end(Status.TERMINATED, at)
         elif self.status is Status.RUNNING:
             self.status = Status.QUEUED
+            self.past.append(self.attempt)
         elif too_often:
             self.cleanup = Cleanup.FAILED
 
@@ -149,6 +166,7 @@ class Life:
             "finished_at": self.finished_at,
             "held": self.held,
             "priority": self.priority,
+            "past": self.past,
         }
 
 
@@ -167,4 +185,5 @@ def shown(job: Job) -> dict[str, Any]:
         "finished_at": job.finished_at,
         "held": job.hold is not None,
         "priority": job.priority,
+        "past": [each.number for each in job.past],
     }

@@ -489,6 +489,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert (claim.token, claim.attempt) == (life.token, life.attempt)
         assert (claim.purpose is Purpose.RUN) == was_queued
         assert claim.cleanup_tries == life.tries
+        assert (claim.max_attempts, claim.attempts_used) == (life.max_attempts, life.used)
 
     def _begun(self, member: Member, claims: Sequence[Claim]) -> list[tuple[Member, Claim]]:
         """The claims that a node got run there, unless its lease is over."""

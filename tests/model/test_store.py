@@ -13,7 +13,7 @@ from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.model.effort import Fresh, explore
-from tests.model.order_machine import OrderMachine
+from tests.model.retry_machine import RetryMachine
 from tests.support.servers.postgres import PostgresServer
 
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
@@ -67,4 +67,4 @@ def test_any_interleaving_of_nodes_goes_as_the_model_says(
         "sqlite": partial(fresh_sqlite, tmp_path),
         "postgres": partial(fresh_postgres, postgres_url, postgres_server, tmp_path),
     }
-    explore(openings[kind](), OrderMachine, examples=EXAMPLES[kind], steps=50)
+    explore(openings[kind](), RetryMachine, examples=EXAMPLES[kind], steps=50)

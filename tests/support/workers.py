@@ -19,10 +19,12 @@ from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Job, JobRequest, JsonText, Node, StopReason
 from scheduler.core.ports.store import Store
+from scheduler.core.retries.declaration import Retry
 from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.pauses import PauseService
 from scheduler.service.service import Service
 from scheduler.worker import build_workers
 from scheduler.worker.direct_starts import DirectStarts
@@ -56,6 +58,7 @@ TASKS = Tasks(
     {
         "task1": HandlerOptions(name="task1"),
         "undoable": HandlerOptions(name="undoable", undoable=True),
+        "retried": HandlerOptions(name="retried", undoable=True, retry=Retry(3, backoff_s=60).rule),
     },
     loaded_at=AT,
 )
@@ -113,6 +116,9 @@ class NodeUnderTest:
             direct_start=self.direct_starts,
             job_events=self.job_events,
         )
+        self.pauses = PauseService(
+            store=store, clock=self.clock, node_name=record.name, nearer=self.service.nearer
+        )
         random = Random(1)  # noqa: S311 - spreads backoffs
         settlements = build_settlements(
             group,
@@ -124,6 +130,7 @@ class NodeUnderTest:
             local_jobs=self.local_jobs,
             job_events=self.job_events,
             on_call_due=lambda: None,
+            on_held=self.service.nearer.set,
             cleanup_tries=CLEANUP_TRIES,
         )
         self.settling, self.lost_claims = settlements.settling, settlements.lost_claims
@@ -142,6 +149,7 @@ class NodeUnderTest:
             job_events=self.job_events,
             intervals=intervals,
             node_api=NodeApi("http://127.0.0.1:8000"),
+            pauses=self.pauses,
         )
         self.slot_line = self.workers.slot_line
 

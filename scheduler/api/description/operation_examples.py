@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from scheduler.api.description.examples import AUDIT, BY_SCHEMA, JOB, RECEIPT, TOKEN
+from scheduler.api.description.examples import (
+    ATTEMPT,
+    AUDIT,
+    BY_SCHEMA,
+    JOB,
+    PAUSE,
+    RECEIPT,
+    RERUN_ID,
+    RUNNING,
+    SUCCESSFUL,
+    TOKEN,
+)
 from scheduler.api.requests import cursor
 
 Json = dict[str, Any]
@@ -23,9 +34,8 @@ QUEUED: Final = {
     "started_at": None,
     "finished_at": None,
     "abort": None,
+    "attempts": [],
 }
-RUNNING: Final = {**JOB, "status": "running", "finished_at": None, "abort": None}
-SUCCESSFUL: Final = {**JOB, "status": "successful", "result": {"waited_s": 30}, "abort": None}
 ABORTING: Final = {
     **RUNNING,
     "abort": {
@@ -41,6 +51,36 @@ HELD: Final = {
     "start_within_s": 3600.0,
     "eligible_at": None,
     "waits": {"for": "run_at", "until": "2026-11-24T06:00:00.000Z"},
+}
+PAUSED: Final = {
+    **QUEUED,
+    "task": PAUSE["name"],
+    "waits": {
+        "for": "paused",
+        "until": PAUSE["until"],
+        "pause": {name: PAUSE[name] for name in ("kind", "name", "reason", "by")},
+    },
+}
+RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
+TRIED_AGAIN: Final = {
+    **QUEUED,
+    "attempt": 1,
+    "node": "node-a",
+    "eligible_at": None,
+    "waits": {"for": "retry", "until": "2026-11-23T14:08:57.312Z"},
+    "max_attempts": 5,
+    "attempts": [
+        {
+            **ATTEMPT,
+            "outcome": "terminated",
+            "error": {
+                "kind": "exception",
+                "type": "ConnectionError",
+                "message": "the service does not answer",
+                "traceback": None,
+            },
+        }
+    ],
 }
 NEW: Final = BY_SCHEMA["NewJob"]
 SECOND: Final = "01a208bc-e53d-72b1-9d0f-2a6b8c1e4f70"
@@ -80,6 +120,8 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "last_event_id": "1795939427123-2.0~900000000",
     "Last-Event-ID": "1795939427123-2.0~900000000",
     "follow": True,
+    "kind": "task",
+    "name": "report",
     "actor": "web",
     "action": "abort",
     "since": "2026-11-23T00:00:00Z",
@@ -100,8 +142,9 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
             "start_within_s": 3600,
         },
         "in ten minutes": {**NEW, "delay_s": 600},
+        "tried again": {**NEW, "max_attempts": 5},
     },
-    ("submit", 202): {"one": QUEUED, "later": HELD},
+    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED},
     ("change_job", None): {
         "at once": {"run_at": None},
         "first of all": {"priority": 86400},
@@ -109,9 +152,32 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
     },
     ("change_job", 200): {"tomorrow": HELD},
     ("submit", 200): {"one": RUNNING},
-    ("get_job", 200): {"successful": SUCCESSFUL},
+    ("rerun_job", None): {
+        "the same": {},
+        "with other data": {"data": {"n": 60}},
+        "tomorrow": {"run_at": "2026-11-24T07:00:00+01:00", "priority": -60},
+    },
+    ("rerun_job", 202): {"the same": RERUN},
+    ("rerun_job", 200): {"the same": {**RERUN, "status": "running", "attempt": 1}},
+    ("rerun_jobs", None): {
+        "what failed lately": BY_SCHEMA["RerunAllOrder"],
+        "how many that are": {**BY_SCHEMA["RerunAllOrder"], "limit": 10000, "dry_run": True},
+        "what was aborted": {"uid": "ada", "status": "aborted", "limit": 100},
+    },
+    ("rerun_jobs", 202): {"one": BY_SCHEMA["Reruns"]},
+    ("rerun_jobs", 200): {
+        "a dry run": {
+            **BY_SCHEMA["Reruns"],
+            "jobs": [{**BY_SCHEMA["Reruns"]["jobs"][0], "id": None}],
+        }
+    },
+    ("get_job", 200): {"successful": SUCCESSFUL, "tried again": TRIED_AGAIN},
     ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},
     ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},
+    ("put_pause", None): {
+        "for good": {},
+        "until a time": {"reason": PAUSE["reason"], "until": "2026-11-24T07:00:00+01:00"},
+    },
     ("list_tokens", 200): {"newest first": [TOKEN]},
     ("revoke_token", 200): {"revoked": {**TOKEN, "revoked_at": "2026-11-24T09:30:00.000Z"}},
     ("list_audit", 200): {"newest first": [AUDIT]},

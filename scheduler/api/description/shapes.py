@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
-from scheduler.core.job import Cleanup, FailureKind, Status
+from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
+from scheduler.core.pause import PauseKind
 from scheduler.core.webhook import CallStatus, Event
 
 Instant = Annotated[
@@ -99,15 +100,65 @@ class Abort(Shape):
     on_abort: Annotated[OnAbort | None, Field(description="null where there is nothing to undo")]
 
 
+class WaitsForPause(Shape):
+    """The pause that a job waits for."""
+
+    kind: Annotated[Literal["task", "uid"], Field(description="what is paused")]
+    name: str
+    reason: Annotated[str | None, Field(description="why")]
+    by: Annotated[str | None, Field(description="who paused; null without `[auth]`")]
+
+
 class Waits(Shape):
     """What a queued job waits for before it may wait for a worker."""
 
     for_: Annotated[
         str,
-        Field(alias="for", description="`run_at`: the time has not come; further ones may follow"),
+        Field(
+            alias="for",
+            description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
+            "one comes after a pause; `paused`: its handler or its user is paused; further ones "
+            "may follow",
+        ),
     ]
     until: Annotated[
         Instant | None, Field(description="when that ends by itself; null where it does not")
+    ]
+    pause: Annotated[
+        WaitsForPause | None, Field(description="of a paused job, the pause that ends last")
+    ] = None
+
+
+class Pause(Shape):
+    """A pause: no new attempt begins of what it names."""
+
+    kind: PauseKind
+    name: Annotated[str, Field(description="the name of a handler, a user or a node")]
+    reason: str | None
+    until: Annotated[Instant | None, Field(description="when it ends by itself; null: never")]
+    paused_at: Annotated[Instant, Field(description="since when, by the store's clock")]
+    by: Annotated[str | None, Field(description="who asked for it; null without `[auth]`")]
+
+
+class Attempt(Shape):
+    """An attempt at a job."""
+
+    number: Annotated[int, Field(description="from 1")]
+    node: str | None
+    started_at: Instant | None
+    finished_at: Annotated[Instant | None, Field(description="null while it runs")]
+    outcome: Annotated[
+        AttemptOutcome | None,
+        Field(
+            description="null while it runs; `lost`: its node died, `drained`: its node stopped; "
+            "neither uses an attempt up"
+        ),
+    ]
+    error: Annotated[
+        Error | None,
+        Field(
+            description="its message is cut to 1,000 characters; the job's log has the traceback"
+        ),
     ]
 
 
@@ -149,6 +200,20 @@ class JobOutline(Shape):
     waits: Annotated[
         Waits | None, Field(description="null where it waits for a worker, or is not queued")
     ]
+    rerun_of: Annotated[
+        Id | None, Field(description="the job that it runs again, which may be deleted by now")
+    ]
+    max_attempts: Annotated[
+        int | None,
+        Field(description="how many attempts it may use up; null: its handler says how many"),
+    ]
+    hook_retries: Annotated[
+        bool,
+        Field(description="whether its hook is called when it is tried again"),
+    ]
+    attempts: Annotated[
+        list[Attempt], Field(description="the last 20, with the one that runs", max_length=20)
+    ]
 
 
 class Job(JobOutline):
@@ -178,6 +243,24 @@ class Aborts(Shape):
 
     aborted: Annotated[int, Field(description="how many are aborted")]
     aborting: Annotated[int, Field(description="how many are being stopped")]
+
+
+class RerunOf(Shape):
+    """A job that is run again."""
+
+    rerun_of: Annotated[Id, Field(description="the job that was over")]
+    uid: str
+    id: Annotated[Id | None, Field(description="the new job; null in a dry run")]
+
+
+class Reruns(Shape):
+    """The jobs that a request ran again, or would."""
+
+    count: Annotated[int, Field(description="how many")]
+    jobs: Annotated[
+        list[RerunOf], Field(description="in the order in which they were submitted at first")
+    ]
+    more: Annotated[bool, Field(description="whether further jobs match: ask again for those")]
 
 
 class UserLimits(Shape):
@@ -213,6 +296,16 @@ class Ready(Shape):
     """The node takes work."""
 
     status: Literal["ready"]
+    paused: Annotated[bool, Field(description="whether it takes no new jobs meanwhile")]
+
+
+class TaskRetry(Shape):
+    """After which failures a job is tried again, how often, and after how long."""
+
+    max_attempts: Annotated[int, Field(description="how many attempts a job may use up")]
+    backoff_s: Annotated[float, Field(description="the longest pause after the first failure")]
+    backoff_max_s: Annotated[float, Field(description="the longest pause after any failure")]
+    on: Annotated[list[str], Field(description="kinds of failure, and classes of exceptions")]
 
 
 class Task(Shape):
@@ -224,6 +317,7 @@ class Task(Shape):
     grace_s: Annotated[float | None, Field(description="between SIGTERM and SIGKILL")]
     memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
     on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
+    retry: Annotated[TaskRetry | None, Field(description="null: its jobs are not tried again")]
     loaded_at: Annotated[Instant, Field(description="when this node loaded its handlers")]
 
 
@@ -237,6 +331,7 @@ class Node(Shape):
     running: Annotated[int, Field(description="jobs it was running at its last heartbeat")]
     tasks: list[str]
     started_at: Instant
+    paused: Annotated[Pause | None, Field(description="null where it takes jobs")]
 
 
 class Token(Shape):
@@ -281,7 +376,10 @@ class AuditRecord(Shape):
     uid: Annotated[str | None, Field(description="the user whose jobs it is about")]
     target: Annotated[
         str | None,
-        Field(description="the id of the job or token; null where it is about several, or none"),
+        Field(
+            description="the id of the job or token, or what is paused; null where it is about "
+            "several, or none"
+        ),
     ]
     count: Annotated[int, Field(description="how many jobs, or failed logins")]
     detail: Annotated[
@@ -352,6 +450,12 @@ class Ended(Problem):
 
 class NotQueued(Problem):
     """The job that is not queued any more."""
+
+    job: Job
+
+
+class NotOver(Problem):
+    """The job that is to be run again is not over."""
 
     job: Job
 

@@ -27,7 +27,14 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests import cursor
 from scheduler.api.requests.checking import EXPLAINED
-from scheduler.api.requests.order_fields import DelayS, Priority, RunAt, StartWithinS
+from scheduler.api.requests.order_fields import (
+    DelayS,
+    HookRetries,
+    MaxAttempts,
+    Priority,
+    RunAt,
+    StartWithinS,
+)
 from scheduler.api.reserved import RESERVED, STEPS, why_reserved
 from scheduler.core.access.principal import PATTERN, Role
 from scheduler.core.access.token import ID
@@ -255,10 +262,12 @@ class NewJob(Body):
     run_at: RunAt = None
     delay_s: DelayS = None
     start_within_s: StartWithinS = None
+    max_attempts: MaxAttempts = None
+    hook_retries: HookRetries = False
 
     @property
     def order(self) -> Order:
-        """When, and in which order, it is to run."""
+        """When, in which order and how often it is to run."""
         wanted = {name: getattr(self, name) for name in self.model_fields_set & ORDER_FIELDS}
         return Order(**wanted) if wanted else AT_ONCE
 

@@ -1,4 +1,4 @@
-"""The fields of a request that say when, and in which order, a job runs."""
+"""The fields of a request that say when, in which order and how often a job runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.core.job import PRIORITY_MAX
+from scheduler.core.retries.declaration import ATTEMPTS_MAX
 
 YEAR_S: Final = 366 * 86_400
 """Further ahead nobody plans a single job; a wrong unit does."""
@@ -29,7 +30,7 @@ def _whole(value: object) -> object:
     return int(value) if type(value) is float and value.is_integer() else value
 
 
-def _time(value: object) -> object:
+def time_within_a_year(value: object) -> object:
     """A text of RFC 3339 as a time; a local one, whose offset nobody knows, is refused."""
     if not isinstance(value, str):
         return value
@@ -53,6 +54,12 @@ def _instead(value: float | None, info: ValidationInfo) -> float | None:
     return value
 
 
+def _beside_hook(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a validator
+    if value and info.data.get("hook") is None:
+        raise _explained("there is no hook to call: name one, or leave this out")
+    return value
+
+
 Priority = Annotated[
     int,
     BeforeValidator(_whole),
@@ -65,7 +72,7 @@ Priority = Annotated[
 ]
 RunAt = Annotated[
     datetime | None,
-    BeforeValidator(_time),
+    BeforeValidator(time_within_a_year),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
     Field(
         description="the time before which the job does not begin: RFC 3339 with its offset, at "
@@ -85,5 +92,21 @@ StartWithinS = Annotated[
     Field(
         description="seconds within which the job has to begin once it may, "
         f"{START_WITHIN_S_MIN} to {YEAR_S}; else it ends terminated, kind expired"
+    ),
+]
+MaxAttempts = Annotated[
+    Annotated[int, Field(ge=1, le=ATTEMPTS_MAX)] | None,
+    BeforeValidator(_whole),
+    Field(
+        description="how many attempts the job may use up, the first included, whatever its "
+        f"handler says: a whole number from 1 to {ATTEMPTS_MAX}"
+    ),
+]
+HookRetries = Annotated[
+    bool,
+    AfterValidator(_beside_hook),
+    Field(
+        description="true or false: whether the hook is called, with the event job.retried, for "
+        "each attempt that failed and is followed by another one; only together with hook"
     ),
 ]

@@ -10,7 +10,7 @@ import orjson
 from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal, shown
 from scheduler.api.requests.models import NewJob
 from scheduler.core.errors import Flaw, Invalid, TooLarge
-from scheduler.core.job import AT_ONCE, JobRequest, JsonText
+from scheduler.core.job import AT_ONCE, JobRequest, JsonText, Order
 from scheduler.core.tasks import Tasks
 
 DATA_LEVELS_MAX: Final = 254
@@ -99,7 +99,7 @@ class Intake:
             self._digest.update(orjson.dumps([job.uid, job.task, job.hook]))
             self._digest.update(orjson.dumps(job.data, option=orjson.OPT_SORT_KEYS))
             if (order := job.order) != AT_ONCE:  # else the digest of earlier versions
-                self._digest.update(orjson.dumps(order))
+                self._digest.update(orjson.dumps(_chosen(order)))
 
 
 def require_number(number: int, bulk_jobs_max: int, *, more: bool = False) -> None:
@@ -120,21 +120,32 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> JobRequest:
         TooLarge: its data are longer than `data_bytes_max` as JSON.
         Invalid: its data are nested deeper than orjson can write.
     """
-    try:
-        data = orjson.dumps(job.data)
-    except orjson.JSONEncodeError:
-        detail = f"nests too deep; allowed: {DATA_LEVELS_MAX} levels of arrays and objects"
-        raise refusal([Flaw(f"{pointer}/data", detail)]) from None
-    if len(data) > data_bytes_max:
-        raise TooLarge(f"{pointer}/data is {len(data)} bytes; allowed are at most {data_bytes_max}")
     return JobRequest(
         uid=job.uid,
         task=job.task,
-        data=JsonText(data.decode()),
+        data=data_text(job.data, pointer=pointer, data_bytes_max=data_bytes_max),
         hook=job.hook,
         parent=job.parent,
         order=job.order,
     )
+
+
+def data_text(data: object, *, pointer: str, data_bytes_max: int) -> JsonText:
+    """The data of a job as JSON text; raises as `submission`."""
+    try:
+        text = orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        detail = f"nests too deep; allowed: {DATA_LEVELS_MAX} levels of arrays and objects"
+        raise refusal([Flaw(f"{pointer}/data", detail)]) from None
+    if len(text) > data_bytes_max:
+        raise TooLarge(f"{pointer}/data is {len(text)} bytes; allowed are at most {data_bytes_max}")
+    return JsonText(text.decode())
+
+
+def _chosen(order: Order) -> dict[str, object]:
+    """What is not as it is where nobody says anything: so a new field changes no old digest."""
+    wanted = {name: getattr(order, name) for name in Order.__slots__}
+    return {name: value for name, value in wanted.items() if value != getattr(AT_ONCE, name)}
 
 
 def _unknown_task(task: str, tasks: Tasks, pointer: str) -> Flaw:

@@ -29,6 +29,7 @@ from scheduler.core.callback import Callback
 from scheduler.core.context import JobContext
 from scheduler.core.errors import StartError
 from scheduler.core.handler import Handler
+from scheduler.core.retries.overruling import advice
 from scheduler.processes.child.abort_signal import (
     STRANGERS,
     AbortSignal,
@@ -297,7 +298,8 @@ class JobLoop:
                 result = self._call(function, data, job_context, context)
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything
             self._memory.short = is_shortage(error)
-            raised = {"raised": described(error)}
+            said = advice(error, handler.retry)._asdict()
+            raised = {"raised": {**described(error), **said}}
             clear_frames(error)
             return raised
         return returned(result, bytes_max=self._result_bytes_max)

@@ -39,7 +39,17 @@ UPDATE jobs
                       WHEN jobs.status = 'aborted' AND jobs.losses + 1 >= $1 THEN 'failed'
                       ELSE 'pending' END,
        cleanup_error = CASE WHEN jobs.status = 'aborted' AND jobs.losses + 1 >= $1
-                            THEN CAST($3 AS text) ELSE jobs.cleanup_error END
+                            THEN CAST($3 AS text) ELSE jobs.cleanup_error END,
+       -- Of a job that is queued again, the attempt that was lost; at most $1 more than are kept.
+       attempts = CASE WHEN jobs.abort_requested_at IS NOT NULL OR jobs.losses + 1 >= $1
+                       THEN jobs.attempts ELSE
+           json_insert(coalesce(jobs.attempts, '[]'), '$[#]', json_object( -- SQLite only
+           CAST(CAST(coalesce(jobs.attempts, '[]') AS jsonb) || jsonb_build_object( -- PostgreSQL only
+               'number', jobs.attempt, 'node', jobs.node, 'started_at', jobs.started_at,
+               'finished_at', CAST($2 AS bigint), 'outcome', 'lost', 'error', NULL)
+           ) -- SQLite only
+           AS text) -- PostgreSQL only
+       END
   FROM held
  WHERE jobs.id = held.id
 RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.waiting,

@@ -47,6 +47,7 @@ def build_settlements(
     local_jobs: LocalJobs,
     job_events: JobEvents,
     on_call_due: Callable[[], None],
+    on_held: Callable[[], None],
     cleanup_tries: int,
 ) -> Settlements:
     """Build the parts that write how the claims of the lease's node end.
@@ -54,6 +55,7 @@ def build_settlements(
     Args:
         group: runs the tasks of `unkillable`.
         on_call_due: called when a call of a hook may be due.
+        on_held: called when a job waits for the time of its next attempt.
         cleanup_tries: how often a clean-up is tried that fails.
     """
     job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
@@ -65,6 +67,7 @@ def build_settlements(
         job_log_writer=job_log_writer,
         job_events=job_events,
         on_call_due=on_call_due,
+        on_held=on_held,
         cleanup_tries=cleanup_tries,
     )
     return Settlements(

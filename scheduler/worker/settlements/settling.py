@@ -20,14 +20,15 @@ from scheduler.core.cleanup import after_try, cleanup_failure
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import (
     NOTHING_RAN,
+    Again,
     Claim,
     Cleanup,
     Failure,
     Job,
     JsonText,
     Outcome,
-    Progress,
     Purpose,
+    Returned,
     Settlement,
     Status,
     Stopped,
@@ -36,10 +37,11 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.policy import conclude
+from scheduler.core.policy import conclude, failure
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
+from scheduler.core.retries.deciding import Ended, another
 from scheduler.telemetry.job_events import JobEvents
 from scheduler.worker.job_logs.writer import JobLogWriter
 
@@ -65,12 +67,14 @@ class Settling:
         job_log_writer: JobLogWriter,
         job_events: JobEvents,
         on_call_due: Callable[[], None],
+        on_held: Callable[[], None],
         cleanup_tries: int,
     ) -> None:
         """Collaborators.
 
         Args:
             on_call_due: called when a call of a hook may be due.
+            on_held: called when a job waits for the time of its next attempt.
             cleanup_tries: how often a clean-up is tried that fails.
         """
         self._store = store
@@ -80,27 +84,26 @@ class Settling:
         self._job_log_writer = job_log_writer
         self._job_events = job_events
         self._on_call_due = on_call_due
+        self._on_held = on_held
         self._cleanup_tries = cleanup_tries
 
-    async def settle(self, claim: Claim, outcome: Outcome, progress: Progress | None) -> None:
+    async def settle(self, end: Ended) -> None:
         """Write the end of an attempt at a job or a clean-up, after the rest of its output."""
-        if claim.purpose is Purpose.CLEAN:
-            await self._settle_cleanup(claim, outcome)
+        if end.claim.purpose is Purpose.CLEAN:
+            await self._settle_cleanup(end.claim, end.outcome)
         else:
-            await self.settle_runs([(claim, outcome, progress)])
+            await self.settle_runs([end])
 
-    async def settle_runs(self, ends: Sequence[tuple[Claim, Outcome, Progress | None]]) -> None:
+    async def settle_runs(self, ends: Sequence[Ended]) -> None:
         """Write the ends of attempts at jobs, after the rest of their output."""
         at = self._clock.now()
-        for claim, _, _ in ends:
-            await self._retry(partial(self._job_log_writer.finish, claim))
-        settlements = [
-            conclude(claim, outcome, at=at, progress=progress) for claim, outcome, progress in ends
-        ]
+        settlements = [self._concluded(end, at=at) for end in ends]
+        for end in ends:
+            await self._retry(partial(self._job_log_writer.finish, end.claim))
         written = await self._retry(lambda: self._store.settle(settlements))
         settled = [
-            (claim, _as_written(settlement, written.get(claim.id)))
-            for (claim, _, _), settlement in zip(ends, settlements, strict=True)
+            (end.claim, _as_written(settlement, written.get(end.claim.id)))
+            for end, settlement in zip(ends, settlements, strict=True)
         ]
         self._job_events.ended(end for end in settled if end[0].id in written)
         for claim, _ in settled:
@@ -109,10 +112,26 @@ class Settling:
                 self._job_events.taken_over(claim)
         self._announce([claim for claim, _ in settled])
         for claim, settlement in settled:
-            if settlement.status in {Status.QUEUED, Status.ABORTED}:
-                await self._enqueue(claim, ahead=settlement.status is Status.ABORTED)
-            if settlement.status is Status.ABORTED:
-                await self._tell_abort(claim)
+            await self._follow(claim, settlement)
+
+    def _concluded(self, end: Ended, *, at: datetime) -> Settlement:
+        """What follows from an outcome. The job's log says where another attempt does."""
+        claim, outcome, again = end.claim, end.outcome, None
+        if not isinstance(outcome, Returned):
+            again = another(end, random=self._random)
+            if again is not None:
+                notice = _retry_notice(claim, again, failure(claim.task, outcome))
+                self._job_log_writer.write(claim, LogStream.NOTICE, notice)
+        return conclude(claim, outcome, at=at, progress=end.progress, again=again)
+
+    async def _follow(self, claim: Claim, settlement: Settlement) -> None:
+        """Do what the new status of a job asks for."""
+        if settlement.retried:
+            self._on_held()
+        elif settlement.status in {Status.QUEUED, Status.ABORTED}:
+            await self._enqueue(claim, ahead=settlement.status is Status.ABORTED)
+        if settlement.status is Status.ABORTED:
+            await self._tell_abort(claim)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
         """Store a call of the job's hook with this payload; each number of a claim only once."""
@@ -123,7 +142,7 @@ class Settling:
     async def settle_lost(self, claim: Claim) -> None:
         """End a claim whose answer was lost: nothing of it has begun here."""
         self._job_events.claim_lost(claim)
-        await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
+        await self.settle(Ended(claim, Stopped(StopReason.DRAIN, NOTHING_RAN)))
 
     async def settle_unknown(self, claim: Claim, *, loaded_at: datetime) -> None:
         """End a claim on a job whose handler this node does not have; another node may have it.
@@ -134,9 +153,9 @@ class Settling:
         nodes = await self._retry(self._store.nodes)
         if any(claim.task in node.tasks for node in nodes):
             await self._clock.sleep(UNKNOWN_KEPT_S)
-            await self.settle(claim, Stopped(StopReason.DRAIN, NOTHING_RAN), None)
+            await self.settle(Ended(claim, Stopped(StopReason.DRAIN, NOTHING_RAN)))
         else:
-            await self.settle(claim, Unknown(loaded_at), None)
+            await self.settle(Ended(claim, Unknown(loaded_at)))
 
     async def _settle_cleanup(self, claim: Claim, outcome: Outcome) -> None:
         error = cleanup_failure(claim.task, outcome)
@@ -191,6 +210,15 @@ def _as_written(settlement: Settlement, status: Status | None) -> Settlement:
     if status in {None, settlement.status}:
         return settlement
     return replace(settlement, status=status)
+
+
+def _retry_notice(claim: Claim, again: Again, error: Failure) -> bytes:
+    """The lines in a job's log about an attempt that is followed by another one."""
+    text = (
+        f"attempt {claim.attempt} failed: {error.summary}\n{error.traceback or ''}"
+        f"the next attempt begins in {again.after_s:.1f} s at the earliest\n"
+    )
+    return text.encode(errors="replace")
 
 
 def _notice(error: Failure) -> bytes:

@@ -63,7 +63,7 @@ class UnkillableProcesses:
             watch.cancel()
 
     async def _watch(self, attempt: Attempt, outcome: Stopped, release: Callable[[], None]) -> None:
-        claim, survivors = attempt.claim, attempt.survivors
+        survivors = attempt.survivors
         backoff = Backoff(self._random, sleep=self._clock.sleep, longest_s=LOOKS_LONGEST_S)
         try:
             while survivors:
@@ -71,7 +71,7 @@ class UnkillableProcesses:
                 await backoff.pause()
                 survivors = await asyncio.to_thread(tree.end_again, survivors)
             settled = replace(outcome, death=replace(outcome.death, survivors=0))
-            await self._settling.settle(claim, settled, attempt.progress)
+            await self._settling.settle(attempt.end(settled))
         finally:
             release()
 

@@ -111,7 +111,8 @@ async def test_progress_results_and_notifications_keep_their_limits(start_node: 
     _, calls = await node.call("GET", f"/{job['uid']}/{job['id']}/hooks")
     assert calls == [], "it has no hook"
 
-    trace = {"type": "T" * 5000, "message": "m" * 100_000, "traceback": "t" * 100_000}
+    long_texts = {"type": "T" * 5000, "message": "m" * 100_000, "traceback": "t" * 100_000}
+    trace = {**long_texts, "retryable": True, "after_s": None}
     error = (await forged({**end, "raised": trace}))["error"]
     assert len(error["type"]) <= 1000
     assert len(error["message"]) <= 32 * 1024

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 
@@ -25,7 +26,12 @@ VOLATILE = {
     "finished_at",
     "requested_at",
     "latency_ms",
+    "eligible_at",
+    "run_at",
+    "until",
 }
+RUN_AT: Final = re.compile(r'(?<="run_at": ")[^"]+')
+"""A time that was ahead when the page was written."""
 
 
 class Curl(NamedTuple):
@@ -91,7 +97,8 @@ def _parsed(command: str) -> Curl:
                 name, _, value = next(words).partition(": ")
                 headers[name] = value
             case "-d":
-                body = next(words)
+                tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+                body = RUN_AT.sub(tomorrow, next(words))
             case _:
                 assert word.startswith("localhost:8000/"), word
                 url = word.removeprefix("localhost:8000")

@@ -134,7 +134,8 @@ async def test_children_of_an_abort_are_wanted_or_not(api: Api, children: object
 async def test_an_unknown_field_is_named_with_the_one_that_was_meant(api: Api) -> None:
     said = (await api.post({"uid": "u1", "tsk": "task1", "colour/~": 1})).flaws
 
-    allowed = "allowed: uid, task, data, hook, parent, priority, run_at, delay_s, start_within_s"
+    order = "priority, run_at, delay_s, start_within_s, max_attempts, hook_retries"
+    allowed = f"allowed: uid, task, data, hook, parent, {order}"
     assert said["/tsk"] == f"unknown field; did you mean 'task'? {allowed}"
     assert said["/colour~1~0"] == f"unknown field; {allowed}"
     assert said["/task"].startswith("missing; allowed: the name of a handler")

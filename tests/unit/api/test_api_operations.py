@@ -25,7 +25,7 @@ async def test_a_node_that_lives_says_so_whatever_is_away(api: Api) -> None:
 async def test_a_node_is_ready_when_nothing_is_in_its_way(api: Api) -> None:
     answer = await api.get("/-/ready")
 
-    assert (answer.status, answer.json) == (200, {"status": "ready"})
+    assert (answer.status, answer.json) == (200, {"status": "ready", "paused": False})
 
 
 async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
@@ -64,6 +64,7 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "grace_s": 1.5,
             "memory_bytes": 1 << 30,
             "on_abort": False,
+            "retry": None,
             "loaded_at": instant(AT),
         },
         {
@@ -73,6 +74,12 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "grace_s": None,
             "memory_bytes": None,
             "on_abort": True,
+            "retry": {
+                "max_attempts": 5,
+                "backoff_s": 10,
+                "backoff_max_s": 3600,
+                "on": ["crash", "ConnectionError"],
+            },
             "loaded_at": instant(AT),
         },
     ]
@@ -90,6 +97,7 @@ async def test_the_nodes_are_listed(api: Api) -> None:
             "running": 0,
             "tasks": ["task1", "task2"],
             "started_at": "2026-03-01T12:00:00.123Z",
+            "paused": None,
         }
     ]
 

@@ -15,11 +15,12 @@ from atlanscheduler_client import (
     Failure,
     FailureKind,
     OnAbort,
+    Status,
     Waits,
 )
 from atlanscheduler_client.reading import job_of
-from scheduler.api.description.operation_examples import HELD, QUEUED
-from scheduler.cli.rendering import aborts, undone, waits
+from scheduler.api.description.operation_examples import HELD, QUEUED, TRIED_AGAIN
+from scheduler.cli.rendering import aborts, job, undone, waits
 from scheduler.cli.terminal import print_rich
 from tests.fakes import AT
 
@@ -106,3 +107,22 @@ def test_a_queued_job_says_what_it_waits_for() -> None:
     assert waits(job_of(QUEUED)) == "a worker"
     assert waits(held).startswith("2026-11-24 06:00:00 UTC, in ")
     assert waits(paused) == "paused"
+    said = waits(job_of(TRIED_AGAIN))
+    assert said.startswith("its next attempt, 2026-11-23 14:08:57 UTC, in ")
+
+
+def test_a_job_shows_what_became_of_its_attempts(capsys: pytest.CaptureFixture[str]) -> None:
+    """With one alone there is nothing to add to what is shown anyway."""
+    again = job_of(TRIED_AGAIN)
+    (failed,) = again.attempts
+    running = replace(failed, number=2, node="node-b", finished_at=None, outcome=None, error=None)
+    print_rich(job(replace(again, attempts=(failed, running))))
+
+    shown = capsys.readouterr().out
+    assert "1 on node-a terminated after 3.8s: ConnectionError: the service does not" in shown
+    assert "2 on node-b runs" in shown
+    assert "5 attempts" in shown
+    print_rich(job(replace(again, attempts=(failed,))))
+    assert "1 on node-a terminated" in capsys.readouterr().out, "it is queued: why?"
+    print_rich(job(replace(again, status=Status.TERMINATED, attempts=(failed,))))
+    assert "1 on node-a terminated" not in capsys.readouterr().out

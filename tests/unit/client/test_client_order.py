@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from atlanscheduler_client import JobNotQueued, NewJob, Status, Waits, calls
+from atlanscheduler_client import JobNotQueued, NewJob, Status, TaskRetry, Waits, calls
 from atlanscheduler_client.json_text import loads
-from atlanscheduler_client.reading import job_of
+from atlanscheduler_client.reading import job_of, task_of
 from atlanscheduler_client.responses import Response, value_of
-from scheduler.api.description.examples import JOB
-from scheduler.api.description.operation_examples import HELD, QUEUED
+from scheduler.api.description.examples import BY_SCHEMA, JOB
+from scheduler.api.description.operation_examples import HELD, QUEUED, TRIED_AGAIN
 
+EXAMPLE = BY_SCHEMA["Task"]
 AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
 
 
@@ -70,9 +71,37 @@ def test_a_job_says_what_it_waits_for() -> None:
 
 def test_a_job_of_an_earlier_node_waits_for_a_worker() -> None:
     new = {"priority", "run_at", "start_within_s", "eligible_at", "waits"}
+    new |= {"max_attempts", "hook_retries", "attempts"}
     job = job_of({name: value for name, value in QUEUED.items() if name not in new})
 
     assert (job.status, job.priority, job.waits, job.run_at) == (Status.QUEUED, 0, None, None)
+
+
+def test_attempts_are_sent_only_where_they_are_named() -> None:
+    job = NewJob(uid="ada", task="task1", hook="http://h/", max_attempts=3, hook_retries=True)
+
+    assert (sent(job)["max_attempts"], sent(job)["hook_retries"]) == (3, True)
+
+
+def test_a_job_says_what_became_of_its_attempts() -> None:
+    job = job_of(TRIED_AGAIN)
+
+    assert job.waits is not None
+    assert (job.waits.reason, job.max_attempts) == ("retry", 5)
+    (attempt,) = job.attempts
+    assert (attempt.number, attempt.node, attempt.outcome) == (1, "node-a", "terminated")
+    assert attempt.started_at is not None
+    assert attempt.error is not None
+    assert attempt.error.summary == "ConnectionError: the service does not answer"
+
+
+def test_a_handler_says_when_its_jobs_are_tried_again() -> None:
+    """A key that a newer node adds is ignored."""
+    task = task_of({**EXAMPLE, "retry": {**EXAMPLE["retry"], "deadline_s": 5}})
+    of_earlier_node = task_of({name: each for name, each in EXAMPLE.items() if name != "retry"})
+
+    assert task.retry == TaskRetry(**EXAMPLE["retry"])
+    assert of_earlier_node.retry is None
 
 
 def test_a_job_that_is_not_queued_is_an_error_with_the_job() -> None:

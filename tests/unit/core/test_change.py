@@ -24,6 +24,8 @@ from scheduler.core.job import (
     NOT_TRIED,
     NOTHING_RAN,
     Abort,
+    AttemptOutcome,
+    AttemptRecord,
     Cleanup,
     CleanupTries,
     Hold,
@@ -102,6 +104,18 @@ def test_between_two_attempts_a_job_was_queued() -> None:
     assert unseen_states(RUNNING, stage(NEW)) == [RUNNING]
     assert unseen_states(RUNNING, -1) == [RUNNING]
     assert unseen_states(RUNNING, stage(RUNNING)) == []
+
+
+def test_an_earlier_state_has_the_attempts_that_had_been_made_by_then() -> None:
+    """A follower would read of the end of an attempt before that of its beginning."""
+    first = AttemptRecord(number=1, node="a", started_at=AT, outcome=AttemptOutcome.TERMINATED)
+    again = replace(RUNNING, attempt=2, token=2, past=(first,))
+
+    before = as_of(running(CLAIM, AT), again)
+    assert [(each.number, each.outcome) for each in before.attempts] == [(1, None)]
+    waiting, now = unseen_states(again, stage(RUNNING))
+    assert waiting.attempts == (first,)
+    assert [each.number for each in now.attempts] == [1, 2]
 
 
 def test_an_end_is_new_however_often_claims_were_given_back() -> None:

@@ -77,6 +77,7 @@ def resize(data, job):
         "grace_s": 0,
         "memory_bytes": 1 << 30,
         "undoable": True,
+        "retry": None,
     }
     assert found.on_abort is not None
     assert found.location == f"{folder / 'resize.py'}:5"
@@ -92,6 +93,7 @@ def test_without_options_nothing_is_limited_and_nothing_undone() -> None:
         "grace_s": None,
         "memory_bytes": None,
         "undoable": False,
+        "retry": None,
     }
 
 

@@ -121,7 +121,12 @@ def test_what_each_pool_process_imports_first_imports_nothing(package: str) -> N
     tree = ast.parse(Path(spec.origin).read_text("utf-8"))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    public = {"scheduler.core.context", "scheduler.core.handler"}
+    public = {
+        "scheduler.core.context",
+        "scheduler.core.handler",
+        "scheduler.core.retries.declaration",
+        "scheduler.core.retries.overruling",
+    }
     assert imported == (set() if package else public)
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from scheduler.core.job import Failure, FailureKind, Job, Status
+from scheduler.core.job import Again, AttemptOutcome, Failure, FailureKind, Job, Order, Status
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.service.documents import job_document
 from scheduler.webhooks import message
 from tests.fakes import MemoryStore
-from tests.support.stores import AT, claimed, end, known, new
+from tests.support.stores import AT, abort, claimed, end, known, new
 
 SENT = [
     *("id", "uid", "status", "task", "parent", "error", "attempt", "node"),
     *("created_at", "started_at", "finished_at", "abort"),
 ]
-LEFT_OUT = {"data", "hook", "result", "progress", "submitted_by"}
+LEFT_OUT = {
+    *("data", "hook", "result", "progress", "submitted_by"),
+    *("priority", "run_at", "start_within_s", "eligible_at", "waits"),
+    *("max_attempts", "hook_retries", "attempts"),
+}
 
 
 async def terminated() -> Job:
@@ -52,6 +57,27 @@ async def test_exactly_these_keys_of_a_job_are_sent_in_this_order() -> None:
 
     assert list(orjson.loads(message.body(ending_of(job), job))) == SENT
     assert set(job_document(job)) == {*SENT, *LEFT_OUT}, "is the new key to be sent?"
+
+
+async def test_a_call_about_an_attempt_says_what_failed_and_when_the_next_one_comes() -> None:
+    """As the job was then: by the time of the call it may have ended."""
+    store, error = MemoryStore(), Failure(kind=FailureKind.CRASH, message="x" * 5000)
+    order = Order(hook_retries=True)
+    (job,) = (await store.insert([new(hook="https://example.com/", order=order)])).jobs
+    claim = await claimed(store, job.id)
+    again = Again(outcome=AttemptOutcome.TERMINATED, error=error, after_s=3600)
+    await store.settle([replace(end(claim, Status.QUEUED), again=again)])
+    (call,) = await store.calls(job.id, limit=10)
+    held = await known(store, job.id)
+    await abort(store, job.id)
+
+    told = orjson.loads(message.body(call, await known(store, job.id)))
+
+    assert list(told) == [*SENT, "waits"]
+    assert (told["id"], told["status"], told["attempt"]) == (job.id, "queued", 1)
+    assert told["error"] == {"kind": "crash", "message": "x" * message.ERROR_CHARS_MAX}
+    assert told["waits"] == job_document(held)["waits"]
+    assert (told["abort"], told["finished_at"], told["node"]) == (None, None, "node-a")
 
 
 async def test_a_key_that_is_added_to_a_jobs_document_is_not_sent(

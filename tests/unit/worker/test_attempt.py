@@ -149,6 +149,15 @@ async def test_a_death_without_a_result_is_a_crash() -> None:
             "progress": None,
             "raised": {"type": 1, "message": 2, "traceback": 3},
         },
+        *(
+            {
+                "leftovers": False,
+                "signalled": False,
+                "progress": None,
+                "raised": {"type": "E", "message": "m", "traceback": "t", **said},
+            }
+            for said in ({"retryable": 1, "after_s": None}, {"retryable": True, "after_s": "soon"})
+        ),
     ],
 )
 async def test_a_malformed_end_frame_is_a_crash(end: dict[str, object]) -> None:

@@ -27,6 +27,8 @@ function grace({ grace_s }) {
   return grace_s ? duration(grace_s) : "none: killed at once";
 }
 
+const retries = ({ retry }) => (retry ? html`<span title=${`After: ${retry.on.join(", ")}`}>up to ${retry.max_attempts} attempts</span>` : "no");
+
 const TaskCard = ({ task }) => html`
   <article class="card">
     <h2>${task.name}</h2>
@@ -35,6 +37,7 @@ const TaskCard = ({ task }) => html`
       <div><dt>Time limit</dt><dd>${task.timeout_s === null ? "none" : duration(task.timeout_s)}</dd></div>
       <div><dt>Grace period</dt><dd>${grace(task)}</dd></div>
       <div><dt>Memory of a process</dt><dd>${task.memory_bytes === null ? "the machine's" : size(task.memory_bytes)}</dd></div>
+      <div><dt>Tried again</dt><dd>${retries(task)}</dd></div>
       <div><dt>Abort undoes it</dt><dd>${task.on_abort ? "yes" : "no"}</dd></div>
     </dl>
     <footer>

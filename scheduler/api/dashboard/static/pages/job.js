@@ -9,11 +9,12 @@ import { useNow } from "../core/now.js";
 import { jobLink } from "../core/route.js";
 import { useMay } from "../core/who.js";
 import { AbortDialog } from "../parts/abort_dialog.js";
+import { Attempts } from "../parts/attempts.js";
 import { HookCalls } from "../parts/hook_calls.js";
 import { FormButton } from "../parts/job_form.js";
 import { KillNow } from "../parts/kill_now.js";
 import { Log } from "../parts/log.js";
-import { headStart, PriorityDialog, RunNow, waitsFor } from "../parts/order.js";
+import { ends, headStart, PriorityDialog, RunNow, waitsFor } from "../parts/order.js";
 import { Receipt } from "../parts/receipt.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { isFinal, isMoving, Progress, Status } from "../parts/status.js";
@@ -68,7 +69,7 @@ function JobDetails({ job, merge }) {
   return html`
     <div class="head">
       <h1>${job.task} <${Status} job=${job} /></h1>
-      ${open && queued && job.waits?.for === "run_at" && html`<${RunNow} job=${job} onChanged=${update} />`}
+      ${open && queued && ends(job.waits) && html`<${RunNow} job=${job} onChanged=${update} />`}
       ${open && queued && html`<button class="outline" onClick=${() => setOrders(true)}>Priority …</button>`}
       ${open && html`<button class="danger" onClick=${() => setAborts(true)}>Abort …</button>`}
       ${isFinal(job) ? html`<${FormButton} form=${{ submit: job.task, again: "yes" }}>Run again …<//>` : mayChange && job.abort && html`<${KillNow} job=${job} onAborted=${update} />`}
@@ -80,6 +81,7 @@ function JobDetails({ job, merge }) {
         ${job.error && html`<${Failure} error=${job.error} />`}
         ${job.abort && html`<${Receipt} job=${job} />`}
         <section><h2>Timeline</h2><${Timeline} job=${job} now=${now} /></section>
+        <${Attempts} job=${job} now=${now} />
         ${job.result !== null && html`<${Text} title="Result" value=${job.result} />`}
         <${Text} title="Data" value=${job.data} />
         ${job.hook && html`<${HookCalls} job=${job} now=${now} />`}
@@ -99,7 +101,7 @@ const Names = ({ job, now }) => html`
     ${job.submitted_by && html`<div><dt>Submitted by</dt><dd>${job.submitted_by}</dd></div>`}
     ${job.status === "queued" && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
     ${job.priority ? html`<div><dt>Head start</dt><dd>${headStart(job.priority)}</dd></div>` : null}
-    <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}</dd></div>
+    <div><dt>Attempt</dt><dd>${job.attempt || "none yet"}${job.max_attempts && ` (${job.max_attempts} may be used up)`}</dd></div>
     <div><dt>Node</dt><dd>${job.node ?? "none yet"}</dd></div>
   </dl>
 `;

@@ -6,7 +6,7 @@ import { duration, moment, secondsBetween } from "../core/format.js";
 import { Dialog } from "./dialog.js";
 import { Failed } from "./states.js";
 
-const REASONS = { run_at: "its time" };
+const REASONS = { run_at: "its time", retry: "its next attempt" };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
 export function waitsFor({ waits }, now) {
@@ -20,6 +20,9 @@ function left(until, now) {
   const seconds = secondsBetween(now, until);
   return seconds >= 1 ? ` (in ${duration(Math.floor(seconds))})` : "";
 }
+
+// Whether it waits for a time alone, so that it may be let go before.
+export const ends = (waits) => waits?.for === "run_at" || waits?.for === "retry";
 
 export const headStart = (seconds) => `${seconds > 0 ? "+" : "-"}${duration(Math.abs(seconds))}`;
 
