@@ -168,7 +168,7 @@ async def assemble(
 
 def _direct_starts(basis: _Basis, lease: Lease, local_jobs: LocalJobs) -> DirectStarts:
     quotas = basis.config.quotas.quotas
-    return DirectStarts(lease=lease, local_jobs=local_jobs, clock=basis.clock, quotas=quotas)
+    return DirectStarts(lease=lease, local_jobs=local_jobs, quotas=quotas)
 
 
 async def _begin(basis: _Basis, lease: Lease, sweeper: Sweeper) -> None:

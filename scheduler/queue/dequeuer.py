@@ -17,8 +17,8 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import Counter, deque
-from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -85,17 +85,27 @@ class Dequeuer:
         self._seldom = Seldom()
         self._registered = False
         """Whether the server has this node in its set of nodes that may have ids in flight."""
+        self._is_empty = False
+        """Whether the server had no id when it was asked last, and would have told of one since."""
+        self._has_token = False
+        """Whether a token was taken from the server, and nothing for it yet."""
 
-    async def take(self, *, wait_s: float, limit: int) -> Sequence[str]:
+    async def take(
+        self, *, wait_s: float, limit: int, in_vain: Callable[[], None] | None = None
+    ) -> Sequence[str]:
         """Wait in line for an id, and take up to `limit`; none after `wait_s` seconds.
+
+        `in_vain` is called when there was none.
 
         Raises:
             QueueUnavailable: the server failed while we waited.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop.create_future(), limit)
+        waiter = _Waiter(loop.create_future(), limit, in_vain or _ignore)
         self._waiters.append(waiter)
         self._wake.set()
+        if self._is_empty:
+            waiter.in_vain()
         timer = loop.call_later(wait_s, waiter.expire)
         try:
             return await waiter.ids
@@ -168,11 +178,12 @@ class Dequeuer:
         self._waiters = deque(waiter for waiter in self._waiters if not waiter.ids.done())
         if self._registered and not self._waiters:
             self._wake.clear()
+            await self._pass_token_on()
             return
         async with self._server.answering():
             wanted = min(IDS_MAX, sum(waiter.limit for waiter in self._waiters))
             taken = await self._scripts.take(self._node_id, wanted)
-        self._registered = True
+        self._registered, self._has_token = True, False
         self._hold(list(filter(None, taken)))
         if dropped := taken.count(""):
             self._tell_dropped(dropped)
@@ -181,11 +192,31 @@ class Dequeuer:
 
     async def _wait(self) -> None:
         """Wait until there may be an id, for `block_s`."""
+        with self._empty():
+            found = await self._token()
+        self._has_token = found is not None
+
+    async def _token(self) -> object:
         async with self._server.answering(within_s=self._block_s + ANSWER_S):
-            await self._server.blocking.blpop(
-                [self._keys.wake],
-                self._block_s,
-            )
+            return await self._server.blocking.blpop([self._keys.wake], self._block_s)
+
+    @contextmanager
+    def _empty(self) -> Iterator[None]:
+        """All who wait, and who come during the block, wait in vain."""
+        self._is_empty = True
+        for waiter in self._waiters:
+            waiter.in_vain()
+        try:
+            yield
+        finally:
+            self._is_empty = False
+
+    async def _pass_token_on(self) -> None:
+        """Let another node look: the workers left that waited here when the token came."""
+        if self._has_token:
+            async with self._server.answering():
+                await self._server.commands.rpush(self._keys.wake, "1")
+            self._has_token = False
 
     async def _restore(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -274,6 +305,8 @@ class _Waiter:
 
     ids: Future[Sequence[str]]
     limit: int
+    in_vain: Callable[[], None]
+    """To be called when the server has none for it."""
 
     def give(self, job_ids: Sequence[str]) -> None:
         if not self.ids.done():
@@ -287,3 +320,7 @@ class _Waiter:
         if not self.ids.done() or self.ids.cancelled() or self.ids.exception():
             return []
         return self.ids.result()
+
+
+def _ignore() -> None:
+    """Do nothing."""

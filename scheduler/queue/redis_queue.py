@@ -7,6 +7,7 @@ from __future__ import annotations
 from asyncio import Event
 from collections.abc import (
     AsyncIterator,
+    Callable,
     Collection,
     Coroutine,
     Iterable,
@@ -127,8 +128,10 @@ class RedisQueue:
         elif jobs:
             await self._enqueued(jobs)
 
-    async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
-        return await self.dequeuer.take(wait_s=wait_s, limit=limit)
+    async def dequeue(
+        self, *, wait_s: float, limit: int = 1, in_vain: Callable[[], None] | None = None
+    ) -> Sequence[str]:
+        return await self.dequeuer.take(wait_s=wait_s, limit=limit, in_vain=in_vain)
 
     async def acknowledge(self, job_ids: Sequence[str]) -> None:
         await self.dequeuer.acknowledge(job_ids)

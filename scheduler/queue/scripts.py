@@ -85,7 +85,8 @@ class Scripts:
         await self._announce([self._keys.changes], arguments)
 
     async def restore(self, node_id: str, held: Collection[str]) -> int:
-        return int(await self._restore(self._of(node_id), [str(LIST_MAX), str(MOVED_MAX), *held]))
+        keys = [*self._of(node_id), self._keys.nodes]
+        return int(await self._restore(keys, [node_id, str(LIST_MAX), str(MOVED_MAX), *held]))
 
     async def recover(self, node_ids: Sequence[str]) -> int:
         lists = map(self._keys.inflight, node_ids)

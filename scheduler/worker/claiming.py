@@ -109,8 +109,11 @@ class Claiming:
             return []
         since = self._clock.monotonic()
         try:
-            with nullcontext() if ticket.ahead else self._direct_starts.idle(claimer):
-                return await self._queue.dequeue(wait_s=ticket.wait_s(idle), limit=ticket.jobs)
+            reservable = nullcontext() if ticket.ahead else self._direct_starts.idle(claimer)
+            with reservable as in_vain:
+                return await self._queue.dequeue(
+                    wait_s=ticket.wait_s(idle), limit=ticket.jobs, in_vain=in_vain
+                )
         except QueueUnavailable:  # then the store is asked, as often as an idle worker would
             ticket.failed()
             await self._clock.sleep(idle)

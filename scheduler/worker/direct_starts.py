@@ -4,7 +4,7 @@
                                    ▲                                  ▲
     service             reserve ───┘  store.insert, with the claim ───┴ begin
 
-A claimer that has waited for ids in vain is reserved: it leaves the queue, and the job is claimed
+A claimer for which the queue had no id is reserved: it leaves the queue, and the job is claimed
 for it in the transaction that stores it. Where that claims nothing, or is never answered, the
 claimer goes back to the queue; a claim that was committed all the same is a lost one then.
 """
@@ -16,17 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from scheduler.basics.wait import Wait
 from scheduler.core.job import Claim
-from scheduler.core.ports.clock import Clock
 from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJob, LocalJobs
-
-IN_VAIN_S: Final = 0.002
-"""An id that waits in the queue comes within half a millisecond: this long, and none waited."""
 
 
 class Begun(NamedTuple):
@@ -39,18 +35,15 @@ class Begun(NamedTuple):
 class DirectStarts:
     """The claimers of a node that wait for ids, and their reservations."""
 
-    def __init__(
-        self, *, lease: Lease, local_jobs: LocalJobs, clock: Clock, quotas: Quotas = UNLIMITED
-    ) -> None:
+    def __init__(self, *, lease: Lease, local_jobs: LocalJobs, quotas: Quotas = UNLIMITED) -> None:
         self._quotas = quotas
         self._lease = lease
         self._local_jobs = local_jobs
-        self._clock = clock
-        self._idle: dict[IdleClaimer, float] = {}
-        """Since when each waits; the first one has waited longest."""
+        self._idle: dict[IdleClaimer, None] = {}
+        """Those that wait in vain; the first one has waited longest."""
 
     def waiting(self) -> int:
-        """How many claimers wait."""
+        """How many claimers wait in vain: no job that waits in the queue is overtaken."""
         return len(self._idle)
 
     @contextmanager
@@ -69,26 +62,27 @@ class DirectStarts:
             reservation.release()
 
     @contextmanager
-    def idle(self, claimer: IdleClaimer) -> Iterator[None]:
-        """Let the claimer be reserved during the block, which ends then."""
+    def idle(self, claimer: IdleClaimer) -> Iterator[Callable[[], None]]:
+        """Let the claimer be reserved during the block, which ends then.
+
+        The block gets what to call when the queue had nothing for it: not before that.
+        """
+
+        def waits_in_vain() -> None:
+            if claimer.reservation is None:
+                self._idle.setdefault(claimer)
+
         with Wait() as wait:
             claimer.leave_queue = wait.end
-            self._idle[claimer] = self._clock.monotonic()
             try:
-                yield
+                yield waits_in_vain
             finally:
                 self._idle.pop(claimer, None)
 
     def _free_claimer(self, uid: str) -> IdleClaimer | None:
         """The claimer that has waited longest, if a user's job may go without the queue to it."""
         claimer = next(iter(self._idle), None)
-        if claimer is None or not self._waits_in_vain(claimer):
-            return None
         return claimer if self._quotas.running_max_of(uid) is None else None
-
-    def _waits_in_vain(self, claimer: IdleClaimer) -> bool:
-        """Whether the queue had nothing for it: no job that waits there is overtaken."""
-        return self._clock.monotonic() - self._idle[claimer] >= IN_VAIN_S
 
 
 class IdleClaimer:

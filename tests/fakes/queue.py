@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Event
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -95,11 +95,15 @@ class MemoryQueue:
             self.server.lines.add(jobs)
         await self._wake()
 
-    async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
+    async def dequeue(
+        self, *, wait_s: float, limit: int = 1, in_vain: Callable[[], None] | None = None
+    ) -> Sequence[str]:
         self._answer()
         lines = self.server.lines
         try:
             async with asyncio.timeout(wait_s or None), self.server.arrival:
+                if in_vain is not None and not (lines.first or lines.places):
+                    in_vain()
                 if wait_s:
                     await self.server.arrival.wait_for(lambda: lines.first or lines.places)
         except TimeoutError:

@@ -28,7 +28,7 @@ from scheduler.service.job_looks import JobLooks
 from scheduler.service.pauses import PauseService
 from scheduler.service.service import Service
 from scheduler.worker import build_workers
-from scheduler.worker.direct_starts import IN_VAIN_S, DirectStarts
+from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
@@ -104,7 +104,7 @@ class NodeUnderTest:
             calm=partial(asyncio.sleep, 0),
         )
         self.direct_starts = DirectStarts(
-            lease=self.lease, local_jobs=self.local_jobs, clock=self.clock, quotas=quotas
+            lease=self.lease, local_jobs=self.local_jobs, quotas=quotas
         )
         self.insertion = Gate(behind, error=StoreUnavailable)
         """The store as the service sees it."""
@@ -171,7 +171,6 @@ class NodeUnderTest:
     async def idles(self) -> None:
         """Wait until a worker has waited in vain: the next job begins directly."""
         await eventually(self.direct_starts.waiting, saying="a worker waits for an id")
-        self.clock.advance(IN_VAIN_S)
 
     async def abort(self, job_id: str) -> Job:
         """Request the abort of a job, and give its node the hint."""

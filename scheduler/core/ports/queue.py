@@ -59,7 +59,9 @@ class Queue(Protocol):
         """
         ...
 
-    async def dequeue(self, *, wait_s: float, limit: int = 1) -> Sequence[str]:
+    async def dequeue(
+        self, *, wait_s: float, limit: int = 1, in_vain: Callable[[], None] | None = None
+    ) -> Sequence[str]:
         """Wait for the next id, and move it and those after it to this node's in-flight list.
 
         Up to `limit` are returned; none after `wait_s`. Where several callers wait, they share what
@@ -67,6 +69,9 @@ class Queue(Protocol):
         `acknowledge`, `give_back` or `postpone`. When the call is
         cancelled, ids may have been moved without a caller to take them: while the node lives, the
         queue returns them to the head within seconds; once the node is gone, `recover` does.
+
+        `in_vain` is called, perhaps several times, when the queue had nothing for this caller, and
+        the call goes on waiting.
         """
         ...
 

@@ -22,11 +22,11 @@ for uid, load in pairs(counts) do
 end
 for uid in pairs(wrong) do
     set_load(uid, counts[uid] or 0)
-    place(uid, load_of(uid), on_line(uid, 'ZCARD') > 0)
+    place(uid, load_of(uid), on_line(uid, 'ZCARD'))
 end
 write_loads()
 for _, uid in ipairs(redis.call('SRANDMEMBER', capped, most)) do
     redis.call('SREM', capped, uid)
-    place(uid, counts[uid] or 0, on_line(uid, 'ZCARD') > 0)
+    place(uid, counts[uid] or 0, on_line(uid, 'ZCARD'))
 end
 if woken > 0 then wake_up(0) end

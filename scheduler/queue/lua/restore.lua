@@ -1,17 +1,21 @@
 -- Make an in-flight list what its node says: return what it does not hold to the head of the first
 -- ones, in their order, and add what it holds and the server has lost or never had.
--- KEYS: in-flight list. ARGV: how many to look at, how many to return at most, then the entries that
--- are held, each as often as it is held.
-local list = KEYS[OWN + 1]
+-- KEYS: in-flight list, nodes. ARGV: node id, how many to look at, how many to return at most, then
+-- the entries that are held, each as often as it is held.
+-- The node is registered again, if the server has lost that, too: without it, other nodes would count
+-- the loads of users without this list.
+local list, nodes = unpack(KEYS, OWN + 1, OWN + 2)
+local node_id, look_max, strays_max = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+if #ARGV > 3 then redis.call('SADD', nodes, node_id) end
 local held, strays, changes = {}, {}, {}
-for number = 3, #ARGV do
+for number = 4, #ARGV do
     held[ARGV[number]] = (held[ARGV[number]] or 0) + 1
 end
-local found = redis.call('LRANGE', list, 0, ARGV[1] - 1)
+local found = redis.call('LRANGE', list, 0, look_max - 1)
 for _, entry in ipairs(found) do
     if (held[entry] or 0) > 0 then
         held[entry] = held[entry] - 1
-    elseif #strays < tonumber(ARGV[2]) then
+    elseif #strays < strays_max then
         table.insert(strays, 1, entry)
     end
 end
@@ -20,7 +24,7 @@ for _, entry in ipairs(strays) do
     put_first(entry, changes)
 end
 add_loads(changes, -1)
-if #found < tonumber(ARGV[1]) then
+if #found < look_max then
     changes = {}
     for entry, left in pairs(held) do
         for _ = 1, left do

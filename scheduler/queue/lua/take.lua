@@ -69,10 +69,11 @@ local function take_of(uid, turn, starts, is_alone)
         return
     end
     if started > 0 then take_turn(uid, turn, started, is_alone) end
-    if #popped == 2 * starts and on_line(uid, 'ZCARD') > 0 then
+    local left = #popped == 2 * starts and on_line(uid, 'ZCARD') or 0
+    if left > 0 then
         local load = load_of(uid) + started
         set_load(uid, load)
-        return place(uid, load, true)
+        return place(uid, load, left)
     end
     redis.call('ZREM', users, uid)
     last_starts[uid] = started
@@ -108,4 +109,5 @@ take_from(earlier)
 write_loads()
 keep_turns()
 if #taken == 0 then redis.call('DEL', wake) end
+if woken > 0 then wake_up(0) end
 return taken

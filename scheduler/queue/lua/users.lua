@@ -114,18 +114,18 @@ local function turn_of(uid)
     return math.max(0, virtual_now() - NEWCOMER)
 end
 
--- Put a user where he belongs now, or take him away: he has nothing that waits, or runs as much as
--- he may. Returns his score where he has one.
-local function place(uid, load, waits)
+-- Put a user of whom so many ids wait where he belongs now, or take him away: none waits, or he runs
+-- as much as he may. Returns his score where he has one.
+local function place(uid, load, ids)
     local weight, most, is_kept = share_of(uid)
-    if waits and load < most then
+    if ids > 0 and load < most then
         local level = math.min(LEVEL_MAX, math.floor(load / weight))
         local score = level * TURN_MAX + turn_of(uid)
         local added = redis.call('ZADD', users, score, uid)
         if added == 1 and exists(capped) then redis.call('SREM', capped, uid) end
-        woken = woken + added
+        woken = woken + added * math.min(ids, most - load)
         return score
-    elseif waits then
+    elseif ids > 0 then
         redis.call('ZREM', users, uid)
         redis.call('SADD', capped, uid)
         is_there[capped] = true
@@ -139,7 +139,7 @@ local function add_load(uid, change)
     if uid == '' then return end
     local load = load_of(uid) + change
     set_load(uid, load)
-    place(uid, known_loads[uid], on_line(uid, 'ZCARD') > 0)
+    place(uid, known_loads[uid], on_line(uid, 'ZCARD'))
 end
 
 local function add_loads(changes, sign)
@@ -195,7 +195,8 @@ local function keep_turns()
     redis.call('ZADD', turns, now, NOW)
 end
 
--- Wake a waiting worker for each of so many ids, at least for each user who was placed anew.
+-- Wake a waiting worker for each of so many ids, or for each that the users may start now who were
+-- placed anew.
 local function wake_up(ids)
     local count = math.min(WAKE_MAX - redis.call('LLEN', wake), math.max(ids, woken))
     local tokens = {}
@@ -227,7 +228,7 @@ local function add_to_lines(from)
             redis.call('HDEL', shares, uid)
         end
         if not exists(capped) or redis.call('SISMEMBER', capped, uid) == 0 then
-            place(uid, load_of(uid), true)
+            place(uid, load_of(uid), count)
         end
         at, added = last + 1, added + count
     end

@@ -3,6 +3,7 @@
 WITH queued AS (
     SELECT eligible_at
       FROM jobs
+           INDEXED BY jobs_waiting -- SQLite only
      WHERE waiting
        AND status = 'queued'
      ORDER BY uid, turn_at, id

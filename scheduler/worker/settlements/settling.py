@@ -129,9 +129,9 @@ class Settling:
         if settlement.retried:
             self._on_held()
         elif settlement.status is Status.QUEUED:
-            await self._enqueue(WaitingJob(claim.id, claim.uid))
+            await self._enqueue(WaitingJob(claim.id, claim.uid), ahead=False)
         if settlement.status is Status.ABORTED:
-            await self._enqueue(waiting_cleanup(claim.id))
+            await self._enqueue(waiting_cleanup(claim.id), ahead=True)
             await self._tell_abort(claim)
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
@@ -177,12 +177,17 @@ class Settling:
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
         if end.cleanup is Cleanup.PENDING and end.tries is None:
-            await self._enqueue(waiting_cleanup(claim.id))
+            await self._enqueue(waiting_cleanup(claim.id), ahead=True)
         self._announce([claim])
 
-    async def _enqueue(self, job: WaitingJob) -> None:
+    async def _enqueue(self, job: WaitingJob, *, ahead: bool) -> None:
+        """Enqueue a clean-up ahead of all, and a job that goes back as the next one of its user.
+
+        A node may give hundreds of jobs back that it had claimed ahead: other users do not wait
+        behind them.
+        """
         with suppress(QueueUnavailable):
-            await self._queue.enqueue([job], ahead=True)
+            await self._queue.enqueue([job], ahead=ahead)
 
     def _announce(self, claims: Sequence[Claim]) -> None:
         if any(claim.hook is not None for claim in claims):

@@ -256,6 +256,19 @@ async def test_after_a_flush_what_runs_counts_again_and_the_order_is_the_same(
     assert Counter(job_id[0] for job_id in [*first, *following])["b"] >= 3
 
 
+async def test_after_a_flush_a_node_that_takes_nothing_more_is_known_by_what_it_runs(
+    queue: Queue, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its slots are all busy: other nodes would count the loads of users without it for hours."""
+    monkeypatch.setattr("scheduler.queue.dequeuer.RESTORE_S", 0.01)
+    await queue.enqueue(numbered("a", 1))
+    assert await queue.dequeue(wait_s=ANSWER_S) == ["a-0000"]
+    await installation.look.flushall()
+
+    await eventually(lambda: installation.look.sismember(installation.key("nodes"), "a"))
+    assert await installation.inflight("a") == ["a-0000"]
+
+
 async def test_turns_begin_anew_after_the_last_one(
     queue: Queue, installation: Installation
 ) -> None:

@@ -116,6 +116,22 @@ async def test_postgresql_reads_no_table_from_end_to_end(postgres: asyncpg.Conne
     assert {name: reads for name, reads in found.items() if reads} == {}
 
 
+@pytest.mark.parametrize("name", ["counts", "lines", "waiting"])
+def test_sqlite_finds_what_waits_by_the_index_of_what_waits(
+    sqlite: sqlite3.Connection, name: str
+) -> None:
+    """The others have all that is held, too, to be read and sorted; and rows have large texts."""
+    text, _ = statements(Dialect.SQLITE)[name]
+    arguments = [None] * _arguments(text)
+
+    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", arguments)]
+
+    used = {found[1] for step in plan if (found := re.search(r" INDEX (\w*jobs\w*)", step))}
+    running = {"jobs_owned", "jobs_of_all"}
+    assert "jobs_waiting" in used
+    assert used <= {"jobs_waiting", *running}
+
+
 def test_a_page_of_one_status_sorts_only_what_it_shows(sqlite: sqlite3.Connection) -> None:
     """A user with a million finished jobs asks for the three that run."""
     text, _ = statements(Dialect.SQLITE)["page"]

@@ -73,7 +73,7 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
             lease=lease,
             local_jobs=local_jobs,
             slot_line=line,
-            direct_starts=DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock),
+            direct_starts=DirectStarts(lease=lease, local_jobs=local_jobs),
             drain=Drain(),
             store_look=StoreLook(store=store, clock=clock, share_of=equal_shares, pauses=pauses),
             idle_s=lambda: 0.001,

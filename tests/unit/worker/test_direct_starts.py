@@ -11,7 +11,6 @@ from scheduler.core.change import ChangeKind
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, JobRequest, JsonText, StopReason
 from scheduler.worker.prefetch import STREAK
-from tests.support.eventually import eventually
 from tests.support.workers import NODE, NodeUnderTest
 
 LOST = StoreUnavailable("the connection was lost")
@@ -76,19 +75,22 @@ async def test_several_at_once_go_through_the_queue(workers: NodeUnderTest) -> N
     claim.let()
 
 
-async def test_a_worker_that_waits_only_now_is_not_reserved(workers: NodeUnderTest) -> None:
-    """The queue may have an older job for it, whose id is on its way."""
-    first = await workers.submit()
-    (await workers.running()).finish()
-    await workers.becomes(first, "successful")
-    await eventually(workers.direct_starts.waiting)
-    claim = workers.store.hold("claim", "before")
-    workers.direct_starts._idle = dict.fromkeys(
-        workers.direct_starts._idle, workers.clock.monotonic()
-    )
+async def test_a_worker_is_not_reserved_while_the_queue_has_not_answered(
+    workers: NodeUnderTest,
+) -> None:
+    """However long that takes: else who submits fast overtakes all who wait in the queue."""
     await workers.submit()
-    await claim.reached.wait()
-    claim.let()
+    dequeue = workers.gated_queue.hold("dequeue", "before")
+    (await workers.running()).finish()
+    await dequeue.reached.wait()
+    waiting = await workers.submit(uid="a")
+    workers.clock.advance(60)
+
+    assert not workers.direct_starts.waiting()
+    overtaking = await workers.submit(uid="b")
+    assert workers.queue.server.ids == [waiting, overtaking]
+    dequeue.let()
+    assert (await workers.becomes(waiting, "running")).uid == "a"
 
 
 async def test_a_job_whose_insertion_fails_leaves_the_worker_to_others(

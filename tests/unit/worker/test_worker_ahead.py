@@ -133,3 +133,18 @@ async def test_behind_a_long_job_it_goes_back_to_the_queue(
     await eventually(process.begun.is_set)
     process.finish()
     assert (await job_is(workers, job_id, "successful")).attempt == 1
+
+
+async def test_that_went_back_it_does_not_overtake_another_user(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node may have claimed 200 ahead of one user, before his jobs took longer."""
+    monkeypatch.setattr(slot_line, "PATIENCE_S", 0.01)
+    process, job_id = await run_one_and_claim_one(workers)
+    await eventually(lambda: workers.queue.server.ids == [job_id])
+    await eventually(lambda: job_id not in workers.queue.server.inflight(NODE.id))
+    other = await workers.submit(uid="u2")
+    process.finish()
+
+    assert (await workers.becomes(other, "running")).uid == "u2"
+    assert (await workers.job(job_id)).status == "queued"
