@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run install test check format model fuzz flights chaos bench bench-check bench-abort \
-	bench-delays bench-growth bench-footprint bench-isolation bench-nodes bench-plots \
+	bench-delays bench-fairness bench-growth bench-footprint bench-isolation bench-nodes bench-plots \
 	bench-receipt lock clean
 
 run: .venv/run.stamp
@@ -76,6 +76,10 @@ bench-nodes: .venv/dev.stamp
 # writes bench/results/delays.json. Takes ten minutes; JOBS=20 takes two.
 bench-delays: .venv/dev.stamp
 	@$(BIN)/python -m bench.delays $(if $(JOBS),--jobs $(JOBS)) $(if $(HELD),--held $(HELD))
+
+# Whose turn it is where many wait: writes bench/results/fairness.json. Takes three minutes.
+bench-fairness: .venv/dev.stamp
+	@$(BIN)/python -m bench.fairness $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # What it costs that users do not share processes: writes bench/results/isolation.json. Takes three
 # minutes.

@@ -24,6 +24,7 @@ from atlanscheduler_client.problems import (
     ClientError,
     Forbidden,
     JobEnded,
+    JobNotOver,
     JobNotQueued,
     Lost,
     NoSuchJob,
@@ -35,6 +36,7 @@ from atlanscheduler_client.problems import (
     WrongServer,
 )
 from atlanscheduler_client.shapes import (
+    KEPT,
     Abort,
     Aborts,
     Attempt,
@@ -46,12 +48,17 @@ from atlanscheduler_client.shapes import (
     FailureKind,
     Job,
     JobState,
+    Kept,
     LogLine,
     MadeToken,
     NewJob,
     Node,
     OnAbort,
+    Pause,
+    PauseKind,
     Progress,
+    RerunOf,
+    Reruns,
     Role,
     Status,
     Task,
@@ -61,6 +68,7 @@ from atlanscheduler_client.shapes import (
     Usage,
     UserLimits,
     Waits,
+    WaitsForPause,
 )
 from atlanscheduler_client.sync import Client
 
@@ -68,6 +76,7 @@ if TYPE_CHECKING:
     from atlanscheduler_client.aio import AsyncClient
 
 __all__ = [
+    "KEPT",
     "Abort",
     "Aborts",
     "AsyncClient",
@@ -85,8 +94,10 @@ __all__ = [
     "Forbidden",
     "Job",
     "JobEnded",
+    "JobNotOver",
     "JobNotQueued",
     "JobState",
+    "Kept",
     "LogLine",
     "Lost",
     "MadeToken",
@@ -94,11 +105,15 @@ __all__ = [
     "NoSuchJob",
     "Node",
     "OnAbort",
+    "Pause",
+    "PauseKind",
     "Printed",
     "Problem",
     "Progress",
     "Progressed",
     "QuotaExceeded",
+    "RerunOf",
+    "Reruns",
     "Role",
     "Status",
     "Task",
@@ -111,6 +126,7 @@ __all__ = [
     "Usage",
     "UserLimits",
     "Waits",
+    "WaitsForPause",
     "WrongServer",
     "__version__",
 ]

@@ -17,7 +17,7 @@ TOKEN_VARIABLE: Final = "ATLANSCHEDULER_TOKEN"  # noqa: S105 - a name
 JOB_VARIABLE: Final = "ATLANSCHEDULER_JOB"
 """In the environment of a handler, and of what it starts: the id of the job that runs."""
 _PAGE: Final = re.compile(
-    r"(.*)/-/(?:ui|docs|health|ready|metrics|jobs|tasks|nodes|tokens|events|openapi\.json)(?:/|$)"
+    r"(.*)/-/(?:ui|docs|health|ready|metrics|jobs|tasks|nodes|pauses|tokens|events|openapi\.json)(?:/|$)"
 )
 """The path of a page that a person may have opened, behind the prefix of a proxy."""
 
@@ -69,7 +69,7 @@ def segment(text: str) -> str:
             call: `/ada/..` is `/`, and `//ada` may become `/ada`, all jobs of a user.
     """
     if text in LEFT_OUT:
-        raise ValueError(f"no user, job or token can be named {text!r}")
+        raise ValueError(f"no user, job, token or pause can be named {text!r}")
     return quote(text, safe="")
 
 

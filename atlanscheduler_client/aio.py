@@ -26,13 +26,19 @@ from atlanscheduler_client.reading import log_line_of
 from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.session import AsyncLineStream, Session
 from atlanscheduler_client.shapes import (
+    KEPT,
     Aborts,
     AuditRecord,
+    FailureKind,
     Job,
+    Kept,
     LogLine,
     MadeToken,
     NewJob,
     Node,
+    Pause,
+    PauseKind,
+    Reruns,
     Role,
     Status,
     Task,
@@ -173,6 +179,71 @@ class AsyncClient:
         change = calls.update(uid, job_id, priority=priority, run_at=run_at, at_once=at_once)
         return await self._ask(change)
 
+    async def rerun(
+        self,
+        uid: str,
+        job_id: str,
+        *,
+        data: Any | Kept = KEPT,  # noqa: ANN401 - JSON
+        hook: str | Kept | None = KEPT,
+        priority: int | Kept = KEPT,
+        run_at: datetime | None = None,
+        delay: timedelta | float | None = None,
+        start_within: timedelta | float | Kept | None = KEPT,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Run a job again that is over, as a new job, which is returned; the old one stays.
+
+        What is not given here it has like the old one, but for its time.
+
+        Raises:
+            JobNotOver: it is queued, runs or is still to be undone.
+        """
+        return await self._ask(
+            calls.rerun(
+                uid,
+                job_id,
+                data=data,
+                hook=hook,
+                priority=priority,
+                run_at=run_at,
+                delay=delay,
+                start_within=start_within,
+                key=idempotency_key,
+            )
+        )
+
+    async def rerun_all(
+        self,
+        *,
+        limit: int,
+        uid: str | None = None,
+        task: str | None = None,
+        statuses: Collection[Status] | str = (),
+        error_kinds: Collection[FailureKind] | str = (),
+        since: datetime | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Reruns:
+        """Run all jobs again that match and are over, oldest first, up to 1,000.
+
+        Without `statuses`, those that are terminated; with `since`, those that ended from then on.
+        What was run again before is left out. With `dry_run` nothing is changed, and up to 10,000
+        are found.
+        """
+        return await self._ask(
+            calls.rerun_all(
+                uid=uid,
+                task=task,
+                statuses=statuses,
+                error_kinds=error_kinds,
+                since=since,
+                limit=limit,
+                dry_run=dry_run,
+                key=idempotency_key,
+            )
+        )
+
     async def abort(
         self,
         uid: str,
@@ -222,6 +293,28 @@ class AsyncClient:
     async def nodes(self) -> Sequence[Node]:
         """The live nodes, by name."""
         return await self._ask(calls.nodes())
+
+    async def pause(
+        self,
+        kind: PauseKind | str,
+        name: str,
+        *,
+        reason: str | None = None,
+        until: datetime | None = None,
+    ) -> Pause:
+        """Pause a handler (`task`), a user (`uid`) or a `node`; again: replace reason and end.
+
+        After the answer no new attempt of it begins, on any node. What runs goes on.
+        """
+        return await self._ask(calls.pause(kind, name, reason=reason, until=until))
+
+    async def resume(self, kind: PauseKind | str, name: str) -> Pause:
+        """End a pause, and return it as it was."""
+        return await self._ask(calls.resume(kind, name))
+
+    def pauses(self, kind: PauseKind | str | None = None) -> AsyncIterator[Pause]:
+        """What is paused, by kind and name; pages are fetched during the iteration."""
+        return self._pages(calls.pauses(kind))
 
     async def create_token(
         self,

@@ -22,18 +22,25 @@ from atlanscheduler_client.reading import (
     job_of,
     made_token_of,
     node_of,
+    pause_of,
+    reruns_of,
     task_of,
     token_of,
     usage_of,
 )
 from atlanscheduler_client.responses import Response
 from atlanscheduler_client.shapes import (
+    KEPT,
     Aborts,
     AuditRecord,
+    FailureKind,
     Job,
+    Kept,
     MadeToken,
     NewJob,
     Node,
+    Pause,
+    Reruns,
     Status,
     Task,
     Token,
@@ -130,6 +137,60 @@ def update(
     )
 
 
+def rerun(
+    uid: str,
+    job_id: str,
+    *,
+    data: Any | Kept,  # noqa: ANN401 - JSON
+    hook: str | Kept | None,
+    priority: int | Kept,
+    run_at: datetime | None,
+    delay: timedelta | float | None,
+    start_within: timedelta | float | Kept | None,
+    key: str | None,
+) -> Call[Job]:
+    """Run a job again."""
+    within = start_within if isinstance(start_within, Kept) else _seconds(start_within)
+    instead = {"data": data, "hook": hook, "priority": priority, "start_within_s": within}
+    given = {
+        "parent": running_job(),
+        "run_at": run_at and run_at.isoformat(),
+        "delay_s": _seconds(delay),
+    }
+    body = {name: value for name, value in instead.items() if value is not KEPT}
+    body |= {name: value for name, value in given.items() if value is not None}
+    return _post(body, key, _job, path=_path(uid, job_id, "rerun"))
+
+
+def rerun_all(
+    *,
+    uid: str | None,
+    task: str | None,
+    statuses: Collection[Status] | str,
+    error_kinds: Collection[FailureKind] | str,
+    since: datetime | None,
+    limit: int,
+    dry_run: bool,
+    key: str | None,
+) -> Call[Reruns]:
+    """Run all jobs again that match."""
+    given = {
+        "uid": uid,
+        "task": task,
+        "status": _names(statuses),
+        "error_kind": _names(error_kinds),
+        "since": since and since.isoformat(),
+        "dry_run": dry_run or None,
+    }
+    body = {name: value for name, value in given.items() if value is not None}
+    return _post(
+        {**body, "limit": limit},
+        key,
+        lambda response: reruns_of(response.document),
+        path="/-/reruns",
+    )
+
+
 def abort(
     uid: str,
     job_id: str,
@@ -185,6 +246,32 @@ def nodes() -> Call[Sequence[Node]]:
         path="/-/nodes",
         read=lambda response: [node_of(each) for each in response.list],
     )
+
+
+def pause(kind: str, name: str, *, reason: str | None, until: datetime | None) -> Call[Pause]:
+    """Pause a handler, a user or a node."""
+    order = {"reason": reason, "until": None if until is None else until.isoformat()}
+    return Call(
+        method="PUT",
+        path=_path("-", "pauses", kind, name),
+        body=dumps(order),
+        headers={"Content-Type": "application/json"},
+        read=lambda response: pause_of(response.document),
+    )
+
+
+def resume(kind: str, name: str) -> Call[Pause]:
+    """End a pause."""
+    return Call(
+        method="DELETE",
+        path=_path("-", "pauses", kind, name),
+        read=lambda response: pause_of(response.document),
+    )
+
+
+def pauses(kind: str | None) -> Call[ListPage[Pause]]:
+    """List the first pauses."""
+    return _page(_path("-", "pauses", kind=kind, limit=PAGE_JOBS), pause_of)
 
 
 def create_token(
@@ -264,10 +351,12 @@ def log(uid: str, job_id: str) -> Request:
     return Request(method="GET", path=_path(uid, job_id, "log"), media="text/plain")
 
 
-def _post(body: object, key: str | None, read: Callable[[Response], T]) -> Call[T]:
+def _post(
+    body: object, key: str | None, read: Callable[[Response], T], *, path: str = "/"
+) -> Call[T]:
     return Call(
         method="POST",
-        path="/",
+        path=path,
         read=read,
         body=dumps(body),
         headers={
@@ -322,6 +411,11 @@ def _match(statuses: Collection[Status] | str, task: str | None) -> dict[str, st
     """The query; a text may have several statuses separated by commas, as in the API."""
     wanted = statuses if isinstance(statuses, str) else ",".join(statuses)
     return {"status": wanted or None, "task": task}
+
+
+def _names(names: Collection[str] | str) -> list[str] | None:
+    """The names of a filter; a text may have several separated by commas, as in the API."""
+    return (names.split(",") if isinstance(names, str) else list(names)) if names else None
 
 
 def _wait(wait_s: float, until: Until) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ ClientError
     ├── NoSuchJob         the job belongs to another user, was deleted, or never existed
     ├── JobEnded          the job ended before it could be aborted; the error has the job
     ├── JobNotQueued      the job runs or has ended, and cannot be changed; the error has the job
+    ├── JobNotOver        the job is not over, and cannot be run again; the error has the job
     ├── QuotaExceeded     the submission is beyond a quota: wait, and send the same again
     └── Unavailable       the same call may work in a moment; no part of it was done
 
@@ -100,6 +101,14 @@ class JobEnded(Problem):
 
 class JobNotQueued(Problem):
     """The job runs or has ended, and so cannot be changed; `job` is the job."""
+
+    def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
+        super().__init__(status, document)
+        self.job = job
+
+
+class JobNotOver(Problem):
+    """The job is queued, runs or is still to be undone, and so is not run again; `job` is it."""
 
     def __init__(self, status: int, document: dict[str, Any], job: Job) -> None:
         super().__init__(status, document)

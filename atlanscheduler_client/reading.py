@@ -21,7 +21,11 @@ from atlanscheduler_client.shapes import (
     MadeToken,
     Node,
     OnAbort,
+    Pause,
+    PauseKind,
     Progress,
+    RerunOf,
+    Reruns,
     Role,
     Status,
     Task,
@@ -30,6 +34,7 @@ from atlanscheduler_client.shapes import (
     Usage,
     UserLimits,
     Waits,
+    WaitsForPause,
 )
 
 Document = dict[str, Any]
@@ -50,6 +55,14 @@ def aborts_of(document: Document) -> Aborts:
     return Aborts(aborted=document["aborted"], aborting=document["aborting"])
 
 
+def reruns_of(document: Document) -> Reruns:
+    """The jobs that are run again from their JSON."""
+    jobs = [
+        RerunOf(**{name: each[name] for name in RerunOf.__slots__}) for each in document["jobs"]
+    ]
+    return Reruns(jobs=jobs, more=document["more"])
+
+
 def task_of(document: Document) -> Task:
     """A handler from its JSON."""
     fields = {name: document[name] for name in Task.__slots__ if name != "retry"}
@@ -60,8 +73,23 @@ def task_of(document: Document) -> Task:
 
 def node_of(document: Document) -> Node:
     """A node from its JSON."""
-    fields = {name: document[name] for name in Node.__slots__}
-    return Node(**fields | {"started_at": instant(document["started_at"])})
+    fields: Document = {name: document.get(name) for name in Node.__slots__}
+    paused = document.get("paused")  # a node of an earlier version knows no pauses
+    started_at = instant(document["started_at"])
+    return Node(**fields | {"started_at": started_at, "paused": paused and pause_of(paused)})
+
+
+def pause_of(document: Document) -> Pause:
+    """A pause from its JSON."""
+    fields = {name: document[name] for name in Pause.__slots__}
+    return Pause(
+        **fields
+        | {
+            "kind": PauseKind(document["kind"]),
+            "until": _instant_or_none(document["until"]),
+            "paused_at": instant(document["paused_at"]),
+        }
+    )
 
 
 def usage_of(document: Document) -> Usage:
@@ -111,6 +139,7 @@ def _state(document: Document) -> Document:
         **{name: document[name] for name in ("id", "uid", "task", "hook", "attempt", "node")},
         "parent": document.get("parent"),  # a node of an earlier version has none
         "submitted_by": document.get("submitted_by"),
+        "rerun_of": document.get("rerun_of"),
         "status": Status(document["status"]),
         "error": _failure(document["error"]),
         "progress": document["progress"] and progress_of(document["progress"]),
@@ -130,11 +159,21 @@ def _order(document: Document) -> Document:
         "run_at": _instant_or_none(document.get("run_at")),
         "start_within_s": document.get("start_within_s"),
         "eligible_at": _instant_or_none(document.get("eligible_at")),
-        "waits": waits and Waits(reason=waits["for"], until=_instant_or_none(waits["until"])),
+        "waits": waits and _waits(waits),
         "max_attempts": document.get("max_attempts"),
         "hook_retries": document.get("hook_retries", False),
         "attempts": tuple(_attempt(each) for each in document.get("attempts", ())),
     }
+
+
+def _waits(document: Document) -> Waits:
+    until, pause = _instant_or_none(document["until"]), document.get("pause")
+    return Waits(reason=document["for"], until=until, pause=pause and _waits_for_pause(pause))
+
+
+def _waits_for_pause(document: Document) -> WaitsForPause:
+    fields = {name: document[name] for name in WaitsForPause.__slots__}
+    return WaitsForPause(**fields | {"kind": PauseKind(document["kind"])})
 
 
 def _attempt(document: Document) -> Attempt:

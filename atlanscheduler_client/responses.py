@@ -12,6 +12,7 @@ from atlanscheduler_client.json_text import loads
 from atlanscheduler_client.problems import (
     Forbidden,
     JobEnded,
+    JobNotOver,
     JobNotQueued,
     NoSuchJob,
     Problem,
@@ -41,8 +42,9 @@ BY_TYPE: Final[Mapping[str, type[Problem]]] = {
     "not-ready": Unavailable,
 }
 """The problems that have nothing besides what all of them have."""
-WITH_JOB: Final[Mapping[str, type[JobEnded | JobNotQueued]]] = {
+WITH_JOB: Final[Mapping[str, type[JobEnded | JobNotOver | JobNotQueued]]] = {
     "job-ended": JobEnded,
+    "job-not-over": JobNotOver,
     "job-not-queued": JobNotQueued,
 }
 """Those that have the job."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final, Literal
 
 
@@ -108,13 +108,41 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitsForPause:
+    """The pause that a job waits for."""
+
+    kind: PauseKind
+    name: str
+    reason: str | None
+    by: str | None
+    """The name of who paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
     """What a queued job waits for before it may wait for a worker."""
 
     reason: str
-    """`run_at`: its time has not come; `retry`: its next attempt comes after a pause."""
+    """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
+    handler or its user is paused."""
     until: datetime | None
     """When that ends by itself; None where it does not."""
+    pause: WaitsForPause | None = None
+    """Of a paused job, the pause that ends last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A pause: no new attempt begins of what it names."""
+
+    kind: PauseKind
+    name: str
+    reason: str | None
+    until: datetime | None
+    """When it ends by itself; None where it does not."""
+    paused_at: datetime
+    by: str | None
+    """The name of who asked for it."""
 
 
 class AttemptOutcome(StrEnum):
@@ -212,6 +240,8 @@ class JobState:
     """Since when it may run; None while it may not, or where the node is of an earlier version."""
     waits: Waits | None = None
     """None where it waits for a worker, or is not queued."""
+    rerun_of: str | None = None
+    """Id of the job that it runs again; that one may be deleted by now."""
     max_attempts: int | None = None
     """How many attempts it may use up; None for what its handler says."""
     hook_retries: bool = False
@@ -243,6 +273,35 @@ class Aborts:
 
     aborted: int
     aborting: int
+
+
+class Kept(Enum):
+    """What a re-run takes over from the job that it runs again."""
+
+    KEPT = "kept"
+
+
+KEPT: Final = Kept.KEPT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunOf:
+    """A job that was run again, or would be."""
+
+    rerun_of: str
+    """Its id."""
+    uid: str
+    id: str | None
+    """Id of the new job; None in a dry run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reruns:
+    """The jobs that `rerun_all` ran again, or would, oldest first."""
+
+    jobs: Sequence[RerunOf]
+    more: bool
+    """Whether further jobs match: the same call again goes on with those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +342,14 @@ class Task:
     """When the node loaded its handlers."""
     retry: TaskRetry | None = None
     """None where its jobs are not tried again, or the node is of an earlier version."""
+
+
+class PauseKind(StrEnum):
+    """What a pause names."""
+
+    TASK = "task"
+    UID = "uid"
+    NODE = "node"
 
 
 class Role(StrEnum):
@@ -358,6 +425,8 @@ class Node:
     running: int
     tasks: Sequence[str]
     started_at: datetime
+    paused: Pause | None = None
+    """Its pause; None where it takes jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

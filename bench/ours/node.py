@@ -44,13 +44,13 @@ class OurNode:
 
     def __init__(self, node: Node, session: aiohttp.ClientSession, folder: Path) -> None:
         self.url = node.url
+        self.session = session
         self._node = node
-        self._session = session
         self.folder = folder
 
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, Body]:
         """One request; the status and the JSON of the answer."""
-        async with self._session.request(method, self.url + path, json=body) as answer:
+        async with self.session.request(method, self.url + path, json=body) as answer:
             return answer.status, await answer.json(content_type=None)
 
     async def submit(self, task: str, data: object = None) -> Body:

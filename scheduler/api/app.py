@@ -28,7 +28,9 @@ from scheduler.api.limits.load import Load
 from scheduler.api.requests.bodies import skip_body
 from scheduler.api.router import Router
 from scheduler.api.streams import end_streams
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -37,7 +39,9 @@ def build_app(
     *,
     service: Service,
     quotas: QuotaService,
+    reruns: Reruns,
     statistics: StatisticsService,
+    pauses: PauseService,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -49,6 +53,7 @@ def build_app(
     Args:
         service: the use cases behind the API.
         quotas: in front of the service where jobs are submitted.
+        reruns: the use cases of jobs that are run again.
         statistics: the use cases that only the dashboard needs.
         data_bytes_max: `[limits] data_bytes_max`, for the `data` of one job as JSON.
         bulk_jobs_max: `[limits] bulk_jobs_max`, for the jobs of one request.
@@ -68,7 +73,9 @@ def build_app(
     app._router = Router(depth_max=_depth_max(table))  # noqa: SLF001 - the argument is deprecated
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
+    app[state.RERUNS] = reruns
     app[state.STATISTICS] = statistics
+    app[state.PAUSES] = pauses
     app[state.TOKENS] = access.tokens
     app[state.SESSIONS] = access.sessions
     app[state.SESSION_COOKIE] = access.session_cookie

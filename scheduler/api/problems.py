@@ -25,6 +25,7 @@ from scheduler.core.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    NoSuchPause,
     NoSuchToken,
     NotFound,
     ParentAborted,
@@ -66,11 +67,13 @@ FORBIDDEN: Final = Kind("forbidden", 403, "The token does not allow this")
 CROSS_SITE: Final = Kind("cross-site", 403, "Another web site may not change anything here")
 NO_SUCH_JOB: Final = Kind("no-such-job", 404, "This user has no such job")
 NO_SUCH_TOKEN: Final = Kind("no-such-token", 404, "There is no such token")
+NO_SUCH_PAUSE: Final = Kind("no-such-pause", 404, "This is not paused")
 NO_SUCH_PATH: Final = Kind("no-such-path", 404, "There is nothing at this path")
 WRONG_METHOD: Final = Kind("method-not-allowed", 405, "This path does not support the method")
 CONFLICT: Final = Kind("idempotency-conflict", 409, "The key was used before with another request")
 JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be aborted")
 NOT_QUEUED: Final = Kind("job-not-queued", 409, "Only a queued job can be changed")
+NOT_OVER: Final = Kind("job-not-over", 409, "Only a job that is over can be run again")
 PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
 TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
@@ -93,11 +96,13 @@ KINDS: Final = (
     CROSS_SITE,
     NO_SUCH_JOB,
     NO_SUCH_TOKEN,
+    NO_SUCH_PAUSE,
     NO_SUCH_PATH,
     WRONG_METHOD,
     CONFLICT,
     JOB_ENDED,
     NOT_QUEUED,
+    NOT_OVER,
     PARENT_ABORTED,
     TOO_SLOW,
     TOO_LARGE,
@@ -120,6 +125,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     TooLarge: TOO_LARGE,
     NotFound: NO_SUCH_JOB,
     NoSuchToken: NO_SUCH_TOKEN,
+    NoSuchPause: NO_SUCH_PAUSE,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
     QuotaExceeded: QUOTA_EXCEEDED,

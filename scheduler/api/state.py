@@ -18,7 +18,9 @@ from scheduler.core.access.principal import Principal
 from scheduler.service.access.audit import Audit
 from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -41,7 +43,9 @@ class OpenStreams:
 
 SERVICE: Final = web.AppKey("service", Service)
 QUOTAS: Final = web.AppKey("quotas", QuotaService)
+RERUNS: Final = web.AppKey("reruns", Reruns)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
+PAUSES: Final = web.AppKey("pauses", PauseService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)
 SESSION_COOKIE: Final = web.AppKey("session_cookie", str)

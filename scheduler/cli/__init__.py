@@ -6,6 +6,7 @@
     submit, read, follow, abort
                   the commands; `read` has list, show, tasks and nodes
     doctor        says what keeps a node from starting here
+    operators/    pauses and tokens
     init/         makes the files of a first node
     node_url      where a node is: from an option, the environment, or the configuration
     options       the arguments and options that several commands have

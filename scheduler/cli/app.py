@@ -20,9 +20,11 @@ from atlanscheduler_client import (
 )
 from atlanscheduler_client.address import TOKEN_VARIABLE
 from scheduler import __version__
-from scheduler.cli import abort, doctor, follow, init, migrate, read, submit, token
+from scheduler.cli import abort, doctor, follow, init, migrate, read, submit
+from scheduler.cli.again.rerun import rerun
 from scheduler.cli.exit_status import Exit
 from scheduler.cli.node_url import Tried
+from scheduler.cli.operators import pause, token
 from scheduler.cli.options import ELSEWHERE
 from scheduler.cli.run_node import run_node
 from scheduler.cli.terminal import print_error
@@ -44,6 +46,11 @@ ABORT_EPILOG: Final = (
     "Exit status: 0 aborted and undone, 1 it had ended before, 5 time up, 6 no such job, "
     "7 no node answers, 8 aborted but its clean-up failed, 9 no token that allows it, "
     "2 wrong usage."
+)
+RERUN_EPILOG: Final = (
+    "Of many, the oldest come first, and what was run again before is left out. "
+    "Exit status: 0 run again, 1 it is not over or is beyond a quota, 6 no such job, "
+    "7 no node answers, 9 no token that allows it, 2 wrong usage."
 )
 DOCTOR_EPILOG: Final = "Exit status: 0 a node would start, 1 something is missing for that."
 
@@ -87,6 +94,7 @@ def build_app() -> typer.Typer:
     app.callback(invoke_without_command=True, epilog=NODE_EPILOG)(node)
     app.command("submit")(submit.submit)
     app.command("update")(submit.update)
+    app.command("rerun", epilog=RERUN_EPILOG)(rerun)
     app.command("list")(read.list_jobs)
     app.command("show")(read.show)
     app.command("wait", epilog=JOB_EPILOG)(follow.wait)
@@ -97,6 +105,9 @@ def build_app() -> typer.Typer:
     app.command("usage")(read.usage)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
+    app.command("pause")(pause.pause)
+    app.command("resume")(pause.resume)
+    app.command("pauses")(pause.pauses)
     app.command("audit")(read.audit)
     app.add_typer(token.app, name="token")
     app.command("init")(init.init)

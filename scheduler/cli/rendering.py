@@ -22,6 +22,7 @@ from atlanscheduler_client import (
     JobState,
     Node,
     OnAbort,
+    Pause,
     Progress,
     Status,
     Task,
@@ -85,11 +86,38 @@ def waits(job: Job) -> str:
     """What a queued job waits for."""
     if job.waits is None:
         return "a worker"
-    until = job.waits.until
-    if job.waits.reason in UNTIL and until is not None:
+    end = job.waits.until
+    if job.waits.reason in UNTIL and end is not None:
         what = UNTIL[job.waits.reason]
-        return f"{what}{_at(until)}, in {duration(until - datetime.now(UTC))}"
-    return f"{job.waits.reason}{f' until {_at(until)}' if until else ''}"
+        return f"{what}{_at(end)}, in {duration(end - datetime.now(UTC))}"
+    if (pause := job.waits.pause) is not None:
+        why = f": {pause.reason}" if pause.reason else ""
+        return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
+    return f"{job.waits.reason}{until(end)}"
+
+
+def pauses(found: Sequence[Pause]) -> Table:
+    """A table with a row for each pause."""
+    now = datetime.now(UTC)
+    return _table(
+        ("paused", "name", "since", "until", "by", "reason"),
+        (
+            (
+                pause.kind,
+                pause.name,
+                f"{duration(now - pause.paused_at)} ago",
+                _at(pause.until) or "resumed",
+                pause.by or "",
+                pause.reason or "",
+            )
+            for pause in found
+        ),
+    )
+
+
+def until(at: datetime | None) -> str:
+    """When a pause ends, behind what is said of it."""
+    return f" until {_at(at)}" if at else ""
 
 
 def tasks(found: Sequence[Task]) -> Table:
@@ -114,7 +142,7 @@ def nodes(found: Sequence[Node]) -> Table:
     """A table with a row for each node."""
     now = datetime.now(UTC)
     return _table(
-        ("node", "running", "workers", "version", "up"),
+        ("node", "running", "workers", "version", "up", "paused"),
         (
             (
                 node.name,
@@ -122,6 +150,7 @@ def nodes(found: Sequence[Node]) -> Table:
                 str(node.workers),
                 node.version,
                 duration(now - node.started_at),
+                "" if node.paused is None else _paused(node.paused),
             )
             for node in found
         ),
@@ -171,6 +200,12 @@ def _plainly(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
     return value if isinstance(value, str) else _json(value)
+
+
+def _paused(pause: Pause) -> str:
+    since = duration(datetime.now(UTC) - pause.paused_at)
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"for {since}{_by(pause.by)}{until(pause.until)}{why}"
 
 
 def _force(token: Token, now: datetime) -> str:
@@ -336,6 +371,7 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "data": _json(job.data),
         "hook": job.hook,
         "parent": f"{job.uid}/{job.parent}" if job.parent else None,
+        "runs again": f"{job.uid}/{job.rerun_of}" if job.rerun_of else None,
         "progress": progress(job.progress),
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,

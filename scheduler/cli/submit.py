@@ -88,7 +88,7 @@ def submit(
         job = client.submit(
             uid,
             task,
-            _json_of(data),
+            json_of(data),
             hook=hook,
             parent=parent,
             idempotency_key=key,
@@ -99,7 +99,7 @@ def submit(
             max_attempts=max_attempts,
             hook_retries=hook_retries,
         )
-        _note(job, run_at)
+        note(job, run_at)
         name = JobName(job.uid, job.id)
         if wait:
             return await_end(client, name, timeout_s=None, as_json=as_json)
@@ -127,20 +127,21 @@ def update(
         raise typer.BadParameter("name what to change: --priority, --run-at or --now")
     with Client(url, token=token) as client:
         job = client.update(*name, priority=priority, run_at=run_at, at_once=now)
-    _note(job, run_at)
+    note(job, run_at)
     if as_json:
         print_json(job)
     else:
         print_rich(f"{name} waits for {rendering.waits(job)}")
 
 
-def _note(job: Job, run_at: datetime | None) -> None:
+def note(job: Job, run_at: datetime | None) -> None:
     """Say that a time is past; on standard error, since the name of the job alone is the answer."""
     if run_at is not None and job.waits is None:
         typer.echo("the time is past: it runs at once", err=True)
 
 
-def _json_of(data: str) -> Any:  # noqa: ANN401 - JSON
+def json_of(data: str) -> Any:  # noqa: ANN401 - JSON
+    """The JSON value that an option or argument names."""
     try:
         return json.loads(_text_of(data), parse_constant=_refuse)
     except OSError as error:

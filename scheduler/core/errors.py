@@ -13,6 +13,7 @@ SchedulerError
 ├── QuotaExceeded       the client: wait, and send the same again
 ├── NotFound            the client: there is no such job for this user
 ├── NoSuchToken         the client: there is no such token
+├── NoSuchPause         the client: this is not paused
 ├── Conflict            the client: the job or the key is already something else
 └── ParentAborted       the client: nothing, its job is not wanted any more
 
@@ -119,6 +120,10 @@ class NotFound(SchedulerError):
 
 class NoSuchToken(SchedulerError):
     """There is no token with this id."""
+
+
+class NoSuchPause(SchedulerError):
+    """There is no such pause, or it has ended."""
 
 
 class Conflict(SchedulerError):

@@ -93,6 +93,8 @@ class HoldReason(StrEnum):
 
     RUN_AT = "run_at"
     """The time has not come that its user chose."""
+    PAUSED = "paused"
+    """Its handler or its user is paused; `let_go_of_task.sql` and its kin let it go."""
     RETRY = "retry"
     """An attempt failed, and the next one comes after a pause."""
 
@@ -259,6 +261,12 @@ class Hold(NamedTuple):
     """A `HoldReason`, or one that only a later version knows."""
     until: datetime | None
     """When it ends by itself; None where it does not."""
+    pause: tuple[str, str] | None = None
+    """Where the reason is a pause that is known: its kind and name."""
+    why: str | None = None
+    """The reason that was given for the pause."""
+    by: str | None = None
+    """The name of who paused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,11 +313,23 @@ class Submission:
         return {name: getattr(self, name) for name in Submission.__slots__}
 
 
+class Rerun(NamedTuple):
+    """A new job's relation to the one that it runs again."""
+
+    of: str
+    """The id of that job."""
+    once: bool = False
+    """Whether it is stored only where there is no other re-run of that job with `once`."""
+    request: str | None = None
+    """The key of the request that runs this and other jobs again, if it has one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest(Submission):
     """A submission with when, and in which order, the job is to run."""
 
     order: Order = AT_ONCE
+    rerun: Rerun | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,11 +368,14 @@ class Job(Submission):
     """The last of those attempts after which it was queued again; see `attempts`."""
     revision: int = 0
     """How often all this changed since it was submitted or last claimed."""
+    rerun_of: str | None = None
+    """The id of the job that it runs again; that one may be deleted by now."""
 
     @property
     def turn_at(self) -> datetime:
         """Of a user's jobs that wait for a worker, the one with the earliest is next."""
-        return (self.eligible_at or self.created_at) - timedelta(seconds=self.priority)
+        since = self.eligible_at or self.created_at
+        return since - timedelta(seconds=self.priority) if self.priority else since
 
     @property
     def attempts(self) -> tuple[AttemptRecord, ...]:
@@ -408,6 +431,7 @@ class NewJob(Submission):
     """Whether the handler has an `on_abort`: then an abort leaves a clean-up to do."""
     created_at: datetime
     order: Order = AT_ONCE
+    rerun: Rerun | None = None
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -445,6 +469,7 @@ class NewJob(Submission):
             start_within_s=self.order.start_within_s,
             eligible_at=eligible_at,
             hold=hold,
+            rerun_of=self.rerun and self.rerun.of,
             max_attempts=self.order.max_attempts,
             hook_retries=self.order.hook_retries,
         )

@@ -56,7 +56,9 @@ from scheduler.processes.warden.handle import Warden, open_warden
 from scheduler.queue import open_queue
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -122,17 +124,17 @@ async def assemble(
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
-    direct_starts = DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock)
+    direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
-    promoter = Promoter(
-        store=store, queue=queue, job_events=basis.job_events, nearer=service.nearer
-    )
-    urls = await stack.enter_async_context(_api(basis, service, registry))
+    pauses = _pauses(basis, service)
+    promoter = _promoter(basis, service)
+    urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
     settlements, workers = await _open_workers(
         basis,
         lease,
         local_jobs,
         direct_starts,
+        pauses,
         on_call_due=hooks.hint,
         on_held=service.nearer.set,
         urls=urls,
@@ -150,6 +152,7 @@ async def assemble(
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
             "promote held jobs": promoter.run,
+            "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
             "receive aborts": partial(receive_aborts, queue, local_jobs),
@@ -162,6 +165,11 @@ async def assemble(
         },
         draining=draining,
     )
+
+
+def _direct_starts(basis: _Basis, lease: Lease, local_jobs: LocalJobs) -> DirectStarts:
+    quotas = basis.config.quotas.quotas
+    return DirectStarts(lease=lease, local_jobs=local_jobs, clock=basis.clock, quotas=quotas)
 
 
 async def _begin(basis: _Basis, lease: Lease, sweeper: Sweeper) -> None:
@@ -248,7 +256,12 @@ async def _reach_queue(
     return await reach(
         "queue",
         lambda: open_queue(
-            url, namespace=namespace, node_id=node_id, data_dir=data_dir, random=random
+            url,
+            namespace=namespace,
+            node_id=node_id,
+            data_dir=data_dir,
+            random=random,
+            share_of=config.quotas.quotas.share_of,
         ),
         stack,
     )
@@ -302,8 +315,23 @@ def _service(
     )
 
 
+def _promoter(basis: _Basis, service: Service) -> Promoter:
+    return Promoter(
+        store=basis.store,
+        queue=basis.queue,
+        job_events=basis.job_events,
+        nearer=service.nearer,
+    )
+
+
+def _pauses(basis: _Basis, service: Service) -> PauseService:
+    return PauseService(
+        store=basis.store, clock=basis.clock, node_name=basis.node.name, nearer=service.nearer
+    )
+
+
 def _api(
-    basis: _Basis, service: Service, registry: CollectorRegistry
+    basis: _Basis, service: Service, pauses: PauseService, registry: CollectorRegistry
 ) -> AbstractAsyncContextManager[Sequence[str]]:
     config = basis.config
     statistics = StatisticsService(
@@ -322,7 +350,9 @@ def _api(
     app = build_app(
         service=service,
         quotas=quotas,
+        reruns=Reruns(quotas=quotas, store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
         statistics=statistics,
+        pauses=pauses,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
@@ -418,6 +448,7 @@ async def _open_workers(
     lease: Lease,
     local_jobs: LocalJobs,
     direct_starts: DirectStarts,
+    pauses: PauseService,
     *,
     on_call_due: Callable[[], None],
     on_held: Callable[[], None],
@@ -459,6 +490,8 @@ async def _open_workers(
             grace_s=config.abort.grace_s,
         ),
         node_api=NodeApi(local(urls), basis.access.token_of),
+        quotas=config.quotas.quotas,
+        pauses=pauses,
     )
     stack.callback(workers.close)
     return settlements, workers

@@ -1,7 +1,8 @@
-"""The promoter: lets jobs begin whose time has come, and ends those that have not begun in time.
+"""The promoter: lets held jobs go once they may begin, and ends those that have not begun in time.
 
-    the next time that the store knows ─▶ sleep until then ─▶ store.promote ─▶ queue.enqueue
-                                          at most a second    store.expire
+    the next time that the store knows ─▶ sleep until then ─▶ store.promote ───────▶ queue.enqueue
+                                          at most a second    store.pauses.let_go ─▶ queue.enqueue
+                                                              store.expire
 
 It runs on every node. Each step is guarded, so that any number of nodes may take it at once, and
 small, so that no other write waits for long. The store's clock alone says what is due: what waits
@@ -26,7 +27,9 @@ SPACING_S: Final = 0.02
 """The shortest time between two looks where nothing was left to do: thousands of jobs may be stored
 in a second that wait for times, and several nodes may wake up for the same one."""
 STEP_MAX: Final = 200
-"""How many jobs one write promotes or ends."""
+"""How many jobs one write promotes, lets go or ends."""
+ENDED_MAX: Final = 20
+"""How many pauses that have ended one step looks at."""
 
 
 class Promoter:
@@ -59,7 +62,7 @@ class Promoter:
         due_s = await self._store.next_due_s()
         if due_s is None or due_s > 0:
             return LOOK_S if due_s is None else min(due_s, LOOK_S)
-        done = await self._promote() + await self._expire()
+        done = await self._promote() + await self._expire() + await self._let_go()
         return 0.0 if done else SPACING_S
 
     async def _promote(self) -> int:
@@ -71,6 +74,19 @@ class Promoter:
             with suppress(QueueUnavailable):
                 await self._queue.enqueue(promoted)
         return len(promoted)
+
+    async def _let_go(self) -> int:
+        """Let go what pauses held that have ended, and forget these; how much was done."""
+        done = 0
+        for key in await self._store.pauses.ended(limit=ENDED_MAX):
+            freed = await self._store.pauses.let_go(key, limit=STEP_MAX)
+            self._queue.announce([changed(job.id, job.uid) for job in freed])
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue(freed)
+            done += len(freed)
+            if len(freed) < STEP_MAX:
+                done += await self._store.pauses.forget(key)
+        return done
 
     async def _expire(self) -> int:
         """End jobs that have not begun in time; how many."""

@@ -42,11 +42,13 @@ class Held:
 
     def known(self, job_ids: Iterable[str]) -> list[str]:
         """The entry of each id, as the server has it in flight; none for what it does not know."""
-        entries = (
+        entries = [
             entry
             for job_id, count in Counter(job_ids).items()
-            for entry in self._entries.get(job_id, [])[:count]
-        )
+            for entry in self._entries.get(job_id, ())[:count]
+        ]
+        if not self._unknown:
+            return entries
         known = Counter(entries)
         known.subtract(self._unknown)
         return list(known.elements())
@@ -67,6 +69,7 @@ class Held:
         for job_id in job_ids:
             if entries := self._entries.get(job_id):
                 entry = entries.pop(0)
-                self._unknown -= Counter({entry: 1})
+                if entry in self._unknown:
+                    self._unknown -= Counter({entry: 1})
                 if not entries:
                     del self._entries[job_id]

@@ -137,6 +137,17 @@ class RedisQueue:
     async def postpone(self, jobs: Sequence[WaitingJob]) -> None:
         await self.dequeuer.postpone(jobs)
 
+    async def drop(self, jobs: Sequence[WaitingJob]) -> None:
+        users: dict[str, list[str]] = {}
+        for job in jobs:
+            users.setdefault(job.uid, []).append(job.id)
+        arguments: list[str | int] = []
+        for uid, ids in users.items():
+            arguments += [uid, len(ids), *ids]
+        if arguments:
+            async with self._server.answering():
+                await self._scripts.drop(arguments)
+
     async def recover(self, live_node_ids: Collection[str]) -> int:
         async with self._server.answering():
             gone = await self._nodes() - {self._node_id, *live_node_ids}

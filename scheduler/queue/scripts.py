@@ -43,6 +43,7 @@ class Scripts:
         self._acknowledge = load("users", "acknowledge")
         self._give_back = load("users", "give_back")
         self._postpone = load("users", "postpone")
+        self._drop = load("users", "drop")
         self._restore = load("users", "restore")
         self._recover = load("users", "recover")
         self._recount = load("users", "recount")
@@ -75,6 +76,9 @@ class Scripts:
 
     async def postpone(self, node_id: str, scores_and_entries: Sequence[str | int]) -> None:
         await self._postpone(self._of(node_id), scores_and_entries)
+
+    async def drop(self, users_and_ids: Sequence[str | int]) -> None:
+        await self._drop(self._keys.of_users, users_and_ids)
 
     async def announce(self, ids_and_texts: Sequence[str | bytes], kept_max: int) -> None:
         arguments = [kept_max, self._keys.changed(""), *ids_and_texts]

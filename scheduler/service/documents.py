@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -28,7 +29,9 @@ from scheduler.core.job import (
     Progress,
 )
 from scheduler.core.job_log import Line
+from scheduler.core.pause import Pause
 from scheduler.core.quotas.quota import Usage
+from scheduler.core.rerun import ManyReruns
 from scheduler.core.retries.deciding import shortened
 from scheduler.core.retries.declaration import RetryRule
 from scheduler.core.webhook import HookCall
@@ -62,6 +65,7 @@ def job_document(job: Job) -> Document:
         "start_within_s": job.start_within_s,
         "eligible_at": _instant_or_none(job.eligible_at),
         "waits": None if job.hold is None else _waits(job.hold),
+        "rerun_of": job.rerun_of,
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries,
         "attempts": _attempts(job, started_at, finished_at),
@@ -97,7 +101,23 @@ def _attempt(attempt: AttemptRecord) -> Document:
 
 
 def _waits(hold: Hold) -> Document:
-    return {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    waits = {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    if hold.pause is None:
+        return waits
+    kind, name = hold.pause
+    return {**waits, "pause": {"kind": kind, "name": name, "reason": hold.why, "by": hold.by}}
+
+
+def pause_document(pause: Pause) -> Document:
+    """A pause."""
+    return {
+        "kind": pause.kind,
+        "name": pause.name,
+        "reason": pause.reason,
+        "until": _instant_or_none(pause.until),
+        "paused_at": instant(pause.paused_at),
+        "by": pause.by,
+    }
 
 
 def call_document(call: HookCall) -> Document:
@@ -110,6 +130,15 @@ def call_document(call: HookCall) -> Document:
         "answer": call.answer,
         "created_at": instant(call.created_at),
         "due_at": _instant_or_none(call.due_at),
+    }
+
+
+def reruns_document(reruns: ManyReruns) -> Document:
+    """The jobs that one request ran again, or would."""
+    return {
+        "count": len(reruns.jobs),
+        "jobs": [{"rerun_of": each.of, "uid": each.uid, "id": each.id} for each in reruns.jobs],
+        "more": reruns.more,
     }
 
 
@@ -141,8 +170,8 @@ def line_document(job_id: str, uid: str, line: Line) -> Document:
     }
 
 
-def node_document(node: Node) -> Document:
-    """A live node."""
+def node_document(node: Node, pause: Pause | None) -> Document:
+    """A live node, and its pause where there is one."""
     return {
         "name": node.name,
         "id": node.id,
@@ -151,6 +180,7 @@ def node_document(node: Node) -> Document:
         "running": node.running,
         "tasks": node.tasks,
         "started_at": instant(node.started_at),
+        "paused": None if pause is None else pause_document(pause),
     }
 
 
@@ -225,6 +255,7 @@ def audit_document(record: AuditRecord) -> Document:
     }
 
 
+@lru_cache(maxsize=64)  # jobs that are submitted together have their times in common
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with exactly milliseconds, so that the texts sort like the times."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)

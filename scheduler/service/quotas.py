@@ -19,6 +19,7 @@ from functools import partial
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.errors import QuotaExceeded, Standing
 from scheduler.core.job import JobRequest
@@ -83,6 +84,7 @@ class QuotaService:
         idempotency_key: str | None = None,
         fingerprint: str | None = None,
         traceparent: str | None = None,
+        audit: Sequence[AuditRecord] | None = None,
     ) -> Submitted:
         """Submit jobs as `Service.submit` does, if their users' quotas allow it.
 
@@ -96,6 +98,7 @@ class QuotaService:
             idempotency_key=idempotency_key,
             fingerprint=fingerprint,
             traceparent=traceparent,
+            audit=audit,
         )
         if not (quotas := self._fitting(submissions)):
             return Submitted(await submit(), ())

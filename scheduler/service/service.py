@@ -26,7 +26,6 @@ from collections.abc import (
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from typing import Final
 
 from scheduler.core.access.audit import Action, AuditRecord
@@ -128,6 +127,7 @@ class Service:
         fingerprint: str | None = None,
         traceparent: str | None = None,
         quotas: Mapping[str, Quota] | None = None,
+        audit: Sequence[AuditRecord] | None = None,
     ) -> Inserted:
         """Store the jobs, all or none, and enqueue them; with an idle worker, a single one begins.
 
@@ -137,17 +137,20 @@ class Service:
         Args:
             traceparent: of the trace that the request belongs to; the jobs continue it.
             quotas: by uid, those that limit how many jobs are queued.
+            audit: what to record instead of a submission for others.
 
         Raises:
             Forbidden: somebody may not submit for one of the users.
-            Conflict: the key was used before, with another fingerprint.
+            Conflict: the key was used before, with another fingerprint; or one of the re-runs that
+                are made only once was made by another request.
             ParentAborted: the parent of a job was aborted with its children.
             QuotaExceeded: a user would have too many queued jobs.
             StoreUnavailable: nothing is stored.
         """
         require_users(by, Right.CHANGE, {submission.uid for submission in submissions})
         jobs = self._new_jobs(by, submissions, idempotency_key, fingerprint, traceparent)
-        audit = recorded_submissions(by, jobs, at=self._clock.now())
+        if audit is None:
+            audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
             if len(jobs) == 1 and not jobs[0].order.may_be_held
@@ -185,12 +188,11 @@ class Service:
         traceparent: str | None,
     ) -> Sequence[NewJob]:
         now = self._clock.now()
-        uids = (submission.uid for submission in submissions)
-        keys = repeat(None) if idempotency_key is None else _keys(idempotency_key, uids)
         return [
             NewJob(
                 **submission.submitted(),
                 order=submission.order,
+                rerun=submission.rerun,
                 id=self._new_id(),
                 traceparent=traceparent,
                 undoable=self._is_undoable(submission.task),
@@ -199,7 +201,9 @@ class Service:
                 idempotency_key=key,
                 fingerprint=None if key is None else fingerprint,
             )
-            for submission, key in zip(submissions, keys, strict=False)
+            for submission, key in zip(
+                submissions, _keys(idempotency_key, submissions), strict=True
+            )
         ]
 
     async def _enqueue(self, jobs: Sequence[Job]) -> None:
@@ -227,7 +231,7 @@ class Service:
         Several at once wait for the queue: it shares them among all nodes, and a node runs them
         faster in lots.
         """
-        with self._direct_start.reserve(new.id) as worker:
+        with self._direct_start.reserve(new.id, new.uid) as worker:
             inserted = await self._store.insert(
                 [new], claimer=worker.node_id, quotas=quotas, audit=audit
             )
@@ -572,12 +576,18 @@ async def _change(changed_event: asyncio.Event) -> None:
     changed_event.clear()
 
 
-def _keys(key: str, uids: Iterable[str]) -> Iterator[str]:
+def _keys(key: str | None, submissions: Iterable[JobRequest]) -> Iterator[str | None]:
     """A key for each job of a request: the first job of each user gets the key itself.
 
-    So a second request with the same key but more or fewer jobs still conflicts with the first.
+    So a second request with the same key but more or fewer jobs still conflicts with the first. A
+    re-run that is made only once has the same key whoever asks for it; no client can send that one.
     """
     seen = Counter[str]()
-    for uid in uids:
-        yield key if not seen[uid] else f"{key}\x1f{seen[uid]}"
-        seen[uid] += 1
+    for each in submissions:
+        if each.rerun is not None and each.rerun.once:
+            yield f"\x1frerun {each.rerun.of}"
+        elif key is None:
+            yield None
+        else:
+            yield key if not seen[each.uid] else f"{key}\x1f{seen[each.uid]}"
+            seen[each.uid] += 1

@@ -16,7 +16,7 @@
     migrations/*.sql   the schema; `schema` applies them
     inspecting/        looks at a store, and changes nothing
     statements         reads both in the dialect of a database
-    sql_tokens, sql_audit   the parts of the store that know no jobs
+    parts/, sql_audit       the parts of the store that have a port of their own
     arguments, rows    jobs as arguments of statements; rows as jobs
     idempotency        what happens when a job is stored already
 

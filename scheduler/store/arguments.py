@@ -28,6 +28,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Written
 from scheduler.core.quotas.quota import Quota
+from scheduler.core.rerun import RerunFilter
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -77,6 +78,7 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "idempotency_key": new.idempotency_key,
         "fingerprint": new.fingerprint,
         **({} if new.order is AT_ONCE else {"order": order(new.order)}),
+        **({} if new.rerun is None else {"rerun": new.rerun._asdict()}),
     }
 
 
@@ -93,12 +95,32 @@ def order(wanted: Order) -> Mapping[str, Any]:
     }
 
 
+def rerun_filter(which: RerunFilter) -> tuple[str, str, int | None, str | None]:
+    """Statuses, handlers, time and kinds of failure of jobs that are to be run again."""
+    return (
+        keys(which.statuses),
+        keys(which.tasks),
+        maybe_milliseconds(which.since),
+        keys(which.error_kinds) if which.error_kinds else None,
+    )
+
+
 def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     """By uid, how many new jobs each of these users has, and how many may be queued."""
     new = Counter(job.uid for job in jobs if job.uid in limits)
     return orjson.dumps(
         {uid: {"new": new[uid], "queued_max": limits[uid].queued_max} for uid in new}
     ).decode()
+
+
+def places(before: Mapping[str, int]) -> str:
+    """By job, how many jobs of its user are to be claimed before it."""
+    return orjson.dumps(before).decode()
+
+
+def limits(running_max: Mapping[str, int | None]) -> str:
+    """By uid or pattern, how many jobs of a user may run; null for any number."""
+    return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:

@@ -77,11 +77,20 @@ class Database(Protocol):
         """
         ...
 
-    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+    async def fetch_chain(
+        self, steps: Sequence[Step], *, locked: str | None = None
+    ) -> Sequence[Sequence[Row]]:
         """Run statements as one transaction, up to the first without rows; the rows of each.
 
         So the later ones take effect exactly where the first does. At least one of them must write.
         If cancelled, they have run whole or not at all.
+
+        Args:
+            locked: a table. They run once all statements have ended that lock rows of it, or have
+                looked for some to lock; those that come look when this has ended.
+
+        Raises:
+            StoreUnavailable: also where one of those does not end within seconds.
         """
         ...
 
@@ -120,9 +129,12 @@ class LoggedDatabase:
         """See `Database`."""
         return await self._logged(name, self._database.fetch(name, *arguments))
 
-    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+    async def fetch_chain(
+        self, steps: Sequence[Step], *, locked: str | None = None
+    ) -> Sequence[Sequence[Row]]:
         """See `Database`."""
-        return await self._logged(steps[0].name, self._database.fetch_chain(steps))
+        chain = self._database.fetch_chain(steps, locked=locked)
+        return await self._logged(steps[0].name, chain)
 
     async def _logged(self, name: str, answer: Coroutine[None, None, Answer]) -> Answer:
         try:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from scheduler.basics.batch import Batch
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.errors import Conflict, QuotaExceeded, SchedulerError
-from scheduler.core.job import Claim, NewJob, Settlement, Status
+from scheduler.core.job import Claim, NewJob, Settlement, Status, WaitingJob
 from scheduler.core.ports.store import Inserted
 from scheduler.core.quotas.quota import Quota
 from scheduler.store.database import Database
@@ -43,6 +43,16 @@ class _ClaimCall(NamedTuple):
     job_ids: Sequence[str]
     node_id: str
     at: datetime
+    limits: tuple[tuple[str, int | None], ...]
+    """How many jobs may run, by patterns of users."""
+
+
+class _ClaimLimitedCall(NamedTuple):
+    """One call of `claim_limited`."""
+
+    limits: Mapping[WaitingJob, int]
+    node_id: str
+    at: datetime
 
 
 class GroupedStore(SqlStore):
@@ -67,6 +77,13 @@ class GroupedStore(SqlStore):
         self._claim = Batch(
             self._claim_all, weight=_ids, weight_max=ROWS_MAX, observe=partial(on_batch, "claim")
         )
+        # Apart, as for `insert`.
+        self._claim_limited = Batch(
+            self._claim_all_limited,
+            weight=_limited,
+            weight_max=ROWS_MAX,
+            observe=partial(on_batch, "claim"),
+        )
         self._settle = Batch(
             self._settle_all,
             weight=_ends,
@@ -80,6 +97,7 @@ class GroupedStore(SqlStore):
             "insert": self._insert.serve(),
             "insert within quotas": self._insert_within_quotas.serve(),
             "claim": self._claim.serve(),
+            "claim limited": self._claim_limited.serve(),
             "settle": self._settle.serve(),
         }
 
@@ -99,9 +117,22 @@ class GroupedStore(SqlStore):
             raise answer
         return answer
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
-        """See `Store`."""
-        return await self._claim(_ClaimCall(job_ids, node_id, at))
+    async def claim_unlimited(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        running_max: Mapping[str, int | None],
+    ) -> Sequence[Claim]:
+        """See `SqlStore`."""
+        return await self._claim(_ClaimCall(job_ids, node_id, at, tuple(running_max.items())))
+
+    async def claim_limited(
+        self, limits: Mapping[WaitingJob, int], *, node_id: str, at: datetime
+    ) -> Sequence[Claim]:
+        """See `SqlStore`."""
+        return await self._claim_limited(_ClaimLimitedCall(limits, node_id, at))
 
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         """See `Store`."""
@@ -160,20 +191,31 @@ class GroupedStore(SqlStore):
     async def _claim_all(self, calls: Sequence[_ClaimCall]) -> Sequence[Sequence[Claim]]:
         """Claim for each node the jobs of its calls; of two calls for one job the first gets it."""
         claimed: dict[tuple[str, str], Claim] = {}
+        for node_id, limits in {(call.node_id, call.limits) for call in calls}:
+            alike = [call for call in calls if (call.node_id, call.limits) == (node_id, limits)]
+            claims = await super().claim_unlimited(
+                [job_id for call in alike for job_id in call.job_ids],
+                node_id=node_id,
+                at=max(call.at for call in alike),
+                running_max=dict(limits),
+            )
+            claimed |= {(node_id, claim.id): claim for claim in claims}
+        return [_taken(claimed, call.node_id, call.job_ids) for call in calls]
+
+    async def _claim_all_limited(
+        self, calls: Sequence[_ClaimLimitedCall]
+    ) -> Sequence[Sequence[Claim]]:
+        """Claim for each node the jobs of its calls; of two calls for one job the first gets it."""
+        claimed: dict[tuple[str, str], Claim] = {}
         for node_id in {call.node_id for call in calls}:
             of_node = [call for call in calls if call.node_id == node_id]
-            ids = [job_id for call in of_node for job_id in call.job_ids]
-            at = max(call.at for call in of_node)
-            claims = await super().claim(ids, node_id=node_id, at=at)
+            claims = await super().claim_limited(
+                {job: most for call in of_node for job, most in call.limits.items()},
+                node_id=node_id,
+                at=max(call.at for call in of_node),
+            )
             claimed |= {(node_id, claim.id): claim for claim in claims}
-        return [
-            [
-                claim
-                for job_id in call.job_ids
-                if (claim := claimed.pop((call.node_id, job_id), None)) is not None
-            ]
-            for call in calls
-        ]
+        return [_taken(claimed, call.node_id, [job.id for job in call.limits]) for call in calls]
 
     async def _settle_all(
         self, calls: Sequence[Sequence[Settlement]]
@@ -196,6 +238,18 @@ def _rows(call: _InsertCall) -> int:
 
 def _ids(call: _ClaimCall) -> int:
     return len(call.job_ids)
+
+
+def _limited(call: _ClaimLimitedCall) -> int:
+    return len(call.limits)
+
+
+def _taken(
+    claimed: dict[tuple[str, str], Claim], node_id: str, job_ids: Sequence[str]
+) -> Sequence[Claim]:
+    """Take a node's claims on some jobs out of those that were made."""
+    taken = (claimed.pop((node_id, job_id), None) for job_id in job_ids)
+    return [claim for claim in taken if claim is not None]
 
 
 def _ends(ends: Sequence[Settlement]) -> int:

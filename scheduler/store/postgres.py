@@ -20,13 +20,14 @@ from scheduler.core.errors import StartError
 from scheduler.store.database import Argument, Database, Migrated, Row, Step, available
 from scheduler.store.postgres_errors import (
     LOST_AGAINST_ANOTHER,
+    bounded,
     came_too_late,
     doubtful,
     refused,
     settable,
     startable,
 )
-from scheduler.store.postgres_schema import prepared
+from scheduler.store.postgres_schema import prefix, prepared
 from scheduler.store.postgres_statements import (
     NAME_MISSING_OR_TAKEN,
     StatementNames,
@@ -51,6 +52,12 @@ SILENT_S: Final = 1.0
 """Whoever gave up after this long without an answer has met a server that may be gone."""
 TRIES: Final = 3
 """Tries of a statement that other statements roll back; then the caller's backoff decides."""
+LOCK_S: Final = 2
+"""Timeout for the lock of a table. Whatever uses the table waits behind whoever waits for it, so
+this is far shorter than a lease, and than the timeout for an answer."""
+_LOCK: Final = f"SET LOCAL lock_timeout = '{LOCK_S}s'; LOCK TABLE {{}} IN EXCLUSIVE MODE"
+"""Waits for all transactions that have locked a row of the table, or looked for one to lock; those
+that come wait for us, and look after that."""
 
 
 class Pools(NamedTuple):
@@ -101,6 +108,7 @@ class PostgresDatabase:
         self._names = names
         self._where = f"PostgreSQL at {address.where}"
         self._connect_s = address.connect_s
+        self._schema = schema
         self._statements = statements(Dialect.POSTGRESQL, schema=schema)
 
     async def fetch(self, name: str, *arguments: Argument) -> Sequence[Row]:
@@ -108,33 +116,40 @@ class PostgresDatabase:
         (rows,) = await self.fetch_chain([Step(name, arguments)])
         return rows
 
-    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+    async def fetch_chain(
+        self, steps: Sequence[Step], *, locked: str | None = None
+    ) -> Sequence[Sequence[Row]]:
         """See `Database`. If cancelled, they have run, run to their end, or never will."""
         pool = self._pools.of(steps[0].name)
         calls = [(self._statements[name].text, *arguments) for name, arguments in steps]
-        with available(self._where, refused):
+        lock = "" if locked is None else _LOCK.format(f"{prefix(self._schema)}{locked}")
+        with available(self._where, refused), bounded(locked):
             for _ in range(TRIES - 1):
                 with suppress(*LOST_AGAINST_ANOTHER):
-                    return await self._run(pool, calls)
-            return await self._run(pool, calls)
+                    return await self._run(pool, calls, lock)
+            return await self._run(pool, calls, lock)
 
-    async def _run(self, pool: asyncpg.Pool, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
+    async def _run(
+        self, pool: asyncpg.Pool, calls: Sequence[Call], lock: str
+    ) -> Sequence[Sequence[Row]]:
         try:
-            return await self._run_once(pool, calls)
+            return await self._run_once(pool, calls, lock)
         except NAME_MISSING_OR_TAKEN:
             self._names.shared()
         except Exception as error:
             if not came_too_late(error):
                 raise
-        return await self._run_once(pool, calls)
+        return await self._run_once(pool, calls, lock)
 
-    async def _run_once(self, pool: asyncpg.Pool, calls: Sequence[Call]) -> Sequence[Sequence[Row]]:
+    async def _run_once(
+        self, pool: asyncpg.Pool, calls: Sequence[Call], lock: str
+    ) -> Sequence[Sequence[Row]]:
         async with pool.acquire(timeout=self._connect_s) as connection:
             since = asyncio.get_running_loop().time()
             try:
-                if len(calls) == 1:  # a transaction by itself
+                if len(calls) == 1 and not lock:  # a transaction by itself
                     return [await connection.fetch(*call) for call in calls]
-                return await _transaction(connection, calls)
+                return await _transaction(connection, calls, lock)
             except asyncio.CancelledError:
                 # The pool would wait for the statement's end, which may never come.
                 _terminate(connection)
@@ -151,12 +166,14 @@ class PostgresDatabase:
 
 
 async def _transaction(
-    connection: asyncpg.Connection, calls: Sequence[Call]
+    connection: asyncpg.Connection, calls: Sequence[Call], lock: str
 ) -> Sequence[Sequence[Row]]:
     """Run statements up to the first that returns no rows; all of them or none takes effect."""
     await connection.execute("BEGIN")
     answers: list[Sequence[Row]] = []
     try:
+        if lock:
+            await connection.execute(lock)
         for call in calls:
             answers.append(await connection.fetch(*call))
             if not answers[-1]:

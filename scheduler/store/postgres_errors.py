@@ -16,7 +16,7 @@ from typing import Final
 
 import asyncpg
 
-from scheduler.core.errors import SchedulerError, StartError
+from scheduler.core.errors import SchedulerError, StartError, StoreUnavailable
 from scheduler.store.database import reason
 
 LOST_AGAINST_ANOTHER: Final = (
@@ -57,6 +57,22 @@ def doubtful(error: Exception) -> bool:
     if isinstance(error, asyncpg.DataError):
         return False
     return not isinstance(error, asyncpg.PostgresError) or _class(error) in _IN_DOUBT
+
+
+@contextmanager
+def bounded(table: str | None) -> Iterator[None]:
+    """Say which table is locked where something has had its lock for too long.
+
+    Raises:
+        StoreUnavailable: something has.
+    """
+    try:
+        yield
+    except asyncpg.LockNotAvailableError as error:
+        raise StoreUnavailable(
+            f"a transaction that uses the table {table} has been open for too long; nothing was"
+            " changed: try again"
+        ) from error
 
 
 def came_too_late(error: Exception) -> bool:

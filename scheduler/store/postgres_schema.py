@@ -33,6 +33,7 @@ RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "nodes": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "pauses": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "secrets": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "sessions": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "tokens": ("SELECT", "INSERT", "UPDATE", "DELETE"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -33,6 +34,8 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
+from scheduler.core.pause import Pause, PauseKind
+from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -63,6 +66,7 @@ def job(row: Row) -> Job:
         hook_retries=bool(row["hook_retries"]),
         past=_past(row["attempts"]),
         revision=row["revision"],
+        rerun_of=row["rerun_of"],
         **times(row),
     )
 
@@ -81,6 +85,16 @@ def times(row: Row) -> dict[str, Any]:
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
     return WaitingJob(row["id"], row["uid"], row["turn_at"])
+
+
+def rerunnable(row: Row) -> Rerunnable:
+    """The job in a row that can be run again."""
+    return Rerunnable(row["id"], row["uid"], row["bytes"])
+
+
+def reran(row: Row) -> Reran:
+    """The job in a row, which is a re-run."""
+    return Reran(row["rerun_of"], row["uid"], row["id"])
 
 
 def abort(row: Row) -> Abort | None:
@@ -118,6 +132,18 @@ def claim(row: Row) -> Claim:
         eligible_at=_maybe_instant(row["eligible_at"]),
         max_attempts=row["max_attempts"],
         attempts_used=row["attempts_used"],
+    )
+
+
+def pause(row: Row) -> Pause:
+    """The pause in a row."""
+    return Pause(
+        kind=PauseKind(row["kind"]),
+        name=row["name"],
+        reason=row["reason"],
+        until=_maybe_instant(row["until"]),
+        paused_at=_instant(row["paused_at"]),
+        by=row["paused_by"],
     )
 
 
@@ -279,6 +305,7 @@ def _progress(stored: str | None) -> Progress | None:
     return None if stored is None else Progress(**orjson.loads(stored))
 
 
+@lru_cache(maxsize=64)  # jobs that are stored together have their times in common
 def _instant(stored: int) -> datetime:
     return EPOCH + stored * MILLISECOND
 

@@ -6,7 +6,7 @@ Each write is one guarded statement; the rows that it returns say what took effe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -32,19 +32,27 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import expired_failure, lost_failure
-from scheduler.core.ports.store import Inserted, Released, Reordered, Retiming
-from scheduler.core.quotas.quota import Quota, Use, queue_excess
+from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
+from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.parts.pauses import SqlPauses
+from scheduler.store.parts.tokens import SqlTokens
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
-from scheduler.store.sql_tokens import SqlTokens
 
 BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
+
+BEYOND_ALL_LIMITS: Final = 10**9
+"""More than any limit of running jobs: with so many before it, no job that has one is claimed."""
+BEFORE_ALL_IDS: Final = ""
+LOOKED_AT_MAX: Final = 1000
+"""How many jobs one statement looks at for those that can be run again."""
 
 BEYOND_MAX: Final = 1000
 """How far beyond its quota a user's queued jobs are counted, to say how many there are."""
@@ -57,6 +65,7 @@ class SqlStore:
         self.identity = database.identity
         self.tokens = SqlTokens(database)
         self.audit = SqlAudit(database)
+        self.pauses = SqlPauses(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -210,8 +219,57 @@ class SqlStore:
 
     async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
         """See `Store`."""
+        return await self.claim_unlimited(job_ids, node_id=node_id, at=at, running_max={})
+
+    async def claim_within(
+        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+    ) -> ClaimedWithin:
+        """See `Store`. Those who have no limit do not wait for the locks of those who have one."""
+        claims = await self.claim_unlimited(
+            job_ids, node_id=node_id, at=at, running_max=quotas.running_max
+        )
+        if not (left := set(job_ids).difference(claim.id for claim in claims)):
+            return ClaimedWithin(claims)
+        found = map(rows.waiting_job, await self._fetch("still_waiting", arguments.keys(left)))
+        limits = {
+            job: most for job in found if (most := quotas.running_max_of(job.uid)) is not None
+        }
+        if not limits:
+            return ClaimedWithin(claims)
+        within = await self.claim_limited(limits, node_id=node_id, at=at)
+        claimed = {claim.id for claim in within}
+        return ClaimedWithin([*claims, *within], [job for job in limits if job.id not in claimed])
+
+    async def claim_unlimited(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        running_max: Mapping[str, int | None],
+    ) -> Sequence[Claim]:
+        """Claim those of the jobs whose users have no limit by their pattern."""
         claimed = await self._fetch(
-            "claim", arguments.keys(job_ids), node_id, arguments.milliseconds(at)
+            "claim",
+            arguments.places(dict.fromkeys(job_ids, BEYOND_ALL_LIMITS)),
+            node_id,
+            arguments.milliseconds(at),
+            arguments.limits(running_max),
+        )
+        return [rows.claim(row) for row in claimed]
+
+    async def claim_limited(
+        self, limits: Mapping[WaitingJob, int], *, node_id: str, at: datetime
+    ) -> Sequence[Claim]:
+        """Claim as many of these jobs as their users may run.
+
+        Args:
+            limits: how many jobs of its user may run, for each job.
+        """
+        by_uid = arguments.limits({job.uid: most for job, most in limits.items()})
+        before, now = arguments.places(_places(limits)), arguments.milliseconds(at)
+        _, claimed = await self._fetch_chain(
+            [Step("lock_users", (by_uid,)), Step("claim", (before, node_id, now, by_uid))]
         )
         return [rows.claim(row) for row in claimed]
 
@@ -484,7 +542,9 @@ class SqlStore:
     async def next_due_s(self) -> float | None:
         """See `Store`."""
         (row,) = await self._fetch("next_due")
-        known = [ms for ms in (row["due_ms"], row["expires_ms"]) if ms is not None]
+        known = [
+            ms for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"]) if ms is not None
+        ]
         return min(known) / 1000 if known else None
 
     async def reorder(
@@ -510,12 +570,57 @@ class SqlStore:
         job = await self.get(job_id, uid=uid)
         return None if job is None else Reordered(job, changed=False)
 
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        """See `Store`."""
+        found: list[Rerunnable] = []
+        after_id = BEFORE_ALL_IDS
+        while len(found) < limit:
+            seen = await self._oldest_ended(which, after_id)
+            found += [rows.rerunnable(row) for row in seen if row["fits"]]
+            if len(seen) < LOOKED_AT_MAX:
+                break
+            after_id = seen[-1]["id"]
+        return found[:limit]
+
+    async def _oldest_ended(self, which: RerunFilter, after_id: str) -> Sequence[Row]:
+        statuses, tasks, since, kinds = arguments.rerun_filter(which)
+        if which.uid is None:
+            return await self._fetch(
+                "rerunnable", statuses, after_id, tasks, since, kinds, LOOKED_AT_MAX
+            )
+        return await self._fetch(
+            "rerunnable_of_user", which.uid, statuses, after_id, tasks, since, kinds, LOOKED_AT_MAX
+        )
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """See `Store`."""
+        return [rows.job(row) for row in await self._fetch("whole", arguments.keys(job_ids))]
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        """See `Store`."""
+        found = await self._fetch("reruns_of_request", request)
+        return [(rows.reran(row), row["fingerprint"]) for row in found]
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        """See `Store`."""
+        return [row["id"] for row in await self._fetch("reruns", job_id, uid, limit)]
+
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None
     ) -> int:
         """See `Store`."""
         instant = arguments.milliseconds(before)
         return len(await self._fetch("delete_finished", instant, limit, bytes_max))
+
+
+def _places(jobs: Iterable[WaitingJob]) -> Mapping[str, int]:
+    """How many of these jobs are before each one, of the same user."""
+    seen = Counter[str]()
+    places = {}
+    for job in sorted(jobs, key=lambda job: (job.turn_ms, job.id)):
+        places[job.id] = seen[job.uid]
+        seen[job.uid] += 1
+    return places
 
 
 def _ids(found: Sequence[Row]) -> set[str]:

@@ -131,7 +131,12 @@ class SqliteDatabase:
         with available("SQLite", _refused):
             return list(await reader.execute_fetchall(text, arguments))
 
-    async def fetch_chain(self, steps: Sequence[Step]) -> Sequence[Sequence[Row]]:
+    async def fetch_chain(
+        self,
+        steps: Sequence[Step],
+        *,
+        locked: str | None = None,  # noqa: ARG002 - one write comes after the other anyway
+    ) -> Sequence[Sequence[Row]]:
         """See `Database`. If cancelled, the statements still run to their end."""
         chain = [Call(self._statements[name].text, arguments) for name, arguments in steps]
         return await self.writes(chain, ahead=steps[0].name in AHEAD)

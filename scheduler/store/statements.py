@@ -18,7 +18,17 @@ from typing import Final, NamedTuple
 
 _HERE: Final = Path(__file__).parent
 _COMMENT: Final = re.compile(r"--.*")
-TABLES: Final = ("audit", "hook_calls", "jobs", "logs", "nodes", "secrets", "sessions", "tokens")
+TABLES: Final = (
+    "audit",
+    "hook_calls",
+    "jobs",
+    "logs",
+    "nodes",
+    "pauses",
+    "secrets",
+    "sessions",
+    "tokens",
+)
 """The tables that the statements use."""
 _TABLE: Final = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE)(\s+)({'|'.join(TABLES)})\b")
 

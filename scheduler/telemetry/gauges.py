@@ -6,7 +6,7 @@ Prometheus asks for the last measurements. The dashboard also shows what was cou
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
@@ -14,6 +14,7 @@ from typing import Final
 
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import HoldReason
+from scheduler.core.pause import PauseKind
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.store import Store
 from scheduler.core.statistics import CountSample
@@ -61,8 +62,14 @@ class Gauges:
             )
             queued, oldest_s = counts.queued, counts.oldest_queued_s or 0.0
             self._set_held(counts.held)
+            pauses = await self._store.pauses.page(limit=COUNT_MAX)
+            self._set_pauses(Counter(pause.kind for pause in pauses))
         self._metrics.queued.set(queued)
         self._metrics.oldest.set(oldest_s)
+
+    def _set_pauses(self, counted: Mapping[PauseKind, int]) -> None:
+        for kind in PauseKind:
+            self._metrics.pauses(kind).set(counted.get(kind, 0))
 
     def _set_held(self, held: Mapping[str, int]) -> None:
         """Count held jobs by reason; a reason that no job has any more is 0."""

@@ -72,6 +72,8 @@ class Metrics:
         self.queued = gauge("queued_jobs", queued)
         held = "Queued jobs of all nodes that wait for something else first, up to ten thousand."
         self.held = cache(gauge("held_jobs", held, "reason").labels)
+        pauses = "Pauses that last, by what they name: task, uid or node."
+        self.pauses = cache(gauge("pauses", pauses, "kind").labels)
         oldest = "How long the oldest job of all nodes has waited for a worker."
         self.oldest = gauge("oldest_queued_seconds", oldest)
         self.stalled = gauge("stalled", "1 while every slot runs a job that has queued children.")

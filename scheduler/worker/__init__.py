@@ -5,7 +5,7 @@
                   │            └─ settlements/                   writes the outcome, now or later
                   └─ slot_line, prefetch                         how many are claimed, which is next
 
-    store_look    finds a job in the store where no id comes
+    from_store/   claims jobs, and finds one where no id comes
     direct_starts a job that is stored while a worker idles skips the queue
     lease         proof that the node lives and may run jobs
     local_jobs    the jobs that it claims, runs or settles now
@@ -20,7 +20,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Final
@@ -29,22 +31,25 @@ from scheduler.core.change import progressed
 from scheduler.core.errors import Unavailable
 from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
-from scheduler.core.ports.queue import Queue, ShareOf, equal_shares
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.store import ClaimedWithin, Store
+from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from scheduler.processes.slots import Slots
+from scheduler.service.pauses import PauseService
 from scheduler.telemetry.job_events import JobEvents
 from scheduler.worker.abort_watcher import AbortWatchers
 from scheduler.worker.claiming import Claiming
 from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
 from scheduler.worker.execution import Execution
+from scheduler.worker.from_store.claims import ClaimJobs, Claims
+from scheduler.worker.from_store.store_look import StoreLook
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.node_api import NodeApi
 from scheduler.worker.settlements import Settlements
 from scheduler.worker.slot_line import SlotLine
-from scheduler.worker.store_look import StoreLook
 from scheduler.worker.workers import Workers
 
 REPORT_EVERY_S: Final = 0.5
@@ -66,19 +71,22 @@ def build_workers(
     job_events: JobEvents,
     intervals: Intervals,
     node_api: NodeApi,
-    share_of: ShareOf = equal_shares,
+    quotas: Quotas = UNLIMITED,
+    pauses: PauseService,
 ) -> Workers:
     """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
         group: runs the tasks of the line for slots; it must outlive the workers.
         node_api: how handlers reach the node.
-        share_of: what a user gets of all slots.
+        quotas: how many jobs of a user may run, and what he gets of all slots.
+        pauses: what the node knows of them; it runs meanwhile.
     """
-    drain = Drain()
-    slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
+    drain, number = Drain(), lease.node.workers
+    slot_line = SlotLine(slots, number=number, clock=clock, group=group)
+    claim = _claiming_within(quotas, store)
     claiming = Claiming(
-        store=store,
+        claims=Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses),
         queue=queue,
         clock=clock,
         lease=lease,
@@ -86,7 +94,7 @@ def build_workers(
         slot_line=slot_line,
         direct_starts=direct_starts,
         drain=drain,
-        store_look=StoreLook(store=store, clock=clock, share_of=share_of),
+        store_look=StoreLook(store=store, clock=clock, share_of=quotas.share_of, pauses=pauses),
         idle_s=partial(idle_s, window_s=intervals.idle_window_s, random=random),
     )
     execution = Execution(
@@ -101,7 +109,7 @@ def build_workers(
         node_api=node_api,
     )
     return Workers(
-        lease.node.workers,
+        number,
         claiming=claiming,
         execution=execution,
         slot_line=slot_line,
@@ -109,6 +117,15 @@ def build_workers(
         clock=clock,
         random=random,
     )
+
+
+def _claiming_within(quotas: Quotas, store: Store) -> ClaimJobs:
+    """How jobs are claimed; where no quota limits how many run, nothing needs to be counted."""
+
+    async def claim(job_ids: Sequence[str], *, node_id: str, at: datetime) -> ClaimedWithin:
+        return ClaimedWithin(await store.claim(job_ids, node_id=node_id, at=at))
+
+    return partial(store.claim_within, quotas=quotas) if quotas.running_max else claim
 
 
 async def receive_aborts(queue: Queue, local_jobs: LocalJobs) -> None:

@@ -2,6 +2,7 @@
 
     enter the line ─▶ dequeue ids ─▶ claim their jobs ─▶ execution ─▶ acknowledge the ids
                           ├─ none came: look in the store
+                          ├─ the node is paused: look in the store for clean-ups alone
                           └─ reserved for a job that is being stored: its claim comes ready
 
 An id is only a hint; the claim is what counts: without one nothing runs, however often an id comes.
@@ -15,18 +16,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
-from scheduler.core.change import claimed, running
-from scheduler.core.errors import QueueUnavailable, StoreUnavailable
+from scheduler.core.change import running
+from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import Claim
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
-from scheduler.core.ports.store import Store
 from scheduler.worker.direct_starts import DirectStarts, IdleClaimer, Reservation
 from scheduler.worker.drain import Drain
+from scheduler.worker.from_store.claims import Claims
+from scheduler.worker.from_store.store_look import StoreLook
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJob, LocalJobs
 from scheduler.worker.slot_line import SlotLine, SlotTicket
-from scheduler.worker.store_look import StoreLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Claiming:
     def __init__(
         self,
         *,
-        store: Store,
+        claims: Claims,
         queue: Queue,
         clock: Clock,
         lease: Lease,
@@ -68,7 +69,7 @@ class Claiming:
         Args:
             idle_s: how long a worker waits for ids before it looks in the store.
         """
-        self._store = store
+        self._claims = claims
         self._queue = queue
         self._clock = clock
         self._lease = lease
@@ -92,8 +93,8 @@ class Claiming:
                 return
         if not job_ids:
             await self._look_in_store(ticket, execute)
-        elif self._drain.begun:
-            await self._give_back(job_ids)
+        elif self._drain.begun or self._store_look.node_is_paused:
+            await self._claims.give_back(job_ids)
         else:
             ticket.keep(len(job_ids))
             await self._claim(job_ids, ticket, execute, dequeued=True)
@@ -103,6 +104,9 @@ class Claiming:
         idle = self._idle_s()
         await ticket.enter()
         await self._lease.held()
+        if self._store_look.node_is_paused:
+            await self._store_look.node_resumed()
+            return []
         since = self._clock.monotonic()
         try:
             with nullcontext() if ticket.ahead else self._direct_starts.idle(claimer):
@@ -135,19 +139,25 @@ class Claiming:
             return
         ticket.keep(1)
         waiting = await self._store_look.next()
-        if waiting is not None:
-            await self._claim([waiting.id], ticket, execute, dequeued=False)
+        while waiting is not None:
+            met_paused = await self._claim([waiting.id], ticket, execute, dequeued=False)
+            waiting = await self._store_look.next() if met_paused else None
 
     async def _claim(
         self, job_ids: Sequence[str], ticket: SlotTicket, execute: Execute, *, dequeued: bool
-    ) -> None:
-        """Claim jobs and execute them; without effect where another worker or node has them."""
+    ) -> bool:
+        """Claim jobs and execute them; without effect where another worker or node has them.
+
+        The answer is whether nothing was executed because of a pause, so that others are next.
+        """
         mark = self._lease.mark()  # before the claim, which is lost with a lease that ended since
         with self._local_jobs.track(job_ids) as local_jobs:
-            claims = await self._claim_in_store(job_ids, dequeued=dequeued)
+            claims, done, held = await self._claims.claim(job_ids, dequeued=dequeued)
+            if held and not claims and not dequeued:
+                return True
             ticket.keep(len(claims))
             if not dequeued:
-                job_ids = [claim.id for claim in claims]
+                done = [claim.id for claim in claims]
                 for claim in claims:
                     self._queue.hold(claim.id, claim.uid)
             if claims:
@@ -155,23 +165,5 @@ class Claiming:
                 await execute(lot, ticket)
             # Last, so that no job waits for it; until then the ids are in flight here.
             with suppress(QueueUnavailable):
-                await self._queue.acknowledge(job_ids)
-
-    async def _claim_in_store(self, job_ids: Sequence[str], *, dequeued: bool) -> Sequence[Claim]:
-        now = self._clock.now()
-        try:
-            claims = await self._store.claim(job_ids, node_id=self._lease.node.id, at=now)
-        except StoreUnavailable:
-            # The jobs are still queued, or they are ours and the answer was lost. In both cases
-            # their ids must not stay in flight here.
-            if dequeued:
-                with suppress(QueueUnavailable):
-                    await self._give_back(job_ids)
-            raise
-        changes = (claimed(claim, now) for claim in claims)
-        self._queue.announce([change for change in changes if change is not None])
-        return claims
-
-    async def _give_back(self, job_ids: Sequence[str]) -> None:
-        for job_id in reversed(job_ids):  # each to the head
-            await self._queue.give_back(job_id)
+                await self._queue.acknowledge(done)
+        return False

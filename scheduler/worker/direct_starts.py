@@ -21,6 +21,7 @@ from typing import Final, NamedTuple, Self
 from scheduler.basics.wait import Wait
 from scheduler.core.job import Claim
 from scheduler.core.ports.clock import Clock
+from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJob, LocalJobs
 
@@ -38,7 +39,10 @@ class Begun(NamedTuple):
 class DirectStarts:
     """The claimers of a node that wait for ids, and their reservations."""
 
-    def __init__(self, *, lease: Lease, local_jobs: LocalJobs, clock: Clock) -> None:
+    def __init__(
+        self, *, lease: Lease, local_jobs: LocalJobs, clock: Clock, quotas: Quotas = UNLIMITED
+    ) -> None:
+        self._quotas = quotas
         self._lease = lease
         self._local_jobs = local_jobs
         self._clock = clock
@@ -50,11 +54,10 @@ class DirectStarts:
         return len(self._idle)
 
     @contextmanager
-    def reserve(self, job_id: str) -> Iterator[Reservation | NoReservation]:
+    def reserve(self, job_id: str, uid: str) -> Iterator[Reservation | NoReservation]:
         """See `DirectStart`."""
-        claimer = next(iter(self._idle), None)
-        mark = self._lease.mark()
-        if claimer is None or not self._waits_in_vain(claimer) or not self._lease.unbroken(mark):
+        claimer, mark = self._free_claimer(uid), self._lease.mark()
+        if claimer is None or not self._lease.unbroken(mark):
             yield NoReservation()
             return
         del self._idle[claimer]
@@ -75,6 +78,13 @@ class DirectStarts:
                 yield
             finally:
                 self._idle.pop(claimer, None)
+
+    def _free_claimer(self, uid: str) -> IdleClaimer | None:
+        """The claimer that has waited longest, if a user's job may go without the queue to it."""
+        claimer = next(iter(self._idle), None)
+        if claimer is None or not self._waits_in_vain(claimer):
+            return None
+        return claimer if self._quotas.running_max_of(uid) is None else None
 
     def _waits_in_vain(self, claimer: IdleClaimer) -> bool:
         """Whether the queue had nothing for it: no job that waits there is overtaken."""

@@ -12,5 +12,5 @@ class NoDirectStart:
     """Reserves nothing."""
 
     @contextmanager
-    def reserve(self, _job_id: str) -> Iterator[NoReservation]:
+    def reserve(self, _job_id: str, _uid: str) -> Iterator[NoReservation]:
         yield NoReservation()

@@ -60,6 +60,12 @@ class Lines:
         for uid in {job.uid for job in jobs} - self._capped:
             self._place(uid)
 
+    def drop(self, jobs: Iterable[WaitingJob]) -> None:
+        for job in jobs:
+            self.waiting.get(job.uid, {}).pop(job.id, None)
+            if not self.waiting.get(job.uid):
+                self._place(job.uid)
+
     def add_first(self, entries: Sequence[Entry]) -> None:
         self.first.extendleft(reversed(entries))
 

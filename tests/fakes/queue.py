@@ -128,6 +128,10 @@ class MemoryQueue:
         for job in back:
             self.server.lines.cap(job.uid)
 
+    async def drop(self, jobs: Sequence[WaitingJob]) -> None:
+        self._answer()
+        self.server.lines.drop(jobs)
+
     async def recover(self, live_node_ids: Collection[str]) -> int:
         self._answer()
         gone = set(self.server.lines.inflight) - {self._node_id, *live_node_ids}

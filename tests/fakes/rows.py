@@ -32,6 +32,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Retiming
+from scheduler.core.rerun import RerunFilter
 from scheduler.core.webhook import CallStatus, Event, HookCall
 
 
@@ -44,6 +45,7 @@ class Row:
     key: str | None
     fingerprint: str | None
     traceparent: str | None
+    rerun_request: str | None = None
     losses: int = 0
     attempts_used: int = 0
     refuses_children: bool = False
@@ -89,12 +91,13 @@ class Row:
 
     def _retimed(self, run_at: datetime | None, now: datetime) -> dict[str, Any]:
         """What another time changes; a job that is held for another reason stays so."""
-        hold = self.job.hold
-        if hold is not None and hold.reason not in {HoldReason.RUN_AT, HoldReason.RETRY}:
+        reason = None if self.job.hold is None else self.job.hold.reason
+        if reason not in {None, HoldReason.RUN_AT, HoldReason.RETRY, HoldReason.PAUSED}:
             return {}
         if run_at is not None and run_at > now:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}
-        return {} if hold is None else {"hold": None, "eligible_at": now}
+        timed = reason in {HoldReason.RUN_AT, HoldReason.RETRY}
+        return {"hold": None, "eligible_at": now} if timed else {}
 
     def promote(self, *, since: datetime | None) -> None:
         self.change(hold=None, eligible_at=since, revision=self.job.revision + 1)
@@ -121,6 +124,19 @@ class Row:
         )
         self.losses = 0
         self.change(status=Status.ABORTED, owner=None, finished_at=at, abort=abort, hold=None)
+
+    def fits(self, which: RerunFilter) -> bool:
+        """Whether it is over, and one of those that are to be run again."""
+        job, error = self.job, self.job.error
+        ended = job.finished_at
+        return (
+            job.over
+            and which.uid in (None, job.uid)
+            and job.task in which.tasks
+            and job.status in which.statuses
+            and (not which.error_kinds or (error and error.kind) in which.error_kinds)
+            and (which.since is None or (ended is not None and ended >= which.since))
+        )
 
     def unaborted(self, grace_s: float | None) -> bool:
         """Whether an abort with this grace period would change it."""
@@ -163,7 +179,8 @@ def new_row(new: NewJob, now: datetime) -> Row:
         run_at = now + timedelta(seconds=order.delay_s)
     hold = Hold(HoldReason.RUN_AT, run_at) if run_at is not None and run_at > now else None
     job = new.stored(run_at=run_at, eligible_at=None if hold else now, hold=hold)
-    return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent)
+    request = new.rerun and new.rerun.request
+    return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent, request)
 
 
 def whole_ms(at: datetime) -> datetime:

@@ -31,11 +31,13 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.policy import expired_failure, waiting_job
-from scheduler.core.ports.store import Inserted, Released, Reordered, Retiming
-from scheduler.core.quotas.quota import Quota, Use, queue_excess
+from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
+from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
+from tests.fakes.pauses import MemoryPauses
 from tests.fakes.rows import (
     Row,
     call_of,
@@ -62,6 +64,7 @@ class MemoryStore:
         self._nodes: dict[str, Node] = {}
         self.audit = MemoryAudit(self._answer)
         self.tokens = MemoryTokens(self._answer, self.audit)
+        self.pauses = MemoryPauses(self._answer, self.audit, rows=self.rows, now=self.now)
 
     def _answer(self) -> None:
         if self.away:
@@ -85,11 +88,17 @@ class MemoryStore:
                 raise ParentAborted(f"{new.parent} was aborted with its children")
             self._must_fit(jobs, quotas or {})
             self.rows |= {new.id: new_row(new, self.now()) for new in jobs}
+            for new in jobs:
+                self.pauses.park(self.rows[new.id])
             self.audit.store(audit)
             stored = [self.rows[new.id].job for new in jobs]
             node = self._nodes.get(claimer or "")
             rows = [self.rows[new.id] for new in jobs if self.rows[new.id].waits] if node else []
-            claims = tuple(claim_of(row, node, row.job.created_at) for row in rows if node)
+            claims = tuple(
+                claim_of(row, node, row.job.created_at)
+                for row in rows
+                if node and self.pauses.may_begin(row, node.name)
+            )
             queued = {uid: self._use(uid).queued for uid in quotas or {}}
             return Inserted(stored, created=True, claims=claims, queued=queued)
         if len(earlier) < len(jobs):
@@ -199,7 +208,23 @@ class MemoryStore:
             return []
         free = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
         now = self.now()
+        free = (row for row in free if self.pauses.may_begin(row, node.name))
         return [claim_of(row, node, at) for row in free if row.waits and not row.expired(now)]
+
+    async def claim_within(
+        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+    ) -> ClaimedWithin:
+        claims: list[Claim] = []
+        beyond: list[WaitingJob] = []
+        rows = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
+        for row in sorted(rows, key=lambda row: _turn(waiting_job(row.job))):
+            most, uid = quotas.running_max_of(row.job.uid), row.job.uid
+            is_run = row.job.status is Status.QUEUED and row.waits
+            if is_run and most is not None and self._use(uid).running >= most:
+                beyond.append(waiting_job(row.job))
+            else:
+                claims += await self.claim([row.job.id], node_id=node_id, at=at)
+        return ClaimedWithin(claims, beyond)
 
     async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
         self._answer()
@@ -379,7 +404,8 @@ class MemoryStore:
         self._answer()
         queued = self._jobs(None, [Status.QUEUED], None)
         held = Counter(job.hold.reason for job in queued if job.hold is not None)
-        since = sorted(job.eligible_at for job in queued if job.eligible_at is not None)
+        waiting = [job.eligible_at for job in queued if job.hold is None]
+        since = sorted(at for at in waiting if at is not None)
         return JobCounts(
             queued=min(len(since), count_max),
             running=len(self._jobs(None, [Status.RUNNING], None)),
@@ -579,6 +605,7 @@ class MemoryStore:
         self._answer()
         due = {row.job.hold.until for row in self.rows.values() if row.job.hold is not None}
         due |= {row.expires_at for row in self.rows.values()}
+        due |= set(self.pauses.next_end())
         times = [at for at in due if at is not None]
         return (min(times) - self.now()).total_seconds() if times else None
 
@@ -598,6 +625,32 @@ class MemoryStore:
         if before.status is Status.QUEUED:
             row.reorder(priority=priority, retiming=retiming, now=self.now())
         return Reordered(row.job, changed=row.job != before)
+
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        self._answer()
+        run_again = {row.job.rerun_of for row in self.rows.values()}
+        jobs = [row.job for _, row in sorted(self.rows.items()) if row.fits(which)]
+        found = [job for job in jobs if job.id not in run_again]
+        return [Rerunnable(job.id, job.uid, size_of(job)) for job in found[:limit]]
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        self._answer()
+        return [self.rows[job_id].job for job_id in sorted(job_ids) if job_id in self.rows]
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        self._answer()
+        made = [row for row in self.rows.values() if row.rerun_request == request]
+        found = [
+            (Reran(row.job.rerun_of or "", row.job.uid, row.job.id), row.fingerprint)
+            for row in made
+        ]
+        return sorted(found)
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        self._answer()
+        jobs = (row.job for row in self.rows.values())
+        found = [job.id for job in jobs if job.rerun_of == job_id and job.uid == uid]
+        return sorted(found, reverse=True)[:limit]
 
     async def delete_finished(
         self, *, before: datetime, limit: int, bytes_max: int | None = None

@@ -228,10 +228,10 @@ class Town:
             job_events=Counting(clock),
         )
 
-    def reserve(self, job_id: str) -> AbstractContextManager[Reservation]:
+    def reserve(self, job_id: str, uid: str) -> AbstractContextManager[Reservation]:
         """See `DirectStart`: the user reaches the oldest node that lives."""
         self.idle += bool(self.members[0].direct_starts.waiting())
-        return self.members[0].direct_starts.reserve(job_id)
+        return self.members[0].direct_starts.reserve(job_id, uid)
 
     async def submit(self, name: str, task: str = "task1", order: Order = AT_ONCE) -> None:
         """Submit as a user does: again with the same key, until it is answered."""

@@ -29,6 +29,7 @@ from scheduler.core.job import (
     Node,
     Order,
     Progress,
+    Rerun,
     Settlement,
     Status,
     WaitingJob,
@@ -74,6 +75,7 @@ def new(
     parent: str | None = None,
     traceparent: str | None = None,
     order: Order = AT_ONCE,
+    rerun: Rerun | None = None,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
     return NewJob(
@@ -89,6 +91,7 @@ def new(
         idempotency_key=key,
         fingerprint=fingerprint,
         order=order,
+        rerun=rerun,
     )
 
 

@@ -24,6 +24,7 @@ from scheduler.core.tasks import Tasks
 from scheduler.processes.slots import Slots
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.pauses import PauseService
 from scheduler.service.service import Service
 from scheduler.worker import build_workers
 from scheduler.worker.direct_starts import IN_VAIN_S, DirectStarts
@@ -117,6 +118,9 @@ class NodeUnderTest:
             direct_start=self.direct_starts,
             job_events=self.job_events,
         )
+        self.pauses = PauseService(
+            store=store, clock=self.clock, node_name=record.name, nearer=self.service.nearer
+        )
         random = Random(1)  # noqa: S311 - spreads backoffs
         settlements = build_settlements(
             group,
@@ -147,6 +151,7 @@ class NodeUnderTest:
             job_events=self.job_events,
             intervals=intervals,
             node_api=NodeApi("http://127.0.0.1:8000"),
+            pauses=self.pauses,
         )
         self.slot_line = self.workers.slot_line
 

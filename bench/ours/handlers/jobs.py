@@ -19,6 +19,12 @@ def noop(data: Any) -> None:
     """Do nothing."""
 
 
+@handler("wait")
+def wait(data: Any) -> None:
+    """Wait for this many seconds."""
+    time.sleep(data)
+
+
 @handler("pass")
 def pass_(data: Any) -> None:
     """Wait until the pipe at this path has a writer."""

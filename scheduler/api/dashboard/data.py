@@ -12,7 +12,7 @@ from scheduler.api.dashboard.documents import (
 from scheduler.api.json_response import json_response
 from scheduler.api.requests.models import MatchQuery, OneOrAll, Query
 from scheduler.api.requests.queries import query
-from scheduler.api.state import PRINCIPAL, SERVICE, STATISTICS
+from scheduler.api.state import PAUSES, PRINCIPAL, SERVICE, STATISTICS
 from scheduler.service.documents import node_document
 from scheduler.service.statistics import COUNT_MAX
 
@@ -55,9 +55,12 @@ async def unfinished(request: web.Request) -> web.Response:
 async def nodes(request: web.Request) -> web.Response:
     """The nodes with their heartbeat counters: a node whose counter changes is alive."""
     nodes = await request.app[SERVICE].nodes(request[PRINCIPAL])
+    pause_of = request.app[PAUSES].pause_of
     return json_response(
         {
             "lease_s": request.app[STATISTICS].lease_s,
-            "nodes": [{**node_document(node), "beat": node.beat} for node in nodes],
+            "nodes": [
+                {**node_document(node, pause_of(node.name)), "beat": node.beat} for node in nodes
+            ],
         }
     )

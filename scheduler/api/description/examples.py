@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scheduler import __version__
-from scheduler.api.problems import JOB_ENDED, NOT_QUEUED, NOT_READY, QUOTA_EXCEEDED, Kind
+from scheduler.api.problems import (
+    JOB_ENDED,
+    NOT_OVER,
+    NOT_QUEUED,
+    NOT_READY,
+    QUOTA_EXCEEDED,
+    Kind,
+)
 
 RECEIPT: Final = {
     "requested_at": "2026-11-23T14:08:50.682Z",
@@ -60,6 +67,7 @@ JOB: Final = {
     "start_within_s": None,
     "eligible_at": "2026-11-23T14:08:46.905Z",
     "waits": None,
+    "rerun_of": None,
     "max_attempts": None,
     "hook_retries": False,
     "attempts": [ATTEMPT],
@@ -85,6 +93,7 @@ RETRY: Final = {
     "on": ["crash", "ConnectionError"],
 }
 
+RERUN_ID: Final = "01a208d3-7c02-7b1e-a4f5-19c80d5e2b66"
 TOKEN: Final = {
     "id": "3f0c9a1b7d24",
     "name": "web",
@@ -110,9 +119,24 @@ AUDIT: Final = {
     "count": 1,
     "detail": {"reason": "wrong input"},
 }
+PAUSE: Final = {
+    "kind": "task",
+    "name": "report",
+    "reason": "the archive is moved",
+    "until": "2026-11-24T06:00:00.000Z",
+    "paused_at": "2026-11-23T14:08:50.682Z",
+    "by": "ops",
+}
 BY_SCHEMA: Final[Mapping[str, Any]] = {
     "NewJob": {"uid": "ada", "task": "task1", "data": {"n": 30}},
     "JobChange": {"priority": 60, "run_at": None},
+    "RerunOrder": {"data": {"n": 60}},
+    "RerunAllOrder": {"error_kind": "lost", "since": "2026-11-23T14:00:00Z", "limit": 1000},
+    "Reruns": {
+        "count": 1,
+        "jobs": [{"rerun_of": JOB["id"], "uid": "ada", "id": RERUN_ID}],
+        "more": False,
+    },
     "AbortOrder": {"uid": "ada", "id": JOB["id"], "reason": "wrong input"},
     "Job": JOB,
     "JobOutline": {name: value for name, value in JOB.items() if name not in {"data", "result"}},
@@ -153,7 +177,10 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "running": 1,
         "tasks": ["task1"],
         "started_at": "2026-11-23T14:00:00.000Z",
+        "paused": None,
     },
+    "PauseOrder": {"reason": "the archive is moved", "until": "2026-11-24T07:00:00+01:00"},
+    "Pause": PAUSE,
     "TokenOrder": {"name": "web", "role": "user", "uids": ["team-a.*"]},
     "Token": TOKEN,
     "MadeToken": {**TOKEN, "token": f"atl_3f0c9a1b7d24_{'0' * 43}"},
@@ -162,12 +189,13 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
     "LoggedIn": {"status": "logged in"},
     "LoggedOut": {"status": "logged out"},
     "Health": {"status": "ok"},
-    "Ready": {"status": "ready"},
+    "Ready": {"status": "ready", "paused": False},
 }
 
 MEMBERS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     JOB_ENDED: {"job": SUCCESSFUL},
     NOT_QUEUED: {"job": RUNNING},
+    NOT_OVER: {"job": RUNNING},
     NOT_READY: {"reasons": {"draining": "the node is draining"}},
     QUOTA_EXCEEDED: {
         "detail": "user 'ada' has 100 queued jobs, and 1 more would be beyond"

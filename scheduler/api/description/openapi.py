@@ -23,6 +23,7 @@ from scheduler.api.problems import (
     INVALID,
     JOB_ENDED,
     KINDS,
+    NOT_OVER,
     NOT_QUEUED,
     NOT_READY,
     QUOTA_EXCEEDED,
@@ -44,6 +45,7 @@ SCHEME: Final = {
 SHAPES: Final[Mapping[Kind, type[BaseModel]]] = {
     INVALID: shapes.Refusal,
     JOB_ENDED: shapes.Ended,
+    NOT_OVER: shapes.NotOver,
     NOT_QUEUED: shapes.NotQueued,
     NOT_READY: shapes.Obstacles,
     QUOTA_EXCEEDED: shapes.Exceeded,
@@ -103,7 +105,7 @@ def _operation(route: Route, components: Json) -> Json:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": route.needs_body,
             "content": _content(route.name, None, "application/json", route.body, components),
         }
     responses = {

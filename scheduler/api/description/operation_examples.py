@@ -13,7 +13,9 @@ from scheduler.api.description.examples import (
     AUDIT,
     BY_SCHEMA,
     JOB,
+    PAUSE,
     RECEIPT,
+    RERUN_ID,
     RUNNING,
     SUCCESSFUL,
     TOKEN,
@@ -50,6 +52,16 @@ HELD: Final = {
     "eligible_at": None,
     "waits": {"for": "run_at", "until": "2026-11-24T06:00:00.000Z"},
 }
+PAUSED: Final = {
+    **QUEUED,
+    "task": PAUSE["name"],
+    "waits": {
+        "for": "paused",
+        "until": PAUSE["until"],
+        "pause": {name: PAUSE[name] for name in ("kind", "name", "reason", "by")},
+    },
+}
+RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
 TRIED_AGAIN: Final = {
     **QUEUED,
     "attempt": 1,
@@ -108,6 +120,8 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "last_event_id": "1795939427123-2.0~900000000",
     "Last-Event-ID": "1795939427123-2.0~900000000",
     "follow": True,
+    "kind": "task",
+    "name": "report",
     "actor": "web",
     "action": "abort",
     "since": "2026-11-23T00:00:00Z",
@@ -130,7 +144,7 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         "in ten minutes": {**NEW, "delay_s": 600},
         "tried again": {**NEW, "max_attempts": 5},
     },
-    ("submit", 202): {"one": QUEUED, "later": HELD},
+    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED},
     ("change_job", None): {
         "at once": {"run_at": None},
         "first of all": {"priority": 86400},
@@ -138,9 +152,32 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
     },
     ("change_job", 200): {"tomorrow": HELD},
     ("submit", 200): {"one": RUNNING},
+    ("rerun_job", None): {
+        "the same": {},
+        "with other data": {"data": {"n": 60}},
+        "tomorrow": {"run_at": "2026-11-24T07:00:00+01:00", "priority": -60},
+    },
+    ("rerun_job", 202): {"the same": RERUN},
+    ("rerun_job", 200): {"the same": {**RERUN, "status": "running", "attempt": 1}},
+    ("rerun_jobs", None): {
+        "what failed lately": BY_SCHEMA["RerunAllOrder"],
+        "how many that are": {**BY_SCHEMA["RerunAllOrder"], "limit": 10000, "dry_run": True},
+        "what was aborted": {"uid": "ada", "status": "aborted", "limit": 100},
+    },
+    ("rerun_jobs", 202): {"one": BY_SCHEMA["Reruns"]},
+    ("rerun_jobs", 200): {
+        "a dry run": {
+            **BY_SCHEMA["Reruns"],
+            "jobs": [{**BY_SCHEMA["Reruns"]["jobs"][0], "id": None}],
+        }
+    },
     ("get_job", 200): {"successful": SUCCESSFUL, "tried again": TRIED_AGAIN},
     ("list_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND}, SUCCESSFUL]},
     ("list_all_jobs", 200): {"newest first": [{**RUNNING, "id": SECOND, "uid": "bob"}, SUCCESSFUL]},
+    ("put_pause", None): {
+        "for good": {},
+        "until a time": {"reason": PAUSE["reason"], "until": "2026-11-24T07:00:00+01:00"},
+    },
     ("list_tokens", 200): {"newest first": [TOKEN]},
     ("revoke_token", 200): {"revoked": {**TOKEN, "revoked_at": "2026-11-24T09:30:00.000Z"}},
     ("list_audit", 200): {"newest first": [AUDIT]},

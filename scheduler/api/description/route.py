@@ -69,6 +69,8 @@ class Route:
     problems: tuple[Kind, ...] = ()
     body: Any = None
     """The type of the JSON body; None if the route takes none."""
+    needs_body: bool = True
+    """Whether the body must be there, if the route takes one."""
     path_parameters: type[Query] | None = None
     """The model of the parameters in the path."""
     query: type[Query] | None = None

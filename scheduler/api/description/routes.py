@@ -20,8 +20,10 @@ from scheduler.api.problems import (
     INVALID,
     JOB_ENDED,
     NO_SUCH_JOB,
+    NO_SUCH_PAUSE,
     NO_SUCH_TOKEN,
     NOT_JSON,
+    NOT_OVER,
     NOT_QUEUED,
     NOT_READY,
     PARENT_ABORTED,
@@ -52,7 +54,9 @@ from scheduler.api.requests.models import (
     UserPath,
     WaitQuery,
 )
+from scheduler.api.requests.pauses import PauseOrder, PausePath, PausesQuery
 from scheduler.api.requests.queries import IDEMPOTENCY_KEY, KEY_PATTERN
+from scheduler.api.requests.reruns import RerunAllOrder, RerunOrder
 from scheduler.api.requests.tracing import TRACEPARENT
 from scheduler.api.reserved import RESERVED
 from scheduler.api.views import (
@@ -63,6 +67,8 @@ from scheduler.api.views import (
     jobs,
     operations,
     order,
+    pauses,
+    reruns,
     sessions,
     tokens,
 )
@@ -96,6 +102,13 @@ EVENTS: Final = ResponseDescription(
     shape=str,
     media="text/event-stream",
 )
+
+KEYED: Final = {
+    IDEMPOTENCY_KEY: "1 to 200 visible ASCII characters: the same key and uid again give the same "
+    "answer, and nothing is run again twice",
+    TRACEPARENT: "the trace that the new jobs are to go on with, by W3C Trace Context; one that is "
+    "not valid is ignored",
+}
 
 ROUTES: Final = (
     Route(
@@ -212,6 +225,59 @@ ROUTES: Final = (
         problems=(INVALID, NO_SUCH_JOB, NOT_QUEUED, TOO_LARGE, NOT_JSON, UNAVAILABLE),
     ),
     Route(
+        method="POST",
+        path="/{uid}/{id}/rerun",
+        function=reruns.rerun_job,
+        right=Right.CHANGE,
+        path_parameters=JobPath,
+        body=RerunOrder,
+        needs_body=False,
+        headers=KEYED,
+        patterns={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
+        responses={
+            202: ResponseDescription(
+                description="The new job is stored and will run",
+                shape=shapes.Job,
+                headers={"Location": "where the new job is", **RATE_LIMIT, **NOTICES},
+            ),
+            200: ResponseDescription(
+                description="The job that this idempotency key brought before",
+                shape=shapes.Job,
+                headers={"Location": "where the job is", **RATE_LIMIT},
+            ),
+        },
+        problems=(
+            INVALID,
+            NO_SUCH_JOB,
+            NOT_OVER,
+            CONFLICT,
+            PARENT_ABORTED,
+            TOO_LARGE,
+            NOT_JSON,
+            QUOTA_EXCEEDED,
+            UNAVAILABLE,
+        ),
+    ),
+    Route(
+        method="POST",
+        path="/-/reruns",
+        function=reruns.rerun_jobs,
+        right=Right.CHANGE,
+        body=RerunAllOrder,
+        headers=KEYED,
+        patterns={IDEMPOTENCY_KEY: f"^{KEY_PATTERN}$"},
+        responses={
+            202: ResponseDescription(
+                description="The new jobs are stored and will run", shape=shapes.Reruns
+            ),
+            200: ResponseDescription(
+                description="A dry run, or what this idempotency key brought before",
+                shape=shapes.Reruns,
+            ),
+        },
+        problems=(INVALID, CONFLICT, TOO_LARGE, NOT_JSON, QUOTA_EXCEEDED, UNAVAILABLE),
+    ),
+    Route(
         method="DELETE",
         path="/{uid}/{id}",
         function=aborts.abort_job,
@@ -310,6 +376,43 @@ ROUTES: Final = (
             200: ResponseDescription(description="The nodes, by name", shape=list[shapes.Node])
         },
         problems=(UNAVAILABLE,),
+    ),
+    Route(
+        method="PUT",
+        path="/-/pauses/{kind}/{name}",
+        function=pauses.put_pause,
+        right=Right.OPERATE,
+        path_parameters=PausePath,
+        body=PauseOrder,
+        needs_body=False,
+        responses={200: ResponseDescription(description="The pause", shape=shapes.Pause)},
+        problems=(INVALID, TOO_LARGE, NOT_JSON, UNAVAILABLE),
+    ),
+    Route(
+        method="DELETE",
+        path="/-/pauses/{kind}/{name}",
+        function=pauses.end_pause,
+        right=Right.OPERATE,
+        path_parameters=PausePath,
+        responses={
+            200: ResponseDescription(description="The pause that was ended", shape=shapes.Pause)
+        },
+        problems=(INVALID, NO_SUCH_PAUSE, UNAVAILABLE),
+    ),
+    Route(
+        method="GET",
+        path="/-/pauses",
+        function=pauses.list_pauses,
+        right=Right.OPERATE,
+        query=PausesQuery,
+        responses={
+            200: ResponseDescription(
+                description="The pauses",
+                shape=list[shapes.Pause],
+                headers={"Link": 'the next page, if there is one, as `<…>; rel="next"`'},
+            )
+        },
+        problems=(INVALID, UNAVAILABLE),
     ),
     Route(
         method="POST",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
+from scheduler.core.pause import PauseKind
 from scheduler.core.webhook import CallStatus, Event
 
 Instant = Annotated[
@@ -99,6 +100,15 @@ class Abort(Shape):
     on_abort: Annotated[OnAbort | None, Field(description="null where there is nothing to undo")]
 
 
+class WaitsForPause(Shape):
+    """The pause that a job waits for."""
+
+    kind: Annotated[Literal["task", "uid"], Field(description="what is paused")]
+    name: str
+    reason: Annotated[str | None, Field(description="why")]
+    by: Annotated[str | None, Field(description="who paused; null without `[auth]`")]
+
+
 class Waits(Shape):
     """What a queued job waits for before it may wait for a worker."""
 
@@ -107,12 +117,27 @@ class Waits(Shape):
         Field(
             alias="for",
             description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
-            "one comes after a pause; further ones may follow",
+            "one comes after a pause; `paused`: its handler or its user is paused; further ones "
+            "may follow",
         ),
     ]
     until: Annotated[
         Instant | None, Field(description="when that ends by itself; null where it does not")
     ]
+    pause: Annotated[
+        WaitsForPause | None, Field(description="of a paused job, the pause that ends last")
+    ] = None
+
+
+class Pause(Shape):
+    """A pause: no new attempt begins of what it names."""
+
+    kind: PauseKind
+    name: Annotated[str, Field(description="the name of a handler, a user or a node")]
+    reason: str | None
+    until: Annotated[Instant | None, Field(description="when it ends by itself; null: never")]
+    paused_at: Annotated[Instant, Field(description="since when, by the store's clock")]
+    by: Annotated[str | None, Field(description="who asked for it; null without `[auth]`")]
 
 
 class Attempt(Shape):
@@ -175,6 +200,9 @@ class JobOutline(Shape):
     waits: Annotated[
         Waits | None, Field(description="null where it waits for a worker, or is not queued")
     ]
+    rerun_of: Annotated[
+        Id | None, Field(description="the job that it runs again, which may be deleted by now")
+    ]
     max_attempts: Annotated[
         int | None,
         Field(description="how many attempts it may use up; null: its handler says how many"),
@@ -217,6 +245,24 @@ class Aborts(Shape):
     aborting: Annotated[int, Field(description="how many are being stopped")]
 
 
+class RerunOf(Shape):
+    """A job that is run again."""
+
+    rerun_of: Annotated[Id, Field(description="the job that was over")]
+    uid: str
+    id: Annotated[Id | None, Field(description="the new job; null in a dry run")]
+
+
+class Reruns(Shape):
+    """The jobs that a request ran again, or would."""
+
+    count: Annotated[int, Field(description="how many")]
+    jobs: Annotated[
+        list[RerunOf], Field(description="in the order in which they were submitted at first")
+    ]
+    more: Annotated[bool, Field(description="whether further jobs match: ask again for those")]
+
+
 class UserLimits(Shape):
     """The limits of a user; null: there is no such limit."""
 
@@ -250,6 +296,7 @@ class Ready(Shape):
     """The node takes work."""
 
     status: Literal["ready"]
+    paused: Annotated[bool, Field(description="whether it takes no new jobs meanwhile")]
 
 
 class TaskRetry(Shape):
@@ -284,6 +331,7 @@ class Node(Shape):
     running: Annotated[int, Field(description="jobs it was running at its last heartbeat")]
     tasks: list[str]
     started_at: Instant
+    paused: Annotated[Pause | None, Field(description="null where it takes jobs")]
 
 
 class Token(Shape):
@@ -328,7 +376,10 @@ class AuditRecord(Shape):
     uid: Annotated[str | None, Field(description="the user whose jobs it is about")]
     target: Annotated[
         str | None,
-        Field(description="the id of the job or token; null where it is about several, or none"),
+        Field(
+            description="the id of the job or token, or what is paused; null where it is about "
+            "several, or none"
+        ),
     ]
     count: Annotated[int, Field(description="how many jobs, or failed logins")]
     detail: Annotated[
@@ -399,6 +450,12 @@ class Ended(Problem):
 
 class NotQueued(Problem):
     """The job that is not queued any more."""
+
+    job: Job
+
+
+class NotOver(Problem):
+    """The job that is to be run again is not over."""
 
     job: Job
 

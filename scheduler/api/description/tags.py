@@ -19,15 +19,18 @@ JOBS: Final = Tag("Jobs", "Submit jobs, list them, and get their results.")
 ABORTS: Final = Tag("Aborts", "End jobs with everything that they started, and get a receipt.")
 WATCHING: Final = Tag("Watching", "Follow jobs while they run: events and logs.")
 TOKENS: Final = Tag("Tokens", "Say who may use the API, and for which users; see who did what.")
+PAUSES: Final = Tag("Pauses", "Let no attempt begin of a handler or a user, or on a node.")
 NODE: Final = Tag("Node", "Look at the node: health, handlers, metrics, and pages for browsers.")
 
-TAGS: Final = (JOBS, ABORTS, WATCHING, TOKENS, NODE)
+TAGS: Final = (JOBS, ABORTS, WATCHING, PAUSES, TOKENS, NODE)
 BY_MODULE: Final[Mapping[str, Tag]] = {
     "scheduler.api.views.jobs": JOBS,
     "scheduler.api.views.order": JOBS,
+    "scheduler.api.views.reruns": JOBS,
     "scheduler.api.views.aborts": ABORTS,
     "scheduler.api.views.events": WATCHING,
     "scheduler.api.views.job_logs": WATCHING,
+    "scheduler.api.views.pauses": PAUSES,
     "scheduler.api.views.tokens": TOKENS,
     "scheduler.api.views.sessions": TOKENS,
     "scheduler.api.views.audit": TOKENS,

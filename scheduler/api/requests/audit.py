@@ -12,7 +12,7 @@ from scheduler.api.requests.models import LIMIT_DEFAULT, UID_PATTERN, Limit, Que
 from scheduler.core.access.audit import TEXT_MAX, Action, AuditFilter
 
 
-def _instant(text: object) -> object:
+def instant(text: object) -> object:
     """A text of RFC 3339 as a time; a local one, whose offset nobody knows, is refused."""
     if not isinstance(text, str):
         return text
@@ -24,7 +24,7 @@ def _instant(text: object) -> object:
 
 Instant = Annotated[
     datetime | None,
-    BeforeValidator(_instant),
+    BeforeValidator(instant),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
 ]
 

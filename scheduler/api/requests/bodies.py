@@ -54,6 +54,15 @@ async def read_json(request: web.Request) -> bytes:
     return await _read(request, object_max=object_max, array_max=max(ARRAY_BYTES_MAX, object_max))
 
 
+async def read_optional(request: web.Request) -> bytes:
+    """The body of a request that may have none; then it is empty, whatever it is declared as.
+
+    Raises:
+        As `read_json`.
+    """
+    return await read_json(request) if request.body_exists else b""
+
+
 def object_bytes_max(data_bytes_max: int) -> int:
     """The size of one job in a body, which has data of so many bytes."""
     return data_bytes_max + ENVELOPE_BYTES_MAX

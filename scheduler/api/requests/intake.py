@@ -45,6 +45,20 @@ async def read_jobs(request: web.Request, *, digested: bool) -> Intake:
     return intake
 
 
+async def parsed(request: web.Request, body: bytes, *, without: object) -> object:
+    """The JSON value in the body of a request for one job; `without` where there is no body.
+
+    Raises:
+        Invalid: it is not JSON.
+    """
+    if not body:
+        return without
+    if len(body) <= AT_ONCE_BYTES_MAX:
+        return parse(body)
+    async with request.app[LOAD].turn():
+        return parse(body)
+
+
 async def _take_large(body: bytes, intake: Intake, limits: Limits) -> None:
     job_bytes_max = object_bytes_max(limits.data_bytes_max)
     if len(body) > job_bytes_max:

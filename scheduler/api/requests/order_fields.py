@@ -30,7 +30,7 @@ def _whole(value: object) -> object:
     return int(value) if type(value) is float and value.is_integer() else value
 
 
-def _time(value: object) -> object:
+def time_within_a_year(value: object) -> object:
     """A text of RFC 3339 as a time; a local one, whose offset nobody knows, is refused."""
     if not isinstance(value, str):
         return value
@@ -72,7 +72,7 @@ Priority = Annotated[
 ]
 RunAt = Annotated[
     datetime | None,
-    BeforeValidator(_time),
+    BeforeValidator(time_within_a_year),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
     Field(
         description="the time before which the job does not begin: RFC 3339 with its offset, at "

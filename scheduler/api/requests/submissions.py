@@ -120,21 +120,26 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> JobRequest:
         TooLarge: its data are longer than `data_bytes_max` as JSON.
         Invalid: its data are nested deeper than orjson can write.
     """
-    try:
-        data = orjson.dumps(job.data)
-    except orjson.JSONEncodeError:
-        detail = f"nests too deep; allowed: {DATA_LEVELS_MAX} levels of arrays and objects"
-        raise refusal([Flaw(f"{pointer}/data", detail)]) from None
-    if len(data) > data_bytes_max:
-        raise TooLarge(f"{pointer}/data is {len(data)} bytes; allowed are at most {data_bytes_max}")
     return JobRequest(
         uid=job.uid,
         task=job.task,
-        data=JsonText(data.decode()),
+        data=data_text(job.data, pointer=pointer, data_bytes_max=data_bytes_max),
         hook=job.hook,
         parent=job.parent,
         order=job.order,
     )
+
+
+def data_text(data: object, *, pointer: str, data_bytes_max: int) -> JsonText:
+    """The data of a job as JSON text; raises as `submission`."""
+    try:
+        text = orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        detail = f"nests too deep; allowed: {DATA_LEVELS_MAX} levels of arrays and objects"
+        raise refusal([Flaw(f"{pointer}/data", detail)]) from None
+    if len(text) > data_bytes_max:
+        raise TooLarge(f"{pointer}/data is {len(text)} bytes; allowed are at most {data_bytes_max}")
+    return JsonText(text.decode())
 
 
 def _chosen(order: Order) -> dict[str, object]:

@@ -8,7 +8,7 @@ data: {"id": …}                JSON, on one line
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -17,9 +17,10 @@ from aiohttp import web
 
 from scheduler.api.requests.models import EventsQuery, UserEventsQuery
 from scheduler.api.requests.queries import job_in_path, query
-from scheduler.api.state import PRINCIPAL, SERVICE
+from scheduler.api.state import PAUSES, PRINCIPAL, SERVICE
 from scheduler.api.streams import stream
 from scheduler.core.change import Position, position
+from scheduler.core.job import Job
 from scheduler.service.documents import job_outline, line_document, progress_document
 from scheduler.service.following.events import (
     UNKNOWN_CHANGE,
@@ -39,6 +40,9 @@ KEPT_BYTES_MAX: Final = 16 * 1024
 """A larger event is made anew for each client: a thousand of them must not fill the memory."""
 HEARTBEAT: Final = b": heartbeat\n\n"
 
+Told = Callable[[Job], Job]
+"""A job with what its user is told that it waits for."""
+
 
 async def follow_job(request: web.Request) -> web.StreamResponse:
     """Follow what happens to a job, from its present to its end.
@@ -51,7 +55,7 @@ async def follow_job(request: web.Request) -> web.StreamResponse:
     events = await request.app[SERVICE].follow(
         request[PRINCIPAL], uid, job_id, after=_after(request, wanted), log=wanted.log
     )
-    return await stream(request, _text(events), content_type="text/event-stream")
+    return await stream(request, _text(request, events), content_type="text/event-stream")
 
 
 async def follow_jobs(request: web.Request) -> web.StreamResponse:
@@ -63,7 +67,7 @@ async def follow_jobs(request: web.Request) -> web.StreamResponse:
     events = request.app[SERVICE].follow_all(
         request[PRINCIPAL], wanted.uid, after=_after(request, wanted), log=wanted.log
     )
-    return await stream(request, _text(events), content_type="text/event-stream")
+    return await stream(request, _text(request, events), content_type="text/event-stream")
 
 
 def _after(request: web.Request, wanted: EventsQuery) -> Position | None:
@@ -72,24 +76,27 @@ def _after(request: web.Request, wanted: EventsQuery) -> Position | None:
     return None if not text else position(text) or Position(UNKNOWN_CHANGE)
 
 
-async def _text(events: AsyncGenerator[Sequence[Event], None]) -> AsyncGenerator[bytes, None]:
+async def _text(
+    request: web.Request, events: AsyncGenerator[Sequence[Event], None]
+) -> AsyncGenerator[bytes, None]:
     """Events as they are sent; a heartbeat first, and later in silence, if there are no events."""
+    told = request.app[PAUSES].told
     loop = asyncio.get_running_loop()
     silent_until = loop.time()
     async with aclosing(events):
         async for some in events:
             if some or loop.time() >= silent_until:
                 silent_until = loop.time() + HEARTBEAT_S
-                for part in _parts(some):
+                for part in _parts(some, told):
                     yield part
 
 
-def _parts(events: Sequence[Event]) -> Iterator[bytes]:
+def _parts(events: Sequence[Event], told: Told) -> Iterator[bytes]:
     """Events as text, a bounded part at a time: one that a client does not read stays in memory."""
     blocks: list[bytes] = []
     size = 0
     for event in events:
-        blocks.append(_block(event))
+        blocks.append(_block(event, told))
         size += len(blocks[-1])
         if size >= PART_BYTES:
             yield b"".join(blocks)
@@ -98,20 +105,20 @@ def _parts(events: Sequence[Event]) -> Iterator[bytes]:
         yield b"".join(blocks) or HEARTBEAT
 
 
-def _block(event: Event) -> bytes:
+def _block(event: Event, told: Told) -> bytes:
     """An event as text, which is kept for all other clients where it is of a usual size."""
     if event.text is not None:
         return event.text
-    text = _rendered(event)
+    text = _rendered(event, told)
     if len(text) <= KEPT_BYTES_MAX:
         event.text = text
     return text
 
 
-def _rendered(event: Event) -> bytes:
+def _rendered(event: Event, told: Told) -> bytes:
     match event:
         case StatusEvent(_, job):
-            name, data = "status", job_outline(job)
+            name, data = "status", job_outline(told(job))
         case ProgressEvent(_, change):
             name, data = "progress", progress_document(change)
         case LineEvent(_, job_id, uid, line):

@@ -16,7 +16,7 @@ from scheduler.api.requests.intake import read_jobs
 from scheduler.api.requests.models import ListAllQuery, ListQuery, Query, WaitQuery
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LOAD, PATH_PREFIX, PRINCIPAL, QUOTAS, SERVICE
+from scheduler.api.state import LOAD, PATH_PREFIX, PAUSES, PRINCIPAL, QUOTAS, SERVICE
 from scheduler.api.views.order import notice
 from scheduler.core.job import Job
 from scheduler.service.documents import call_document, job_document, job_outline, usage_document
@@ -40,13 +40,14 @@ async def submit(request: web.Request) -> web.Response:
         fingerprint=intake.fingerprint,
         traceparent=traceparent(request),
     )
+    told = request.app[PAUSES].told
     status = 202 if inserted.created else 200
     headers = rate_limit_headers(standings)
-    documents = [job_document(job) for job in inserted.jobs]
+    documents = [job_document(told(job)) for job in inserted.jobs]
     headers |= notice(inserted.jobs) if inserted.created else {}
     if intake.several:
         return json_response(documents, status=status, headers=headers)
-    headers |= _location(request, inserted.jobs[0])
+    headers |= location(request, inserted.jobs[0])
     return json_response(documents[0], status=status, headers=headers)
 
 
@@ -90,7 +91,8 @@ async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> w
             limit=wanted.limit,
         )
         documented = job_document if wanted.data else job_outline
-        documents = [documented(job) for job in page.jobs]
+        told = request.app[PAUSES].told
+        documents = [documented(told(job)) for job in page.jobs]
         return json_response(documents, headers=_next(request, page))
 
 
@@ -105,10 +107,10 @@ async def get_job(request: web.Request) -> web.Response:
     async with in_line(request, request.app[LOAD].reads):
         job = await service.get(by, uid, job_id)
         if how_long.wait == 0 or job.reached(how_long.until):
-            return json_response(job_document(job))
+            return json_response(job_document(request.app[PAUSES].told(job)))
     with waiting(request, how_long.wait) as wait_s:
         job = await service.get(by, uid, job_id, wait_s=wait_s, until=how_long.until)
-    return json_response(job_document(job))
+    return json_response(job_document(request.app[PAUSES].told(job)))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:
@@ -123,7 +125,8 @@ async def list_hook_calls(request: web.Request) -> web.Response:
     return json_response([call_document(call) for call in calls])
 
 
-def _location(request: web.Request, job: Job) -> dict[str, str]:
+def location(request: web.Request, job: Job) -> dict[str, str]:
+    """The header that says where a new job is."""
     prefix = request.app[PATH_PREFIX]
     return {"Location": f"{prefix}/{_quoted(job.uid)}/{job.id}"}
 

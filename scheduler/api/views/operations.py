@@ -12,7 +12,7 @@ from scheduler.api.description.curl import example_job
 from scheduler.api.description.docs import POLICY, at, submitting
 from scheduler.api.json_response import json_response
 from scheduler.api.problems import NOT_READY, problem
-from scheduler.api.state import DOCS, OPENAPI, PATH_PREFIX, PRINCIPAL, REGISTRY, SERVICE
+from scheduler.api.state import DOCS, OPENAPI, PATH_PREFIX, PAUSES, PRINCIPAL, REGISTRY, SERVICE
 from scheduler.service.documents import node_document, task_document
 
 
@@ -27,13 +27,15 @@ async def health(_: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """Say whether this node can take work, and what keeps it from that.
 
-    For load balancers: a node that drains, or whose store or queue is away, answers 503.
+    For load balancers: a node that drains, or whose store or queue is away, answers 503. One that
+    is paused is ready: it serves its API, and says that it takes no new jobs.
     """
     reasons = await request.app[SERVICE].not_ready_reasons()
+    paused = request.app[PAUSES].of_node is not None
     if reasons:
         detail = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         return problem(NOT_READY, detail, reasons=dict(reasons))
-    return json_response({"status": "ready"})
+    return json_response({"status": "ready", "paused": paused})
 
 
 async def list_tasks(request: web.Request) -> web.Response:
@@ -52,9 +54,9 @@ async def list_nodes(request: web.Request) -> web.Response:
 
     A node is listed from its start until it ends, or is presumed dead.
     """
-    return json_response(
-        [node_document(node) for node in await request.app[SERVICE].nodes(request[PRINCIPAL])]
-    )
+    nodes = await request.app[SERVICE].nodes(request[PRINCIPAL])
+    pause_of = request.app[PAUSES].pause_of
+    return json_response([node_document(node, pause_of(node.name)) for node in nodes])
 
 
 async def metrics(request: web.Request) -> web.Response:

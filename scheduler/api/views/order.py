@@ -13,7 +13,7 @@ from scheduler.api.requests.bodies import read_order
 from scheduler.api.requests.checking import checked, refusal, shown
 from scheduler.api.requests.models import JobChange, Query
 from scheduler.api.requests.queries import job_in_path, query
-from scheduler.api.state import PRINCIPAL, SERVICE
+from scheduler.api.state import PAUSES, PRINCIPAL, SERVICE
 from scheduler.core.errors import Flaw
 from scheduler.core.job import Job, Status
 from scheduler.core.ports.store import Retiming
@@ -44,7 +44,8 @@ async def change_job(request: web.Request) -> web.Response:
         detail = f"the job is {job.status}: only a queued job can be changed"
         return problem(NOT_QUEUED, detail, job=job_document(job))
     retimed = [job] if change.run_at is not None else []
-    return json_response(job_document(job), headers=notice(retimed))
+    told = request.app[PAUSES].told(job)
+    return json_response(job_document(told), headers=notice(retimed))
 
 
 def notice(jobs: Sequence[Job]) -> dict[str, str]:

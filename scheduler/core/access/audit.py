@@ -8,6 +8,9 @@ effect. It never has the data of a job, and no secret.
     submit                         jobs for others, see `is_for_another`: one record for each user
     abort                          one job, or with `children` all that is below it
     abort_all                      what matched: one record, with the number of jobs
+    pause, resume                  the target is what is paused: its kind and name
+    rerun                          one job, which is the target
+    rerun_all                      what matched: one record, with the number of jobs
 """
 
 from __future__ import annotations
@@ -35,6 +38,10 @@ class Action(StrEnum):
     SUBMIT = "submit"
     ABORT = "abort"
     ABORT_ALL = "abort_all"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RERUN = "rerun"
+    RERUN_ALL = "rerun_all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,10 @@ class AuditRecord:
     uid: str | None = None
     """The user whose jobs it is about."""
     target: str | None = None
-    """The id of the job or token that it is about; None where it is about several, or none."""
+    """The id of the job or token that it is about, or the kind and name of a pause.
+
+    None where it is about several, or none.
+    """
     count: int = 1
     """How many: of jobs, or of failed logins."""
     detail: Mapping[str, Any]

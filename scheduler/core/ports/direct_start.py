@@ -30,6 +30,10 @@ class DirectStart(Protocol):
     other lost claim, and a job that was not claimed goes into the queue.
     """
 
-    def reserve(self, job_id: str) -> AbstractContextManager[Reservation]:
-        """Reserve an idle worker for a job, for the block in which it is stored."""
+    def reserve(self, job_id: str, uid: str) -> AbstractContextManager[Reservation]:
+        """Reserve an idle worker for a user's job, for the block in which it is stored.
+
+        None for users of whom only so many jobs may run: these are counted where jobs are claimed
+        that waited.
+        """
         ...

@@ -93,6 +93,13 @@ class Queue(Protocol):
         """
         ...
 
+    async def drop(self, jobs: Sequence[WaitingJob]) -> None:
+        """Take ids out of the lines of their users: the jobs wait for no worker any more.
+
+        What came ahead or back, and what is in flight, stays.
+        """
+        ...
+
     async def recover(self, live_node_ids: Collection[str]) -> int:
         """Return the in-flight ids of all nodes that are neither this one nor live to the head.
 

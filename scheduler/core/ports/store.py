@@ -25,8 +25,10 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
+from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
-from scheduler.core.quotas.quota import Quota, Use
+from scheduler.core.quotas.quota import Quota, Quotas, Use
+from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import HookCall, Verdict
 
@@ -41,6 +43,14 @@ class Inserted(NamedTuple):
     """Of the jobs that are stored as claimed."""
     queued: Mapping[str, int] = {}
     """How many queued jobs each user has then, if a quota limits them."""
+
+
+class ClaimedWithin(NamedTuple):
+    """What `Store.claim_within` claimed, and what not."""
+
+    claims: Sequence[Claim]
+    beyond: Sequence[WaitingJob] = ()
+    """Those that still wait, since their users may run no further one."""
 
 
 class Released(NamedTuple):
@@ -89,6 +99,11 @@ class Store(Protocol):
         """Who did what."""
         ...
 
+    @property
+    def pauses(self) -> PauseStore:
+        """What is paused: of that, nothing is claimed but clean-ups."""
+        ...
+
     async def insert(
         self,
         jobs: Sequence[NewJob],
@@ -100,7 +115,8 @@ class Store(Protocol):
         """Store jobs as queued, all or none; the answer has the order of `jobs`.
 
         A job whose time has not come by the store's clock is held; a delay begins now. Any other
-        may run from now on, also one whose time is long past.
+        may run from now on, also one whose time is long past. One whose task or user is paused is
+        held, too.
 
         With `claimer`, the id of a node, they are stored as claimed by it from their creation on,
         exactly as if `claim` had followed, if it is registered; but not those that are held.
@@ -183,10 +199,23 @@ class Store(Protocol):
         """Claim those of the jobs that wait: queued ones to run, aborted ones to clean up.
 
         A queued job becomes running: owner and node name are set, attempt and token grow by one,
-        progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`. An
-        aborted job with a pending clean-up and without an owner only gets an owner and a new token.
-        The answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
+        progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`, nor
+        one that a pause covers, of its task, its user or the node. An aborted job with a pending
+        clean-up and without an owner only gets an owner and a new token, whatever is paused. The
+        answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
         concurrent calls for one job exactly one gets it.
+        """
+        ...
+
+    async def claim_within(
+        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+    ) -> ClaimedWithin:
+        """Claim jobs as `claim` does, but no more of a user than may run by his quota.
+
+        Where fewer may run than are given, those whose turn is first are claimed. Concurrent calls
+        for one user, from any node, count one after the other; who has no such limit waits for
+        nobody. A job is running from its claim on until it is settled or taken back. Clean-ups are
+        neither counted nor left out.
         """
         ...
 
@@ -466,7 +495,9 @@ class Store(Protocol):
         ...
 
     async def next_due_s(self) -> float | None:
-        """In how many seconds `promote` or `expire` has something to do; None: nothing is known.
+        """In how many seconds `promote`, `expire` or `pauses.let_go` has something to do.
+
+        None: nothing is known.
 
         Negative where it has since so long.
         """
@@ -487,6 +518,26 @@ class Store(Protocol):
         so. Without effect where the job is not queued, or is so already. None where the id is
         unknown or another user's.
         """
+        ...
+
+    async def rerunnable(self, which: RerunFilter, *, limit: int) -> Sequence[Rerunnable]:
+        """Up to `limit` of the jobs that match, are over and have no re-run, oldest first.
+
+        A job is over where it is final and no clean-up is pending. What became of its re-run does
+        not matter: that is a job of its own, and can be run again itself.
+        """
+        ...
+
+    async def whole(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """Those of the jobs that exist, oldest first."""
+        ...
+
+    async def reruns_of_request(self, request: str) -> Sequence[tuple[Reran, str | None]]:
+        """The re-runs that a request of many made, each with its fingerprint."""
+        ...
+
+    async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:
+        """The newest ids of re-runs of a user's job."""
         ...
 
     async def delete_finished(

@@ -18,11 +18,13 @@ from typing import Final, NamedTuple
 from scheduler.core.access.principal import ALL
 from scheduler.core.errors import QuotaExceeded, Standing
 from scheduler.core.job import NewJob
+from scheduler.core.ports.queue import Share
 
 QUEUED: Final = "queued"
 """The policy of `queued_max`, as the headers and problems name it."""
 SUBMIT: Final = "submit"
 """The policy of `submits_per_s`."""
+EQUAL: Final = Share()
 ROOM_AFTER_S: Final = 5
 """When to ask again for room in the queue: nobody knows when a job of the user is started."""
 
@@ -36,6 +38,10 @@ class Quota:
     """How many jobs of a user may be queued."""
     submits_per_s: float | None = None
     """How many jobs a user may submit on each node, in the long run."""
+    running_max: int | None = None
+    """How many jobs of a user may run, on all nodes together; further ones wait."""
+    weight: float = 1.0
+    """How much a user of it gets where others wait, too: twice as much with 2 as with 1."""
 
     @property
     def section(self) -> str:
@@ -69,9 +75,23 @@ class Quotas:
         self._by_pattern: Mapping[str, Quota] = {each.pattern: each for each in quotas}
         lengths = {len(each) - len(ALL) for each in self._by_pattern if each.endswith(ALL)}
         self._lengths = sorted(lengths, reverse=True)
+        limits = {pattern: each.running_max for pattern, each in self._by_pattern.items()}
+        limited = any(most is not None for most in limits.values())
+        self.running_max: Mapping[str, int | None] = limits if limited else {}
+        """By pattern, how many jobs of a user may run; empty where no quota limits that."""
 
     def __bool__(self) -> bool:
         return bool(self._by_pattern)
+
+    def running_max_of(self, uid: str) -> int | None:
+        """How many jobs of a user may run; None for any number."""
+        quota = self.of(uid)
+        return None if quota is None else quota.running_max
+
+    def share_of(self, uid: str) -> Share:
+        """What a user gets of all slots: a `ShareOf`."""
+        quota = self.of(uid)
+        return EQUAL if quota is None else Share(quota.weight, quota.running_max)
 
     def of(self, uid: str) -> Quota | None:
         """The quota that fits a user best, if one does."""
@@ -79,6 +99,10 @@ class Quotas:
             return exact
         fitting = (self._by_pattern.get(uid[:length] + ALL) for length in self._lengths)
         return next((each for each in fitting if each is not None), None)
+
+
+UNLIMITED: Final = Quotas()
+"""Nobody has a quota."""
 
 
 def queue_limits(quotas: Mapping[str, Quota]) -> Mapping[str, Quota]:

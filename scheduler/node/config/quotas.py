@@ -24,6 +24,10 @@ class UserLimits(Section):
     """how many jobs of a user may be queued; submissions beyond get 429"""
     submits_per_s: float | None = Field(None, ge=0.001, le=1_000_000)
     """how many jobs a user may submit to each node in a second, on average; beyond: 429"""
+    running_max: int | None = Field(None, ge=1, le=1_000_000)
+    """how many jobs of a user may run, on all nodes together; further ones wait"""
+    weight: float = Field(1.0, ge=0.001, le=1000)
+    """how much a user gets where others wait, too: twice as much with 2 as with 1"""
 
 
 class QuotasSection(Section):

@@ -12,16 +12,19 @@ end
 if redis.call('HLEN', loads) > most then
     redis.call('DEL', loads)
 end
-for _, uid in ipairs(redis.call('HKEYS', loads)) do
+local with_loads = redis.call('HKEYS', loads)
+read_loads(with_loads)
+for _, uid in ipairs(with_loads) do
     if load_of(uid) ~= (counts[uid] or 0) then wrong[uid] = true end
 end
 for uid, load in pairs(counts) do
     if load_of(uid) ~= load then wrong[uid] = true end
 end
 for uid in pairs(wrong) do
-    redis.call('HDEL', loads, uid)
-    add_load(uid, counts[uid] or 0)
+    set_load(uid, counts[uid] or 0)
+    place(uid, load_of(uid), on_line(uid, 'ZCARD') > 0)
 end
+write_loads()
 for _, uid in ipairs(redis.call('SRANDMEMBER', capped, most)) do
     redis.call('SREM', capped, uid)
     place(uid, counts[uid] or 0, on_line(uid, 'ZCARD') > 0)

@@ -26,10 +26,12 @@ local function take_from(list)
         end
     end
     for _, uid in ipairs(order) do
-        take_turn(uid, started[uid], false)
+        take_turn(uid, turn_of(uid), started[uid], false)
         add_load(uid, started[uid])
     end
 end
+
+local function score_of(text) return math.floor(within(text, 0, 2 ^ 53) or 0) end
 
 -- How many ids a user may start before the second one, if there is any, is the least.
 local function starts_of(uid, score, second)
@@ -37,14 +39,21 @@ local function starts_of(uid, score, second)
     local weight, load_max = share_of(uid)
     if load_max < LOAD_MAX then left = math.max(1, math.min(left, load_max - load_of(uid))) end
     if not second then return left end
-    local level = math.floor((within(second, 0, 2 ^ 53) or 0) / TURN_MAX)
-    if level <= math.floor((within(score, 0, 2 ^ 53) or 0) / TURN_MAX) then return 1 end
+    local level = math.floor(second / TURN_MAX)
+    if level <= math.floor(score / TURN_MAX) then return 1 end
     return math.max(1, math.min(left, math.ceil(level * weight - load_of(uid))))
+end
+
+-- How many ids were the last ones of some users.
+local last_starts, last_users = {}, {}
+local function add_last_starts()
+    read_loads(last_users)
+    for _, uid in ipairs(last_users) do set_load(uid, load_of(uid) + last_starts[uid]) end
 end
 
 -- A user without ids has no place, and counts as an entry that is none: no node gave it to him.
 local entries = {}
-local function take_of(uid, starts, is_alone)
+local function take_of(uid, turn, starts, is_alone)
     local popped, before = on_line(uid, 'ZPOPMIN', starts), #entries
     for number = 1, #popped, 2 do
         local entry = popped[number] .. '/' .. uid
@@ -59,21 +68,44 @@ local function take_of(uid, starts, is_alone)
         table.insert(taken, '')
         return
     end
-    if started > 0 then take_turn(uid, started, is_alone) end
-    local waits = #popped == 2 * starts and on_line(uid, 'ZCARD') > 0
-    if not waits then redis.call('ZREM', users, uid) end
-    place(uid, changed_load(uid, started), waits)
+    if started > 0 then take_turn(uid, turn, started, is_alone) end
+    if #popped == 2 * starts and on_line(uid, 'ZCARD') > 0 then
+        local load = load_of(uid) + started
+        set_load(uid, load)
+        return place(uid, load, true)
+    end
+    redis.call('ZREM', users, uid)
+    last_starts[uid] = started
+    table.insert(last_users, uid)
+end
+
+-- The users are read some at a time: who starts an id and has more of them mostly goes behind all
+-- of these. `again` is the least score of those who do.
+local ahead, at, again = {}, 1, nil
+local function least_two()
+    if not ahead[at + 3] or (again and again < score_of(ahead[at + 1])) then
+        ahead = redis.call('ZRANGE', users, 0, wanted - count, 'WITHSCORES')
+        at, again = 1, nil
+    end
+    if #ahead == 0 then return nil end
+    local second = ahead[at + 3] and score_of(ahead[at + 3])
+    if again and second then second = math.min(again, second) end
+    at = at + 2
+    return ahead[at - 2], score_of(ahead[at - 1]), second
 end
 
 redis.call('SADD', nodes, ARGV[2])
 take_from(first)
 while count < wanted and #taken < most do
-    local least = redis.call('ZRANGE', users, 0, 1, 'WITHSCORES')
-    if #least == 0 then break end
-    take_of(least[1], starts_of(least[1], least[2], least[4]), not least[4])
+    local uid, score, second = least_two()
+    if not uid then break end
+    local placed = take_of(uid, score % TURN_MAX, starts_of(uid, score, second), not second)
+    if placed then again = math.min(placed, again or placed) end
 end
+add_last_starts()
 if #entries > 0 then redis.call('RPUSH', inflight, unpack(entries)) end
 take_from(earlier)
+write_loads()
 keep_turns()
 if #taken == 0 then redis.call('DEL', wake) end
 return taken

@@ -56,8 +56,48 @@ local function share_of(uid)
     return within(weight, 0.001, 1000) or 1, within(most, 0, LOAD_MAX) or LOAD_MAX, true
 end
 
+-- The loads that were read or changed. They are written at the end, all with one command.
+local known_loads, changed_loads = {}, {}
+local function read_loads(uids)
+    for begin = 1, #uids, 1000 do
+        local last = math.min(begin + 999, #uids)
+        local found = redis.call('HMGET', loads, unpack(uids, begin, last))
+        for number = begin, last do
+            local uid = uids[number]
+            if not known_loads[uid] then
+                known_loads[uid] = within(found[number - begin + 1], 1, LOAD_MAX) or 0
+            end
+        end
+    end
+end
+
 local function load_of(uid)
-    return within(redis.call('HGET', loads, uid), 1, LOAD_MAX) or 0
+    if not known_loads[uid] then read_loads({ uid }) end
+    return known_loads[uid]
+end
+
+local function set_load(uid, load)
+    known_loads[uid] = load > 0 and load <= LOAD_MAX and load or 0
+    changed_loads[uid] = true
+end
+
+local function write_loads()
+    local fields, ended = {}, {}
+    for uid in pairs(changed_loads) do
+        if known_loads[uid] > 0 then
+            table.insert(fields, uid)
+            table.insert(fields, known_loads[uid])
+        else
+            table.insert(ended, uid)
+        end
+    end
+    for begin = 1, #fields, 1000 do
+        redis.call('HSET', loads, unpack(fields, begin, math.min(begin + 999, #fields)))
+    end
+    for begin = 1, #ended, 1000 do
+        redis.call('HDEL', loads, unpack(ended, begin, math.min(begin + 999, #ended)))
+    end
+    changed_loads = {}
 end
 
 local function virtual_now()
@@ -75,14 +115,16 @@ local function turn_of(uid)
 end
 
 -- Put a user where he belongs now, or take him away: he has nothing that waits, or runs as much as
--- he may.
+-- he may. Returns his score where he has one.
 local function place(uid, load, waits)
     local weight, most, is_kept = share_of(uid)
     if waits and load < most then
         local level = math.min(LEVEL_MAX, math.floor(load / weight))
-        local added = redis.call('ZADD', users, level * TURN_MAX + turn_of(uid), uid)
+        local score = level * TURN_MAX + turn_of(uid)
+        local added = redis.call('ZADD', users, score, uid)
         if added == 1 and exists(capped) then redis.call('SREM', capped, uid) end
         woken = woken + added
+        return score
     elseif waits then
         redis.call('ZREM', users, uid)
         redis.call('SADD', capped, uid)
@@ -93,24 +135,21 @@ local function place(uid, load, waits)
     end
 end
 
--- Change a user's load; returns what it is then.
-local function changed_load(uid, change)
-    local load = redis.pcall('HINCRBY', loads, uid, change)
-    if type(load) ~= 'number' then
-        redis.call('HDEL', loads, uid)
-        load = redis.call('HINCRBY', loads, uid, change)
-    end
-    if load > 0 and load <= LOAD_MAX then return load end
-    redis.call('HDEL', loads, uid)
-    return 0
-end
-
 local function add_load(uid, change)
-    if uid ~= '' then place(uid, changed_load(uid, change), on_line(uid, 'ZCARD') > 0) end
+    if uid == '' then return end
+    local load = load_of(uid) + change
+    set_load(uid, load)
+    place(uid, known_loads[uid], on_line(uid, 'ZCARD') > 0)
 end
 
 local function add_loads(changes, sign)
-    for uid, change in pairs(changes) do add_load(uid, sign * change) end
+    local uids = {}
+    for uid in pairs(changes) do
+        if uid ~= '' then table.insert(uids, uid) end
+    end
+    read_loads(uids)
+    for _, uid in ipairs(uids) do add_load(uid, sign * changes[uid]) end
+    write_loads()
 end
 
 -- Count something for the user of an entry.
@@ -129,10 +168,14 @@ local function begin_turns_anew()
     end
 end
 
--- Set a user's turn as he starts so many ids. One who waits alone takes nobody's turn.
-local function take_turn(uid, starts, is_alone)
-    if virtual_now() > TURN_MAX - 2 ^ 40 then begin_turns_anew() end
-    now = math.max(now, turn_of(uid)) + 1
+-- Set a user's turn as he starts so many ids; `turn` is the one that he has. One who waits alone
+-- takes nobody's turn.
+local function take_turn(uid, turn, starts, is_alone)
+    if virtual_now() > TURN_MAX - 2 ^ 40 then
+        begin_turns_anew()
+        turn = 0
+    end
+    now = math.max(now, turn) + 1
     local step = is_alone and 1 or math.floor(STEP * starts / share_of(uid))
     turns_taken[uid] = math.min(now + step, TURN_MAX - 1)
 end

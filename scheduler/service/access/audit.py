@@ -92,6 +92,22 @@ def recorded_aborts(
     return recorded(by, action, at=at, uid=uid, target=target, detail=detail)
 
 
+def recorded_reruns(
+    by: Principal,
+    action: Action,
+    *,
+    at: datetime,
+    uid: str | None,
+    target: str | None = None,
+    count: int = 1,
+    detail: Mapping[str, Any] | None = None,
+) -> Sequence[AuditRecord]:
+    """What somebody runs again; nothing in mode `none`, as for aborts."""
+    if by.name is None:
+        return ()
+    return recorded(by, action, at=at, uid=uid, target=target, count=count, detail=detail)
+
+
 def recorded_submissions(
     by: Principal, jobs: Sequence[NewJob], *, at: datetime
 ) -> Sequence[AuditRecord]:

@@ -1,21 +1,56 @@
 -- Claim those of some jobs that wait for a worker, for a node that is registered.
--- $1 job_ids (the keys of a JSON object)
+-- $1 job_ids (JSON object by id: how many jobs of its user are to be claimed before it)
 -- $2 node_id
 -- $3 at (ms since 1970)
+-- $4 limits (JSON object by pattern, see arguments.limits)
 WITH claimer AS (
     -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
     SELECT id, name FROM nodes WHERE id = $2
+       FOR KEY SHARE -- PostgreSQL only
+), active AS (
+    -- The lock makes `put_pause` wait until this has ended; one that was answered is seen here.
+    SELECT kind, name
+      FROM pauses
+     WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())
        FOR KEY SHARE -- PostgreSQL only
 ), free AS (
     -- Locked in the order of ids, so that two claims of the same jobs cannot deadlock.
     SELECT jobs.id, claimer.id AS owner, claimer.name AS node
       FROM jobs
+      JOIN (SELECT key AS id, CAST(value AS bigint) AS before FROM json_each($1)) AS wanted
+           ON wanted.id = jobs.id
       CROSS JOIN claimer
-     WHERE jobs.id IN (SELECT key FROM json_each($1))
-       AND jobs.waiting
+     WHERE jobs.waiting
        -- One that has not begun in time is left to expire.sql.
        AND (jobs.expires_at IS NULL OR jobs.attempt > 0 OR jobs.status <> 'queued'
             OR jobs.expires_at > now_ms())
+       -- Nor one whose user may run no more, by the pattern that `Quotas.of` finds; but clean-ups.
+       AND NOT EXISTS (
+           SELECT 1
+             FROM (SELECT running_max
+                     FROM (SELECT CAST(value ->> 'running_max' AS bigint) AS running_max,
+                                  -- No pattern is as long as this.
+                                  CASE key WHEN jobs.uid THEN 1000 ELSE length(key) END AS fit
+                             FROM json_each($4)
+                            WHERE jobs.status = 'queued'
+                              AND (key = jobs.uid
+                                   OR (substr(key, length(key)) = '*'
+                                       AND substr(jobs.uid, 1, length(key) - 1)
+                                           = substr(key, 1, length(key) - 1)))) AS fitting
+                    ORDER BY fit DESC
+                    LIMIT 1) AS best
+            WHERE running_max <= before
+               OR running_max <= before + (SELECT count(*)
+                                             FROM jobs AS others
+                                            WHERE others.uid = jobs.uid
+                                              AND others.status = 'running'))
+       -- Clean-ups are not paused.
+       AND (jobs.status <> 'queued'
+            OR NOT EXISTS (SELECT 1
+                             FROM active
+                            WHERE (active.kind = 'task' AND active.name = jobs.task)
+                               OR (active.kind = 'uid' AND active.name = jobs.uid)
+                               OR (active.kind = 'node' AND active.name = claimer.name)))
      ORDER BY jobs.id FOR UPDATE OF jobs -- PostgreSQL only
 )
 UPDATE jobs

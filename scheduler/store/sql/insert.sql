@@ -15,7 +15,8 @@ WITH batch AS (
            value ->> 'idempotency_key' AS idempotency_key,
            value ->> 'fingerprint' AS fingerprint,
            value ->> 'claimer' AS claimer,
-           value -> 'order' AS wanted
+           value -> 'order' AS wanted,
+           value -> 'rerun' AS rerun
       FROM json_each($1)
 ), clock AS (
     SELECT now_ms() AS now
@@ -30,9 +31,23 @@ WITH batch AS (
                     now + CAST(wanted ->> 'delay_ms' AS bigint)) AS run_at
       FROM batch, clock
      WHERE wanted IS NOT NULL
+), active AS (
+    -- The lock makes `put_pause` and `forget_pause` wait until this has ended; see claim.sql.
+    SELECT kind, name
+      FROM pauses
+     WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())
+       FOR KEY SHARE -- PostgreSQL only
+), paused AS (
+    SELECT DISTINCT batch.id
+      FROM active
+      JOIN batch ON (active.kind = 'task' AND active.name = batch.task)
+                 OR (active.kind = 'uid' AND active.name = batch.uid)
 ), claimers AS (
     -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
-    SELECT id, name FROM nodes WHERE id IN (SELECT claimer FROM batch)
+    SELECT id, name
+      FROM nodes
+     WHERE id IN (SELECT claimer FROM batch)
+       AND NOT EXISTS (SELECT 1 FROM active WHERE kind = 'node' AND active.name = nodes.name)
        FOR KEY SHARE -- PostgreSQL only
 ), parents AS (
     -- The lock makes `refuse_children` wait for us: either we see that the parent refuses, or the
@@ -44,14 +59,17 @@ WITH batch AS (
 )
 INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
                   created_at, idempotency_key, fingerprint,
+                  rerun_of, rerun_request,
                   priority, run_at, held, due_at, eligible_at, turn_at, start_within_s, expires_at,
                   max_attempts, hook_retries,
                   status, owner, node, token, attempt, started_at)
 SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
        created_at, idempotency_key, fingerprint,
+       rerun ->> 'of',
+       rerun ->> 'request',
        coalesce(priority, 0),
        run_at,
-       CASE WHEN run_at > now THEN 'run_at' END,
+       CASE WHEN run_at > now THEN 'run_at' WHEN paused.id IS NOT NULL THEN 'paused' END,
        CASE WHEN run_at > now THEN run_at END,
        CASE WHEN run_at > now THEN NULL ELSE now END,
        now - 1000 * coalesce(priority, 0),
@@ -68,7 +86,10 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
   FROM batch
   CROSS JOIN clock
   LEFT JOIN orders ON orders.id = batch.id
-  LEFT JOIN claimers ON claimers.id = batch.claimer AND (run_at IS NULL OR run_at <= now)
+  LEFT JOIN paused ON paused.id = batch.id
+  LEFT JOIN claimers ON claimers.id = batch.claimer
+                    AND (run_at IS NULL OR run_at <= now)
+                    AND paused.id IS NULL
  WHERE NOT EXISTS (SELECT 1 FROM batch AS again JOIN jobs ON jobs.id = again.id)
    AND NOT EXISTS (SELECT 1
                      FROM batch AS again

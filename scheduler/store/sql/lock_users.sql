@@ -1,5 +1,5 @@
--- Let no other transaction count the queued jobs of these users until this one ends.
--- $1 quotas (JSON object by uid, see arguments.quotas)
+-- Let no other transaction count the jobs of these users until this one ends.
+-- $1 users (JSON object, its keys)
 WITH users AS (
     SELECT key AS uid
          , hashtextextended(key, 0) AS number -- PostgreSQL only

@@ -1,4 +1,4 @@
--- In how many milliseconds the next held job is due, or the next job expires.
+-- In how many milliseconds the next held job is due, the next job expires, a pause has ended.
 SELECT (SELECT due_at
           FROM jobs
                INDEXED BY jobs_held -- SQLite only
@@ -12,7 +12,9 @@ SELECT (SELECT due_at
                INDEXED BY jobs_expiring -- SQLite only
          WHERE expires_at IS NOT NULL
            AND status = 'queued'
-           AND held IS NULL
+           AND (held IS NULL OR held = 'paused')
            AND attempt = 0
          ORDER BY expires_at
-         LIMIT 1) - now_ms() AS expires_ms
+         LIMIT 1) - now_ms() AS expires_ms,
+       (SELECT min(CASE WHEN resumed_at IS NULL THEN until ELSE resumed_at END)
+          FROM pauses) - now_ms() AS resumed_ms

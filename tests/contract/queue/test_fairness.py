@@ -293,3 +293,16 @@ async def test_the_order_is_the_one_that_the_fake_has(seed: int, shared: Queue) 
     both = Both(shared, Random(seed))  # noqa: S311 - the same steps in each run
     for _ in range(200):
         await both.chance.choice([both.enqueue, both.dequeue, both.let_go])()
+
+
+async def test_dropped_ids_wait_no_more_and_their_users_go_on(queue: Queue) -> None:
+    """A backlog of what is paused is out of the way of all others at once."""
+    await queue.enqueue([*numbered("a", 4), *numbered("b", 2)])
+    assert await queue.dequeue(wait_s=ANSWER_S) == ["a-0000"]
+
+    await queue.drop([*numbered("a", 3), *numbered("b", 2), *numbered("c", 1)])
+
+    assert await all_of(queue, expected=1) == ["a-0003"]
+    await queue.acknowledge(["a-0000", "a-0003"])
+    await queue.enqueue(numbered("b", 1))
+    assert await all_of(queue, expected=1) == ["b-0000"]

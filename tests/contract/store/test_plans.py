@@ -23,7 +23,8 @@ from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
-    "jobs_(owned|waiting|cleanup_waiting|cleanup_due|held|expiring)|hook_calls_due|audit_pkey"
+    "jobs_(owned|waiting|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user))"
+    "|hook_calls_due|audit_pkey"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
 of a range are in question, up to a number."""
@@ -55,6 +56,8 @@ LIMITED: Final = {
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_children": """'{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
     "page_of_parent": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
+    "rerunnable": """'{"terminated": 1, "aborted": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
+    "rerunnable_of_user": """'u1', '{"terminated": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
     "resume_cleanups": "1000, 10",
     "take_calls": "1000, 2000, 10, '{}', '{}'",
     "unfinished_by_user": "'queued', NULL, 10",
@@ -91,7 +94,7 @@ def test_the_tables_that_grow_are_known(sqlite: sqlite3.Connection) -> None:
         name for (name,) in sqlite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
     }
 
-    assert tables - {"nodes", "secrets", "sessions", "tokens"} == GROWING
+    assert tables - {"nodes", "pauses", "secrets", "sessions", "tokens"} == GROWING
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -50,7 +50,9 @@ from scheduler.service.access.sessions import Sessions
 from scheduler.service.access.tokens import Tokens
 from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
+from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
+from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from tests.fakes import AT, FakeClock, MemoryQueue, MemoryStore, NoDirectStart
@@ -204,12 +206,15 @@ def build(
         failed_logins=failed_logins,
         open_metrics=open_metrics,
     )
+    quota_service = QuotaService(
+        quotas or Quotas(), service=service, store=store, clock=clock, job_events=job_events
+    )
     app = build_app(
         service=service,
-        quotas=QuotaService(
-            quotas or Quotas(), service=service, store=store, clock=clock, job_events=job_events
-        ),
+        quotas=quota_service,
+        reruns=Reruns(quotas=quota_service, store=store, clock=clock, tasks=TASKS),
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
+        pauses=PauseService(store=store, clock=clock, node_name="node-a", nearer=service.nearer),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,
         registry=CollectorRegistry(),

@@ -25,7 +25,7 @@ async def test_a_node_that_lives_says_so_whatever_is_away(api: Api) -> None:
 async def test_a_node_is_ready_when_nothing_is_in_its_way(api: Api) -> None:
     answer = await api.get("/-/ready")
 
-    assert (answer.status, answer.json) == (200, {"status": "ready"})
+    assert (answer.status, answer.json) == (200, {"status": "ready", "paused": False})
 
 
 async def test_a_node_that_is_not_ready_gives_the_reasons(api: Api) -> None:
@@ -97,6 +97,7 @@ async def test_the_nodes_are_listed(api: Api) -> None:
             "running": 0,
             "tasks": ["task1", "task2"],
             "started_at": "2026-03-01T12:00:00.123Z",
+            "paused": None,
         }
     ]
 

@@ -34,6 +34,7 @@ KEYS = [
     "start_within_s",
     "eligible_at",
     "waits",
+    "rerun_of",
     "max_attempts",
     "hook_retries",
     "attempts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from scheduler.core.change import changed
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import FailureKind, Order, Status
+from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Store
 from scheduler.node.promoter import LOOK_S, SPACING_S, STEP_MAX, Promoter
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
@@ -162,3 +164,47 @@ async def test_an_outage_of_the_store_is_outlived(node: Node) -> None:
         node.clock.advance(1)
         await eventually(lambda: node.enqueued == [job_id])
         running.cancel()
+
+
+TASK = PauseKey(PauseKind.TASK, "task1")
+
+
+async def test_what_a_pause_held_is_let_go_in_its_old_order_after_it(node: Node) -> None:
+    """Also where the node that was asked has died since: any node finds it."""
+    await node.store.pauses.put(TASK, reason=None, until=None, by=None)
+    ids = await node.insert(*[Order()] * (STEP_MAX + 5), Order(priority=60))
+    assert await node.promoter.step() == LOOK_S
+    assert node.enqueued == []
+    await node.store.pauses.end(TASK)
+
+    while await node.promoter.step() < SPACING_S:
+        pass
+
+    assert node.enqueued == [ids[-1], *ids[:-1]]
+    assert [change.job_id for _, change in node.queue.server.changes] == [ids[-1], *ids[:-1]]
+    assert list(await node.store.pauses.ended(limit=9)) == []
+    assert await node.promoter.step() == LOOK_S
+
+
+async def test_a_pause_that_ends_by_itself_is_waited_for(node: Node) -> None:
+    until = node.clock.now() + timedelta(seconds=LOOK_S / 2)
+    await node.store.pauses.put(TASK, reason=None, until=until, by=None)
+    (job_id,) = await node.insert(Order())
+
+    wait_s = await node.promoter.step()
+    assert 0 < wait_s <= LOOK_S / 2 + 0.001
+
+    node.clock.advance(wait_s)
+    await node.promoter.step()
+    assert node.enqueued == [job_id]
+
+
+async def test_what_is_let_go_while_the_queue_is_away_waits_in_the_store(node: Node) -> None:
+    await node.store.pauses.put(TASK, reason=None, until=None, by=None)
+    (job_id,) = await node.insert(Order())
+    await node.store.pauses.end(TASK)
+    node.queue.away = True
+
+    await node.promoter.step()
+
+    assert (await known(cast("Store", node.store), job_id)).hold is None

@@ -25,7 +25,8 @@ from tests.support.nodes import ROOT
 HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
 SOURCE = "\n".join(
-    (HOME / name).read_text("utf-8") for name in ("sql_store.py", "sql_tokens.py", "sql_audit.py")
+    (HOME / name).read_text("utf-8")
+    for name in ("sql_store.py", "sql_audit.py", "parts/pauses.py", "parts/tokens.py")
 )
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
@@ -39,6 +40,7 @@ READS = {
     "audit_page",
     "calls",
     "claims_of",
+    "cleanups_waiting",
     "final",
     "job_secret",
     "finished_per_step",
@@ -53,10 +55,19 @@ READS = {
     "page_of_children",
     "page_of_parent",
     "parents_in_wait",
+    "pause",
+    "pauses",
     "refusing",
+    "rerunnable",
+    "rerunnable_of_user",
+    "reruns",
+    "reruns_of_request",
+    "whole",
     "durations",
+    "ended_pauses",
     "counts",
     "stored",
+    "still_waiting",
     "sessions_with",
     "tokens",
     "tokens_with",

@@ -29,6 +29,7 @@ from scheduler.core.job import (
     Status,
     WaitingJob,
 )
+from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.policy import lost_failure
 from scheduler.core.ports.store import Released
 from scheduler.telemetry.gauges import Gauges
@@ -325,3 +326,17 @@ def test_names_follow_the_conventions() -> None:
         assert family.name.startswith("scheduler_")
         assert not re.search("_(ms|milliseconds|minutes|kb|total)$", family.name)
         assert family.documentation.endswith(".")
+
+
+async def test_pauses_are_counted_by_what_they_name(clock: FakeClock) -> None:
+    """An alert tells of a pause that somebody forgot."""
+    registry, store = CollectorRegistry(), MemoryStore(now=clock.now)
+    gauges = Gauges(Metrics(registry), store=store, clock=clock)
+    await store.pauses.put(PauseKey(PauseKind.TASK, "task1"), reason=None, until=None, by=None)
+    await store.insert([new()])
+
+    await gauges.measure_queue()
+
+    assert registry.get_sample_value("scheduler_pauses", {"kind": "task"}) == 1
+    assert registry.get_sample_value("scheduler_pauses", {"kind": "node"}) == 0
+    assert registry.get_sample_value("scheduler_held_jobs", {"reason": "paused"}) == 1

@@ -9,14 +9,17 @@ from typing import Any, cast
 
 from scheduler.core.job import Line
 from scheduler.core.ports.queue import equal_shares
+from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.processes.slots import Slots
+from scheduler.service.pauses import PauseService
 from scheduler.worker.claiming import Claiming
 from scheduler.worker.direct_starts import DirectStarts
 from scheduler.worker.drain import Drain
+from scheduler.worker.from_store.claims import Claims
+from scheduler.worker.from_store.store_look import STORE_LOOK_S, StoreLook
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
 from scheduler.worker.slot_line import SlotLine, SlotTicket
-from scheduler.worker.store_look import STORE_LOOK_S, StoreLook
 from tests.fakes import FakeClock, MemoryQueue, MemoryStore
 from tests.fakes.slots import FakeSlots
 from tests.support.workers import NEVER_S, NODE
@@ -54,16 +57,25 @@ async def test_idle_workers_share_one_look_in_the_store() -> None:
     await lease.begin()
     async with asyncio.TaskGroup() as group:
         line = SlotLine(cast("Slots", FakeSlots()), number=2, clock=clock, group=group)
+        pauses = PauseService(store=store, clock=clock, node_name=NODE.name, nearer=asyncio.Event())
+        queue = cast("Any", MemoryQueue())
         claiming = Claiming(
-            store=store,
-            queue=cast("Any", MemoryQueue()),
+            claims=Claims(
+                partial(store.claim_within, quotas=UNLIMITED),
+                store=store,
+                queue=queue,
+                clock=clock,
+                lease=lease,
+                pauses=pauses,
+            ),
+            queue=queue,
             clock=clock,
             lease=lease,
             local_jobs=local_jobs,
             slot_line=line,
             direct_starts=DirectStarts(lease=lease, local_jobs=local_jobs, clock=clock),
             drain=Drain(),
-            store_look=StoreLook(store=store, clock=clock, share_of=equal_shares),
+            store_look=StoreLook(store=store, clock=clock, share_of=equal_shares, pauses=pauses),
             idle_s=lambda: 0.001,
         )
 

@@ -156,7 +156,7 @@ async def test_a_drain_in_the_turn_of_the_reservation_gives_the_job_back(
     workers: NodeUnderTest,
 ) -> None:
     """The worker leaves the queue for both at once."""
-    with workers.direct_starts.reserve("1") as reservation:
+    with workers.direct_starts.reserve("1", "u1") as reservation:
         workers.workers.drain()
         assert reservation.node_id == NODE.id
     await workers.idle()
@@ -177,7 +177,7 @@ async def test_a_lease_lost_amid_it_gives_the_job_back(workers: NodeUnderTest) -
 
 async def test_without_the_lease_no_worker_is_reserved(workers: NodeUnderTest) -> None:
     workers.lease._lose()
-    with workers.direct_starts.reserve("1") as reservation:
+    with workers.direct_starts.reserve("1", "u1") as reservation:
         assert reservation.node_id is None
 
 

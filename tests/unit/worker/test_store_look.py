@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
 from scheduler.core.job import Claim
 from scheduler.core.ports.queue import Share
-from scheduler.worker.store_look import STORE_LOOK_S, StoreLook
+from scheduler.service.pauses import PauseService
+from scheduler.worker.from_store.store_look import STORE_LOOK_S, StoreLook
 from tests.fakes import AT, FakeClock, MemoryStore
 from tests.support.stores import end, new, node
 
@@ -27,6 +29,9 @@ class Look:
             store=self.store,
             clock=self.clock,
             share_of=lambda uid: SHARES.get(uid, Share()),
+            pauses=PauseService(
+                store=self.store, clock=self.clock, node_name="n", nearer=asyncio.Event()
+            ),
         )
 
     async def submit(self, uid: str, count: int) -> None:
@@ -82,7 +87,7 @@ async def test_where_many_users_wait_it_goes_on_with_the_next_ones(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cost of one look does not grow with them, and nobody is left out."""
-    monkeypatch.setattr("scheduler.worker.store_look.USERS_MAX", 2)
+    monkeypatch.setattr("scheduler.worker.from_store.store_look.USERS_MAX", 2)
     for uid in ("a", "b", "c", "d", "e"):
         await look.submit(uid, 1)
 

@@ -56,6 +56,8 @@ OPERATIONS = {
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
     "change_job": Operation("PATCH", "/{uid}/{id}", Role.USER, 404, {"priority": 1}),
     "abort_job": Operation("DELETE", "/{uid}/{id}", Role.USER, 404),
+    "rerun_job": Operation("POST", "/{uid}/{id}/rerun", Role.USER, 404),
+    "rerun_jobs": Operation("POST", "/-/reruns", Role.USER, 403, {"uid": "{uid}", "limit": 9}),
     "list_hook_calls": Operation("GET", "/{uid}/{id}/hooks", Role.VIEWER, 404),
     "follow_job": Operation("HEAD", "/{uid}/{id}/events", Role.VIEWER, 404),
     "read_log": Operation("GET", "/{uid}/{id}/log", Role.VIEWER, 404),
@@ -64,6 +66,9 @@ OPERATIONS = {
     "ready": Operation("GET", "/-/ready", None),
     "list_tasks": Operation("GET", "/-/tasks", Role.VIEWER),
     "list_nodes": Operation("GET", "/-/nodes", Role.OPERATOR),
+    "put_pause": Operation("PUT", "/-/pauses/task/task1", Role.OPERATOR, body={}),
+    "list_pauses": Operation("GET", "/-/pauses", Role.OPERATOR),
+    "end_pause": Operation("DELETE", "/-/pauses/task/task1", Role.OPERATOR),
     "login": Operation("POST", "/-/login", None, body={"token": "x"}),
     "logout": Operation("POST", "/-/logout", None),
     "create_token": Operation(
@@ -86,6 +91,7 @@ OTHERS = {
     "jobs of all": Operation("GET", "/-/jobs", Role.VIEWER, whole=True),
     "data/unfinished": Operation("GET", "/-/ui/data/unfinished?uid={uid}", Role.USER, 403),
     "data/unfinished of all": Operation("GET", "/-/ui/data/unfinished", Role.USER, whole=True),
+    "reruns of all": Operation("POST", "/-/reruns", Role.USER, body={"limit": 9}, whole=True),
     "data/nodes": Operation("GET", "/-/ui/data/nodes", Role.OPERATOR),
 }
 """What is not in the document, and the same operations for all users."""

@@ -6,6 +6,8 @@ import { Typed } from "./typed.js";
 export const ACTIONS = {
   abort: "abort",
   abort_all: "abort of all",
+  rerun: "re-run",
+  rerun_all: "re-run of all",
   submit: "submission for another",
   login: "login",
   login_failed: "failed login",

@@ -16,6 +16,7 @@ from scheduler.core.job import Line, WaitingJob
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import ShareOf
 from scheduler.core.ports.store import Store
+from scheduler.service.pauses import PauseService
 
 STORE_LOOK_S: Final = 2.5
 """How often the store is asked for waiting jobs where it has none; for the whole node."""
@@ -28,8 +29,11 @@ REMEMBERED_MAX: Final = 10_000
 class StoreLook:
     """Finds the next job for one node."""
 
-    def __init__(self, *, store: Store, clock: Clock, share_of: ShareOf) -> None:
+    def __init__(
+        self, *, store: Store, clock: Clock, share_of: ShareOf, pauses: PauseService
+    ) -> None:
         self._store = store
+        self._pauses = pauses
         self._clock = clock
         self._share_of = share_of
         self._look_at = 0.0
@@ -44,12 +48,23 @@ class StoreLook:
         """Whether it is time to ask again."""
         return self._clock.monotonic() >= self._look_at
 
+    @property
+    def node_is_paused(self) -> bool:
+        """Whether this node takes nothing but clean-ups."""
+        return self._pauses.of_node is not None
+
+    async def node_resumed(self) -> None:
+        """Wait until this node is not paused any more, for about a second."""
+        await self._pauses.node_resumed()
+
     async def next(self) -> WaitingJob | None:
         """The job that is next; None, for a while, where none waits.
 
         Raises:
             StoreUnavailable: try again later.
         """
+        if self.node_is_paused:
+            return await self._cleanup()
         saw_all, lines = await self._lines()
         chosen = self._least(lines)
         if chosen is not None:
@@ -57,6 +72,13 @@ class StoreLook:
             return chosen.head
         if saw_all:
             self._look_at = self._clock.monotonic() + STORE_LOOK_S
+        return None
+
+    async def _cleanup(self) -> WaitingJob | None:
+        """A clean-up that waits: all nodes may be paused, and these never are."""
+        for cleanup in await self._store.pauses.cleanups(limit=1):
+            return cleanup
+        self._look_at = self._clock.monotonic() + STORE_LOOK_S
         return None
 
     async def _lines(self) -> tuple[bool, Sequence[Line]]:

@@ -1,0 +1,43 @@
+-- Hold those of some jobs, and of the next ones of a user, that wait for a worker and are paused.
+-- $1 job_ids (the keys of a JSON object)
+-- $2 ahead_max
+WITH active AS (
+    -- The lock makes `forget_pause` wait: either it sees that we hold jobs, or we see no pause.
+    SELECT kind, name
+      FROM pauses
+     WHERE resumed_at IS NULL AND (until IS NULL OR until > now_ms())
+       FOR KEY SHARE -- PostgreSQL only
+), given AS (
+    SELECT jobs.id, jobs.uid
+      FROM jobs
+     WHERE jobs.id IN (SELECT key FROM json_each($1))
+       AND jobs.status = 'queued'
+       AND jobs.held IS NULL
+       AND EXISTS (SELECT 1
+                     FROM active
+                    WHERE (kind = 'task' AND name = jobs.task)
+                       OR (kind = 'uid' AND name = jobs.uid))
+), next AS (
+    SELECT id
+      FROM jobs
+     WHERE waiting
+       AND uid = (SELECT min(uid) FROM given)
+     ORDER BY uid, turn_at, id
+     LIMIT $2
+), met AS (
+    SELECT jobs.id
+      FROM jobs
+     WHERE jobs.id IN (SELECT id FROM given UNION SELECT id FROM next)
+       AND jobs.status = 'queued'
+       AND jobs.held IS NULL
+       AND EXISTS (SELECT 1
+                     FROM active
+                    WHERE (kind = 'task' AND name = jobs.task)
+                       OR (kind = 'uid' AND name = jobs.uid))
+     ORDER BY jobs.id FOR UPDATE OF jobs SKIP LOCKED -- PostgreSQL only
+)
+UPDATE jobs
+   SET held = 'paused',
+       revision = revision + 1
+ WHERE id IN (SELECT id FROM met)
+RETURNING id, uid, turn_at

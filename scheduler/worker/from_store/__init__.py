@@ -1,0 +1,5 @@
+"""What a node takes from the store.
+
+claims        claims jobs, and puts aside what is paused
+store_look    finds a job where no id comes from the queue
+"""

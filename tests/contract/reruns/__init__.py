@@ -1,0 +1,1 @@
+"""What the port `Store` promises about jobs that are run again."""
