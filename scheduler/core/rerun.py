@@ -1,6 +1,6 @@
 """Re-runs: new jobs that ask for the same as jobs that are over. Pure.
 
-    taken over        user, task, data, hook, priority, start_within_s
+    taken over        user, task, data, hook, priority, start_within_s, max_attempts, hook_retries
     not taken over    parent, run_at and delay_s, trace: why, when and by whom the first one was
                       submitted
 
@@ -11,6 +11,7 @@ as it is: a final status never changes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +21,8 @@ RERUNS_MAX: Final = 1000
 """How many jobs one request runs again: as many as it could submit, and in one transaction."""
 COUNTED_MAX: Final = 10_000
 """How many a dry run counts."""
+KEPT: Final = ("priority", "start_within_s", "max_attempts", "hook_retries")
+"""What is taken over of when, in which order, and how often the job was to run."""
 BYTES_MAX: Final = 8 * 1024 * 1024
 """One request takes no more jobs once their data and results together pass this, so that it holds
 no more memory than a page of a list does."""
@@ -88,9 +91,9 @@ def again(job: Job, rerun: Rerun, changes: Mapping[str, Any] | None = None) -> J
         changes: fields of a submission, or of its order, that it has instead of the job's.
     """
     wanted = dict(changes or {})
-    times = {"priority": job.priority, "start_within_s": job.start_within_s}
-    order = Order(**times | {name: wanted.pop(name) for name in Order.__slots__ if name in wanted})
-    taken_over = {**job.submitted(), "parent": None}
-    return JobRequest(
-        **taken_over | wanted, order=AT_ONCE if order == AT_ONCE else order, rerun=rerun
-    )
+    kept = {name: getattr(job, name) for name in KEPT}
+    order = Order(**kept | {name: wanted.pop(name) for name in Order.__slots__ if name in wanted})
+    fields = {**job.submitted(), "parent": None} | wanted
+    if fields["hook"] is None:
+        order = replace(order, hook_retries=False)
+    return JobRequest(**fields, order=AT_ONCE if order == AT_ONCE else order, rerun=rerun)

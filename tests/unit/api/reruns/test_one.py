@@ -61,6 +61,8 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
         "hook": "https://example.org/hook",
         "priority": 60,
         "start_within_s": 30,
+        "max_attempts": 3,
+        "hook_retries": True,
     }
     old = await failed(api, **asked, run_at="2020-01-01T00:00:00Z", parent=NOBODYS)
 
@@ -68,6 +70,8 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
 
     assert {name: job[name] for name in asked} == asked
     assert (job["run_at"], job["parent"]) == (None, None)
+    without_hook = (await rerun(api, old, {"hook": None})).json
+    assert (without_hook["max_attempts"], without_hook["hook_retries"]) == (3, False)
 
 
 async def test_what_is_given_is_instead(api: Api) -> None:
