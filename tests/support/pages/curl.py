@@ -29,6 +29,8 @@ VOLATILE = {
     "eligible_at",
     "run_at",
     "until",
+    "paused_at",
+    "rerun_of",
 }
 AHEAD: Final = re.compile(r'(?<="run_at": "|."until": ")[^"]+')
 """A time that was ahead when the page was written."""
