@@ -384,20 +384,26 @@ class Job(Submission):
     @property
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """Its last attempts, the one that runs or ended the job among them."""
-        if self.started_at is None or not self.attempt:
+        if not self.has_begun:
             return self.past
         last = AttemptRecord(
             number=self.attempt,
             node=self.node,
             started_at=self.started_at,
             finished_at=self.finished_at,
-            outcome=self._last_outcome,
+            outcome=self.last_outcome,
             error=self.error,
         )
         return (*self.past, last)[-ATTEMPTS_KEPT:]
 
     @property
-    def _last_outcome(self) -> AttemptOutcome | None:
+    def has_begun(self) -> bool:
+        """Whether its last attempt runs, or ended it: what was queued again has not."""
+        return self.started_at is not None and self.attempt > 0
+
+    @property
+    def last_outcome(self) -> AttemptOutcome | None:
+        """How the attempt that ended it did; None where it has not ended."""
         if self.error is not None and self.error.kind is FailureKind.LOST:
             return AttemptOutcome.LOST
         return AttemptOutcome(self.status) if self.status in FINAL else None

@@ -12,6 +12,7 @@ as it is: a final status never changes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +22,8 @@ RERUNS_MAX: Final = 1000
 """How many jobs one request runs again: as many as it could submit, and in one transaction."""
 COUNTED_MAX: Final = 10_000
 """How many a dry run counts."""
+KEPT: Final = ("priority", "start_within_s", "max_attempts", "hook_retries")
+"""What is taken over of when, in which order, and how often the job was to run."""
 BYTES_MAX: Final = 8 * 1024 * 1024
 """One request takes no more jobs once their data and results together pass this, so that it holds
 no more memory than a page of a list does."""
@@ -95,7 +98,7 @@ def again(job: Job, rerun: Rerun, changes: Mapping[str, Any] | None = None) -> J
     wanted = dict(changes or {})
     kept = {name: getattr(job, name) for name in Order.__slots__ if name not in TIMES}
     order = Order(**kept | {name: wanted.pop(name) for name in Order.__slots__ if name in wanted})
-    taken_over = {**job.submitted(), "parent": None}
-    return JobRequest(
-        **taken_over | wanted, order=AT_ONCE if order == AT_ONCE else order, rerun=rerun
-    )
+    fields = {**job.submitted(), "parent": None} | wanted
+    if fields["hook"] is None:
+        order = replace(order, hook_retries=False)
+    return JobRequest(**fields, order=AT_ONCE if order == AT_ONCE else order, rerun=rerun)

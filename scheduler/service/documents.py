@@ -16,6 +16,7 @@ from scheduler.core.access.token import Token
 from scheduler.core.change import Change
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
+    ATTEMPTS_KEPT,
     Abort,
     AttemptRecord,
     Cleanup,
@@ -40,6 +41,7 @@ Document = dict[str, Any]
 
 def job_document(job: Job) -> Document:
     """A job as its user gets it."""
+    started_at, finished_at = _instant_or_none(job.started_at), _instant_or_none(job.finished_at)
     return {
         "id": job.id,
         "uid": job.uid,
@@ -54,8 +56,8 @@ def job_document(job: Job) -> Document:
         "attempt": job.attempt,
         "node": job.node,
         "created_at": instant(job.created_at),
-        "started_at": _instant_or_none(job.started_at),
-        "finished_at": _instant_or_none(job.finished_at),
+        "started_at": started_at,
+        "finished_at": finished_at,
         "abort": None if job.abort is None else _abort(job.abort, job),
         "submitted_by": job.submitted_by,
         "priority": job.priority,
@@ -66,19 +68,35 @@ def job_document(job: Job) -> Document:
         "rerun_of": job.rerun_of,
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries,
-        "attempts": [_attempt(each) for each in job.attempts],
+        "attempts": _attempts(job, started_at, finished_at),
     }
 
 
+def _attempts(job: Job, started_at: str | None, finished_at: str | None) -> list[Document]:
+    """The last attempts. The last of all is cheap, because nearly all jobs have only one."""
+    found = [_attempt(each) for each in job.past] if job.past else []
+    if job.has_begun:
+        found.append(
+            {
+                "number": job.attempt,
+                "node": job.node,
+                "started_at": started_at,
+                "finished_at": finished_at,
+                "outcome": job.last_outcome,
+                "error": _error(None if job.error is None else shortened(job.error)),
+            }
+        )
+    return found[-ATTEMPTS_KEPT:]
+
+
 def _attempt(attempt: AttemptRecord) -> Document:
-    error = None if attempt.error is None else shortened(attempt.error)
     return {
         "number": attempt.number,
         "node": attempt.node,
         "started_at": _instant_or_none(attempt.started_at),
         "finished_at": _instant_or_none(attempt.finished_at),
         "outcome": attempt.outcome,
-        "error": _error(error),
+        "error": _error(None if attempt.error is None else shortened(attempt.error)),
     }
 
 

@@ -32,6 +32,8 @@ def before_call(_: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 
     for job in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(job, dict) and "data" in job:
             job["data"] = _readable(job["data"])
+        if isinstance(job, dict) and job.get("hook_retries") is True and job.get("hook") is None:
+            job["hook_retries"] = False  # it is for jobs with a hook
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON

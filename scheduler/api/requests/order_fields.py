@@ -61,11 +61,9 @@ def _beside_hook(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a
 
 
 Priority = Annotated[
-    int,
+    Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX)],
     BeforeValidator(_whole),
     Field(
-        ge=-PRIORITY_MAX,
-        le=PRIORITY_MAX,
         description=f"seconds of head start before the user's other jobs, a whole number from "
         f"-{PRIORITY_MAX} to {PRIORITY_MAX}",
     ),

@@ -30,8 +30,9 @@ VOLATILE = {
     "eligible_at",
     "run_at",
     "until",
+    "rerun_of",
 }
-RUN_AT: Final = re.compile(r'(?<="run_at": ")[^"]+')
+AHEAD: Final = re.compile(r'(?<="run_at": "|."until": ")[^"]+')
 """A time that was ahead when the page was written."""
 
 
@@ -99,7 +100,7 @@ def _parsed(command: str) -> Curl:
                 headers[name] = value
             case "-d":
                 tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-                body = RUN_AT.sub(tomorrow, next(words))
+                body = AHEAD.sub(tomorrow, next(words))
             case _:
                 assert word.startswith("localhost:8000/"), word
                 url = word.removeprefix("localhost:8000")

@@ -86,3 +86,19 @@ def test_the_parameters_of_a_route_are_those_that_are_checked() -> None:
 @pytest.mark.parametrize("model", ["NewJob", "AbortOrder"])
 def test_a_body_takes_no_unknown_fields(model: str) -> None:
     assert DOCUMENT["components"]["schemas"][model]["additionalProperties"] is False
+
+
+def test_bounds_are_written_in_the_words_of_json_schema() -> None:
+    """Behind a validator pydantic writes its own, `ge` and `le`, which every reader ignores."""
+    assert {"ge", "gt", "le", "lt"}.isdisjoint(_keywords(DOCUMENT["components"]["schemas"]))
+    assert {"minimum", "maximum"} <= _keywords(DOCUMENT["components"]["schemas"])
+
+
+def _keywords(part: object) -> set[str]:
+    match part:
+        case dict():
+            return {*part}.union(*map(_keywords, part.values()))
+        case list():
+            return set().union(*map(_keywords, part))
+        case _:
+            return set()

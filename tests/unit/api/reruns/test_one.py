@@ -73,6 +73,8 @@ async def test_what_was_submitted_is_taken_over(api: Api) -> None:
 
     assert {name: job[name] for name in asked} == asked
     assert (job["run_at"], job["parent"]) == (None, None)
+    without_hook = (await rerun(api, old, {"hook": None})).json
+    assert (without_hook["max_attempts"], without_hook["hook_retries"]) == (3, False)
 
 
 def test_a_rerun_takes_all_that_a_submission_does() -> None:
