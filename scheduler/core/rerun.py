@@ -22,8 +22,6 @@ RERUNS_MAX: Final = 1000
 """How many jobs one request runs again: as many as it could submit, and in one transaction."""
 COUNTED_MAX: Final = 10_000
 """How many a dry run counts."""
-KEPT: Final = ("priority", "start_within_s", "max_attempts", "hook_retries")
-"""What is taken over of when, in which order, and how often the job was to run."""
 BYTES_MAX: Final = 8 * 1024 * 1024
 """One request takes no more jobs once their data and results together pass this, so that it holds
 no more memory than a page of a list does."""
