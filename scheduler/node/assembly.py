@@ -119,8 +119,7 @@ async def assemble(
     basis = await _open_basis(config, name, registry, stack)
     store, queue, clock = basis.store, basis.queue, basis.clock
     hooks = await stack.enter_async_context(_hooks(basis))
-    change_feed = ChangeFeed(store=store, queue=queue, clock=clock)
-    looks = JobLooks(store)
+    change_feed, looks = ChangeFeed(store=store, queue=queue, clock=clock), JobLooks(store)
     await stack.enter_async_context(background(looks=looks.run()))  # as long as there are requests
     local_jobs, sweeper = LocalJobs(), _sweeper(basis)
     lease = _lease(basis, local_jobs)
