@@ -81,7 +81,7 @@ def build_workers(
         quotas: how many jobs of a user may run, and what he gets of all slots.
         pauses: what the node knows of them; it runs meanwhile.
     """
-    drain, number, claim = Drain(), lease.node.workers, _claiming_within(quotas, store)
+    drain, number = Drain(), lease.node.workers
     slot_line = SlotLine(slots, number=number, clock=clock, group=group)
     claiming = Claiming(
         claims=_claims(quotas, store, queue, clock, lease, pauses),

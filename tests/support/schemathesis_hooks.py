@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import schemathesis
 
 from scheduler.api.requests.models import WAIT_S_MAX
+from scheduler.core.rerun import RERUNS_MAX
 
 NODE_MAKES = "after"
 """A cursor: only the node makes them, and others of the same form fail their checksum."""
@@ -18,6 +20,15 @@ HOOK = {"type": "string", "pattern": "^https?://[a-z]{1,9}\\.example(/[a-z]{0,9}
 """A pattern cannot describe exactly which texts are URLs."""
 FUTURE = "2999-01-01T00:00:00Z"
 """A schema cannot say that a time must be in the future."""
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
+"""Nor that it must be so within a year."""
+WITHIN_A_YEAR = {
+    "NewJob": "run_at",
+    "JobChange": "run_at",
+    "RerunOrder": "run_at",
+    "PauseOrder": "until",
+}
+"""Shapes with such a time."""
 WAIT_S = 0.05
 ENDLESS = "text/event-stream"
 
@@ -32,8 +43,20 @@ def before_call(_: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 
     for job in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(job, dict) and "data" in job:
             job["data"] = _readable(job["data"])
-        if isinstance(job, dict) and job.get("hook_retries") is True and job.get("hook") is None:
-            job["hook_retries"] = False  # it is for jobs with a hook
+        if isinstance(job, dict):
+            _reconcile(job)
+
+
+def _reconcile(order: dict[str, Any]) -> None:
+    """Leave out what no schema can say does not go together."""
+    if order.get("hook_retries") is True and order.get("hook") is None:
+        order["hook_retries"] = False
+    if order.get("run_at") is not None and order.get("delay_s") is not None:
+        del order["delay_s"]
+    if isinstance(order.get("limit"), int) and order.get("dry_run") is not True:
+        order["limit"] = min(order["limit"], RERUNS_MAX)
+    if isinstance(order.get("status"), str | list) and "terminated" not in order["status"]:
+        order.pop("error_kind", None)
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -62,6 +85,12 @@ def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
     expiry = raw_schema["components"]["schemas"]["TokenOrder"]["properties"]["expires_at"]
     expiry["anyOf"][0]["enum"] = [FUTURE]
     fields["hook"]["anyOf"][0] = HOOK
+    many = raw_schema["components"]["schemas"]["RerunAllOrder"]["properties"]
+    next(each for each in many["task"]["anyOf"] if each["type"] == "string")["enum"] = [TASK]
+    for shape, name in WITHIN_A_YEAR.items():
+        time = raw_schema["components"]["schemas"][shape]["properties"][name]
+        next(each for each in time["anyOf"] if each["type"] == "string")["enum"] = [TOMORROW]
+    _move_times(raw_schema["paths"])
     for item in raw_schema["paths"].values():
         for operation in item.values():
             parameters = operation.get("parameters", [])
@@ -71,6 +100,15 @@ def before_load_schema(_: object, raw_schema: dict[str, Any]) -> None:
     raw_schema["paths"] = {
         path: item for path, item in raw_schema["paths"].items() if not _endless(item)
     }
+
+
+def _move_times(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Have the times of examples in the future."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if key in WITHIN_A_YEAR.values() and isinstance(each, str):
+            value[key] = TOMORROW
+        elif isinstance(each, dict | list):
+            _move_times(each)
 
 
 def _name_task(example: Any) -> None:  # noqa: ANN401 - a job or several

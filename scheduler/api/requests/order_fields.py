@@ -25,7 +25,7 @@ def _explained(why: str) -> PydanticCustomError:
     return PydanticCustomError(EXPLAINED, "{why}", {"why": why})
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """In JSON, 7.0 is an integer too."""
     return int(value) if type(value) is float and value.is_integer() else value
 
@@ -62,7 +62,7 @@ def _beside_hook(value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - a
 
 Priority = Annotated[
     Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX)],
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
     Field(
         description=f"seconds of head start before the user's other jobs, a whole number from "
         f"-{PRIORITY_MAX} to {PRIORITY_MAX}",
@@ -94,7 +94,7 @@ StartWithinS = Annotated[
 ]
 MaxAttempts = Annotated[
     Annotated[int, Field(ge=1, le=ATTEMPTS_MAX)] | None,
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
     Field(
         description="how many attempts the job may use up, the first included, whatever its "
         f"handler says: a whole number from 1 to {ATTEMPTS_MAX}"

@@ -29,6 +29,7 @@ from scheduler.api.requests.order_fields import (
     Priority,
     RunAt,
     StartWithinS,
+    whole,
 )
 from scheduler.api.requests.submissions import data_text
 from scheduler.core.job import FINAL, FailureKind, Status
@@ -135,10 +136,9 @@ class RerunAllOrder(Body):
         bool, Field(description="true or false: whether to say only which jobs that would be")
     ] = False
     limit: Annotated[
-        int,
+        Annotated[int, Field(ge=1, le=COUNTED_MAX)],
+        BeforeValidator(whole),
         Field(
-            ge=1,
-            le=COUNTED_MAX,
             description=f"how many at most, 1 to {RERUNS_MAX}, or to {COUNTED_MAX} in a dry run",
         ),
     ]
