@@ -74,7 +74,7 @@ class Metrics:
         self.held = cache(gauge("held_jobs", held, "reason").labels)
         pauses = "Pauses that last, by what they name: task, uid or node."
         self.pauses = cache(gauge("pauses", pauses, "kind").labels)
-        oldest = "How long the oldest job of all nodes has waited for a worker."
+        oldest = "How long the oldest of up to ten thousand jobs has waited for a worker."
         self.oldest = gauge("oldest_queued_seconds", oldest)
         self.stalled = gauge("stalled", "1 while every slot runs a job that has queued children.")
         self._workers = gauge("workers", "Jobs that this node can run at a time.")
