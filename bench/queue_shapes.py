@@ -131,11 +131,11 @@ class LinesShape:
             self._keys.nodes,
             self._keys.earlier,
         ]
-        return list(self._take(keys, [count, "a", 1000]))
+        return list(self._take(keys, [count, "a", 1000, ""]))
 
     def acknowledge(self, entries: Sequence[str]) -> None:
         """Remove them from there."""
-        self._acknowledge([*self._keys.of_users, self._keys.inflight("a")], entries)
+        self._acknowledge([*self._keys.of_users, self._keys.inflight("a")], ["0", *entries])
 
 
 def main() -> int:

@@ -32,6 +32,7 @@ from scheduler.core.job import Node, StopReason
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.reserve import Reserve
 from scheduler.node.authentication import access, make_first_token, require_safe
 from scheduler.node.config.loading import Config
 from scheduler.node.config.sections import HttpSection
@@ -98,6 +99,7 @@ class _Basis:
     job_events: JobEvents
     store: Store
     queue: Queue
+    reserve: Reserve
     access: Access
     snapshot: Snapshot
     slots: Slots
@@ -167,8 +169,12 @@ async def assemble(
 
 
 def _direct_starts(basis: _Basis, lease: Lease, local_jobs: LocalJobs) -> DirectStarts:
-    quotas = basis.config.quotas.quotas
-    return DirectStarts(lease=lease, local_jobs=local_jobs, quotas=quotas)
+    return DirectStarts(
+        lease=lease,
+        local_jobs=local_jobs,
+        quotas=basis.config.quotas.quotas,
+        keeps_slots=bool(basis.reserve),
+    )
 
 
 async def _begin(basis: _Basis, lease: Lease, sweeper: Sweeper) -> None:
@@ -197,7 +203,8 @@ async def _open_basis(
     start_tracker()
     warden = await stack.enter_async_context(open_warden(random=random))
     store = await _reach_store(config, folders.data_dir, metrics, stack)
-    queue = await _reach_queue(config, folders.data_dir, node_id, random, stack)
+    reserve = Reserve(config.fairness.reserve_percent)
+    queue = await _reach_queue(config, folders.data_dir, node_id, random, reserve, stack)
     await queue.join(store.identity)
     slots = await stack.enter_async_context(_slots(config, clock, random, metrics))
     if not slots.tasks:
@@ -222,6 +229,7 @@ async def _open_basis(
         job_events=JobEvents(metrics, clock=clock),
         store=store,
         queue=queue,
+        reserve=reserve,
         access=await access(config.http, config.auth, store, queue, clock),
         snapshot=snapshot,
         slots=slots,
@@ -249,7 +257,12 @@ async def _reach_store(
 
 
 async def _reach_queue(
-    config: Config, data_dir: Path, node_id: str, random: Random, stack: AsyncExitStack
+    config: Config,
+    data_dir: Path,
+    node_id: str,
+    random: Random,
+    reserve: Reserve,
+    stack: AsyncExitStack,
 ) -> Queue:
     url, namespace = config.queue.url, config.queue.namespace
     return await reach(
@@ -261,6 +274,7 @@ async def _reach_queue(
             data_dir=data_dir,
             random=random,
             share_of=config.quotas.quotas.share_of,
+            busy_max=reserve.busy_max,
         ),
         stack,
     )
@@ -440,6 +454,7 @@ def _sweeper(basis: _Basis) -> Sweeper:
         lease_s=config.node.lease_s,
         losses_max=config.node.losses_max,
         retention=Retention(config.retention.finished_s, config.auth.audit_days * DAY_S),
+        reserve=basis.reserve,
     )
 
 
@@ -491,6 +506,7 @@ async def _open_workers(
         ),
         node_api=NodeApi(local(urls), basis.access.token_of),
         quotas=config.quotas.quotas,
+        busy_max=basis.reserve.busy_max,
         pauses=pauses,
     )
     stack.callback(workers.close)

@@ -27,6 +27,7 @@ from scheduler.core.policy import waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Released, Store
+from scheduler.core.quotas.reserve import Reserve
 from scheduler.telemetry.job_events import JobEvents
 
 log = structlog.get_logger()
@@ -82,11 +83,13 @@ class Sweeper:
         lease_s: float,
         losses_max: int,
         retention: Retention,
+        reserve: Reserve,
     ) -> None:
         """Collaborators.
 
         Args:
             retention: for how long old things are kept.
+            reserve: is told of the nodes that are there.
         """
         self._store = store
         self._queue = queue
@@ -97,6 +100,7 @@ class Sweeper:
         self._lease_s = lease_s
         self._losses_max = losses_max
         self._retention = retention
+        self._reserve = reserve
         self._beats: dict[str, tuple[int, float]] = {}
         self._namesakes: frozenset[str] = frozenset()
         """The nodes of the same name that were warned of."""
@@ -224,6 +228,7 @@ class Sweeper:
             self._beats.clear()
             raise
         took_s = self._clock.monotonic() - asked  # seconds, where a lock or a disk held it up
+        self._reserve.note(nodes)
         self._beats = {id_: (beat, at + took_s) for id_, (beat, at) in self._beats.items()}
         return nodes
 

@@ -29,6 +29,7 @@ from scheduler.basics.batch import Batch
 from scheduler.basics.seldom import Seldom
 from scheduler.core.errors import QueueUnavailable
 from scheduler.core.job import WaitingJob
+from scheduler.core.ports.queue import BusyMax, nothing_kept
 from scheduler.queue.connections import ANSWER_S
 from scheduler.queue.held import Held
 from scheduler.queue.keys import Keys, entry_of
@@ -66,12 +67,14 @@ class Dequeuer:
         *,
         keys: Keys,
         node_id: str,
+        busy_max: BusyMax = nothing_kept,
         block_s: float = BLOCK_S,
     ) -> None:
         self._server = server
         self._scripts = scripts
         self._keys = keys
         self._node_id = node_id
+        self._busy_max = busy_max
         self._block_s = block_s
         self.acknowledged = Batch(
             self._acknowledge_all, weight=len, weight_max=IDS_MAX, pause_s=PAUSE_S
@@ -160,7 +163,10 @@ class Dequeuer:
 
     async def _acknowledge_all(self, calls: Sequence[Sequence[str]]) -> Sequence[None]:
         async with self._server.answering():
-            await self._scripts.acknowledge(self._node_id, list(chain.from_iterable(calls)))
+            # Where slots are kept, a worker may wait although ids do, until others have ended.
+            wakes = 0 if self._busy_max() is None else len(calls)
+            entries = list(chain.from_iterable(calls))
+            await self._scripts.acknowledge(self._node_id, entries, wakes=wakes)
         return [None] * len(calls)
 
     async def _give_back(self, entries: Sequence[str]) -> None:
@@ -182,7 +188,7 @@ class Dequeuer:
             return
         async with self._server.answering():
             wanted = min(IDS_MAX, sum(waiter.limit for waiter in self._waiters))
-            taken = await self._scripts.take(self._node_id, wanted)
+            taken = await self._scripts.take(self._node_id, wanted, self._busy_max())
         self._registered, self._has_token = True, False
         self._hold(list(filter(None, taken)))
         if dropped := taken.count(""):

@@ -25,7 +25,7 @@ from scheduler.basics.batch import Batch
 from scheduler.core.change import Change
 from scheduler.core.errors import StartError
 from scheduler.core.job import WaitingJob
-from scheduler.core.ports.queue import ShareOf
+from scheduler.core.ports.queue import BusyMax, ShareOf
 from scheduler.queue.change_stream import ChangeStream
 from scheduler.queue.dequeuer import Dequeuer
 from scheduler.queue.keys import Keys, entry_of, is_id
@@ -69,9 +69,10 @@ class RedisQueue:
         private: bool,
         random: Random,
         share_of: ShareOf,
+        busy_max: BusyMax,
     ) -> None:
         scripts = Scripts(server, keys)
-        self.dequeuer = Dequeuer(server, scripts, keys=keys, node_id=node_id)
+        self.dequeuer = Dequeuer(server, scripts, keys=keys, node_id=node_id, busy_max=busy_max)
         self.subscriptions = Subscriptions(server, keys=keys, node_id=node_id, random=random)
         self._enqueued = Batch(self._enqueue_all, weight=len, weight_max=IDS_MAX)
         self.repair = Repair(server, scripts, keys=keys, node_id=node_id)

@@ -62,14 +62,15 @@ class Scripts:
     async def enqueue_first(self, entries: Sequence[str]) -> None:
         await self._enqueue_first(self._keys.of_users, entries)
 
-    async def take(self, node_id: str, count: int) -> list[str]:
+    async def take(self, node_id: str, count: int, busy_max: int | None) -> list[str]:
         keys = [*self._of(node_id), self._keys.nodes, self._keys.earlier]
         # Not by the client that repeats lost commands: the dequeuer must know of a lost answer.
-        arguments = [str(count), node_id, str(LOOK_MAX)]
+        most = "" if busy_max is None else str(busy_max)
+        arguments = [str(count), node_id, str(LOOK_MAX), most]
         return texts(await self._take(keys, arguments, client=self._server.blocking))
 
-    async def acknowledge(self, node_id: str, entries: Sequence[str]) -> None:
-        await self._acknowledge(self._of(node_id), entries)
+    async def acknowledge(self, node_id: str, entries: Sequence[str], *, wakes: int = 0) -> None:
+        await self._acknowledge(self._of(node_id), [str(wakes), *entries])
 
     async def give_back(self, node_id: str, entry: str) -> None:
         await self._give_back(self._of(node_id), [entry])

@@ -31,7 +31,7 @@ from scheduler.core.change import progressed
 from scheduler.core.errors import Unavailable
 from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
-from scheduler.core.ports.queue import Queue
+from scheduler.core.ports.queue import BusyMax, Queue, nothing_kept
 from scheduler.core.ports.store import ClaimedWithin, Store
 from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from scheduler.processes.slots import Slots
@@ -72,17 +72,18 @@ def build_workers(
     intervals: Intervals,
     node_api: NodeApi,
     quotas: Quotas = UNLIMITED,
+    busy_max: BusyMax = nothing_kept,
     pauses: PauseService,
 ) -> Workers:
     """Build the workers of the lease's node; the caller runs them, and closes them at the end.
 
     Args:
         group: runs the tasks of the line for slots; it must outlive the workers.
-        quotas: how many jobs of a user may run, and what he gets of all slots.
+        quotas, busy_max: see `Quotas.share_of` and `BusyMax`.
         pauses: what the node knows of them; it runs meanwhile.
     """
-    drain, number = Drain(), lease.node.workers
-    slot_line = SlotLine(slots, number=number, clock=clock, group=group)
+    drain = Drain()
+    slot_line = SlotLine(slots, number=lease.node.workers, clock=clock, group=group)
     claiming = Claiming(
         claims=_claims(quotas, store, queue, clock, lease, pauses),
         queue=queue,
@@ -92,7 +93,7 @@ def build_workers(
         slot_line=slot_line,
         direct_starts=direct_starts,
         drain=drain,
-        store_look=StoreLook(store=store, clock=clock, share_of=quotas.share_of, pauses=pauses),
+        store_look=_store_look(quotas, busy_max, store, clock, pauses),
         idle_s=partial(idle_s, window_s=intervals.idle_window_s, random=random),
     )
     execution = Execution(
@@ -107,7 +108,7 @@ def build_workers(
         node_api=node_api,
     )
     return Workers(
-        number,
+        lease.node.workers,
         claiming=claiming,
         execution=execution,
         slot_line=slot_line,
@@ -122,6 +123,13 @@ def _claims(
 ) -> Claims:
     claim = _claiming_within(quotas, store)
     return Claims(claim, store=store, queue=queue, clock=clock, lease=lease, pauses=pauses)
+
+
+def _store_look(
+    quotas: Quotas, busy_max: BusyMax, store: Store, clock: Clock, pauses: PauseService
+) -> StoreLook:
+    share_of = quotas.share_of
+    return StoreLook(store=store, clock=clock, share_of=share_of, busy_max=busy_max, pauses=pauses)
 
 
 def _claiming_within(quotas: Quotas, store: Store) -> ClaimJobs:

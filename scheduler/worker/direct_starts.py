@@ -35,8 +35,22 @@ class Begun(NamedTuple):
 class DirectStarts:
     """The claimers of a node that wait for ids, and their reservations."""
 
-    def __init__(self, *, lease: Lease, local_jobs: LocalJobs, quotas: Quotas = UNLIMITED) -> None:
+    def __init__(
+        self,
+        *,
+        lease: Lease,
+        local_jobs: LocalJobs,
+        quotas: Quotas = UNLIMITED,
+        keeps_slots: bool = False,
+    ) -> None:
+        """Collaborators.
+
+        Args:
+            keeps_slots: whether some are kept for users who run nothing: then only the queue knows
+                whose jobs may start.
+        """
         self._quotas = quotas
+        self._keeps_slots = keeps_slots
         self._lease = lease
         self._local_jobs = local_jobs
         self._idle: dict[IdleClaimer, None] = {}
@@ -82,7 +96,9 @@ class DirectStarts:
     def _free_claimer(self, uid: str) -> IdleClaimer | None:
         """The claimer that has waited longest, if a user's job may go without the queue to it."""
         claimer = next(iter(self._idle), None)
-        return claimer if self._quotas.running_max_of(uid) is None else None
+        if self._keeps_slots or self._quotas.running_max_of(uid) is not None:
+            return None
+        return claimer
 
 
 class IdleClaimer:

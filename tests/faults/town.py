@@ -35,6 +35,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.ports.direct_start import Reservation
 from scheduler.core.ports.store import Retiming
+from scheduler.core.quotas.reserve import Reserve
 from scheduler.node.promoter import Promoter
 from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.service.change_feed import ChangeFeed
@@ -130,6 +131,7 @@ class Member(NodeUnderTest):
             trouble=town.trouble,
         )
         self.sweeper = Sweeper(
+            reserve=Reserve(0),
             store=cast("Any", self.store),
             queue=cast("Any", self.gated_queue),
             clock=self.clock,

@@ -9,6 +9,7 @@ from typing import Final
 from scheduler.core.job import Claim
 from scheduler.core.policy import fence_s
 from scheduler.core.ports.store import Store
+from scheduler.core.quotas.reserve import Reserve
 from scheduler.node.sweeper import Retention, Sweeper
 from tests.fakes import FakeClock, MemoryQueue
 from tests.model.life import LOSSES_MAX
@@ -44,6 +45,7 @@ class Member:
         """The attempts whose processes are alive."""
         self.held_until = now + fence_s(LEASE_S)
         self.sweeper = Sweeper(
+            reserve=Reserve(0),
             store=store,
             queue=MemoryQueue(node_id=self.id),
             clock=self.clock,

@@ -27,7 +27,7 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ResponseError
 
 from scheduler.core.errors import QueueUnavailable
-from scheduler.core.ports.queue import Queue, ShareOf, equal_shares
+from scheduler.core.ports.queue import BusyMax, Queue, ShareOf, equal_shares, nothing_kept
 from scheduler.queue import open_queue
 from scheduler.queue.keys import id_of
 from tests.support.eventually import eventually
@@ -67,7 +67,11 @@ class Installation:
         self._data_dir = data_dir
 
     def open(
-        self, node_id: str, *, share_of: ShareOf = equal_shares
+        self,
+        node_id: str,
+        *,
+        share_of: ShareOf = equal_shares,
+        busy_max: BusyMax = nothing_kept,
     ) -> AbstractAsyncContextManager[Queue]:
         return open_queue(
             self.url,
@@ -76,6 +80,7 @@ class Installation:
             data_dir=self._data_dir,
             random=CHANCE,
             share_of=share_of,
+            busy_max=busy_max,
         )
 
     def key(self, rest: str) -> str:

@@ -29,6 +29,14 @@ def equal_shares(_: str) -> Share:
     return Share()
 
 
+BusyMax = Callable[[], int | None]
+"""How many ids may be in flight for users who have some already; None for any number."""
+
+
+def nothing_kept() -> None:
+    """No slot is kept for users who have nothing in flight."""
+
+
 class Queue(Protocol):
     """Hints in Redis, shared by all nodes: ids that wait, requested aborts, changes.
 
@@ -39,7 +47,8 @@ class Queue(Protocol):
     the fewest in flight for his weight, on all nodes together; among equals, the one who has waited
     longest since one of his came, or for whom none ever did. Of his it is the one with the least
     `turn_ms`. An id is in the line of its user once, however often it is enqueued. Who has
-    `running_max` in flight is passed over until one of them ends. Shares are hints like all else:
+    `running_max` in flight is passed over until one of them ends, and who has any while `busy_max`
+    are in flight. Shares are hints like all else:
     those known when a user's ids were enqueued last. The last starts of only the last ten thousand
     users are known.
     """

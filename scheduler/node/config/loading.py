@@ -32,6 +32,7 @@ from scheduler.node.config.quotas import QuotasSection, quota_flaw
 from scheduler.node.config.reading import FILE, document, scalar
 from scheduler.node.config.sections import (
     AbortSection,
+    FairnessSection,
     HandlersSection,
     HooksSection,
     HttpSection,
@@ -69,6 +70,7 @@ class Config(Section):
     limits: LimitsSection = LimitsSection()
     hooks: HooksSection = HooksSection()
     retention: RetentionSection = RetentionSection()
+    fairness: FairnessSection = FairnessSection()
     quotas: QuotasSection = QuotasSection()
 
 

@@ -303,6 +303,13 @@ class LimitsSection(Section):
     """how many jobs one `POST /` may bring"""
 
 
+class FairnessSection(Section):
+    """What users get who run nothing."""
+
+    reserve_percent: int = Field(0, ge=0, le=90)
+    """percent of the slots of all nodes that are kept for users who run nothing"""
+
+
 class HooksSection(Section):
     """Calls of hooks."""
 

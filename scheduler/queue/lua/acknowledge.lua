@@ -1,11 +1,14 @@
 -- Remove entries from an in-flight list.
--- KEYS: in-flight list. ARGV: entries, each as often as it is to be removed.
-local ended = {}
-for _, entry in ipairs(ARGV) do
+-- KEYS: in-flight list. ARGV: how many workers to wake if ids wait, then entries, each as often as it
+-- is to be removed.
+local ended, wakes = {}, tonumber(ARGV[1])
+for number = 2, #ARGV do
+    local entry = ARGV[number]
     if redis.call('LREM', KEYS[OWN + 1], 1, entry) == 1 then
         local _, uid = parsed(entry)
         if uid then count_for(ended, uid) end
     end
 end
 add_loads(ended, -1)
-if woken > 0 then wake_up(0) end
+if wakes > 0 and not exists(users) then wakes = 0 end
+if woken + wakes > 0 then wake_up(wakes) end

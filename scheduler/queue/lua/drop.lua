@@ -8,7 +8,7 @@ while at <= #ARGV do
     end
     if on_line(uid, 'ZCARD') == 0 then
         redis.call('ZREM', users, uid)
-        place(uid, load_of(uid), false)
+        place(uid, load_of(uid), 0)
     end
     at = last + 1
 end

@@ -1,13 +1,14 @@
 -- Move up to ARGV[1] ids to a node's in-flight list, and return their entries: the first ones, then
 -- always the least id of the least user, then those that nodes of an earlier version enqueued.
 -- KEYS: in-flight list, nodes, queue of earlier versions. ARGV: how many, node id, how many to look
--- at.
+-- at, and how many ids may be in flight for users who have some already; '' for any number.
 -- The node is registered first: `recover` finds an in-flight list only by its node.
 -- What cannot be an id is dropped; the answer has '' for it. Where nothing is left to take, nobody
 -- needs to be woken for what came before.
 local inflight, nodes, earlier = unpack(KEYS, OWN + 1, OWN + 3)
 local wanted, most = tonumber(ARGV[1]), tonumber(ARGV[3])
-local taken, count = {}, 0
+local busy_max, IDLE_LOOK = tonumber(ARGV[4]), 200
+local taken, count, before = {}, 0, 0
 
 local function take_from(list)
     local started, order = {}, {}
@@ -33,9 +34,14 @@ end
 
 local function score_of(text) return math.floor(within(text, 0, 2 ^ 53) or 0) end
 
+-- How many more ids users may start who have some in flight; who has none may always start one.
+local function room()
+    return busy_max and busy_max - before - count or wanted
+end
+
 -- How many ids a user may start before the second one, if there is any, is the least.
 local function starts_of(uid, score, second)
-    local left = math.min(wanted - count, most - #taken)
+    local left = math.min(wanted - count, most - #taken, math.max(1, room()))
     local weight, load_max = share_of(uid)
     if load_max < LOAD_MAX then left = math.max(1, math.min(left, load_max - load_of(uid))) end
     if not second then return left end
@@ -80,6 +86,20 @@ local function take_of(uid, turn, starts, is_alone)
     table.insert(last_users, uid)
 end
 
+-- The least user who has no id in flight. A user of a great weight who has some may be before him.
+local function least_idle()
+    local least = redis.call('ZRANGE', users, 0, IDLE_LOOK, 'WITHSCORES')
+    local uids = {}
+    for number = 1, #least, 2 do table.insert(uids, least[number]) end
+    read_loads(uids)
+    for number, uid in ipairs(uids) do
+        if load_of(uid) + (last_starts[uid] or 0) == 0 then
+            local score = score_of(least[2 * number])
+            return uid, score, score
+        end
+    end
+end
+
 -- The users are read some at a time: who starts an id and has more of them mostly goes behind all
 -- of these. `again` is the least score of those who do.
 local ahead, at, again = {}, 1, nil
@@ -89,6 +109,7 @@ local function least_two()
         at, again = 1, nil
     end
     if #ahead == 0 then return nil end
+    if room() < 1 then return least_idle() end
     local second = ahead[at + 3] and score_of(ahead[at + 3])
     if again and second then second = math.min(again, second) end
     at = at + 2
@@ -97,6 +118,7 @@ end
 
 redis.call('SADD', nodes, ARGV[2])
 take_from(first)
+if busy_max then before = all_loads() - count end
 while count < wanted and #taken < most do
     local uid, score, second = least_two()
     if not uid then break end

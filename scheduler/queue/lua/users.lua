@@ -76,6 +76,14 @@ local function load_of(uid)
     return known_loads[uid]
 end
 
+-- How many ids are in flight for all users, with what this script has changed.
+local function all_loads()
+    local sum = 0
+    read_loads(redis.call('HKEYS', loads))
+    for _, load in pairs(known_loads) do sum = sum + load end
+    return sum
+end
+
 local function set_load(uid, load)
     known_loads[uid] = load > 0 and load <= LOAD_MAX and load or 0
     changed_loads[uid] = true
@@ -228,7 +236,8 @@ local function add_to_lines(from)
             redis.call('HDEL', shares, uid)
         end
         if not exists(capped) or redis.call('SISMEMBER', capped, uid) == 0 then
-            place(uid, load_of(uid), count)
+            -- Without ids, only the share is told of who may have some.
+            place(uid, load_of(uid), count > 0 and count or on_line(uid, 'ZCARD'))
         end
         at, added = last + 1, added + count
     end

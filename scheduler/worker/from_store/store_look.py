@@ -14,7 +14,7 @@ from typing import Final
 
 from scheduler.core.job import Line, WaitingJob
 from scheduler.core.ports.clock import Clock
-from scheduler.core.ports.queue import ShareOf
+from scheduler.core.ports.queue import BusyMax, ShareOf, nothing_kept
 from scheduler.core.ports.store import Store
 from scheduler.service.pauses import PauseService
 
@@ -30,12 +30,19 @@ class StoreLook:
     """Finds the next job for one node."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, share_of: ShareOf, pauses: PauseService
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        share_of: ShareOf,
+        busy_max: BusyMax = nothing_kept,
+        pauses: PauseService,
     ) -> None:
         self._store = store
         self._pauses = pauses
         self._clock = clock
         self._share_of = share_of
+        self._busy_max = busy_max
         self._look_at = 0.0
         """When the store may be asked again, by the clock's `monotonic`."""
         self._after_uid = ""
@@ -66,7 +73,7 @@ class StoreLook:
         if self.node_is_paused:
             return await self._cleanup()
         saw_all, lines = await self._lines()
-        chosen = self._least(lines)
+        chosen = self._least(lines, busy_may=await self._busy_may())
         if chosen is not None:
             self._note_start(chosen.head.uid)
             return chosen.head
@@ -92,8 +99,17 @@ class StoreLook:
             self._after_uid = lines[-1].head.uid
         return not after and not is_full, lines
 
-    def _least(self, lines: Sequence[Line]) -> Line | None:
-        free = [line for line in lines if self._may_start(line)]
+    async def _busy_may(self) -> bool:
+        """Whether users who run something may start more."""
+        most = self._busy_max()
+        return most is None or (await self._store.counts(count_max=1)).running < most
+
+    def _least(self, lines: Sequence[Line], *, busy_may: bool) -> Line | None:
+        free = [
+            line
+            for line in lines
+            if self._may_start(line) and (busy_may or line.running == 0 or line.cleans)
+        ]
         return min(free, key=self._place, default=None)
 
     def _may_start(self, line: Line) -> bool:

@@ -111,3 +111,28 @@ async def test_a_job_beyond_the_limit_says_so_and_leaves_slots_to_others(
     await eventually(files[1].exists)
     files[1].unlink()
     assert (await node.job(second, wait_s=30))["status"] == "successful"
+
+
+@pytest.mark.parametrize("redis_is", ["there", "away"])
+async def test_a_kept_slot_is_for_a_user_who_runs_nothing(
+    start_node: Nodes, own_redis: RedisServer, tmp_path: Path, redis_is: str
+) -> None:
+    """Else whoever comes first with jobs of hours has all slots for hours."""
+    settings: dict[str, object] = {"NODE__WORKERS": WORKERS, "QUEUE__IDLE_WINDOW_S": 0.1}
+    settings |= {"QUEUE__URL": own_redis.url, "FAIRNESS__RESERVE_PERCENT": 50}
+    node = start_node("keeping", **settings)
+    assert (await node.outcome("echo", 1))["status"] == "successful"  # it has looked for nodes
+    if redis_is == "away":
+        own_redis.stop()
+    files = [tmp_path / name for name in ("first", "second")]
+    first, second = [await node.submit("until", {"file": str(file)}) for file in files]
+    await eventually(files[0].exists)
+
+    assert (await node.outcome("echo", 1, uid="other"))["status"] == "successful"
+    assert not files[1].exists()
+
+    files[0].unlink()
+    assert (await node.job(first, wait_s=30))["status"] == "successful"
+    await eventually(files[1].exists)
+    files[1].unlink()
+    assert (await node.job(second, wait_s=30))["status"] == "successful"

@@ -15,6 +15,7 @@ from scheduler.core.access.principal import Principal
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable
 from scheduler.core.job import Cleanup, CleanupTries, Node, Status
 from scheduler.core.ports.queue import Queue
+from scheduler.core.quotas.reserve import Reserve
 from scheduler.node.sweeper import (
     DELETE_MAX,
     DELETE_PAUSE_S,
@@ -57,6 +58,7 @@ class Installation:
     def sweeper_with(self, queue: object) -> Sweeper:
         """A sweeper that uses this queue."""
         return Sweeper(
+            reserve=Reserve(0),
             store=self.store,
             queue=cast("Queue", queue),
             clock=self.clock,

@@ -10,6 +10,7 @@ from scheduler.core.access.principal import EVERYBODY
 from scheduler.core.change import ChangeKind
 from scheduler.core.errors import StoreUnavailable
 from scheduler.core.job import NOTHING_RAN, JobRequest, JsonText, StopReason
+from scheduler.worker.direct_starts import DirectStarts, IdleClaimer
 from scheduler.worker.prefetch import STREAK
 from tests.support.workers import NODE, NodeUnderTest
 
@@ -217,3 +218,12 @@ async def test_a_worker_that_waits_ahead_of_the_slots_is_not_reserved(
     await dequeue.reached.wait()
     assert not workers.direct_starts.waiting()
     dequeue.let()
+
+
+async def test_where_slots_are_kept_the_queue_says_who_starts(workers: NodeUnderTest) -> None:
+    """Only it knows whether the user runs something, on any node."""
+    starts = DirectStarts(lease=workers.lease, local_jobs=workers.local_jobs, keeps_slots=True)
+    with IdleClaimer() as claimer, starts.idle(claimer) as waits_in_vain:
+        waits_in_vain()
+        with starts.reserve("1", "u1") as reservation:
+            assert reservation.node_id is None

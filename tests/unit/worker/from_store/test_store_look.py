@@ -23,12 +23,14 @@ class Look:
 
     store: MemoryStore = field(default_factory=MemoryStore)
     clock: FakeClock = field(default_factory=FakeClock)
+    busy_max: int | None = None
 
     def __post_init__(self) -> None:
         self.look = StoreLook(
             store=self.store,
             clock=self.clock,
             share_of=lambda uid: SHARES.get(uid, Share()),
+            busy_max=lambda: self.busy_max,
             pauses=PauseService(
                 store=self.store, clock=self.clock, node_name="n", nearer=asyncio.Event()
             ),
@@ -81,6 +83,19 @@ async def test_weights_and_caps_count(look: Look) -> None:
 
     started = await users_of(look, 7, slots=7)
     assert (started.count("capped"), started.count("double"), started.count("one")) == (1, 4, 2)
+
+
+async def test_slots_that_are_kept_are_for_users_who_run_nothing(look: Look) -> None:
+    """As in the queue: all that run count, also those of users of whom nothing waits."""
+    look.busy_max = 2
+    await look.submit("gone", 1)
+    assert await look.start() is not None
+    await look.submit("a", 3)
+    assert [await look.start() is None for _ in range(2)] == [False, True]
+
+    look.clock.advance(STORE_LOOK_S)
+    await look.submit("b", 2)
+    assert [claim and claim.uid for claim in [await look.start() for _ in range(2)]] == ["b", None]
 
 
 async def test_a_clean_up_of_who_runs_as_much_as_he_may_is_next(look: Look) -> None:
