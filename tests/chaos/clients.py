@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -105,7 +105,8 @@ class Client:
                 break
             await asyncio.sleep(PAUSE_S)
         for each in answer[1]["jobs"]:
-            self._ledger.reran(await self._site.job(each["id"]), each["rerun_of"])
+            job, _ = await self._site.look(f"/{UID}/{each['id']}")
+            self._ledger.reran(job, each["rerun_of"])
 
     async def _abort(self) -> None:
         if not (jobs := self._ledger.open):
@@ -143,16 +144,16 @@ class Client:
             for_s = self._random.uniform(*PAUSED_S)
             end = time.monotonic() + for_s
             order = {"until": (datetime.now(UTC) + timedelta(seconds=for_s)).isoformat()}
-            what = self._random.choice([f"uid/{UID}", "task/guarded"])
+            what, uids = self._random.choice([(f"uid/{UID}", {UID}), ("task/guarded", {*USERS})])
             if await self._site.call("PUT", f"/-/pauses/{what}", order, also=400) is not None:
-                await self._note_pause(until=end - MARGIN_S)
+                await self._note_pause(uids, until=end - MARGIN_S)
             await asyncio.sleep(end - time.monotonic() + self._random.uniform(*UNPAUSED_S))
 
-    async def _note_pause(self, *, until: float) -> None:
+    async def _note_pause(self, uids: Collection[str], *, until: float) -> None:
         queued = {
             job["id"]: job["attempt"]
             for job in await self._site.jobs()
-            if job["status"] == "queued"
+            if job["status"] == "queued" and job["uid"] in uids
         }
         if queued and time.monotonic() < until:
             self._ledger.counts["paused"] += 1

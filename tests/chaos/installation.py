@@ -21,6 +21,8 @@ UID: Final = "chaos"
 LIMITED: Final = "limited"
 """The user of whom only `RUNNING_MAX` jobs may run at a time."""
 RUNNING_MAX: Final = 1
+QUOTAS: Final = {"QUOTAS": f'{{"{LIMITED}" = {{running_max = {RUNNING_MAX}}}}}'}
+"""What each node has to know of it."""
 ANSWER_S: Final = 3.0
 """How long a client waits before it asks another node: one may be stopped, or lack its store."""
 ANSWERS: Final = {200, 202, 409}

@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.chaos.clients import Client
 from tests.chaos.faults import LEASE_S, OF_A_HERMIT, OF_A_TOWN, Fault, Site
-from tests.chaos.installation import LIMITED, RUNNING_MAX, Installation, Job
+from tests.chaos.installation import QUOTAS, Installation, Job
 from tests.chaos.ledger import FINAL, Ledger
 from tests.chaos.members import Member
 from tests.chaos.storm import Storm
@@ -37,7 +37,7 @@ SETTINGS: Final[Mapping[str, object]] = {
     "NODE__LOSSES_MAX": 1000,  # nodes die so often here that jobs would be given up
     "QUEUE__IDLE_WINDOW_S": 2,
     "ABORT__GRACE_S": 0.3,
-    "QUOTAS": f'{{"{LIMITED}" = {{running_max = {RUNNING_MAX}}}}}',
+    **QUOTAS,
 }
 
 

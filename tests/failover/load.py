@@ -14,7 +14,7 @@ from typing import Final
 import aiohttp
 
 from tests.chaos.clients import Client
-from tests.chaos.installation import Installation
+from tests.chaos.installation import QUOTAS, Installation
 from tests.chaos.ledger import FINAL, Ledger
 from tests.chaos.members import Member
 from tests.chaos.verdict import verdict
@@ -68,7 +68,8 @@ async def pauses(
     """Run nodes with these settings under load, cause the fault, and wait for all jobs to end."""
     ledger, random = Ledger(folder / "jobs"), Random(what)  # noqa: S311 - protects no secrets
     members = [
-        Member(f"node-{number}", folder=folder, settings=settings) for number in range(NODES)
+        Member(f"node-{number}", folder=folder, settings={**QUOTAS, **settings})
+        for number in range(NODES)
     ]
     try:
         for member in members:

@@ -220,10 +220,13 @@ class MemoryStore:
         for row in sorted(rows, key=lambda row: _turn(waiting_job(row.job))):
             most, uid = quotas.running_max_of(row.job.uid), row.job.uid
             is_run = row.job.status is Status.QUEUED and row.waits and not row.expired(self.now())
-            if is_run and most is not None and self._use(uid).running >= most:
-                beyond.append(waiting_job(row.job))
-            else:
-                claims += await self.claim([row.job.id], node_id=node_id, at=at)
+            is_limited = is_run and most is not None
+            job, found = waiting_job(row.job), list[Claim]()
+            if most is None or not is_run or self._use(uid).running < most:
+                found = list(await self.claim([job.id], node_id=node_id, at=at))
+            claims += found
+            if is_limited and not found:
+                beyond.append(job)
         return ClaimedWithin(claims, beyond)
 
     async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
@@ -601,7 +604,7 @@ class MemoryStore:
         late = [job_id for job_id, row in self.rows.items() if row.expired(now)][:limit]
         for job_id in late:
             self.rows[job_id].change(
-                status=Status.TERMINATED, error=expired_failure(), finished_at=now
+                status=Status.TERMINATED, error=expired_failure(), finished_at=now, hold=None
             )
         return late
 

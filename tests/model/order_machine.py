@@ -60,7 +60,9 @@ class OrderMachine(StoreMachine):
         running = sum(life.status is Status.RUNNING for life in self.lives.values())
         may = [each for each in ids if self.lives[each].claimable]
         runs = [each for each in may if self.lives[each].queued]
-        begin, beyond = runs[: max(0, most - running)], runs[max(0, most - running) :]
+        free = [each for each in runs if self._may_begin(self.lives[each])]
+        begin = free[: max(0, most - running)]
+        beyond = set(runs) - set(begin)
         found = self.run(
             self.store.claim_within(
                 ids[::-1],
@@ -72,7 +74,7 @@ class OrderMachine(StoreMachine):
         cleans = set(may) - set(runs)
         known = self._known(member)
         assert {claim.id for claim in found.claims} == ({*begin, *cleans} if known else set())
-        assert not known or {job.id for job in found.beyond} == set(beyond)
+        assert not known or {job.id for job in found.beyond} == beyond
         for claim in found.claims:
             self._claimed(member, claim)
         return multiple(*self._begun(member, found.claims))

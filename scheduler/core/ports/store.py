@@ -50,7 +50,7 @@ class ClaimedWithin(NamedTuple):
 
     claims: Sequence[Claim]
     beyond: Sequence[WaitingJob] = ()
-    """Those that still wait, since their users may run no further one."""
+    """Those of users with a limit that still wait: these run as many, or a pause covers them."""
 
 
 class Released(NamedTuple):

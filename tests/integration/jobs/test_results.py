@@ -53,8 +53,11 @@ async def ended(node: Node, task: str, data: object, **more: object) -> tuple[Bo
     """A job once it is final, without its result; and all of it as text."""
     job = await node.submit(task, data, **more)
     text = await body_of(node, f"/u1/{job['id']}?wait=30")
-    # The last one: a result may have such a key, too.
-    begin, end = text.index('"result":') + 9, text.rindex(',"error":')
+    # The last ones: a result may have such keys, too. Attempts have errors of their own.
+    begin, end = (
+        text.index('"result":') + 9,
+        text.rindex(',"error":', 0, text.rindex(',"attempts":')),
+    )
     return json.loads(text[:begin] + "0" + text[end:]), text[begin:end]
 
 
