@@ -12,6 +12,7 @@ import pytest
 
 from tests.chaos.members import PROGRAM
 from tests.chaos.skewed import OFFSET
+from tests.support.eventually import eventually
 from tests.support.nodes import Body, Node, Nodes
 from tests.support.servers.redis import RedisServer
 
@@ -134,6 +135,7 @@ async def test_a_job_that_no_worker_begins_in_time_ends(start_node: Nodes, tmp_p
     node = start_node("a", NODE__WORKERS=1)
     file = tmp_path / "begun"
     await submitted(node, task="until", data={"file": str(file)})
+    await eventually(file.exists)
 
     urgent = await submitted(node, start_within_s=0.3)
     found = await node.job(urgent, wait_s=30)

@@ -135,11 +135,12 @@ async def test_a_paused_node_leaves_its_jobs_to_others(
     jobs = [await a.outcome("echo", number) for number in range(10)]
 
     assert {job["node"] for job in jobs} == {"b"}
-    status, nodes = await b.call("GET", "/-/nodes")
-    assert (status, [(each["paused"] or {}).get("reason") for each in nodes]) == (
-        200,
-        ["repair", None],
-    )
+
+    async def b_shows_it() -> bool:
+        _, nodes = await b.call("GET", "/-/nodes")
+        return [(each["paused"] or {}).get("reason") for each in nodes] == ["repair", None]
+
+    await eventually(b_shows_it)  # it may take a second until other nodes know
     await pause(b, "node/b")
     last = await a.submit("echo", 1)
     assert (await a.job(last, wait_s=1))["status"] == "queued"
