@@ -52,13 +52,9 @@ class SentinelGroup:
             each.command("REPLICAOF", "127.0.0.1", str(first.port))
         _until(lambda: all(is_linked(each) for each in others))
         for each in self.sentinels:
-            (each.folder / "sentinel.conf").write_text(
-                f"sentinel monitor {SERVICE} 127.0.0.1 {first.port} 2\n"
-                f"sentinel down-after-milliseconds {SERVICE} {DOWN_MS}\n"
-                f"sentinel failover-timeout {SERVICE} 3000\n"
-            )
+            (each.folder / "sentinel.conf").write_text("\n".join(self._configuration(each)))
             each.start()
-        _until(lambda: all(self._sees_all(each) for each in self.sentinels))
+        _until(lambda: all(self._sees_all(each) for each in self.sentinels), self._told)
 
     def stop(self) -> None:
         for each in (*self.sentinels, *self.servers):
@@ -75,10 +71,34 @@ class SentinelGroup:
         _until(lambda: all(_names_another(each, before) for each in self.sentinels))
         return self.master
 
+    def _configuration(self, sentinel: RedisServer) -> Iterator[str]:
+        """Names all the others: they need not find each other, which takes seconds."""
+        first, *replicas = self.servers
+        yield f"sentinel myid {_id_of(sentinel)}"
+        yield f"sentinel monitor {SERVICE} 127.0.0.1 {first.port} 2"
+        yield f"sentinel down-after-milliseconds {SERVICE} {DOWN_MS}"
+        yield f"sentinel failover-timeout {SERVICE} 3000"
+        for each in replicas:
+            yield f"sentinel known-replica {SERVICE} 127.0.0.1 {each.port}"
+        for each in self.sentinels:
+            if each is not sentinel:
+                known = f"127.0.0.1 {each.port} {_id_of(each)}"
+                yield f"sentinel known-sentinel {SERVICE} {known}"
+
     def _sees_all(self, sentinel: RedisServer) -> bool:
-        state = sentinel.ask("SENTINEL", "master", SERVICE)
-        state = dict(zip(state[::2], state[1::2], strict=True))
+        state = self._state(sentinel)
         return (state["num-slaves"], state["num-other-sentinels"]) == ("2", "2")
+
+    def _state(self, sentinel: RedisServer) -> dict[str, str]:
+        state = sentinel.ask("SENTINEL", "master", SERVICE)
+        return dict(zip(state[::2], state[1::2], strict=True))
+
+    def _told(self) -> str:
+        """What each sentinel knows, and logged."""
+        return "\n\n".join(
+            f"{self._state(each)}\n{(each.folder / 'redis.log').read_text()}"
+            for each in self.sentinels
+        )
 
 
 class RedisCluster:
@@ -227,6 +247,11 @@ def _sentinel(program: str, folder: Path) -> RedisServer:
     return RedisServer(program, folder, options=["--sentinel"], configuration="sentinel.conf")
 
 
+def _id_of(sentinel: RedisServer) -> str:
+    """The id of a sentinel: 40 hexadecimal digits, which no other has."""
+    return f"{sentinel.port:040x}"
+
+
 def _cluster_options() -> list[str]:
     return [
         *("--cluster-enabled", "yes", "--cluster-port", str(free_port())),
@@ -257,11 +282,11 @@ def _is_master(server: RedisServer) -> bool:
     return server.is_up and _fact(server, "replication", "role") == "master"
 
 
-def _until(true: Callable[[], bool]) -> None:
-    """Wait outside an event loop, as a fixture does."""
+def _until(true: Callable[[], bool], told: Callable[[], str] = str) -> None:
+    """Wait outside an event loop, as a fixture does; if in vain, fail with what is `told`."""
     deadline = time.monotonic() + READY_S
     while not _is_so(true):
-        assert time.monotonic() < deadline, "the servers do not come to an agreement"
+        assert time.monotonic() < deadline, f"the servers do not come to an agreement\n{told()}"
         time.sleep(0.02)
 
 
