@@ -107,10 +107,16 @@ class Claiming:
         if self._store_look.node_is_paused:
             await self._store_look.node_resumed()
             return []
-        since = self._clock.monotonic()
+        since, waited = self._clock.monotonic(), False
+        reservable = nullcontext(_ignore) if ticket.ahead else self._direct_starts.idle(claimer)
         try:
-            reservable = nullcontext() if ticket.ahead else self._direct_starts.idle(claimer)
-            with reservable as in_vain:
+            with reservable as waits_in_vain:
+
+                def in_vain() -> None:
+                    nonlocal waited
+                    waited = True
+                    waits_in_vain()
+
                 return await self._queue.dequeue(
                     wait_s=ticket.wait_s(idle), limit=ticket.jobs, in_vain=in_vain
                 )
@@ -118,7 +124,8 @@ class Claiming:
             ticket.failed()
             await self._clock.sleep(idle)
         finally:
-            self._slot_line.prefetch.fetched(within_s=self._clock.monotonic() - since)
+            if waited:
+                self._slot_line.prefetch.waited(self._clock.monotonic() - since)
         return []
 
     async def _begin_reserved(
@@ -171,3 +178,7 @@ class Claiming:
             with suppress(QueueUnavailable):
                 await self._queue.acknowledge(done)
         return False
+
+
+def _ignore() -> None:
+    """Do nothing."""

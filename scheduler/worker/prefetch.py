@@ -15,7 +15,7 @@ from typing import Final
 SHORT_S: Final = 0.1
 """A longer job gains nothing from a claim that is ready."""
 AT_ONCE_S: Final = 0.01
-"""An id that took longer to come was not waiting already: claiming ahead gains nothing then."""
+"""Where the queue is without an id for longer, claiming ahead gains nothing."""
 STREAK: Final = 10
 """The node claims ahead after this many short jobs in a row, each of which was waiting already."""
 AHEAD_S: Final = 0.02
@@ -57,9 +57,9 @@ class Prefetch:
             return 1
         return max(1, min(LOT_MAX, int(LOT_S / max(self._mean_s, INSTANT_S))))
 
-    def fetched(self, *, within_s: float) -> None:
-        """Record how long an id took to come."""
-        if within_s > AT_ONCE_S:
+    def waited(self, for_s: float) -> None:
+        """Record for how long the queue had no id, which it had been asked for."""
+        if for_s > AT_ONCE_S:
             self._streak = 0
 
     def ran(self, *, for_s: float) -> None:

@@ -242,9 +242,9 @@ def test_prefetch_is_active_amid_many_short_jobs_that_waited_already() -> None:
         assert not prefetch.active
         prefetch.ran(for_s=SHORT_S / 2)
     assert prefetch.active
-    prefetch.fetched(within_s=AT_ONCE_S / 2)
+    prefetch.waited(AT_ONCE_S / 2)
     assert prefetch.active
-    prefetch.fetched(within_s=AT_ONCE_S * 2)
+    prefetch.waited(AT_ONCE_S * 2)
     assert not prefetch.active
     for _ in range(STREAK):
         prefetch.ran(for_s=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scheduler.core.job import NOTHING_RAN, Job, StopReason
-from scheduler.worker import slot_line
+from scheduler.worker import prefetch, slot_line
 from scheduler.worker.prefetch import SHORT_S, STREAK
 from tests.fakes.slots import FakeProcess
 from tests.support.eventually import eventually
@@ -55,6 +55,15 @@ async def test_it_begins_as_soon_as_the_running_one_ends(workers: NodeUnderTest)
     settle.let()
     process.finish()
     assert (await job_is(workers, job_id, "successful")).attempt == 1
+
+
+async def test_an_id_that_comes_late_does_not_end_it_where_it_waited_already(
+    workers: NodeUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy node or server takes its time, and would take more for each job by itself."""
+    monkeypatch.setattr(prefetch, "AT_ONCE_S", -1.0)
+    await run_one_and_claim_one(workers)
+    assert workers.slot_line.prefetch.active
 
 
 async def test_there_is_never_more_than_one_for_each_slot(workers: NodeUnderTest) -> None:
