@@ -90,11 +90,12 @@ class AsyncClient:
         start_within: timedelta | float | None = None,
         max_attempts: int | None = None,
         hook_retries: bool = False,
+        needs: Collection[str] = (),
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
         In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
-        which order and how often it runs is said by the last six: see `NewJob`.
+        which order and how often it runs and where it runs is said by the last seven: see `NewJob`.
         """
         job = NewJob(
             uid=uid,
@@ -108,6 +109,7 @@ class AsyncClient:
             start_within=start_within,
             max_attempts=max_attempts,
             hook_retries=hook_retries,
+            needs=needs,
         )
         return await self._ask(calls.submit(job, idempotency_key))
 
@@ -191,6 +193,7 @@ class AsyncClient:
         delay: timedelta | float | None = None,
         start_within: timedelta | float | Kept | None = KEPT,
         max_attempts: int | Kept | None = KEPT,
+        needs: Collection[str] | Kept = KEPT,
         idempotency_key: str | None = None,
     ) -> Job:
         """Run a job again that is over, as a new job, which is returned; the old one stays.
@@ -211,6 +214,7 @@ class AsyncClient:
                 delay=delay,
                 start_within=start_within,
                 max_attempts=max_attempts,
+                needs=needs,
                 key=idempotency_key,
             )
         )

@@ -148,6 +148,7 @@ def rerun(
     delay: timedelta | float | None,
     start_within: timedelta | float | Kept | None,
     max_attempts: int | Kept | None,
+    needs: Collection[str] | Kept = KEPT,
     key: str | None,
 ) -> Call[Job]:
     """Run a job again."""
@@ -158,6 +159,7 @@ def rerun(
         "priority": priority,
         "start_within_s": within,
         "max_attempts": max_attempts,
+        "needs": needs if isinstance(needs, Kept) else list(needs),
     }
     given = {
         "parent": running_job(),
@@ -388,6 +390,7 @@ def _order(job: NewJob) -> dict[str, Any]:
         "start_within_s": _seconds(job.start_within),
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries or None,
+        "needs": list(job.needs) or None,
     }
 
 

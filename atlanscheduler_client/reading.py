@@ -65,9 +65,14 @@ def reruns_of(document: Document) -> Reruns:
 
 def task_of(document: Document) -> Task:
     """A handler from its JSON."""
-    fields = {name: document[name] for name in Task.__slots__ if name != "retry"}
-    retry = document.get("retry")  # a node of an earlier version has none
-    read = {"loaded_at": instant(document["loaded_at"]), "retry": retry and _retry_of(retry)}
+    later = {"retry", "needs"}  # a node of an earlier version has none
+    fields = {name: document[name] for name in Task.__slots__ if name not in later}
+    retry = document.get("retry")
+    read = {
+        "loaded_at": instant(document["loaded_at"]),
+        "retry": retry and _retry_of(retry),
+        "needs": tuple(document.get("needs", ())),
+    }
     return Task(**fields | read)
 
 
@@ -76,7 +81,9 @@ def node_of(document: Document) -> Node:
     fields: Document = {name: document.get(name) for name in Node.__slots__}
     paused = document.get("paused")  # a node of an earlier version knows no pauses
     started_at = instant(document["started_at"])
-    return Node(**fields | {"started_at": started_at, "paused": paused and pause_of(paused)})
+    place = {name: tuple(document.get(name, ())) for name in ("labels", "only")}
+    read = {"started_at": started_at, "paused": paused and pause_of(paused), **place}
+    return Node(**fields | read)
 
 
 def pause_of(document: Document) -> Pause:
@@ -162,6 +169,7 @@ def _order(document: Document) -> Document:
         "waits": waits and _waits(waits),
         "max_attempts": document.get("max_attempts"),
         "hook_retries": document.get("hook_retries", False),
+        "needs": tuple(document.get("needs", ())),
         "attempts": tuple(_attempt(each) for each in document.get("attempts", ())),
     }
 

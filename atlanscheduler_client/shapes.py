@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
@@ -105,6 +105,8 @@ class NewJob:
     """How many attempts it may use up; None for what its handler says."""
     hook_retries: bool = False
     """Whether the hook is called for each attempt that is followed by another one."""
+    needs: Collection[str] = ()
+    """Labels that a node must have to run it, beside those that its handler needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,8 @@ class Waits:
 
     reason: str
     """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
-    handler or its user is paused; `quota`: its user runs as many jobs as he may."""
+    handler or its user is paused; `quota`: its user runs as many jobs as he may; `no_node`: no node
+    that is up knows its handler and has the labels that it needs."""
     until: datetime | None
     """When that ends by itself; None where it does not."""
     pause: WaitsForPause | None = None
@@ -245,6 +248,8 @@ class JobState:
     max_attempts: int | None = None
     """How many attempts it may use up; None for what its handler says."""
     hook_retries: bool = False
+    needs: Sequence[str] = ()
+    """The labels that a node must have to run it, with those of its handler."""
     attempts: Sequence[Attempt] = ()
     """The last 20, with the one that runs; empty where the node is of an earlier version."""
 
@@ -342,6 +347,8 @@ class Task:
     """When the node loaded its handlers."""
     retry: TaskRetry | None = None
     """None where its jobs are not tried again, or the node is of an earlier version."""
+    needs: Sequence[str] = ()
+    """The labels that a node must have to run its jobs."""
 
 
 class PauseKind(StrEnum):
@@ -427,6 +434,10 @@ class Node:
     started_at: datetime
     paused: Pause | None = None
     """Its pause; None where it takes jobs."""
+    labels: Sequence[str] = ()
+    """What jobs may need."""
+    only: Sequence[str] = ()
+    """It takes only jobs that need one of these; empty: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

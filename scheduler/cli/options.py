@@ -222,6 +222,14 @@ MaxAttempts = Annotated[
         help="How many attempts it may use up, whatever its handler says.",
     ),
 ]
+Needs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--needs",
+        metavar="LABEL",
+        help="A label that a node must have to run it; several by several options.",
+    ),
+]
 HookRetries = Annotated[
     bool,
     typer.Option("--hook-retries", help="The hook is called for failed attempts, too."),

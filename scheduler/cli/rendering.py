@@ -43,6 +43,11 @@ COLOURS: Final[Mapping[Status, str]] = {
 
 UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
 """What is waited for until a time, by the reason; a time alone needs no word."""
+ENDS: Final = {
+    "quota": "another job of its user to end",
+    "no_node": "a node that knows its handler and has the labels that it needs",
+}
+"""What is waited for that no time ends."""
 AT_TRY: Final = {2: "the second try", 3: "the third try", 4: "the fourth try", 5: "the fifth try"}
 
 
@@ -93,8 +98,8 @@ def waits(job: Job) -> str:
     if (pause := job.waits.pause) is not None:
         why = f": {pause.reason}" if pause.reason else ""
         return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
-    if job.waits.reason == "quota":
-        return "another job of its user to end"
+    if job.waits.reason in ENDS:
+        return ENDS[job.waits.reason]
     return f"{job.waits.reason}{until(end)}"
 
 
@@ -125,7 +130,7 @@ def until(at: datetime | None) -> str:
 def tasks(found: Sequence[Task]) -> Table:
     """A table with a row for each handler."""
     return _table(
-        ("task", "time limit", "grace", "on abort", "attempts", "does"),
+        ("task", "time limit", "grace", "on abort", "attempts", "needs", "does"),
         (
             (
                 task.name,
@@ -133,6 +138,7 @@ def tasks(found: Sequence[Task]) -> Table:
                 _seconds(task.grace_s),
                 "undone" if task.on_abort else "",
                 f"up to {task.retry.max_attempts}" if task.retry else "",
+                ", ".join(task.needs),
                 task.doc or "",
             )
             for task in found
@@ -144,12 +150,13 @@ def nodes(found: Sequence[Node]) -> Table:
     """A table with a row for each node."""
     now = datetime.now(UTC)
     return _table(
-        ("node", "running", "workers", "version", "up", "paused"),
+        ("node", "running", "workers", "labels", "version", "up", "paused"),
         (
             (
                 node.name,
                 str(node.running),
                 str(node.workers),
+                _labels(node),
                 node.version,
                 duration(now - node.started_at),
                 "" if node.paused is None else _paused(node.paused),
@@ -157,6 +164,12 @@ def nodes(found: Sequence[Node]) -> Table:
             for node in found
         ),
     )
+
+
+def _labels(node: Node) -> str:
+    """What jobs may need there, and which it only takes."""
+    only = f" (only for {', '.join(node.only)})" if node.only else ""
+    return f"{', '.join(node.labels)}{only}"
 
 
 def tokens(found: Sequence[Token]) -> Table:
@@ -384,6 +397,7 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "attempts": "\n".join(map(attempt, job.attempts)) if _is_tried_again(job) else None,
         "submitted by": job.submitted_by,
         "priority": f"{job.priority:+} s" if job.priority else None,
+        "needs": ", ".join(job.needs),
         "waits for": waits(job) if job.status is Status.QUEUED else None,
         "run at": _at(job.run_at),
         "start within": duration(timedelta(seconds=job.start_within_s or 0))

@@ -20,6 +20,8 @@ from types import FrameType
 from typing import Any, Final, Never, TypeVar
 
 from scheduler.core.callback import Callback, Function, callback
+from scheduler.core.places.labels import LABEL_WORDS, NEEDS_MAX, is_label
+from scheduler.core.places.labels import needs as in_order
 from scheduler.core.retries.declaration import Retry, RetryRule
 
 F = TypeVar("F")
@@ -46,12 +48,20 @@ class HandlerOptions:
     """Whether the handler has an `on_abort`."""
     retry: RetryRule | None = None
     """When its failed jobs are tried again; None: not unless they ask for it."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run its jobs, in order."""
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> HandlerOptions:
         """The options that were sent as JSON."""
         retry = fields["retry"]
-        return cls(**{**fields, "retry": None if retry is None else RetryRule.of(retry)})
+        return cls(
+            **{
+                **fields,
+                "retry": None if retry is None else RetryRule.of(retry),
+                "needs": tuple(fields["needs"]),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ def handler(
     grace_s: float | None = None,
     memory_bytes: int | None = None,
     retry: Retry | None = None,
+    needs: Iterable[str] = (),
     on_abort: Function | None = None,
     **unknown: Never,
 ) -> Callable[[F], F]:
@@ -95,10 +106,10 @@ def handler(
         timeout_s: time limit of one attempt in seconds; the job then ends `terminated`. Its
             `on_abort` has the same limit for itself, or a minute where there is none.
         grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's setting.
-        memory_bytes: how much memory each process of a job may take, the interpreter included;
-            beyond it, `MemoryError` is raised.
+        memory_bytes: what each process of a job may take, interpreter included, or `MemoryError`.
         retry: when a job whose attempt failed is tried again; None: never, unless it was submitted
             with a `max_attempts` of its own.
+        needs: labels that a node must have to run its jobs, such as `("gpu",)`.
         on_abort: may run more than once for one job, so it must be idempotent.
         unknown: any other option is refused; the error suggests the one that was meant.
 
@@ -111,6 +122,7 @@ def handler(
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
     _check_retry(retry)
+    needed = _needed(needs)
     caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
     module, location = _place(caller)
     undo = None if on_abort is None else callback(on_abort, "on_abort")
@@ -125,6 +137,7 @@ def handler(
             memory_bytes=memory_bytes,
             undoable=undo is not None,
             retry=None if retry is None else retry.rule,
+            needs=needed,
         )
         found = callback(function)
         REGISTERED.append(Handler(options, found, undo, retry, function, module, location))
@@ -193,6 +206,20 @@ def _check_bytes(name: str, count: int | None) -> None:
         raise TypeError(f"handler: {name} must be a number of bytes, not {count!r}")
     if not MEMORY_BYTES_MIN <= count < 2**63:
         raise ValueError(f"handler: {name} must be at least {MEMORY_BYTES_MIN}, not {count!r}")
+
+
+def _needed(needs: object) -> tuple[str, ...]:
+    if isinstance(needs, str) or not isinstance(needs, Iterable):
+        raise TypeError(
+            f'handler: needs must be a tuple of labels, such as ("gpu",), not {needs!r}'
+        )
+    found = tuple(needs)
+    for label in found:
+        if not is_label(label):
+            raise ValueError(f"handler: needs: {label!r} is no label; allowed: {LABEL_WORDS}")
+    if len(set(found)) > NEEDS_MAX:
+        raise ValueError(f"handler: needs may have {NEEDS_MAX} labels, not {len(set(found))}")
+    return in_order(found)
 
 
 def _check_retry(retry: object) -> None:

@@ -97,6 +97,8 @@ class HoldReason(StrEnum):
     """Its handler or its user is paused; `let_go_of_task.sql` and its kin let it go."""
     RETRY = "retry"
     """An attempt failed, and the next one comes after a pause."""
+    NO_NODE = "no_node"
+    """No live node knows its handler; one that knows it may come. See `NO_NODE`, too."""
 
 
 class Cleanup(StrEnum):
@@ -269,6 +271,8 @@ class Hold(NamedTuple):
     """The name of who paused."""
 
 
+NO_NODE: Final = Hold(HoldReason.NO_NODE, None)
+"""No live node has the labels that it needs. That is found where somebody asks, too."""
 FOR_QUOTA: Final = Hold("quota", None)
 """Its user runs as many jobs as he may. No job is stored so: it is found where somebody asks."""
 
@@ -289,6 +293,8 @@ class Order:
     """How many attempts it may use up; None for what its handler says."""
     hook_retries: bool = False
     """Whether its hook is called for each attempt that is followed by another one."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run it, in order."""
 
     @property
     def may_be_held(self) -> bool:
@@ -374,6 +380,8 @@ class Job(Submission):
     """How often all this changed since it was submitted or last claimed."""
     rerun_of: str | None = None
     """The id of the job that it runs again; that one may be deleted by now."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run it, and its clean-up."""
 
     @property
     def turn_at(self) -> datetime:
@@ -476,6 +484,7 @@ class NewJob(Submission):
             rerun_of=self.rerun and self.rerun.of,
             max_attempts=self.order.max_attempts,
             hook_retries=self.order.hook_retries,
+            needs=self.order.needs,
         )
 
     def claimed(self, eligible_at: datetime | None = None) -> Claim:
@@ -489,6 +498,7 @@ class NewJob(Submission):
             traceparent=self.traceparent,
             eligible_at=eligible_at,
             max_attempts=self.order.max_attempts,
+            needs=self.order.needs,
         )
 
 
@@ -510,6 +520,10 @@ class Claim(Submission):
     """How many attempts the job may use up; None for what its handler says."""
     attempts_used: int = 0
     """How many it has used up before this one."""
+    needs: tuple[str, ...] = ()
+    """The labels that a node must have to run it."""
+    unknown_s: float | None = None
+    """For how long no node has known its handler; None where that never was so."""
 
 
 NOBODY: Final = ""
@@ -523,6 +537,8 @@ class WaitingJob(NamedTuple):
     uid: str
     turn_ms: int = 0
     """Within its user the least is next: its `turn_at`, in milliseconds since 1970."""
+    lane: str = ""
+    """The labels that it needs, see `places.labels`; empty where it may run anywhere."""
 
 
 class Line(NamedTuple):
@@ -611,12 +627,19 @@ class Settlement:
     death: Death | None = None
     again: Again | None = None
     """Of a job that is queued again: what is to be remembered of the attempt, if it began."""
+    unknown_s: float | None = None
+    """Of a job whose handler no node knows: how long it is held until one of them looks again."""
 
     @property
     def retried(self) -> bool:
         """Whether the attempt failed, and another one follows after a pause."""
         failed = self.again is not None and self.again.after_s is not None
         return failed and self.status is Status.QUEUED
+
+    @property
+    def holds(self) -> bool:
+        """Whether the job is queued, and does not wait for a worker yet."""
+        return self.retried or (self.unknown_s is not None and self.status is Status.QUEUED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -635,3 +658,7 @@ class Node:
     beat: int
     """Grows with each renewal: a node counts as alive while others see it grow."""
     started_at: datetime
+    labels: tuple[str, ...] = ()
+    """What it has that jobs may need, in order."""
+    only: tuple[str, ...] = ()
+    """It runs only jobs that need one of these; empty: any for which it has the labels."""

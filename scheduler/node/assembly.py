@@ -59,6 +59,7 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.lookup import Lookup
 from scheduler.service.pauses import PauseService
+from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -218,6 +219,8 @@ async def _open_basis(
         running=0,
         beat=0,
         started_at=clock.now(),
+        labels=config.node.labels,
+        only=config.node.only,
     )
     return _Basis(
         config=config,
@@ -275,6 +278,7 @@ async def _reach_queue(
             random=random,
             share_of=config.quotas.quotas.share_of,
             busy_max=reserve.busy_max,
+            place=config.node.place,
         ),
         stack,
     )
@@ -367,6 +371,7 @@ def _api(
         lookup=Lookup(basis.store),
         statistics=statistics,
         pauses=pauses,
+        places=PlaceService(store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,
@@ -484,6 +489,7 @@ async def _open_workers(
         on_call_due=on_call_due,
         on_held=on_held,
         cleanup_tries=config.abort.cleanup_tries,
+        unknown_wait_s=config.handlers.unknown_wait_s,
     )
     stack.callback(settlements.unkillable.give_up)
     workers = build_workers(

@@ -23,6 +23,7 @@ from scheduler.core.job import (
     CleanupTries,
     Failure,
     Hold,
+    HoldReason,
     Job,
     JsonText,
     Node,
@@ -68,6 +69,7 @@ def job_document(job: Job) -> Document:
         "rerun_of": job.rerun_of,
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries,
+        "needs": job.needs,
         "attempts": _attempts(job, started_at, finished_at),
     }
 
@@ -101,7 +103,9 @@ def _attempt(attempt: AttemptRecord) -> Document:
 
 
 def _waits(hold: Hold) -> Document:
-    waits = {"for": hold.reason, "until": _instant_or_none(hold.until)}
+    # When a node looks again does not say when one comes.
+    until = None if hold.reason == HoldReason.NO_NODE else hold.until
+    waits = {"for": hold.reason, "until": _instant_or_none(until)}
     if hold.pause is None:
         return waits
     kind, name = hold.pause
@@ -181,6 +185,8 @@ def node_document(node: Node, pause: Pause | None) -> Document:
         "tasks": node.tasks,
         "started_at": instant(node.started_at),
         "paused": None if pause is None else pause_document(pause),
+        "labels": node.labels,
+        "only": node.only,
     }
 
 
@@ -214,6 +220,7 @@ def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
         "memory_bytes": options.memory_bytes,
         "on_abort": options.undoable,
         "retry": None if options.retry is None else _retry(options.retry),
+        "needs": options.needs,
         "loaded_at": instant(loaded_at),
     }
 

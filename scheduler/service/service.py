@@ -24,7 +24,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -32,8 +32,9 @@ from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.change import Position, changed, queued
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
-from scheduler.core.job import Job, JobRequest, NewJob, Node, Status, Until
+from scheduler.core.job import Job, JobRequest, NewJob, Node, Order, Status, Until
 from scheduler.core.job_log import Line, lines
+from scheduler.core.places.labels import lane_of, needs
 from scheduler.core.policy import waiting_cleanup, waiting_job
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.direct_start import DirectStart
@@ -191,7 +192,7 @@ class Service:
         return [
             NewJob(
                 **submission.submitted(),
-                order=submission.order,
+                order=self._placed(submission),
                 rerun=submission.rerun,
                 id=self._new_id(),
                 traceparent=traceparent,
@@ -205,6 +206,13 @@ class Service:
                 submissions, _keys(idempotency_key, submissions), strict=True
             )
         ]
+
+    def _placed(self, submission: JobRequest) -> Order:
+        """When a job is to run, and where: also with what its handler needs."""
+        options = self.tasks.get(submission.task)
+        if options is None or not options.needs:
+            return submission.order
+        return replace(submission.order, needs=needs(submission.order.needs, options.needs))
 
     async def _enqueue(self, jobs: Sequence[Job]) -> None:
         """Enqueue queued jobs; of those that are held, or must begin in time, tell the promoter."""
@@ -231,7 +239,7 @@ class Service:
         Several at once wait for the queue: it shares them among all nodes, and a node runs them
         faster in lots.
         """
-        with self._direct_start.reserve(new.id, new.uid) as worker:
+        with self._direct_start.reserve(new.id, new.uid, new.order.needs) as worker:
             inserted = await self._store.insert(
                 [new], claimer=worker.node_id, quotas=quotas, audit=audit
             )
@@ -537,7 +545,10 @@ class Service:
             if job.status is Status.RUNNING and job.owner is not None:
                 await self._queue.announce_abort(job.id, node_id=job.owner)
             elif job.cleanup_waits:
-                await self._queue.enqueue([waiting_cleanup(job.id)], ahead=True)
+                await self._queue.enqueue([waiting_cleanup(job.id, lane_of(job.needs))], ahead=True)
+            elif job.needs and job.status is Status.ABORTED:
+                # Perhaps no node ever takes it out of its line.
+                await self._queue.drop([waiting_job(job)])
 
     async def _waited(self, job: Job, *, wait_s: float, until: Until) -> Job:
         """The job as soon as it is final or over, or in its current state when the time is up."""

@@ -21,12 +21,15 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Failure,
+    HoldReason,
     NewJob,
+    Node,
     Order,
     Progress,
     Settlement,
 )
 from scheduler.core.job_log import Written
+from scheduler.core.places.labels import lane_of
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
 
@@ -92,6 +95,7 @@ def order(wanted: Order) -> Mapping[str, Any]:
         "start_within_s": wanted.start_within_s,
         "max_attempts": wanted.max_attempts,
         "hook_retries": wanted.hook_retries,
+        "needs": lane_of(wanted.needs) or None,
     }
 
 
@@ -111,6 +115,11 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     return orjson.dumps(
         {uid: {"new": new[uid], "queued_max": limits[uid].queued_max} for uid in new}
     ).decode()
+
+
+def place(node: Node) -> Mapping[str, str]:
+    """The columns that say what a node runs."""
+    return {"labels": lane_of(node.labels), "only_for": lane_of(node.only)}
 
 
 def places(before: Mapping[str, int]) -> str:
@@ -141,6 +150,7 @@ def settlement(end: Settlement) -> Mapping[str, Any]:
         "processes": death.processes,
         "survivors": death.survivors,
         **({} if end.again is None else _again(end.again)),
+        **({} if end.unknown_s is None else _unknown(end.unknown_s)),
     }
 
 
@@ -151,6 +161,11 @@ def _again(again: Again) -> Mapping[str, Any]:
         "failure": None if again.error is None else json(again.error),
         "after_ms": None if again.after_s is None else ceil(again.after_s * 1000),
     }
+
+
+def _unknown(for_s: float) -> Mapping[str, Any]:
+    """For how long a job is held whose handler no node knows."""
+    return {"held": HoldReason.NO_NODE, "after_ms": ceil(for_s * 1000)}
 
 
 def success(end: Settlement) -> Mapping[str, Any]:

@@ -36,6 +36,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
+from scheduler.core.places.labels import ANYWHERE, needs_of
 from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
@@ -68,6 +69,7 @@ def job(row: Row) -> Job:
         past=_past(row["attempts"]),
         revision=row["revision"],
         rerun_of=row["rerun_of"],
+        needs=needs_of(row["needs"]),
         **times(row),
     )
 
@@ -90,7 +92,7 @@ def line(row: Row) -> Line:
 
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
-    return WaitingJob(row["id"], row["uid"], row["turn_at"])
+    return WaitingJob(row["id"], row["uid"], row["turn_at"], row["needs"] or ANYWHERE)
 
 
 def rerunnable(row: Row) -> Rerunnable:
@@ -138,6 +140,8 @@ def claim(row: Row) -> Claim:
         eligible_at=_maybe_instant(row["eligible_at"]),
         max_attempts=row["max_attempts"],
         attempts_used=row["attempts_used"],
+        needs=needs_of(row["needs"]),
+        unknown_s=None if row["unknown_ms"] is None else row["unknown_ms"] / 1000,
     )
 
 
@@ -164,6 +168,8 @@ def node(row: Row) -> Node:
         running=row["running"],
         beat=row["beat"],
         started_at=_instant(row["started_at"]),
+        labels=needs_of(row["labels"]),
+        only=needs_of(row["only_for"]),
     )
 
 

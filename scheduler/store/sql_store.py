@@ -31,6 +31,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.places.labels import ANYWHERE, LANES_MAX
 from scheduler.core.policy import expired_failure, lost_failure
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
@@ -47,6 +48,9 @@ from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
 BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"
 """Ids are lower-case hexadecimal digits and dashes: this sorts after all of them."""
+
+LANES_SEEN_MAX: Final = 4 * LANES_MAX
+"""More than there are, also where many are made at the same moment."""
 
 BEYOND_ALL_LIMITS: Final = 10**9
 """More than any limit of running jobs: with so many before it, no job that has one is claimed."""
@@ -475,6 +479,7 @@ class SqlStore:
             node.running,
             arguments.milliseconds(node.started_at),
             node.beat,
+            arguments.batch([arguments.place(node)]),
         )
 
     async def renew(self, node_id: str, *, running: int) -> bool:
@@ -509,25 +514,49 @@ class SqlStore:
             left_undone=tuple(sorted(row["id"] for row in released if row["cleanup"] == "failed")),
         )
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+    async def lanes(self) -> Sequence[str]:
         """See `Store`."""
-        found = await self._fetch("lines", after_uid, limit)
+        return [row["lane"] for row in await self._fetch("lanes", LANES_SEEN_MAX)]
+
+    async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
+        """See `Store`."""
+        found = await self._fetch("lane_counts", arguments.keys(lanes), count_max)
+        return {row["lane"]: row["jobs"] for row in found}
+
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
+        """See `Store`."""
+        found = await (
+            self._fetch("lines_of_lane", lane, after_uid, limit)
+            if lane
+            else self._fetch("lines", after_uid, limit)
+        )
         return [rows.line(row) for row in found]
 
-    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
+    async def waiting_of(
+        self, uid: str, *, lane: str = ANYWHERE, limit: int
+    ) -> Sequence[WaitingJob]:
         """See `Store`."""
-        found = await self._waiting(WaitingJob("", uid, BEFORE_ALL_TURNS), limit)
+        found = await self._waiting(WaitingJob("", uid, BEFORE_ALL_TURNS, lane), limit)
         return [job for job in found if job.uid == uid]
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         """See `Store`."""
-        last = WaitingJob("", "", BEFORE_ALL_TURNS)
-        while jobs := await self._waiting(last, page):
-            yield jobs
-            last = jobs[-1]
+        for lane in (ANYWHERE, *await self.lanes()):
+            last = WaitingJob("", "", BEFORE_ALL_TURNS, lane)
+            while jobs := await self._waiting(last, page):
+                yield jobs
+                last = jobs[-1]
 
     async def _waiting(self, after: WaitingJob, limit: int) -> Sequence[WaitingJob]:
-        found = await self._fetch("waiting", after.uid, after.turn_ms, after.id, limit)
+        """The jobs that wait in the lane of one, after it."""
+        last = (after.uid, after.turn_ms, after.id)
+        found = await (
+            self._fetch("waiting_in_lane", after.lane, *last, limit)
+            if after.lane
+            else self._fetch("waiting", *last, limit)
+        )
         return list(map(rows.waiting_job, found))
 
     async def promote(self, *, limit: int) -> Sequence[WaitingJob]:

@@ -29,6 +29,8 @@ from typing import Final
 
 from scheduler.core.change import progressed
 from scheduler.core.errors import Unavailable
+from scheduler.core.job import Node
+from scheduler.core.places.labels import Place
 from scheduler.core.policy import idle_s
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import BusyMax, Queue, nothing_kept
@@ -93,7 +95,7 @@ def build_workers(
         slot_line=slot_line,
         direct_starts=direct_starts,
         drain=drain,
-        store_look=_store_look(quotas, busy_max, store, clock, pauses),
+        store_look=_store_look(quotas, busy_max, store, clock, pauses, lease.node),
         idle_s=partial(idle_s, window_s=intervals.idle_window_s, random=random),
     )
     execution = Execution(
@@ -126,10 +128,21 @@ def _claims(
 
 
 def _store_look(
-    quotas: Quotas, busy_max: BusyMax, store: Store, clock: Clock, pauses: PauseService
+    quotas: Quotas,
+    busy_max: BusyMax,
+    store: Store,
+    clock: Clock,
+    pauses: PauseService,
+    node: Node,
 ) -> StoreLook:
-    share_of = quotas.share_of
-    return StoreLook(store=store, clock=clock, share_of=share_of, busy_max=busy_max, pauses=pauses)
+    return StoreLook(
+        store=store,
+        clock=clock,
+        share_of=quotas.share_of,
+        busy_max=busy_max,
+        place=Place(node.labels, node.only),
+        pauses=pauses,
+    )
 
 
 def _claiming_within(quotas: Quotas, store: Store) -> ClaimJobs:

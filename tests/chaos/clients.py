@@ -24,8 +24,9 @@ ORDERS: Final[Mapping[str, int]] = {
     "urgent": 1,
     "first": 1,
     "again": 3,
+    "placed": 2,
 }
-"""When jobs are to run, in which order, and how often."""
+"""When and where jobs are to run, in which order, and how often."""
 USERS: Final = {UID: 3, LIMITED: 1}
 ACTS: Final = {
     "submit": 5,
@@ -144,16 +145,18 @@ class Client:
             for_s = self._random.uniform(*PAUSED_S)
             end = time.monotonic() + for_s
             order = {"until": (datetime.now(UTC) + timedelta(seconds=for_s)).isoformat()}
-            what, uids = self._random.choice([(f"uid/{UID}", {UID}), ("task/guarded", {*USERS})])
+            what, uids, task = self._random.choice(
+                [(f"uid/{UID}", {UID}, None), ("task/guarded", {*USERS}, "guarded")]
+            )
             if await self._site.call("PUT", f"/-/pauses/{what}", order, also=400) is not None:
-                await self._note_pause(uids, until=end - MARGIN_S)
+                await self._note_pause(uids, task, until=end - MARGIN_S)
             await asyncio.sleep(end - time.monotonic() + self._random.uniform(*UNPAUSED_S))
 
-    async def _note_pause(self, uids: Collection[str], *, until: float) -> None:
+    async def _note_pause(self, uids: Collection[str], task: str | None, *, until: float) -> None:
         queued = {
             job["id"]: job["attempt"]
             for job in await self._site.jobs()
-            if job["status"] == "queued" and job["uid"] in uids
+            if job["status"] == "queued" and job["uid"] in uids and task in {None, job["task"]}
         }
         if queued and time.monotonic() < until:
             self._ledger.counts["paused"] += 1
@@ -194,6 +197,8 @@ class Client:
                 return {**job, "start_within_s": self._random.uniform(0.1, WITHIN_S_MAX)}
             case "first":
                 return {**job, "priority": self._random.randint(1, PRIORITY_MAX)}
+            case "placed":
+                return {**job, "task": "guarded_placed"}
             case "again":
                 fails = self._random.randint(1, ATTEMPTS_MAX)
                 data = {**job["data"], "manner": "plain", "for_s": 0.0, "fails": fails}

@@ -39,6 +39,8 @@ SETTINGS: Final[Mapping[str, object]] = {
     "ABORT__GRACE_S": 0.3,
     **QUOTAS,
 }
+LABELLED: Final[Mapping[str, object]] = {"NODE__LABELS": "fast,zone=eu"}
+"""What the last node has, which some jobs need."""
 
 
 class Servers(NamedTuple):
@@ -123,10 +125,16 @@ class Trial:
             Member(
                 f"{name}-{number}",
                 folder=folder,
-                settings={**SETTINGS, **settings, **(first if number == 1 else {})},
+                settings={
+                    **SETTINGS,
+                    **settings,
+                    **(first if number == 1 else {}),
+                    **(LABELLED if number == nodes else {}),
+                },
             )
             for number in range(1, nodes + 1)
         ]
+        self._ledger.labelled.add(f"{name}-{nodes}")
         self._recoveries: list[tuple[str, float]] = []
 
     async def go_through(self, servers: Servers, *, seconds: float, seed: str) -> Result:

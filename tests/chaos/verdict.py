@@ -36,6 +36,7 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *_expired(ledger, jobs),
         *_paused(ledger, found),
         *_retries(ledger, jobs),
+        *_places(ledger, jobs),
     ]  # fmt: skip
 
 
@@ -134,6 +135,16 @@ def _paused(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
             if before is not None and attempt > before and pause.since < at < pause.until:
                 ledger.counts["started while paused"] += 1
                 yield f"attempt {attempt} began while it was paused: {found.get(key)}"
+
+
+def _places(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
+    """No attempt of a job that needs a label ran on a node without it."""
+    for job in jobs:
+        if job["needs"]:
+            nodes = {each["node"] for each in job["attempts"]}
+            ledger.counts["attempts where a label is"] += len(job["attempts"])
+            if not nodes <= ledger.labelled:
+                yield f"a job ran where its label is not: {job}"
 
 
 def _retries(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:

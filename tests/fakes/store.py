@@ -30,6 +30,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.places.labels import ANYWHERE, Place, lane_of
 from scheduler.core.policy import expired_failure, waiting_job
 from scheduler.core.ports.store import ClaimedWithin, Inserted, Released, Reordered, Retiming
 from scheduler.core.quotas.quota import Quota, Quotas, Use, queue_excess
@@ -209,7 +210,9 @@ class MemoryStore:
         free = (self.rows[job_id] for job_id in dict.fromkeys(job_ids) if job_id in self.rows)
         now = self.now()
         free = (row for row in free if self.pauses.may_begin(row, node.name))
-        return [claim_of(row, node, at) for row in free if row.waits and not row.expired(now)]
+        place = Place(node.labels, node.only)
+        free = (row for row in free if place.takes(row.job.needs))
+        return [claim_of(row, node, at, now) for row in free if row.waits and not row.expired(now)]
 
     async def claim_within(
         self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
@@ -232,7 +235,7 @@ class MemoryStore:
     async def claims_of(self, node_id: str, *, but: Collection[str]) -> Sequence[Claim]:
         self._answer()
         held = (row for row in self.rows.values() if row.job.owner == node_id)
-        return [claim_as_it_is(row) for row in held if row.job.id not in but]
+        return [claim_as_it_is(row, self.now()) for row in held if row.job.id not in but]
 
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         self._answer()
@@ -256,6 +259,10 @@ class MemoryStore:
         if end.again is not None:
             row.remember(end.again, at=end.at, now=self.now())
         row.requeue(begun=end.death != NOTHING_RAN)
+        if end.unknown_s is None:
+            row.unknown_since = None
+        else:
+            row.hold_unknown(end.unknown_s, self.now())
         if end.retried and row.job.hook is not None and row.job.hook_retries:
             call = call_of_retry(row.job, end.at)
             self.hook_calls[call.id] = call
@@ -558,26 +565,45 @@ class MemoryStore:
             tuple(sorted(row.job.id for row in orphans if row.left_undone)),
         )
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+    async def lanes(self) -> Sequence[str]:
+        self._answer()
+        return sorted({job.lane for job in self._waiting()} - {ANYWHERE})
+
+    async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
+        self._answer()
+        queued = [job for job in self._jobs(None, [Status.QUEUED], None) if job.hold is None]
+        found = Counter(lane_of(job.needs) for job in queued)
+        return {lane: min(found[lane], count_max) for lane in lanes}
+
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
         self._answer()
         jobs = (row.job for row in self.rows.values())
         running = Counter(job.uid for job in jobs if job.status is Status.RUNNING)
-        heads = {job.uid: job for job in reversed(self._waiting()) if job.uid > after_uid}
+        waiting = [job for job in self._waiting() if job.lane == lane and job.uid > after_uid]
+        heads = {job.uid: job for job in reversed(waiting)}
         return [
             Line(job, running[job.uid], self.rows[job.id].cleaning)
             for job in sorted(heads.values(), key=lambda job: job.uid)[:limit]
         ]
 
-    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
+    async def waiting_of(
+        self, uid: str, *, lane: str = ANYWHERE, limit: int
+    ) -> Sequence[WaitingJob]:
         self._answer()
-        return [job for job in self._waiting() if job.uid == uid][:limit]
+        return [job for job in self._waiting() if (job.uid, job.lane) == (uid, lane)][:limit]
 
     async def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
         self._answer()
-        last = ("", 0, "")
-        while jobs := [job for job in self._waiting() if _turn(job) > last][:page]:
-            yield jobs
-            last = _turn(jobs[-1])
+        for lane in (ANYWHERE, *await self.lanes()):
+            last = ("", 0, "")
+            while jobs := self._after(last, lane)[:page]:
+                yield jobs
+                last = _turn(jobs[-1])
+
+    def _after(self, last: tuple[str, int, str], lane: str) -> list[WaitingJob]:
+        return [job for job in self._waiting() if job.lane == lane and _turn(job) > last]
 
     def _waiting(self) -> list[WaitingJob]:
         found = (waiting_job(row.job) for row in self.rows.values() if row.waits)
@@ -660,9 +686,11 @@ class MemoryStore:
             for row in self.rows.values()
             if row.job.uid == uid and row.job.status is Status.QUEUED and row.job.hold is None
         ]
-        found = {row.job.id: (row.job.turn_at, row.job.id) for row in waiting}
-        if job_id not in found:
+        if job_id not in {row.job.id for row in waiting}:
             return None
+        needed = self.rows[job_id].job.needs
+        alike = [row.job for row in waiting if row.job.needs == needed]
+        found = {job.id: (job.turn_at, job.id) for job in alike}
         return min(count_max, sum(turn < found[job_id] for turn in found.values()))
 
     async def reruns(self, job_id: str, *, uid: str, limit: int) -> Sequence[str]:

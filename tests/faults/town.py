@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -230,10 +230,12 @@ class Town:
             job_events=Counting(clock),
         )
 
-    def reserve(self, job_id: str, uid: str) -> AbstractContextManager[Reservation]:
+    def reserve(
+        self, job_id: str, uid: str, needs: Sequence[str]
+    ) -> AbstractContextManager[Reservation]:
         """See `DirectStart`: the user reaches the oldest node that lives."""
         self.idle += bool(self.members[0].direct_starts.waiting())
-        return self.members[0].direct_starts.reserve(job_id, uid)
+        return self.members[0].direct_starts.reserve(job_id, uid, needs)
 
     async def submit(self, name: str, task: str = "task1", order: Order = AT_ONCE) -> None:
         """Submit as a user does: again with the same key, until it is answered."""

@@ -95,3 +95,12 @@ def guarded(data: Any, job: JobContext) -> Any:
         if job.attempt <= data.get("fails", 0):
             fail(folder, job)
         return {"n": data["n"], "attempt": job.attempt}
+
+
+handler(
+    "guarded_placed",
+    grace_s=0.3,
+    retry=Retry(1, backoff_s=0.5),
+    needs=("fast",),
+    on_abort=undo,
+)(guarded)

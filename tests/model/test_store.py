@@ -13,7 +13,7 @@ from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.model.effort import Fresh, explore
-from tests.model.pause_machine import PauseMachine
+from tests.model.place_machine import PlaceMachine
 from tests.support.servers.postgres import PostgresServer
 
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
@@ -67,4 +67,4 @@ def test_any_interleaving_of_nodes_goes_as_the_model_says(
         "sqlite": partial(fresh_sqlite, tmp_path),
         "postgres": partial(fresh_postgres, postgres_url, postgres_server, tmp_path),
     }
-    explore(openings[kind](), PauseMachine, examples=EXAMPLES[kind], steps=50)
+    explore(openings[kind](), PlaceMachine, examples=EXAMPLES[kind], steps=50)

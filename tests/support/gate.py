@@ -117,8 +117,8 @@ class Gate:
         self._error = error
         self._held: dict[tuple[str, Moment], Held] = {}
 
-    def hold(self, name: str, moment: Moment) -> Held:
-        """Hold the next call of this name."""
+    def hold(self, name: str, moment: Moment, *, lane: str = "") -> Held:  # noqa: ARG002
+        """Hold the next call of this name. It hides `Queue.hold`, which may name a lane."""
         held = self._held[name, moment] = Held()
         return held
 

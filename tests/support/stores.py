@@ -100,7 +100,9 @@ def untimed(job: Job) -> Job:
     return replace(job, eligible_at=None)
 
 
-def node(id_: str = "a1", *, name: str = "node-a") -> Node:
+def node(
+    id_: str = "a1", *, name: str = "node-a", labels: Sequence[str] = (), only: Sequence[str] = ()
+) -> Node:
     return Node(
         id=id_,
         name=name,
@@ -110,6 +112,8 @@ def node(id_: str = "a1", *, name: str = "node-a") -> Node:
         running=0,
         beat=0,
         started_at=AT,
+        labels=tuple(labels),
+        only=tuple(only),
     )
 
 

@@ -70,6 +70,7 @@ JOB: Final = {
     "rerun_of": None,
     "max_attempts": None,
     "hook_retries": False,
+    "needs": [],
     "attempts": [ATTEMPT],
 }
 RUNNING: Final = {
@@ -168,6 +169,7 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "memory_bytes": None,
         "on_abort": False,
         "retry": RETRY,
+        "needs": [],
         "loaded_at": "2026-11-23T14:00:00.000Z",
     },
     "Node": {
@@ -179,6 +181,8 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "tasks": ["task1"],
         "started_at": "2026-11-23T14:00:00.000Z",
         "paused": None,
+        "labels": ["gpu", "zone=eu"],
+        "only": [],
     },
     "PauseOrder": {"reason": "the archive is moved", "until": "2026-11-24T07:00:00+01:00"},
     "Pause": PAUSE,

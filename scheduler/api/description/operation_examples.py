@@ -61,6 +61,7 @@ PAUSED: Final = {
         "pause": {name: PAUSE[name] for name in ("kind", "name", "reason", "by")},
     },
 }
+NO_NODE: Final = {**QUEUED, "waits": {"for": "no_node", "until": None}, "needs": ["gpu"]}
 RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
 TRIED_AGAIN: Final = {
     **QUEUED,
@@ -143,8 +144,9 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         },
         "in ten minutes": {**NEW, "delay_s": 600},
         "tried again": {**NEW, "max_attempts": 5},
+        "where a GPU is": {**NEW, "needs": ["gpu"]},
     },
-    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED},
+    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED, "no node": NO_NODE},
     ("change_job", None): {
         "at once": {"run_at": None},
         "first of all": {"priority": 86400},

@@ -117,8 +117,8 @@ class Waits(Shape):
         Field(
             alias="for",
             description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
-            "one comes after a pause; `paused`: its handler or its user is paused; further ones "
-            "may follow",
+            "one comes after a pause; `paused`: its handler or its user is paused; `no_node`: no "
+            "live node knows its handler and has the labels that it needs; further ones may follow",
         ),
     ]
     until: Annotated[
@@ -210,6 +210,10 @@ class JobOutline(Shape):
     hook_retries: Annotated[
         bool,
         Field(description="whether its hook is called when it is tried again"),
+    ]
+    needs: Annotated[
+        list[str],
+        Field(description="the labels that a node must have to run it, with those of its handler"),
     ]
     attempts: Annotated[
         list[Attempt], Field(description="the last 20, with the one that runs", max_length=20)
@@ -324,6 +328,9 @@ class Task(Shape):
     memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
     on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
     retry: Annotated[TaskRetry | None, Field(description="null: its jobs are not tried again")]
+    needs: Annotated[
+        list[str], Field(description="the labels that a node must have to run its jobs")
+    ]
     loaded_at: Annotated[Instant, Field(description="when this node loaded its handlers")]
 
 
@@ -338,6 +345,10 @@ class Node(Shape):
     tasks: list[str]
     started_at: Instant
     paused: Annotated[Pause | None, Field(description="null where it takes jobs")]
+    labels: Annotated[list[str], Field(description="what jobs may need")]
+    only: Annotated[
+        list[str], Field(description="it takes only jobs that need one of these; empty: all")
+    ]
 
 
 class Token(Shape):

@@ -31,6 +31,7 @@ from scheduler.api.requests.order_fields import (
     DelayS,
     HookRetries,
     MaxAttempts,
+    Needs,
     Priority,
     RunAt,
     StartWithinS,
@@ -264,6 +265,7 @@ class NewJob(Body):
     start_within_s: StartWithinS = None
     max_attempts: MaxAttempts = None
     hook_retries: HookRetries = False
+    needs: Needs = ()
 
     @property
     def order(self) -> Order:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests.checking import EXPLAINED
 from scheduler.core.job import PRIORITY_MAX
+from scheduler.core.places.labels import LABEL_PATTERN, LABEL_WORDS, NEEDS_MAX, is_label, needs
 from scheduler.core.retries.declaration import ATTEMPTS_MAX
 
 YEAR_S: Final = 366 * 86_400
@@ -46,6 +47,15 @@ def time_within_a_year(value: object) -> object:
     if at > datetime.now(UTC) + YEAR:
         raise _explained("it is more than a year ahead")
     return at
+
+
+def _in_order(value: object) -> object:
+    """An array of labels, in order and each once."""
+    if not isinstance(value, list):
+        return value
+    if not all(map(is_label, value)):
+        raise ValueError(value)
+    return needs(value)
 
 
 def _instead(value: float | None, info: ValidationInfo) -> float | None:
@@ -98,6 +108,22 @@ MaxAttempts = Annotated[
     Field(
         description="how many attempts the job may use up, the first included, whatever its "
         f"handler says: a whole number from 1 to {ATTEMPTS_MAX}"
+    ),
+]
+Needs = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_in_order),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "maxItems": NEEDS_MAX,
+            "items": {"type": "string", "pattern": LABEL_PATTERN},
+        }
+    ),
+    Field(
+        max_length=NEEDS_MAX,
+        description="the labels that a node must have to run the job, beside those of its handler: "
+        f"an array of at most {NEEDS_MAX}, each of {LABEL_WORDS}",
     ),
 ]
 HookRetries = Annotated[

@@ -26,6 +26,7 @@ from scheduler.api.requests.order_fields import (
     DelayS,
     HookRetries,
     MaxAttempts,
+    Needs,
     Priority,
     RunAt,
     StartWithinS,
@@ -83,6 +84,7 @@ class RerunOrder(Body):
     start_within_s: StartWithinS = None
     max_attempts: MaxAttempts = None
     hook_retries: HookRetries = False
+    needs: Needs = ()
 
     def changes(self, *, data_bytes_max: int) -> Mapping[str, Any]:
         """The fields that were given.

@@ -14,9 +14,10 @@ from scheduler.api.rate_limit_headers import rate_limit_headers
 from scheduler.api.requests import cursor
 from scheduler.api.requests.intake import read_jobs
 from scheduler.api.requests.models import ListAllQuery, ListQuery, Query, WaitQuery
+from scheduler.api.requests.needs import require_places
 from scheduler.api.requests.queries import idempotency_key, job_in_path, query, user_in_path
 from scheduler.api.requests.tracing import traceparent
-from scheduler.api.state import LOAD, PATH_PREFIX, PAUSES, PRINCIPAL, QUOTAS, SERVICE
+from scheduler.api.state import LOAD, PATH_PREFIX, PAUSES, PLACES, PRINCIPAL, QUOTAS, SERVICE
 from scheduler.api.views.order import notice
 from scheduler.core.job import Job
 from scheduler.service.documents import call_document, job_document, job_outline, usage_document
@@ -33,6 +34,7 @@ async def submit(request: web.Request) -> web.Response:
     query(request, Query)
     key = idempotency_key(request)
     intake = await read_jobs(request, digested=key is not None)
+    await require_places(request, intake.submissions, several=intake.several)
     inserted, standings = await request.app[QUOTAS].submit(
         request[PRINCIPAL],
         intake.submissions,
@@ -43,7 +45,10 @@ async def submit(request: web.Request) -> web.Response:
     told = request.app[PAUSES].told
     status = 202 if inserted.created else 200
     headers = rate_limit_headers(standings)
-    documents = [job_document(told(job)) for job in inserted.jobs]
+    jobs = inserted.jobs
+    if any(job.needs for job in jobs):
+        jobs = await request.app[PLACES].explained(jobs)
+    documents = [job_document(told(job)) for job in jobs]
     headers |= notice(inserted.jobs) if inserted.created else {}
     if intake.several:
         return json_response(documents, status=status, headers=headers)
@@ -93,6 +98,7 @@ async def _listed(request: web.Request, uid: str | None, wanted: ListQuery) -> w
         documented = job_document if wanted.data else job_outline
         told = request.app[PAUSES].told
         explained = await request.app[QUOTAS].explained(page.jobs)
+        explained = await request.app[PLACES].explained(explained)
         documents = [documented(told(job)) for job in explained]
         return json_response(documents, headers=_next(request, page))
 
@@ -115,8 +121,9 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 async def _told(request: web.Request, job: Job) -> web.Response:
-    (explained,) = await request.app[QUOTAS].explained([job])
-    return json_response(job_document(request.app[PAUSES].told(explained)))
+    explained = await request.app[QUOTAS].explained([job])
+    (explained_job,) = await request.app[PLACES].explained(explained)
+    return json_response(job_document(request.app[PAUSES].told(explained_job)))
 
 
 async def list_hook_calls(request: web.Request) -> web.Response:

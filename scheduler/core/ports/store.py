@@ -24,6 +24,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogPage, Written
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
@@ -200,10 +201,11 @@ class Store(Protocol):
 
         A queued job becomes running: owner and node name are set, attempt and token grow by one,
         progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`, nor
-        one that a pause covers, of its task, its user or the node. An aborted job with a pending
-        clean-up and without an owner only gets an owner and a new token, whatever is paused. The
-        answer leaves out all other jobs, and all jobs where `node_id` is not registered. Of
-        concurrent calls for one job exactly one gets it.
+        one that a pause covers, of its task, its user or the node. Nor is any that needs a label
+        which the node has not, or none of those that the node takes only. An aborted job with a
+        pending clean-up and without an owner only gets an owner and a new token, whatever is
+        paused. The answer leaves out all other jobs, and all jobs where `node_id` is not
+        registered. Of concurrent calls for one job exactly one gets it.
         """
         ...
 
@@ -236,7 +238,8 @@ class Store(Protocol):
         is requested is not queued again: it becomes aborted instead, with the death of the
         settlement. One with `again` is remembered among the last attempts of the job; where that
         has a pause, an attempt is used up, and the job is held so long from now by the store's
-        clock. A job that becomes aborted and is undoable has its clean-up pending.
+        clock. With `unknown_s`, it is held as one that no node can take, and neither its turn nor
+        its deadline changes. A job that becomes aborted and is undoable has its clean-up pending.
         """
         ...
 
@@ -461,8 +464,18 @@ class Store(Protocol):
         """
         ...
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
-        """Users who have jobs that wait for a worker, `limit` at most, in an order of their uids.
+    async def lanes(self) -> Sequence[str]:
+        """The lanes in which jobs wait that need labels; see `places.labels`."""
+        ...
+
+    async def lane_counts(self, lanes: Collection[str], *, count_max: int) -> Mapping[str, int]:
+        """How many queued jobs wait in each of these lanes, counted up to a limit."""
+        ...
+
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
+        """Users who have jobs that wait in a lane, `limit` at most, in an order of their uids.
 
         A job waits that is queued and not held, or whose clean-up is pending and has no owner.
         Users up to `after_uid` are left out: with the last uid of one answer the next one goes on.
@@ -470,12 +483,14 @@ class Store(Protocol):
         """
         ...
 
-    async def waiting_of(self, uid: str, *, limit: int) -> Sequence[WaitingJob]:
-        """Jobs of a user that wait for a worker, the next ones first."""
+    async def waiting_of(
+        self, uid: str, *, lane: str = ANYWHERE, limit: int
+    ) -> Sequence[WaitingJob]:
+        """Jobs of a user that wait in a lane, the next ones first."""
         ...
 
     def pages_of_waiting(self, *, page: int) -> AsyncIterator[Sequence[WaitingJob]]:
-        """All jobs that wait for a worker, by users in their turn, in pages of at most `page`."""
+        """All jobs that wait for a worker, by lanes and users in their turn, `page` at a time."""
         ...
 
     async def promote(self, *, limit: int) -> Sequence[WaitingJob]:
@@ -538,6 +553,8 @@ class Store(Protocol):
 
     async def ahead(self, job_id: str, *, uid: str, count_max: int) -> int | None:
         """How many of a user's queued jobs have their turn before one of them, up to a number.
+
+        Only those that need the same labels.
 
         None where it does not wait for a worker, or is not there. Held jobs are not counted, nor
         are clean-ups.

@@ -27,6 +27,7 @@ WITH batch AS (
            CAST(wanted ->> 'start_within_s' AS double precision) AS start_within_s,
            CAST(wanted ->> 'max_attempts' AS integer) AS max_attempts,
            CAST(wanted ->> 'hook_retries' AS boolean) AS hook_retries,
+           wanted ->> 'needs' AS needs,
            coalesce(CAST(wanted ->> 'run_at' AS bigint),
                     now + CAST(wanted ->> 'delay_ms' AS bigint)) AS run_at
       FROM batch, clock
@@ -61,7 +62,7 @@ INSERT INTO jobs (id, uid, task, hook, parent, traceparent, data, bytes, undoabl
                   created_at, idempotency_key, fingerprint,
                   rerun_of, rerun_request,
                   priority, run_at, held, due_at, eligible_at, turn_at, start_within_s, expires_at,
-                  max_attempts, hook_retries,
+                  max_attempts, hook_retries, needs,
                   status, owner, node, token, attempt, started_at)
 SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, submitted_by,
        created_at, idempotency_key, fingerprint,
@@ -77,6 +78,7 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
        CASE WHEN run_at > now THEN NULL ELSE now + CAST(1000 * start_within_s AS bigint) END,
        max_attempts,
        coalesce(hook_retries, false),
+       needs,
        CASE WHEN claimers.id IS NULL THEN 'queued' ELSE 'running' END,
        claimers.id,
        claimers.name,

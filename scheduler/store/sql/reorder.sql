@@ -11,21 +11,21 @@ UPDATE jobs
        -- Only what waits for a time that its user chose, for the pause before its next attempt, or for
        -- none, waits for another one. What is paused could run but for that; a time to come is told
        -- first.
-       held = CASE WHEN CAST($4 AS integer) IS NULL OR held NOT IN ('run_at', 'retry', 'paused')
+       held = CASE WHEN CAST($4 AS integer) IS NULL OR held NOT IN ('run_at', 'retry', 'paused', 'no_node')
                    THEN held
                    WHEN CAST($5 AS bigint) > now THEN 'run_at'
                    WHEN held = 'paused' THEN held END,
-       due_at = CASE WHEN CAST($4 AS integer) IS NULL OR nullif(held, 'paused') NOT IN ('run_at', 'retry')
+       due_at = CASE WHEN CAST($4 AS integer) IS NULL OR nullif(held, 'paused') NOT IN ('run_at', 'retry', 'no_node')
                      THEN due_at
                      WHEN CAST($5 AS bigint) > now THEN CAST($5 AS bigint) END,
        eligible_at = CASE WHEN CAST($4 AS integer) IS NULL
-                               OR nullif(held, 'paused') NOT IN ('run_at', 'retry')
+                               OR nullif(held, 'paused') NOT IN ('run_at', 'retry', 'no_node')
                           THEN eligible_at
                           WHEN CAST($5 AS bigint) > now THEN NULL
                           WHEN nullif(held, 'paused') IS NULL THEN eligible_at
                           ELSE now END,
        expires_at = CASE WHEN CAST($4 AS integer) IS NULL
-                              OR nullif(held, 'paused') NOT IN ('run_at', 'retry')
+                              OR nullif(held, 'paused') NOT IN ('run_at', 'retry', 'no_node')
                          THEN expires_at
                          WHEN CAST($5 AS bigint) > now THEN NULL
                          WHEN nullif(held, 'paused') IS NULL THEN expires_at

@@ -49,6 +49,7 @@ def build_settlements(
     on_call_due: Callable[[], None],
     on_held: Callable[[], None],
     cleanup_tries: int,
+    unknown_wait_s: float = 0.0,
 ) -> Settlements:
     """Build the parts that write how the claims of the lease's node end.
 
@@ -57,6 +58,7 @@ def build_settlements(
         on_call_due: called when a call of a hook may be due.
         on_held: called when a job waits for the time of its next attempt.
         cleanup_tries: how often a clean-up is tried that fails.
+        unknown_wait_s: how long a job waits whose handler no node knows.
     """
     job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)
     settling = Settling(
@@ -69,6 +71,7 @@ def build_settlements(
         on_call_due=on_call_due,
         on_held=on_held,
         cleanup_tries=cleanup_tries,
+        unknown_wait_s=unknown_wait_s,
     )
     return Settlements(
         job_log_writer=job_log_writer,

@@ -52,6 +52,7 @@ from scheduler.service.change_feed import ChangeFeed
 from scheduler.service.job_looks import JobLooks
 from scheduler.service.lookup import Lookup
 from scheduler.service.pauses import PauseService
+from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
 from scheduler.service.service import Service
@@ -216,6 +217,7 @@ def build(
         reruns=Reruns(quotas=quota_service, store=store, clock=clock, tasks=TASKS),
         lookup=Lookup(store),
         statistics=StatisticsService(store=store, clock=clock, lease_s=6.0),
+        places=PlaceService(store=store, clock=clock, tasks=TASKS),
         pauses=PauseService(store=store, clock=clock, node_name="node-a", nearer=service.nearer),
         data_bytes_max=DATA_BYTES_MAX,
         bulk_jobs_max=BULK_JOBS_MAX,

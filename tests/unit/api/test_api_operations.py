@@ -65,6 +65,7 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "memory_bytes": 1 << 30,
             "on_abort": False,
             "retry": None,
+            "needs": [],
             "loaded_at": instant(AT),
         },
         {
@@ -80,6 +81,7 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
                 "backoff_max_s": 3600,
                 "on": ["crash", "ConnectionError"],
             },
+            "needs": [],
             "loaded_at": instant(AT),
         },
     ]
@@ -98,6 +100,8 @@ async def test_the_nodes_are_listed(api: Api) -> None:
             "tasks": ["task1", "task2"],
             "started_at": "2026-03-01T12:00:00.123Z",
             "paused": None,
+            "labels": [],
+            "only": [],
         }
     ]
 

@@ -37,6 +37,7 @@ KEYS = [
     "rerun_of",
     "max_attempts",
     "hook_retries",
+    "needs",
     "attempts",
 ]
 

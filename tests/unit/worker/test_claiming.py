@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from scheduler.core.job import Line
+from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.ports.queue import equal_shares
 from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.processes.slots import Slots
@@ -30,9 +31,11 @@ class CountingStore(MemoryStore):
 
     asked = 0
 
-    async def lines(self, *, after_uid: str = "", limit: int) -> Sequence[Line]:
+    async def lines(
+        self, *, lane: str = ANYWHERE, after_uid: str = "", limit: int
+    ) -> Sequence[Line]:
         self.asked += 1
-        return await super().lines(after_uid=after_uid, limit=limit)
+        return await super().lines(lane=lane, after_uid=after_uid, limit=limit)
 
 
 async def never(_claimed: object, _ticket: object) -> None:

@@ -38,6 +38,7 @@ const TaskCard = ({ task }) => html`
       <div><dt>Grace period</dt><dd>${grace(task)}</dd></div>
       <div><dt>Memory of a process</dt><dd>${task.memory_bytes === null ? "the machine's" : size(task.memory_bytes)}</dd></div>
       <div><dt>Tried again</dt><dd>${retries(task)}</dd></div>
+      ${task.needs.length > 0 && html`<div><dt>Needs</dt><dd>${task.needs.join(", ")}</dd></div>`}
       <div><dt>Abort undoes it</dt><dd>${task.on_abort ? "yes" : "no"}</dd></div>
     </dl>
     <footer>

@@ -12,6 +12,7 @@ const REASONS = {
   retry: "its next attempt",
   paused: "the end of a pause",
   quota: "another job of its user to end",
+  no_node: "a node that knows its handler and has the labels that it needs",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
