@@ -97,6 +97,10 @@ class HoldReason(StrEnum):
     """Its handler or its user is paused; `let_go_of_task.sql` and its kin let it go."""
     RETRY = "retry"
     """An attempt failed, and the next one comes after a pause."""
+    LIMIT = "limit"
+    """As many jobs of its handler run as may, for one of its keys; `let_go_of_lane.sql` lets go."""
+    THROTTLE = "throttle"
+    """As many have begun as may within a time; `let_go_of_lane.sql` lets it go, too."""
 
 
 class Cleanup(StrEnum):

@@ -25,8 +25,11 @@ from scheduler.core.job import (
     Order,
     Progress,
     Settlement,
+    WaitingJob,
 )
 from scheduler.core.job_log import Written
+from scheduler.core.limits.lanes import Lane
+from scheduler.core.ports.lane_store import InLanes
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
 
@@ -113,6 +116,16 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     ).decode()
 
 
+def before(jobs: Iterable[WaitingJob]) -> Mapping[str, int]:
+    """How many of these jobs are before each one, of the same user."""
+    seen = Counter[str]()
+    places = {}
+    for job in sorted(jobs, key=lambda job: (job.turn_ms, job.id)):
+        places[job.id] = seen[job.uid]
+        seen[job.uid] += 1
+    return places
+
+
 def places(before: Mapping[str, int]) -> str:
     """By job, how many jobs of its user are to be claimed before it."""
     return orjson.dumps(before).decode()
@@ -121,6 +134,26 @@ def places(before: Mapping[str, int]) -> str:
 def limits(running_max: Mapping[str, int | None]) -> str:
     """By uid or pattern, how many jobs of a user may run; null for any number."""
     return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
+
+
+def lanes(found: Mapping[str, Lane]) -> str:
+    """By key, or by rule, what lanes let through."""
+    return orjson.dumps(
+        {
+            name: {
+                "rule": lane.rule,
+                "jobs_max": lane.jobs_max,
+                "interval_us": lane.interval_us,
+                "slack_us": lane.slack_us,
+            }
+            for name, lane in found.items()
+        }
+    ).decode()
+
+
+def asked(jobs: Iterable[InLanes]) -> str:
+    """The lanes in which jobs must have room: a row for each job and lane."""
+    return batch({"id": each.job.id, "key": lane.key} for each in jobs for lane in each.lanes)
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ from scheduler.core.job import (
     Failure,
     FailureKind,
     Hold,
+    HoldReason,
     Job,
     Line,
     Node,
@@ -36,6 +37,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
+from scheduler.core.ports.lane_store import LaneJob
 from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
@@ -91,6 +93,11 @@ def line(row: Row) -> Line:
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
     return WaitingJob(row["id"], row["uid"], row["turn_at"])
+
+
+def lane_job(row: Row) -> LaneJob:
+    """The job in a row of one that waits and may have lanes."""
+    return LaneJob(waiting_job(row), row["task"], row["data"])
 
 
 def rerunnable(row: Row) -> Rerunnable:
@@ -263,7 +270,8 @@ def _hold(row: Row) -> Hold | None:
     """Why the job is held; a reason that was left on a final one has no meaning."""
     if row["held"] is None or row["status"] != Status.QUEUED:
         return None
-    return Hold(row["held"], _maybe_instant(row["due_at"]))
+    at = row["lane_opens_at" if row["held"] == HoldReason.THROTTLE else "due_at"]
+    return Hold(row["held"], _maybe_instant(at))
 
 
 def _past(stored: str | None) -> tuple[AttemptRecord, ...]:

@@ -22,6 +22,8 @@ TABLES: Final = (
     "audit",
     "hook_calls",
     "jobs",
+    "lane_holds",
+    "lanes",
     "logs",
     "nodes",
     "pauses",

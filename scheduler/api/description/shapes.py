@@ -117,12 +117,17 @@ class Waits(Shape):
         Field(
             alias="for",
             description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
-            "one comes after a pause; `paused`: its handler or its user is paused; further ones "
-            "may follow",
+            "one comes after a pause; `paused`: its handler or its user is paused; `quota`: its "
+            "user runs as many jobs as he may; `limit`: as many jobs of its handler run as may; "
+            "`throttle`: as many of them have begun as may for now; further ones may follow",
         ),
     ]
     until: Annotated[
-        Instant | None, Field(description="when that ends by itself; null where it does not")
+        Instant | None,
+        Field(
+            description="when that ends by itself; null where it does not. For `throttle`, a time "
+            "before which it does not begin"
+        ),
     ]
     pause: Annotated[
         WaitsForPause | None, Field(description="of a paused job, the pause that ends last")
@@ -314,6 +319,25 @@ class TaskRetry(Shape):
     on: Annotated[list[str], Field(description="kinds of failure, and classes of exceptions")]
 
 
+class TaskLimit(Shape):
+    """How many jobs of a handler run at once, for each key."""
+
+    jobs_max: Annotated[int, Field(description="how many")]
+    by: Annotated[
+        list[str],
+        Field(description="what makes the key: `task`, `uid`, JSON pointers into a job's `data`"),
+    ]
+
+
+class TaskThrottle(Shape):
+    """How many jobs of a handler begin within a time, for each key."""
+
+    jobs_max: Annotated[int, Field(description="how many")]
+    per_s: Annotated[float, Field(description="within how many seconds")]
+    burst: Annotated[int, Field(description="how many may begin at once")]
+    by: Annotated[list[str], Field(description="what makes the key, as in `limit`")]
+
+
 class Task(Shape):
     """A handler."""
 
@@ -324,6 +348,8 @@ class Task(Shape):
     memory_bytes: Annotated[int | None, Field(description="memory of each process of a job")]
     on_abort: Annotated[bool, Field(description="whether it undoes what an aborted job did")]
     retry: Annotated[TaskRetry | None, Field(description="null: its jobs are not tried again")]
+    limit: Annotated[list[TaskLimit], Field(description="empty: any number runs at once")]
+    throttle: Annotated[TaskThrottle | None, Field(description="null: they begin at any time")]
     loaded_at: Annotated[Instant, Field(description="when this node loaded its handlers")]
 
 

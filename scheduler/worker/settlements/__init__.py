@@ -55,7 +55,8 @@ def build_settlements(
     Args:
         group: runs the tasks of `unkillable`.
         on_call_due: called when a call of a hook may be due.
-        on_held: called when a job waits for the time of its next attempt.
+        on_held: called when a held job may be let go soon: a time was stored, or a limited job has
+            ended.
         cleanup_tries: how often a clean-up is tried that fails.
     """
     job_log_writer = JobLogWriter(store=store, queue=queue, clock=clock)

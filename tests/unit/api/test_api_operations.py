@@ -65,6 +65,8 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "memory_bytes": 1 << 30,
             "on_abort": False,
             "retry": None,
+            "limit": [],
+            "throttle": None,
             "loaded_at": instant(AT),
         },
         {
@@ -80,6 +82,8 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
                 "backoff_max_s": 3600,
                 "on": ["crash", "ConnectionError"],
             },
+            "limit": [],
+            "throttle": None,
             "loaded_at": instant(AT),
         },
     ]
