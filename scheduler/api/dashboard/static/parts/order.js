@@ -12,6 +12,8 @@ const REASONS = {
   retry: "its next attempt",
   paused: "the end of a pause",
   quota: "another job of its user to end",
+  limit: "another job of its handler to end",
+  throttle: "its handler's throttle",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
