@@ -16,6 +16,9 @@ from tests.model.effort import Fresh, explore
 from tests.model.pause_machine import PauseMachine
 from tests.support.servers.postgres import PostgresServer
 
+CLEARED = """
+DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses; DELETE FROM lanes; DELETE FROM lane_holds
+"""
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
 
 
@@ -50,7 +53,7 @@ async def fresh_postgres(
     ):
 
         async def fresh() -> Store:
-            await connection.execute("DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses")
+            await connection.execute(CLEARED)
             return store
 
         yield fresh
