@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -21,10 +22,11 @@ from scheduler.core.job import (
 )
 from scheduler.core.limits.declaration import Limit
 from scheduler.core.pause import PauseKey, PauseKind
-from scheduler.core.ports.store import Store
+from scheduler.core.ports.store import Retiming, Store
 from scheduler.core.quotas.quota import Quota, Quotas
 from tests.contract.lanes.asking import TASK, claim, finish, in_lanes, lane, let_all_go, limited
 from tests.support.stores import (
+    AT,
     DEATH,
     abort,
     end,
@@ -354,6 +356,36 @@ async def test_a_held_job_is_counted_by_its_reason(store: Store) -> None:
 
     assert (await store.counts(count_max=100)).held == {"limit": 2}
     assert (await store.counts(count_max=1)).held == {"limit": 1}
+
+
+async def test_the_order_is_that_of_turns_also_where_it_changes_meanwhile(store: Store) -> None:
+    first, second, third = await jobs(store, 3)
+    found = await claim(store, ONE, first, second, third)
+
+    changed = await store.reorder(third, uid="u1", priority=60)
+
+    assert changed is not None
+    assert changed.job.hold == HELD
+    await finish(store, *found.claims)
+    assert await let_all_go(store, ONE) == [third]
+
+
+async def test_a_time_to_come_holds_a_job_that_waits_for_its_lane(store: Store) -> None:
+    """Else it would begin before the time that its user has chosen by now."""
+    first, second, third = await jobs(store, 3)
+    found = await claim(store, ONE, first, second, third)
+    run_at = datetime.now(UTC) + timedelta(hours=1)
+
+    changed = await store.reorder(second, uid="u1", retiming=Retiming(run_at))
+    same = await store.reorder(third, uid="u1", retiming=Retiming(AT))
+
+    assert changed is not None
+    assert changed.job.hold is not None
+    assert changed.job.hold.reason == HoldReason.RUN_AT
+    assert same is not None
+    assert same.job.hold == HELD
+    await finish(store, *found.claims)
+    assert await let_all_go(store, ONE) == [third]
 
 
 async def test_lanes_that_nobody_is_in_are_deleted(store: Store) -> None:
