@@ -98,9 +98,9 @@ class HoldReason(StrEnum):
     RETRY = "retry"
     """An attempt failed, and the next one comes after a pause."""
     LIMIT = "limit"
-    """As many jobs of its handler run as may, for one of its keys; `let_go_of_lane.sql` lets go."""
+    """As many jobs of its handler run as may, for a key of it; ends by `let_go_of_limiter.sql`."""
     THROTTLE = "throttle"
-    """As many have begun as may within a time; `let_go_of_lane.sql` lets it go, too."""
+    """As many have begun as may within a time; `let_go_of_limiter.sql` lets it go, too."""
 
 
 class Cleanup(StrEnum):

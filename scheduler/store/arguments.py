@@ -28,8 +28,8 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import Written
-from scheduler.core.limits.lanes import Lane
-from scheduler.core.ports.lane_store import InLanes
+from scheduler.core.limits.limiters import Limiter
+from scheduler.core.ports.limiter_store import InLimiters
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
 
@@ -136,24 +136,26 @@ def limits(running_max: Mapping[str, int | None]) -> str:
     return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
 
 
-def lanes(found: Mapping[str, Lane]) -> str:
-    """By key, or by rule, what lanes let through."""
+def limiters(found: Mapping[str, Limiter]) -> str:
+    """By key, or by rule, what limiters let through."""
     return orjson.dumps(
         {
             name: {
-                "rule": lane.rule,
-                "jobs_max": lane.jobs_max,
-                "interval_us": lane.interval_us,
-                "slack_us": lane.slack_us,
+                "rule": limiter.rule,
+                "jobs_max": limiter.jobs_max,
+                "interval_us": limiter.interval_us,
+                "slack_us": limiter.slack_us,
             }
-            for name, lane in found.items()
+            for name, limiter in found.items()
         }
     ).decode()
 
 
-def asked(jobs: Iterable[InLanes]) -> str:
-    """The lanes in which jobs must have room: a row for each job and lane."""
-    return batch({"id": each.job.id, "key": lane.key} for each in jobs for lane in each.lanes)
+def asked(jobs: Iterable[InLimiters]) -> str:
+    """The limiters in which jobs must have room: a row for each job and limiter."""
+    return batch(
+        {"id": each.job.id, "key": limiter.key} for each in jobs for limiter in each.limiters
+    )
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:

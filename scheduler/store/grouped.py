@@ -19,7 +19,7 @@ from scheduler.core.job import Claim, NewJob, Settlement, Status, WaitingJob
 from scheduler.core.ports.store import Inserted
 from scheduler.core.quotas.quota import Quota
 from scheduler.store.database import Database
-from scheduler.store.parts.lanes import GroupedLanes
+from scheduler.store.parts.limiters import GroupedLimiters
 from scheduler.store.sql_store import SqlStore
 
 ROWS_MAX: Final = 1000
@@ -63,7 +63,7 @@ class GroupedStore(SqlStore):
 
     def __init__(self, database: Database, *, on_batch: Callable[[str, int], None]) -> None:
         super().__init__(database)
-        self.lanes: GroupedLanes = GroupedLanes(database, on_batch=on_batch)
+        self.limiters: GroupedLimiters = GroupedLimiters(database, on_batch=on_batch)
         self._insert = Batch(
             self._insert_all,
             weight=_rows,
@@ -102,7 +102,7 @@ class GroupedStore(SqlStore):
             "insert within quotas": self._insert_within_quotas.serve(),
             "claim": self._claim.serve(),
             "claim limited": self._claim_limited.serve(),
-            "claim in lanes": self.lanes.serve(),
+            "claim in limiters": self.limiters.serve(),
             "settle": self._settle.serve(),
         }
 

@@ -37,7 +37,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
-from scheduler.core.ports.lane_store import LaneJob
+from scheduler.core.ports.limiter_store import LimiterJob
 from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
@@ -95,9 +95,9 @@ def waiting_job(row: Row) -> WaitingJob:
     return WaitingJob(row["id"], row["uid"], row["turn_at"])
 
 
-def lane_job(row: Row) -> LaneJob:
-    """The job in a row of one that waits and may have lanes."""
-    return LaneJob(waiting_job(row), row["task"], row["data"])
+def limiter_job(row: Row) -> LimiterJob:
+    """The job in a row of one that waits and may have limiters."""
+    return LimiterJob(waiting_job(row), row["task"], row["data"])
 
 
 def rerunnable(row: Row) -> Rerunnable:
@@ -270,7 +270,7 @@ def _hold(row: Row) -> Hold | None:
     """Why the job is held; a reason that was left on a final one has no meaning."""
     if row["held"] is None or row["status"] != Status.QUEUED:
         return None
-    at = row["lane_opens_at" if row["held"] == HoldReason.THROTTLE else "due_at"]
+    at = row["limiter_opens_at" if row["held"] == HoldReason.THROTTLE else "due_at"]
     return Hold(row["held"], _maybe_instant(at))
 
 

@@ -40,7 +40,7 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
-from scheduler.store.parts.lanes import SqlLanes
+from scheduler.store.parts.limiters import SqlLimiters
 from scheduler.store.parts.pauses import SqlPauses
 from scheduler.store.parts.tokens import SqlTokens
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
@@ -67,7 +67,7 @@ class SqlStore:
         self.tokens = SqlTokens(database)
         self.audit = SqlAudit(database)
         self.pauses = SqlPauses(database)
-        self.lanes = SqlLanes(database)
+        self.limiters = SqlLimiters(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)

@@ -34,7 +34,7 @@ from scheduler.core.job import (
     StopReason,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.limits.lanes import Lane, throttle_of
+from scheduler.core.limits.limiters import Limiter, throttle_of
 from scheduler.core.policy import grace_s
 from scheduler.core.retries.deciding import Ended
 from scheduler.processes.lot import Lot
@@ -56,7 +56,7 @@ class Keeper(Protocol):
         """Store a notification; each number of a claim only once."""
         ...
 
-    async def close_throttle(self, claim: Claim, lane: Lane, after_s: float) -> None:
+    async def close_throttle(self, claim: Claim, limiter: Limiter, after_s: float) -> None:
         """Let no job of a throttle begin for some time."""
         ...
 
@@ -312,12 +312,12 @@ class Attempt:
             self.job_events.notified_too_often(self.claim)
 
     def _close_throttle(self, after_s: float) -> None:
-        """Close the lane of the job's throttle, if it has one, in the background."""
+        """Close the limiter of the job's throttle, if it has one, in the background."""
         claim = self.claim
-        lane = throttle_of(self.options, uid=claim.uid, data=claim.data)
-        if lane is not None and self._closings < CLOSINGS_MAX:
+        limiter = throttle_of(self.options, uid=claim.uid, data=claim.data)
+        if limiter is not None and self._closings < CLOSINGS_MAX:
             self._closings += 1
-            keep = self._keeper.close_throttle(claim, lane, after_s)
+            keep = self._keeper.close_throttle(claim, limiter, after_s)
             self._keep(keep, name=f"close the throttle of {claim.id}")
 
     def _keep(self, keep: Coroutine[None, None, None], *, name: str) -> None:

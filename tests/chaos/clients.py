@@ -186,7 +186,7 @@ class Client:
             drawn["places"] = RUNNING_MAX
         task = self._drawn(TASKS)
         if task == "guarded_limited":
-            self._ledger.counts["in lanes"] += 1
+            self._ledger.counts["in limiters"] += 1
             drawn["customer"] = self._drawn(CUSTOMERS)
         return {
             "uid": uid,

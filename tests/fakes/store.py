@@ -38,7 +38,7 @@ from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
-from tests.fakes.lanes import MemoryLanes
+from tests.fakes.limiters import MemoryLimiters
 from tests.fakes.pauses import MemoryPauses
 from tests.fakes.rows import (
     Row,
@@ -67,7 +67,7 @@ class MemoryStore:
         self.audit = MemoryAudit(self._answer)
         self.tokens = MemoryTokens(self._answer, self.audit)
         self.pauses = MemoryPauses(self._answer, self.audit, rows=self.rows, now=self.now)
-        self.lanes = MemoryLanes(self._answer, self)
+        self.limiters = MemoryLimiters(self._answer, self)
 
     def _answer(self) -> None:
         if self.away:

@@ -4,7 +4,7 @@ FOLDER/locks/ID   held by the job and by the child that it starts
 FOLDER/overlaps   a line for each attempt, or clean-up, that found the lock held
 FOLDER/place-N    held by one of the jobs of a user of whom only so many may run, as its lock is
 FOLDER/crowds     a line for each attempt that found no such place free
-FOLDER/lane-N     a place as well, of one of the jobs of a handler that limits how many run
+FOLDER/limiter-N     a place as well, of one of the jobs of a handler that limits how many run
 FOLDER/jams       a line for each attempt that found none of those free
 FOLDER/begun      a line for each attempt: id, number, instant of the monotonic clock
 FOLDER/undone     a line for each clean-up: id
@@ -26,7 +26,7 @@ from typing import IO, Any
 from scheduler import JobContext, Limit, Retry, handler
 
 STEP_S = 0.05
-LANE_MAX = 2
+LIMITER_MAX = 2
 
 
 @contextmanager
@@ -90,15 +90,15 @@ def guarded(data: Any, job: JobContext) -> Any:
     "guarded_limited",
     grace_s=0.3,
     retry=Retry(1, backoff_s=0.5),
-    limit=(Limit(LANE_MAX, by="/folder"), Limit(1, by=("uid", "/customer"))),
+    limit=(Limit(LIMITER_MAX, by="/folder"), Limit(1, by=("uid", "/customer"))),
     on_abort=undo,
 )
 def guarded_limited(data: Any, job: JobContext) -> Any:
     """The same, and not many at once: of each customer one, as long as any process of it lives."""
     folder, customer = Path(data["folder"]), f"{job.uid}-{data['customer']}"
     with (
-        placed(folder, LANE_MAX, job, name="lane", full="jams") as place,
-        placed(folder, 1, job, name=f"lane-{customer}", full="jams") as of_customer,
+        placed(folder, LIMITER_MAX, job, name="limiter", full="jams") as place,
+        placed(folder, 1, job, name=f"limiter-{customer}", full="jams") as of_customer,
     ):
         return work(data, job, [*place, *of_customer])
 

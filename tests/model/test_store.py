@@ -17,7 +17,8 @@ from tests.model.pause_machine import PauseMachine
 from tests.support.servers.postgres import PostgresServer
 
 CLEARED = """
-DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses; DELETE FROM lanes; DELETE FROM lane_holds
+DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses; DELETE FROM limiters;
+DELETE FROM limiter_holds
 """
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
 

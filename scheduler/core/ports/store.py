@@ -25,7 +25,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
-from scheduler.core.ports.lane_store import LaneStore
+from scheduler.core.ports.limiter_store import LimiterStore
 from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
@@ -106,7 +106,7 @@ class Store(Protocol):
         ...
 
     @property
-    def lanes(self) -> LaneStore:
+    def limiters(self) -> LimiterStore:
         """What limits and throttles of handlers let through."""
         ...
 
@@ -215,9 +215,9 @@ class Store(Protocol):
         progress is emptied. A held job is not claimed, nor one that is to be ended by `expire`, nor
         one that a pause covers, of its task, its user or the node. An aborted job with a pending
         clean-up and without an owner only gets an owner and a new token, whatever is paused. The
-        answer leaves out all other jobs, those queued for one of `but_tasks`, which `lanes.claim`
-        is for, and all jobs where `node_id` is not registered. Of concurrent calls for one job
-        exactly one gets it.
+        answer leaves out all other jobs, those queued for one of `but_tasks`, which
+        `limiters.claim` is for, and all jobs where `node_id` is not registered. Of concurrent calls
+        for one job exactly one gets it.
         """
         ...
 

@@ -1,4 +1,4 @@
--- How many queued jobs are held, by reason: those until a time, those that are paused, and those in lanes.
+-- How many queued jobs are held, by reason: those until a time, those that are paused, and those in limiters.
 -- $1 count_max (of each)
 SELECT held AS reason, count(*) AS jobs
   FROM (SELECT held
@@ -27,6 +27,6 @@ SELECT reason, count(*) AS jobs
                INDEXED BY jobs_parked -- SQLite only
          WHERE status = 'queued'
            AND (held = 'limit' OR held = 'throttle')
-         ORDER BY lane, turn_at
-         LIMIT $1) AS in_lanes
+         ORDER BY limiter, turn_at
+         LIMIT $1) AS in_limiters
  GROUP BY reason

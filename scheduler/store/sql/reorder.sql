@@ -9,7 +9,7 @@ UPDATE jobs
    SET priority = coalesce(CAST($3 AS integer), priority),
        run_at = CASE WHEN CAST($4 AS integer) IS NULL THEN run_at ELSE CAST($5 AS bigint) END,
        -- Only what waits for a time that its user chose, for the pause before its next attempt, or for
-       -- none, waits for another one. What is paused, or waits for its lane, could run but for that; a
+       -- none, waits for another one. What is paused, or waits for its limiter, could run but for that; a
        -- time to come is told first.
        held = CASE WHEN CAST($4 AS integer) IS NULL OR held NOT IN ('run_at', 'retry', 'paused', 'limit', 'throttle')
                    THEN held

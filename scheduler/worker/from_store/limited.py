@@ -1,9 +1,9 @@
 """Claims jobs whose handlers limit them, and has those held that must wait for others.
 
     refused by the common claim ─▶ which of them are limited, with their data
-                                          │ their lanes, by the handlers of this node
+                                          │ their limiters, by the handlers of this node
                                           ▼
-                            store.lanes.claim ─┬─▶ claimed
+                            store.limiters.claim ─┬─▶ claimed
                                                └─▶ held, with the next ones of their user
 
 A node without such handlers asks nothing of all this.
@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Final
 
 from scheduler.core.job import WaitingJob
-from scheduler.core.limits.lanes import Lane, lanes_of
-from scheduler.core.ports.lane_store import InLanes, LaneClaims, LaneJob
+from scheduler.core.limits.limiters import Limiter, limiters_of
+from scheduler.core.ports.limiter_store import InLimiters, LimiterClaims, LimiterJob
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import Quotas
 from scheduler.core.tasks import Tasks
@@ -42,39 +42,43 @@ class LimitedClaims:
         """The handlers whose jobs are to be claimed here."""
         return self._tasks.limited
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> LaneClaims:
+    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> LimiterClaims:
         """Claim those of some jobs that are limited, as many as may begin.
 
         Raises:
             StoreUnavailable: they wait on, or are claimed and the answer was lost.
         """
         if not self.tasks or not job_ids:
-            return LaneClaims(())
-        asked = self._in_lanes(await self._store.lanes.jobs(job_ids, tasks=self.tasks))
+            return LimiterClaims(())
+        asked = self._in_limiters(await self._store.limiters.jobs(job_ids, tasks=self.tasks))
         if not asked:
-            return LaneClaims(())
-        claims, held = await self._store.lanes.claim(
+            return LimiterClaims(())
+        claims, held = await self._store.limiters.claim(
             asked, node_id=node_id, at=at, quotas=self._quotas
         )
-        return LaneClaims(claims, [*held, *await self._hold_ahead(asked, held)])
+        return LimiterClaims(claims, [*held, *await self._hold_ahead(asked, held)])
 
-    def _in_lanes(self, jobs: Sequence[LaneJob]) -> Sequence[InLanes]:
-        return [InLanes(each.job, self._lanes(each)) for each in jobs if each.task in self._tasks]
+    def _in_limiters(self, jobs: Sequence[LimiterJob]) -> Sequence[InLimiters]:
+        return [
+            InLimiters(each.job, self._limiters(each)) for each in jobs if each.task in self._tasks
+        ]
 
-    def _lanes(self, job: LaneJob) -> Sequence[Lane]:
-        return lanes_of(self._tasks[job.task], uid=job.job.uid, data=job.data)
+    def _limiters(self, job: LimiterJob) -> Sequence[Limiter]:
+        return limiters_of(self._tasks[job.task], uid=job.job.uid, data=job.data)
 
     async def _hold_ahead(
-        self, asked: Sequence[InLanes], held: Sequence[WaitingJob]
+        self, asked: Sequence[InLimiters], held: Sequence[WaitingJob]
     ) -> Sequence[WaitingJob]:
-        """Hold the next jobs of a user that would have to wait in the same lanes."""
+        """Hold the next jobs of a user that would have to wait in the same limiters."""
         if not held:
             return ()
-        full = {lane.key for each in asked if each.job in held for lane in each.lanes}
-        found = await self._store.lanes.next_jobs(
+        full = {limiter.key for each in asked if each.job in held for limiter in each.limiters}
+        found = await self._store.limiters.next_jobs(
             held[0].uid, tasks=self.tasks, limit=AHEAD_MAX, bytes_max=AHEAD_BYTES_MAX
         )
         alike = [
-            each for each in self._in_lanes(found) if any(lane.key in full for lane in each.lanes)
+            each
+            for each in self._in_limiters(found)
+            if any(limiter.key in full for limiter in each.limiters)
         ]
-        return await self._store.lanes.hold(alike) if alike else ()
+        return await self._store.limiters.hold(alike) if alike else ()

@@ -37,7 +37,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogStream
-from scheduler.core.limits.lanes import Lane
+from scheduler.core.limits.limiters import Limiter
 from scheduler.core.policy import conclude, failure, waiting_cleanup
 from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
@@ -146,10 +146,12 @@ class Settling:
         await self._retry(lambda: self._store.add_call(claim, call_id, payload, at=at))
         self._on_call_due()
 
-    async def close_throttle(self, claim: Claim, lane: Lane, after_s: float) -> None:
+    async def close_throttle(self, claim: Claim, limiter: Limiter, after_s: float) -> None:
         """Let no job of a throttle begin for some time."""
-        await self._retry(lambda: self._store.lanes.close(lane, after_s=after_s))
-        notice = f"no further job of its throttle begins for {after_s:g} s: {lane.key}\n".encode()
+        await self._retry(lambda: self._store.limiters.close(limiter, after_s=after_s))
+        notice = (
+            f"no further job of its throttle begins for {after_s:g} s: {limiter.key}\n".encode()
+        )
         self._job_log_writer.write(claim, LogStream.NOTICE, notice)
 
     async def settle_lost(self, claim: Claim) -> None:

@@ -24,7 +24,7 @@ from tests.support.servers.postgres import PostgresServer
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
     "jobs_(owned|waiting|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user)|parked|let_go)"
-    "|hook_calls_due|audit_pkey|lanes_opening"
+    "|hook_calls_due|audit_pkey|limiters_opening"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
 of a range are in question, up to a number."""
@@ -47,7 +47,7 @@ SELECT id, 0, 0, 0, 1, '[]' FROM jobs WHERE finished_at IS NOT NULL;
 INSERT INTO audit (id, at, action, actor, uid, count, detail)
 SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n, 'abort', 'web', 'u1', 1, '{}'
   FROM generate_series(1, 20000) AS n;
-INSERT INTO lanes (key, rule, jobs_max, slack_us, tat)
+INSERT INTO limiters (key, rule, jobs_max, slack_us, tat)
 SELECT 'key' || n, 'rule', 1, 0, n FROM generate_series(1, 20000) AS n;
 INSERT INTO nodes VALUES ('a', 'a', '1', 2, '[]', 0, 0, 1);
 """
@@ -65,7 +65,7 @@ LIMITED: Final = {
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose plan depends on the value of their limit."""
-GROWING: Final = {"audit", "jobs", "hook_calls", "lanes", "logs"}
+GROWING: Final = {"audit", "jobs", "hook_calls", "limiters", "logs"}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_the_tables_that_grow_are_known(sqlite: sqlite3.Connection) -> None:
         name for (name,) in sqlite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
     }
 
-    small = {"lane_holds"}  # as many as limited jobs run
+    small = {"limiter_holds"}  # as many as limited jobs run
     assert tables - small - {"nodes", "pauses", "secrets", "sessions", "tokens"} == GROWING
 
 

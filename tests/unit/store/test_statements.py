@@ -29,7 +29,7 @@ SOURCE = "\n".join(
     for name in (
         "sql_store.py",
         "sql_audit.py",
-        "parts/lanes.py",
+        "parts/limiters.py",
         "parts/pauses.py",
         "parts/tokens.py",
     )
@@ -38,10 +38,10 @@ PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
 FETCHES = {"self._fetch", "self._fetch_audited", "audited"}
 READS = {
-    "freed_lanes",
-    "holding_lanes",
-    "lane_jobs",
-    "next_lane_jobs",
+    "freed_limiters",
+    "holding_limiters",
+    "limiter_jobs",
+    "next_limiter_jobs",
     "next_opening",
     "abort_of",
     "aborts",

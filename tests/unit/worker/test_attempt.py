@@ -26,7 +26,7 @@ from scheduler.core.job import (
     StopReason,
 )
 from scheduler.core.limits.declaration import Throttle, ThrottleRule
-from scheduler.core.limits.lanes import Lane
+from scheduler.core.limits.limiters import Limiter
 from scheduler.core.tasks import Tasks
 from scheduler.worker.attempt import NOTIFICATIONS_MAX, Attempt
 from scheduler.worker.node_api import NodeApi
@@ -78,8 +78,8 @@ class Kept:
         self.keep_notification = keep
         self.closed: list[tuple[str, float]] = []
 
-    async def close_throttle(self, _claim: Claim, lane: Lane, after_s: float) -> None:
-        self.closed.append((lane.key, after_s))
+    async def close_throttle(self, _claim: Claim, limiter: Limiter, after_s: float) -> None:
+        self.closed.append((limiter.key, after_s))
 
 
 @asynccontextmanager
@@ -433,7 +433,7 @@ async def test_a_job_does_not_begin_with_the_options_of_an_old_handler(
 
 
 async def test_a_throttle_is_closed_before_the_end_of_the_attempt() -> None:
-    """Its lane is found by the job, and only where its handler has a throttle."""
+    """Its limiter is found by the job, and only where its handler has a throttle."""
     for throttle in (None, Throttle(1, per_s=1, by="uid").rule):
         async with running(throttle=throttle) as trial:
             process = await trial.process()

@@ -1,10 +1,10 @@
--- Lanes that jobs have left, or that open, and whether they hold jobs.
+-- Limiters that jobs have left, or that open, and whether they hold jobs.
 -- $1 limit (of both)
 WITH freed AS (
     SELECT key
-      FROM (SELECT lane_holds.key
-              FROM lane_holds
-              LEFT JOIN jobs ON jobs.id = lane_holds.job_id
+      FROM (SELECT limiter_holds.key
+              FROM limiter_holds
+              LEFT JOIN jobs ON jobs.id = limiter_holds.job_id
              WHERE jobs.id IS NULL
                 OR NOT (jobs.owner IS NOT NULL OR jobs.status = 'running'
                         OR coalesce(jobs.cleanup, '') = 'pending'
@@ -13,7 +13,7 @@ WITH freed AS (
      UNION
     SELECT key
       FROM (SELECT key
-              FROM lanes
+              FROM limiters
              WHERE opens_at IS NOT NULL
                AND opens_at <= now_ms()
              ORDER BY opens_at
@@ -24,5 +24,5 @@ SELECT freed.key,
                  FROM jobs
                 WHERE jobs.status = 'queued'
                   AND (jobs.held = 'limit' OR jobs.held = 'throttle')
-                  AND jobs.lane = freed.key) AS holds
+                  AND jobs.limiter = freed.key) AS holds
   FROM freed

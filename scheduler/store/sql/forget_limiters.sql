@@ -1,17 +1,17 @@
--- Delete lanes that no job is in any more, those first that have been idle longest.
+-- Delete limiters that no job is in any more, those first that have been idle longest.
 -- $1 idle_ms (for how long, at least)
 -- $2 limit
-DELETE FROM lanes
+DELETE FROM limiters
  WHERE key IN (SELECT key
-                 FROM lanes
+                 FROM limiters
                 WHERE tat < (now_ms() - $1) * 1000
                   AND opens_at IS NULL
-                  AND NOT EXISTS (SELECT 1 FROM lane_holds WHERE lane_holds.key = lanes.key)
+                  AND NOT EXISTS (SELECT 1 FROM limiter_holds WHERE limiter_holds.key = limiters.key)
                   AND NOT EXISTS (SELECT 1
                                     FROM jobs
                                    WHERE jobs.status = 'queued'
                                      AND (jobs.held = 'limit' OR jobs.held = 'throttle')
-                                     AND jobs.lane = lanes.key)
+                                     AND jobs.limiter = limiters.key)
                 ORDER BY tat
                 LIMIT $2
                   FOR UPDATE SKIP LOCKED -- PostgreSQL only

@@ -10,7 +10,7 @@ from scheduler.core.job import Status
 from scheduler.core.limits.declaration import Limit, Throttle
 from scheduler.core.ports.store import Store
 from scheduler.store import open_store
-from tests.contract.lanes.asking import claim, finish, let_all_go, limited
+from tests.contract.limiters.asking import claim, finish, let_all_go, limited
 from tests.support.stores import abort, known, new, node
 
 NODES = ("a1", "b1", "c1")
@@ -28,7 +28,7 @@ async def _opened(stack: AsyncExitStack, url: str, folder: Path) -> dict[str, St
 async def test_nodes_that_claim_at_once_have_no_more_together(
     postgres_url: str, tmp_path: Path
 ) -> None:
-    """The lock of the lane has the second look after the first is through."""
+    """The lock of the limiter has the second look after the first is through."""
     options = limited(Limit(2), Limit(1, by="uid"))
     async with AsyncExitStack() as stack:
         stores = await _opened(stack, postgres_url, tmp_path)

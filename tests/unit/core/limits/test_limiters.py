@@ -1,4 +1,4 @@
-"""The lanes of a job: the same for equal keys, others for others, none without a value."""
+"""The limiters of a job: the same for equal keys, others for others, none without a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import JsonText
 from scheduler.core.limits.declaration import Limit, Throttle
-from scheduler.core.limits.lanes import KEY_CHARACTERS_MAX, lanes_of, rules_of, throttle_of
+from scheduler.core.limits.limiters import KEY_CHARACTERS_MAX, limiters_of, rules_of, throttle_of
 
 
 def options(*by: str, name: str = "x", jobs_max: int = 1) -> HandlerOptions:
@@ -20,12 +20,12 @@ def options(*by: str, name: str = "x", jobs_max: int = 1) -> HandlerOptions:
 
 
 def key(*by: str, uid: str = "ada", data: Any = None, name: str = "x") -> str | None:  # noqa: ANN401
-    """The key of a job's only lane, if it has one."""
+    """The key of a job's only limiter, if it has one."""
     return key_of(*by, uid=uid, data=json.dumps(data), name=name)
 
 
 def key_of(*by: str, uid: str = "ada", data: str, name: str = "x") -> str | None:
-    found = lanes_of(options(*by, name=name), uid=uid, data=JsonText(data))
+    found = limiters_of(options(*by, name=name), uid=uid, data=JsonText(data))
     return next((each.key for each in found), None)
 
 
@@ -36,14 +36,14 @@ def test_a_key_can_be_read() -> None:
     assert found == '["x","limit",["uid","/customer"],["ada","acme"]]'
 
 
-def test_jobs_of_one_key_are_in_one_lane_whoever_submits_them() -> None:
+def test_jobs_of_one_key_are_in_one_limiter_whoever_submits_them() -> None:
     assert key("task", uid="ada") == key("task", uid="bob")
     assert key("/c", uid="ada", data={"c": 1}) == key("/c", uid="bob", data={"c": 1, "d": 2})
     assert key("uid", uid="ada") != key("uid", uid="bob")
     assert key("/c", data={"c": {"a": 1, "b": 2}}) == key("/c", data={"c": {"b": 2, "a": 1}})
 
 
-def test_two_handlers_have_no_lane_in_common() -> None:
+def test_two_handlers_have_no_limiter_in_common() -> None:
     assert key("uid", name="x") != key("uid", name="y")
 
 
@@ -51,8 +51,8 @@ def test_how_many_may_run_is_no_part_of_a_key() -> None:
     """Else a limit that is changed would be a new one, and jobs of both would run at once."""
     one, two = options("uid"), options("uid", jobs_max=2)
 
-    assert lanes_of(one, uid="a", data=JsonText("1"))[0].key in {
-        lane.key for lane in lanes_of(two, uid="a", data=JsonText("1"))
+    assert limiters_of(one, uid="a", data=JsonText("1"))[0].key in {
+        limiter.key for limiter in limiters_of(two, uid="a", data=JsonText("1"))
     }
     assert set(rules_of({"x": one})) == set(rules_of({"x": two}))
 
@@ -73,7 +73,9 @@ def test_how_many_may_run_is_no_part_of_a_key() -> None:
         ("/²", ["a", "b", "c"]),
     ],
 )
-def test_a_pointer_that_leads_nowhere_or_to_null_makes_no_lane(pointer: str, data: object) -> None:
+def test_a_pointer_that_leads_nowhere_or_to_null_makes_no_limiter(
+    pointer: str, data: object
+) -> None:
     """All those jobs would wait for each other."""
     assert key(pointer, data=data) is None
     assert key("uid", pointer, data=data) is None
@@ -118,14 +120,14 @@ def test_data_that_is_too_deep_has_no_key() -> None:
     assert key_of("/a", data="[" * 100_000 + "]" * 100_000) is None
 
 
-def test_the_lane_of_a_throttle_is_found() -> None:
+def test_the_limiter_of_a_throttle_is_found() -> None:
     both = HandlerOptions(
         name="x", limit=(Limit(1).rule,), throttle=Throttle(2, per_s=1, by="/c").rule
     )
 
-    lane = throttle_of(both, uid="ada", data=JsonText('{"c": 1}'))
+    limiter = throttle_of(both, uid="ada", data=JsonText('{"c": 1}'))
 
-    assert lane is not None
-    assert (lane.jobs_max, lane.interval_us, lane.slack_us) == (None, 500_000, 0)
+    assert limiter is not None
+    assert (limiter.jobs_max, limiter.interval_us, limiter.slack_us) == (None, 500_000, 0)
     assert throttle_of(both, uid="ada", data=JsonText("{}")) is None
     assert throttle_of(options("uid"), uid="ada", data=JsonText("{}")) is None

@@ -13,11 +13,11 @@ WITH clock AS (
        AND jobs.started_at = $3
      GROUP BY asked.key
 )
-UPDATE lanes
-   SET tat = CASE WHEN lanes.tat > clock.now THEN lanes.tat ELSE clock.now END
-             + starts.jobs * lanes.interval_us
+UPDATE limiters
+   SET tat = CASE WHEN limiters.tat > clock.now THEN limiters.tat ELSE clock.now END
+             + starts.jobs * limiters.interval_us
   FROM starts
   CROSS JOIN clock
- WHERE lanes.key = starts.key
-   AND lanes.interval_us IS NOT NULL
-RETURNING lanes.key
+ WHERE limiters.key = starts.key
+   AND limiters.interval_us IS NOT NULL
+RETURNING limiters.key

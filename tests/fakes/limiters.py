@@ -1,4 +1,4 @@
-"""A `LaneStore` in a dictionary."""
+"""A `LimiterStore` in a dictionary."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.core.job import Claim, Hold, HoldReason, Job, Status, WaitingJob
-from scheduler.core.limits.lanes import Lane
+from scheduler.core.limits.limiters import Limiter
 from scheduler.core.policy import waiting_job
-from scheduler.core.ports.lane_store import FreedLane, InLanes, LaneClaims, LaneJob
+from scheduler.core.ports.limiter_store import FreedLimiter, InLimiters, LimiterClaims, LimiterJob
 from scheduler.core.quotas.quota import Quotas
 from tests.fakes.rows import Row
 
@@ -20,8 +20,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-class MemoryLanes:
-    """A `LaneStore` in a dictionary."""
+class MemoryLimiters:
+    """A `LimiterStore` in a dictionary."""
 
     def __init__(self, answer: Callable[[], None], store: MemoryStore) -> None:
         """Collaborators.
@@ -33,38 +33,40 @@ class MemoryLanes:
         self._answer = answer
         self._store = store
         self._rows: MutableMapping[str, Row] = store.rows
-        self.lanes: dict[str, Lane] = {}
+        self.limiters: dict[str, Limiter] = {}
         self.tats: dict[str, int] = {}
         """By the key of a throttle, when its next start is due, in microseconds since 1970; by that
         of a limit, when it was asked for last."""
         self.holds: set[tuple[str, str]] = set()
         """Keys of limits, with the jobs that may hold them."""
-        self.lane_of: dict[str, str] = {}
-        """By job, the lane that held it last, until it begins or leaves."""
+        self.limiter_of: dict[str, str] = {}
+        """By job, the limiter that held it last, until it begins or leaves."""
 
     def _now(self) -> int:
         return (self._store.now() - EPOCH) // MICROSECOND
 
-    async def jobs(self, job_ids: Collection[str], *, tasks: Collection[str]) -> Sequence[LaneJob]:
+    async def jobs(
+        self, job_ids: Collection[str], *, tasks: Collection[str]
+    ) -> Sequence[LimiterJob]:
         self._answer()
         found = (self._rows[job_id].job for job_id in sorted(job_ids) if job_id in self._rows)
-        return [_lane_job(job) for job in found if _waits(job) and job.task in tasks]
+        return [_limiter_job(job) for job in found if _waits(job) and job.task in tasks]
 
     async def next_jobs(
         self, uid: str, *, tasks: Collection[str], limit: int, bytes_max: int
-    ) -> Sequence[LaneJob]:
+    ) -> Sequence[LimiterJob]:
         self._answer()
         ids = [job.id for job in await self._store.waiting_of(uid, limit=limit)]
         jobs = (self._rows[job_id].job for job_id in ids)
         return [
-            _lane_job(job)
+            _limiter_job(job)
             for job in jobs
             if _waits(job) and job.task in tasks and len(job.data) <= bytes_max
         ]
 
     async def claim(
-        self, jobs: Sequence[InLanes], *, node_id: str, at: datetime, quotas: Quotas
-    ) -> LaneClaims:
+        self, jobs: Sequence[InLimiters], *, node_id: str, at: datetime, quotas: Quotas
+    ) -> LimiterClaims:
         self._answer()
         held = await self.hold(jobs)
         claims = list[Claim]()
@@ -76,33 +78,37 @@ class MemoryLanes:
                 [each.job.id], node_id=node_id, at=at, quotas=quotas
             )
             claims += found.claims
-            self.lane_of.pop(each.job.id, None)
-            for lane in each.lanes if found.claims else ():
-                self._begin(lane, each.job.id)
-        return LaneClaims(claims, held)
+            self.limiter_of.pop(each.job.id, None)
+            for limiter in each.limiters if found.claims else ():
+                self._begin(limiter, each.job.id)
+        return LimiterClaims(claims, held)
 
-    def _begin(self, lane: Lane, job_id: str) -> None:
-        if lane.interval_us is None:
-            self.holds.add((lane.key, job_id))
+    def _begin(self, limiter: Limiter, job_id: str) -> None:
+        if limiter.interval_us is None:
+            self.holds.add((limiter.key, job_id))
         else:
-            tat = max(self.tats.get(lane.key, 0), self._now())
-            self.tats[lane.key] = tat + lane.interval_us
+            tat = max(self.tats.get(limiter.key, 0), self._now())
+            self.tats[limiter.key] = tat + limiter.interval_us
 
-    async def hold(self, jobs: Sequence[InLanes]) -> Sequence[WaitingJob]:
+    async def hold(self, jobs: Sequence[InLimiters]) -> Sequence[WaitingJob]:
         self._answer()
-        self.lanes |= {lane.key: lane for each in jobs for lane in each.lanes}
-        room = {lane.key: self._room(lane.key) for each in jobs for lane in each.lanes}
-        self.tats |= {key: self._now() for key in room if self.lanes[key].jobs_max is not None}
+        self.limiters |= {limiter.key: limiter for each in jobs for limiter in each.limiters}
+        room = {limiter.key: self._room(limiter.key) for each in jobs for limiter in each.limiters}
+        self.tats |= {key: self._now() for key in room if self.limiters[key].jobs_max is not None}
         held = list[tuple[Row, str]]()
         for each in sorted(jobs, key=lambda each: (each.job.turn_ms, each.job.id)):
             row = self._rows.get(each.job.id)
             if row is None or not _waits(row.job):
                 continue
-            full = [lane.key for lane in each.lanes if self._is_full(lane.key, room, each.job)]
+            full = [
+                limiter.key
+                for limiter in each.limiters
+                if self._is_full(limiter.key, room, each.job)
+            ]
             if full:
                 held.append((row, min(full)))
-            for lane in each.lanes:
-                room[lane.key] -= 1
+            for limiter in each.limiters:
+                room[limiter.key] -= 1
         for row, key in held:
             self._hold(row, key)
         return [waiting_job(row.job) for row, _ in held]
@@ -113,24 +119,24 @@ class MemoryLanes:
         return room[key] <= 0 or ahead
 
     def _hold(self, row: Row, key: str) -> None:
-        lane = self.lanes[key]
-        self.lane_of[row.job.id] = key
+        limiter = self.limiters[key]
+        self.limiter_of[row.job.id] = key
         hold = Hold(HoldReason.LIMIT, None)
-        if lane.interval_us is not None:
-            opens_us = max(self.tats.get(key, 0), self._now()) - lane.slack_us
-            until = opens_us + self._room(key) * lane.interval_us
+        if limiter.interval_us is not None:
+            opens_us = max(self.tats.get(key, 0), self._now()) - limiter.slack_us
+            until = opens_us + self._room(key) * limiter.interval_us
             hold = Hold(HoldReason.THROTTLE, EPOCH + -(-until // 1000) * 1000 * MICROSECOND)
         row.change(hold=hold, revision=row.job.revision + 1)
 
     def _room(self, key: str) -> int:
-        lane, now = self.lanes[key], self._now()
-        if lane.jobs_max is not None:
+        limiter, now = self.limiters[key], self._now()
+        if limiter.jobs_max is not None:
             held = (job_id for each, job_id in self.holds if each == key)
-            return lane.jobs_max - sum(self._is_held(job_id) for job_id in held)
+            return limiter.jobs_max - sum(self._is_held(job_id) for job_id in held)
         tat = self.tats.get(key, 0)
-        if lane.interval_us is None or tat - lane.slack_us > now:
+        if limiter.interval_us is None or tat - limiter.slack_us > now:
             return 0
-        return 1 + (now + lane.slack_us - max(tat, now)) // lane.interval_us
+        return 1 + (now + limiter.slack_us - max(tat, now)) // limiter.interval_us
 
     def _is_held(self, job_id: str) -> bool:
         row = self._rows.get(job_id)
@@ -138,7 +144,7 @@ class MemoryLanes:
         return row is not None and (running or row.job.owner is not None or row.cleaning)
 
     def _held_by(self, key: str) -> Sequence[Job]:
-        rows = (self._rows[job_id] for job_id, lane in self.lane_of.items() if lane == key)
+        rows = (self._rows[job_id] for job_id, limiter in self.limiter_of.items() if limiter == key)
         reasons = {HoldReason.LIMIT, HoldReason.THROTTLE}
         return [
             row.job
@@ -148,39 +154,43 @@ class MemoryLanes:
 
     def _let_go_before(self, key: str) -> int:
         """How many jobs were let go that have not begun."""
-        ids = [job_id for job_id, lane in self.lane_of.items() if lane == key]
+        ids = [job_id for job_id, limiter in self.limiter_of.items() if limiter == key]
         return sum(_waits(self._rows[job_id].job) for job_id in ids if job_id in self._rows)
 
-    async def freed(self, *, limit: int) -> Sequence[FreedLane]:
+    async def freed(self, *, limit: int) -> Sequence[FreedLimiter]:
         self._answer()
         left = {key for key, job_id in self.holds if not self._is_held(job_id)}
-        throttles = {key for key, lane in self.lanes.items() if lane.interval_us is not None}
+        throttles = {
+            key for key, limiter in self.limiters.items() if limiter.interval_us is not None
+        }
         opening = {key for key in throttles if self._held_by(key) and self._opens(key) <= 0}
-        return [FreedLane(key, bool(self._held_by(key))) for key in sorted(left | opening)[:limit]]
+        return [
+            FreedLimiter(key, bool(self._held_by(key))) for key in sorted(left | opening)[:limit]
+        ]
 
     def _opens(self, key: str) -> int:
         """In how many microseconds a throttle opens for the next job."""
-        lane, now = self.lanes[key], self._now()
-        opens = max(self.tats.get(key, 0), now) - lane.slack_us
-        return opens + self._let_go_before(key) * (lane.interval_us or 0) - now
+        limiter, now = self.limiters[key], self._now()
+        opens = max(self.tats.get(key, 0), now) - limiter.slack_us
+        return opens + self._let_go_before(key) * (limiter.interval_us or 0) - now
 
     async def with_room(
-        self, *, after: str, rules: Mapping[str, Lane], limit: int
+        self, *, after: str, rules: Mapping[str, Limiter], limit: int
     ) -> tuple[Sequence[str], str | None]:
         self._answer()
         self._know(rules)
-        keys = sorted(key for key in self.lanes if key > after and self._held_by(key))[:limit]
+        keys = sorted(key for key in self.limiters if key > after and self._held_by(key))[:limit]
         free = [key for key in keys if self._room(key) > self._let_go_before(key)]
         return free, keys[-1] if len(keys) == limit else None
 
-    def _know(self, rules: Mapping[str, Lane]) -> None:
-        self.lanes = {
-            key: rules[lane.rule]._replace(key=key) if lane.rule in rules else lane
-            for key, lane in self.lanes.items()
+    def _know(self, rules: Mapping[str, Limiter]) -> None:
+        self.limiters = {
+            key: rules[limiter.rule]._replace(key=key) if limiter.rule in rules else limiter
+            for key, limiter in self.limiters.items()
         }
 
     async def let_go(
-        self, key: str, *, rules: Mapping[str, Lane], limit: int
+        self, key: str, *, rules: Mapping[str, Limiter], limit: int
     ) -> Sequence[WaitingJob]:
         self._answer()
         self._know(rules)
@@ -194,7 +204,9 @@ class MemoryLanes:
 
     async def next_opening_s(self) -> float | None:
         self._answer()
-        throttles = [key for key, lane in self.lanes.items() if lane.interval_us is not None]
+        throttles = [
+            key for key, limiter in self.limiters.items() if limiter.interval_us is not None
+        ]
         opens = [self._opens(key) for key in throttles if self._held_by(key)]
         return min(opens) / 1_000_000 if opens else None
 
@@ -204,13 +216,13 @@ class MemoryLanes:
             (key, job_id) for key, job_id in self.holds if key not in keys or self._is_held(job_id)
         }
 
-    async def close(self, lane: Lane, *, after_s: float) -> bool:
+    async def close(self, limiter: Limiter, *, after_s: float) -> bool:
         self._answer()
-        self.lanes.setdefault(lane.key, lane)
-        tat = self._now() + round(after_s * 1_000_000) + lane.slack_us
-        closes = tat > self.tats.get(lane.key, 0)
+        self.limiters.setdefault(limiter.key, limiter)
+        tat = self._now() + round(after_s * 1_000_000) + limiter.slack_us
+        closes = tat > self.tats.get(limiter.key, 0)
         if closes:
-            self.tats[lane.key] = tat
+            self.tats[limiter.key] = tat
         return closes
 
     async def forget(self, *, idle_s: float, limit: int) -> int:
@@ -219,11 +231,11 @@ class MemoryLanes:
         used = {key for key, _ in self.holds}
         idle = [
             key
-            for key in self.lanes
+            for key in self.limiters
             if self.tats.get(key, 0) < before and key not in used and not self._held_by(key)
         ][:limit]
         for key in idle:
-            del self.lanes[key]
+            del self.limiters[key]
             self.tats.pop(key, None)
         return len(idle)
 
@@ -232,5 +244,5 @@ def _waits(job: Job) -> bool:
     return job.status is Status.QUEUED and job.hold is None
 
 
-def _lane_job(job: Job) -> LaneJob:
-    return LaneJob(waiting_job(job), job.task, job.data)
+def _limiter_job(job: Job) -> LimiterJob:
+    return LimiterJob(waiting_job(job), job.task, job.data)

@@ -27,9 +27,9 @@ from scheduler.core.job import (
     Status,
 )
 from scheduler.core.limits.declaration import Limit
-from scheduler.core.limits.lanes import lanes_of
+from scheduler.core.limits.limiters import limiters_of
 from scheduler.core.ports.store import Store
-from tests.contract.lanes.asking import TASK, claim, in_lanes, let_all_go, limited
+from tests.contract.limiters.asking import TASK, claim, in_limiters, let_all_go, limited
 from tests.model.effort import Run
 from tests.support.stores import DEATH, abort, end, ids_waiting, later, new, node
 
@@ -45,7 +45,7 @@ def handler(jobs_max: int) -> HandlerOptions:
     return limited(Limit(jobs_max), Limit(1, by=("uid", "/c")))
 
 
-class LaneMachine(RuleBasedStateMachine):
+class LimiterMachine(RuleBasedStateMachine):
     """Two nodes on a store, and a handler with two limits, one of which changes."""
 
     jobs = Bundle("jobs")
@@ -82,9 +82,9 @@ class LaneMachine(RuleBasedStateMachine):
         found = self.run(claim(self.store, self.options, *job_ids, node_id=name))
         self._note(found.claims)
         begun = Counter(
-            lane.key
+            limiter.key
             for each in found.claims
-            for lane in lanes_of(self.options, uid=each.uid, data=each.data)
+            for limiter in limiters_of(self.options, uid=each.uid, data=each.data)
         )
         most = self._most()
         for key, count in begun.items():
@@ -94,9 +94,11 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule(ahead=st.integers(1, 5), uid=st.sampled_from(["u1", "u2"]))
     def hold_ahead(self, ahead: int, uid: str) -> None:
-        found = self.run(self.store.lanes.next_jobs(uid, tasks=[TASK], limit=ahead, bytes_max=1000))
-        asked = self.run(in_lanes(self.store, self.options, [each.job.id for each in found]))
-        self.run(self.store.lanes.hold(asked))
+        found = self.run(
+            self.store.limiters.next_jobs(uid, tasks=[TASK], limit=ahead, bytes_max=1000)
+        )
+        asked = self.run(in_limiters(self.store, self.options, [each.job.id for each in found]))
+        self.run(self.store.limiters.hold(asked))
 
     @rule(name=st.sampled_from(NODES), job_id=jobs)
     def clean_up(self, name: str, job_id: str) -> None:
@@ -177,8 +179,8 @@ class LaneMachine(RuleBasedStateMachine):
                 self.settle(job_id, Status.SUCCESSFUL, again=True)
         left = [job.id for job in map(self._job, self.ids) if job.status not in FINAL]
         assert not left, "some wait for ever"
-        for lane in self.run(self.store.lanes.freed(limit=100)):
-            assert not lane.holds
+        for limiter in self.run(self.store.limiters.freed(limit=100)):
+            assert not limiter.holds
         super().teardown()
 
     def _begin_all(self) -> None:
@@ -199,17 +201,17 @@ class LaneMachine(RuleBasedStateMachine):
         for job in map(self._job, self.ids):
             if job.hold is not None:
                 assert job.hold.reason == HoldReason.LIMIT
-                keys = [lane.key for lane in self._lanes(job)]
+                keys = [limiter.key for limiter in self._limiters(job)]
                 assert any(occupied[key] >= most[key] for key in keys), "it waits for nothing"
 
     def _occupied(self) -> Counter[str]:
         """How many jobs hold each key."""
         jobs = map(self._job, self.ids)
         return Counter(
-            lane.key
+            limiter.key
             for job in jobs
             if job.status is Status.RUNNING or job.owner is not None or self._is_cleaning(job)
-            for lane in self._lanes(job)
+            for limiter in self._limiters(job)
         )
 
     def _is_cleaning(self, job: Job) -> bool:
@@ -217,13 +219,13 @@ class LaneMachine(RuleBasedStateMachine):
 
     def _most(self) -> dict[str, int]:
         return {
-            lane.key: lane.jobs_max or 0
+            limiter.key: limiter.jobs_max or 0
             for job in map(self._job, self.ids)
-            for lane in self._lanes(job)
+            for limiter in self._limiters(job)
         }
 
-    def _lanes(self, job: Job) -> Sequence[Any]:
-        return lanes_of(self.options, uid=job.uid, data=job.data)
+    def _limiters(self, job: Job) -> Sequence[Any]:
+        return limiters_of(self.options, uid=job.uid, data=job.data)
 
     def _note(self, claims: Sequence[Claim]) -> None:
         self.claims |= {each.id: each for each in claims}

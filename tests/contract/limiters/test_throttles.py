@@ -1,4 +1,4 @@
-"""What the port `LaneStore` promises of throttles: starts are spaced, by the store's clock."""
+"""What the port `LimiterStore` promises of throttles: starts are spaced, by the store's clock."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from scheduler.core.job import HoldReason, Status
 from scheduler.core.limits.declaration import Limit, Throttle
 from scheduler.core.ports.store import Store
-from tests.contract.lanes.asking import claim, finish, lane, let_all_go, limited
-from tests.contract.lanes.test_limits import ids, jobs
+from tests.contract.limiters.asking import claim, finish, let_all_go, limited, limiter
+from tests.contract.limiters.test_limits import ids, jobs
 from tests.support.eventually import eventually
 from tests.support.stores import abort, ids_waiting, known
 
@@ -41,7 +41,7 @@ async def test_its_end_makes_no_room(store: Store) -> None:
     await finish(store, *found.claims)
 
     assert await let_all_go(store, HOURLY) == []
-    opens_s = await store.lanes.next_opening_s()
+    opens_s = await store.limiters.next_opening_s()
     assert opens_s is not None
     assert 3590 < opens_s < 3610
 
@@ -71,27 +71,27 @@ async def test_the_next_is_let_go_when_its_time_has_come(store: Store) -> None:
     assert ids((await claim(store, QUICK, sent[1])).claims) == [sent[1]]
 
 
-async def test_a_lane_that_is_closed_opens_no_earlier(store: Store) -> None:
+async def test_a_limiter_that_is_closed_opens_no_earlier(store: Store) -> None:
     (first,) = await jobs(store, 1)
-    closing = lane(QUICK)
-    assert await store.lanes.close(closing, after_s=3600)
-    assert not await store.lanes.close(closing, after_s=60), "it is closed for longer"
+    closing = limiter(QUICK)
+    assert await store.limiters.close(closing, after_s=3600)
+    assert not await store.limiters.close(closing, after_s=60), "it is closed for longer"
 
     found = await claim(store, QUICK, first)
 
     assert list(found.claims) == []
-    opens_s = await store.lanes.next_opening_s()
+    opens_s = await store.limiters.next_opening_s()
     assert opens_s is not None
     assert 3590 < opens_s < 3610
 
 
-async def test_a_lane_that_holds_jobs_can_be_closed(store: Store) -> None:
+async def test_a_limiter_that_holds_jobs_can_be_closed(store: Store) -> None:
     sent = await jobs(store, 2)
     await claim(store, QUICK, *sent)
 
-    assert await store.lanes.close(lane(QUICK), after_s=3600)
+    assert await store.limiters.close(limiter(QUICK), after_s=3600)
 
-    opens_s = await store.lanes.next_opening_s()
+    opens_s = await store.limiters.next_opening_s()
     assert opens_s is not None
     assert opens_s > 3590
 
@@ -125,9 +125,9 @@ async def test_throttled_jobs_are_counted_by_their_reason(store: Store) -> None:
     assert (await store.counts(count_max=10)).held == {"throttle": 2}
 
 
-async def test_a_lane_is_kept_while_it_is_not_open(store: Store) -> None:
+async def test_a_limiter_is_kept_while_it_is_not_open(store: Store) -> None:
     """Without its row, a burst would begin at once."""
     await claim(store, HOURLY, *await jobs(store, 1))
 
-    assert await store.lanes.forget(idle_s=0, limit=10) == 0
-    assert await store.lanes.forget(idle_s=-7200, limit=10) == 1
+    assert await store.limiters.forget(idle_s=0, limit=10) == 0
+    assert await store.limiters.forget(idle_s=-7200, limit=10) == 1

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from scheduler.core.limits.declaration import Throttle
 from scheduler.core.ports.store import Store
 from scheduler.store import open_store
-from tests.contract.lanes.asking import claim, let_all_go, limited
+from tests.contract.limiters.asking import claim, let_all_go, limited
 from tests.fakes import MemoryStore
 from tests.model.effort import Fresh, explore
-from tests.model.lane_machine import LaneMachine
+from tests.model.limiter_machine import LimiterMachine
 from tests.model.test_store import fresh_memory, fresh_postgres, fresh_sqlite
 from tests.support.servers.postgres import PostgresServer
 from tests.support.stores import ids_waiting, new, node
@@ -37,7 +37,7 @@ def test_no_interleaving_runs_too_many_or_lets_one_wait_for_nothing(
         "sqlite": partial(fresh_sqlite, tmp_path),
         "postgres": partial(fresh_postgres, postgres_url, postgres_server, tmp_path),
     }
-    explore(openings[kind](), LaneMachine, examples=EXAMPLES[kind], steps=40)
+    explore(openings[kind](), LimiterMachine, examples=EXAMPLES[kind], steps=40)
 
 
 class Times:

@@ -1,7 +1,7 @@
--- Make those lanes that are missing, lock all, and note what they let through by their rules now.
--- $1 lanes (JSON object by key, see arguments.lanes)
+-- Make those limiters that are missing, lock all, and note what they let through by their rules now.
+-- $1 limiters (JSON object by key, see arguments.limiters)
 -- All take their locks in the order of keys, else two could wait for each other.
-INSERT INTO lanes (key, rule, jobs_max, interval_us, slack_us, tat)
+INSERT INTO limiters (key, rule, jobs_max, interval_us, slack_us, tat)
 SELECT key,
        value ->> 'rule',
        CAST(value ->> 'jobs_max' AS bigint),
@@ -16,5 +16,5 @@ SELECT key,
    SET jobs_max = excluded.jobs_max,
        interval_us = excluded.interval_us,
        slack_us = excluded.slack_us,
-       tat = CASE WHEN excluded.jobs_max IS NULL THEN lanes.tat ELSE excluded.tat END
+       tat = CASE WHEN excluded.jobs_max IS NULL THEN limiters.tat ELSE excluded.tat END
 RETURNING key

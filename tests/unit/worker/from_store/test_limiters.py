@@ -12,7 +12,7 @@ from scheduler.core.job import Claim, Hold, HoldReason, Status
 from scheduler.core.limits.declaration import Limit, Throttle
 from scheduler.core.quotas.quota import UNLIMITED
 from scheduler.worker.from_store.letting_go import FORGET_EVERY_S, LOOK_S, LettingGo
-from tests.contract.lanes.asking import in_lanes
+from tests.contract.limiters.asking import in_limiters
 from tests.fakes import AT, MemoryStore
 from tests.support.eventually import eventually
 from tests.support.stores import end, new, node
@@ -86,8 +86,8 @@ async def test_a_job_without_room_leaves_the_queue_and_comes_back_when_there_is_
 
 async def _claimed(store: MemoryStore, workers: NodeUnderTest, job_id: str) -> Claim:
     """The claim of another node on a job."""
-    asked = await in_lanes(store, ONE, [job_id])
-    found = await store.lanes.claim(
+    asked = await in_limiters(store, ONE, [job_id])
+    found = await store.limiters.claim(
         asked, node_id="elsewhere", at=workers.clock.now(), quotas=UNLIMITED
     )
     return found.claims[0]
@@ -106,7 +106,7 @@ async def test_the_end_of_a_limited_job_wakes_who_lets_go(workers: NodeUnderTest
 
 
 async def test_a_limited_job_never_begins_as_it_is_stored(workers: NodeUnderTest) -> None:
-    """Only a claim takes the lock of its lane."""
+    """Only a claim takes the lock of its limiter."""
     await workers.idles()
 
     job_id = await workers.submit("one")
@@ -146,24 +146,24 @@ async def test_the_next_look_is_when_a_throttle_opens(
     await workers.clock.pass_until(is_held, saying="it waits")
 
     assert await letting_go.step() == LOOK_S
-    (key,) = store.lanes.tats
-    store.lanes.tats[key] -= 3_599_900_000
+    (key,) = store.limiters.tats
+    store.limiters.tats[key] -= 3_599_900_000
     assert 0 < await letting_go.step() < 0.2
-    store.lanes.tats[key] -= 3_600_000_000
+    store.limiters.tats[key] -= 3_600_000_000
     await letting_go.step()
     assert (await workers.job(late)).hold is None
 
 
-async def test_lanes_that_nobody_uses_are_deleted_from_time_to_time(
+async def test_limiters_that_nobody_uses_are_deleted_from_time_to_time(
     workers: NodeUnderTest, store: MemoryStore, letting_go: LettingGo
 ) -> None:
     job_id = await workers.submit("one")
     (await workers.running()).finish()
     await workers.becomes(job_id, "successful")
 
-    (key,) = store.lanes.tats
-    store.lanes.tats[key] -= 61_000_000
+    (key,) = store.limiters.tats
+    store.limiters.tats[key] -= 61_000_000
     workers.clock.advance(FORGET_EVERY_S)
     await letting_go.step()
 
-    assert (store.lanes.lanes, store.lanes.holds) == ({}, set())
+    assert (store.limiters.limiters, store.limiters.holds) == ({}, set())

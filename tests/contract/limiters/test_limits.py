@@ -1,4 +1,4 @@
-"""What the port `LaneStore` promises of limits: never more at once, and none waits for nothing."""
+"""What `LimiterStore` promises of limits: never more at once, and none waits for nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ from scheduler.core.limits.declaration import Limit
 from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Retiming, Store
 from scheduler.core.quotas.quota import Quota, Quotas
-from tests.contract.lanes.asking import TASK, claim, finish, in_lanes, lane, let_all_go, limited
+from tests.contract.limiters.asking import (
+    TASK,
+    claim,
+    finish,
+    in_limiters,
+    let_all_go,
+    limited,
+    limiter,
+)
 from tests.support.stores import (
     AT,
     DEATH,
@@ -68,7 +76,7 @@ async def test_no_more_are_claimed_than_may_run(store: Store) -> None:
 
 
 async def test_the_common_claim_leaves_limited_jobs_out(store: Store) -> None:
-    """It takes no lock of a lane, so it must not take such a job."""
+    """It takes no lock of a limiter, so it must not take such a job."""
     await store.register(node())
     limited_job, plain = new(), new(task="task2")
     await store.insert([limited_job, plain])
@@ -99,13 +107,13 @@ async def test_those_that_were_let_go_count_until_they_begin(store: Store) -> No
     sent = await jobs(store, 5)
     found = await claim(store, TWO, *sent)
     await finish(store, *found.claims)
-    key = lane(TWO).key
+    key = limiter(TWO).key
 
-    first = await store.lanes.let_go(key, rules={}, limit=1)
-    more = await store.lanes.let_go(key, rules={}, limit=10)
+    first = await store.limiters.let_go(key, rules={}, limit=1)
+    more = await store.limiters.let_go(key, rules={}, limit=10)
 
     assert [each.id for each in [*first, *more]] == sent[2:4]
-    assert await store.lanes.with_room(after="", rules={}, limit=10) == ([], None)
+    assert await store.limiters.with_room(after="", rules={}, limit=10) == ([], None)
 
 
 async def test_each_key_has_room_of_its_own(store: Store) -> None:
@@ -119,7 +127,7 @@ async def test_each_key_has_room_of_its_own(store: Store) -> None:
 
 
 async def test_jobs_without_a_key_do_not_wait_for_each_other(store: Store) -> None:
-    """One lane for all of them would let one customer's jobs wait for those of nobody."""
+    """One limiter for all of them would let one customer's jobs wait for those of nobody."""
     sent = [
         *await jobs(store, 2, data='{"customer": null}'),
         *await jobs(store, 2, data="[]"),
@@ -147,7 +155,7 @@ async def test_a_job_with_several_limits_needs_room_in_all_of_them(store: Store)
 
 
 async def test_two_nodes_together_claim_no_more(store: Store) -> None:
-    """Each looks under the lock of the lane, so the second sees what the first did."""
+    """Each looks under the lock of the limiter, so the second sees what the first did."""
     sent = await jobs(store, 12)
     await store.register(node("b1"))
     asked = [sent[number::6] for number in range(6)]
@@ -238,7 +246,7 @@ async def test_an_abort_waits_for_no_key(store: Store) -> None:
 
 
 async def test_a_job_that_is_aborted_after_it_was_let_go_makes_room(store: Store) -> None:
-    """Nobody ended then, so only the look at all lanes finds it."""
+    """Nobody ended then, so only the look at all limiters finds it."""
     first, second, third = await jobs(store, 3)
     found = await claim(store, ONE, first, second, third)
     await finish(store, *found.claims)
@@ -293,7 +301,7 @@ async def test_a_job_that_a_pause_refuses_takes_no_room(store: Store) -> None:
 
 
 async def test_a_job_that_a_quota_refuses_takes_no_room(store: Store) -> None:
-    """It was let go, and is back in its user's line: others of the lane go on meanwhile."""
+    """It was let go, and is back in its user's line: others of the limiter go on meanwhile."""
     quotas = Quotas([Quota(pattern="u1", running_max=1)])
     plain = new(task="task2")
     await store.insert([plain])
@@ -316,19 +324,19 @@ async def test_the_next_jobs_of_a_user_are_held_with_the_one_that_is_met(store: 
     found = await claim(store, TWO, *sent[:2])
     assert len(found.claims) == 2
 
-    ahead = await store.lanes.next_jobs("u1", tasks=[TASK], limit=3, bytes_max=100)
+    ahead = await store.limiters.next_jobs("u1", tasks=[TASK], limit=3, bytes_max=100)
     assert [each.job.id for each in ahead] == sent[2:5]
-    held = await store.lanes.hold(await in_lanes(store, TWO, [each.job.id for each in ahead]))
+    held = await store.limiters.hold(await in_limiters(store, TWO, [each.job.id for each in ahead]))
 
     assert [each.id for each in held] == sent[2:5]
     assert await ids_waiting(store) == sent[5:]
-    assert not await store.lanes.hold([])
+    assert not await store.limiters.hold([])
 
 
 async def test_jobs_with_much_data_are_met_one_by_one(store: Store) -> None:
     await jobs(store, 1, data='"long"')
 
-    assert list(await store.lanes.next_jobs("u1", tasks=[TASK], limit=3, bytes_max=5)) == []
+    assert list(await store.limiters.next_jobs("u1", tasks=[TASK], limit=3, bytes_max=5)) == []
 
 
 async def test_a_held_job_ends_where_it_has_not_begun_in_time(store: Store) -> None:
@@ -370,7 +378,7 @@ async def test_the_order_is_that_of_turns_also_where_it_changes_meanwhile(store:
     assert await let_all_go(store, ONE) == [third]
 
 
-async def test_a_time_to_come_holds_a_job_that_waits_for_its_lane(store: Store) -> None:
+async def test_a_time_to_come_holds_a_job_that_waits_for_its_limiter(store: Store) -> None:
     """Else it would begin before the time that its user has chosen by now."""
     first, second, third = await jobs(store, 3)
     found = await claim(store, ONE, first, second, third)
@@ -388,30 +396,30 @@ async def test_a_time_to_come_holds_a_job_that_waits_for_its_lane(store: Store) 
     assert await let_all_go(store, ONE) == [third]
 
 
-async def test_lanes_that_nobody_is_in_are_deleted(store: Store) -> None:
+async def test_limiters_that_nobody_is_in_are_deleted(store: Store) -> None:
     """A key for each customer would be as many rows as there ever were customers."""
     sent = await jobs(store, 2)
     found = await claim(store, ONE, *sent)
-    assert await store.lanes.forget(idle_s=-60, limit=10) == 0, "one is held"
+    assert await store.limiters.forget(idle_s=-60, limit=10) == 0, "one is held"
     await finish(store, *found.claims)
-    assert await store.lanes.forget(idle_s=-60, limit=10) == 0, "and one waits"
+    assert await store.limiters.forget(idle_s=-60, limit=10) == 0, "and one waits"
     await let_all_go(store, ONE)
-    assert await store.lanes.forget(idle_s=60, limit=10) == 0, "it was used just now"
+    assert await store.limiters.forget(idle_s=60, limit=10) == 0, "it was used just now"
 
-    assert await store.lanes.forget(idle_s=-60, limit=10) == 1
+    assert await store.limiters.forget(idle_s=-60, limit=10) == 1
     assert ids((await claim(store, ONE, sent[1])).claims) == [sent[1]]
 
 
-async def test_a_look_at_all_lanes_goes_on_where_the_last_one_ended(store: Store) -> None:
+async def test_a_look_at_all_limiters_goes_on_where_the_last_one_ended(store: Store) -> None:
     options = limited(Limit(1, by="uid"))
     for uid in ("ada", "bob", "eve"):
         found = await claim(store, options, *await jobs(store, 2, uid=uid))
         await finish(store, *found.claims)
 
-    keys, last = await store.lanes.with_room(after="", rules={}, limit=2)
-    more, end_of_all = await store.lanes.with_room(after=last or "", rules={}, limit=2)
+    keys, last = await store.limiters.with_room(after="", rules={}, limit=2)
+    more, end_of_all = await store.limiters.with_room(after=last or "", rules={}, limit=2)
 
-    assert [*keys, *more] == [lane(options, uid=uid).key for uid in ("ada", "bob", "eve")]
+    assert [*keys, *more] == [limiter(options, uid=uid).key for uid in ("ada", "bob", "eve")]
     assert end_of_all is None
 
 
@@ -419,11 +427,11 @@ async def test_a_job_that_is_claimed_twice_in_a_call_holds_its_key_once(store: S
     """An id may come twice from the queue."""
     first = await queued(store)
     await store.register(node())
-    (asked,) = await in_lanes(store, TWO, [first])
+    (asked,) = await in_limiters(store, TWO, [first])
 
     found = await asyncio.gather(  # noqa: TID251 - two calls that meet
-        store.lanes.claim([asked], node_id="a1", at=later(1), quotas=Quotas()),
-        store.lanes.claim([asked], node_id="a1", at=later(1), quotas=Quotas()),
+        store.limiters.claim([asked], node_id="a1", at=later(1), quotas=Quotas()),
+        store.limiters.claim([asked], node_id="a1", at=later(1), quotas=Quotas()),
     )
 
     assert sum(len(each.claims) for each in found) == 1

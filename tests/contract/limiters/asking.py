@@ -8,8 +8,8 @@ from datetime import datetime
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import Claim
 from scheduler.core.limits.declaration import Limit, Throttle, limits, throttle_rule
-from scheduler.core.limits.lanes import Lane, lanes_of, rules_of
-from scheduler.core.ports.lane_store import InLanes, LaneClaims
+from scheduler.core.limits.limiters import Limiter, limiters_of, rules_of
+from scheduler.core.ports.limiter_store import InLimiters, LimiterClaims
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.quota import UNLIMITED, Quotas
 from tests.support.stores import end, later
@@ -22,13 +22,14 @@ def limited(*limit: Limit, throttle: Throttle | None = None) -> HandlerOptions:
     return HandlerOptions(name=TASK, limit=limits(limit), throttle=throttle_rule(throttle))
 
 
-async def in_lanes(
+async def in_limiters(
     store: Store, options: HandlerOptions, job_ids: Collection[str]
-) -> Sequence[InLanes]:
-    """Those of the jobs that wait, with their lanes."""
-    found = await store.lanes.jobs(job_ids, tasks=[options.name])
+) -> Sequence[InLimiters]:
+    """Those of the jobs that wait, with their limiters."""
+    found = await store.limiters.jobs(job_ids, tasks=[options.name])
     return [
-        InLanes(each.job, lanes_of(options, uid=each.job.uid, data=each.data)) for each in found
+        InLimiters(each.job, limiters_of(options, uid=each.job.uid, data=each.data))
+        for each in found
     ]
 
 
@@ -39,10 +40,10 @@ async def claim(
     node_id: str = "a1",
     at: datetime | None = None,
     quotas: Quotas = UNLIMITED,
-) -> LaneClaims:
+) -> LimiterClaims:
     """Claim as many of the jobs as have room; the others are held."""
-    asked = await in_lanes(store, options, job_ids)
-    return await store.lanes.claim(asked, node_id=node_id, at=at or later(1), quotas=quotas)
+    asked = await in_limiters(store, options, job_ids)
+    return await store.limiters.claim(asked, node_id=node_id, at=at or later(1), quotas=quotas)
 
 
 async def let_all_go(store: Store, options: HandlerOptions) -> list[str]:
@@ -50,13 +51,13 @@ async def let_all_go(store: Store, options: HandlerOptions) -> list[str]:
     rules = rules_of({options.name: options})
     gone: list[str] = []
     while True:
-        freed = await store.lanes.freed(limit=100)
-        await store.lanes.forget_holds([lane.key for lane in freed if not lane.holds])
-        keys = [lane.key for lane in freed if lane.holds]
-        found, _ = await store.lanes.with_room(after="", rules=rules, limit=100)
+        freed = await store.limiters.freed(limit=100)
+        await store.limiters.forget_holds([limiter.key for limiter in freed if not limiter.holds])
+        keys = [limiter.key for limiter in freed if limiter.holds]
+        found, _ = await store.limiters.with_room(after="", rules=rules, limit=100)
         before = len(gone)
         for key in dict.fromkeys([*keys, *found]):
-            gone += [job.id for job in await store.lanes.let_go(key, rules=rules, limit=100)]
+            gone += [job.id for job in await store.limiters.let_go(key, rules=rules, limit=100)]
         if len(gone) == before:
             return gone
 
@@ -66,7 +67,7 @@ async def finish(store: Store, *claims: Claim) -> None:
     assert len(await store.settle([end(each) for each in claims])) == len(claims)
 
 
-def lane(options: HandlerOptions, *, uid: str = "u1", data: str = "null") -> Lane:
-    """The only lane of a job."""
-    (found,) = lanes_of(options, uid=uid, data=data)  # type: ignore[arg-type]
+def limiter(options: HandlerOptions, *, uid: str = "u1", data: str = "null") -> Limiter:
+    """The only limiter of a job."""
+    (found,) = limiters_of(options, uid=uid, data=data)  # type: ignore[arg-type]
     return found

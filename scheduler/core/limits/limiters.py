@@ -1,12 +1,12 @@
-"""The lanes of a job: what its handler limits, for the keys of this job.
+"""The limiters of a job: what its handler limits, for the keys of this job.
 
     @handler("resize", limit=Limit(2, by=("uid", "/customer")))
-    data {"customer": "acme"} of ada  ─▶  lane ["resize","limit",["uid","/customer"],["ada","acme"]]
+    data {"customer": "acme"} of ada ▶ limiter ["resize","limit",["uid","/customer"],["ada","acme"]]
 
-A lane belongs to one handler. The node that claims a job evaluates its keys, by the options under
-which it would run the job: so a limit that was declared anew holds for jobs that were submitted
-before, and whoever submits them need not know the handler. Where a pointer leads nowhere, or to
-null, the job has no such lane: else all of those would wait for each other.
+A limiter belongs to one handler. The node that claims a job evaluates its keys, by the options
+under which it would run the job: so a limit that was declared anew holds for jobs that were
+submitted before, and whoever submits them need not know the handler. Where a pointer leads nowhere,
+or to null, the job has no such limiter: else all of those would wait for each other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEY_CHARACTERS_MAX: Final = 500
 _NOTHING: Final = object()
 
 
-class Lane(NamedTuple):
+class Limiter(NamedTuple):
     """What a job must have room in to begin."""
 
     key: str
@@ -39,31 +39,31 @@ class Lane(NamedTuple):
     """Of a throttle: how far starts may run ahead of that, in microseconds."""
 
 
-def lanes_of(options: HandlerOptions, *, uid: str, data: JsonText) -> Sequence[Lane]:
-    """The lanes of a job of this handler."""
+def limiters_of(options: HandlerOptions, *, uid: str, data: JsonText) -> Sequence[Limiter]:
+    """The limiters of a job of this handler."""
     rules = [*options.limit, *([options.throttle] if options.throttle else ())]
     found = Values(uid, data)
     return [
-        _lane(options.name, rule, values)
+        _limiter(options.name, rule, values)
         for rule in rules
         if (values := found.of(rule.by)) is not None
     ]
 
 
-def throttle_of(options: HandlerOptions, *, uid: str, data: JsonText) -> Lane | None:
-    """The lane of a job's throttle, if it has one."""
-    lanes = lanes_of(options, uid=uid, data=data)
-    return next((lane for lane in lanes if lane.interval_us is not None), None)
+def throttle_of(options: HandlerOptions, *, uid: str, data: JsonText) -> Limiter | None:
+    """The limiter of a job's throttle, if it has one."""
+    limiters = limiters_of(options, uid=uid, data=data)
+    return next((limiter for limiter in limiters if limiter.interval_us is not None), None)
 
 
-def rules_of(tasks: Mapping[str, HandlerOptions]) -> Mapping[str, Lane]:
-    """By the rule of a lane, what it lets through, for all limits of these handlers."""
-    lanes = (
-        _lane(options.name, rule, ())
+def rules_of(tasks: Mapping[str, HandlerOptions]) -> Mapping[str, Limiter]:
+    """By the rule of a limiter, what it lets through, for all limits of these handlers."""
+    limiters = (
+        _limiter(options.name, rule, ())
         for options in tasks.values()
         for rule in (*options.limit, *([options.throttle] if options.throttle else ()))
     )
-    return {lane.rule: lane for lane in lanes}
+    return {limiter.rule: limiter for limiter in limiters}
 
 
 class Values:
@@ -89,7 +89,7 @@ class Values:
         return _pointed_at(self._parsed, part)
 
 
-def _lane(task: str, rule: LimitRule | ThrottleRule, values: Sequence[object]) -> Lane:
+def _limiter(task: str, rule: LimitRule | ThrottleRule, values: Sequence[object]) -> Limiter:
     kind = "limit" if isinstance(rule, LimitRule) else "throttle"
     name = _text([task, kind, list(rule.by)])
     found = _text(values)
@@ -97,8 +97,8 @@ def _lane(task: str, rule: LimitRule | ThrottleRule, values: Sequence[object]) -
         found = _text(sha256(found.encode()).hexdigest())
     key = f"{name[:-1]},{found}]"
     if isinstance(rule, LimitRule):
-        return Lane(key, name, jobs_max=rule.jobs_max)
-    return Lane(key, name, interval_us=rule.interval_us, slack_us=rule.slack_us)
+        return Limiter(key, name, jobs_max=rule.jobs_max)
+    return Limiter(key, name, interval_us=rule.interval_us, slack_us=rule.slack_us)
 
 
 def _text(value: object) -> str:
