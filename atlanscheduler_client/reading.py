@@ -29,7 +29,9 @@ from atlanscheduler_client.shapes import (
     Role,
     Status,
     Task,
+    TaskLimit,
     TaskRetry,
+    TaskThrottle,
     Token,
     Usage,
     UserLimits,
@@ -65,13 +67,15 @@ def reruns_of(document: Document) -> Reruns:
 
 def task_of(document: Document) -> Task:
     """A handler from its JSON."""
-    later = {"retry", "needs"}  # a node of an earlier version has none
+    later = {"retry", "needs", "limit", "throttle"}  # a node of an earlier version has none
     fields = {name: document[name] for name in Task.__slots__ if name not in later}
-    retry = document.get("retry")
+    retry, throttle = document.get("retry"), document.get("throttle")
     read = {
         "loaded_at": instant(document["loaded_at"]),
         "retry": retry and _retry_of(retry),
         "needs": tuple(document.get("needs", ())),
+        "limit": [_limit_of(each) for each in document.get("limit", ())],
+        "throttle": throttle and _throttle_of(throttle),
     }
     return Task(**fields | read)
 
@@ -198,6 +202,14 @@ def _attempt(document: Document) -> Attempt:
 
 def _retry_of(document: Document) -> TaskRetry:
     return TaskRetry(**{name: document[name] for name in TaskRetry.__slots__})
+
+
+def _limit_of(document: Document) -> TaskLimit:
+    return TaskLimit(**{name: document[name] for name in TaskLimit.__slots__})
+
+
+def _throttle_of(document: Document) -> TaskThrottle:
+    return TaskThrottle(**{name: document[name] for name in TaskThrottle.__slots__})
 
 
 def _limits_of(document: Document) -> UserLimits:

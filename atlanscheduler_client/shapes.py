@@ -127,9 +127,10 @@ class Waits:
     reason: str
     """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
     handler or its user is paused; `quota`: its user runs as many jobs as he may; `no_node`: no node
-    that is up knows its handler and has the labels that it needs."""
+    that is up knows its handler and has the labels that it needs; `limit`: as many jobs of its
+    handler run as may; `throttle`: as many have begun as may for now."""
     until: datetime | None
-    """When that ends by itself; None where it does not."""
+    """When that ends by itself; None where it does not. For `throttle`: not before this time."""
     pause: WaitsForPause | None = None
     """Of a paused job, the pause that ends last."""
 
@@ -333,6 +334,27 @@ class TaskRetry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLimit:
+    """How many jobs of a handler run at once, for each key."""
+
+    jobs_max: int
+    by: Sequence[str]
+    """What makes the key: `task`, `uid`, JSON pointers into the data of a job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskThrottle:
+    """How many jobs of a handler begin within a time, for each key."""
+
+    jobs_max: int
+    per_s: float
+    burst: int
+    """How many may begin at once."""
+    by: Sequence[str]
+    """What makes the key, as in a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A handler that jobs can be submitted to."""
 
@@ -349,6 +371,8 @@ class Task:
     """None where its jobs are not tried again, or the node is of an earlier version."""
     needs: Sequence[str] = ()
     """The labels that a node must have to run its jobs."""
+    limit: Sequence[TaskLimit] = ()
+    throttle: TaskThrottle | None = None
 
 
 class PauseKind(StrEnum):

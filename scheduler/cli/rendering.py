@@ -41,6 +41,11 @@ COLOURS: Final[Mapping[Status, str]] = {
     Status.ABORTED: "magenta",
 }
 
+FOR_OTHERS: Final = {
+    "quota": "another job of its user to end",
+    "limit": "another job of its handler to end",
+}
+"""What is waited for until another job ends, by the reason."""
 UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
 """What is waited for until a time, by the reason; a time alone needs no word."""
 ENDS: Final = {
@@ -98,9 +103,9 @@ def waits(job: Job) -> str:
     if (pause := job.waits.pause) is not None:
         why = f": {pause.reason}" if pause.reason else ""
         return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
-    if job.waits.reason in ENDS:
-        return ENDS[job.waits.reason]
-    return f"{job.waits.reason}{until(end)}"
+    if job.waits.reason == "throttle":
+        return f"its handler's throttle{f', {_at(end)} or later' if end else ''}"
+    return ENDS.get(job.waits.reason, f"{job.waits.reason}{until(end)}")
 
 
 def pauses(found: Sequence[Pause]) -> Table:
@@ -130,7 +135,7 @@ def until(at: datetime | None) -> str:
 def tasks(found: Sequence[Task]) -> Table:
     """A table with a row for each handler."""
     return _table(
-        ("task", "time limit", "grace", "on abort", "attempts", "needs", "does"),
+        ("task", "time limit", "grace", "on abort", "attempts", "needs", "limits", "does"),
         (
             (
                 task.name,
@@ -139,11 +144,21 @@ def tasks(found: Sequence[Task]) -> Table:
                 "undone" if task.on_abort else "",
                 f"up to {task.retry.max_attempts}" if task.retry else "",
                 ", ".join(task.needs),
+                _limits(task),
                 task.doc or "",
             )
             for task in found
         ),
     )
+
+
+def _limits(task: Task) -> str:
+    """How many jobs of a handler run at once, and begin within a time."""
+    found = [f"{each.jobs_max} at once by {', '.join(each.by)}" for each in task.limit]
+    if (throttle := task.throttle) is not None:
+        by = ", ".join(throttle.by)
+        found.append(f"{throttle.jobs_max} in {throttle.per_s:g} s by {by}")
+    return "; ".join(found)
 
 
 def nodes(found: Sequence[Node]) -> Table:

@@ -20,6 +20,9 @@ MESSAGE_MAX: Final = 1000
 NOTIFY_BYTES_MAX: Final = 64 * 1024
 """Size of a notification as JSON: it says that something happened, and does not carry data."""
 
+CLOSED_S_MAX: Final = 366 * 86_400
+"""The longest time for which a throttle is closed."""
+
 VALUE_MAX: Final = 200
 """Characters that are shown of a number that is none."""
 INTEGER_BITS: Final = 63
@@ -54,12 +57,14 @@ class JobContext:
         attempt: int,
         hook: str | None,
         send: Callable[[dict[str, object]], None],
+        throttled: bool = False,
     ) -> None:
         self.id = id
         self.uid = uid
         self.attempt = attempt
         self.hook = hook
         self._send = send
+        self._throttled = throttled
         self._left_out = False
 
     def progress(self, done: Number, total: Number | None = None, message: object = None) -> None:
@@ -103,6 +108,29 @@ class JobContext:
         if self.hook is not None:
             # As text, never parsed on the way: all numbers stay exact.
             self._send({"notify": encoded.decode()})
+
+    def throttle(self, after_s: float) -> None:
+        """Let no other job of this job's throttle begin for so many seconds.
+
+        For a handler that was told to wait, by a service that answers 429 for instance. It returns
+        at once, and this job goes on: raise `RetryLater` to have it tried again. Where the throttle
+        has a key for each user or customer, it is closed for that of this job alone, and for none
+        where the job has no such key.
+
+        Raises:
+            TypeError, ValueError: `after_s` is no number, or not 0 to `CLOSED_S_MAX`.
+            RuntimeError: the handler has no throttle.
+        """
+        if isinstance(after_s, bool) or not isinstance(after_s, int | float):
+            raise TypeError(f"throttle: after_s must be a number of seconds, not {after_s!r}")
+        if not isfinite(after_s) or not 0 <= after_s <= CLOSED_S_MAX:
+            raise ValueError(f"throttle: after_s must be 0 to {CLOSED_S_MAX}, not {after_s!r}")
+        if not self._throttled:
+            raise RuntimeError(
+                "throttle: this handler has none to close; declare it, such as"
+                ' @handler("…", throttle=Throttle(100, per_s=60))'
+            )
+        self._send({"throttle": float(after_s)})
 
     def _leave_out(self, name: str, value: object) -> None:
         """Say in the job's log that a number was not taken; only once, progress comes often."""

@@ -20,6 +20,14 @@ from types import FrameType
 from typing import Any, Final, Never, TypeVar
 
 from scheduler.core.callback import Callback, Function, callback
+from scheduler.core.limits.declaration import (
+    Limit,
+    LimitRule,
+    Throttle,
+    ThrottleRule,
+    limits,
+    throttle_rule,
+)
 from scheduler.core.places.labels import LABEL_WORDS, NEEDS_MAX, is_label
 from scheduler.core.places.labels import needs as in_order
 from scheduler.core.retries.declaration import Retry, RetryRule
@@ -50,18 +58,28 @@ class HandlerOptions:
     """When its failed jobs are tried again; None: not unless they ask for it."""
     needs: tuple[str, ...] = ()
     """The labels that a node must have to run its jobs, in order."""
+    limit: tuple[LimitRule, ...] = ()
+    """How many of its jobs run at once."""
+    throttle: ThrottleRule | None = None
+    """How many of its jobs begin within a time."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether its jobs may have to wait for each other."""
+        return bool(self.limit) or self.throttle is not None
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> HandlerOptions:
         """The options that were sent as JSON."""
-        retry = fields["retry"]
-        return cls(
-            **{
-                **fields,
-                "retry": None if retry is None else RetryRule.of(retry),
-                "needs": tuple(fields["needs"]),
-            }
-        )
+        """The options that were sent as JSON."""
+        retry, throttle = fields["retry"], fields["throttle"]
+        rules = {
+            "retry": None if retry is None else RetryRule.of(retry),
+            "needs": tuple(fields["needs"]),
+            "limit": tuple(map(LimitRule.of, fields["limit"])),
+            "throttle": None if throttle is None else ThrottleRule.of(throttle),
+        }
+        return cls(**{**fields, **rules})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +110,8 @@ def handler(
     memory_bytes: int | None = None,
     retry: Retry | None = None,
     needs: Iterable[str] = (),
+    limit: Limit | tuple[Limit, ...] | None = None,
+    throttle: Throttle | None = None,
     on_abort: Function | None = None,
     **unknown: Never,
 ) -> Callable[[F], F]:
@@ -110,6 +130,7 @@ def handler(
         retry: when a job whose attempt failed is tried again; None: never, unless it was submitted
             with a `max_attempts` of its own.
         needs: labels that a node must have to run its jobs, such as `("gpu",)`.
+        limit, throttle: how many of its jobs run at once, and begin within a time, for each key.
         on_abort: may run more than once for one job, so it must be idempotent.
         unknown: any other option is refused; the error suggests the one that was meant.
 
@@ -121,7 +142,7 @@ def handler(
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
-    _check_retry(retry)
+    rules = _rules(retry, limit, throttle)
     needed = _needed(needs)
     caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
     module, location = _place(caller)
@@ -136,8 +157,8 @@ def handler(
             grace_s=grace_s,
             memory_bytes=memory_bytes,
             undoable=undo is not None,
-            retry=None if retry is None else retry.rule,
             needs=needed,
+            **rules,
         )
         found = callback(function)
         REGISTERED.append(Handler(options, found, undo, retry, function, module, location))
@@ -222,6 +243,12 @@ def _needed(needs: object) -> tuple[str, ...]:
     return in_order(found)
 
 
-def _check_retry(retry: object) -> None:
+def _rules(retry: object, limit: object, throttle: object) -> dict[str, Any]:
+    """When jobs are tried again, and wait for each other, as the node is told."""
     if retry is not None and not isinstance(retry, Retry):
         raise TypeError(f"handler: retry must be a Retry, such as Retry(5), not {retry!r}")
+    return {
+        "retry": None if retry is None else retry.rule,
+        "limit": limits(limit),
+        "throttle": throttle_rule(throttle),
+    }

@@ -99,6 +99,10 @@ class HoldReason(StrEnum):
     """An attempt failed, and the next one comes after a pause."""
     NO_NODE = "no_node"
     """No live node knows its handler; one that knows it may come. See `NO_NODE`, too."""
+    LIMIT = "limit"
+    """As many jobs of its handler run as may, for a key of it; ends by `let_go_of_limiter.sql`."""
+    THROTTLE = "throttle"
+    """As many have begun as may within a time; `let_go_of_limiter.sql` lets it go, too."""
 
 
 class Cleanup(StrEnum):

@@ -77,6 +77,7 @@ from scheduler.worker import (
     report_progress,
 )
 from scheduler.worker.direct_starts import DirectStarts
+from scheduler.worker.from_store.letting_go import LettingGo
 from scheduler.worker.intervals import Intervals
 from scheduler.worker.lease import Lease
 from scheduler.worker.local_jobs import LocalJobs
@@ -138,7 +139,7 @@ async def assemble(
         direct_starts,
         pauses,
         on_call_due=hooks.hint,
-        on_held=service.nearer.set,
+        on_held=service.look_for_held,
         urls=urls,
         stack=stack,
     )
@@ -153,7 +154,7 @@ async def assemble(
         background_tasks={
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
-            "promote held jobs": _promoter(basis, service).run,
+            **_promoting(basis, service),
             "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
@@ -332,13 +333,24 @@ def _service(
     )
 
 
-def _promoter(basis: _Basis, service: Service) -> Promoter:
-    return Promoter(
+def _promoting(
+    basis: _Basis, service: Service
+) -> Mapping[str, Callable[[], Coroutine[None, None, None]]]:
+    """What lets held jobs go: once a time has come, and once others of their handler have ended."""
+    promoter = Promoter(
         store=basis.store,
         queue=basis.queue,
         job_events=basis.job_events,
         nearer=service.nearer,
     )
+    letting_go = LettingGo(
+        store=basis.store,
+        queue=basis.queue,
+        clock=basis.clock,
+        tasks=basis.slots.tasks,
+        freed=service.freed,
+    )
+    return {"promote held jobs": promoter.run, "let limited jobs go": letting_go.run}
 
 
 def _pauses(basis: _Basis, service: Service) -> PauseService:

@@ -30,6 +30,7 @@ from scheduler.core.job import (
     Progress,
 )
 from scheduler.core.job_log import Line
+from scheduler.core.limits.declaration import ThrottleRule
 from scheduler.core.pause import Pause
 from scheduler.core.quotas.quota import Usage
 from scheduler.core.rerun import ManyReruns
@@ -221,6 +222,8 @@ def task_document(options: HandlerOptions, *, loaded_at: datetime) -> Document:
         "on_abort": options.undoable,
         "retry": None if options.retry is None else _retry(options.retry),
         "needs": options.needs,
+        "limit": [{"jobs_max": rule.jobs_max, "by": rule.by} for rule in options.limit],
+        "throttle": None if options.throttle is None else _throttle(options.throttle),
         "loaded_at": instant(loaded_at),
     }
 
@@ -231,6 +234,15 @@ def _retry(rule: RetryRule) -> Document:
         "backoff_s": rule.backoff_s,
         "backoff_max_s": rule.backoff_max_s,
         "on": rule.on,
+    }
+
+
+def _throttle(rule: ThrottleRule) -> Document:
+    return {
+        "jobs_max": rule.jobs_max,
+        "per_s": rule.per_s,
+        "burst": rule.burst,
+        "by": rule.by,
     }
 
 

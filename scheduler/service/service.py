@@ -108,6 +108,8 @@ class Service:
         self.tasks = tasks
         self.nearer = asyncio.Event()
         """Set where a time was stored at which something may be due, for this node's promoter."""
+        self.freed = asyncio.Event()
+        """Set where a job has ended for which others of its handler may have waited."""
         self._store = store
         self._queue = queue
         self._change_feed = change_feed
@@ -154,7 +156,7 @@ class Service:
             audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
-            if len(jobs) == 1 and not jobs[0].order.may_be_held
+            if len(jobs) == 1 and not self._may_be_held(jobs[0])
             else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:
@@ -221,6 +223,15 @@ class Service:
         # While the queue is away, the jobs wait in the store, and the sweeper enqueues them.
         with suppress(QueueUnavailable):
             await self._queue.enqueue([waiting_job(job) for job in jobs if job.hold is None])
+
+    def look_for_held(self) -> None:
+        """Have this node look soon whether held jobs may be let go."""
+        self.nearer.set()
+        self.freed.set()
+
+    def _may_be_held(self, job: NewJob) -> bool:
+        """Whether it may have to wait for a time, or for other jobs of its handler."""
+        return job.order.may_be_held or job.task in self.tasks.limited
 
     def _is_undoable(self, task: str) -> bool:
         """Whether its jobs can be undone; it may have gone since the request was checked."""

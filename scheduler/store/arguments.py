@@ -27,8 +27,11 @@ from scheduler.core.job import (
     Order,
     Progress,
     Settlement,
+    WaitingJob,
 )
 from scheduler.core.job_log import Written
+from scheduler.core.limits.limiters import Limiter
+from scheduler.core.ports.limiter_store import InLimiters
 from scheduler.core.places.labels import lane_of
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
@@ -122,6 +125,16 @@ def place(node: Node) -> Mapping[str, str]:
     return {"labels": lane_of(node.labels), "only_for": lane_of(node.only)}
 
 
+def before(jobs: Iterable[WaitingJob]) -> Mapping[str, int]:
+    """How many of these jobs are before each one, of the same user."""
+    seen = Counter[str]()
+    places = {}
+    for job in sorted(jobs, key=lambda job: (job.turn_ms, job.id)):
+        places[job.id] = seen[job.uid]
+        seen[job.uid] += 1
+    return places
+
+
 def places(before: Mapping[str, int]) -> str:
     """By job, how many jobs of its user are to be claimed before it."""
     return orjson.dumps(before).decode()
@@ -130,6 +143,28 @@ def places(before: Mapping[str, int]) -> str:
 def limits(running_max: Mapping[str, int | None]) -> str:
     """By uid or pattern, how many jobs of a user may run; null for any number."""
     return orjson.dumps({key: {"running_max": most} for key, most in running_max.items()}).decode()
+
+
+def limiters(found: Mapping[str, Limiter]) -> str:
+    """By key, or by rule, what limiters let through."""
+    return orjson.dumps(
+        {
+            name: {
+                "rule": limiter.rule,
+                "jobs_max": limiter.jobs_max,
+                "interval_us": limiter.interval_us,
+                "slack_us": limiter.slack_us,
+            }
+            for name, limiter in found.items()
+        }
+    ).decode()
+
+
+def asked(jobs: Iterable[InLimiters]) -> str:
+    """The limiters in which jobs must have room: a row for each job and limiter."""
+    return batch(
+        {"id": each.job.id, "key": limiter.key} for each in jobs for limiter in each.limiters
+    )
 
 
 def settlement(end: Settlement) -> Mapping[str, Any]:

@@ -31,6 +31,8 @@ RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     "audit": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "hook_calls": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "limiter_holds": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "limiters": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "logs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "nodes": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "pauses": ("SELECT", "INSERT", "UPDATE", "DELETE"),

@@ -25,6 +25,7 @@ from scheduler.core.job import (
     Failure,
     FailureKind,
     Hold,
+    HoldReason,
     Job,
     Line,
     Node,
@@ -36,6 +37,7 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
+from scheduler.core.ports.limiter_store import LimiterJob
 from scheduler.core.places.labels import ANYWHERE, needs_of
 from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.statistics import FinishedCount, JobCounts
@@ -93,6 +95,11 @@ def line(row: Row) -> Line:
 def waiting_job(row: Row) -> WaitingJob:
     """The job in a row of one that waits."""
     return WaitingJob(row["id"], row["uid"], row["turn_at"], row["needs"] or ANYWHERE)
+
+
+def limiter_job(row: Row) -> LimiterJob:
+    """The job in a row of one that waits and may have limiters."""
+    return LimiterJob(waiting_job(row), row["task"], row["data"])
 
 
 def rerunnable(row: Row) -> Rerunnable:
@@ -269,7 +276,8 @@ def _hold(row: Row) -> Hold | None:
     """Why the job is held; a reason that was left on a final one has no meaning."""
     if row["held"] is None or row["status"] != Status.QUEUED:
         return None
-    return Hold(row["held"], _maybe_instant(row["due_at"]))
+    at = row["limiter_opens_at" if row["held"] == HoldReason.THROTTLE else "due_at"]
+    return Hold(row["held"], _maybe_instant(at))
 
 
 def _past(stored: str | None) -> tuple[AttemptRecord, ...]:

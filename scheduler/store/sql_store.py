@@ -6,7 +6,7 @@ Each write is one guarded statement; the rows that it returns say what took effe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -41,6 +41,7 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.parts.limiters import SqlLimiters
 from scheduler.store.parts.pauses import SqlPauses
 from scheduler.store.parts.tokens import SqlTokens
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
@@ -70,6 +71,7 @@ class SqlStore:
         self.tokens = SqlTokens(database)
         self.audit = SqlAudit(database)
         self.pauses = SqlPauses(database)
+        self.limiters = SqlLimiters(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -221,16 +223,35 @@ class SqlStore:
                 page = await self._fetch("page_of_parent", uid, *selection, parent)
         return [rows.job(row) for row in page]
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+    async def claim(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
+    ) -> Sequence[Claim]:
         """See `Store`."""
-        return await self.claim_unlimited(job_ids, node_id=node_id, at=at, running_max={})
+        return await self.claim_unlimited(
+            job_ids, node_id=node_id, at=at, running_max={}, but_tasks=but_tasks
+        )
 
     async def claim_within(
-        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        quotas: Quotas,
+        but_tasks: Collection[str] = (),
     ) -> ClaimedWithin:
         """See `Store`. Those who have no limit do not wait for the locks of those who have one."""
         claims = await self.claim_unlimited(
-            job_ids, node_id=node_id, at=at, running_max=quotas.running_max
+            job_ids,
+            node_id=node_id,
+            at=at,
+            running_max=quotas.running_max,
+            but_tasks=but_tasks,
         )
         if not (left := set(job_ids).difference(claim.id for claim in claims)):
             return ClaimedWithin(claims)
@@ -240,7 +261,7 @@ class SqlStore:
         }
         if not limits:
             return ClaimedWithin(claims)
-        within = await self.claim_limited(limits, node_id=node_id, at=at)
+        within = await self.claim_limited(limits, node_id=node_id, at=at, but_tasks=but_tasks)
         claimed = {claim.id for claim in within}
         return ClaimedWithin([*claims, *within], [job for job in limits if job.id not in claimed])
 
@@ -251,6 +272,7 @@ class SqlStore:
         node_id: str,
         at: datetime,
         running_max: Mapping[str, int | None],
+        but_tasks: Collection[str] = (),
     ) -> Sequence[Claim]:
         """Claim those of the jobs whose users have no limit by their pattern."""
         claimed = await self._fetch(
@@ -259,11 +281,17 @@ class SqlStore:
             node_id,
             arguments.milliseconds(at),
             arguments.limits(running_max),
+            arguments.keys(but_tasks),
         )
         return [rows.claim(row) for row in claimed]
 
     async def claim_limited(
-        self, limits: Mapping[WaitingJob, int], *, node_id: str, at: datetime
+        self,
+        limits: Mapping[WaitingJob, int],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
     ) -> Sequence[Claim]:
         """Claim as many of these jobs as their users may run.
 
@@ -271,9 +299,10 @@ class SqlStore:
             limits: how many jobs of its user may run, for each job.
         """
         by_uid = arguments.limits({job.uid: most for job, most in limits.items()})
-        before, now = arguments.places(_places(limits)), arguments.milliseconds(at)
+        before, now = arguments.places(arguments.before(limits)), arguments.milliseconds(at)
+        tasks = arguments.keys(but_tasks)
         _, claimed = await self._fetch_chain(
-            [Step("lock_users", (by_uid,)), Step("claim", (before, node_id, now, by_uid))]
+            [Step("lock_users", (by_uid,)), Step("claim", (before, node_id, now, by_uid, tasks))]
         )
         return [rows.claim(row) for row in claimed]
 
@@ -645,16 +674,6 @@ class SqlStore:
         """See `Store`."""
         instant = arguments.milliseconds(before)
         return len(await self._fetch("delete_finished", instant, limit, bytes_max))
-
-
-def _places(jobs: Iterable[WaitingJob]) -> Mapping[str, int]:
-    """How many of these jobs are before each one, of the same user."""
-    seen = Counter[str]()
-    places = {}
-    for job in sorted(jobs, key=lambda job: (job.turn_ms, job.id)):
-        places[job.id] = seen[job.uid]
-        seen[job.uid] += 1
-    return places
 
 
 def _ids(found: Sequence[Row]) -> set[str]:

@@ -22,6 +22,8 @@ TABLES: Final = (
     "audit",
     "hook_calls",
     "jobs",
+    "limiter_holds",
+    "limiters",
     "logs",
     "nodes",
     "pauses",

@@ -218,7 +218,7 @@ class Execution:
             node_grace_s=self._grace_s,
             node_api=self._node_api,
             time_limit_s=options.timeout_s or (CLEANUP_LIMIT_S if clean else None),
-            keep_notification=self._settling.keep_notification,
+            keeper=self._settling,
             on_output=self._job_log_writer.write,
             job_events=self._job_events,
         )

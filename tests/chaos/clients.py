@@ -27,6 +27,8 @@ ORDERS: Final[Mapping[str, int]] = {
     "placed": 2,
 }
 """When and where jobs are to run, in which order, and how often."""
+TASKS: Final = {"guarded": 4, "guarded_limited": 2}
+CUSTOMERS: Final = {"acme": 2, "other": 1}
 USERS: Final = {UID: 3, LIMITED: 1}
 ACTS: Final = {
     "submit": 5,
@@ -45,7 +47,7 @@ ATTEMPTS_MAX: Final = 4
 BULK: Final = 3
 PAUSED_S: Final = (1.0, 2.5)
 UNPAUSED_S: Final = (3.0, 8.0)
-"""Between two pauses of an installation: all its jobs are of one user and one handler."""
+"""Between two pauses of an installation: each covers the jobs of most users or of a handler."""
 MARGIN_S: Final = 0.1
 """Before the end of a pause: two clocks are read one after the other."""
 
@@ -145,18 +147,21 @@ class Client:
             for_s = self._random.uniform(*PAUSED_S)
             end = time.monotonic() + for_s
             order = {"until": (datetime.now(UTC) + timedelta(seconds=for_s)).isoformat()}
-            what, uids, task = self._random.choice(
-                [(f"uid/{UID}", {UID}, None), ("task/guarded", {*USERS}, "guarded")]
+            what, uids, tasks = self._random.choice(
+                [(f"uid/{UID}", {UID}, {*TASKS})]
+                + [(f"task/{task}", {*USERS}, {task}) for task in TASKS]
             )
             if await self._site.call("PUT", f"/-/pauses/{what}", order, also=400) is not None:
-                await self._note_pause(uids, task, until=end - MARGIN_S)
+                await self._note_pause(uids, tasks, until=end - MARGIN_S)
             await asyncio.sleep(end - time.monotonic() + self._random.uniform(*UNPAUSED_S))
 
-    async def _note_pause(self, uids: Collection[str], task: str | None, *, until: float) -> None:
+    async def _note_pause(
+        self, uids: Collection[str], tasks: Collection[str], *, until: float
+    ) -> None:
         queued = {
             job["id"]: job["attempt"]
             for job in await self._site.jobs()
-            if job["status"] == "queued" and job["uid"] in uids and task in {None, job["task"]}
+            if job["status"] == "queued" and job["uid"] in uids and job["task"] in tasks
         }
         if queued and time.monotonic() < until:
             self._ledger.counts["paused"] += 1
@@ -180,9 +185,13 @@ class Client:
         if uid == LIMITED:
             self._ledger.counts[LIMITED] += 1
             drawn["places"] = RUNNING_MAX
+        task = self._drawn(TASKS)
+        if task == "guarded_limited":
+            self._ledger.counts["in limiters"] += 1
+            drawn["customer"] = self._drawn(CUSTOMERS)
         return {
             "uid": uid,
-            "task": "guarded",
+            "task": task,
             "data": {"folder": str(self._ledger.folder), "n": next(_numbers), **drawn, **data},
         }
 

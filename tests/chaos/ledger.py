@@ -96,6 +96,10 @@ class Ledger:
         """The lines of handlers that found as many jobs of their user running as may run."""
         return self._diary("crowds")
 
+    def jams(self) -> list[str]:
+        """The lines of handlers that found as many jobs of a key running as may run."""
+        return self._diary("jams")
+
     def undone(self) -> set[str]:
         """Ids of the jobs whose clean-up began."""
         return set(self._diary("undone"))

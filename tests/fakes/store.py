@@ -19,6 +19,7 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Death,
+    HoldReason,
     Job,
     JsonText,
     Line,
@@ -38,6 +39,7 @@ from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
+from tests.fakes.limiters import MemoryLimiters
 from tests.fakes.pauses import MemoryPauses
 from tests.fakes.rows import (
     Row,
@@ -66,6 +68,7 @@ class MemoryStore:
         self.audit = MemoryAudit(self._answer)
         self.tokens = MemoryTokens(self._answer, self.audit)
         self.pauses = MemoryPauses(self._answer, self.audit, rows=self.rows, now=self.now)
+        self.limiters = MemoryLimiters(self._answer, self)
 
     def _answer(self) -> None:
         if self.away:
@@ -202,7 +205,14 @@ class MemoryStore:
             if uid in (None, job.uid) and job.status in wanted and task in (None, job.task)
         ]
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+    async def claim(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
+    ) -> Sequence[Claim]:
         self._answer()
         node = self._nodes.get(node_id)
         if node is None:
@@ -212,10 +222,17 @@ class MemoryStore:
         free = (row for row in free if self.pauses.may_begin(row, node.name))
         place = Place(node.labels, node.only)
         free = (row for row in free if place.takes(row.job.needs))
+        free = (row for row in free if row.cleaning or row.job.task not in but_tasks)
         return [claim_of(row, node, at, now) for row in free if row.waits and not row.expired(now)]
 
     async def claim_within(
-        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        quotas: Quotas,
+        but_tasks: Collection[str] = (),
     ) -> ClaimedWithin:
         claims: list[Claim] = []
         beyond: list[WaitingJob] = []
@@ -226,7 +243,9 @@ class MemoryStore:
             is_limited = is_run and most is not None
             job, found = waiting_job(row.job), list[Claim]()
             if most is None or not is_run or self._use(uid).running < most:
-                found = list(await self.claim([job.id], node_id=node_id, at=at))
+                found = list(
+                    await self.claim([job.id], node_id=node_id, at=at, but_tasks=but_tasks)
+                )
             claims += found
             if is_limited and not found:
                 beyond.append(job)
@@ -616,6 +635,7 @@ class MemoryStore:
             (row.job.hold.until, job_id)
             for job_id, row in self.rows.items()
             if row.job.hold is not None
+            and row.job.hold.reason != HoldReason.THROTTLE
             and row.job.hold.until is not None
             and row.job.hold.until <= now
         ]
@@ -636,7 +656,11 @@ class MemoryStore:
 
     async def next_due_s(self) -> float | None:
         self._answer()
-        due = {row.job.hold.until for row in self.rows.values() if row.job.hold is not None}
+        due = {
+            row.job.hold.until
+            for row in self.rows.values()
+            if row.job.hold is not None and row.job.hold.reason != HoldReason.THROTTLE
+        }
         due |= {row.expires_at for row in self.rows.values()}
         due |= set(self.pauses.next_end())
         times = [at for at in due if at is not None]

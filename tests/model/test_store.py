@@ -16,6 +16,10 @@ from tests.model.effort import Fresh, explore
 from tests.model.place_machine import PlaceMachine
 from tests.support.servers.postgres import PostgresServer
 
+CLEARED = """
+DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses; DELETE FROM limiters;
+DELETE FROM limiter_holds
+"""
 EXAMPLES = {"memory": 100, "sqlite": 40, "postgres": 20}
 
 
@@ -50,7 +54,7 @@ async def fresh_postgres(
     ):
 
         async def fresh() -> Store:
-            await connection.execute("DELETE FROM jobs; DELETE FROM nodes; DELETE FROM pauses")
+            await connection.execute(CLEARED)
             return store
 
         yield fresh

@@ -170,6 +170,8 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "on_abort": False,
         "retry": RETRY,
         "needs": [],
+        "limit": [{"jobs_max": 2, "by": ["uid", "/customer"]}],
+        "throttle": {"jobs_max": 100, "per_s": 60.0, "burst": 10, "by": ["task"]},
         "loaded_at": "2026-11-23T14:00:00.000Z",
     },
     "Node": {

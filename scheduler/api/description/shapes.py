@@ -117,12 +117,18 @@ class Waits(Shape):
         Field(
             alias="for",
             description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
-            "one comes after a pause; `paused`: its handler or its user is paused; `no_node`: no "
-            "live node knows its handler and has the labels that it needs; further ones may follow",
+            "one comes after a pause; `paused`: its handler or its user is paused; `quota`: its "
+            "user runs as many jobs as he may; `no_node`: no live node knows its handler and has "
+            "the labels that it needs; `limit`: as many jobs of its handler run as may; "
+            "`throttle`: as many of them have begun as may for now; further ones may follow",
         ),
     ]
     until: Annotated[
-        Instant | None, Field(description="when that ends by itself; null where it does not")
+        Instant | None,
+        Field(
+            description="when that ends by itself; null where it does not. For `throttle`, a time "
+            "before which it does not begin"
+        ),
     ]
     pause: Annotated[
         WaitsForPause | None, Field(description="of a paused job, the pause that ends last")
@@ -318,6 +324,25 @@ class TaskRetry(Shape):
     on: Annotated[list[str], Field(description="kinds of failure, and classes of exceptions")]
 
 
+class TaskLimit(Shape):
+    """How many jobs of a handler run at once, for each key."""
+
+    jobs_max: Annotated[int, Field(description="how many")]
+    by: Annotated[
+        list[str],
+        Field(description="what makes the key: `task`, `uid`, JSON pointers into a job's `data`"),
+    ]
+
+
+class TaskThrottle(Shape):
+    """How many jobs of a handler begin within a time, for each key."""
+
+    jobs_max: Annotated[int, Field(description="how many")]
+    per_s: Annotated[float, Field(description="within how many seconds")]
+    burst: Annotated[int, Field(description="how many may begin at once")]
+    by: Annotated[list[str], Field(description="what makes the key, as in `limit`")]
+
+
 class Task(Shape):
     """A handler."""
 
@@ -331,6 +356,8 @@ class Task(Shape):
     needs: Annotated[
         list[str], Field(description="the labels that a node must have to run its jobs")
     ]
+    limit: Annotated[list[TaskLimit], Field(description="empty: any number runs at once")]
+    throttle: Annotated[TaskThrottle | None, Field(description="null: they begin at any time")]
     loaded_at: Annotated[Instant, Field(description="when this node loaded its handlers")]
 
 

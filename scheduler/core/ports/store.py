@@ -26,6 +26,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.ports.audit_log import AuditLog
+from scheduler.core.ports.limiter_store import LimiterStore
 from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
@@ -103,6 +104,11 @@ class Store(Protocol):
     @property
     def pauses(self) -> PauseStore:
         """What is paused: of that, nothing is claimed but clean-ups."""
+        ...
+
+    @property
+    def limiters(self) -> LimiterStore:
+        """What limits and throttles of handlers let through."""
         ...
 
     async def insert(
@@ -196,7 +202,14 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, job_ids: Sequence[str], *, node_id: str, at: datetime) -> Sequence[Claim]:
+    async def claim(
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        but_tasks: Collection[str] = (),
+    ) -> Sequence[Claim]:
         """Claim those of the jobs that wait: queued ones to run, aborted ones to clean up.
 
         A queued job becomes running: owner and node name are set, attempt and token grow by one,
@@ -204,13 +217,20 @@ class Store(Protocol):
         one that a pause covers, of its task, its user or the node. Nor is any that needs a label
         which the node has not, or none of those that the node takes only. An aborted job with a
         pending clean-up and without an owner only gets an owner and a new token, whatever is
-        paused. The answer leaves out all other jobs, and all jobs where `node_id` is not
-        registered. Of concurrent calls for one job exactly one gets it.
+        paused. The answer leaves out all other jobs, those queued for one of `but_tasks`, which
+        `limiters.claim` is for, and all jobs where `node_id` is not registered. Of concurrent calls
+        for one job exactly one gets it.
         """
         ...
 
     async def claim_within(
-        self, job_ids: Sequence[str], *, node_id: str, at: datetime, quotas: Quotas
+        self,
+        job_ids: Sequence[str],
+        *,
+        node_id: str,
+        at: datetime,
+        quotas: Quotas,
+        but_tasks: Collection[str] = (),
     ) -> ClaimedWithin:
         """Claim jobs as `claim` does, but no more of a user than may run by his quota.
 

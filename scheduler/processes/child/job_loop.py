@@ -290,6 +290,7 @@ class JobLoop:
             attempt=job["attempt"],
             hook=job["hook"],
             send=job_outbox.send,
+            throttled=handler.options.throttle is not None,
         )
         try:
             data = _parsed(job["data"])

@@ -3,6 +3,7 @@
 -- $2 node_id
 -- $3 at (ms since 1970)
 -- $4 limits (JSON object by pattern, see arguments.limits)
+-- $5 but_tasks (the keys of a JSON object: what limits their jobs is not looked at here)
 WITH claimer AS (
     -- The lock makes `bury` wait: either it sees our claim, or we see that the node is gone.
     SELECT id, name, labels, only_for FROM nodes WHERE id = $2
@@ -42,6 +43,8 @@ WITH claimer AS (
        -- One that has not begun in time is left to expire.sql.
        AND (jobs.expires_at IS NULL OR jobs.attempt > 0 OR jobs.status <> 'queued'
             OR jobs.expires_at > now_ms())
+       -- Nor one that may have to wait for others of its handler; but clean-ups.
+       AND (jobs.status <> 'queued' OR jobs.task NOT IN (SELECT key FROM json_each($5)))
        -- Nor one whose user may run no more, by the pattern that `Quotas.of` finds; but clean-ups.
        AND NOT EXISTS (
            SELECT 1

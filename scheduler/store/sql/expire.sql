@@ -8,7 +8,7 @@ WITH clock AS (SELECT now_ms() AS now), late AS (
      WHERE expires_at IS NOT NULL
        AND status = 'queued'
        AND expires_at <= (SELECT now FROM clock)
-       AND (held IS NULL OR held IN ('paused', 'no_node')) -- these do not stop the clock
+       AND (held IS NULL OR held IN ('paused', 'no_node', 'limit', 'throttle')) -- none of these stops the clock
        AND attempt = 0
      ORDER BY expires_at
      LIMIT $2

@@ -12,7 +12,7 @@ SELECT (SELECT due_at
                INDEXED BY jobs_expiring -- SQLite only
          WHERE expires_at IS NOT NULL
            AND status = 'queued'
-           AND (held IS NULL OR held IN ('paused', 'no_node'))
+           AND (held IS NULL OR held IN ('paused', 'no_node', 'limit', 'throttle'))
            AND attempt = 0
          ORDER BY expires_at
          LIMIT 1) - now_ms() AS expires_ms,

@@ -1,5 +1,7 @@
 """What a node takes from the store.
 
 claims        claims jobs, and puts aside what is paused
+limited       claims jobs that may have to wait for others of their handler
+letting_go    lets those go that waited
 store_look    finds a job where no id comes from the queue
 """

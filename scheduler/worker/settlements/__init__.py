@@ -56,7 +56,8 @@ def build_settlements(
     Args:
         group: runs the tasks of `unkillable`.
         on_call_due: called when a call of a hook may be due.
-        on_held: called when a job waits for the time of its next attempt.
+        on_held: called when a held job may be let go soon: a time was stored, or a limited job has
+            ended.
         cleanup_tries: how often a clean-up is tried that fails.
         unknown_wait_s: how long a job waits whose handler no node knows.
     """

@@ -37,6 +37,7 @@ from scheduler.core.job import (
     WaitingJob,
 )
 from scheduler.core.job_log import LogStream
+from scheduler.core.limits.limiters import Limiter
 from scheduler.core.places.labels import lane_of
 from scheduler.core.policy import conclude, failure, waiting_cleanup
 from scheduler.core.ports.clock import Clock
@@ -79,7 +80,8 @@ class Settling:
 
         Args:
             on_call_due: called when a call of a hook may be due.
-            on_held: called when a job waits for the time of its next attempt.
+            on_held: called when a job waits for the time of its next attempt, and when one ended
+                for which others may have waited.
             cleanup_tries: how often a clean-up is tried that fails.
             unknown_wait_s: how long a job waits whose handler no node knows.
         """
@@ -98,6 +100,8 @@ class Settling:
         """Write the end of an attempt at a job or a clean-up, after the rest of its output."""
         if end.claim.purpose is Purpose.CLEAN:
             await self._settle_cleanup(end.claim, end.outcome)
+            if end.limited:
+                self._on_held()
         else:
             await self.settle_runs([end])
 
@@ -122,6 +126,8 @@ class Settling:
                 # Or an earlier try succeeded and its answer was lost: so announce it all the same.
                 self._job_events.taken_over(claim)
         self._announce([claim for claim, _ in settled])
+        if any(end.limited for end in ends):
+            self._on_held()
         for claim, settlement in settled:
             await self._follow(claim, settlement)
 
@@ -151,6 +157,14 @@ class Settling:
         call_id, at = f"{claim.id}-{claim.token}-{number}", self._clock.now()
         await self._retry(lambda: self._store.add_call(claim, call_id, payload, at=at))
         self._on_call_due()
+
+    async def close_throttle(self, claim: Claim, limiter: Limiter, after_s: float) -> None:
+        """Let no job of a throttle begin for some time."""
+        await self._retry(lambda: self._store.limiters.close(limiter, after_s=after_s))
+        notice = (
+            f"no further job of its throttle begins for {after_s:g} s: {limiter.key}\n".encode()
+        )
+        self._job_log_writer.write(claim, LogStream.NOTICE, notice)
 
     async def settle_lost(self, claim: Claim) -> None:
         """End a claim whose answer was lost: nothing of it has begun here."""

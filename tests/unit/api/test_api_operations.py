@@ -66,6 +66,8 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
             "on_abort": False,
             "retry": None,
             "needs": [],
+            "limit": [],
+            "throttle": None,
             "loaded_at": instant(AT),
         },
         {
@@ -82,6 +84,8 @@ async def test_the_handlers_are_listed_with_their_options(api: Api) -> None:
                 "on": ["crash", "ConnectionError"],
             },
             "needs": [],
+            "limit": [],
+            "throttle": None,
             "loaded_at": instant(AT),
         },
     ]

@@ -79,6 +79,8 @@ def resize(data, job):
         "undoable": True,
         "retry": None,
         "needs": [],
+        "limit": [],
+        "throttle": None,
     }
     assert found.on_abort is not None
     assert found.location == f"{folder / 'resize.py'}:5"
@@ -96,6 +98,8 @@ def test_without_options_nothing_is_limited_and_nothing_undone() -> None:
         "undoable": False,
         "retry": None,
         "needs": (),
+        "limit": (),
+        "throttle": None,
     }
 
 

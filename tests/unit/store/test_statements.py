@@ -26,12 +26,23 @@ HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
 SOURCE = "\n".join(
     (HOME / name).read_text("utf-8")
-    for name in ("sql_store.py", "sql_audit.py", "parts/pauses.py", "parts/tokens.py")
+    for name in (
+        "sql_store.py",
+        "sql_audit.py",
+        "parts/limiters.py",
+        "parts/pauses.py",
+        "parts/tokens.py",
+    )
 )
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
 FETCHES = {"self._fetch", "self._fetch_audited", "audited"}
 READS = {
+    "freed_limiters",
+    "holding_limiters",
+    "limiter_jobs",
+    "next_limiter_jobs",
+    "next_opening",
     "abort_of",
     "aborts",
     "audit_of_action",

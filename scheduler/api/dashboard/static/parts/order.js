@@ -13,6 +13,8 @@ const REASONS = {
   paused: "the end of a pause",
   quota: "another job of its user to end",
   no_node: "a node that knows its handler and has the labels that it needs",
+  limit: "another job of its handler to end",
+  throttle: "its handler's throttle",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
