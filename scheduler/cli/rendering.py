@@ -18,6 +18,7 @@ from atlanscheduler_client import (
     AuditRecord,
     CleanupState,
     Failure,
+    Group,
     Job,
     JobState,
     Node,
@@ -43,6 +44,8 @@ COLOURS: Final[Mapping[Status, str]] = {
 
 UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
 """What is waited for until a time, by the reason; a time alone needs no word."""
+NAMED_MAX: Final = 3
+"""How many of the jobs that one waits for are named."""
 AT_TRY: Final = {2: "the second try", 3: "the third try", 4: "the fourth try", 5: "the fifth try"}
 
 
@@ -93,9 +96,17 @@ def waits(job: Job) -> str:
     if (pause := job.waits.pause) is not None:
         why = f": {pause.reason}" if pause.reason else ""
         return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
+    if job.waits.reason == "after":
+        return f"the end of {_named(job)}"
     if job.waits.reason == "quota":
         return "another job of its user to end"
     return f"{job.waits.reason}{until(end)}"
+
+
+def _named(job: Job) -> str:
+    """The jobs that a job comes after: by name, as long as they are few."""
+    ids = [each.id for each in job.after]
+    return counted(len(ids), "job") if len(ids) > NAMED_MAX else ", ".join(ids)
 
 
 def pauses(found: Sequence[Pause]) -> Table:
@@ -225,6 +236,19 @@ def _force(token: Token, now: datetime) -> str:
 def job(found: Job) -> Table:
     """Everything about one job."""
     return _grid(_lines(found))
+
+
+def group(found: Group) -> Table:
+    """How far a group is."""
+    jobs = f"{found.jobs}" if found.is_exact else f"at least {found.jobs}"
+    counts = [f"{count} {status}" for status, count in found.counts.items() if count]
+    return _grid(
+        {
+            "jobs": ", ".join([jobs, *counts]) if counts else "none",
+            "ended": f"{found.ended} of {jobs}" if counts else None,
+            "held": str(found.held) if found.held else None,
+        }
+    )
 
 
 def usage(found: Usage) -> Table:
@@ -383,6 +407,9 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "at most": counted(job.max_attempts, "attempt") if job.max_attempts else None,
         "attempts": "\n".join(map(attempt, job.attempts)) if _is_tried_again(job) else None,
         "submitted by": job.submitted_by,
+        "group": job.group,
+        "after": _after(job),
+        "before": _before(job),
         "priority": f"{job.priority:+} s" if job.priority else None,
         "waits for": waits(job) if job.status is Status.QUEUED else None,
         "run at": _at(job.run_at),
@@ -395,6 +422,25 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "abort": receipt(job.abort) if job.abort else None,
         "error": _error(job.error) if job.error else None,
     }
+
+
+def _after(job: Job) -> str | None:
+    """The jobs that it comes after, and how they have to end."""
+    if not job.after:
+        return None
+    names = "\n".join(
+        f"{job.uid}/{each.id}{f' ({each.ref})' if each.ref else ''}"
+        for each in job.after[:NAMED_MAX]
+    )
+    more = f"\nand {len(job.after) - NAMED_MAX} more" if len(job.after) > NAMED_MAX else ""
+    return f"{job.after_if} of {names}{more}"
+
+
+def _before(job: Job) -> str | None:
+    """The jobs that come after it."""
+    ids = job.successors or ()
+    more = ["…"] if len(ids) > NAMED_MAX else []
+    return "\n".join([*(f"{job.uid}/{each}" for each in ids[:NAMED_MAX]), *more]) or None
 
 
 def _is_tried_again(job: Job) -> bool:

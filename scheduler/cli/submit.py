@@ -17,8 +17,11 @@ from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
 from scheduler.cli.options import (
     CONFIGURED,
+    After,
+    AfterIf,
     AsJson,
     Delay,
+    Group,
     HookRetries,
     JobName,
     MaxAttempts,
@@ -32,6 +35,7 @@ from scheduler.cli.options import (
     Url,
 )
 from scheduler.cli.terminal import print_json, print_rich
+from scheduler.core.dependencies.declaration import AfterIf as Condition
 
 
 def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -75,6 +79,9 @@ def submit(
     start_within: StartWithin = None,
     max_attempts: MaxAttempts = None,
     *,
+    after: After = None,
+    after_if: AfterIf = Condition.SUCCESS,
+    group: Group = None,
     hook_retries: HookRetries = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end, like the command `wait`.")
@@ -98,6 +105,9 @@ def submit(
             start_within=start_within,
             max_attempts=max_attempts,
             hook_retries=hook_retries,
+            after=[each.rpartition("/")[2] for each in after or ()],
+            after_if=after_if,
+            group=group,
         )
         note(job, run_at)
         name = JobName(job.uid, job.id)

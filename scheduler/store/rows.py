@@ -13,6 +13,8 @@ from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.access.session import Session
 from scheduler.core.access.token import Token
+from scheduler.core.dependencies.declaration import After, AfterIf, Predecessor
+from scheduler.core.dependencies.resolving import EndedPredecessor
 from scheduler.core.job import (
     ATTEMPTS_KEPT,
     Abort,
@@ -68,6 +70,9 @@ def job(row: Row) -> Job:
         past=_past(row["attempts"]),
         revision=row["revision"],
         rerun_of=row["rerun_of"],
+        after=_after(row),
+        awaited=row["awaited"] is not None,
+        group=row["group_name"],
         **times(row),
     )
 
@@ -96,6 +101,17 @@ def waiting_job(row: Row) -> WaitingJob:
 def rerunnable(row: Row) -> Rerunnable:
     """The job in a row that can be run again."""
     return Rerunnable(row["id"], row["uid"], row["bytes"])
+
+
+def ended_predecessor(row: Row) -> EndedPredecessor:
+    """The job in a row, as one that another comes after."""
+    return EndedPredecessor(
+        id=row["id"],
+        status=Status(row["status"]),
+        error=_failure(row["error"]),
+        chars=row["chars"],
+        result=row["result"],
+    )
 
 
 def reran(row: Row) -> Reran:
@@ -138,6 +154,7 @@ def claim(row: Row) -> Claim:
         eligible_at=_maybe_instant(row["eligible_at"]),
         max_attempts=row["max_attempts"],
         attempts_used=row["attempts_used"],
+        after=_after(row),
     )
 
 
@@ -257,6 +274,14 @@ def page(row: Row) -> LogPage:
 def _submitted(row: Row) -> dict[str, Any]:
     """The fields of the submission, which have columns of their names."""
     return {name: row[name] for name in Submission.__slots__}
+
+
+def _after(row: Row) -> After | None:
+    """What the job comes after; most come after nothing."""
+    if row["predecessors"] is None:
+        return None
+    named = orjson.loads(row["predecessors"])
+    return After(tuple(Predecessor(*each) for each in named), AfterIf(row["after_if"]))
 
 
 def _hold(row: Row) -> Hold | None:

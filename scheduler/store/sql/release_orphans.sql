@@ -53,4 +53,4 @@ UPDATE jobs
   FROM held
  WHERE jobs.id = held.id
 RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.waiting,
-          jobs.finished_at = $2 AS ended, jobs.cleanup
+          jobs.finished_at = $2 AS ended, jobs.cleanup, jobs.awaited

@@ -1,5 +1,6 @@
 """What a node takes from the store.
 
 claims        claims jobs, and puts aside what is paused
+predecessors  adds how the jobs ended that claimed ones come after
 store_look    finds a job where no id comes from the queue
 """

@@ -23,6 +23,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import ClaimedWithin, Store
 from scheduler.service.pauses import PauseService
+from scheduler.worker.from_store.predecessors import with_results
 from scheduler.worker.lease import Lease
 
 AHEAD_MAX: Final = 500
@@ -99,6 +100,7 @@ class Claims:
         now = self._clock.now()
         try:
             found = await self._claim_within(job_ids, node_id=self._lease.node.id, at=now)
+            claims = await with_results(self._store, found.claims)
         except StoreUnavailable:
             # The jobs are still queued, or they are ours and the answer was lost. In both cases
             # their ids must not stay in flight here.
@@ -108,7 +110,7 @@ class Claims:
             raise
         changes = (claimed(claim, now) for claim in found.claims)
         self._queue.announce([change for change in changes if change is not None])
-        return found
+        return ClaimedWithin(claims, found.beyond)
 
     async def _postpone(
         self, beyond: Sequence[WaitingJob], job_ids: Sequence[str]

@@ -12,6 +12,7 @@ const REASONS = {
   retry: "its next attempt",
   paused: "the end of a pause",
   quota: "another job of its user to end",
+  after: "the jobs that it comes after",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
