@@ -24,6 +24,7 @@ from scheduler.api.requests.checking import EXPLAINED
 from scheduler.api.requests.models import HOOK_CHARS_MAX, Body, Hook, Parent, Uid
 from scheduler.api.requests.order_fields import (
     DelayS,
+    Group,
     HookRetries,
     MaxAttempts,
     Priority,
@@ -83,6 +84,7 @@ class RerunOrder(Body):
     start_within_s: StartWithinS = None
     max_attempts: MaxAttempts = None
     hook_retries: HookRetries = False
+    group: Group = None
 
     def changes(self, *, data_bytes_max: int) -> Mapping[str, Any]:
         """The fields that were given.

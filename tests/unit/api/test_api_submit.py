@@ -38,6 +38,10 @@ KEYS = [
     "max_attempts",
     "hook_retries",
     "attempts",
+    "after",
+    "after_if",
+    "successors",
+    "group",
 ]
 
 
