@@ -53,6 +53,19 @@ def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return [(task.name, task.doc or "") for task in known if task.name.startswith(incomplete)]
 
 
+Hook = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="What is called once the job has ended, and when its handler notifies.",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="Idempotency key: the same one submits only once."),
+]
+
+
 def submit(
     uid: Uid,
     task: Annotated[
@@ -61,17 +74,8 @@ def submit(
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="JSON, @FILE, or - for standard input.")
     ] = "null",
-    hook: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="What is called once the job has ended, and when its handler notifies.",
-        ),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(metavar="KEY", help="Idempotency key: the same one submits only once."),
-    ] = None,
+    hook: Hook = None,
+    key: Key = None,
     parent: Parent = None,
     priority: Priority = None,
     run_at: RunAt = None,
@@ -110,14 +114,18 @@ def submit(
             group=group,
         )
         note(job, run_at)
-        name = JobName(job.uid, job.id)
         if wait:
+            name = JobName(job.uid, job.id)
             return await_end(client, name, timeout_s=None, as_json=as_json)
+    _print(job, as_json=as_json)
+    return Exit.DONE
+
+
+def _print(job: Job, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
-        print_rich(str(name))
-    return Exit.DONE
+        print_rich(str(JobName(job.uid, job.id)))
 
 
 def update(

@@ -51,7 +51,7 @@ async def test_a_handler_is_told_how_its_predecessors_ended(node: Node, uid: str
         assert found["status"] == "successful", found
         assert found["result"]["after"] == {
             "a": ["successful", {"n": 1}, None],
-            "b": ["terminated", None, "RuntimeError"],
+            "b": ["terminated", None, "ValueError"],
             "c": ["successful", [2], None],
         }
         assert found["result"]["by_name"] == {"a": ids[0], "c": ids[2]}
