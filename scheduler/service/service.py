@@ -155,7 +155,7 @@ class Service:
             audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
-            if len(jobs) == 1 and not jobs[0].order.may_be_held
+            if len(jobs) == 1 and not jobs[0].order.may_be_held and jobs[0].after is None
             else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from scheduler import JobContext, handler
@@ -18,3 +19,10 @@ def tell_after(data: Any, job: JobContext) -> Any:
         },
         "by_name": {name: job.after[name].id for name in data or ()},
     }
+
+
+@handler("last_for")
+def last_for(data: Any) -> Any:
+    """Take so many seconds."""
+    time.sleep(data)
+    return data

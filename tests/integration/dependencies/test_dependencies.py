@@ -79,7 +79,7 @@ async def test_a_name_that_is_none_of_its_predecessors_is_an_error(node: Node, u
 
 async def test_a_job_begins_soon_after_the_last_of_those_before_it(node: Node, uid: str) -> None:
     """Also one that was submitted while they ran."""
-    (first,) = await submitted(node, {"uid": uid, "task": "task1", "data": {"n": 1}})
+    (first,) = await submitted(node, {"uid": uid, "task": "last_for", "data": 1})
     (second,) = await submitted(node, {"uid": uid, "task": "echo", "after": [first]})
 
     await ended(node, uid, first)
@@ -128,14 +128,19 @@ async def test_a_rerun_of_what_came_after_others_is_told_the_same(node: Node, ui
     assert (await ended(node, uid, again["id"]))["result"] == first["result"]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest) -> dict[str, object]:
+    """Of a node."""
+    found: dict[str, object] = {"NODE__WORKERS": 2, "NODE__LEASE_S": 2}
+    if request.param == "postgres":
+        found["STORE__URL"] = request.getfixturevalue("postgres_url")
+    return found
+
+
 async def test_graphs_end_though_their_nodes_are_killed(
-    kind: str, request: pytest.FixtureRequest, start_node: Nodes, uid: str
+    settings: dict[str, object], start_node: Nodes, uid: str
 ) -> None:
     """A crash between two steps of the resolver loses nothing."""
-    settings = {"NODE__WORKERS": 2, "NODE__LEASE_S": 2}
-    if kind == "postgres":
-        settings["STORE__URL"] = request.getfixturevalue("postgres_url")
     ids: list[str] = []
     for number in range(3):
         node = start_node("a", NODE__NAME="a", **settings)
