@@ -108,8 +108,8 @@ class Promoter:
                 await self._queue.enqueue(resolved.freed)
         if resolved.aborted:
             with suppress(StoreUnavailable):
-                for job in await self._store.outlines(resolved.aborted):
-                    self._job_events.aborted_in_queue(job)
+                aborted = await self._store.outlines(resolved.aborted)
+                self._job_events.aborted_after_others(aborted)
         return resolved.done
 
     async def _expire(self) -> int:

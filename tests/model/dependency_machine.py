@@ -103,9 +103,10 @@ class DependencyMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NODES), number=st.integers(1, 3), lost=SELDOM)
     def claim(self, name: str, number: int, lost: bool) -> None:  # noqa: FBT001 - hypothesis'
-        waiting = self.run(ids_waiting(self.store))[:number]
-        held = [each for each in self.known if each not in waiting]
-        claims = self.run(self.store.claim([*waiting, *held], node_id=name, at=later(1)))
+        waiting = self.run(ids_waiting(self.store))
+        others = [each for each in self.known if each not in waiting]
+        wanted = [*waiting[:number], *others]
+        claims = self.run(self.store.claim(wanted, node_id=name, at=later(1)))
         assert {claim.id for claim in claims} <= set(waiting), "a held job was claimed"
         if not lost:
             self.claims |= {claim.id: claim for claim in claims}
@@ -209,7 +210,8 @@ class DependencyMachine(RuleBasedStateMachine):
             await store.bury(name)
         await store.register(node("last"))
         while True:
-            await store.release_orphans(losses_max=ALL, at=later(4))
+            for job_id in (await store.release_orphans(losses_max=ALL, at=later(4))).ended:
+                self.known[job_id].ended = True
             while (await store.dependencies.resolve(limit=ALL)).done:
                 pass
             claims = await store.claim(await ids_waiting(store), node_id="last", at=AT)
