@@ -2,15 +2,23 @@
 -- $1 edges (JSON object of rows: parent, child)
 WITH clock AS (
     SELECT now_ms() AS now
-), met AS (
+), met AS MATERIALIZED (
     -- A job is doomed where one of these parents did not end as it has to.
-    SELECT successor.id,
+    SELECT successor.id, successor.status, successor.held,
            min(CASE WHEN successor.after_if = 'success' AND parent.status <> 'successful'
                     THEN 'predecessor ' || parent.id || ' ' || parent.status END) AS why
       FROM json_each($1)
       JOIN jobs AS successor ON successor.id = value ->> 'child'
       JOIN jobs AS parent ON parent.id = value ->> 'parent'
-     GROUP BY successor.id
+     GROUP BY successor.id, successor.status, successor.held
+), ready AS (
+    -- They are locked, so nothing of them changes meanwhile.
+    SELECT met.id, met.why
+      FROM met
+     WHERE met.status = 'queued'
+       AND met.held = 'after'
+       AND (met.why IS NOT NULL
+            OR NOT EXISTS (SELECT 1 FROM edges WHERE edges.child = met.id AND edges.is_open))
 )
 UPDATE jobs
    SET status = CASE WHEN why IS NULL THEN 'queued' ELSE 'aborted' END,
@@ -27,10 +35,6 @@ UPDATE jobs
        abort_reason = why,
        abort_processes = CASE WHEN why IS NOT NULL THEN 0 END,
        abort_survivors = CASE WHEN why IS NOT NULL THEN 0 END
-  FROM met, clock
- WHERE jobs.id = met.id
-   AND jobs.status = 'queued'
-   AND jobs.held = 'after'
-   AND (why IS NOT NULL
-        OR NOT EXISTS (SELECT 1 FROM edges WHERE edges.child = jobs.id AND edges.is_open))
+  FROM ready, clock
+ WHERE jobs.id = ready.id
 RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.status, jobs.held

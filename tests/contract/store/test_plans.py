@@ -137,6 +137,18 @@ def test_sqlite_finds_what_waits_by_the_index_of_what_waits(
     assert used <= {"jobs_waiting", *running}
 
 
+@pytest.mark.parametrize("name", ["release_successors", "close_awaited", "lock_successors"])
+def test_sqlite_finds_what_waited_for_jobs_by_its_ids(
+    sqlite: sqlite3.Connection, name: str
+) -> None:
+    """By their status, each of a thousand would be compared with all that are queued."""
+    text, _ = statements(Dialect.SQLITE)[name]
+
+    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", [None])]
+
+    assert not [step for step in plan if re.search(r" jobs_(?!awaited_over)\w+", step)]
+
+
 def test_a_page_of_one_status_sorts_only_what_it_shows(sqlite: sqlite3.Connection) -> None:
     """A user with a million finished jobs asks for the three that run."""
     text, _ = statements(Dialect.SQLITE)["page"]
