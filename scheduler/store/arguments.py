@@ -34,6 +34,8 @@ from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+AWAITED: Final = {"awaited": "open"}
+"""What is stored of a job for which others wait that are stored with it."""
 MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -83,8 +85,8 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "fingerprint": new.fingerprint,
         **({} if new.order is AT_ONCE else {"order": order(new.order)}),
         **({} if new.rerun is None else {"rerun": new.rerun._asdict()}),
-        **({"waits_for": after} if after else {}),
-        **({"awaited": "open"} if new.awaited else {}),
+        **({"waits_for": {**after, **AWAITED}} if new.awaited else {}),
+        **({"waits_for": after} if after and not new.awaited else {}),
     }
 
 

@@ -17,8 +17,7 @@ WITH batch AS (
            value ->> 'claimer' AS claimer,
            value -> 'order' AS wanted,
            value -> 'rerun' AS rerun,
-           value -> 'waits_for' AS waits_for,
-           value ->> 'awaited' AS awaited
+           value -> 'waits_for' AS waits_for
       FROM json_each($1)
 ), clock AS (
     SELECT now_ms() AS now
@@ -86,7 +85,7 @@ SELECT batch.id, uid, task, hook, parent, traceparent, data, bytes, undoable, su
        group_name,
        waits_for ->> 'predecessors',
        waits_for ->> 'after_if',
-       awaited,
+       waits_for ->> 'awaited',
        CASE WHEN claimers.id IS NULL THEN 'queued' ELSE 'running' END,
        claimers.id,
        claimers.name,
