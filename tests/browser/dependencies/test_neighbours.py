@@ -30,7 +30,7 @@ def test_a_job_is_drawn_between_its_neighbours_which_are_links(visit: Visit, uid
     graph = page.get_by_role("group", name="The jobs before and behind this one")
     expect(graph.get_by_role("link")).to_have_count(4)
     expect(graph.locator("rect.own")).to_have_count(1)
-    expect(page.locator(".neighbours")).to_contain_text("After the success of all 2 jobs")
+    expect(page.locator(".neighbours")).to_contain_text("After the success of all of the 2 jobs")
     expect(page.locator(".receipt")).to_contain_text(f"predecessor {bad['id']} terminated")
     graph.get_by_role("link", name=re.compile(bad["id"])).click()
     expect(page.locator("h1")).to_contain_text("fail")

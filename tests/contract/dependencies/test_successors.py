@@ -93,10 +93,12 @@ async def test_a_job_waits_for_another_one_and_says_so(store: Store) -> None:
 
 async def test_a_job_that_waits_for_another_one_is_never_claimed(store: Store) -> None:
     """An id in the queue may be stale: the claim decides."""
-    job = await behind(store, await queued(store))
+    first = await queued(store)
+    job = await behind(store, first)
     await store.register(node())
 
     assert await store.claim([job.id], node_id="a1", at=later(1)) == []
+    assert not (await store.insert([new(after=after(first))], claimer="a1")).claims
     assert (await store.insert([new()], claimer="a1")).claims
 
 

@@ -21,8 +21,8 @@ export function Neighbours({ job, around }) {
   return html`
     <section class="neighbours">
       <h2>Order</h2>
-      <p class="note">${before.length > 0 && `${title} ${job.after.length === 1 ? "the job" : `all ${job.after.length} jobs`} on the left.`} ${behind.length > 0 && "What is on the right comes after it."}</p>
-      <svg viewBox=${`-1 -1 ${WIDTH + 2} ${height + 2}`} role="group" aria-label="The jobs before and behind this one">
+      <p class="note">${before.length > 0 && `${title} ${job.after.length === 1 ? "the job" : `all of the ${job.after.length} jobs`} on the left.`} ${behind.length > 0 && "What is on the right comes after it."}</p>
+      <svg viewBox=${`-2 -2 ${WIDTH + 4} ${height + 4}`} role="group" aria-label="The jobs before and behind this one">
         ${left.map((each) => html`<${Edge} from=${each} to=${here} />`)}
         ${right.map((each) => html`<${Edge} from=${here} to=${each} />`)}
         ${left.map((each) => html`<${Box} ...${each} uid=${job.uid} />`)}
