@@ -60,7 +60,9 @@ def test_a_job_without_neighbours_has_no_graph(visit: Visit, uid: str) -> None:
 def test_a_group_shows_how_far_it_is_and_is_aborted(visit: Visit, uid: str) -> None:
     job = {"uid": uid, "task": "echo", "group": "nightly"}
     held = {**job, "delay_s": 3600}
-    jobs = visit.ask("POST", "/", [job, {**job, "task": "fail"}, held, held, {**held, "group": "x"}])
+    jobs = visit.ask(
+        "POST", "/", [job, {**job, "task": "fail"}, held, held, {**held, "group": "x"}]
+    )
     for each in jobs[:2]:
         visit.ended(each)
     page = visit.open(f"jobs/{uid}/{jobs[0]['id']}")

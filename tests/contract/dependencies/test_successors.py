@@ -282,6 +282,22 @@ async def test_of_those_who_resolve_at_once_each_acts_on_something_else(store: S
     assert await resolve(store) == ([], [])
 
 
+async def test_those_who_take_steps_of_different_sizes_tell_of_each_job_once(store: Store) -> None:
+    """What one of them has let go is let go no second time by another one that saw it held."""
+    first = await queued(store)
+    jobs = [await behind(store, first) for _ in range(5)]
+    await ended(store, first)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(store.dependencies.resolve(limit=limit)) for limit in (1, 100, 2, 100)
+        ]
+
+    told = [job_id for task in tasks for job_id in ids_of(task.result().freed)]
+    assert sorted(told) == [job.id for job in jobs]
+    assert [(await known(store, job.id)).revision for job in jobs] == [1] * 5
+
+
 async def test_refs_are_jobs_before_it_in_the_call(store: Store) -> None:
     first = new(awaited=True)
     second = new(after=After((Predecessor(first.id, "a"),)), awaited=True)
