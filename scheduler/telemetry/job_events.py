@@ -145,7 +145,8 @@ class JobEvents:
         """Jobs were aborted because others that they wait for did not end as they have to."""
         lines = defaultdict[tuple[str, str, str | None], list[Job]](list)
         for job in jobs:
-            lines[job.uid, job.task, job.abort and job.abort.reason].append(job)
+            reason = None if job.abort is None else job.abort.reason
+            lines[job.uid, job.task, reason].append(job)
         for (uid, task, reason), alike in lines.items():
             ids = [job.id for job in alike]
             which = {"jobs": ids} if len(ids) > 1 else {"job": ids[0]}

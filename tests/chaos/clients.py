@@ -194,7 +194,7 @@ class Client:
     def _has_room(self) -> bool:
         return len(self._ledger.open) < OPEN_MAX * len(self._site.members)
 
-    def _new(self, uid: str | None = None, **data: object) -> dict[str, Any]:
+    def _new(self, uid: str | None = None, /, **data: object) -> dict[str, Any]:
         drawn = {"manner": self._drawn(MANNERS), "for_s": self._drawn(DURATIONS_S)}
         uid = uid or self._drawn(USERS)
         if uid == LIMITED:

@@ -129,7 +129,7 @@ async def test_a_request_makes_so_many_relations_at_most(
 async def test_the_same_key_gives_the_same_jobs_again_and_with_other_edges_a_conflict(
     api: Api,
 ) -> None:
-    body = [{**JOB, "ref": "a"}, {**JOB, "after": ["#a"]}]
+    body: list[dict[str, Any]] = [{**JOB, "ref": "a"}, {**JOB, "after": ["#a"]}]
     key = {"Idempotency-Key": "k"}
     first = await api.post(body, **key)
 
