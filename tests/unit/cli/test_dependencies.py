@@ -43,7 +43,7 @@ def test_a_node_of_an_earlier_version_says_nothing_of_it() -> None:
 
 @pytest.mark.parametrize(("number", "words"), [(1, ID), (3, f"{ID}, {ID}, {ID}"), (4, "4 jobs")])
 def test_a_queued_job_names_the_few_that_it_waits_for(number: int, words: str) -> None:
-    found = job_of({**AFTER, "after": AFTER["after"] * number})
+    found = job_of({**AFTER, "after": [{"id": ID, "ref": None}] * number})
 
     assert waits(found) == f"the end of {words}"
 
