@@ -19,6 +19,7 @@ from atlanscheduler_client.json_text import dumps
 from atlanscheduler_client.reading import (
     aborts_of,
     audit_record_of,
+    group_of,
     job_of,
     made_token_of,
     node_of,
@@ -34,6 +35,7 @@ from atlanscheduler_client.shapes import (
     Aborts,
     AuditRecord,
     FailureKind,
+    Group,
     Job,
     Kept,
     MadeToken,
@@ -101,10 +103,16 @@ def submit_all(jobs: Sequence[NewJob], key: str | None) -> Call[Sequence[Job]]:
 
 
 def page(
-    uid: str, *, statuses: Collection[Status] | str, task: str | None, parent: str | None
+    uid: str,
+    *,
+    statuses: Collection[Status] | str,
+    task: str | None,
+    parent: str | None,
+    group: str | None,
 ) -> Call[ListPage[Job]]:
     """List the newest of a user's jobs."""
-    return _page(_path(uid, **_match(statuses, task), parent=parent, limit=PAGE_JOBS), job_of)
+    which = _match(statuses, task)
+    return _page(_path(uid, **which, parent=parent, group=group, limit=PAGE_JOBS), job_of)
 
 
 def page_of_all(
@@ -224,10 +232,21 @@ def abort(
     return Call(method="DELETE", path=path, read=_job, wait_s=wait_s)
 
 
-def abort_all(uid: str, *, statuses: Collection[Status] | str, task: str | None) -> Call[Aborts]:
+def abort_all(
+    uid: str, *, statuses: Collection[Status] | str, task: str | None, group: str | None
+) -> Call[Aborts]:
     """Abort all of a user's jobs that match."""
-    path = _path(uid, **_match(statuses, task))
+    path = _path(uid, **_match(statuses, task), group=group)
     return Call(method="DELETE", path=path, read=lambda response: aborts_of(response.document))
+
+
+def group(uid: str, name: str) -> Call[Group]:
+    """Read how far a group of a user's jobs is."""
+    return Call(
+        method="GET",
+        path=_path("-", "groups", uid, name),
+        read=lambda response: group_of(response.document),
+    )
 
 
 def usage(uid: str) -> Call[Usage]:
@@ -391,6 +410,10 @@ def _order(job: NewJob) -> dict[str, Any]:
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries or None,
         "needs": list(job.needs) or None,
+        "ref": job.ref,
+        "after": list(job.after) or None,
+        "after_if": str(job.after_if) if job.after else None,
+        "group": job.group,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from atlanscheduler_client.shapes import (
     Abort,
     Aborts,
+    AfterIf,
     Attempt,
     AttemptOutcome,
     AuditRecord,
@@ -15,6 +16,7 @@ from atlanscheduler_client.shapes import (
     CleanupState,
     Failure,
     FailureKind,
+    Group,
     Job,
     JobState,
     LogLine,
@@ -23,6 +25,7 @@ from atlanscheduler_client.shapes import (
     OnAbort,
     Pause,
     PauseKind,
+    Predecessor,
     Progress,
     RerunOf,
     Reruns,
@@ -129,6 +132,13 @@ def audit_record_of(document: Document) -> AuditRecord:
     )
 
 
+def group_of(document: Document) -> Group:
+    """How far a group is, from its JSON."""
+    fields = {name: document[name] for name in Group.__slots__}
+    counts = {Status(status): jobs for status, jobs in document["counts"].items()}
+    return Group(**fields | {"counts": counts})
+
+
 def progress_of(document: Document) -> Progress:
     """Progress from its JSON."""
     return Progress(done=document["done"], total=document["total"], message=document["message"])
@@ -175,6 +185,18 @@ def _order(document: Document) -> Document:
         "hook_retries": document.get("hook_retries", False),
         "needs": tuple(document.get("needs", ())),
         "attempts": tuple(_attempt(each) for each in document.get("attempts", ())),
+        **_dependencies(document),
+    }
+
+
+def _dependencies(document: Document) -> Document:
+    """What it waits for, and what waits for it; an earlier version says nothing of it."""
+    condition, successors = document.get("after_if"), document.get("successors")
+    return {
+        "after": tuple(Predecessor(**each) for each in document.get("after", ())),
+        "after_if": None if condition is None else AfterIf(condition),
+        "successors": None if successors is None else tuple(successors),
+        "group": document.get("group"),
     }
 
 

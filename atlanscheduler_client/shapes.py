@@ -35,6 +35,13 @@ class FailureKind(StrEnum):
     EXPIRED = "expired"
 
 
+class AfterIf(StrEnum):
+    """How the jobs that a job waits for have to end."""
+
+    SUCCESS = "success"
+    END = "end"
+
+
 class Cleanup(StrEnum):
     """How far the `on_abort` of a job got that was aborted after it had begun."""
 
@@ -107,6 +114,41 @@ class NewJob:
     """Whether the hook is called for each attempt that is followed by another one."""
     needs: Collection[str] = ()
     """Labels that a node must have to run it, beside those that its handler needs."""
+    ref: str | None = None
+    """What jobs behind it, submitted in the same call, call it in their `after`."""
+    after: Sequence[str] = ()
+    """The jobs that it waits for: ids, and refs of jobs before it in the same call behind a `#`."""
+    after_if: AfterIf | str = "success"
+    """How these have to end: `success` (else it is aborted), or `end`, anyhow."""
+    group: str | None = None
+    """A name by which its user's jobs are listed, counted and aborted together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predecessor:
+    """A job that has to be over before another one begins."""
+
+    id: str
+    ref: str | None
+    """What the call that submitted both called it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """How far a group of a user's jobs is."""
+
+    uid: str
+    group: str
+    jobs: int
+    """How many there are."""
+    ended: int
+    """How many of them are final."""
+    is_exact: bool
+    """False: there are more, uncounted."""
+    counts: Mapping[Status, int]
+    """How many have each status."""
+    held: int
+    """How many of the queued ones wait for something else than a worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +170,8 @@ class Waits:
     """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
     handler or its user is paused; `quota`: its user runs as many jobs as he may; `no_node`: no node
     that is up knows its handler and has the labels that it needs; `limit`: as many jobs of its
-    handler run as may; `throttle`: as many have begun as may for now."""
+    handler run as may; `throttle`: as many have begun as may for now; `after`:
+    jobs that it comes after are not over."""
     until: datetime | None
     """When that ends by itself; None where it does not. For `throttle`: not before this time."""
     pause: WaitsForPause | None = None
@@ -253,6 +296,13 @@ class JobState:
     """The labels that a node must have to run it, with those of its handler."""
     attempts: Sequence[Attempt] = ()
     """The last 20, with the one that runs; empty where the node is of an earlier version."""
+    after: Sequence[Predecessor] = ()
+    """The jobs that it waits, or waited, for."""
+    after_if: AfterIf | None = None
+    """How these have to end; None where there are none."""
+    successors: Sequence[str] | None = None
+    """Ids of the first jobs that wait, or waited, for it; None in lists, and for none."""
+    group: str | None = None
 
     @property
     def final(self) -> bool:

@@ -20,8 +20,10 @@ from atlanscheduler_client.responses import understood, value_of
 from atlanscheduler_client.shapes import (
     KEPT,
     Aborts,
+    AfterIf,
     AuditRecord,
     FailureKind,
+    Group,
     Job,
     Kept,
     LogLine,
@@ -86,11 +88,14 @@ class Client:
         max_attempts: int | None = None,
         hook_retries: bool = False,
         needs: Collection[str] = (),
+        after: Sequence[str] = (),
+        after_if: AfterIf | str = AfterIf.SUCCESS,
+        group: str | None = None,
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
         In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
-        which order and how often it runs and where it runs is said by the last seven: see `NewJob`.
+        which order and how often it runs, where, and after which jobs, the last ones say: see `NewJob`.
         """
         job = NewJob(
             uid=uid,
@@ -105,6 +110,9 @@ class Client:
             max_attempts=max_attempts,
             hook_retries=hook_retries,
             needs=needs,
+            after=after,
+            after_if=after_if,
+            group=group,
         )
         return self._ask(calls.submit(job, idempotency_key))
 
@@ -125,12 +133,15 @@ class Client:
         statuses: Collection[Status] | str = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
     ) -> Iterator[Job]:
         """A user's jobs, newest first; pages are fetched during the iteration.
 
-        With `parent`, only those that this job submitted.
+        With `parent`, only those that this job submitted; with `group`, only those of this group.
         """
-        return self._pages(calls.page(uid, statuses=statuses, task=task, parent=parent))
+        return self._pages(
+            calls.page(uid, statuses=statuses, task=task, parent=parent, group=group)
+        )
 
     def list_all(
         self,
@@ -278,14 +289,23 @@ class Client:
         )
 
     def abort_all(
-        self, uid: str, *, statuses: Collection[Status] | str = (), task: str | None = None
+        self,
+        uid: str,
+        *,
+        statuses: Collection[Status] | str = (),
+        task: str | None = None,
+        group: str | None = None,
     ) -> Aborts:
         """Abort all of a user's jobs that match and have not ended; returns how many there were.
 
         If the response is lost and the call is retried, the jobs that the first try aborted are not
         counted.
         """
-        return self._ask(calls.abort_all(uid, statuses=statuses, task=task))
+        return self._ask(calls.abort_all(uid, statuses=statuses, task=task, group=group))
+
+    def group(self, uid: str, name: str) -> Group:
+        """How far a group of a user's jobs is; of an unknown one, all numbers are 0."""
+        return self._ask(calls.group(uid, name))
 
     def usage(self, uid: str) -> Usage:
         """How many unfinished jobs a user has, and how many it may have."""

@@ -103,6 +103,7 @@ def build_app() -> typer.Typer:
     app.command("abort", epilog=ABORT_EPILOG)(abort.abort)
     app.command("abort-all")(abort.abort_all)
     app.command("usage")(read.usage)
+    app.command("group")(read.group)
     app.command("tasks")(read.tasks)
     app.command("nodes")(read.nodes)
     app.command("pause")(pause.pause)

@@ -18,6 +18,7 @@ from atlanscheduler_client import (
     AuditRecord,
     CleanupState,
     Failure,
+    Group,
     Job,
     JobState,
     Node,
@@ -44,15 +45,13 @@ COLOURS: Final[Mapping[Status, str]] = {
 FOR_OTHERS: Final = {
     "quota": "another job of its user to end",
     "limit": "another job of its handler to end",
-}
-"""What is waited for until another job ends, by the reason."""
-UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
-"""What is waited for until a time, by the reason; a time alone needs no word."""
-ENDS: Final = {
-    "quota": "another job of its user to end",
     "no_node": "a node that knows its handler and has the labels that it needs",
 }
-"""What is waited for that no time ends."""
+"""What is waited for that no time ends, by the reason."""
+UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
+"""What is waited for until a time, by the reason; a time alone needs no word."""
+NAMED_MAX: Final = 3
+"""How many of the jobs that one waits for are named."""
 AT_TRY: Final = {2: "the second try", 3: "the third try", 4: "the fourth try", 5: "the fifth try"}
 
 
@@ -105,7 +104,15 @@ def waits(job: Job) -> str:
         return f"the end of a pause of {pause.kind} {pause.name}{_by(pause.by)}{until(end)}{why}"
     if job.waits.reason == "throttle":
         return f"its handler's throttle{f', {_at(end)} or later' if end else ''}"
-    return ENDS.get(job.waits.reason, f"{job.waits.reason}{until(end)}")
+    if job.waits.reason == "after":
+        return f"the end of {_named(job)}"
+    return FOR_OTHERS.get(job.waits.reason, f"{job.waits.reason}{until(end)}")
+
+
+def _named(job: Job) -> str:
+    """The jobs that a job comes after: by name, as long as they are few."""
+    ids = [each.id for each in job.after]
+    return counted(len(ids), "job") if len(ids) > NAMED_MAX else ", ".join(ids)
 
 
 def pauses(found: Sequence[Pause]) -> Table:
@@ -253,6 +260,19 @@ def _force(token: Token, now: datetime) -> str:
 def job(found: Job) -> Table:
     """Everything about one job."""
     return _grid(_lines(found))
+
+
+def group(found: Group) -> Table:
+    """How far a group is."""
+    jobs = f"{found.jobs}" if found.is_exact else f"at least {found.jobs}"
+    counts = [f"{count} {status}" for status, count in found.counts.items() if count]
+    return _grid(
+        {
+            "jobs": ", ".join([jobs, *counts]) if counts else "none",
+            "ended": f"{found.ended} of {jobs}" if counts else None,
+            "held": str(found.held) if found.held else None,
+        }
+    )
 
 
 def usage(found: Usage) -> Table:
@@ -411,6 +431,9 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "at most": counted(job.max_attempts, "attempt") if job.max_attempts else None,
         "attempts": "\n".join(map(attempt, job.attempts)) if _is_tried_again(job) else None,
         "submitted by": job.submitted_by,
+        "group": job.group,
+        "after": _after(job),
+        "before": _before(job),
         "priority": f"{job.priority:+} s" if job.priority else None,
         "needs": ", ".join(job.needs),
         "waits for": waits(job) if job.status is Status.QUEUED else None,
@@ -424,6 +447,25 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "abort": receipt(job.abort) if job.abort else None,
         "error": _error(job.error) if job.error else None,
     }
+
+
+def _after(job: Job) -> str | None:
+    """The jobs that it comes after, and how they have to end."""
+    if not job.after:
+        return None
+    names = "\n".join(
+        f"{job.uid}/{each.id}{f' ({each.ref})' if each.ref else ''}"
+        for each in job.after[:NAMED_MAX]
+    )
+    more = f"\nand {len(job.after) - NAMED_MAX} more" if len(job.after) > NAMED_MAX else ""
+    return f"{job.after_if} of {names}{more}"
+
+
+def _before(job: Job) -> str | None:
+    """The jobs that come after it."""
+    ids = job.successors or ()
+    more = ["…"] if len(ids) > NAMED_MAX else []
+    return "\n".join([*(f"{job.uid}/{each}" for each in ids[:NAMED_MAX]), *more]) or None
 
 
 def _is_tried_again(job: Job) -> bool:

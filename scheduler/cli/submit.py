@@ -17,8 +17,11 @@ from scheduler.cli.exit_status import Exit
 from scheduler.cli.follow import await_end
 from scheduler.cli.options import (
     CONFIGURED,
+    After,
+    AfterIf,
     AsJson,
     Delay,
+    Group,
     HookRetries,
     JobName,
     MaxAttempts,
@@ -33,6 +36,7 @@ from scheduler.cli.options import (
     Url,
 )
 from scheduler.cli.terminal import print_json, print_rich
+from scheduler.core.dependencies.declaration import AfterIf as Condition
 
 
 def _known_tasks(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -80,6 +84,9 @@ def submit(
     max_attempts: MaxAttempts = None,
     needs: Needs = None,
     *,
+    after: After = None,
+    after_if: AfterIf = Condition.SUCCESS,
+    group: Group = None,
     hook_retries: HookRetries = False,
     wait: Wait = False,
     url: Url = CONFIGURED,
@@ -102,16 +109,23 @@ def submit(
             max_attempts=max_attempts,
             hook_retries=hook_retries,
             needs=needs or (),
+            after=[each.rpartition("/")[2] for each in after or ()],
+            after_if=after_if,
+            group=group,
         )
         note(job, run_at)
-        name = JobName(job.uid, job.id)
         if wait:
+            name = JobName(job.uid, job.id)
             return await_end(client, name, timeout_s=None, as_json=as_json)
+    _print(job, as_json=as_json)
+    return Exit.DONE
+
+
+def _print(job: Job, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
-        print_rich(str(name))
-    return Exit.DONE
+        print_rich(str(JobName(job.uid, job.id)))
 
 
 def update(

@@ -9,6 +9,7 @@ from math import isfinite
 from operator import index
 from typing import Any, Final, SupportsFloat, SupportsIndex
 
+from scheduler.core.dependencies.results import NONE, EndedJobs
 from scheduler.core.json_values.encoding import encode
 from scheduler.core.json_values.refusing import NotJson, shown
 from scheduler.core.json_values.writing import TooLong
@@ -47,6 +48,7 @@ class JobContext:
         uid: the user it belongs to.
         attempt: the number of this attempt, from 1.
         hook: the URL that was given with the job, or None.
+        after: how the jobs ended that it comes after, by their refs and ids.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class JobContext:
         hook: str | None,
         send: Callable[[dict[str, object]], None],
         throttled: bool = False,
+        after: EndedJobs = NONE,
     ) -> None:
         self.id = id
         self.uid = uid
         self.attempt = attempt
         self.hook = hook
+        self.after = after
         self._send = send
         self._throttled = throttled
         self._left_out = False

@@ -15,7 +15,8 @@ SchedulerError
 ├── NoSuchToken         the client: there is no such token
 ├── NoSuchPause         the client: this is not paused
 ├── Conflict            the client: the job or the key is already something else
-└── ParentAborted       the client: nothing, its job is not wanted any more
+├── ParentAborted       the client: nothing, its job is not wanted any more
+└── NoSuchPredecessors  the client: name jobs of the same user that are there
 
 Expected results are not here: they are values (`Outcome`, `Claim | None`). Only `scheduler.api`
 maps these to status codes, and only `main` to an exit status.
@@ -132,3 +133,11 @@ class Conflict(SchedulerError):
 
 class ParentAborted(SchedulerError):
     """The job's parent was aborted with its children, so it gets no new ones."""
+
+
+class NoSuchPredecessors(SchedulerError):
+    """A job is to wait for jobs that are not there, or are another user's: nobody is told which."""
+
+    def __init__(self, ids: frozenset[str]) -> None:
+        super().__init__(f"there are no such jobs to wait for: {', '.join(sorted(ids))}")
+        self.ids = ids

@@ -18,11 +18,13 @@ JSON from users (`data`, `result`) is text here: the scheduler passes it on, unr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, NewType
+
+from scheduler.core.dependencies.declaration import After, AfterIf
 
 JsonText = NewType("JsonText", str)
 """A complete JSON document as text."""
@@ -103,6 +105,8 @@ class HoldReason(StrEnum):
     """As many jobs of its handler run as may, for a key of it; ends by `let_go_of_limiter.sql`."""
     THROTTLE = "throttle"
     """As many have begun as may within a time; `let_go_of_limiter.sql` lets it go, too."""
+    AFTER = "after"
+    """Jobs that it comes after are not over; `release_successors.sql` lets it go."""
 
 
 class Cleanup(StrEnum):
@@ -299,11 +303,19 @@ class Order:
     """Whether its hook is called for each attempt that is followed by another one."""
     needs: tuple[str, ...] = ()
     """The labels that a node must have to run it, in order."""
+    ref: str | None = None
+    """What other jobs of the same request call it."""
+    after: tuple[str, ...] = ()
+    """What it waits for: ids of jobs, and refs of earlier jobs of the request behind a `#`."""
+    after_if: AfterIf = AfterIf.SUCCESS
+    """How these have to end."""
+    group: str | None = None
+    """A name by which jobs of its user are listed, counted and aborted."""
 
     @property
     def may_be_held(self) -> bool:
-        """Whether the job may have to wait for a time; only the store's clock can tell."""
-        return self.run_at is not None or self.delay_s is not None
+        """Whether it may have to wait for a time, or for other jobs; only the store can tell."""
+        return self.run_at is not None or self.delay_s is not None or bool(self.after)
 
 
 AT_ONCE: Final = Order()
@@ -344,6 +356,8 @@ class JobRequest(Submission):
 
     order: Order = AT_ONCE
     rerun: Rerun | None = None
+    came_after: After | None = None
+    """Of a re-run: what the job came after that it runs again. It waits for none of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,6 +400,13 @@ class Job(Submission):
     """The id of the job that it runs again; that one may be deleted by now."""
     needs: tuple[str, ...] = ()
     """The labels that a node must have to run it, and its clean-up."""
+    after: After | None = None
+    """The jobs for which it waits, or waited."""
+    awaited: bool = False
+    """Whether other jobs wait for it, or did."""
+    successors: tuple[str, ...] | None = None
+    """The first of these jobs; None where they were not looked up."""
+    group: str | None = None
 
     @property
     def turn_at(self) -> datetime:
@@ -448,6 +469,10 @@ class NewJob(Submission):
     created_at: datetime
     order: Order = AT_ONCE
     rerun: Rerun | None = None
+    after: After | None = None
+    """The jobs that it comes after; it waits for them, but not as a re-run."""
+    awaited: bool = False
+    """Whether a job waits for it that is stored with it."""
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -455,6 +480,11 @@ class NewJob(Submission):
     idempotency_key: str | None = None
     fingerprint: str | None = None
     """Digest of the request that came with the key; the same key with another one is a conflict."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for other jobs."""
+        return self.after is not None and self.rerun is None
 
     def stored(
         self,
@@ -489,6 +519,9 @@ class NewJob(Submission):
             max_attempts=self.order.max_attempts,
             hook_retries=self.order.hook_retries,
             needs=self.order.needs,
+            after=self.after,
+            awaited=self.awaited,
+            group=self.order.group,
         )
 
     def claimed(self, eligible_at: datetime | None = None) -> Claim:
@@ -503,6 +536,7 @@ class NewJob(Submission):
             eligible_at=eligible_at,
             max_attempts=self.order.max_attempts,
             needs=self.order.needs,
+            after=self.after,
         )
 
 
@@ -528,6 +562,10 @@ class Claim(Submission):
     """The labels that a node must have to run it."""
     unknown_s: float | None = None
     """For how long no node has known its handler; None where that never was so."""
+    after: After | None = None
+    """The jobs that it comes after."""
+    results: Sequence[Mapping[str, Any]] = ()
+    """How these ended, as the handler is told; see `core.dependencies.results`."""
 
 
 NOBODY: Final = ""

@@ -14,6 +14,7 @@ import orjson
 from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.token import Token
 from scheduler.core.change import Change
+from scheduler.core.dependencies.groups import Group
 from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     ATTEMPTS_KEPT,
@@ -72,6 +73,10 @@ def job_document(job: Job) -> Document:
         "hook_retries": job.hook_retries,
         "needs": job.needs,
         "attempts": _attempts(job, started_at, finished_at),
+        "after": [] if job.after is None else [each._asdict() for each in job.after.predecessors],
+        "after_if": None if job.after is None else job.after.condition,
+        "successors": job.successors,
+        "group": job.group,
     }
 
 
@@ -111,6 +116,19 @@ def _waits(hold: Hold) -> Document:
         return waits
     kind, name = hold.pause
     return {**waits, "pause": {"kind": kind, "name": name, "reason": hold.why, "by": hold.by}}
+
+
+def group_document(group: Group) -> Document:
+    """How many jobs of a group stand how."""
+    return {
+        "uid": group.uid,
+        "group": group.name,
+        "jobs": group.jobs,
+        "ended": group.ended,
+        "is_exact": group.is_exact,
+        "counts": {status.value: count.jobs for status, count in group.counts.items()},
+        "held": group.held,
+    }
 
 
 def pause_document(pause: Pause) -> Document:

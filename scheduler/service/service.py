@@ -31,6 +31,7 @@ from typing import Final
 from scheduler.core.access.audit import Action, AuditRecord
 from scheduler.core.access.principal import Principal, Right
 from scheduler.core.change import Position, changed, queued
+from scheduler.core.dependencies.declaration import After, Wanted, resolved
 from scheduler.core.errors import NotFound, QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import Job, JobRequest, NewJob, Node, Order, Status, Until
 from scheduler.core.job_log import Line, lines
@@ -106,7 +107,7 @@ class Service:
         job_events: JobEvents,
     ) -> None:
         self.tasks = tasks
-        self.nearer = asyncio.Event()
+        self.nearer = store.due
         """Set where a time was stored at which something may be due, for this node's promoter."""
         self.freed = asyncio.Event()
         """Set where a job has ended for which others of its handler may have waited."""
@@ -146,6 +147,7 @@ class Service:
             Forbidden: somebody may not submit for one of the users.
             Conflict: the key was used before, with another fingerprint; or one of the re-runs that
                 are made only once was made by another request.
+            NoSuchPredecessors: a job is to wait for what is not there, or is another user's.
             ParentAborted: the parent of a job was aborted with its children.
             QuotaExceeded: a user would have too many queued jobs.
             StoreUnavailable: nothing is stored.
@@ -156,7 +158,7 @@ class Service:
             audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
-            if len(jobs) == 1 and not self._may_be_held(jobs[0])
+            if len(jobs) == 1 and jobs[0].after is None and not self._may_be_held(jobs[0])
             else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:
@@ -191,12 +193,17 @@ class Service:
         traceparent: str | None,
     ) -> Sequence[NewJob]:
         now = self._clock.now()
+        ids = [self._new_id() for _ in submissions]
+        after = what_they_come_after(ids, submissions)
+        awaited = {job_id for each in after if each is not None for job_id in each.ids}
         return [
             NewJob(
                 **submission.submitted(),
                 order=self._placed(submission),
                 rerun=submission.rerun,
-                id=self._new_id(),
+                after=each_after,
+                awaited=job_id in awaited,
+                id=job_id,
                 traceparent=traceparent,
                 undoable=self._is_undoable(submission.task),
                 submitted_by=by.name,
@@ -204,8 +211,8 @@ class Service:
                 idempotency_key=key,
                 fingerprint=None if key is None else fingerprint,
             )
-            for submission, key in zip(
-                submissions, _keys(idempotency_key, submissions), strict=True
+            for submission, key, job_id, each_after in zip(
+                submissions, _keys(idempotency_key, submissions), ids, after, strict=True
             )
         ]
 
@@ -357,6 +364,7 @@ class Service:
         statuses: Collection[Status],
         task: str | None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None,
         limit: int,
     ) -> JobPage:
@@ -367,7 +375,9 @@ class Service:
         """
         uid = uid or by.only_uid
         require_uid_or_all(by, Right.READ, uid)
-        page_before = partial(self._store.page, uid, statuses=statuses, task=task, parent=parent)
+        page_before = partial(
+            self._store.page, uid, statuses=statuses, task=task, parent=parent, group=group
+        )
         jobs = await page_before(before_id=before_id, limit=limit, bytes_max=PAGE_BYTES_MAX)
         if not jobs:
             return JobPage((), None)
@@ -436,7 +446,13 @@ class Service:
         return found.job
 
     async def abort_all(
-        self, by: Principal, uid: str, *, statuses: Collection[Status], task: str | None
+        self,
+        by: Principal,
+        uid: str,
+        *,
+        statuses: Collection[Status],
+        task: str | None,
+        group: str | None = None,
     ) -> Aborts:
         """Abort every job of a user that matches, is not final and existed when this began.
 
@@ -446,11 +462,11 @@ class Service:
             Forbidden: somebody may not abort jobs of this user.
         """
         require_users(by, Right.CHANGE, [uid])
-        detail = {"status": sorted(statuses) or None, "task": task}
+        detail = {"status": sorted(statuses) or None, "task": task, "group": group}
         audit = recorded_aborts(by, Action.ABORT_ALL, at=self._clock.now(), uid=uid, detail=detail)
         abort = partial(self._abort, uid=uid, by=by.name, audit=audit)
         counts = {Status.ABORTED: 0, Status.RUNNING: 0}
-        unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task)
+        unfinished = partial(self._store.unfinished, uid, statuses=statuses, task=task, group=group)
         # The newest id comes from the store: one made here, by this node's clock, would miss jobs
         # that a node with a faster clock submitted.
         for newest in await self._store.page(uid, limit=1, bytes_max=0):
@@ -596,6 +612,21 @@ async def _change(changed_event: asyncio.Event) -> None:
         async with asyncio.timeout(LOOK_AGAIN_S):
             await changed_event.wait()
     changed_event.clear()
+
+
+def what_they_come_after(
+    ids: Sequence[str], submissions: Sequence[JobRequest]
+) -> Sequence[After | None]:
+    """What the jobs of a request come after; a re-run after what the job did that it runs again."""
+    if all(each.came_after is None and not each.order.after for each in submissions):
+        return [None] * len(ids)
+    wanted = [
+        Wanted(job_id, each.order.ref, each.order.after, each.order.after_if)
+        for job_id, each in zip(ids, submissions, strict=True)
+    ]
+    return [
+        each.came_after or found for each, found in zip(submissions, resolved(wanted), strict=True)
+    ]
 
 
 def _keys(key: str | None, submissions: Iterable[JobRequest]) -> Iterator[str | None]:

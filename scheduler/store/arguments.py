@@ -14,6 +14,8 @@ from typing import Any, Final
 import orjson
 
 from scheduler.core.access.audit import AuditRecord
+from scheduler.core.dependencies.declaration import After
+from scheduler.core.dependencies.resolving import Edge
 from scheduler.core.job import (
     AT_ONCE,
     NOTHING_RAN,
@@ -37,6 +39,8 @@ from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+AWAITED: Final = {"awaited": "open"}
+"""What is stored of a job for which others wait that are stored with it."""
 MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -72,12 +76,13 @@ def keys(names: Iterable[str]) -> str:
 
 def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
     """The columns of a job to be stored, and the id of the node that is to own it."""
+    after = {} if new.after is None else after_columns(new.after, waits=new.waits)
     return {
         **new.submitted(),
         "claimer": claimer,
         "id": new.id,
         "traceparent": new.traceparent,
-        "bytes": _bytes(new.data),
+        "bytes": _bytes(new.data) + len(after.get("predecessors", "")),
         "undoable": new.undoable,
         "submitted_by": new.submitted_by,
         "created_at": milliseconds(new.created_at),
@@ -85,7 +90,46 @@ def new_job(new: NewJob, claimer: str | None = None) -> Mapping[str, Any]:
         "fingerprint": new.fingerprint,
         **({} if new.order is AT_ONCE else {"order": order(new.order)}),
         **({} if new.rerun is None else {"rerun": new.rerun._asdict()}),
+        **({"waits_for": {**after, **AWAITED}} if new.awaited else {}),
+        **({"waits_for": after} if after and not new.awaited else {}),
     }
+
+
+def after_columns(after: After, *, waits: bool) -> Mapping[str, str]:
+    """What a job comes after, and whether it is held for that."""
+    return {
+        "predecessors": orjson.dumps([list(each) for each in after.predecessors]).decode(),
+        "after_if": after.condition,
+        **({"held": HoldReason.AFTER} if waits else {}),
+    }
+
+
+def edges(jobs: Iterable[NewJob]) -> str:
+    """For which jobs each of these waits."""
+    return batch(
+        {"parent": parent, "child": new.id}
+        for new in jobs
+        if new.after is not None and new.waits
+        for parent in new.after.ids
+    )
+
+
+def predecessors(jobs: Sequence[NewJob]) -> str | None:
+    """Which jobs these wait for that are not among them, each with its user; None for none."""
+    ids = {new.id for new in jobs}
+    found = {
+        (parent, new.uid)
+        for new in jobs
+        if new.after is not None and new.waits
+        for parent in new.after.ids
+        if parent not in ids
+    }
+    return batch({"id": job_id, "uid": uid} for job_id, uid in sorted(found)) if found else None
+
+
+def pairs(edges: Iterable[Edge]) -> str:
+    """Edges as rows."""
+    return batch({"parent": edge.parent, "child": edge.child} for edge in edges)
 
 
 def order(wanted: Order) -> Mapping[str, Any]:
@@ -99,6 +143,7 @@ def order(wanted: Order) -> Mapping[str, Any]:
         "max_attempts": wanted.max_attempts,
         "hook_retries": wanted.hook_retries,
         "needs": lane_of(wanted.needs) or None,
+        "group": wanted.group,
     }
 
 

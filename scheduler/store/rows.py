@@ -13,6 +13,8 @@ from scheduler.core.access.audit import AuditRecord
 from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.access.session import Session
 from scheduler.core.access.token import Token
+from scheduler.core.dependencies.declaration import After, AfterIf, Predecessor
+from scheduler.core.dependencies.resolving import EndedPredecessor
 from scheduler.core.job import (
     ATTEMPTS_KEPT,
     Abort,
@@ -72,6 +74,9 @@ def job(row: Row) -> Job:
         revision=row["revision"],
         rerun_of=row["rerun_of"],
         needs=needs_of(row["needs"]),
+        after=_after(row),
+        awaited=row["awaited"] is not None,
+        group=row["group_name"],
         **times(row),
     )
 
@@ -105,6 +110,17 @@ def limiter_job(row: Row) -> LimiterJob:
 def rerunnable(row: Row) -> Rerunnable:
     """The job in a row that can be run again."""
     return Rerunnable(row["id"], row["uid"], row["bytes"])
+
+
+def ended_predecessor(row: Row) -> EndedPredecessor:
+    """The job in a row, as one that another comes after."""
+    return EndedPredecessor(
+        id=row["id"],
+        status=Status(row["status"]),
+        error=_failure(row["error"]),
+        chars=row["chars"],
+        result=row["result"],
+    )
 
 
 def reran(row: Row) -> Reran:
@@ -149,6 +165,7 @@ def claim(row: Row) -> Claim:
         attempts_used=row["attempts_used"],
         needs=needs_of(row["needs"]),
         unknown_s=None if row["unknown_ms"] is None else row["unknown_ms"] / 1000,
+        after=_after(row),
     )
 
 
@@ -270,6 +287,14 @@ def page(row: Row) -> LogPage:
 def _submitted(row: Row) -> dict[str, Any]:
     """The fields of the submission, which have columns of their names."""
     return {name: row[name] for name in Submission.__slots__}
+
+
+def _after(row: Row) -> After | None:
+    """What the job comes after; most come after nothing."""
+    if row["predecessors"] is None:
+        return None
+    named = orjson.loads(row["predecessors"])
+    return After(tuple(Predecessor(*each) for each in named), AfterIf(row["after_if"]))
 
 
 def _hold(row: Row) -> Hold | None:

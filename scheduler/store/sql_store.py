@@ -5,6 +5,7 @@ Each write is one guarded statement; the rows that it returns say what took effe
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -40,11 +41,17 @@ from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDuratio
 from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
-from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.idempotency import (
+    must_be_accepted,
+    must_be_there,
+    must_differ,
+    stored_before,
+)
+from scheduler.store.parts.dependencies import SqlDependencies
 from scheduler.store.parts.limiters import SqlLimiters
 from scheduler.store.parts.pauses import SqlPauses
 from scheduler.store.parts.tokens import SqlTokens
-from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
+from scheduler.store.sql_audit import SqlAudit, audited_by, fetch_audited
 
 BEFORE_ALL_TURNS: Final = -(2**62)
 AFTER_ALL_IDS: Final = "~"
@@ -72,6 +79,8 @@ class SqlStore:
         self.audit = SqlAudit(database)
         self.pauses = SqlPauses(database)
         self.limiters = SqlLimiters(database)
+        self.dependencies = SqlDependencies(database)
+        self.due = asyncio.Event()
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -98,6 +107,8 @@ class SqlStore:
             return earlier
         batch = arguments.batch(map(arguments.new_job, jobs))
         must_be_accepted(await self._fetch("refusing", batch))
+        if (named := arguments.predecessors(jobs)) is not None:
+            must_be_there(jobs, await self._fetch("predecessors_there", named))
         return stored_before(jobs, [])
 
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
@@ -125,7 +136,7 @@ class SqlStore:
         new = [each for each, _ in jobs]
         must_differ(new)
         batch = arguments.batch(arguments.new_job(each, claimer) for each, claimer in jobs)
-        inserting = audited("insert", batch, audit=audit)
+        inserting = [*_inserting(new, batch), *audited_by(audit)]
         queued, stored = await self._insert_within(new, inserting, quotas)
         if not stored:
             return None
@@ -157,8 +168,7 @@ class SqlStore:
             QuotaExceeded: a user would have too many queued jobs.
         """
         if not quotas:
-            stored, *_ = await self._fetch_chain(inserting)
-            return {}, stored
+            return {}, _of_insert(inserting, await self._fetch_chain(inserting))
         limits = arguments.quotas(jobs, quotas)
         count_max = max(each.queued_max or 0 for each in quotas.values())
         _, users, *answers = await self._fetch_chain(
@@ -172,7 +182,7 @@ class SqlStore:
             uids = {each.uid for each in jobs} & set(quotas)
             use = await self.usage(uids, count_max=count_max + BEYOND_MAX)
             raise queue_excess(jobs, quotas, use)
-        return {row["uid"]: row["queued"] for row in users}, answers[0]
+        return {row["uid"]: row["queued"] for row in users}, _of_insert(inserting, answers)
 
     async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         """See `Store`."""
@@ -204,6 +214,7 @@ class SqlStore:
         statuses: Collection[Status] = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
@@ -213,6 +224,8 @@ class SqlStore:
         before = AFTER_ALL_IDS if before_id is None else before_id
         selection = (wanted, before, task, limit, bytes_max)
         match uid, parent:
+            case str(), _ if group is not None:
+                page = await self._fetch("page_of_group", uid, *selection, group, parent)
             case None, None:
                 page = await self._fetch("page_of_all", *selection)
             case None, _:
@@ -329,6 +342,11 @@ class SqlStore:
             ended = await self._end("settle", final, arguments.settlement)
         return ended | await self._end("give_back", given_back, arguments.settlement)
 
+    def _note_awaited(self, ended: Sequence[Row]) -> None:
+        """Tell the promoter where others may wait for a job that a write has ended."""
+        if any(row["awaited"] == "open" for row in ended):
+            self.due.set()
+
     async def _end(
         self,
         name: str,
@@ -338,6 +356,7 @@ class SqlStore:
         if not ends:
             return {}
         ended = await self._fetch(name, arguments.batch(map(columns, ends)))
+        self._note_awaited(ended)
         return {(row["id"], row["token"]): Status(row["status"]) for row in ended}
 
     async def settle_cleanup(
@@ -345,9 +364,11 @@ class SqlStore:
     ) -> bool:
         """See `Store`."""
         state, due_at, ended, allowed, error = arguments.cleanup(cleanup, tries)
-        return bool(
-            await self._fetch("settle_cleanup", job_id, token, state, due_at, ended, allowed, error)
+        settled = await self._fetch(
+            "settle_cleanup", job_id, token, state, due_at, ended, allowed, error
         )
+        self._note_awaited(settled)
+        return bool(settled)
 
     async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
         """See `Store`."""
@@ -395,6 +416,7 @@ class SqlStore:
             "request_abort", job_id, uid, instant, reason, grace_s, by, audit=audit
         )
         if requested:
+            self._note_awaited(requested)
             return rows.job(requested[0])
         return await self.get(job_id, uid=uid)
 
@@ -418,6 +440,7 @@ class SqlStore:
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        group: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
@@ -427,7 +450,14 @@ class SqlStore:
         # Queued first: a job that starts to run in between is found twice, not missed.
         for status in (Status.QUEUED, Status.RUNNING):
             if status in statuses or not statuses:
-                ids |= _ids(await self._fetch("unfinished", uid, status, last, task, limit))
+                found = (
+                    await self._fetch("unfinished", uid, status, last, task, limit)
+                    if group is None
+                    else await self._fetch(
+                        "unfinished_of_group", uid, status, last, task, limit, group
+                    )
+                )
+                ids |= _ids(found)
         return sorted(ids)[:limit]
 
     async def unfinished_by_user(
@@ -537,6 +567,7 @@ class SqlStore:
         released = await self._fetch(
             "release_orphans", losses_max, arguments.milliseconds(at), lost
         )
+        self._note_awaited(released)
         return Released(
             to_enqueue=sorted(rows.waiting_job(row) for row in released if row["waiting"]),
             ended=sorted(row["id"] for row in released if row["ended"]),
@@ -595,13 +626,17 @@ class SqlStore:
     async def expire(self, *, limit: int) -> Sequence[str]:
         """See `Store`."""
         error = arguments.json(expired_failure())
-        return [row["id"] for row in await self._fetch("expire", error, limit)]
+        expired = await self._fetch("expire", error, limit)
+        self._note_awaited(expired)
+        return [row["id"] for row in expired]
 
     async def next_due_s(self) -> float | None:
         """See `Store`."""
         (row,) = await self._fetch("next_due")
         known = [
-            ms for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"]) if ms is not None
+            ms
+            for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"], row["ended_ms"])
+            if ms is not None
         ]
         return min(known) / 1000 if known else None
 
@@ -674,6 +709,25 @@ class SqlStore:
         """See `Store`."""
         instant = arguments.milliseconds(before)
         return len(await self._fetch("delete_finished", instant, limit, bytes_max))
+
+
+def _inserting(new: Sequence[NewJob], batch: str) -> Sequence[Step]:
+    """The statements that store jobs: one, unless some of them wait for jobs."""
+    inserting = [Step("insert", (batch,))]
+    if not any(each.waits for each in new):
+        return inserting
+    # First those that are there: where one is not, nothing follows.
+    named = arguments.predecessors(new)
+    marking = [] if named is None else [Step("mark_awaited", (named,))]
+    return [*marking, *inserting, Step("add_edges", (arguments.edges(new),))]
+
+
+def _of_insert(steps: Sequence[Step], answers: Sequence[Sequence[Row]]) -> Sequence[Row]:
+    """The rows of `insert` in the answers to a chain; none where it did not come to that."""
+    for step, answer in zip(steps, answers, strict=False):
+        if step.name == "insert":
+            return answer
+    return ()
 
 
 def _ids(found: Sequence[Row]) -> set[str]:

@@ -266,6 +266,7 @@ class Attempt:
             "attempt": claim.attempt,
             "traceparent": claim.traceparent,
             **self._node_api.frame(claim),
+            **({"after": claim.results} if claim.results else {}),
         }
 
     def on_end(self, end: Message | None) -> None:

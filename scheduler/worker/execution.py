@@ -16,6 +16,7 @@ from scheduler.core.handler import HandlerOptions
 from scheduler.core.job import (
     ENDED_BY_ITSELF,
     NOTHING_RAN,
+    Claim,
     Crashed,
     Death,
     Outcome,
@@ -230,8 +231,13 @@ def _may_share(member: Member) -> bool:
     return (
         claim.purpose is Purpose.RUN
         and (limit_s is None or limit_s >= SHARED_LIMIT_S)
-        and len(claim.data) <= SHARED_BYTES_MAX
+        and len(claim.data) + _result_chars(claim) <= SHARED_BYTES_MAX
     )
+
+
+def _result_chars(claim: Claim) -> int:
+    """The length of what the job is given of its predecessors' results."""
+    return sum(len(each["result"] or "") for each in claim.results) if claim.results else 0
 
 
 def _stopped_with_its_node(attempt: Attempt, outcome: Outcome) -> bool:

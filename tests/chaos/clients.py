@@ -33,6 +33,7 @@ USERS: Final = {UID: 3, LIMITED: 1}
 ACTS: Final = {
     "submit": 5,
     "submit_many": 1,
+    "submit_graph": 1,
     "rerun_many": 1,
     "abort": 1,
     "change": 1,
@@ -95,6 +96,28 @@ class Client:
             answer = await self._site.call("POST", "/", jobs)
             for job in answer[1] if answer else ():
                 self._ledger.accept(job)
+
+    async def _submit_graph(self) -> None:
+        """Submit jobs that wait for each other: by a key, until it is answered."""
+        if not self._has_room():
+            return
+        uid = self._drawn(USERS)
+        first, second, third, last = (self._new(uid) for _ in range(4))
+        jobs = [
+            {**first, "ref": "a", "group": "graphs"},
+            {**second, "ref": "b", "after": ["#a"], "group": "graphs"},
+            {**third, "ref": "c", "after": ["#a"], "after_if": "end", "group": "graphs"},
+            {**last, "after": ["#b", "#c"], "after_if": self._random.choice(["success", "end"])},
+        ]
+        headers = {"Idempotency-Key": uuid4().hex}
+        while True:
+            answer = await self._site.call("POST", "/", jobs, headers=headers)
+            if answer is not None:
+                break
+            await asyncio.sleep(PAUSE_S)
+        for job in answer[1]:
+            self._ledger.accept(job)
+        self._ledger.counts["graphs"] += 1
 
     async def _rerun_many(self) -> None:
         """Run jobs again that failed or were aborted, by one key, until it is answered."""
@@ -179,9 +202,9 @@ class Client:
     def _has_room(self) -> bool:
         return len(self._ledger.open) < OPEN_MAX * len(self._site.members)
 
-    def _new(self, **data: object) -> dict[str, Any]:
+    def _new(self, uid: str | None = None, /, **data: object) -> dict[str, Any]:
         drawn = {"manner": self._drawn(MANNERS), "for_s": self._drawn(DURATIONS_S)}
-        uid = self._drawn(USERS)
+        uid = uid or self._drawn(USERS)
         if uid == LIMITED:
             self._ledger.counts[LIMITED] += 1
             drawn["places"] = RUNNING_MAX

@@ -38,6 +38,7 @@ def verdict(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
         *_paused(ledger, found),
         *_retries(ledger, jobs),
         *_places(ledger, jobs),
+        *_fates(ledger, found),
     ]  # fmt: skip
 
 
@@ -164,3 +165,19 @@ def _retries(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[str]:
         is_whole = len(job["attempts"]) < ATTEMPTS_KEPT
         if job["status"] == "terminated" and is_whole and len(used) < allowed:
             yield f"a job ended with attempts left: {job}"
+
+
+def _fates(ledger: Ledger, found: dict[str, Job]) -> Iterator[str]:
+    """What comes after other jobs ended as these say; `_ends` that nothing is left waiting."""
+    begun = {job_id for job_id, _, _ in ledger.begun()}
+    for job in found.values():
+        if job["rerun_of"] is not None or not job["after"]:
+            continue
+        before = [found[each["id"]]["status"] for each in job["after"] if each["id"] in found]
+        doomed = job["after_if"] == "success" and any(each != "successful" for each in before)
+        told = (job["abort"] or {}).get("reason") or ""
+        ledger.counts["doomed"] += doomed
+        if doomed and (job["id"] in begun or job["status"] != "aborted"):
+            yield f"a job began though one before it did not succeed: {job}, after {before}"
+        if told.startswith("predecessor ") and not doomed:
+            yield f"a job was aborted though all before it succeeded: {job}, after {before}"

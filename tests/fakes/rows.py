@@ -185,6 +185,8 @@ def new_row(new: NewJob, now: datetime) -> Row:
     if order.delay_s is not None:
         run_at = now + timedelta(seconds=order.delay_s)
     hold = Hold(HoldReason.RUN_AT, run_at) if run_at is not None and run_at > now else None
+    if new.waits:
+        hold = Hold(HoldReason.AFTER, None)
     job = new.stored(run_at=run_at, eligible_at=None if hold else now, hold=hold)
     request = new.rerun and new.rerun.request
     return Row(job, new.undoable, new.idempotency_key, new.fingerprint, new.traceparent, request)
@@ -225,6 +227,7 @@ def claim_as_it_is(row: Row, now: datetime | None = None) -> Claim:
         attempts_used=row.attempts_used,
         needs=job.needs,
         unknown_s=None if since is None or now is None else (now - since).total_seconds(),
+        after=job.after,
     )
 
 

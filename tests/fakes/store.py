@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +40,7 @@ from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
 from scheduler.core.statistics import STEP, FinishedCount, JobCounts, JobDurations
 from scheduler.core.webhook import CallStatus, Event, HookCall, Verdict, receiver
 from tests.fakes.audit import MemoryAudit
+from tests.fakes.dependencies import MemoryDependencies
 from tests.fakes.limiters import MemoryLimiters
 from tests.fakes.pauses import MemoryPauses
 from tests.fakes.rows import (
@@ -69,6 +71,10 @@ class MemoryStore:
         self.tokens = MemoryTokens(self._answer, self.audit)
         self.pauses = MemoryPauses(self._answer, self.audit, rows=self.rows, now=self.now)
         self.limiters = MemoryLimiters(self._answer, self)
+        self.due = asyncio.Event()
+        self.dependencies = MemoryDependencies(
+            self._answer, rows=self.rows, now=self.now, due=self.due
+        )
 
     def _answer(self) -> None:
         if self.away:
@@ -90,8 +96,10 @@ class MemoryStore:
         if not earlier:
             for new in filter(self._refused, jobs):
                 raise ParentAborted(f"{new.parent} was aborted with its children")
+            self.dependencies.must_be_there(jobs)
             self._must_fit(jobs, quotas or {})
-            self.rows |= {new.id: new_row(new, self.now()) for new in jobs}
+            self.rows.update({new.id: new_row(new, self.now()) for new in jobs})
+            self.dependencies.store(jobs)
             for new in jobs:
                 self.pauses.park(self.rows[new.id])
             self.audit.store(audit)
@@ -177,6 +185,7 @@ class MemoryStore:
         statuses: Collection[Status] = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
@@ -187,7 +196,7 @@ class MemoryStore:
         for job in self._jobs(uid, statuses or Status, task)[::-1]:
             if before_id is not None and job.id >= before_id:
                 continue
-            if parent not in (None, job.parent):
+            if parent not in (None, job.parent) or group not in (None, job.group):
                 continue
             if len(found) == limit or size > bytes_max:
                 break
@@ -258,7 +267,9 @@ class MemoryStore:
 
     async def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Status]:
         self._answer()
-        return {end.id: self.rows[end.id].job.status for end in settlements if self._settle(end)}
+        settled = {end.id: self.rows[end.id].job.status for end in settlements if self._settle(end)}
+        self.dependencies.note_ends()
+        return settled
 
     def _settle(self, end: Settlement) -> bool:
         row = self._held(end.id, end.token)
@@ -300,6 +311,7 @@ class MemoryStore:
         if row is None or row.job.token != token or not row.cleaning or row.job.owner is None:
             return False
         row.set_cleanup(cleanup, tries)
+        self.dependencies.note_ends()
         return True
 
     async def resume_cleanups(self, *, at: datetime, limit: int) -> Sequence[WaitingJob]:
@@ -365,6 +377,7 @@ class MemoryStore:
             before = row.job.abort.grace_s
             shortest = grace_s if before is None else min(before, grace_s)
             row.change(abort=replace(row.job.abort, grace_s=shortest))
+        self.dependencies.note_ends()
         return row.job
 
     async def refuse_children(self, job_id: str, *, uid: str, limit: int) -> int:
@@ -411,12 +424,14 @@ class MemoryStore:
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        group: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
         self._answer()
         wanted = set(statuses or Status) - FINAL
-        ids = [job.id for job in self._jobs(uid, wanted, task) if job.abort is None]
+        jobs = [job for job in self._jobs(uid, wanted, task) if group in (None, job.group)]
+        ids = [job.id for job in jobs if job.abort is None]
         return [each for each in ids if last_id is None or each <= last_id][:limit]
 
     async def unfinished_by_user(
@@ -578,6 +593,7 @@ class MemoryStore:
             if row.job.owner is not None and row.job.owner not in self._nodes
         ]
         ended = [row.job.id for row in orphans if release(row, losses_max=losses_max, at=at)]
+        self.dependencies.note_ends()
         return Released(
             sorted(waiting_job(row.job) for row in orphans if row.waits),
             sorted(ended),
@@ -652,6 +668,7 @@ class MemoryStore:
             self.rows[job_id].change(
                 status=Status.TERMINATED, error=expired_failure(), finished_at=now, hold=None
             )
+        self.dependencies.note_ends()
         return late
 
     async def next_due_s(self) -> float | None:
@@ -663,6 +680,7 @@ class MemoryStore:
         }
         due |= {row.expires_at for row in self.rows.values()}
         due |= set(self.pauses.next_end())
+        due |= {self.now()} if self.dependencies.due_now else set()
         times = [at for at in due if at is not None]
         return (min(times) - self.now()).total_seconds() if times else None
 
@@ -733,6 +751,7 @@ class MemoryStore:
             (row.job.finished_at, job_id)
             for job_id, row in self.rows.items()
             if row.job.finished_at is not None and not row.cleaning and job_id not in due
+            if not self.dependencies.keeps(job_id)
         ]
         size, old = 0, list[str]()
         for finished_at, job_id in sorted(final):
@@ -742,6 +761,7 @@ class MemoryStore:
                 and (bytes_max is None or size <= bytes_max)
             ):
                 row = self.rows.pop(job_id)
+                self.dependencies.forget(job_id)
                 size += size_of(row.job) + sum(page.size for page in row.log.values())
                 old.append(job_id)
         self.hook_calls = {

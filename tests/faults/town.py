@@ -5,9 +5,9 @@
     user ── gate ─┴── queue ───┴─ gate ── node, with the same parts as `scheduler.node.life` builds
 
 The parts are the real ones, on the fakes that pass the contracts and the models; time is virtual.
-The story: jobs are submitted, some to run later; three are aborted, and one is let go before its
-time; a node is killed, the queue forgets everything, another node starts. Whatever the fault, all
-guarantees hold (docs/guarantees.md).
+The story: jobs are submitted, some to run later, some after others; three are aborted, one of which
+others wait for, and one is let go before its time; a node is killed, the queue forgets everything,
+another node starts. Whatever the fault, all guarantees hold (docs/guarantees.md).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 
 from scheduler.basics.clock import new_id
 from scheduler.core.access.principal import EVERYBODY
+from scheduler.core.dependencies.declaration import AfterIf
 from scheduler.core.errors import QueueUnavailable, StoreUnavailable, Unavailable
 from scheduler.core.job import (
     AT_ONCE,
@@ -59,6 +60,8 @@ PATIENCE_S: Final = 300.0
 AGAIN_S: Final = 0.5
 LATER_S: Final = 20.0
 """Of a job that is due while the nodes recover from what happened before."""
+DOOMED: Final = ("doomed", "doomed, too")
+"""The jobs that wait for one that is aborted, or for one of these."""
 NEVER_S: Final = 100_000.0
 """Of jobs that are aborted or let go before."""
 
@@ -249,6 +252,10 @@ class Town:
         )
         self.accepted[name] = inserted.jobs[0].id
 
+    def after(self, *names: str, if_: AfterIf = AfterIf.SUCCESS) -> Order:
+        """The order of a job that waits for others."""
+        return Order(after=tuple(self.accepted[name] for name in names), after_if=if_)
+
     async def abort(self, name: str) -> None:
         job = await insist(lambda: self.service.abort(EVERYBODY, "u1", self.accepted[name]))
         self.witness.abort_answered(job)
@@ -285,8 +292,12 @@ class Town:
 
     def check(self) -> None:
         """The guarantees that can only be checked at the end."""
+        doomed = {self.accepted[name] for name in DOOMED}
         for job in self.jobs():
-            if job.id in self.aborted:
+            if job.id in doomed:
+                assert job.abort is not None
+                assert (job.abort.reason or "").startswith("predecessor "), f"its fate: {job}"
+            elif job.id in self.aborted:
                 assert job.status is Status.ABORTED, f"guarantee 5: {job}"
                 self._check_cleanup(job)
             else:
@@ -327,6 +338,10 @@ async def story(trouble: Trouble) -> None:
         await town.submit("later", order=Order(delay_s=LATER_S, priority=60))
         await town.submit("dropped", order=Order(delay_s=NEVER_S))
         await town.submit("let go", order=Order(delay_s=NEVER_S))
+        await town.submit("behind", order=town.after("one", "three"))
+        await town.submit("doomed", order=town.after("never"))
+        await town.submit("doomed, too", order=town.after("doomed"))
+        await town.submit("report", order=town.after("doomed, too", "undone", if_=AfterIf.END))
         await asyncio.sleep(2)
         await town.abort("undone")
         await first.kill()

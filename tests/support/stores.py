@@ -18,6 +18,7 @@ from typing import Final
 
 import pytest
 
+from scheduler.core.dependencies.declaration import After, AfterIf, Predecessor
 from scheduler.core.job import (
     AT_ONCE,
     Claim,
@@ -76,6 +77,8 @@ def new(
     traceparent: str | None = None,
     order: Order = AT_ONCE,
     rerun: Rerun | None = None,
+    after: After | None = None,
+    awaited: bool = False,
 ) -> NewJob:
     """A job with an id greater than those of all before it."""
     return NewJob(
@@ -92,7 +95,14 @@ def new(
         fingerprint=fingerprint,
         order=order,
         rerun=rerun,
+        after=after,
+        awaited=awaited,
     )
+
+
+def after(*ids: str, if_: AfterIf = AfterIf.SUCCESS) -> After:
+    """What a job comes after."""
+    return After(tuple(map(Predecessor, ids)), if_)
 
 
 def untimed(job: Job) -> Job:

@@ -72,6 +72,10 @@ JOB: Final = {
     "hook_retries": False,
     "needs": [],
     "attempts": [ATTEMPT],
+    "after": [],
+    "after_if": None,
+    "successors": None,
+    "group": None,
 }
 RUNNING: Final = {
     **JOB,
@@ -152,6 +156,21 @@ BY_SCHEMA: Final[Mapping[str, Any]] = {
         "weight": 1.0,
     },
     "Aborts": {"aborted": 3, "aborting": 1},
+    "Group": {
+        "uid": "ada",
+        "group": "nightly",
+        "jobs": 100,
+        "ended": 61,
+        "is_exact": True,
+        "counts": {
+            "queued": 37,
+            "running": 2,
+            "successful": 60,
+            "terminated": 1,
+            "aborted": 0,
+        },
+        "held": 1,
+    },
     "HookCall": {
         "id": JOB["id"],
         "event": "job.ended",

@@ -62,6 +62,15 @@ PAUSED: Final = {
     },
 }
 NO_NODE: Final = {**QUEUED, "waits": {"for": "no_node", "until": None}, "needs": ["gpu"]}
+AFTER: Final = {
+    **QUEUED,
+    "id": RERUN_ID,
+    "eligible_at": None,
+    "waits": {"for": "after", "until": None},
+    "after": [{"id": ID, "ref": "a"}],
+    "after_if": "success",
+    "group": "nightly",
+}
 RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
 TRIED_AGAIN: Final = {
     **QUEUED,
@@ -116,6 +125,7 @@ PARAMETERS: Final[Mapping[str, Any]] = {
     "reason": "wrong input",
     "grace_s": 5,
     "children": True,
+    "group": "nightly",
     "log": True,
     "data": False,
     "last_event_id": "1795939427123-2.0~900000000",
@@ -145,8 +155,19 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         "in ten minutes": {**NEW, "delay_s": 600},
         "tried again": {**NEW, "max_attempts": 5},
         "where a GPU is": {**NEW, "needs": ["gpu"]},
+        "one after the other": [
+            {**NEW, "ref": "a", "group": "nightly"},
+            {**NEW, "after": ["#a"], "group": "nightly"},
+        ],
+        "after what is there": {**NEW, "after": [ID], "after_if": "end"},
     },
-    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED, "no node": NO_NODE},
+    ("submit", 202): {
+        "one": QUEUED,
+        "later": HELD,
+        "paused": PAUSED,
+        "no node": NO_NODE,
+        "after another": AFTER,
+    },
     ("change_job", None): {
         "at once": {"run_at": None},
         "first of all": {"priority": 86400},

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
+from scheduler.core.dependencies.declaration import PREDECESSORS_MAX, AfterIf
 from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
 from scheduler.core.pause import PauseKind
 from scheduler.core.webhook import CallStatus, Event
+from scheduler.service.lookup import SUCCESSORS_SHOWN_MAX
 
 Instant = Annotated[
     str,
@@ -120,7 +122,8 @@ class Waits(Shape):
             "one comes after a pause; `paused`: its handler or its user is paused; `quota`: its "
             "user runs as many jobs as he may; `no_node`: no live node knows its handler and has "
             "the labels that it needs; `limit`: as many jobs of its handler run as may; "
-            "`throttle`: as many of them have begun as may for now; further ones may follow",
+            "`throttle`: as many of them have begun as may for now; "
+            "`after`: jobs that it comes after are not over; further ones may follow",
         ),
     ]
     until: Annotated[
@@ -166,6 +169,13 @@ class Attempt(Shape):
             description="its message is cut to 1,000 characters; the job's log has the traceback"
         ),
     ]
+
+
+class Predecessor(Shape):
+    """A job that has to be over before another one begins."""
+
+    id: Id
+    ref: Annotated[str | None, Field(description="what the request of both called it")]
 
 
 class JobOutline(Shape):
@@ -224,6 +234,24 @@ class JobOutline(Shape):
     attempts: Annotated[
         list[Attempt], Field(description="the last 20, with the one that runs", max_length=20)
     ]
+    after: Annotated[
+        list[Predecessor],
+        Field(description="the jobs that it waits, or waited, for", max_length=PREDECESSORS_MAX),
+    ]
+    after_if: Annotated[
+        AfterIf | None, Field(description="how these have to end; null where there are none")
+    ]
+    successors: Annotated[
+        list[Id] | None,
+        Field(
+            description="the first jobs that wait, or waited, for it: only in the answer about one "
+            "job; null where no job ever did",
+            max_length=SUCCESSORS_SHOWN_MAX,
+        ),
+    ]
+    group: Annotated[
+        str | None, Field(description="the name by which it is listed, counted and aborted")
+    ]
 
 
 class Job(JobOutline):
@@ -246,6 +274,30 @@ class HookCall(Shape):
     ]
     created_at: Instant
     due_at: Annotated[Instant | None, Field(description="when it is tried next at the latest")]
+
+
+class GroupCounts(Shape):
+    """How many jobs have each status."""
+
+    queued: int
+    running: int
+    successful: int
+    terminated: int
+    aborted: int
+
+
+class Group(Shape):
+    """How far a group of a user's jobs is."""
+
+    uid: str
+    group: str
+    jobs: Annotated[int, Field(description="how many there are")]
+    ended: Annotated[int, Field(description="how many of them are final")]
+    is_exact: Annotated[bool, Field(description="false: there are more of a status, uncounted")]
+    counts: GroupCounts
+    held: Annotated[
+        int, Field(description="how many of the queued ones wait for something else than a worker")
+    ]
 
 
 class Aborts(Shape):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -26,6 +27,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.places.labels import ANYWHERE
 from scheduler.core.ports.audit_log import AuditLog
+from scheduler.core.ports.dependency_store import DependencyStore
 from scheduler.core.ports.limiter_store import LimiterStore
 from scheduler.core.ports.pause_store import PauseStore
 from scheduler.core.ports.token_store import TokenStore
@@ -90,6 +92,9 @@ class Store(Protocol):
 
     identity: str
     """A random id made with the database: by it nodes know whether they share a store."""
+    due: asyncio.Event
+    """Set where a call here has ended a job that others wait for: `dependencies.resolve` has work.
+    The promoter clears it, and calls of other nodes do not set it."""
 
     @property
     def tokens(self) -> TokenStore:
@@ -99,6 +104,11 @@ class Store(Protocol):
     @property
     def audit(self) -> AuditLog:
         """Who did what."""
+        ...
+
+    @property
+    def dependencies(self) -> DependencyStore:
+        """What waits for other jobs, and groups of jobs."""
         ...
 
     @property
@@ -135,10 +145,15 @@ class Store(Protocol):
         these users had too many by them; a repetition is not. Concurrent calls for one user, from
         any node, count one after the other. Nothing else is refused by a quota, or counts anew.
 
+        A job that comes after others is held until they are over, also where they are over already:
+        `dependencies.resolve` lets it go. These are jobs of its user that are stored, or come
+        before it in `jobs`. A re-run waits for none.
+
         Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
 
         Raises:
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
+            NoSuchPredecessors: jobs that one comes after are not there, or not its user's.
             ParentAborted: the parent of a job is one of the same user that refuses children.
             QuotaExceeded: a user would have more queued jobs than its quota allows.
         """
@@ -190,15 +205,17 @@ class Store(Protocol):
         statuses: Collection[Status] = (),
         task: str | None = None,
         parent: str | None = None,
+        group: str | None = None,
         before_id: str | None = None,
         limit: int,
         bytes_max: int,
     ) -> Sequence[Job]:
         """A user's jobs with ids below `before_id`, newest first (by id, a UUIDv7).
 
-        Without `uid`, the jobs of all users. With `parent`, only its children. At most `limit`
-        jobs, and no more once their JSON texts together pass `bytes_max`; but always one where
-        there is one. Without `statuses`, all statuses match.
+        Without `uid`, the jobs of all users. With `parent`, only its children. With `group`, which
+        needs a `uid`, only those of the user's group. At most `limit` jobs, and no more once their
+        JSON texts together pass `bytes_max`; but always one where there is one. Without `statuses`,
+        all statuses match.
         """
         ...
 
@@ -360,12 +377,13 @@ class Store(Protocol):
         *,
         statuses: Collection[Status] = (),
         task: str | None = None,
+        group: str | None = None,
         last_id: str | None = None,
         limit: int,
     ) -> Sequence[str]:
         """Ids of a user's queued and running jobs with no abort requested yet, oldest first.
 
-        Only ids up to `last_id`, inclusive.
+        Only ids up to `last_id`, inclusive; with `group`, only of that group.
         """
         ...
 
@@ -530,7 +548,7 @@ class Store(Protocol):
         ...
 
     async def next_due_s(self) -> float | None:
-        """In how many seconds `promote`, `expire` or `pauses.let_go` has something to do.
+        """In how many seconds one of `promote`, `expire`, `resolve` and `let_go` has work to do.
 
         None: nothing is known.
 
@@ -593,6 +611,7 @@ class Store(Protocol):
         No more once their JSON texts and logs together pass `bytes_max`, so that one call does not
         delay the writes behind it, however large the jobs are; but always one where there is one.
         Their logs are deleted with them. A job is kept while its clean-up is pending, with or
-        without a time for the next try, or a call of its hook is due.
+        without a time for the next try, or a call of its hook is due, or a job that comes after it
+        has not ended.
         """
         ...

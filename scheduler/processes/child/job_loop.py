@@ -27,6 +27,7 @@ import orjson
 
 from scheduler.core.callback import Callback
 from scheduler.core.context import JobContext
+from scheduler.core.dependencies.results import NONE, EndedJobs
 from scheduler.core.errors import StartError
 from scheduler.core.handler import Handler
 from scheduler.core.retries.overruling import advice
@@ -291,6 +292,7 @@ class JobLoop:
             hook=job["hook"],
             send=job_outbox.send,
             throttled=handler.options.throttle is not None,
+            after=EndedJobs(after) if (after := job.get("after")) else NONE,
         )
         try:
             data = _parsed(job["data"])

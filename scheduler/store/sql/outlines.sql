@@ -5,7 +5,7 @@ SELECT id, uid, task, hook, parent, status, attempt, token, owner, node, submitt
        abort_survivors, cleanup, cleanup_tries, cleanup_tries_max, cleanup_due_at, cleanup_error,
        progress, error,
        priority, run_at, held, due_at, limiter_opens_at, eligible_at, start_within_s, revision, rerun_of,
-       max_attempts, hook_retries, needs, attempts,
+       max_attempts, hook_retries, needs, attempts, predecessors, after_if, awaited, group_name,
        'null' AS data,
        NULL AS result
   FROM jobs

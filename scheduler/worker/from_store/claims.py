@@ -25,6 +25,7 @@ from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import ClaimedWithin, Store
 from scheduler.service.pauses import PauseService
 from scheduler.worker.from_store.limited import LimitedClaims
+from scheduler.worker.from_store.predecessors import with_results
 from scheduler.worker.lease import Lease
 
 AHEAD_MAX: Final = 500
@@ -112,6 +113,7 @@ class Claims:
         now = self._clock.now()
         try:
             found = await self._claimed(job_ids, now)
+            claims = await with_results(self._store, found.claims)
         except StoreUnavailable:
             # The jobs are still queued, or they are ours and the answer was lost. In both cases
             # their ids must not stay in flight here.
@@ -121,7 +123,7 @@ class Claims:
             raise
         changes = (claimed(claim, now) for claim in found.claims)
         self._queue.announce([change for change in changes if change is not None])
-        return found
+        return ClaimedWithin(claims, found.beyond)
 
     async def _claimed(self, job_ids: Sequence[str], now: datetime) -> _Found:
         """Claim jobs, and then those that are limited.

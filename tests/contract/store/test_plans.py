@@ -23,7 +23,7 @@ from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
-    "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user)|parked|let_go)"
+    "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|awaited_over|paused_of_(task|user)|parked|let_go)"
     "|hook_calls_due|audit_pkey|limiters_opening"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
@@ -44,6 +44,10 @@ INSERT INTO hook_calls (id, job_id, event, status, created_at)
 SELECT id, id, 'job.ended', 'delivered', 1 FROM jobs WHERE finished_at IS NOT NULL;
 INSERT INTO logs (job_id, slot, page, place, bytes, blocks)
 SELECT id, 0, 0, 0, 1, '[]' FROM jobs WHERE finished_at IS NOT NULL;
+INSERT INTO edges (parent, child, is_open)
+SELECT '019ab000-0000-7000-8000-' || lpad(to_hex((n + 7 * k) % 20000 + 1), 12, '0'),
+       '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n % 2 = 0
+  FROM generate_series(1, 20000) AS n, generate_series(1, 5) AS k;
 INSERT INTO audit (id, at, action, actor, uid, count, detail)
 SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n, 'abort', 'web', 'u1', 1, '{}'
   FROM generate_series(1, 20000) AS n;
@@ -57,6 +61,7 @@ LIMITED: Final = {
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_children": """'{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
+    "page_of_group": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x', NULL""",
     "page_of_parent": """'u1', '{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
     "rerunnable": """'{"terminated": 1, "aborted": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
     "rerunnable_of_user": """'u1', '{"terminated": 1}', '', '{"a": 1}', 1, '{"lost": 1}', 10""",
@@ -65,7 +70,7 @@ LIMITED: Final = {
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose plan depends on the value of their limit."""
-GROWING: Final = {"audit", "jobs", "hook_calls", "limiters", "logs"}
+GROWING: Final = {"audit", "edges", "jobs", "hook_calls", "limiters", "logs"}
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +138,18 @@ def test_sqlite_finds_what_waits_by_the_index_of_what_waits(
     running = {"jobs_owned", "jobs_of_all"}
     assert "jobs_waiting" in used
     assert used <= {"jobs_waiting", *running} | ({"jobs_in_lanes"} if name == "counts" else set())
+
+
+@pytest.mark.parametrize("name", ["release_successors", "close_awaited", "lock_successors"])
+def test_sqlite_finds_what_waited_for_jobs_by_its_ids(
+    sqlite: sqlite3.Connection, name: str
+) -> None:
+    """By their status, each of a thousand would be compared with all that are queued."""
+    text, _ = statements(Dialect.SQLITE)[name]
+
+    plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {text}", [None])]
+
+    assert not [step for step in plan if re.search(r" jobs_(?!awaited_over)\w+", step)]
 
 
 def test_a_page_of_one_status_sorts_only_what_it_shows(sqlite: sqlite3.Connection) -> None:

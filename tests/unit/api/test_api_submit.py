@@ -39,6 +39,10 @@ KEYS = [
     "hook_retries",
     "needs",
     "attempts",
+    "after",
+    "after_if",
+    "successors",
+    "group",
 ]
 
 

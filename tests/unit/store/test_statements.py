@@ -29,6 +29,7 @@ SOURCE = "\n".join(
     for name in (
         "sql_store.py",
         "sql_audit.py",
+        "parts/dependencies.py",
         "parts/limiters.py",
         "parts/pauses.py",
         "parts/tokens.py",
@@ -84,6 +85,14 @@ READS = {
     "counts",
     "stored",
     "still_waiting",
+    "successors",
+    "unfinished_of_group",
+    "predecessors_there",
+    "page_of_group",
+    "lock_successors",
+    "group_counts",
+    "ended_predecessors",
+    "edges_to_close",
     "sessions_with",
     "tokens",
     "tokens_with",
@@ -199,13 +208,14 @@ def calls() -> Iterator[tuple[str, int]]:
                 yield from ((each, count) for each in passed)
 
 
-def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef]:
-    """Those that call statements; `fetch_audited` passes on what these give it."""
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
-    return (node for node in found if node.name != "fetch_audited")
+def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef | ast.FunctionDef]:
+    """Those that call statements; those of `sql_audit.py` pass on what these give them."""
+    kinds = (ast.AsyncFunctionDef, ast.FunctionDef)
+    found = (node for node in ast.walk(tree) if isinstance(node, kinds))
+    return (node for node in found if "audited" not in node.name)
 
 
-def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
+def fetches(function: ast.AsyncFunctionDef | ast.FunctionDef) -> Iterator[tuple[ast.expr, int]]:
     """The first argument of each `self._fetch`, and how many follow it."""
     lengths = {
         ast.unparse(node.targets[0]): len(node.value.elts)

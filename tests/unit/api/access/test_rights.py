@@ -52,6 +52,7 @@ OPERATIONS = {
     "list_jobs": Operation("GET", "/{uid}", Role.VIEWER, 403),
     "list_all_jobs": Operation("GET", "/-/jobs?uid={uid}", Role.VIEWER, 403),
     "get_usage": Operation("GET", "/-/usage/{uid}", Role.VIEWER, 403),
+    "get_group": Operation("GET", "/-/groups/{uid}/nightly", Role.VIEWER, 403),
     "abort_jobs": Operation("DELETE", "/{uid}", Role.USER, 403),
     "get_job": Operation("GET", "/{uid}/{id}", Role.VIEWER, 404),
     "change_job": Operation("PATCH", "/{uid}/{id}", Role.USER, 404, {"priority": 1}),

@@ -15,6 +15,7 @@ const REASONS = {
   no_node: "a node that knows its handler and has the labels that it needs",
   limit: "another job of its handler to end",
   throttle: "its handler's throttle",
+  after: "the jobs that it comes after",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
