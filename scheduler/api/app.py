@@ -32,6 +32,7 @@ from scheduler.service.lookup import Lookup
 from scheduler.service.pauses import PauseService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -44,6 +45,7 @@ def build_app(
     lookup: Lookup,
     statistics: StatisticsService,
     pauses: PauseService,
+    schedules: ScheduleService,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -80,6 +82,7 @@ def build_app(
     app[state.LOOKUP] = lookup
     app[state.STATISTICS] = statistics
     app[state.PAUSES] = pauses
+    app[state.SCHEDULES] = schedules
     _keep(app, access)
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from math import isfinite
 from operator import index
 from typing import Any, Final, SupportsFloat, SupportsIndex
@@ -44,6 +45,9 @@ class JobContext:
         uid: the user it belongs to.
         attempt: the number of this attempt, from 1.
         hook: the URL that was given with the job, or None.
+        schedule: the name of the schedule that made the job, or None.
+        scheduled_for: the time of the schedule for which it is made, in UTC, or None. A handler
+            that is to work on a day or an hour goes by this: it may run later.
     """
 
     def __init__(
@@ -54,11 +58,15 @@ class JobContext:
         attempt: int,
         hook: str | None,
         send: Callable[[dict[str, object]], None],
+        schedule: str | None = None,
+        scheduled_for: datetime | None = None,
     ) -> None:
         self.id = id
         self.uid = uid
         self.attempt = attempt
         self.hook = hook
+        self.schedule = schedule
+        self.scheduled_for = scheduled_for
         self._send = send
         self._left_out = False
 

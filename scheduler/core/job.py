@@ -97,6 +97,11 @@ class HoldReason(StrEnum):
     """Its handler or its user is paused; `let_go_of_task.sql` and its kin let it go."""
     RETRY = "retry"
     """An attempt failed, and the next one comes after a pause."""
+    OVERLAP = "overlap"
+    """Earlier jobs of its schedule are not over; `let_go_overlapping.sql` lets it go, one at a
+    time."""
+    REPLACE = "replace"
+    """The same, and those are being aborted, since it replaces them."""
 
 
 class Cleanup(StrEnum):
@@ -374,6 +379,10 @@ class Job(Submission):
     """How often all this changed since it was submitted or last claimed."""
     rerun_of: str | None = None
     """The id of the job that it runs again; that one may be deleted by now."""
+    schedule: str | None = None
+    """The name of its user's schedule that made it; that one may be deleted by now."""
+    scheduled_for: datetime | None = None
+    """The occurrence of the schedule that it is."""
 
     @property
     def turn_at(self) -> datetime:
@@ -510,6 +519,9 @@ class Claim(Submission):
     """How many attempts the job may use up; None for what its handler says."""
     attempts_used: int = 0
     """How many it has used up before this one."""
+    schedule: str | None = None
+    """The name of the schedule that made the job."""
+    scheduled_for: datetime | None = None
 
 
 NOBODY: Final = ""
@@ -635,3 +647,5 @@ class Node:
     beat: int
     """Grows with each renewal: a node counts as alive while others see it grow."""
     started_at: datetime
+    tzdata: str | None = None
+    """The release of the rules of time zones that it knows; None of one that does not say."""

@@ -68,6 +68,8 @@ def job_document(job: Job) -> Document:
         "rerun_of": job.rerun_of,
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries,
+        "schedule": job.schedule,
+        "scheduled_for": _instant_or_none(job.scheduled_for),
         "attempts": _attempts(job, started_at, finished_at),
     }
 
@@ -180,6 +182,7 @@ def node_document(node: Node, pause: Pause | None) -> Document:
         "running": node.running,
         "tasks": node.tasks,
         "started_at": instant(node.started_at),
+        "tzdata": node.tzdata,
         "paused": None if pause is None else pause_document(pause),
     }
 

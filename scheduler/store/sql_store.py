@@ -41,6 +41,7 @@ from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
 from scheduler.store.parts.pauses import SqlPauses
+from scheduler.store.parts.schedules import SqlSchedules
 from scheduler.store.parts.tokens import SqlTokens
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
 
@@ -66,6 +67,7 @@ class SqlStore:
         self.tokens = SqlTokens(database)
         self.audit = SqlAudit(database)
         self.pauses = SqlPauses(database)
+        self.schedules = SqlSchedules(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -475,6 +477,7 @@ class SqlStore:
             node.running,
             arguments.milliseconds(node.started_at),
             node.beat,
+            node.tzdata,
         )
 
     async def renew(self, node_id: str, *, running: int) -> bool:

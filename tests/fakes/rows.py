@@ -215,6 +215,8 @@ def claim_as_it_is(row: Row) -> Claim:
         eligible_at=job.eligible_at,
         max_attempts=job.max_attempts,
         attempts_used=row.attempts_used,
+        schedule=job.schedule,
+        scheduled_for=job.scheduled_for,
     )
 
 

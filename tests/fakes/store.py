@@ -48,6 +48,7 @@ from tests.fakes.rows import (
     release,
     size_of,
 )
+from tests.fakes.schedules import MemorySchedules
 from tests.fakes.tokens import MemoryTokens
 
 
@@ -65,6 +66,9 @@ class MemoryStore:
         self.audit = MemoryAudit(self._answer)
         self.tokens = MemoryTokens(self._answer, self.audit)
         self.pauses = MemoryPauses(self._answer, self.audit, rows=self.rows, now=self.now)
+        self.schedules = MemorySchedules(
+            self._answer, self.audit, self.pauses, rows=self.rows, now=self.now, fit=self._must_fit
+        )
 
     def _answer(self) -> None:
         if self.away:

@@ -26,6 +26,7 @@ from scheduler.core.job import (
 from scheduler.core.job_log import LogPage, Written
 from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.pause_store import PauseStore
+from scheduler.core.ports.schedule_store import ScheduleStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
@@ -102,6 +103,11 @@ class Store(Protocol):
     @property
     def pauses(self) -> PauseStore:
         """What is paused: of that, nothing is claimed but clean-ups."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """What makes jobs at set times."""
         ...
 
     async def insert(

@@ -69,4 +69,5 @@ UPDATE jobs
  WHERE jobs.id = free.id
 RETURNING jobs.id, jobs.uid, jobs.task, jobs.data, jobs.hook, jobs.parent,
           jobs.traceparent, jobs.attempt, jobs.token, jobs.status, jobs.cleanup_tries,
-          jobs.eligible_at, jobs.max_attempts, jobs.attempts_used
+          jobs.eligible_at, jobs.max_attempts, jobs.attempts_used,
+          jobs.schedule, jobs.scheduled_for

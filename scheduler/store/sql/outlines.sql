@@ -5,7 +5,7 @@ SELECT id, uid, task, hook, parent, status, attempt, token, owner, node, submitt
        abort_survivors, cleanup, cleanup_tries, cleanup_tries_max, cleanup_due_at, cleanup_error,
        progress, error,
        priority, run_at, held, due_at, eligible_at, start_within_s, revision, rerun_of,
-       max_attempts, hook_retries, attempts,
+       max_attempts, hook_retries, attempts, schedule, scheduled_for,
        'null' AS data,
        NULL AS result
   FROM jobs

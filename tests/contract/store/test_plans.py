@@ -24,7 +24,8 @@ from tests.support.servers.postgres import PostgresServer
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
     "jobs_(owned|waiting|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user))"
-    "|hook_calls_due|audit_pkey"
+    "|hook_calls_due|audit_pkey|jobs_overlapping|jobs_of_schedule"
+    "|schedules_due"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
 of a range are in question, up to a number."""
@@ -47,6 +48,14 @@ SELECT id, 0, 0, 0, 1, '[]' FROM jobs WHERE finished_at IS NOT NULL;
 INSERT INTO audit (id, at, action, actor, uid, count, detail)
 SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n, 'abort', 'web', 'u1', 1, '{}'
   FROM generate_series(1, 20000) AS n;
+INSERT INTO schedules (uid, name, id, task, every_s, timezone, jitter_s, misfire, catchup_s,
+                       overlap, paused, priority, undoable, created_at, changed_at, cursor_at,
+                       next_at, revision, data)
+SELECT 'u' || n % 20, 's' || n, 's' || n, 'task' || n % 5, 3600, 'UTC', 0, 'once', 3600, 'skip',
+       false, 0, false, 1, 1, 1, 10000000000000 + n, 1, 'null'
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO occurrences (schedule_id, scheduled_for, at, skipped, count)
+SELECT 's' || n % 2000, n, n, 'paused', 1 FROM generate_series(1, 20000) AS n;
 INSERT INTO nodes VALUES ('a', 'a', '1', 2, '[]', 0, 0, 1);
 """
 LIMITED: Final = {
@@ -63,7 +72,7 @@ LIMITED: Final = {
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose plan depends on the value of their limit."""
-GROWING: Final = {"audit", "jobs", "hook_calls", "logs"}
+GROWING: Final = {"audit", "jobs", "hook_calls", "logs", "occurrences", "schedules"}
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,8 @@ KEYS = [
     "rerun_of",
     "max_attempts",
     "hook_retries",
+    "schedule",
+    "scheduled_for",
     "attempts",
 ]
 

@@ -26,7 +26,13 @@ HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
 SOURCE = "\n".join(
     (HOME / name).read_text("utf-8")
-    for name in ("sql_store.py", "sql_audit.py", "parts/pauses.py", "parts/tokens.py")
+    for name in (
+        "sql_store.py",
+        "sql_audit.py",
+        "parts/pauses.py",
+        "parts/schedules.py",
+        "parts/tokens.py",
+    )
 )
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
@@ -58,6 +64,13 @@ READS = {
     "ahead",
     "pause",
     "pauses",
+    "due_schedules",
+    "next_schedule",
+    "occurred",
+    "occurrences",
+    "replaced",
+    "schedule",
+    "schedules",
     "refusing",
     "rerunnable",
     "rerunnable_of_user",
@@ -184,13 +197,15 @@ def calls() -> Iterator[tuple[str, int]]:
                 yield from ((each, count) for each in passed)
 
 
-def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef]:
+def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef | ast.FunctionDef]:
     """Those that call statements; `fetch_audited` passes on what these give it."""
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
+    found = (
+        node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
+    )
     return (node for node in found if node.name != "fetch_audited")
 
 
-def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
+def fetches(function: ast.AsyncFunctionDef | ast.FunctionDef) -> Iterator[tuple[ast.expr, int]]:
     """The first argument of each `self._fetch`, and how many follow it."""
     lengths = {
         ast.unparse(node.targets[0]): len(node.value.elts)
@@ -201,7 +216,7 @@ def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
             name, arguments = node.args
             if isinstance(name, ast.Constant):
-                assert isinstance(arguments, ast.Tuple)
+                assert isinstance(arguments, ast.Tuple | ast.List)
                 yield name, len(arguments.elts)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in FETCHES:
             name, *passed = node.args
