@@ -12,6 +12,8 @@ const REASONS = {
   retry: "its next attempt",
   paused: "the end of a pause",
   quota: "another job of its user to end",
+  overlap: "the earlier jobs of its schedule to be over",
+  replace: "the job that it replaces to be over",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
