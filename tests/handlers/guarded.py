@@ -95,3 +95,9 @@ def guarded(data: Any, job: JobContext) -> Any:
         if job.attempt <= data.get("fails", 0):
             fail(folder, job)
         return {"n": data["n"], "attempt": job.attempt}
+
+
+@handler("steady")
+def steady(_: Any, job: JobContext) -> Any:
+    """Return the occurrence of the schedule that the job is."""
+    return job.scheduled_for and job.scheduled_for.isoformat()
