@@ -37,11 +37,14 @@ from atlanscheduler_client.shapes import (
     LogLine,
     MadeToken,
     NewJob,
+    NewSchedule,
     Node,
     Pause,
     PauseKind,
+    Preview,
     Reruns,
     Role,
+    Schedule,
     Status,
     Task,
     Token,
@@ -341,6 +344,52 @@ class AsyncClient:
     def pauses(self, kind: PauseKind | str | None = None) -> AsyncIterator[Pause]:
         """What is paused, by kind and name; pages are fetched during the iteration."""
         return self._pages(calls.pauses(kind))
+
+    async def set_schedule(self, schedule: NewSchedule) -> Schedule:
+        """Set a schedule, or replace the one that there is."""
+        return await self._ask(calls.set_schedule(schedule))
+
+    async def schedule(self, uid: str, name: str) -> Schedule:
+        """A schedule, with its next and its last times."""
+        return await self._ask(calls.schedule(uid, name))
+
+    async def delete_schedule(self, uid: str, name: str) -> Schedule:
+        """Delete a schedule, and return it as it was; its jobs go on."""
+        return await self._ask(calls.delete_schedule(uid, name))
+
+    def schedules(self, uid: str | None = None) -> AsyncIterator[Schedule]:
+        """A user's schedules, or all, by user and name; pages are fetched during the iteration."""
+        return self._pages(calls.schedules(uid))
+
+    async def run_schedule(self, uid: str, name: str, *, idempotency_key: str | None = None) -> Job:
+        """Make a job of a schedule now, beside its times.
+
+        Raises:
+            Problem: an earlier job is not over, and the schedule's `overlap` says `skip`.
+        """
+        return await self._ask(calls.run_schedule(uid, name, idempotency_key))
+
+    async def backfill_schedule(
+        self, uid: str, name: str, *, begin: datetime, end: datetime
+    ) -> Sequence[Job]:
+        """Make up for the times of a schedule that are past and have no job, at most 100."""
+        return await self._ask(calls.backfill_schedule(uid, name, begin=begin, end=end))
+
+    async def preview_schedule(
+        self,
+        *,
+        cron: str | None = None,
+        every: timedelta | float | None = None,
+        timezone: str = "UTC",
+        start_at: datetime | None = None,
+        count: int = 5,
+    ) -> Preview:
+        """When a schedule would make its next jobs; nothing is stored."""
+        return await self._ask(
+            calls.preview_schedule(
+                cron=cron, every=every, timezone=timezone, start_at=start_at, count=count
+            )
+        )
 
     async def create_token(
         self,

@@ -24,7 +24,9 @@ from atlanscheduler_client.reading import (
     made_token_of,
     node_of,
     pause_of,
+    preview_of,
     reruns_of,
+    schedule_of,
     task_of,
     token_of,
     usage_of,
@@ -40,9 +42,12 @@ from atlanscheduler_client.shapes import (
     Kept,
     MadeToken,
     NewJob,
+    NewSchedule,
     Node,
     Pause,
+    Preview,
     Reruns,
+    Schedule,
     Status,
     Task,
     Token,
@@ -302,6 +307,95 @@ def pauses(kind: str | None) -> Call[ListPage[Pause]]:
     return _page(_path("-", "pauses", kind=kind, limit=PAGE_JOBS), pause_of)
 
 
+def set_schedule(new: NewSchedule) -> Call[Schedule]:
+    """Set a schedule."""
+    order = {
+        "task": new.task,
+        "data": new.data,
+        "hook": new.hook,
+        "cron": new.cron,
+        "every_s": _seconds(new.every),
+        "timezone": new.timezone,
+        "start_at": new.start_at and new.start_at.isoformat(),
+        "end_at": new.end_at and new.end_at.isoformat(),
+        "jitter_s": _seconds(new.jitter),
+        "misfire": str(new.misfire),
+        "catchup_s": _seconds(new.catchup),
+        "overlap": str(new.overlap),
+        "paused": new.paused,
+        "note": new.note,
+        "priority": new.priority,
+        "max_attempts": new.max_attempts,
+    }
+    return Call(
+        method="PUT",
+        path=_path("-", "schedules", new.uid, new.name),
+        body=dumps(order),
+        headers={"Content-Type": "application/json"},
+        read=_schedule,
+    )
+
+
+def schedule(uid: str, name: str) -> Call[Schedule]:
+    """Read a schedule."""
+    return Call(method="GET", path=_path("-", "schedules", uid, name), read=_schedule)
+
+
+def delete_schedule(uid: str, name: str) -> Call[Schedule]:
+    """Delete a schedule."""
+    return Call(method="DELETE", path=_path("-", "schedules", uid, name), read=_schedule)
+
+
+def schedules(uid: str | None) -> Call[ListPage[Schedule]]:
+    """List the first schedules."""
+    return _page(_path("-", "schedules", uid=uid, limit=PAGE_JOBS), schedule_of)
+
+
+def run_schedule(uid: str, name: str, key: str | None) -> Call[Job]:
+    """Make a job of a schedule now."""
+    path = _path("-", "schedules", uid, name, "run")
+    headers = {"Idempotency-Key": key or uuid4().hex}
+    return Call(method="POST", path=path, headers=headers, read=_job)
+
+
+def backfill_schedule(
+    uid: str, name: str, *, begin: datetime, end: datetime
+) -> Call[Sequence[Job]]:
+    """Make up for a time that is past."""
+    return Call(
+        method="POST",
+        path=_path("-", "schedules", uid, name, "backfill"),
+        body=dumps({"from": begin.isoformat(), "to": end.isoformat()}),
+        headers={"Content-Type": "application/json"},
+        read=_jobs,
+    )
+
+
+def preview_schedule(
+    *,
+    cron: str | None,
+    every: timedelta | float | None,
+    timezone: str,
+    start_at: datetime | None,
+    count: int,
+) -> Call[Preview]:
+    """Ask when a schedule would make its next jobs."""
+    order = {
+        "cron": cron,
+        "every_s": _seconds(every),
+        "timezone": timezone,
+        "start_at": start_at and start_at.isoformat(),
+        "count": count,
+    }
+    return Call(
+        method="POST",
+        path="/-/schedules/preview",
+        body=dumps(order),
+        headers={"Content-Type": "application/json"},
+        read=lambda response: preview_of(response.document),
+    )
+
+
 def create_token(
     name: str, *, role: str, uids: Sequence[str], expires_at: datetime | None
 ) -> Call[MadeToken]:
@@ -434,6 +528,10 @@ def _page(path: str, item_of: Callable[[dict[str, Any]], T]) -> Call[ListPage[T]
 
 def _job(response: Response) -> Job:
     return job_of(response.document)
+
+
+def _schedule(response: Response) -> Schedule:
+    return schedule_of(response.document)
 
 
 def _jobs(response: Response) -> Sequence[Job]:

@@ -22,14 +22,17 @@ from atlanscheduler_client.shapes import (
     LogLine,
     MadeToken,
     Node,
+    Occurrence,
     OnAbort,
     Pause,
     PauseKind,
     Predecessor,
+    Preview,
     Progress,
     RerunOf,
     Reruns,
     Role,
+    Schedule,
     Status,
     Task,
     TaskLimit,
@@ -104,6 +107,27 @@ def pause_of(document: Document) -> Pause:
             "paused_at": instant(document["paused_at"]),
         }
     )
+
+
+def schedule_of(document: Document) -> Schedule:
+    """A schedule from its JSON."""
+    fields = {name: document[name] for name in Schedule.__slots__}
+    times = ("start_at", "end_at", "created_at", "changed_at")
+    return Schedule(
+        **fields
+        | {name: _instant_or_none(document[name]) for name in times}
+        | {
+            "next": [instant(each) for each in document["next"]],
+            "recent": [_occurrence(each) for each in document["recent"]],
+        }
+    )
+
+
+def preview_of(document: Document) -> Preview:
+    """The next times of a schedule from their JSON."""
+    fields = {name: document[name] for name in Preview.__slots__}
+    times = {name: [instant(each) for each in document[name]] for name in ("next", "local")}
+    return Preview(**fields | times)
 
 
 def usage_of(document: Document) -> Usage:
@@ -184,6 +208,8 @@ def _order(document: Document) -> Document:
         "max_attempts": document.get("max_attempts"),
         "hook_retries": document.get("hook_retries", False),
         "needs": tuple(document.get("needs", ())),
+        "schedule": document.get("schedule"),
+        "scheduled_for": _instant_or_none(document.get("scheduled_for")),
         "attempts": tuple(_attempt(each) for each in document.get("attempts", ())),
         **_dependencies(document),
     }
@@ -198,6 +224,19 @@ def _dependencies(document: Document) -> Document:
         "successors": None if successors is None else tuple(successors),
         "group": document.get("group"),
     }
+
+
+def _occurrence(document: Document) -> Occurrence:
+    fields = {name: document[name] for name in Occurrence.__slots__}
+    status = document["status"]
+    return Occurrence(
+        **fields
+        | {
+            "scheduled_for": instant(document["scheduled_for"]),
+            "at": instant(document["at"]),
+            "status": None if status is None else Status(status),
+        }
+    )
 
 
 def _waits(document: Document) -> Waits:

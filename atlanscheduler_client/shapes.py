@@ -171,7 +171,8 @@ class Waits:
     handler or its user is paused; `quota`: its user runs as many jobs as he may; `no_node`: no node
     that is up knows its handler and has the labels that it needs; `limit`: as many jobs of its
     handler run as may; `throttle`: as many have begun as may for now; `after`:
-    jobs that it comes after are not over."""
+    jobs that it comes after are not over; `overlap`: earlier jobs of its schedule are not over;
+    `replace`: nor are those that it replaces."""
     until: datetime | None
     """When that ends by itself; None where it does not. For `throttle`: not before this time."""
     pause: WaitsForPause | None = None
@@ -190,6 +191,101 @@ class Pause:
     paused_at: datetime
     by: str | None
     """The name of who asked for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSchedule:
+    """A schedule to set: it makes a job at each of its times."""
+
+    uid: str
+    name: str
+    task: str
+    data: Any = None
+    """Any JSON value."""
+    hook: str | None = None
+    cron: str | None = None
+    """A cron expression of five fields, or `@daily` and its like; or else `every`."""
+    every: timedelta | float | None = None
+    """From one time to the next (a float: seconds), counted from 1970 on."""
+    timezone: str = "UTC"
+    """Whose clocks `cron` means."""
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    jitter: timedelta | float = 0.0
+    """By how much its jobs are late at most (a float: seconds)."""
+    misfire: str = "once"
+    """`skip`, `once` or `all`: which times are made up for that no node was there for."""
+    catchup: timedelta | float = 3600.0
+    """For how long (a float: seconds)."""
+    overlap: str = "skip"
+    """`skip`, `queue_one`, `allow` or `replace`: what becomes of a time while an earlier job is not
+    over."""
+    paused: bool = False
+    note: str | None = None
+    priority: int = 0
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """What became of a time of a schedule, or of several that were missed together."""
+
+    scheduled_for: datetime
+    at: datetime
+    """When this was decided."""
+    job: str | None
+    """Id of the job that it became; None: it was skipped."""
+    status: Status | None
+    skipped: str | None
+    """Why: `missed`, `overlap`, `paused` or `quota`."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A schedule."""
+
+    uid: str
+    name: str
+    task: str
+    data: Any
+    hook: str | None
+    cron: str | None
+    every_s: int | None
+    timezone: str
+    start_at: datetime | None
+    end_at: datetime | None
+    jitter_s: float
+    misfire: str
+    catchup_s: float
+    overlap: str
+    paused: bool
+    note: str | None
+    priority: int
+    max_attempts: int | None
+    set_by: str | None
+    """The name of who set it last."""
+    created_at: datetime
+    changed_at: datetime
+    next: Sequence[datetime]
+    """The next five; none while it is paused."""
+    recent: Sequence[Occurrence]
+    """The last ten, newest first; none in lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """When a schedule would make its next jobs."""
+
+    next: Sequence[datetime]
+    local: Sequence[datetime]
+    """The same, with the offsets of the zone."""
+    explained: str
+    notes: Sequence[str]
+    """What is easily mistaken about it."""
+    timezone: str
+    tzdata: str
+    """The release of the rules of time zones."""
 
 
 class AttemptOutcome(StrEnum):
@@ -294,6 +390,10 @@ class JobState:
     hook_retries: bool = False
     needs: Sequence[str] = ()
     """The labels that a node must have to run it, with those of its handler."""
+    schedule: str | None = None
+    """The name of the schedule that made it; that one may be deleted by now."""
+    scheduled_for: datetime | None = None
+    """The time of the schedule for which it was made."""
     attempts: Sequence[Attempt] = ()
     """The last 20, with the one that runs; empty where the node is of an earlier version."""
     after: Sequence[Predecessor] = ()
@@ -512,6 +612,8 @@ class Node:
     """What jobs may need."""
     only: Sequence[str] = ()
     """It takes only jobs that need one of these; empty: all."""
+    tzdata: str | None = None
+    """The release of the rules of time zones that it knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from scheduler.service.pauses import PauseService
 from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -46,6 +47,7 @@ def build_app(
     statistics: StatisticsService,
     pauses: PauseService,
     places: PlaceService,
+    schedules: ScheduleService,
     data_bytes_max: int,
     bulk_jobs_max: int,
     registry: CollectorRegistry,
@@ -83,6 +85,7 @@ def build_app(
     app[state.STATISTICS] = statistics
     app[state.PAUSES] = pauses
     app[state.PLACES] = places
+    app[state.SCHEDULES] = schedules
     _keep(app, access)
     app[state.LIMITS] = state.Limits(data_bytes_max=data_bytes_max, bulk_jobs_max=bulk_jobs_max)
     app[state.PATH_PREFIX] = path_prefix

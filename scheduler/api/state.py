@@ -23,6 +23,7 @@ from scheduler.service.pauses import PauseService
 from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 
@@ -50,6 +51,7 @@ RERUNS: Final = web.AppKey("reruns", Reruns)
 STATISTICS: Final = web.AppKey("statistics", StatisticsService)
 PAUSES: Final = web.AppKey("pauses", PauseService)
 PLACES: Final = web.AppKey("places", PlaceService)
+SCHEDULES: Final = web.AppKey("schedules", ScheduleService)
 TOKENS: Final = web.AppKey("tokens", Tokens)
 SESSIONS: Final = web.AppKey("sessions", Sessions)
 SESSION_COOKIE: Final = web.AppKey("session_cookie", str)

@@ -22,9 +22,12 @@ from atlanscheduler_client import (
     Job,
     JobState,
     Node,
+    Occurrence,
     OnAbort,
     Pause,
+    Preview,
     Progress,
+    Schedule,
     Status,
     Task,
     Token,
@@ -46,6 +49,8 @@ FOR_OTHERS: Final = {
     "quota": "another job of its user to end",
     "limit": "another job of its handler to end",
     "no_node": "a node that knows its handler and has the labels that it needs",
+    "overlap": "the earlier jobs of its schedule to be over",
+    "replace": "the job that it replaces to be over",
 }
 """What is waited for that no time ends, by the reason."""
 UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
@@ -132,6 +137,71 @@ def pauses(found: Sequence[Pause]) -> Table:
             for pause in found
         ),
     )
+
+
+def schedules(found: Sequence[Schedule]) -> Table:
+    """A table with a row for each schedule."""
+    return _table(
+        ("schedule", "when", "task", "next"),
+        ((f"{each.uid}/{each.name}", _when(each), each.task, next_run(each)) for each in found),
+    )
+
+
+def schedule(found: Schedule) -> Table:
+    """Everything about one schedule."""
+    return _grid(
+        {
+            "schedule": f"{found.uid}/{found.name}",
+            "when": _when(found),
+            "from": _at(found.start_at),
+            "until": _at(found.end_at),
+            "task": found.task,
+            "data": _json(found.data),
+            "hook": found.hook,
+            "overlap": found.overlap,
+            "misfire": f"{found.misfire}, for {duration(timedelta(seconds=found.catchup_s))}",
+            "jitter": _seconds(found.jitter_s) if found.jitter_s else None,
+            "priority": f"{found.priority:+} s" if found.priority else None,
+            "at most": counted(found.max_attempts, "attempt") if found.max_attempts else None,
+            "note": found.note,
+            "set by": found.set_by,
+            "next": "\n".join(f"{_at(each)}" for each in found.next) or next_run(found),
+            "last": "\n".join(_occurrence(each, found.uid) for each in found.recent),
+        }
+    )
+
+
+def next_run(found: Schedule) -> str:
+    """When a schedule makes its next job."""
+    if found.paused:
+        return "paused"
+    return f"{_at(found.next[0])}" if found.next else "no more"
+
+
+def preview(found: Preview) -> Table:
+    """The next times of a schedule, on the clocks of its zone and in UTC."""
+    times = zip(found.local, found.next, strict=True)
+    return _grid(
+        {
+            "means": found.explained,
+            "next": "\n".join(f"{local.isoformat()}  {_at(at)}" for local, at in times) or "none",
+            "note": "\n".join(found.notes),
+            "zone": f"{found.timezone}, by the rules of {found.tzdata}",
+        }
+    )
+
+
+def _when(found: Schedule) -> str:
+    if found.cron is None:
+        return f"every {duration(timedelta(seconds=found.every_s or 0))}"
+    return f"{found.cron} {found.timezone}"
+
+
+def _occurrence(each: Occurrence, uid: str) -> str:
+    if each.skipped is None:
+        return f"{_at(each.scheduled_for)}  {each.status or 'deleted'}  {uid}/{each.job}"
+    several = f", {each.count} of them" if each.count > 1 else ""
+    return f"{_at(each.scheduled_for)}  skipped: {each.skipped}{several}"
 
 
 def until(at: datetime | None) -> str:
@@ -425,6 +495,7 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "hook": job.hook,
         "parent": f"{job.uid}/{job.parent}" if job.parent else None,
         "runs again": f"{job.uid}/{job.rerun_of}" if job.rerun_of else None,
+        "schedule": _of_schedule(job),
         "progress": progress(job.progress),
         "result": _json(job.result) if done else None,
         "attempt": f"{job.attempt} on {job.node}" if job.attempt else None,
@@ -466,6 +537,9 @@ def _before(job: Job) -> str | None:
     ids = job.successors or ()
     more = ["…"] if len(ids) > NAMED_MAX else []
     return "\n".join([*(f"{job.uid}/{each}" for each in ids[:NAMED_MAX]), *more]) or None
+def _of_schedule(job: Job) -> str | None:
+    """Which occurrence of which schedule a job is."""
+    return f"{job.schedule}, for {_at(job.scheduled_for)}" if job.schedule else None
 
 
 def _is_tried_again(job: Job) -> bool:

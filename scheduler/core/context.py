@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from math import isfinite
 from operator import index
 from typing import Any, Final, SupportsFloat, SupportsIndex
@@ -49,6 +50,9 @@ class JobContext:
         attempt: the number of this attempt, from 1.
         hook: the URL that was given with the job, or None.
         after: how the jobs ended that it comes after, by their refs and ids.
+        schedule: the name of the schedule that made the job, or None.
+        scheduled_for: the time of the schedule for which it is made, in UTC, or None. A handler
+            that is to work on a day or an hour goes by this: it may run later.
     """
 
     def __init__(
@@ -61,12 +65,16 @@ class JobContext:
         send: Callable[[dict[str, object]], None],
         throttled: bool = False,
         after: EndedJobs = NONE,
+        schedule: str | None = None,
+        scheduled_for: datetime | None = None,
     ) -> None:
         self.id = id
         self.uid = uid
         self.attempt = attempt
         self.hook = hook
         self.after = after
+        self.schedule = schedule
+        self.scheduled_for = scheduled_for
         self._send = send
         self._throttled = throttled
         self._left_out = False

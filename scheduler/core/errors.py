@@ -14,6 +14,7 @@ SchedulerError
 ├── NotFound            the client: there is no such job for this user
 ├── NoSuchToken         the client: there is no such token
 ├── NoSuchPause         the client: this is not paused
+├── NoSuchSchedule      the client: there is no such schedule of this user
 ├── Conflict            the client: the job or the key is already something else
 ├── ParentAborted       the client: nothing, its job is not wanted any more
 └── NoSuchPredecessors  the client: name jobs of the same user that are there
@@ -125,6 +126,10 @@ class NoSuchToken(SchedulerError):
 
 class NoSuchPause(SchedulerError):
     """There is no such pause, or it has ended."""
+
+
+class NoSuchSchedule(SchedulerError):
+    """There is no such schedule, or it is another user's: the client cannot tell which."""
 
 
 class Conflict(SchedulerError):

@@ -107,6 +107,11 @@ class HoldReason(StrEnum):
     """As many have begun as may within a time; `let_go_of_limiter.sql` lets it go, too."""
     AFTER = "after"
     """Jobs that it comes after are not over; `release_successors.sql` lets it go."""
+    OVERLAP = "overlap"
+    """Earlier jobs of its schedule are not over; `let_go_overlapping.sql` lets it go, one at a
+    time."""
+    REPLACE = "replace"
+    """The same, and those are being aborted, since it replaces them."""
 
 
 class Cleanup(StrEnum):
@@ -407,6 +412,10 @@ class Job(Submission):
     successors: tuple[str, ...] | None = None
     """The first of these jobs; None where they were not looked up."""
     group: str | None = None
+    schedule: str | None = None
+    """The name of its user's schedule that made it; that one may be deleted by now."""
+    scheduled_for: datetime | None = None
+    """The occurrence of the schedule that it is."""
 
     @property
     def turn_at(self) -> datetime:
@@ -566,6 +575,9 @@ class Claim(Submission):
     """The jobs that it comes after."""
     results: Sequence[Mapping[str, Any]] = ()
     """How these ended, as the handler is told; see `core.dependencies.results`."""
+    schedule: str | None = None
+    """The name of the schedule that made the job."""
+    scheduled_for: datetime | None = None
 
 
 NOBODY: Final = ""
@@ -704,3 +716,5 @@ class Node:
     """What it has that jobs may need, in order."""
     only: tuple[str, ...] = ()
     """It runs only jobs that need one of these; empty: any for which it has the labels."""
+    tzdata: str | None = None
+    """The release of the rules of time zones that it knows; None of one that does not say."""

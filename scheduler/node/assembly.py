@@ -33,6 +33,7 @@ from scheduler.core.ports.clock import Clock
 from scheduler.core.ports.queue import Queue
 from scheduler.core.ports.store import Store
 from scheduler.core.quotas.reserve import Reserve
+from scheduler.core.schedules.zones import TZDATA_VERSION
 from scheduler.node.authentication import access, make_first_token, require_safe
 from scheduler.node.config.loading import Config
 from scheduler.node.config.sections import HttpSection
@@ -49,6 +50,7 @@ from scheduler.node.preflight import (
 from scheduler.node.promoter import Promoter
 from scheduler.node.reloading import Triggers, reloading_tasks
 from scheduler.node.running_node import RunningNode
+from scheduler.node.schedule_look import ScheduleLook
 from scheduler.node.sweeper import Retention, Sweeper
 from scheduler.node.tls import Certificate
 from scheduler.processes.child.loading.snapshot import Snapshot
@@ -62,6 +64,8 @@ from scheduler.service.pauses import PauseService
 from scheduler.service.places import PlaceService
 from scheduler.service.quotas import QuotaService
 from scheduler.service.reruns import Reruns
+from scheduler.service.schedules.firing import Firings
+from scheduler.service.schedules.schedules import ScheduleService
 from scheduler.service.service import Service
 from scheduler.service.statistics import StatisticsService
 from scheduler.store import open_store
@@ -130,8 +134,8 @@ async def assemble(
     lease = _lease(basis, local_jobs)
     direct_starts = _direct_starts(basis, lease, local_jobs)
     service = _service(basis, change_feed, looks, direct_starts, draining)
-    pauses = _pauses(basis, service)
-    urls = await stack.enter_async_context(_api(basis, service, pauses, registry))
+    pauses, (schedules, schedule_look) = _pauses(basis, service), _schedules(basis, service)
+    urls = await stack.enter_async_context(_api(basis, service, pauses, schedules, registry))
     settlements, workers = await _open_workers(
         basis,
         lease,
@@ -155,6 +159,7 @@ async def assemble(
             "keep the lease": lease.keep,
             "sweep": sweeper.run,
             **_promoting(basis, service),
+            "look at schedules": schedule_look.run,
             "look for pauses": pauses.run,
             "give back lost claims": settlements.lost_claims.run,
             "write job logs": settlements.job_log_writer.run,
@@ -222,6 +227,7 @@ async def _open_basis(
         started_at=clock.now(),
         labels=config.node.labels,
         only=config.node.only,
+        tzdata=TZDATA_VERSION,
     )
     return _Basis(
         config=config,
@@ -359,8 +365,41 @@ def _pauses(basis: _Basis, service: Service) -> PauseService:
     )
 
 
+def _schedules(basis: _Basis, service: Service) -> tuple[ScheduleService, ScheduleLook]:
+    def count(outcome: str, occurrences: int) -> None:
+        basis.metrics.occurrences(outcome).inc(occurrences)
+
+    firings = Firings(
+        store=basis.store,
+        queue=basis.queue,
+        clock=basis.clock,
+        new_id=new_id,
+        quotas=basis.config.quotas.quotas,
+        on_occurrences=count,
+    )
+    schedules = ScheduleService(
+        store=basis.store,
+        clock=basis.clock,
+        new_id=new_id,
+        tasks=basis.slots.tasks,
+        firings=firings,
+    )
+    look = ScheduleLook(
+        store=basis.store,
+        queue=basis.queue,
+        firings=firings,
+        service=service,
+        nearer=schedules.nearer,
+    )
+    return schedules, look
+
+
 def _api(
-    basis: _Basis, service: Service, pauses: PauseService, registry: CollectorRegistry
+    basis: _Basis,
+    service: Service,
+    pauses: PauseService,
+    schedules: ScheduleService,
+    registry: CollectorRegistry,
 ) -> AbstractAsyncContextManager[Sequence[str]]:
     config = basis.config
     statistics = StatisticsService(
@@ -384,6 +423,7 @@ def _api(
         statistics=statistics,
         pauses=pauses,
         places=PlaceService(store=basis.store, clock=basis.clock, tasks=basis.slots.tasks),
+        schedules=schedules,
         data_bytes_max=config.limits.data_bytes_max,
         bulk_jobs_max=config.limits.bulk_jobs_max,
         registry=registry,

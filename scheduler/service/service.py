@@ -69,6 +69,8 @@ REFUSALS_AT_ONCE_MAX: Final = 1000
 """How many jobs one write makes refuse further children: few, so that no other write waits long."""
 PROBE_S: Final = 2.0
 """How long a readiness probe waits for the store and the queue."""
+REPLACED: Final = "replaced by the next job of its schedule"
+"""Why a job is aborted whose schedule says so."""
 SEE_LOG: Final = "the {} does not answer, or takes nothing now; the node's log says why"
 """An outage, in the words for those who may not know where a server is."""
 
@@ -419,6 +421,11 @@ class Service:
         if children:
             await self._abort_below(job, abort, grace_s=grace_s)
         return await self._waited(job, wait_s=wait_s, until=until)
+
+    async def abort_replaced(self, job_id: str, uid: str) -> None:
+        """Abort a job in whose place a later one of its schedule is to run; it may be gone."""
+        with suppress(NotFound):
+            await self._abort(job_id, uid=uid, by=None, reason=REPLACED, audit=())
 
     async def reorder(
         self,

@@ -37,6 +37,7 @@ from scheduler.core.ports.limiter_store import InLimiters
 from scheduler.core.places.labels import lane_of
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
+from scheduler.core.schedules.schedule import Occurrence, Schedule
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 AWAITED: Final = {"awaited": "open"}
@@ -284,6 +285,54 @@ def page(written: Written) -> Mapping[str, Any]:
         "place": page.offset,
         "bytes": page.size,
         "blocks": orjson.dumps(blocks).decode(),
+    }
+
+
+def schedule(of: Schedule) -> str:
+    """A schedule as one argument; it has more columns than a statement has parameters."""
+    plan, timing = of.plan, of.plan.timing
+    row = {
+        "uid": of.key.uid,
+        "name": of.key.name,
+        "id": of.id,
+        "task": plan.task,
+        "hook": plan.hook,
+        "cron": timing.cron,
+        "every_s": timing.every_s,
+        "timezone": timing.timezone,
+        "start_at": timing.start_at and milliseconds_up(timing.start_at),
+        "end_at": maybe_milliseconds(timing.end_at),
+        "jitter_s": plan.jitter_s,
+        "misfire": plan.misfire,
+        "catchup_s": plan.catchup_s,
+        "overlap": plan.overlap,
+        "paused": plan.paused,
+        "note": plan.note,
+        "priority": plan.priority,
+        "max_attempts": plan.max_attempts,
+        "undoable": of.undoable,
+        "set_by": of.set_by,
+        "token_id": of.token_id,
+        "created_at": milliseconds(of.created_at),
+        "changed_at": milliseconds(of.changed_at),
+        "cursor_at": milliseconds(of.cursor),
+        "next_at": of.next_at and milliseconds_up(of.next_at),
+        "data": plan.data,
+    }
+    return batch([row])
+
+
+def occurrence(of: Schedule, each: Occurrence) -> Mapping[str, Any]:
+    """The columns of an occurrence."""
+    return {
+        "schedule_id": of.id,
+        "uid": of.key.uid,
+        "schedule": of.key.name,
+        "scheduled_for": milliseconds(each.scheduled_for),
+        "at": milliseconds(each.at),
+        "job_id": each.job_id,
+        "skipped": each.skipped,
+        "count": each.count,
     }
 
 

@@ -41,7 +41,19 @@ from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
 from scheduler.core.ports.limiter_store import LimiterJob
 from scheduler.core.places.labels import ANYWHERE, needs_of
+from scheduler.core.ports.schedule_store import Standing
 from scheduler.core.rerun import Reran, Rerunnable
+from scheduler.core.schedules.firing import Unfinished
+from scheduler.core.schedules.schedule import (
+    Misfire,
+    Occurrence,
+    Overlap,
+    Plan,
+    Schedule,
+    ScheduleKey,
+    SkipReason,
+)
+from scheduler.core.schedules.timing import Timing
 from scheduler.core.statistics import FinishedCount, JobCounts
 from scheduler.core.webhook import CallStatus, Event, HookCall
 from scheduler.store.arguments import EPOCH, MILLISECOND
@@ -77,6 +89,8 @@ def job(row: Row) -> Job:
         after=_after(row),
         awaited=row["awaited"] is not None,
         group=row["group_name"],
+        schedule=row["schedule"],
+        scheduled_for=_maybe_instant(row["scheduled_for"]),
         **times(row),
     )
 
@@ -166,6 +180,8 @@ def claim(row: Row) -> Claim:
         needs=needs_of(row["needs"]),
         unknown_s=None if row["unknown_ms"] is None else row["unknown_ms"] / 1000,
         after=_after(row),
+        schedule=row["schedule"],
+        scheduled_for=_maybe_instant(row["scheduled_for"]),
     )
 
 
@@ -178,6 +194,64 @@ def pause(row: Row) -> Pause:
         until=_maybe_instant(row["until"]),
         paused_at=_instant(row["paused_at"]),
         by=row["paused_by"],
+    )
+
+
+def schedule(row: Row) -> Schedule:
+    """The schedule in a row."""
+    return Schedule(
+        key=ScheduleKey(row["uid"], row["name"]),
+        id=row["id"],
+        plan=Plan(
+            timing=Timing(
+                cron=row["cron"],
+                every_s=row["every_s"],
+                timezone=row["timezone"],
+                start_at=_maybe_instant(row["start_at"]),
+                end_at=_maybe_instant(row["end_at"]),
+            ),
+            task=row["task"],
+            data=row["data"],
+            hook=row["hook"],
+            jitter_s=row["jitter_s"],
+            misfire=Misfire(row["misfire"]),
+            catchup_s=row["catchup_s"],
+            overlap=Overlap(row["overlap"]),
+            paused=bool(row["paused"]),
+            note=row["note"],
+            priority=row["priority"],
+            max_attempts=row["max_attempts"],
+        ),
+        undoable=bool(row["undoable"]),
+        set_by=row["set_by"],
+        token_id=row["token_id"],
+        created_at=_instant(row["created_at"]),
+        changed_at=_instant(row["changed_at"]),
+        cursor=_instant(row["cursor_at"]),
+        next_at=_maybe_instant(row["next_at"]),
+        revision=row["revision"],
+    )
+
+
+def standing(row: Row) -> Standing:
+    """A schedule, and how it stands, in a row."""
+    return Standing(
+        now=_instant(row["now"]),
+        schedule=None if row["id"] is None else schedule(row),
+        unfinished=Unfinished(row["unfinished"], row["held_jobs"]),
+        paused=bool(row["held_up"]),
+    )
+
+
+def occurrence(row: Row) -> Occurrence:
+    """The occurrence in a row, with where its job stands."""
+    return Occurrence(
+        scheduled_for=_instant(row["scheduled_for"]),
+        at=_instant(row["at"]),
+        job_id=row["job_id"],
+        skipped=None if row["skipped"] is None else SkipReason(row["skipped"]),
+        count=row["count"],
+        job_status=None if row["status"] is None else Status(row["status"]),
     )
 
 
@@ -194,6 +268,7 @@ def node(row: Row) -> Node:
         started_at=_instant(row["started_at"]),
         labels=needs_of(row["labels"]),
         only=needs_of(row["only_for"]),
+        tzdata=row["tzdata"],
     )
 
 

@@ -50,6 +50,7 @@ from scheduler.store.idempotency import (
 from scheduler.store.parts.dependencies import SqlDependencies
 from scheduler.store.parts.limiters import SqlLimiters
 from scheduler.store.parts.pauses import SqlPauses
+from scheduler.store.parts.schedules import SqlSchedules
 from scheduler.store.parts.tokens import SqlTokens
 from scheduler.store.sql_audit import SqlAudit, audited_by, fetch_audited
 
@@ -81,6 +82,7 @@ class SqlStore:
         self.limiters = SqlLimiters(database)
         self.dependencies = SqlDependencies(database)
         self.due = asyncio.Event()
+        self.schedules = SqlSchedules(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -539,6 +541,7 @@ class SqlStore:
             arguments.milliseconds(node.started_at),
             node.beat,
             arguments.batch([arguments.place(node)]),
+            node.tzdata,
         )
 
     async def renew(self, node_id: str, *, running: int) -> bool:

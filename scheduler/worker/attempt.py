@@ -267,6 +267,7 @@ class Attempt:
             "traceparent": claim.traceparent,
             **self._node_api.frame(claim),
             **({"after": claim.results} if claim.results else {}),
+            **_scheduled(claim),
         }
 
     def on_end(self, end: Message | None) -> None:
@@ -355,3 +356,10 @@ class Attempt:
         others = ended.processes - ended.held
         needed = signal.SIGTERM if unwound and others == 0 else signal.SIGKILL
         return Death(signal=needed.name, processes=1 + others, survivors=len(ended.survivors))
+
+
+def _scheduled(claim: Claim) -> Message:
+    """Which occurrence of which schedule a job is; nothing of a job that is none."""
+    if claim.schedule is None or claim.scheduled_for is None:
+        return {}
+    return {"schedule": claim.schedule, "scheduled_for": claim.scheduled_for.isoformat()}

@@ -228,6 +228,8 @@ def claim_as_it_is(row: Row, now: datetime | None = None) -> Claim:
         needs=job.needs,
         unknown_s=None if since is None or now is None else (now - since).total_seconds(),
         after=job.after,
+        schedule=job.schedule,
+        scheduled_for=job.scheduled_for,
     )
 
 

@@ -53,6 +53,7 @@ from tests.fakes.rows import (
     release,
     size_of,
 )
+from tests.fakes.schedules import MemorySchedules
 from tests.fakes.tokens import MemoryTokens
 
 
@@ -74,6 +75,9 @@ class MemoryStore:
         self.due = asyncio.Event()
         self.dependencies = MemoryDependencies(
             self._answer, rows=self.rows, now=self.now, due=self.due
+        )
+        self.schedules = MemorySchedules(
+            self._answer, self.audit, self.pauses, rows=self.rows, now=self.now, fit=self._must_fit
         )
 
     def _answer(self) -> None:

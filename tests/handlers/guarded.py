@@ -132,3 +132,9 @@ handler(
     needs=("fast",),
     on_abort=undo,
 )(guarded)
+
+
+@handler("steady")
+def steady(_: Any, job: JobContext) -> Any:
+    """Return the occurrence of the schedule that the job is."""
+    return job.scheduled_for and job.scheduled_for.isoformat()

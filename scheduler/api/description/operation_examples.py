@@ -72,6 +72,11 @@ AFTER: Final = {
     "group": "nightly",
 }
 RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
+SCHEDULED: Final = {
+    **QUEUED,
+    "schedule": "nightly",
+    "scheduled_for": "2026-11-23T01:00:00.000Z",
+}
 TRIED_AGAIN: Final = {
     **QUEUED,
     "attempt": 1,
@@ -201,6 +206,19 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         "for good": {},
         "until a time": {"reason": PAUSE["reason"], "until": "2026-11-24T07:00:00+01:00"},
     },
+    ("put_schedule", None): {
+        "every night": BY_SCHEMA["ScheduleOrder"],
+        "every ten minutes": {"task": "task1", "every_s": 600, "overlap": "queue_one"},
+        "on workdays, made up for": {
+            "task": "report",
+            "cron": "30 8 * * MON-FRI",
+            "timezone": "America/New_York",
+            "misfire": "all",
+            "catchup_s": 86400,
+        },
+    },
+    ("run_schedule", 202): {"one": SCHEDULED},
+    ("backfill_schedule", 202): {"one": [SCHEDULED]},
     ("list_tokens", 200): {"newest first": [TOKEN]},
     ("revoke_token", 200): {"revoked": {**TOKEN, "revoked_at": "2026-11-24T09:30:00.000Z"}},
     ("list_audit", 200): {"newest first": [AUDIT]},

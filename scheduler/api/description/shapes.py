@@ -15,6 +15,7 @@ from scheduler.core.access.principal import ActorKind, Role
 from scheduler.core.dependencies.declaration import PREDECESSORS_MAX, AfterIf
 from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
 from scheduler.core.pause import PauseKind
+from scheduler.core.schedules.schedule import Misfire, Overlap, SkipReason
 from scheduler.core.webhook import CallStatus, Event
 from scheduler.service.lookup import SUCCESSORS_SHOWN_MAX
 
@@ -149,6 +150,73 @@ class Pause(Shape):
     by: Annotated[str | None, Field(description="who asked for it; null without `[auth]`")]
 
 
+class Occurrence(Shape):
+    """What became of an occurrence of a schedule, or of several that were missed together."""
+
+    scheduled_for: Annotated[Instant, Field(description="of several, the last one")]
+    at: Annotated[Instant, Field(description="when this was decided")]
+    job: Annotated[Id | None, Field(description="the job that it became; null: it was skipped")]
+    status: Annotated[
+        Status | None, Field(description="of the job; null where it is skipped, or deleted by now")
+    ]
+    skipped: Annotated[
+        SkipReason | None,
+        Field(
+            description="`missed`: no node was there in time; `overlap`: an earlier job was not "
+            "over; `paused`: its handler or user was; `quota`: its user had too many queued jobs"
+        ),
+    ]
+    count: Annotated[int, Field(description="of how many it tells; up to 1,000 are counted")]
+
+
+class Schedule(Shape):
+    """A schedule, which makes jobs at set times."""
+
+    uid: str
+    name: str
+    task: str
+    data: Annotated[Any, Field(description="of each of its jobs")]
+    hook: str | None
+    cron: Annotated[str | None, Field(description="null where it has `every_s`")]
+    every_s: Annotated[int | None, Field(description="null where it has `cron`")]
+    timezone: Annotated[str, Field(description="the zone whose clocks `cron` means")]
+    start_at: Instant | None
+    end_at: Instant | None
+    jitter_s: float
+    misfire: Misfire
+    catchup_s: float
+    overlap: Overlap
+    paused: bool
+    note: str | None
+    priority: int
+    max_attempts: int | None
+    set_by: Annotated[str | None, Field(description="who set it last; null without `[auth]`")]
+    created_at: Instant
+    changed_at: Instant
+    next: Annotated[
+        list[Instant],
+        Field(description="its next 5 occurrences; none while it is paused", max_length=5),
+    ]
+    recent: Annotated[
+        list[Occurrence],
+        Field(description="its last 10 occurrences, newest first; none in lists", max_length=10),
+    ]
+
+
+class Preview(Shape):
+    """When a schedule would have its next occurrences."""
+
+    next: list[Instant]
+    local: Annotated[
+        list[str],
+        Field(description="the same on the clocks of the zone, each with its offset"),
+    ]
+    explained: Annotated[str, Field(description="what it means, in a sentence")]
+    notes: Annotated[list[str], Field(description="what is easily mistaken about it")]
+    timezone: str
+    tzdata: Annotated[str, Field(description="the release of the rules of time zones")]
+
+
 class Attempt(Shape):
     """An attempt at a job."""
 
@@ -230,6 +298,13 @@ class JobOutline(Shape):
     needs: Annotated[
         list[str],
         Field(description="the labels that a node must have to run it, with those of its handler"),
+    ]
+    schedule: Annotated[
+        str | None,
+        Field(description="the user's schedule that made it, which may be deleted by now"),
+    ]
+    scheduled_for: Annotated[
+        Instant | None, Field(description="the occurrence of the schedule that it is")
     ]
     attempts: Annotated[
         list[Attempt], Field(description="the last 20, with the one that runs", max_length=20)
@@ -423,6 +498,9 @@ class Node(Shape):
     running: Annotated[int, Field(description="jobs it was running at its last heartbeat")]
     tasks: list[str]
     started_at: Instant
+    tzdata: Annotated[
+        str | None, Field(description="the release of the rules of time zones that it knows")
+    ]
     paused: Annotated[Pause | None, Field(description="null where it takes jobs")]
     labels: Annotated[list[str], Field(description="what jobs may need")]
     only: Annotated[

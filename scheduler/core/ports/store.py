@@ -30,6 +30,7 @@ from scheduler.core.ports.audit_log import AuditLog
 from scheduler.core.ports.dependency_store import DependencyStore
 from scheduler.core.ports.limiter_store import LimiterStore
 from scheduler.core.ports.pause_store import PauseStore
+from scheduler.core.ports.schedule_store import ScheduleStore
 from scheduler.core.ports.token_store import TokenStore
 from scheduler.core.quotas.quota import Quota, Quotas, Use
 from scheduler.core.rerun import Reran, RerunFilter, Rerunnable
@@ -119,6 +120,11 @@ class Store(Protocol):
     @property
     def limiters(self) -> LimiterStore:
         """What limits and throttles of handlers let through."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """What makes jobs at set times."""
         ...
 
     async def insert(

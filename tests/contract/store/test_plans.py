@@ -23,8 +23,9 @@ from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
-    "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|awaited_over|paused_of_(task|user)|parked|let_go)"
-    "|hook_calls_due|audit_pkey|limiters_opening"
+    "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|awaited_over|overlapping"
+    "|of_schedule|paused_of_(task|user)|parked|let_go)"
+    "|hook_calls_due|audit_pkey|limiters_opening|schedules_due"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows
 of a range are in question, up to a number."""
@@ -53,6 +54,14 @@ SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n, 'abort', 'web'
   FROM generate_series(1, 20000) AS n;
 INSERT INTO limiters (key, rule, jobs_max, slack_us, tat)
 SELECT 'key' || n, 'rule', 1, 0, n FROM generate_series(1, 20000) AS n;
+INSERT INTO schedules (uid, name, id, task, every_s, timezone, jitter_s, misfire, catchup_s,
+                       overlap, paused, priority, undoable, created_at, changed_at, cursor_at,
+                       next_at, revision, data)
+SELECT 'u' || n % 20, 's' || n, 's' || n, 'task' || n % 5, 3600, 'UTC', 0, 'once', 3600, 'skip',
+       false, 0, false, 1, 1, 1, 10000000000000 + n, 1, 'null'
+  FROM generate_series(1, 20000) AS n;
+INSERT INTO occurrences (schedule_id, scheduled_for, at, skipped, count)
+SELECT 's' || n % 2000, n, n, 'paused', 1 FROM generate_series(1, 20000) AS n;
 INSERT INTO nodes VALUES ('a', 'a', '1', 2, '[]', 0, 0, 1);
 """
 LIMITED: Final = {
@@ -70,7 +79,16 @@ LIMITED: Final = {
     "unfinished_by_user": "'queued', NULL, 10",
 }
 """Arguments of the statements whose plan depends on the value of their limit."""
-GROWING: Final = {"audit", "edges", "jobs", "hook_calls", "limiters", "logs"}
+GROWING: Final = {
+    "audit",
+    "edges",
+    "hook_calls",
+    "jobs",
+    "limiters",
+    "logs",
+    "occurrences",
+    "schedules",
+}
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,7 @@ async def test_the_nodes_are_listed(api: Api) -> None:
             "running": 0,
             "tasks": ["task1", "task2"],
             "started_at": "2026-03-01T12:00:00.123Z",
+            "tzdata": None,
             "paused": None,
             "labels": [],
             "only": [],

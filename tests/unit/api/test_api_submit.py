@@ -38,6 +38,8 @@ KEYS = [
     "max_attempts",
     "hook_retries",
     "needs",
+    "schedule",
+    "scheduled_for",
     "attempts",
     "after",
     "after_if",

@@ -32,6 +32,7 @@ SOURCE = "\n".join(
         "parts/dependencies.py",
         "parts/limiters.py",
         "parts/pauses.py",
+        "parts/schedules.py",
         "parts/tokens.py",
     )
 )
@@ -74,6 +75,13 @@ READS = {
     "waiting_in_lane",
     "pause",
     "pauses",
+    "due_schedules",
+    "next_schedule",
+    "occurred",
+    "occurrences",
+    "replaced",
+    "schedule",
+    "schedules",
     "refusing",
     "rerunnable",
     "rerunnable_of_user",
@@ -226,7 +234,7 @@ def fetches(function: ast.AsyncFunctionDef | ast.FunctionDef) -> Iterator[tuple[
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
             name, arguments = node.args
             if isinstance(name, ast.Constant):
-                assert isinstance(arguments, ast.Tuple)
+                assert isinstance(arguments, ast.Tuple | ast.List)
                 yield name, len(arguments.elts)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in FETCHES:
             name, *passed = node.args

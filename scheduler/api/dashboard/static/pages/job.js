@@ -3,10 +3,10 @@ import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { exact, pathOf, queryOf } from "../core/api.js";
 import { useData } from "../core/data.js";
 import { useEvents } from "../core/events.js";
-import { jobs, json } from "../core/format.js";
+import { jobs, json, moment } from "../core/format.js";
 import { useKeys } from "../core/keys.js";
 import { useNow } from "../core/now.js";
-import { jobLink } from "../core/route.js";
+import { jobLink, link } from "../core/route.js";
 import { useMay } from "../core/who.js";
 import { AbortDialog } from "../parts/abort_dialog.js";
 import { Attempts } from "../parts/attempts.js";
@@ -124,6 +124,7 @@ const Names = ({ job, now, around }) => html`
     ${job.rerun_of && html`<div><dt>Runs again</dt><dd><${JobId} uid=${job.uid} id=${job.rerun_of} /></dd></div>`}
     ${around.reruns.length > 0 && html`<div><dt>Run again as</dt><dd>${around.reruns.map((id) => html`<${JobId} uid=${job.uid} id=${id} />`)}</dd></div>`}
     ${job.group && html`<div><dt>Group</dt><dd><a href=${"#/jobs" + queryOf({ group: job.group, uid: job.uid })}>${job.group}</a></dd></div>`}
+    ${job.schedule && html`<div><dt>Schedule</dt><dd><a href=${link(["schedules", job.uid, job.schedule])}>${job.schedule}</a>, for ${moment(job.scheduled_for)}</dd></div>`}
     ${job.submitted_by && html`<div><dt>Submitted by</dt><dd>${job.submitted_by}</dd></div>`}
     ${job.status === "queued" && html`<div><dt>Waits for</dt><dd>${waitsFor(job, now)}</dd></div>`}
     ${job.status === "queued" && around.ahead !== null && html`<div><dt>Before it</dt><dd>${before(around)}</dd></div>`}

@@ -16,6 +16,8 @@ const REASONS = {
   limit: "another job of its handler to end",
   throttle: "its handler's throttle",
   after: "the jobs that it comes after",
+  overlap: "the earlier jobs of its schedule to be over",
+  replace: "the job that it replaces to be over",
 };
 
 // What a queued job waits for, as the end of a sentence that begins with "waits for".
