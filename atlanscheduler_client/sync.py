@@ -98,7 +98,7 @@ class Client:
         """Submit a job; once this returns, it is stored and will reach an end.
 
         In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
-        which order and how often it runs, where, and after which jobs, the last ones say: see `NewJob`.
+        which order, how often, where and after which jobs it runs, the last ones say: see `NewJob`.
         """
         job = NewJob(
             uid=uid,

@@ -69,15 +69,7 @@ def build_app(
         registry: the node's. The HTTP metrics are added to it, so only one application can use it.
     """
     table = routes(open_metrics=access.open_metrics)
-    app = web.Application(
-        middlewares=[
-            http_metrics.metrics_middleware(registry),
-            admit,
-            problems.answer_problems,
-            refuse_other_sites,
-        ]
-    )
-    app._router = Router(depth_max=_depth_max(table))  # noqa: SLF001 - the argument is deprecated
+    app = _bare_app(registry, depth_max=_depth_max(table))
     app[state.SERVICE] = service
     app[state.QUOTAS] = quotas
     app[state.RERUNS] = reruns
@@ -98,6 +90,20 @@ def build_app(
     for route in table:
         _add(app, route, access.gate)
     add_dashboard(app, access.gate)
+    return app
+
+
+def _bare_app(registry: CollectorRegistry, *, depth_max: int) -> web.Application:
+    """An application without routes, and what each request goes through."""
+    app = web.Application(
+        middlewares=[
+            http_metrics.metrics_middleware(registry),
+            admit,
+            problems.answer_problems,
+            refuse_other_sites,
+        ]
+    )
+    app._router = Router(depth_max=depth_max)  # noqa: SLF001 - the argument is deprecated
     return app
 
 

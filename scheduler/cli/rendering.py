@@ -537,6 +537,8 @@ def _before(job: Job) -> str | None:
     ids = job.successors or ()
     more = ["…"] if len(ids) > NAMED_MAX else []
     return "\n".join([*(f"{job.uid}/{each}" for each in ids[:NAMED_MAX]), *more]) or None
+
+
 def _of_schedule(job: Job) -> str | None:
     """Which occurrence of which schedule a job is."""
     return f"{job.schedule}, for {_at(job.scheduled_for)}" if job.schedule else None

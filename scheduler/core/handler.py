@@ -142,8 +142,7 @@ def handler(
     _check_seconds("timeout_s", timeout_s, above=0)
     _check_seconds("grace_s", grace_s, above=None)
     _check_bytes("memory_bytes", memory_bytes)
-    rules = _rules(retry, limit, throttle)
-    needed = _needed(needs)
+    rules = _rules(retry, needs, limit, throttle)
     caller = sys._getframe(1)  # noqa: SLF001 - the file with @handler, whatever it decorates
     module, location = _place(caller)
     undo = None if on_abort is None else callback(on_abort, "on_abort")
@@ -157,7 +156,6 @@ def handler(
             grace_s=grace_s,
             memory_bytes=memory_bytes,
             undoable=undo is not None,
-            needs=needed,
             **rules,
         )
         found = callback(function)
@@ -243,12 +241,13 @@ def _needed(needs: object) -> tuple[str, ...]:
     return in_order(found)
 
 
-def _rules(retry: object, limit: object, throttle: object) -> dict[str, Any]:
-    """When jobs are tried again, and wait for each other, as the node is told."""
+def _rules(retry: object, needs: object, limit: object, throttle: object) -> dict[str, Any]:
+    """When jobs are tried again, where they run, and how they wait for each other."""
     if retry is not None and not isinstance(retry, Retry):
         raise TypeError(f"handler: retry must be a Retry, such as Retry(5), not {retry!r}")
     return {
         "retry": None if retry is None else retry.rule,
+        "needs": _needed(needs),
         "limit": limits(limit),
         "throttle": throttle_rule(throttle),
     }

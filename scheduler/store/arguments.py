@@ -33,8 +33,8 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Written
 from scheduler.core.limits.limiters import Limiter
-from scheduler.core.ports.limiter_store import InLimiters
 from scheduler.core.places.labels import lane_of
+from scheduler.core.ports.limiter_store import InLimiters
 from scheduler.core.quotas.quota import Quota
 from scheduler.core.rerun import RerunFilter
 from scheduler.core.schedules.schedule import Occurrence, Schedule
@@ -166,9 +166,13 @@ def quotas(jobs: Iterable[NewJob], limits: Mapping[str, Quota]) -> str:
     ).decode()
 
 
-def place(node: Node) -> Mapping[str, str]:
-    """The columns that say what a node runs."""
-    return {"labels": lane_of(node.labels), "only_for": lane_of(node.only)}
+def place(node: Node) -> Mapping[str, str | None]:
+    """The columns that say what a node runs, and by which rules of time zones."""
+    return {
+        "labels": lane_of(node.labels),
+        "only_for": lane_of(node.only),
+        "tzdata": node.tzdata,
+    }
 
 
 def before(jobs: Iterable[WaitingJob]) -> Mapping[str, int]:

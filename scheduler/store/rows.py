@@ -39,8 +39,8 @@ from scheduler.core.job import (
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
 from scheduler.core.pause import Pause, PauseKind
-from scheduler.core.ports.limiter_store import LimiterJob
 from scheduler.core.places.labels import ANYWHERE, needs_of
+from scheduler.core.ports.limiter_store import LimiterJob
 from scheduler.core.ports.schedule_store import Standing
 from scheduler.core.rerun import Reran, Rerunnable
 from scheduler.core.schedules.firing import Unfinished

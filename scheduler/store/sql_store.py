@@ -541,7 +541,6 @@ class SqlStore:
             arguments.milliseconds(node.started_at),
             node.beat,
             arguments.batch([arguments.place(node)]),
-            node.tzdata,
         )
 
     async def renew(self, node_id: str, *, running: int) -> bool:

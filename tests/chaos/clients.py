@@ -72,7 +72,7 @@ class Client:
 
     async def submit(self, *, key: str | None = None, **data: object) -> str | None:
         """Submit a job; with a key, until it is answered. Its id, if it was accepted."""
-        return await self._submitted(self._new(**data), key=key)
+        return await self._submitted(self._new(None, **data), key=key)
 
     async def _submitted(self, job: dict[str, Any], *, key: str | None) -> str | None:
         headers = {} if key is None else {"Idempotency-Key": key}

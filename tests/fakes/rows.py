@@ -93,7 +93,8 @@ class Row:
     def _retimed(self, run_at: datetime | None, now: datetime) -> dict[str, Any]:
         """What another time changes; a job that is held for another reason stays so."""
         reason = None if self.job.hold is None else self.job.hold.reason
-        if reason not in {None, *HoldReason}:
+        timed = {HoldReason.RUN_AT, HoldReason.RETRY, HoldReason.NO_NODE}
+        if reason not in {None, HoldReason.PAUSED, HoldReason.LIMIT, HoldReason.THROTTLE, *timed}:
             return {}
         if run_at is not None and run_at > now:
             return {"hold": Hold(HoldReason.RUN_AT, run_at), "eligible_at": None}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.core.ports.store import Store
-from tests.model.dependency_machine import DependencyMachine
 from tests.model.effort import Fresh, explore
+from tests.model.machines.dependency_machine import DependencyMachine
 from tests.model.test_store import fresh_memory, fresh_postgres, fresh_sqlite
 from tests.support.servers.postgres import PostgresServer
 

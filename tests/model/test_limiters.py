@@ -19,7 +19,7 @@ from scheduler.store import open_store
 from tests.contract.limiters.asking import claim, let_all_go, limited
 from tests.fakes import MemoryStore
 from tests.model.effort import Fresh, explore
-from tests.model.limiter_machine import LimiterMachine
+from tests.model.machines.limiter_machine import LimiterMachine
 from tests.model.test_store import fresh_memory, fresh_postgres, fresh_sqlite
 from tests.support.servers.postgres import PostgresServer
 from tests.support.stores import ids_waiting, new, node

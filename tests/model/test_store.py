@@ -13,7 +13,7 @@ from scheduler.core.ports.store import Store
 from scheduler.store import open_store
 from tests.fakes import MemoryStore
 from tests.model.effort import Fresh, explore
-from tests.model.place_machine import PlaceMachine
+from tests.model.machines.place_machine import PlaceMachine
 from tests.support.servers.postgres import PostgresServer
 
 CLEARED = """

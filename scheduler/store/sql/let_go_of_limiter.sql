@@ -43,4 +43,4 @@ UPDATE jobs
        limiter_opens_at = NULL,
        revision = revision + 1
  WHERE id IN (SELECT id FROM free)
-RETURNING id, uid, turn_at
+RETURNING id, uid, turn_at, needs

@@ -40,4 +40,4 @@ UPDATE jobs
  WHERE id IN (SELECT id FROM free)
    AND held IN ('overlap', 'replace')
    AND status = 'queued'
-RETURNING id, uid, turn_at
+RETURNING id, uid, turn_at, needs

@@ -3,7 +3,7 @@
 -- $2 tasks (the keys of a JSON object)
 -- $3 looked_at_max
 -- $4 data_bytes_max
-SELECT id, uid, turn_at, task, data
+SELECT id, uid, turn_at, needs, task, data
   FROM jobs
  WHERE id IN (SELECT id FROM jobs WHERE waiting AND uid = $1 ORDER BY uid, turn_at, id LIMIT $3)
    AND status = 'queued'

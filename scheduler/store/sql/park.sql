@@ -65,4 +65,4 @@ UPDATE jobs
  WHERE jobs.id = met.id
    AND jobs.status = 'queued'
    AND jobs.held IS NULL
-RETURNING jobs.id, jobs.uid, jobs.turn_at
+RETURNING jobs.id, jobs.uid, jobs.turn_at, jobs.needs

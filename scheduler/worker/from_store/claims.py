@@ -123,7 +123,7 @@ class Claims:
             raise
         changes = (claimed(claim, now) for claim in found.claims)
         self._queue.announce([change for change in changes if change is not None])
-        return ClaimedWithin(claims, found.beyond)
+        return found._replace(claims=claims)
 
     async def _claimed(self, job_ids: Sequence[str], now: datetime) -> _Found:
         """Claim jobs, and then those that are limited.

@@ -112,6 +112,8 @@ class Settling:
         for end in ends:
             await self._retry(partial(self._job_log_writer.finish, end.claim))
         await self._write([end.claim for end in ends], settlements)
+        if any(end.limited for end in ends):
+            self._on_held()
 
     async def _write(self, claims: Sequence[Claim], settlements: Sequence[Settlement]) -> None:
         """Store how claims end, and do what follows."""
@@ -126,8 +128,6 @@ class Settling:
                 # Or an earlier try succeeded and its answer was lost: so announce it all the same.
                 self._job_events.taken_over(claim)
         self._announce([claim for claim, _ in settled])
-        if any(end.limited for end in ends):
-            self._on_held()
         for claim, settlement in settled:
             await self._follow(claim, settlement)
 

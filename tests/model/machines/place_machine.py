@@ -13,9 +13,9 @@ from hypothesis.stateful import precondition, rule
 
 from scheduler.core.job import Order
 from tests.model.life import Life
+from tests.model.machines.pause_machine import PauseMachine
+from tests.model.machines.store_machine import JOBS_MAX, LABELS, MEMBERS_MAX, StoreMachine
 from tests.model.member import Member
-from tests.model.pause_machine import PauseMachine
-from tests.model.store_machine import JOBS_MAX, LABELS, MEMBERS_MAX, StoreMachine
 from tests.support.stores import new
 
 UID: Final = "u1"

@@ -17,8 +17,8 @@ from scheduler.core.pause import PauseKey, PauseKind
 from scheduler.core.ports.store import Store
 from tests.model.effort import Run
 from tests.model.life import Life
-from tests.model.retry_machine import RetryMachine
-from tests.model.store_machine import ALL, UID, StoreMachine
+from tests.model.machines.retry_machine import RetryMachine
+from tests.model.machines.store_machine import ALL, UID, StoreMachine
 
 KEYS: Final = {
     PauseKind.TASK: PauseKey(PauseKind.TASK, "task1"),

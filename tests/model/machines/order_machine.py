@@ -17,8 +17,8 @@ from scheduler.core.job import Order, Status
 from scheduler.core.ports.store import Retiming
 from scheduler.core.quotas.quota import Quota, Quotas
 from tests.model.life import Life
+from tests.model.machines.store_machine import ALL, JOBS_MAX, UID, StoreMachine
 from tests.model.member import Member
-from tests.model.store_machine import ALL, JOBS_MAX, UID, StoreMachine
 from tests.support.stores import ids_waiting, new
 
 SOON_S: Final = 0.001
