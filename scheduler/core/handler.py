@@ -127,8 +127,7 @@ def handler(
             `on_abort` has the same limit for itself, or a minute where there is none.
         grace_s: seconds between SIGTERM and SIGKILL; 0 kills at once; None for the node's setting.
         memory_bytes: what each process of a job may take, interpreter included, or `MemoryError`.
-        retry: when a job whose attempt failed is tried again; None: never, unless it was submitted
-            with a `max_attempts` of its own.
+        retry: when jobs that failed are tried again; None: if submitted with `max_attempts`.
         needs: labels that a node must have to run its jobs, such as `("gpu",)`.
         limit, throttle: how many of its jobs run at once, and begin within a time, for each key.
         on_abort: may run more than once for one job, so it must be idempotent.

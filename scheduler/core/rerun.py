@@ -1,7 +1,7 @@
 """Re-runs: new jobs that ask for the same as jobs that are over. Pure.
 
-    taken over        user, task, data, hook, and of the order all but the times: priority,
-                      start_within_s, max_attempts, hook_retries
+    taken over        user, task, data, hook, and of the order all but the times and what it came
+                      after: priority, start_within_s, max_attempts, hook_retries, needs, group
     not taken over    parent, run_at and delay_s, trace: why, when and by whom the first one was
                       submitted
 

@@ -53,7 +53,7 @@ INSERT INTO audit (id, at, action, actor, uid, count, detail)
 SELECT '019ab000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'), n, 'abort', 'web', 'u1', 1, '{}'
   FROM generate_series(1, 20000) AS n;
 INSERT INTO limiters (key, rule, jobs_max, slack_us, tat)
-SELECT 'key' || n, 'rule', 1, 0, n FROM generate_series(1, 20000) AS n;
+SELECT 'key' || n, 'rule', 1, 0, n FROM generate_series(1, 200000) AS n;
 INSERT INTO schedules (uid, name, id, task, every_s, timezone, jitter_s, misfire, catchup_s,
                        overlap, paused, priority, undoable, created_at, changed_at, cursor_at,
                        next_at, revision, data)
