@@ -4,7 +4,7 @@
 DELETE FROM limiters
  WHERE key IN (SELECT key
                  FROM limiters
-                WHERE tat < (now_ms() - $1) * 1000
+                WHERE tat < (SELECT (now_ms() - $1) * 1000)
                   AND opens_at IS NULL
                   AND NOT EXISTS (SELECT 1 FROM limiter_holds WHERE limiter_holds.key = limiters.key)
                   AND NOT EXISTS (SELECT 1

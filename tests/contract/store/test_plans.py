@@ -67,6 +67,7 @@ INSERT INTO nodes VALUES ('a', 'a', '1', 2, '[]', 0, 0, 1);
 LIMITED: Final = {
     "delete_audit": "'019ab000-0000-7000-8000-000000001000', 10",
     "delete_finished": "1000, 10, 1000",
+    "forget_limiters": "1000, 10",
     "page": """'u1', '{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_all": """'{"queued": 1, "running": 1, "successful": 1}', '~', NULL, 1, 1000""",
     "page_of_children": """'{"queued": 1, "running": 1}', '~', NULL, 1, 1000, 'x'""",
