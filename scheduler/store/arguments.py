@@ -315,6 +315,7 @@ def schedule(of: Schedule) -> str:
         "priority": plan.priority,
         "max_attempts": plan.max_attempts,
         "undoable": of.undoable,
+        "needs": lane_of(of.needs) or None,
         "set_by": of.set_by,
         "token_id": of.token_id,
         "created_at": milliseconds(of.created_at),

@@ -223,6 +223,7 @@ def schedule(row: Row) -> Schedule:
             max_attempts=row["max_attempts"],
         ),
         undoable=bool(row["undoable"]),
+        needs=needs_of(row["needs"]),
         set_by=row["set_by"],
         token_id=row["token_id"],
         created_at=_instant(row["created_at"]),

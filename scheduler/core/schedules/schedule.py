@@ -101,6 +101,8 @@ class Schedule:
     plan: Plan
     undoable: bool
     """Whether the handler has an `on_abort`, as when it was set."""
+    needs: tuple[str, ...] = ()
+    """The labels that the handler needs of a node, as when it was set."""
     set_by: str | None
     """The name of who set it last; None in mode `none`."""
     token_id: str | None

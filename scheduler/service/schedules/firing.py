@@ -103,9 +103,8 @@ class Firings:
 
     def made(self, schedule: Schedule, verdict: Verdict) -> Made:
         """The job that an occurrence becomes."""
-        plan, order = schedule.plan, Order()
-        if plan.priority or plan.max_attempts is not None:
-            order = Order(priority=plan.priority, max_attempts=plan.max_attempts)
+        plan = schedule.plan
+        order = Order(priority=plan.priority, max_attempts=plan.max_attempts, needs=schedule.needs)
         new = NewJob(
             uid=schedule.key.uid,
             task=plan.task,

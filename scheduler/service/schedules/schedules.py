@@ -144,6 +144,7 @@ class ScheduleService:
             id=self._new_id(),
             plan=plan,
             undoable=options is not None and options.undoable,
+            needs=() if options is None else options.needs,
             set_by=by.name,
             token_id=by.token_id,
             created_at=now,

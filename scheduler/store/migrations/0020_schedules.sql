@@ -26,6 +26,7 @@ CREATE TABLE schedules (
     priority integer NOT NULL CHECK (priority >= -86400 AND priority <= 86400),
     max_attempts integer CHECK (max_attempts > 0),
     undoable boolean NOT NULL,
+    needs text,
     set_by text,
     token_id text,
     created_at bigint NOT NULL,

@@ -1,7 +1,7 @@
 -- Store a schedule, unless its user has one of that name.
 -- $1 schedule (JSON object of one row, see arguments.schedule)
 INSERT INTO schedules (uid, name, id, task, hook, cron, every_s, timezone, start_at, end_at, jitter_s, misfire,
-                       catchup_s, overlap, paused, note, priority, max_attempts, undoable, set_by,
+                       catchup_s, overlap, paused, note, priority, max_attempts, undoable, needs, set_by,
                        token_id, created_at, changed_at, cursor_at, next_at, revision, data)
 SELECT value ->> 'uid',
        value ->> 'name',
@@ -22,6 +22,7 @@ SELECT value ->> 'uid',
        CAST(value ->> 'priority' AS integer),
        CAST(value ->> 'max_attempts' AS integer),
        CAST(value ->> 'undoable' AS boolean),
+       value ->> 'needs',
        value ->> 'set_by',
        value ->> 'token_id',
        CAST(value ->> 'created_at' AS bigint),

@@ -21,6 +21,7 @@ UPDATE schedules
        priority = (SELECT CAST(it ->> 'priority' AS integer) FROM given),
        max_attempts = (SELECT CAST(it ->> 'max_attempts' AS integer) FROM given),
        undoable = (SELECT CAST(it ->> 'undoable' AS boolean) FROM given),
+       needs = (SELECT it ->> 'needs' FROM given),
        set_by = (SELECT it ->> 'set_by' FROM given),
        token_id = (SELECT it ->> 'token_id' FROM given),
        changed_at = (SELECT CAST(it ->> 'changed_at' AS bigint) FROM given),

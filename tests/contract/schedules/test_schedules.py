@@ -75,7 +75,9 @@ async def let_go(store: Store) -> list[str]:
 
 async def test_a_schedule_is_found_as_it_was_stored(store: Store) -> None:
     """With each of its fields."""
-    wanted = schedule(EVERYTHING, set_by="web", token_id=TOKEN_ID, undoable=True)
+    wanted = schedule(
+        EVERYTHING, set_by="web", token_id=TOKEN_ID, undoable=True, needs=("gpu", "zone=eu")
+    )
     stored = await put(store, wanted)
 
     assert stored == wanted

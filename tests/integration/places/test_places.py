@@ -172,3 +172,12 @@ async def test_wrong_labels_are_refused_at_the_start(tmp_path: Path) -> None:
     assert "a b" in wrong
     assert "letters, digits" in wrong
     assert "not among labels" in await refusal(tmp_path, NODE__LABELS="gpu", NODE__ONLY="tpu")
+
+
+async def test_a_job_of_a_schedule_runs_where_its_handler_can(
+    member: Callable[..., Node],
+) -> None:
+    plain = member("plain")
+    await plain.call("PUT", "/-/schedules/ada/hourly", {"task": "guarded_placed", "every_s": 3600})
+    status, job = await plain.call("POST", "/-/schedules/ada/hourly/run")
+    assert (status, job["needs"]) == (202, ["fast"])
