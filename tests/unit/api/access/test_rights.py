@@ -75,8 +75,8 @@ OPERATIONS = {
     "put_schedule": Operation(
         "PUT", "/-/schedules/{uid}/hourly", Role.USER, 403, {"task": "task1", "every_s": 3600}
     ),
+    "delete_schedule": Operation("DELETE", "/-/schedules/{uid}/hourly", Role.USER, 404),
     "get_schedule": Operation("GET", "/-/schedules/{uid}/nightly", Role.VIEWER, 404),
-    "delete_schedule": Operation("DELETE", "/-/schedules/{uid}/nightly", Role.USER, 404),
     "list_schedules": Operation("GET", "/-/schedules?uid={uid}", Role.VIEWER, 403),
     "run_schedule": Operation("POST", "/-/schedules/{uid}/nightly/run", Role.USER, 404),
     "backfill_schedule": Operation(
@@ -182,8 +182,10 @@ async def a_town(
         for uid in (OWN, FOREIGN):
             answer = await api.post(job(uid), Authorization=f"Bearer {admin}")
             town.jobs[uid] = answer.json["id"]
-            nightly = schedule(plan(overlap=Overlap.ALLOW), key=ScheduleKey(uid, "nightly"), id=uid)
-            await parts.store.schedules.put(nightly, revision=None)
+            for name in ("nightly", "hourly"):
+                key, allowed = ScheduleKey(uid, name), plan(overlap=Overlap.ALLOW)
+                made = schedule(allowed, key=key, id=f"{uid}-{name}")
+                await parts.store.schedules.put(made, revision=None)
         yield town
 
 
