@@ -43,6 +43,7 @@ from atlanscheduler_client.shapes import (
     Status,
     Task,
     Token,
+    Unique,
     Until,
     Usage,
 )
@@ -91,11 +92,13 @@ class AsyncClient:
         max_attempts: int | None = None,
         hook_retries: bool = False,
         needs: Collection[str] = (),
+        unique: Unique | str | None = None,
     ) -> Job:
         """Submit a job; once this returns, it is stored and will reach an end.
 
         In a handler, the job that runs is the new one's parent, unless `parent` is given. When, in
-        which order and how often it runs and where it runs is said by the last seven: see `NewJob`.
+        which order, how often and where it runs is said by the others: see `NewJob`. With `unique`,
+        there is only one such job at a time.
         """
         job = NewJob(
             uid=uid,
@@ -110,6 +113,7 @@ class AsyncClient:
             max_attempts=max_attempts,
             hook_retries=hook_retries,
             needs=needs,
+            unique=unique,
         )
         return await self._ask(calls.submit(job, idempotency_key))
 

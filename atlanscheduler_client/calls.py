@@ -44,6 +44,7 @@ from atlanscheduler_client.shapes import (
     Status,
     Task,
     Token,
+    Unique,
     Until,
     Usage,
 )
@@ -391,7 +392,15 @@ def _order(job: NewJob) -> dict[str, Any]:
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries or None,
         "needs": list(job.needs) or None,
+        "unique": _unique(job.unique),
     }
+
+
+def _unique(unique: Unique | str | None) -> dict[str, Any] | None:
+    if unique is None:
+        return None
+    given = Unique(key=unique) if isinstance(unique, str) else unique
+    return {"key": given.key, "on_conflict": given.on_conflict}
 
 
 def _seconds(length: timedelta | float | None) -> float | None:

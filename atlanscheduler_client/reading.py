@@ -21,6 +21,7 @@ from atlanscheduler_client.shapes import (
     MadeToken,
     Node,
     OnAbort,
+    OnConflict,
     Pause,
     PauseKind,
     Progress,
@@ -31,6 +32,7 @@ from atlanscheduler_client.shapes import (
     Task,
     TaskRetry,
     Token,
+    Unique,
     Usage,
     UserLimits,
     Waits,
@@ -42,7 +44,12 @@ Document = dict[str, Any]
 
 def job_of(document: Document) -> Job:
     """A job from its JSON."""
-    return Job(**_state(document), data=document["data"], result=document["result"])
+    return Job(
+        **_state(document),
+        data=document["data"],
+        result=document["result"],
+        deduplicated=document.get("deduplicated", False),
+    )
 
 
 def state_of(document: Document) -> JobState:
@@ -170,8 +177,17 @@ def _order(document: Document) -> Document:
         "max_attempts": document.get("max_attempts"),
         "hook_retries": document.get("hook_retries", False),
         "needs": tuple(document.get("needs", ())),
+        "unique": _unique(document.get("unique")),
+        "replaces": document.get("replaces"),
+        "replaced_by": document.get("replaced_by"),
         "attempts": tuple(_attempt(each) for each in document.get("attempts", ())),
     }
+
+
+def _unique(document: Document | None) -> Unique | None:
+    if document is None:
+        return None
+    return Unique(key=document["key"], on_conflict=OnConflict(document["on_conflict"]))
 
 
 def _waits(document: Document) -> Waits:

@@ -81,6 +81,25 @@ class Failure:
         return f"{self.type}: {self.message}" if self.type else self.message
 
 
+class OnConflict(StrEnum):
+    """What becomes of a submission whose unique key another job has."""
+
+    EXISTING = "existing"
+    """It is answered with that job."""
+    REJECT = "reject"
+    """It is refused: `UniqueKeyTaken`."""
+    REPLACE = "replace"
+    """That job is aborted, and the new one begins once it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unique:
+    """A key that only one job of its user and task has at a time, until it is over."""
+
+    key: str
+    on_conflict: OnConflict = OnConflict.EXISTING
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """A job to submit."""
@@ -107,6 +126,9 @@ class NewJob:
     """Whether the hook is called for each attempt that is followed by another one."""
     needs: Collection[str] = ()
     """Labels that a node must have to run it, beside those that its handler needs."""
+    unique: Unique | str | None = None
+    """A key that only one job of its user and task has at a time; a text: where there is one, that
+    is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +149,8 @@ class Waits:
     reason: str
     """`run_at`: its time has not come; `retry`: its next attempt comes after a pause; `paused`: its
     handler or its user is paused; `quota`: its user runs as many jobs as he may; `no_node`: no node
-    that is up knows its handler and has the labels that it needs."""
+    that is up knows its handler and has the labels that it needs; `unique`: the job that it
+    replaces is not over."""
     until: datetime | None
     """When that ends by itself; None where it does not."""
     pause: WaitsForPause | None = None
@@ -250,6 +273,11 @@ class JobState:
     hook_retries: bool = False
     needs: Sequence[str] = ()
     """The labels that a node must have to run it, with those of its handler."""
+    unique: Unique | None = None
+    replaces: str | None = None
+    """Id of the job that must be over before it begins."""
+    replaced_by: str | None = None
+    """Id of the job that has its unique key since."""
     attempts: Sequence[Attempt] = ()
     """The last 20, with the one that runs; empty where the node is of an earlier version."""
 
@@ -270,6 +298,8 @@ class Job(JobState):
 
     data: Any
     result: Any
+    deduplicated: bool = False
+    """Whether a submission was answered with it, since it has the same unique key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

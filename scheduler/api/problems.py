@@ -37,7 +37,9 @@ from scheduler.core.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    UniqueConflict,
 )
+from scheduler.service.documents import job_document
 from scheduler.service.service import SEE_LOG
 
 NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,6 +77,7 @@ JOB_ENDED: Final = Kind("job-ended", 409, "The job ended before it could be abor
 NOT_QUEUED: Final = Kind("job-not-queued", 409, "Only a queued job can be changed")
 NOT_OVER: Final = Kind("job-not-over", 409, "Only a job that is over can be run again")
 PARENT_ABORTED: Final = Kind("parent-aborted", 409, "The parent was aborted with its children")
+UNIQUE_TAKEN: Final = Kind("unique-key-taken", 409, "Another job has this unique key")
 TOO_SLOW: Final = Kind("too-slow", 408, "The request did not come in time")
 TOO_LARGE: Final = Kind("too-large", 413, "The request is larger than allowed")
 NOT_JSON: Final = Kind("not-json", 415, "The body is not declared as JSON")
@@ -104,6 +107,7 @@ KINDS: Final = (
     NOT_QUEUED,
     NOT_OVER,
     PARENT_ABORTED,
+    UNIQUE_TAKEN,
     TOO_SLOW,
     TOO_LARGE,
     NOT_JSON,
@@ -128,6 +132,7 @@ BY_ERROR: Final[Mapping[type[SchedulerError], Kind]] = {
     NoSuchPause: NO_SUCH_PAUSE,
     Conflict: CONFLICT,
     ParentAborted: PARENT_ABORTED,
+    UniqueConflict: UNIQUE_TAKEN,
     QuotaExceeded: QUOTA_EXCEEDED,
     StoreRefused: INTERNAL,
     StoreUnavailable: UNAVAILABLE,
@@ -207,6 +212,8 @@ def _from_scheduler(request: web.Request, error: SchedulerError) -> web.Response
         return problem(kind, str(error), errors=errors)
     if isinstance(error, QuotaExceeded):
         return _of_quota(error)
+    if isinstance(error, UniqueConflict):
+        return problem(kind, str(error), job=job_document(error.job))
     return problem(kind, _unavailable(request, error) or str(error))
 
 

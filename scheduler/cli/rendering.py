@@ -45,6 +45,7 @@ UNTIL: Final = {"run_at": "", "retry": "its next attempt, "}
 """What is waited for until a time, by the reason; a time alone needs no word."""
 ENDS: Final = {
     "quota": "another job of its user to end",
+    "unique": "the job that it replaces to be over",
     "no_node": "a node that knows its handler and has the labels that it needs",
 }
 """What is waited for that no time ends."""
@@ -398,6 +399,9 @@ def _lines(job: Job) -> Mapping[str, str | Text | None]:
         "submitted by": job.submitted_by,
         "priority": f"{job.priority:+} s" if job.priority else None,
         "needs": ", ".join(job.needs),
+        "unique key": job.unique.key if job.unique else None,
+        "replaces": f"{job.uid}/{job.replaces}" if job.replaces else None,
+        "replaced by": f"{job.uid}/{job.replaced_by}" if job.replaced_by else None,
         "waits for": waits(job) if job.status is Status.QUEUED else None,
         "run at": _at(job.run_at),
         "start within": duration(timedelta(seconds=job.start_within_s or 0))

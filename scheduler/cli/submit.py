@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atlanscheduler_client import Client, ClientError, Job
+from atlanscheduler_client import Client, ClientError, Job, OnConflict, Unique
 from atlanscheduler_client.address import DEFAULT_URL
 from scheduler.cli import rendering
 from scheduler.cli.exit_status import Exit
@@ -30,7 +30,9 @@ from scheduler.cli.options import (
     StartWithin,
     Token,
     Uid,
+    UniqueKey,
     Url,
+    WhereTaken,
 )
 from scheduler.cli.terminal import print_json, print_rich
 
@@ -80,6 +82,8 @@ def submit(
     max_attempts: MaxAttempts = None,
     needs: Needs = None,
     *,
+    unique: UniqueKey = None,
+    on_conflict: WhereTaken = OnConflict.EXISTING,
     hook_retries: HookRetries = False,
     wait: Wait = False,
     url: Url = CONFIGURED,
@@ -102,8 +106,11 @@ def submit(
             max_attempts=max_attempts,
             hook_retries=hook_retries,
             needs=needs or (),
+            unique=None if unique is None else Unique(key=unique, on_conflict=on_conflict),
         )
         note(job, run_at)
+        if job.deduplicated:
+            typer.echo("it was there already: it has this unique key", err=True)
         name = JobName(job.uid, job.id)
         if wait:
             return await_end(client, name, timeout_s=None, as_json=as_json)

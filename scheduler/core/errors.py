@@ -15,6 +15,7 @@ SchedulerError
 ├── NoSuchToken         the client: there is no such token
 ├── NoSuchPause         the client: this is not paused
 ├── Conflict            the client: the job or the key is already something else
+├── UniqueConflict      the client: another job has this key until it is over
 └── ParentAborted       the client: nothing, its job is not wanted any more
 
 Expected results are not here: they are values (`Outcome`, `Claim | None`). Only `scheduler.api`
@@ -24,6 +25,8 @@ maps these to status codes, and only `main` to an exit status.
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from scheduler.core.job import Job
 
 
 class SchedulerError(Exception):
@@ -128,6 +131,14 @@ class NoSuchPause(SchedulerError):
 
 class Conflict(SchedulerError):
     """The job, or the idempotency key, is already in a state that rules the call out."""
+
+
+class UniqueConflict(SchedulerError):
+    """Another job has the unique key: `job`."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"the job {job.id} has this unique key, and is not over")
+        self.job = job
 
 
 class ParentAborted(SchedulerError):

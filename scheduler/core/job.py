@@ -99,6 +99,26 @@ class HoldReason(StrEnum):
     """An attempt failed, and the next one comes after a pause."""
     NO_NODE = "no_node"
     """No live node knows its handler; one that knows it may come. See `NO_NODE`, too."""
+    UNIQUE = "unique"
+    """The job that it replaces is not over."""
+
+
+class OnConflict(StrEnum):
+    """What becomes of a submission whose unique key another job of its user and task has."""
+
+    EXISTING = "existing"
+    """It is answered with that job."""
+    REJECT = "reject"
+    """It is refused."""
+    REPLACE = "replace"
+    """That job is aborted, and the new one begins once it is over."""
+
+
+class Unique(NamedTuple):
+    """A key that only one job of its user and task has at a time, until it is over."""
+
+    key: str
+    on_conflict: OnConflict = OnConflict.EXISTING
 
 
 class Cleanup(StrEnum):
@@ -340,6 +360,7 @@ class JobRequest(Submission):
 
     order: Order = AT_ONCE
     rerun: Rerun | None = None
+    unique: Unique | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,6 +403,11 @@ class Job(Submission):
     """The id of the job that it runs again; that one may be deleted by now."""
     needs: tuple[str, ...] = ()
     """The labels that a node must have to run it, and its clean-up."""
+    unique: Unique | None = None
+    replaces: str | None = None
+    """The id of the job that must be over before it begins."""
+    replaced_by: str | None = None
+    """The id of the job that has its unique key now."""
 
     @property
     def turn_at(self) -> datetime:
@@ -444,6 +470,7 @@ class NewJob(Submission):
     created_at: datetime
     order: Order = AT_ONCE
     rerun: Rerun | None = None
+    unique: Unique | None = None
     submitted_by: str | None = None
     """The name of who submits it; None in mode `none`."""
     traceparent: str | None = None
@@ -485,6 +512,7 @@ class NewJob(Submission):
             max_attempts=self.order.max_attempts,
             hook_retries=self.order.hook_retries,
             needs=self.order.needs,
+            unique=self.unique,
         )
 
     def claimed(self, eligible_at: datetime | None = None) -> Claim:

@@ -3,6 +3,7 @@
     the next time that the store knows ─▶ sleep until then ─▶ store.promote ───────▶ queue.enqueue
                                           at most a second    store.pauses.let_go ─▶ queue.enqueue
                                                               store.expire
+                                                              store.let_go_unique ──▶ queue.enqueue
 
 It runs on every node. Each step is guarded, so that any number of nodes may take it at once, and
 small, so that no other write waits for long. The store's clock alone says what is due: what waits
@@ -63,6 +64,7 @@ class Promoter:
         if due_s is None or due_s > 0:
             return LOOK_S if due_s is None else min(due_s, LOOK_S)
         done = await self._promote() + await self._expire() + await self._let_go()
+        done += await self._let_go_unique()
         return 0.0 if done else SPACING_S
 
     async def _promote(self) -> int:
@@ -87,6 +89,15 @@ class Promoter:
             if len(freed) < STEP_MAX:
                 done += await self._store.pauses.forget(key)
         return done
+
+    async def _let_go_unique(self) -> int:
+        """Let jobs go that replace others, once these are over; how many."""
+        freed = await self._store.let_go_unique(limit=STEP_MAX)
+        self._queue.announce([changed(job.id, job.uid) for job in freed])
+        if freed:
+            with suppress(QueueUnavailable):
+                await self._queue.enqueue(freed)
+        return len(freed)
 
     async def _expire(self) -> int:
         """End jobs that have not begun in time; how many."""

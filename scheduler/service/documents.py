@@ -70,6 +70,9 @@ def job_document(job: Job) -> Document:
         "max_attempts": job.max_attempts,
         "hook_retries": job.hook_retries,
         "needs": job.needs,
+        "unique": None if job.unique is None else job.unique._asdict(),
+        "replaces": job.replaces,
+        "replaced_by": job.replaced_by,
         "attempts": _attempts(job, started_at, finished_at),
     }
 

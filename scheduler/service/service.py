@@ -145,6 +145,7 @@ class Service:
             Conflict: the key was used before, with another fingerprint; or one of the re-runs that
                 are made only once was made by another request.
             ParentAborted: the parent of a job was aborted with its children.
+            UniqueConflict: another job has a unique key that is not to be shared.
             QuotaExceeded: a user would have too many queued jobs.
             StoreUnavailable: nothing is stored.
         """
@@ -154,13 +155,22 @@ class Service:
             audit = recorded_submissions(by, jobs, at=self._clock.now())
         inserted = await (
             self._insert_one(*jobs, quotas=quotas, audit=audit)
-            if len(jobs) == 1 and not jobs[0].order.may_be_held
+            if len(jobs) == 1 and not jobs[0].order.may_be_held and jobs[0].unique is None
             else self._store.insert(jobs, quotas=quotas, audit=audit)
         )
         if inserted.created and not inserted.claims:
-            self._queue.announce([queued(job) for job in inserted.jobs])
-            await self._enqueue(inserted.jobs)
+            stored = [job for job in inserted.jobs if job.id not in inserted.found]
+            self._queue.announce([queued(job) for job in stored])
+            await self._enqueue(stored)
+        for job in inserted.replaced:
+            await self._tell_replaced(job)
         return inserted
+
+    async def _tell_replaced(self, job: Job) -> None:
+        """Announce the abort of a job that a new one replaces."""
+        if job.status is Status.ABORTED and not job.cleanup_waits:
+            self._job_events.aborted_in_queue(job)
+        await self._announce(job)
 
     async def submitted_before(
         self,
@@ -194,6 +204,7 @@ class Service:
                 **submission.submitted(),
                 order=self._placed(submission),
                 rerun=submission.rerun,
+                unique=submission.unique,
                 id=self._new_id(),
                 traceparent=traceparent,
                 undoable=self._is_undoable(submission.task),

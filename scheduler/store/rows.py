@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -27,11 +28,14 @@ from scheduler.core.job import (
     Hold,
     Job,
     Line,
+    NewJob,
     Node,
+    OnConflict,
     Progress,
     Purpose,
     Status,
     Submission,
+    Unique,
     WaitingJob,
 )
 from scheduler.core.job_log import Block, LogPage, LogStream
@@ -70,7 +74,18 @@ def job(row: Row) -> Job:
         revision=row["revision"],
         rerun_of=row["rerun_of"],
         needs=needs_of(row["needs"]),
+        unique=_unique(row),
+        replaces=row["replaces"],
+        replaced_by=row["replaced_by"],
         **times(row),
+    )
+
+
+def stored(new: NewJob, row: Row) -> Job:
+    """A new job, from the row in which it was stored."""
+    return replace(
+        new.stored(**times(row)),
+        replaces=row["replaces"] if new.unique is not None else None,
     )
 
 
@@ -263,6 +278,12 @@ def page(row: Row) -> LogPage:
 def _submitted(row: Row) -> dict[str, Any]:
     """The fields of the submission, which have columns of their names."""
     return {name: row[name] for name in Submission.__slots__}
+
+
+def _unique(row: Row) -> Unique | None:
+    if row["unique_key"] is None:
+        return None
+    return Unique(row["unique_key"], OnConflict(row["on_conflict"]))
 
 
 def _hold(row: Row) -> Hold | None:

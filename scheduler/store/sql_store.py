@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.errors import QuotaExceeded
+from scheduler.core.errors import QuotaExceeded, StoreUnavailable
 from scheduler.core.job import (
     FINAL,
     Abort,
@@ -41,8 +41,10 @@ from scheduler.core.webhook import HookCall, Verdict
 from scheduler.store import arguments, rows
 from scheduler.store.database import Database, Row, Step
 from scheduler.store.idempotency import must_be_accepted, must_differ, stored_before
+from scheduler.store.parts import unique
 from scheduler.store.parts.pauses import SqlPauses
 from scheduler.store.parts.tokens import SqlTokens
+from scheduler.store.parts.unique import TRIES, SqlUnique
 from scheduler.store.sql_audit import SqlAudit, audited, fetch_audited
 
 BEFORE_ALL_TURNS: Final = -(2**62)
@@ -70,6 +72,7 @@ class SqlStore:
         self.tokens = SqlTokens(database)
         self.audit = SqlAudit(database)
         self.pauses = SqlPauses(database)
+        self._unique = SqlUnique(database)
         self._fetch = database.fetch
         self._fetch_chain = database.fetch_chain
         self._fetch_audited = partial(fetch_audited, database)
@@ -83,6 +86,8 @@ class SqlStore:
         audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         """See `Store`."""
+        if any(new.unique is not None for new in jobs):
+            return await self._insert_unique(jobs, quotas or {}, audit)
         try:
             inserted = await self.store_new([(new, claimer) for new in jobs], quotas or {}, audit)
         except QuotaExceeded:
@@ -97,6 +102,63 @@ class SqlStore:
         batch = arguments.batch(map(arguments.new_job, jobs))
         must_be_accepted(await self._fetch("refusing", batch))
         return stored_before(jobs, [])
+
+    async def _insert_unique(
+        self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota], audit: Sequence[AuditRecord]
+    ) -> Inserted:
+        """Insert jobs of which some have unique keys, or answer with those that have them."""
+        for _ in range(TRIES):
+            if (earlier := await self.stored(jobs)) is not None:
+                return earlier
+            found = await self._unique.found(jobs)
+            new = [each for each in jobs if each.id not in found]
+            if not new:
+                answer = [found[each.id] for each in jobs]
+                return Inserted(answer, created=False, found={job.id for job in answer})
+            stored = await self._store_unique(new, quotas, audit)
+            if stored is not None:
+                by_id = {**{job.id: job for job in stored.jobs}, **found}
+                return stored._replace(
+                    jobs=[by_id[each.id] for each in jobs],
+                    found={job.id for job in found.values()},
+                )
+            batch = arguments.batch(map(arguments.new_job, jobs))
+            must_be_accepted(await self._fetch("refusing", batch))
+        raise StoreUnavailable("others submit and end jobs with this unique key; try again")
+
+    async def _store_unique(
+        self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota], audit: Sequence[AuditRecord]
+    ) -> Inserted | None:
+        """Store new jobs; None, and no effect, where others have their keys, or one is stored."""
+        must_differ(jobs)
+        inserting = audited("insert", arguments.batch(map(arguments.new_job, jobs)), audit=audit)
+        first = jobs[0]
+        before = [*self._within(jobs, quotas), *unique.before(jobs)]
+        after = unique.after(jobs, at=first.created_at, by=first.submitted_by)
+        answers = await self._fetch_chain([*before, *inserting, *after])
+        if quotas and len(answers) == len(before) - 2:
+            uids = {each.uid for each in jobs} & set(quotas)
+            most = max(each.queued_max or 0 for each in quotas.values())
+            raise queue_excess(jobs, quotas, await self.usage(uids, count_max=most + BEYOND_MAX))
+        if len(answers) < len(before) + len(inserting) + len(after):
+            return None
+        stored, replaced = unique.marked(jobs, answers[len(before)], answers[-2:])
+        queued = {row["uid"]: row["queued"] for row in answers[1]} if quotas else {}
+        added = Counter(each.uid for each in jobs)
+        return Inserted(
+            [rows.stored(new, row) for new, row in zip(jobs, stored, strict=True)],
+            created=True,
+            queued={uid: before_ + added[uid] for uid, before_ in queued.items()},
+            replaced=replaced,
+        )
+
+    def _within(self, jobs: Sequence[NewJob], quotas: Mapping[str, Quota]) -> Sequence[Step]:
+        """What sees to it that users have no more queued jobs than their quotas allow."""
+        if not quotas:
+            return []
+        limits = arguments.quotas(jobs, quotas)
+        count_max = max(each.queued_max or 0 for each in quotas.values())
+        return [Step("lock_users", (limits,)), Step("within_quotas", (limits, count_max))]
 
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
         """See `Store`."""
@@ -563,6 +625,11 @@ class SqlStore:
         """See `Store`."""
         return [rows.waiting_job(row) for row in await self._fetch("promote", limit)]
 
+    async def let_go_unique(self, *, limit: int) -> Sequence[WaitingJob]:
+        """See `Store`."""
+        freed = await self._fetch("let_go_unique", limit)
+        return [rows.waiting_job(row) for row in freed if row["held"] is None]
+
     async def expire(self, *, limit: int) -> Sequence[str]:
         """See `Store`."""
         error = arguments.json(expired_failure())
@@ -572,7 +639,9 @@ class SqlStore:
         """See `Store`."""
         (row,) = await self._fetch("next_due")
         known = [
-            ms for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"]) if ms is not None
+            ms
+            for ms in (row["due_ms"], row["expires_ms"], row["resumed_ms"], row["replaced_ms"])
+            if ms is not None
         ]
         return min(known) / 1000 if known else None
 

@@ -116,6 +116,11 @@ class Row:
         return None if self.job.abort is None else self.job.abort.tries.next_at
 
     @property
+    def holds_key(self) -> bool:
+        """Whether it has its unique key: it is not over, and was not replaced."""
+        return self.job.unique is not None and self.job.replaced_by is None and not self.job.over
+
+    @property
     def left_undone(self) -> bool:
         return self.job.abort is not None and self.job.abort.cleanup is Cleanup.FAILED
 

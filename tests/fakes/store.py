@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from scheduler.basics.clock import SystemClock
 from scheduler.core.access.audit import AuditRecord
-from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable
+from scheduler.core.errors import Conflict, ParentAborted, StoreUnavailable, UniqueConflict
 from scheduler.core.job import (
     FINAL,
     NOTHING_RAN,
@@ -19,11 +19,14 @@ from scheduler.core.job import (
     Cleanup,
     CleanupTries,
     Death,
+    Hold,
+    HoldReason,
     Job,
     JsonText,
     Line,
     NewJob,
     Node,
+    OnConflict,
     Progress,
     Settlement,
     Status,
@@ -80,6 +83,96 @@ class MemoryStore:
         audit: Sequence[AuditRecord] = (),
     ) -> Inserted:
         self._answer()
+        if any(new.unique is not None for new in jobs):
+            return await self._insert_unique(jobs, quotas, audit)
+        return await self._insert(jobs, claimer, quotas, audit)
+
+    async def _insert_unique(
+        self,
+        jobs: Sequence[NewJob],
+        quotas: Mapping[str, Quota] | None,
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
+        keys = [(new.uid, new.task, new.unique.key) for new in jobs if new.unique is not None]
+        if len(set(keys)) < len(keys):
+            raise Conflict("two jobs of one request have the same unique key")
+        if any(map(self._stored, jobs)):
+            return await self._insert(jobs, None, None, audit)
+        holders = {new.id: row for new in jobs if (row := self._holder(new)) is not None}
+        found: dict[str, Job] = {}
+        for new in jobs:
+            if new.id in holders and new.unique is not None:
+                job = holders[new.id].job
+                if new.unique.on_conflict is OnConflict.REJECT:
+                    raise UniqueConflict(job)
+                if new.unique.on_conflict is OnConflict.EXISTING:
+                    found[new.id] = job
+        fresh = [new for new in jobs if new.id not in found]
+        if not fresh:
+            there = [found[new.id] for new in jobs]
+            return Inserted(there, created=False, found={job.id for job in there})
+        inserted = await self._insert(fresh, None, quotas, audit)
+        replaced = [
+            self._replace(holders[new.id], self.rows[new.id]) for new in fresh if new.id in holders
+        ]
+        stored = {new.id: self.rows[new.id].job for new in fresh} | found
+        return inserted._replace(
+            jobs=[stored[new.id] for new in jobs],
+            found={job.id for job in found.values()},
+            replaced=sorted(replaced, key=lambda job: job.id),
+        )
+
+    def _holder(self, new: NewJob) -> Row | None:
+        """The row that has the unique key of a job."""
+        for row in self.rows.values():
+            job = row.job
+            if new.unique is None or job.unique is None or not row.holds_key:
+                continue
+            if (job.uid, job.task, job.unique.key) == (new.uid, new.task, new.unique.key):
+                return row
+        return None
+
+    def _replace(self, old: Row, new: Row) -> Job:
+        """Abort a job for its successor, which waits until it, or what it waited for, is over."""
+        abort = Abort(
+            requested_at=new.job.created_at,
+            by=new.job.submitted_by,
+            reason=f"replaced by {new.job.id}",
+            grace_s=None,
+        )
+        old.change(replaced_by=new.job.id, abort=old.job.abort or abort)
+        if old.job.status is Status.QUEUED:
+            old.finish_abort(at=new.job.created_at, death=NOTHING_RAN)
+        before = self.rows.get((old.job.replaces or "") if old.job.over else old.job.id)
+        if before is not None and not before.job.over:
+            hold = Hold(HoldReason.UNIQUE, None)
+            new.change(replaces=before.job.id, hold=hold, eligible_at=None)
+        return old.job
+
+    async def let_go_unique(self, *, limit: int) -> Sequence[WaitingJob]:
+        self._answer()
+        now = self.now()
+        free = [row for row in self.rows.values() if self._is_free(row)][:limit]
+        for row in free:
+            later = row.job.run_at is not None and row.job.run_at > now
+            hold = Hold(HoldReason.RUN_AT, row.job.run_at) if later else None
+            row.change(hold=hold, eligible_at=None if later else now, revision=row.job.revision + 1)
+        return [waiting_job(row.job) for row in free if row.job.hold is None]
+
+    def _is_free(self, row: Row) -> bool:
+        """Whether what it replaces is over."""
+        if row.job.hold is None or row.job.hold.reason != HoldReason.UNIQUE:
+            return False
+        before = self.rows.get(row.job.replaces or "")
+        return before is None or before.job.over
+
+    async def _insert(
+        self,
+        jobs: Sequence[NewJob],
+        claimer: str | None,
+        quotas: Mapping[str, Quota] | None,
+        audit: Sequence[AuditRecord],
+    ) -> Inserted:
         keys = [(new.uid, new.idempotency_key) for new in jobs if new.idempotency_key]
         if len(set(keys)) < len(keys):
             raise Conflict("two jobs of one request have the same idempotency key")
@@ -115,7 +208,7 @@ class MemoryStore:
 
     async def stored(self, jobs: Sequence[NewJob]) -> Inserted | None:
         self._answer()
-        return await self.insert(jobs) if any(map(self._stored, jobs)) else None
+        return await self._insert(jobs, None, None, ()) if any(map(self._stored, jobs)) else None
 
     async def usage(self, uids: Collection[str], *, count_max: int) -> Mapping[str, Use]:
         self._answer()
@@ -639,6 +732,7 @@ class MemoryStore:
         due = {row.job.hold.until for row in self.rows.values() if row.job.hold is not None}
         due |= {row.expires_at for row in self.rows.values()}
         due |= set(self.pauses.next_end())
+        due |= {self.now() for row in self.rows.values() if self._is_free(row)}
         times = [at for at in due if at is not None]
         return (min(times) - self.now()).total_seconds() if times else None
 

@@ -4,6 +4,8 @@ FOLDER/locks/ID   held by the job and by the child that it starts
 FOLDER/overlaps   a line for each attempt, or clean-up, that found the lock held
 FOLDER/place-N    held by one of the jobs of a user of whom only so many may run, as its lock is
 FOLDER/crowds     a line for each attempt that found no such place free
+FOLDER/unique     held by the job that has the unique key, as its lock is
+FOLDER/twins      a line for each attempt that found it held
 FOLDER/begun      a line for each attempt: id, number, instant of the monotonic clock
 FOLDER/undone     a line for each clean-up: id
 FOLDER/failed     a line for each attempt that is about to fail, and may be tried again: id, number
@@ -53,6 +55,20 @@ def placed(folder: Path, places: int, job: JobContext) -> Iterator[list[int]]:
         yield []
 
 
+@contextmanager
+def unique(folder: Path, job: JobContext, *, has_key: bool) -> Iterator[list[int]]:
+    """Hold what only one job with the unique key may hold, or record that another one does."""
+    if not has_key:
+        yield []
+        return
+    with (folder / "unique").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note(folder / "twins", f"{job.id} {job.attempt}")
+        yield [lock.fileno()]
+
+
 def note(diary: Path, line: str) -> None:
     """Add a line in one write, so that lines of many processes do not mix."""
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -79,11 +95,15 @@ def fail(folder: Path, job: JobContext) -> None:
 def guarded(data: Any, job: JobContext) -> Any:
     """Work for some time, in one of several ways, and return the number of the attempt."""
     folder = Path(data["folder"])
-    with alone(folder, job) as lock, placed(folder, data.get("places", 0), job) as place:
+    with (
+        alone(folder, job) as lock,
+        placed(folder, data.get("places", 0), job) as place,
+        unique(folder, job, has_key=data.get("unique", False)) as only,
+    ):
         note(folder / "begun", f"{job.id} {job.attempt} {time.monotonic()}")
         if data["manner"] == "parent":
             sleep = ["sleep", "1000"]
-            subprocess.Popen(sleep, pass_fds=[lock.fileno(), *place], start_new_session=True)
+            subprocess.Popen(sleep, pass_fds=[lock.fileno(), *place, *only], start_new_session=True)
         if data["manner"] == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         steps = round(data["for_s"] / STEP_S)
@@ -104,3 +124,4 @@ handler(
     needs=("fast",),
     on_abort=undo,
 )(guarded)
+handler("guarded_unique", grace_s=0.3, retry=Retry(1, backoff_s=0.5), on_abort=undo)(guarded)

@@ -19,6 +19,7 @@ from scheduler.api.description.examples import (
     RUNNING,
     SUCCESSFUL,
     TOKEN,
+    UNIQUE,
 )
 from scheduler.api.requests import cursor
 
@@ -62,6 +63,14 @@ PAUSED: Final = {
     },
 }
 NO_NODE: Final = {**QUEUED, "waits": {"for": "no_node", "until": None}, "needs": ["gpu"]}
+REPLACING: Final = {
+    **QUEUED,
+    "id": RERUN_ID,
+    "eligible_at": None,
+    "waits": {"for": "unique", "until": None},
+    "unique": UNIQUE,
+    "replaces": ID,
+}
 RERUN: Final = {**QUEUED, "id": RERUN_ID, "rerun_of": ID}
 TRIED_AGAIN: Final = {
     **QUEUED,
@@ -145,15 +154,29 @@ BODIES: Final[Mapping[tuple[str, int | None], Mapping[str, Any]]] = {
         "in ten minutes": {**NEW, "delay_s": 600},
         "tried again": {**NEW, "max_attempts": 5},
         "where a GPU is": {**NEW, "needs": ["gpu"]},
+        "instead of the one before": {**NEW, "unique": UNIQUE},
     },
-    ("submit", 202): {"one": QUEUED, "later": HELD, "paused": PAUSED, "no node": NO_NODE},
+    ("submit", 202): {
+        "one": QUEUED,
+        "later": HELD,
+        "paused": PAUSED,
+        "no node": NO_NODE,
+        "replacing": REPLACING,
+    },
     ("change_job", None): {
         "at once": {"run_at": None},
         "first of all": {"priority": 86400},
         "tomorrow": {"run_at": "2026-11-24T07:00:00+01:00"},
     },
     ("change_job", 200): {"tomorrow": HELD},
-    ("submit", 200): {"one": RUNNING},
+    ("submit", 200): {
+        "one": RUNNING,
+        "by its unique key": {
+            **RUNNING,
+            "unique": {"key": "report-7", "on_conflict": "existing"},
+            "deduplicated": True,
+        },
+    },
     ("rerun_job", None): {
         "the same": {},
         "with other data": {"data": {"n": 60}},

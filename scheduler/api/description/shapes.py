@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from scheduler.core.access.audit import Action
 from scheduler.core.access.principal import ActorKind, Role
-from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, Status
+from scheduler.core.job import AttemptOutcome, Cleanup, FailureKind, OnConflict, Status
 from scheduler.core.pause import PauseKind
 from scheduler.core.webhook import CallStatus, Event
 
@@ -118,7 +118,8 @@ class Waits(Shape):
             alias="for",
             description="`run_at`: its time has not come; `retry`: an attempt failed, and the next "
             "one comes after a pause; `paused`: its handler or its user is paused; `no_node`: no "
-            "live node knows its handler and has the labels that it needs; further ones may follow",
+            "live node knows its handler and has the labels that it needs; `unique`: the job that "
+            "it replaces is not over; further ones may follow",
         ),
     ]
     until: Annotated[
@@ -159,6 +160,15 @@ class Attempt(Shape):
         Field(
             description="its message is cut to 1,000 characters; the job's log has the traceback"
         ),
+    ]
+
+
+class Unique(Shape):
+    """A key that only one job of its user and task has at a time."""
+
+    key: str
+    on_conflict: Annotated[
+        OnConflict, Field(description="what became of the submission where another job had it")
     ]
 
 
@@ -215,6 +225,9 @@ class JobOutline(Shape):
         list[str],
         Field(description="the labels that a node must have to run it, with those of its handler"),
     ]
+    unique: Annotated[Unique | None, Field(description="its key, until it is over or replaced")]
+    replaces: Annotated[Id | None, Field(description="the job that must be over before it begins")]
+    replaced_by: Annotated[Id | None, Field(description="the job that has its key since")]
     attempts: Annotated[
         list[Attempt], Field(description="the last 20, with the one that runs", max_length=20)
     ]
@@ -225,6 +238,10 @@ class Job(JobOutline):
 
     data: Annotated[Any, Field(description="what was submitted")]
     result: Annotated[Any, Field(description="what the handler returned")]
+    deduplicated: Annotated[
+        bool,
+        Field(description="in the answer to a submission: true where it was there already"),
+    ] = False
 
 
 class HookCall(Shape):
@@ -473,6 +490,12 @@ class NotQueued(Problem):
 
 class NotOver(Problem):
     """The job that is to be run again is not over."""
+
+    job: Job
+
+
+class UniqueTaken(Problem):
+    """Another job has the unique key."""
 
     job: Job
 

@@ -39,7 +39,7 @@ from scheduler.api.requests.order_fields import (
 from scheduler.api.reserved import RESERVED, STEPS, why_reserved
 from scheduler.core.access.principal import PATTERN, Role
 from scheduler.core.access.token import ID
-from scheduler.core.job import AT_ONCE, Order, Status, Until, meant
+from scheduler.core.job import AT_ONCE, OnConflict, Order, Status, Until, meant
 
 UID_PATTERN: Final = r"^[^/\-\x00-\x1f\x7f-\x9f][^/\x00-\x1f\x7f-\x9f]{0,199}$"
 INTEGER_MAX: Final = 2**64 - 1
@@ -103,6 +103,10 @@ def _statuses(text: object) -> object:
 
 def _role(value: object) -> object:
     return Role(value) if isinstance(value, str) and value in set(Role) else value
+
+
+def _on_conflict(value: object) -> object:
+    return OnConflict(value) if isinstance(value, str) and value in set(OnConflict) else value
 
 
 def _tuple(value: object) -> object:
@@ -243,6 +247,30 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class UniqueOrder(Body):
+    """A key that only one job of its user and task has at a time."""
+
+    key: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,200}$"),
+        Field(description="1 to 200 characters without control characters"),
+    ]
+    on_conflict: Annotated[
+        OnConflict,
+        BeforeValidator(_on_conflict),
+        Field(description=f"one of {', '.join(OnConflict)}"),
+    ] = OnConflict.EXISTING
+
+
+UniqueField = Annotated[
+    UniqueOrder | None,
+    Field(
+        description="null, or an object with key, 1 to 200 characters without control "
+        f"characters, and perhaps on_conflict, one of {', '.join(OnConflict)}"
+    ),
+]
+
+
 class NewJob(Body):
     """A job to submit. The `uid` may be left out by whoever acts for one user alone."""
 
@@ -266,6 +294,7 @@ class NewJob(Body):
     max_attempts: MaxAttempts = None
     hook_retries: HookRetries = False
     needs: Needs = ()
+    unique: UniqueField = None
 
     @property
     def order(self) -> Order:

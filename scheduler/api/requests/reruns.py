@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from scheduler.api.requests.audit import instant
 from scheduler.api.requests.checking import EXPLAINED
-from scheduler.api.requests.models import HOOK_CHARS_MAX, Body, Hook, Parent, Uid
+from scheduler.api.requests.models import HOOK_CHARS_MAX, Body, Hook, Parent, Uid, UniqueField
 from scheduler.api.requests.order_fields import (
     DelayS,
     HookRetries,
@@ -32,7 +32,7 @@ from scheduler.api.requests.order_fields import (
     StartWithinS,
     whole,
 )
-from scheduler.api.requests.submissions import data_text
+from scheduler.api.requests.submissions import data_text, unique_of
 from scheduler.core.job import FINAL, FailureKind, Status
 from scheduler.core.rerun import COUNTED_MAX, RERUNS_MAX, RerunFilter
 
@@ -85,6 +85,7 @@ class RerunOrder(Body):
     max_attempts: MaxAttempts = None
     hook_retries: HookRetries = False
     needs: Needs = ()
+    unique: UniqueField = None
 
     def changes(self, *, data_bytes_max: int) -> Mapping[str, Any]:
         """The fields that were given.
@@ -96,6 +97,8 @@ class RerunOrder(Body):
         given = {name: getattr(self, name) for name in self.model_fields_set}
         if "data" in given:
             given["data"] = data_text(self.data, pointer="", data_bytes_max=data_bytes_max)
+        if "unique" in given:
+            given["unique"] = unique_of(self.unique)
         return given
 
 

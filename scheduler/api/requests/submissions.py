@@ -8,9 +8,9 @@ from typing import Final
 import orjson
 
 from scheduler.api.requests.checking import FLAWS_MAX, checked, choice, refusal, shown
-from scheduler.api.requests.models import NewJob
+from scheduler.api.requests.models import NewJob, UniqueOrder
 from scheduler.core.errors import Flaw, Invalid, TooLarge
-from scheduler.core.job import AT_ONCE, JobRequest, JsonText, Order
+from scheduler.core.job import AT_ONCE, JobRequest, JsonText, Order, Unique
 from scheduler.core.tasks import Tasks
 
 DATA_LEVELS_MAX: Final = 254
@@ -46,6 +46,8 @@ class Intake:
         self.several = several
         self._digest = sha256(b"array" if several else b"object") if digested else None
         self._flaws: list[Flaw] = []
+        self._unique: dict[tuple[str, str, str], str] = {}
+        """The position of the job with each unique key."""
         self._taken = 0
 
     def take(self, body: object) -> bool:
@@ -89,6 +91,11 @@ class Intake:
         job = checked(NewJob, body, prefix=f"{pointer}/")
         if job.task not in self._tasks:
             raise refusal([unknown_task(job.task, self._tasks, pointer)])
+        if job.unique is not None:
+            name = (job.uid, job.task, job.unique.key)
+            if (other := self._unique.setdefault(name, pointer)) != pointer:
+                detail = f"the job at {other} has this key, too; allowed: each key once"
+                raise refusal([Flaw(f"{pointer}/unique/key", detail)])
         return job
 
     def _keep(self, job: NewJob, pointer: str) -> None:
@@ -100,6 +107,8 @@ class Intake:
             self._digest.update(orjson.dumps(job.data, option=orjson.OPT_SORT_KEYS))
             if (order := job.order) != AT_ONCE:  # else the digest of earlier versions
                 self._digest.update(orjson.dumps(_chosen(order)))
+            if job.unique is not None:
+                self._digest.update(orjson.dumps([job.unique.key, job.unique.on_conflict]))
 
 
 def require_number(number: int, bulk_jobs_max: int, *, more: bool = False) -> None:
@@ -127,7 +136,13 @@ def submission(job: NewJob, *, pointer: str, data_bytes_max: int) -> JobRequest:
         hook=job.hook,
         parent=job.parent,
         order=job.order,
+        unique=unique_of(job.unique),
     )
+
+
+def unique_of(order: UniqueOrder | None) -> Unique | None:
+    """The unique key that is asked for."""
+    return None if order is None else Unique(order.key, order.on_conflict)
 
 
 def data_text(data: object, *, pointer: str, data_bytes_max: int) -> JsonText:

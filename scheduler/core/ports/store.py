@@ -44,6 +44,10 @@ class Inserted(NamedTuple):
     """Of the jobs that are stored as claimed."""
     queued: Mapping[str, int] = {}
     """How many queued jobs each user has then, if a quota limits them."""
+    found: Collection[str] = ()
+    """Ids of those of `jobs` that were there already: they have the unique keys of new ones."""
+    replaced: Sequence[Job] = ()
+    """The jobs whose unique keys new ones have taken over: aborted, or to be stopped."""
 
 
 class ClaimedWithin(NamedTuple):
@@ -131,7 +135,14 @@ class Store(Protocol):
 
         Where the jobs are stored, `audit` is stored in the same transaction, and nowhere else.
 
+        Of the jobs with one unique key, of one user and task, only one is there that is not over:
+        for a further one, the answer has that one instead, or all are refused, or it is replaced.
+        Then its abort is requested in the same transaction, and the new job, which has the key
+        from then on, is held until it is over. Where that one is replaced in turn, it is aborted,
+        and its successor waits for what it waited for.
+
         Raises:
+            UniqueConflict: another job has a key that is not to be shared.
             Conflict: a key is stored with another fingerprint, or only some of the keys are stored.
             ParentAborted: the parent of a job is one of the same user that refuses children.
             QuotaExceeded: a user would have more queued jobs than its quota allows.
@@ -498,6 +509,14 @@ class Store(Protocol):
 
         Those that have been due longest come first. Concurrent callers get different jobs. A job
         counts as eligible since it was due, however late it is promoted.
+        """
+        ...
+
+    async def let_go_unique(self, *, limit: int) -> Sequence[WaitingJob]:
+        """Let up to `limit` held jobs go that replace jobs which are over.
+
+        They wait for a worker, or for the time that their user chose: then their ids are not in the
+        answer. Concurrent callers get different jobs.
         """
         ...
 

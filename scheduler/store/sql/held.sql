@@ -20,3 +20,12 @@ SELECT 'paused' AS reason, count(*) AS jobs
            AND held = 'paused'
          ORDER BY task, turn_at
          LIMIT $1) AS paused
+ UNION ALL
+SELECT 'unique' AS reason, count(*) AS jobs
+  FROM (SELECT id
+          FROM jobs
+               INDEXED BY jobs_replacing -- SQLite only
+         WHERE status = 'queued'
+           AND held = 'unique'
+         ORDER BY id
+         LIMIT $1) AS replacing

@@ -6,6 +6,7 @@ SELECT id, uid, task, hook, parent, status, attempt, token, owner, node, submitt
        progress, error,
        priority, run_at, held, due_at, eligible_at, start_within_s, revision, rerun_of,
        max_attempts, hook_retries, needs, attempts,
+       unique_key, on_conflict, replaces, replaced_by,
        'null' AS data,
        NULL AS result
   FROM jobs

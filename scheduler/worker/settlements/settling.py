@@ -145,6 +145,7 @@ class Settling:
         if settlement.status is Status.ABORTED:
             await self._enqueue(waiting_cleanup(claim.id, lane), ahead=True)
             await self._tell_abort(claim)
+            self._on_held()  # another one may wait for its end
 
     async def keep_notification(self, claim: Claim, number: int, payload: JsonText) -> None:
         """Store a call of the job's hook with this payload; each number of a claim only once."""
@@ -205,6 +206,7 @@ class Settling:
             self._job_events.cleanup_ended(claim, end, error)
         else:
             self._job_events.taken_over(claim)  # or, as above, an earlier try succeeded
+        self._on_held()
         if end.cleanup is Cleanup.PENDING and end.tries is None:
             await self._enqueue(waiting_cleanup(claim.id, lane_of(claim.needs)), ahead=True)
         self._announce([claim])

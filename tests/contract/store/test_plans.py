@@ -23,7 +23,7 @@ from tests.support.servers.postgres import PostgresServer
 
 NAMES: Final = sorted(statements(Dialect.SQLITE))
 SPARSE: Final = (
-    "jobs_(owned|waiting|in_lanes|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user))"
+    "jobs_(owned|waiting|in_lanes|replacing|unique|cleanup_waiting|cleanup_due|held|expiring|paused_of_(task|user))"
     "|hook_calls_due|audit_pkey"
 )
 """Indexes that have only the rows in question, and so may be read whole; of the audit log, all rows

@@ -134,7 +134,7 @@ async def test_children_of_an_abort_are_wanted_or_not(api: Api, children: object
 async def test_an_unknown_field_is_named_with_the_one_that_was_meant(api: Api) -> None:
     said = (await api.post({"uid": "u1", "tsk": "task1", "colour/~": 1})).flaws
 
-    order = "priority, run_at, delay_s, start_within_s, max_attempts, hook_retries"
+    order = "priority, run_at, delay_s, start_within_s, max_attempts, hook_retries, needs, unique"
     allowed = f"allowed: uid, task, data, hook, parent, {order}"
     assert said["/tsk"] == f"unknown field; did you mean 'task'? {allowed}"
     assert said["/colour~1~0"] == f"unknown field; {allowed}"

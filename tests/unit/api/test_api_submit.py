@@ -38,6 +38,9 @@ KEYS = [
     "max_attempts",
     "hook_retries",
     "needs",
+    "unique",
+    "replaces",
+    "replaced_by",
     "attempts",
 ]
 

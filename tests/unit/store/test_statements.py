@@ -26,7 +26,13 @@ HOME = Path(scheduler.store.__file__).parent
 SQL = sorted((HOME / "sql").glob("*.sql"))
 SOURCE = "\n".join(
     (HOME / name).read_text("utf-8")
-    for name in ("sql_store.py", "sql_audit.py", "parts/pauses.py", "parts/tokens.py")
+    for name in (
+        "sql_store.py",
+        "sql_audit.py",
+        "parts/pauses.py",
+        "parts/tokens.py",
+        "parts/unique.py",
+    )
 )
 PARAMETER = re.compile(r"-- \$(\d) [a-z_]+(?: \(.+\))?")
 """A line of a header that names a parameter: `-- $2 beat (NULL: whatever its beat is)`."""
@@ -57,6 +63,9 @@ READS = {
     "parents_in_wait",
     "ahead",
     "lane_counts",
+    "lock_unique",
+    "unique_free",
+    "unique_holders",
     "lanes",
     "lines_of_lane",
     "waiting_in_lane",
@@ -188,13 +197,14 @@ def calls() -> Iterator[tuple[str, int]]:
                 yield from ((each, count) for each in passed)
 
 
-def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef]:
-    """Those that call statements; `fetch_audited` passes on what these give it."""
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
-    return (node for node in found if node.name != "fetch_audited")
+def functions(tree: ast.AST) -> Iterator[ast.AsyncFunctionDef | ast.FunctionDef]:
+    """Those that call statements; `fetch_audited` and `audited` pass on what these give them."""
+    kinds = (ast.AsyncFunctionDef, ast.FunctionDef)
+    found = (node for node in ast.walk(tree) if isinstance(node, kinds))
+    return (node for node in found if node.name not in {"fetch_audited", "audited"})
 
 
-def fetches(function: ast.AsyncFunctionDef) -> Iterator[tuple[ast.expr, int]]:
+def fetches(function: ast.AsyncFunctionDef | ast.FunctionDef) -> Iterator[tuple[ast.expr, int]]:
     """The first argument of each `self._fetch`, and how many follow it."""
     lengths = {
         ast.unparse(node.targets[0]): len(node.value.elts)
